@@ -1,0 +1,278 @@
+"""The design matrix as an operator: dense in any memory order or sparse, float32 or float64, never copied whole.
+
+A design stands for ``(X - shift) * scale`` with one shift and one scale a column, kept beside X instead of being
+applied to it. Products are in float64 whatever the dtype of X.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Rows that must be cast or centred pass through buffers of about this many bytes, which stay in the cache.
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Design(ABC):
+    """What solvers may ask of a design matrix of shape (n_samples, n_features)."""
+
+    X: Any
+    shift: Array = field(default_factory=lambda: np.zeros(0))
+    scale: Array = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if self.scale.size != self.n_features:
+            object.__setattr__(self, "shift", np.zeros(self.n_features))
+            object.__setattr__(self, "scale", np.ones(self.n_features))
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return int(self.X.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return int(self.X.shape[1])
+
+    def rescaled(self, shift: Array, scale: Array) -> Self:
+        """The columns of this design, `shift` subtracted and `scale` multiplied; X is shared, not copied."""
+        return replace(self, shift=self.shift + shift / self.scale, scale=self.scale * scale)
+
+    @abstractmethod
+    def matvec(self, coef: Array) -> Array:
+        """Product with a vector (n_features,) or a matrix (n_features, k)."""
+
+    @abstractmethod
+    def rmatvec(self, dual: Array) -> Array:
+        """Product of the transpose with a vector (n_samples,)."""
+
+    @abstractmethod
+    def magnitudes(self, weight: Array) -> Array:
+        """Column sums of ``weight * |x|``."""
+
+    @abstractmethod
+    def curvatures(self, weight: Array, center: Array) -> Array:
+        """Column sums of ``weight * (x - center)^2``."""
+
+    @abstractmethod
+    def extent(self, centred: bool) -> tuple[Array, Array]:
+        """A shift and a typical distance from it (0 for a constant column), one of each a column."""
+
+    @abstractmethod
+    def rows(self, index: Index, features: Index | None = None) -> Array:
+        """The chosen rows, in all or in the chosen columns, as a dense array."""
+
+    @abstractmethod
+    def columns(self, index: Index) -> Array:
+        """The chosen columns as a dense array."""
+
+    @abstractmethod
+    def take(self, index: Index) -> Self:
+        """The design of the chosen rows."""
+
+    @abstractmethod
+    def transposed_csc(self, index: Index) -> sp.csc_array:
+        """Transpose of the chosen rows, in the form that an LP solver takes."""
+
+    @abstractmethod
+    def gram(self, weight: Array, features: Index, border: bool) -> Array:
+        """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
+
+    def means(self, weight: Array) -> Array:
+        """Column means, weighted by `weight` of sum one."""
+        return self.rmatvec(weight)
+
+
+@dataclass(frozen=True)
+class DenseDesign(Design):
+    """A NumPy array in any memory order."""
+
+    def _blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Row blocks as float64, shifted but not scaled; the whole X at once where nothing has to be done to it."""
+        shifted = bool(self.shift.any())
+        contiguous = self.X.flags.c_contiguous or self.X.flags.f_contiguous
+        if self.X.dtype == np.float64 and contiguous and not shifted:
+            yield slice(0, self.n_samples), self.X
+            return
+        n_rows = max(1, _CHUNK_BYTES // (8 * max(1, self.n_features)))
+        for begin in range(0, self.n_samples, n_rows):
+            block = slice(begin, min(begin + n_rows, self.n_samples))
+            values = self.X[block].astype(np.float64)
+            if shifted:
+                values -= self.shift
+            yield block, values
+
+    def matvec(self, coef: Array) -> Array:
+        """Product with a vector (n_features,) or a matrix (n_features, k)."""
+        scaled = (self.scale * coef.T).T
+        result = np.empty((self.n_samples, *coef.shape[1:]))
+        for block, values in self._blocks():
+            result[block] = values @ scaled
+        return result
+
+    def rmatvec(self, dual: Array) -> Array:
+        """Product of the transpose with a vector (n_samples,)."""
+        result = np.zeros(self.n_features)
+        for block, values in self._blocks():
+            result += dual[block] @ values
+        return result * self.scale
+
+    def magnitudes(self, weight: Array) -> Array:
+        """Column sums of ``weight * |x|``."""
+        result = np.zeros(self.n_features)
+        for block, values in self._small_blocks():
+            result += weight[block] @ np.abs(values)
+        return result
+
+    def curvatures(self, weight: Array, center: Array) -> Array:
+        """Column sums of ``weight * (x - center)^2``."""
+        result = np.zeros(self.n_features)
+        for block, values in self._small_blocks():
+            result += weight[block] @ (values - center) ** 2
+        return result
+
+    def _small_blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Row blocks of the design itself, each small enough to make a temporary of."""
+        n_rows = max(1, _CHUNK_BYTES // (8 * max(1, self.n_features)))
+        for begin in range(0, self.n_samples, n_rows):
+            block = slice(begin, min(begin + n_rows, self.n_samples))
+            yield block, self._values(self.X[block])
+
+    def _values(self, raw: NDArray[np.floating]) -> Array:
+        return (raw.astype(np.float64) - self.shift) * self.scale
+
+    def extent(self, centred: bool) -> tuple[Array, Array]:
+        """The middle of the range and the mean distance from it."""
+        if self.n_samples == 0:
+            return np.zeros(self.n_features), np.zeros(self.n_features)
+        if not centred:
+            shift = np.zeros(self.n_features)
+        else:
+            lowest, highest = self.X.min(axis=0).astype(np.float64), self.X.max(axis=0).astype(np.float64)
+            # Halved first: the sum of two huge numbers overflows. A constant column is its own middle, exactly.
+            shift = np.where(lowest == highest, lowest, lowest / 2 + highest / 2)
+        probe = replace(self, shift=shift, scale=np.ones(self.n_features))
+        return shift, probe.magnitudes(np.full(self.n_samples, 1.0 / self.n_samples))
+
+    def rows(self, index: Index, features: Index | None = None) -> Array:
+        """The chosen rows, in all or in the chosen columns, as a dense array."""
+        if features is None:
+            return self._values(self.X[index])
+        chosen = self.X[np.ix_(index, features)].astype(np.float64)
+        return (chosen - self.shift[features]) * self.scale[features]
+
+    def columns(self, index: Index) -> Array:
+        """The chosen columns as a dense array."""
+        return (self.X[:, index].astype(np.float64) - self.shift[index]) * self.scale[index]
+
+    def take(self, index: Index) -> Self:
+        """The design of the chosen rows."""
+        return replace(self, X=self.X[index])
+
+    def gram(self, weight: Array, features: Index, border: bool) -> Array:
+        """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
+        result = np.zeros((features.size + border,) * 2)
+        present = np.flatnonzero(weight)
+        n_rows = max(1, _CHUNK_BYTES // (8 * max(1, features.size)))
+        for begin in range(0, present.size, n_rows):
+            rows = present[begin : begin + n_rows]
+            Z = np.hstack([self.rows(rows, features), np.ones((rows.size, int(border)))])
+            result += (Z.T * weight[rows]) @ Z
+        return result
+
+    def transposed_csc(self, index: Index) -> sp.csc_array:
+        """Transpose of the chosen rows, in the form that an LP solver takes."""
+        return sp.csc_array(self.rows(index).T)
+
+
+@dataclass(frozen=True)
+class SparseDesign(Design):
+    """A CSR or CSC array; it is never shifted, since that would fill it."""
+
+    def rescaled(self, shift: Array, scale: Array) -> Self:
+        """The columns of this design, multiplied by `scale`; `shift` must be zero."""
+        if shift.any():
+            raise ValueError("a sparse design cannot be shifted: its zeros would fill in")
+        return super().rescaled(shift, scale)
+
+    def matvec(self, coef: Array) -> Array:
+        """Product with a vector (n_features,) or a matrix (n_features, k)."""
+        return np.asarray(self.X @ (self.scale * coef.T).T, dtype=np.float64)
+
+    def rmatvec(self, dual: Array) -> Array:
+        """Product of the transpose with a vector (n_samples,)."""
+        return np.asarray(self.X.T @ dual, dtype=np.float64) * self.scale
+
+    def _mapped(self, values: Array) -> Any:
+        """The same pattern with other values, in float64."""
+        return type(self.X)((values, self.X.indices, self.X.indptr), shape=self.X.shape)
+
+    def _data(self) -> Array:
+        return np.asarray(self.X.data, dtype=np.float64)
+
+    def magnitudes(self, weight: Array) -> Array:
+        """Column sums of ``weight * |x|``."""
+        return np.asarray(self._mapped(np.abs(self._data())).T @ weight) * self.scale
+
+    def curvatures(self, weight: Array, center: Array) -> Array:
+        """Column sums of ``weight * (x - center)^2``, the zeros counted without being visited."""
+        lengths = np.diff(self.X.indptr)
+        if self.X.format == "csc":
+            columns, rows = np.repeat(np.arange(self.n_features), lengths), self.X.indices
+        else:
+            columns, rows = self.X.indices, np.repeat(np.arange(self.n_samples), lengths)
+        inside = weight[rows]
+        deviation = self._data() * self.scale[columns] - center[columns]
+        stored = np.bincount(columns, inside * deviation**2, minlength=self.n_features)
+        stored_weight = np.bincount(columns, inside, minlength=self.n_features)
+        return stored + np.maximum(weight.sum() - stored_weight, 0.0) * center**2
+
+    def extent(self, centred: bool) -> tuple[Array, Array]:  # noqa: ARG002 - zeros cannot be shifted
+        """No shift, and the mean size of the stored values."""
+        stored = self._mapped(np.ones(self.X.nnz)).T @ np.ones(self.n_samples)
+        total = replace(self, scale=np.ones(self.n_features)).magnitudes(np.ones(self.n_samples))
+        return np.zeros(self.n_features), total / np.maximum(stored, 1.0)
+
+    def rows(self, index: Index, features: Index | None = None) -> Array:
+        """The chosen rows, in all or in the chosen columns, as a dense array."""
+        features = np.arange(self.n_features) if features is None else features
+        return self.X[index][:, features].toarray().astype(np.float64) * self.scale[features]
+
+    def columns(self, index: Index) -> Array:
+        """The chosen columns as a dense array."""
+        return self.X[:, index].toarray().astype(np.float64) * self.scale[index]
+
+    def take(self, index: Index) -> Self:
+        """The design of the chosen rows."""
+        return replace(self, X=self.X[index])
+
+    def gram(self, weight: Array, features: Index, border: bool) -> Array:
+        """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
+        Z = self.X[:, features].astype(np.float64) * self.scale[features][None, :]
+        if border:
+            Z = sp.hstack([Z, np.ones((self.n_samples, 1))], format="csr")
+        return np.asarray((Z.T @ (Z * weight[:, None])).toarray())
+
+    def transposed_csc(self, index: Index) -> sp.csc_array:
+        """Transpose of the chosen rows, in the form that an LP solver takes."""
+        chosen = sp.csr_array(self.X[index], dtype=np.float64)
+        return sp.csc_array((chosen * self.scale[None, :]).T)
+
+
+def as_design(X: NDArray[np.floating] | sp.csr_array | sp.csc_array) -> Design:
+    """The design of a validated X: a 2-d float array, or a CSR or CSC matrix or array."""
+    if sp.issparse(X):
+        kind = sp.csc_array if X.format == "csc" else sp.csr_array
+        return SparseDesign(kind((X.data, X.indices, X.indptr), shape=X.shape))
+    return DenseDesign(X)

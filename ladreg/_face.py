@@ -1,0 +1,185 @@
+"""The face of optimal solutions that a dual optimum describes, and whether it is a single point.
+
+Any one optimal dual theta determines every primal optimum by complementary slackness: a row whose slope lies strictly
+inside the loss's interval is *pinned* to one residual, a row at an end is *sided*: its residual keeps one sign. A
+feature strictly inside its dual constraint is zero; at the boundary its coefficient keeps one sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.linalg
+import scipy.optimize
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ladreg._problem import Problem
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Slopes this close to an end of their interval, relative to its length, count as being there.
+AT_END = 1e-9
+# Singular values below this part of the largest count as zero: rows and columns are brought to size one before.
+RANK = 1e-11
+# Residuals below this part of the numbers they are the difference of count as zero.
+ZERO = 1e-11
+
+
+@dataclass(frozen=True)
+class Face:
+    """All optima: residuals of `pinned` rows fixed, signs of `sided` rows and of coefficients kept.
+
+    Attributes
+    ----------
+    pinned, target
+        Rows whose residual is the same in every optimum, and that residual.
+    sided, side
+        Rows whose residual times `side` (+1 or -1) is >= 0 in every optimum.
+    features, feature_side
+        Features that may be different from zero, and the sign (0: any) of their coefficients.
+    """
+
+    pinned: Index
+    target: Array
+    sided: Index
+    side: Array
+    features: Index
+    feature_side: Array
+
+
+def optimal_face(
+    problem: Problem, dual: Array, slope: Array, margin: float | Array = 0.0, at_end: float = AT_END
+) -> Face:
+    """The face that `dual` describes.
+
+    Parameters
+    ----------
+    problem
+        The problem that `dual` is optimal for.
+    dual
+        Dual vector of shape (n_samples,), feasible.
+    slope
+        ``X'dual`` of shape (n_features,).
+    margin
+        How far each slope may be from that of an exactly optimal dual.
+    at_end
+        Distance from an end of the interval, relative to its length, that still counts as being there.
+    """
+    weight = problem.weight
+    lower, upper = problem.loss.interval()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(weight > 0, dual / weight, 0.0)
+    if np.isfinite(upper - lower):
+        width = at_end * (upper - lower)
+        side = (ratio >= upper - width).astype(float) - (ratio <= lower + width)
+    else:
+        side = np.zeros(weight.size)
+    pinned = np.flatnonzero((side == 0) & (weight > 0))
+    sided = np.flatnonzero((side != 0) & (weight > 0))
+    strength = problem.penalty.strength
+    active = problem.penalty.excess(slope) + margin >= strength * (1 - at_end)
+    features = np.flatnonzero(active)
+    # Where the margin reaches zero the sign itself is in doubt, as it is for unpenalised features.
+    doubtful = (strength == 0) | (np.abs(slope) <= margin)
+    feature_side = np.where(doubtful, 0.0, np.sign(slope))
+    if problem.penalty.positive:
+        feature_side = np.ones_like(slope)
+    return Face(
+        pinned=pinned,
+        target=problem.loss.residual_at(ratio[pinned]),
+        sided=sided,
+        side=side[sided],
+        features=features,
+        feature_side=feature_side[features],
+    )
+
+
+def equilibrated(matrix: Array) -> tuple[Array, Array, Array]:
+    """``matrix / row / column`` with entries of size at most one, and both divisors (powers of two)."""
+    row = np.abs(matrix).max(axis=1, initial=0.0)
+    row = power_of_two(row)
+    scaled = matrix / row[:, None]
+    column = power_of_two(np.abs(scaled).max(axis=0, initial=0.0))
+    return scaled / column, row, column
+
+
+def power_of_two(size: Array) -> Array:
+    """The nearest power of two below each size; 1 for zero. Kept in a range whose inverse is finite."""
+    exponent = np.clip(np.frexp(size)[1] - 1, -1000, 1000)
+    return np.where(size > 0, np.ldexp(1.0, exponent), 1.0)
+
+
+def null_space(matrix: Array) -> Array:
+    """Basis, one column each, of the vectors that `matrix` maps to zero; full column rank gives no column."""
+    if matrix.shape[0] == 0:
+        return np.eye(matrix.shape[1])
+    scaled, _, column = equilibrated(matrix)
+    if scaled.shape[0] > 2 * scaled.shape[1]:
+        scaled = np.atleast_2d(scipy.linalg.qr(scaled, mode="r")[0][: scaled.shape[1]])
+    _, singular, right = scipy.linalg.svd(scaled)
+    rank = int(np.sum(singular > RANK * singular[0])) if singular.size else 0
+    return (right[rank:] / column).T
+
+
+def is_unique(
+    problem: Problem, coef: Array, intercept: float, dual: Array, slope: Array, margin: float | Array
+) -> bool:
+    """Whether the optimum is proved to be a single point, given an optimal solution and dual."""
+    face = optimal_face(problem, dual, slope, margin)
+    n_columns = face.features.size + problem.fit_intercept
+    if n_columns == 0:
+        return True
+    if face.pinned.size > 4 * n_columns and _gram_has_full_rank(problem, face):
+        return True
+    basis = null_space(_columns(problem, face.pinned, face.features))
+    if basis.shape[1] == 0:
+        return True
+    # 1. Directions within the pinned rows: they may move on along every tied row that would stay on its side.
+    residual = problem.residual(coef, intercept)[face.sided]
+    scale = np.abs(problem.y[face.sided])
+    tied = np.abs(residual) <= ZERO * (scale + np.abs(problem.y[face.sided] - residual))
+    move = _columns(problem, face.sided[tied], face.features) @ basis
+    at_zero = (face.feature_side != 0) & (coef[face.features] == 0)
+    cone = np.vstack(
+        [
+            -face.side[tied][:, None] * move,
+            (face.feature_side[:, None] * basis[: face.features.size])[at_zero],
+        ]
+    )
+    return _only_zero(cone)
+
+
+def _columns(problem: Problem, rows: Index, features: Index) -> Array:
+    """Rows of the design in the chosen features, and the intercept's column of ones where there is one."""
+    return np.hstack(
+        [problem.design.rows(rows, features), np.ones((rows.size, int(problem.fit_intercept)))]
+    )
+
+
+def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
+    """A cheap proof of full column rank; it may fail for nearly collinear columns, which the SVD then settles."""
+    chosen = np.zeros(problem.n_samples)
+    chosen[face.pinned] = 1.0
+    gram = problem.design.gram(chosen, face.features, border=problem.fit_intercept)
+    size = np.sqrt(np.diag(gram))
+    if not np.all((size > 0) & np.isfinite(size)):
+        return False
+    return bool(np.linalg.eigvalsh(gram / np.outer(size, size))[0] > 1e-9 * gram.shape[0])
+
+
+def _only_zero(cone: Array) -> bool:
+    """Whether ``cone @ z >= 0`` has the solution z = 0 alone (Stiemke's lemma)."""
+    n_directions = cone.shape[1]
+    if cone.shape[0] < n_directions + 1 or null_space(cone).shape[1] > 0:
+        return False
+    size = np.linalg.norm(cone, axis=1)
+    rows = cone[size > 0] / size[size > 0][:, None]
+    try:
+        _, distance = scipy.optimize.nnls(rows.T, -rows.sum(axis=0))
+    except RuntimeError:  # its iteration limit: nothing is proved
+        return False
+    return bool(distance <= 1e-9 * np.sqrt(rows.shape[0]))

@@ -1,0 +1,1 @@
+"""Solvers: functions from a Problem to a certified Solution, one algorithm a file."""

@@ -1,0 +1,112 @@
+"""Bring a problem to unit scale, solve it there, and undo the scaling: wraps any solver.
+
+Every factor is a power of two, so that scaling and unscaling are exact. Solvers with absolute tolerances (HiGHS) and
+solvers that square (coordinate descent) then behave the same for y in micrometres and in light years.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._face import power_of_two
+from ladreg._problem import Problem, Solution
+
+Array = NDArray[np.float64]
+
+
+class Solver(Protocol):
+    """The interface of every solver."""
+
+    def __call__(
+        self,
+        problem: Problem,
+        *,
+        start: tuple[Array, float] | None = None,
+        tol: float = ...,
+        max_iter: int | None = None,
+    ) -> Solution:
+        """Solve `problem` from `start` (coefficients and intercept), if it can use one."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """The change of variables from a problem to its scaled twin.
+
+    Columns are ``(x - column_shift) * column_scale``, the target is ``(y - y_shift) / unit`` and the objective is
+    `factor` times the scaled one.
+    """
+
+    rows: NDArray[np.intp]
+    column_shift: Array
+    column_scale: Array
+    y_shift: float
+    unit: float
+    factor: float
+
+    def into(self, coef: Array, intercept: float) -> tuple[Array, float]:
+        """Coefficients of the scaled problem for those of the original."""
+        intercept = (intercept - self.y_shift) + float(self.column_shift @ coef)
+        return coef / self.column_scale / self.unit, intercept / self.unit
+
+    def out_of(self, coef: Array, intercept: float) -> tuple[Array, float]:
+        """Coefficients of the original problem for those of the scaled."""
+        coef = coef * self.column_scale * self.unit
+        return coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef)
+
+
+def scaled(problem: Problem) -> tuple[Problem, Units]:
+    """The problem without rows of weight zero, with columns and target of ordinary size."""
+    rows = np.flatnonzero(problem.weight > 0)
+    y, weight, design = problem.y, problem.weight, problem.design
+    if rows.size < y.size:
+        y, weight, design = y[rows], weight[rows], design.take(rows)
+    shift, distance = design.extent(problem.fit_intercept)
+    # Worth the pass that a shift costs only where the column's mean dwarfs its spread.
+    shift = np.where(np.abs(shift) > 8 * distance, shift, 0.0)
+    scale = 1.0 / power_of_two(np.where(shift != 0, distance, np.maximum(distance, np.abs(shift))))
+    y_shift = float(np.median(y)) if problem.fit_intercept else 0.0
+    y = y - y_shift
+    size = np.abs(y)
+    # The median: a few wild targets must not push the others below a solver's tolerance.
+    unit = float(power_of_two(np.array(np.median(size[size > 0]) if size.any() else 0.0)))
+    loss, factor = problem.loss.rescaled(unit)
+    twin = replace(
+        problem,
+        design=design.rescaled(shift, scale),
+        y=y / unit,
+        weight=weight,
+        loss=loss,
+        penalty=problem.penalty.rescaled(scale * unit / factor),
+    )
+    return twin, Units(rows, shift, scale, y_shift, unit, factor)
+
+
+def solve(
+    problem: Problem,
+    *,
+    inner: Solver,
+    start: tuple[Array, float] | None = None,
+    tol: float,
+    max_iter: int | None = None,
+) -> Solution:
+    """Solve the scaled twin of `problem` by `inner` and certify the answer on `problem` itself."""
+    twin, units = scaled(problem)
+    if start is not None:
+        start = units.into(*start)
+    solution = inner(twin, start=start, tol=tol, max_iter=max_iter)
+    coef, intercept = units.out_of(solution.coef, solution.intercept)
+    dual = np.zeros(problem.n_samples)
+    dual[units.rows] = solution.dual * (units.factor / units.unit)
+    return problem.certify(
+        coef,
+        intercept if problem.fit_intercept else 0.0,
+        dual,
+        n_iter=solution.n_iter,
+        stopped=solution.stopped,
+        solver=solution.solver,
+        stats=solution.stats,
+    )

@@ -1,0 +1,229 @@
+"""From an optimal dual to the exact, canonical optimum.
+
+LAD optima are often not unique: an even number of rows, integer targets, more columns than rows. The canonical one is
+defined without regard to row order, repeats or threads: *among all optimal coefficients those with the smallest weighted
+sum of squared residuals, and among these the smallest in Euclidean norm* (the intercept not counted).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import scipy.optimize
+from numpy.typing import NDArray
+
+from ladreg._face import Face, null_space, optimal_face
+from ladreg._problem import Problem
+
+Array = NDArray[np.float64]
+
+# A constraint counts as kept when it is broken by less than this in the units of a problem at unit scale.
+_KEPT = 1e-11
+# Weight of the norm beside the squared residuals while the active constraints are sought; the answer is free of it.
+_RIDGE = 1e-9
+
+
+def canonical(problem: Problem, dual: Array, at_end: float = 1e-9) -> tuple[Array, float, Array] | None:
+    """The canonical optimum of a problem at unit scale.
+
+    Parameters
+    ----------
+    problem
+        A problem whose columns and target are of ordinary size (see `scaling`).
+    dual
+        A feasible and optimal dual of it, of shape (n_samples,).
+    at_end
+        Distance from the end of its interval at which a dual counts as being there.
+
+    Returns
+    -------
+    coef, intercept, dual or None
+        None where the dual's optimal face is empty: it was not optimal.
+
+    Notes
+    -----
+    1. Complementary slackness with `dual` gives the optimal face: pinned rows, one-sided rows and features.
+    2. Solve the pinned rows. If they determine the coefficients, this is the exact vertex.
+    3. Otherwise minimise the squared residuals over what is left of the face, a polyhedron in few dimensions.
+    4. Correct the dual in the pinned rows, so that it is orthogonal to the active columns up to rounding.
+    """
+    face = optimal_face(problem, dual, problem.design.rmatvec(dual), at_end=at_end)
+    pinned = _Pinned.of(problem, face)
+    point = pinned.point
+    if pinned.basis.shape[1]:
+        moved = _least_squares_on(problem, face, pinned)
+        if moved is None:
+            return None
+        point = moved
+    coef = np.zeros(problem.n_features)
+    coef[face.features] = point[: face.features.size]
+    intercept = float(point[-1]) if problem.fit_intercept else 0.0
+    return coef, intercept, _corrected(problem, face, coef, dual, pinned.matrix)
+
+
+@dataclass(frozen=True)
+class _Pinned:
+    """The pinned rows of the active columns: one solution of their equations, and a basis of all others."""
+
+    matrix: Array
+    point: Array
+    basis: Array
+
+    @classmethod
+    def of(cls, problem: Problem, face: Face) -> _Pinned:
+        matrix = _columns(problem, face.pinned, face)
+        target = problem.y[face.pinned] - face.target
+        if matrix.shape[0] == matrix.shape[1] and matrix.shape[0]:
+            try:
+                return cls(matrix, _solve_square(matrix, target), np.zeros((matrix.shape[1], 0)))
+            except (np.linalg.LinAlgError, scipy.linalg.LinAlgWarning):
+                pass
+        basis = null_space(matrix)
+        point = np.zeros(matrix.shape[1])
+        if matrix.size:
+            for _ in range(2):
+                point += np.linalg.lstsq(matrix, target - matrix @ point, rcond=1e-11)[0]
+        return cls(matrix, point, basis)
+
+
+def _solve_square(matrix: Array, target: Array) -> Array:
+    factor = scipy.linalg.lu_factor(matrix, check_finite=False)
+    if np.min(np.abs(np.diag(factor[0]))) <= 1e-10 * np.max(np.abs(factor[0])):
+        raise np.linalg.LinAlgError("too close to singular for the short way")
+    point: Array = scipy.linalg.lu_solve(factor, target)
+    return point + scipy.linalg.lu_solve(factor, target - matrix @ point)
+
+
+def _columns(problem: Problem, rows: NDArray[np.intp], face: Face) -> Array:
+    """The chosen rows in the active features and the intercept."""
+    chosen = problem.design.rows(rows, face.features)
+    return np.hstack([chosen, np.ones((rows.size, int(problem.fit_intercept)))])
+
+
+def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
+    """Minimise sum(weight * r^2), then the norm, over ``point + basis @ z`` and the face's one-sided constraints.
+
+    A pinned row's residual is fixed, so that only the sided rows count.
+    """
+    n_features = face.features.size
+    root = np.sqrt(problem.weight[face.sided])
+    residual, move = _along(problem, face, pinned)
+    # 1. Directions that change no residual are left to the norm; drop them from the fit by its singular values.
+    fit = move * root[:, None]
+    goal = residual * root
+    # 2. The norm counts coefficients in the user's units: coef * column scale.
+    measure = np.zeros(pinned.point.size)
+    measure[:n_features] = problem.design.scale[face.features]
+    measure /= measure.max(initial=0.0) or 1.0
+    sided_features = np.flatnonzero(face.feature_side != 0)
+    side = face.feature_side[sided_features]
+    G = np.vstack([-face.side[:, None] * move, side[:, None] * pinned.basis[sided_features]])
+    h = -np.concatenate([face.side * residual, side * pinned.point[sided_features]])
+    G, h = _normalised(G, h)
+    if np.any(h[~G.any(axis=1)] > 1e-7):
+        return None
+    z = _lexicographic(fit, goal, pinned, measure, np.zeros((0, fit.shape[1])), np.zeros(0))
+    if np.all(G @ z >= h - _KEPT):
+        return pinned.point + pinned.basis @ z
+    found = _active_constraints(fit, goal, pinned, measure, G, h)
+    if found is None:
+        return None
+    near, active = found
+    z = _lexicographic(fit, goal, pinned, measure, G[active], h[active])
+    broken = np.max(h - G @ z, initial=0.0)
+    if broken > _KEPT and broken > np.max(h - G @ near, initial=0.0):
+        z = near
+    return pinned.point + pinned.basis @ z
+
+
+def _along(problem: Problem, face: Face, pinned: _Pinned) -> tuple[Array, Array]:
+    """Residuals of the sided rows at the pinned point, and how the basis moves their predictions."""
+    n_features = face.features.size
+    both = np.column_stack([pinned.point, pinned.basis])
+    coef = np.zeros((problem.n_features, both.shape[1]))
+    coef[face.features] = both[:n_features]
+    predicted = problem.design.take(face.sided).matvec(coef)
+    if problem.fit_intercept:
+        predicted += both[-1]
+    return problem.y[face.sided] - predicted[:, 0], predicted[:, 1:]
+
+
+def _normalised(G: Array, h: Array) -> tuple[Array, Array]:
+    """Constraints ``G z >= h`` with rows of length one; rows of rounding size become zero rows."""
+    length = np.linalg.norm(G, axis=1)
+    rounding = length <= 1e-12 * length.max(initial=0.0)
+    length[rounding] = 1.0
+    G = np.where(rounding[:, None], 0.0, G)
+    return G / length[:, None], h / length
+
+
+def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: Array, b: Array) -> Array:
+    """argmin |goal - fit z|, then the norm of the coefficients, subject to ``A z = b``."""
+    z = np.linalg.lstsq(A, b, rcond=1e-10)[0] if A.shape[0] else np.zeros(fit.shape[1])
+    free = null_space(A) if A.shape[0] else np.eye(fit.shape[1])
+    if free.shape[1] and fit.shape[0]:
+        z = z + free @ np.linalg.lstsq(fit @ free, goal - fit @ z, rcond=1e-11)[0]
+        neutral = free @ null_space(fit @ free)
+    else:
+        neutral = free
+    if neutral.shape[1]:
+        shape = measure[:, None] * (pinned.basis @ neutral)
+        at = measure * (pinned.point + pinned.basis @ z)
+        size = np.linalg.norm(shape, axis=0)
+        size[size == 0] = 1.0
+        z = z - neutral @ (np.linalg.lstsq(shape / size, at, rcond=None)[0] / size)
+    return z
+
+
+def _active_constraints(
+    fit: Array, goal: Array, pinned: _Pinned, measure: Array, G: Array, h: Array
+) -> tuple[Array, NDArray[np.bool_]] | None:
+    """The constraints that hold with equality at the minimum, by Lawson and Hanson's LSI -> LDP -> NNLS.
+
+    The norm joins the squared residuals with a tiny weight, which makes the problem strictly convex and decides among
+    fits that are equal.
+    """
+    # 1. min |u| for u = R (z - center) with R'R the Hessian: least distance programming.
+    size = np.linalg.norm(fit, axis=0).max(initial=0.0) or 1.0
+    norm = np.sqrt(_RIDGE) * size * np.maximum(measure, 1e-4)
+    stacked = np.vstack([fit, norm[:, None] * pinned.basis])
+    target = np.concatenate([goal, -norm * pinned.point])
+    q, r = scipy.linalg.qr(stacked, mode="economic")
+    center = scipy.linalg.solve_triangular(r, q.T @ target)
+    rows = scipy.linalg.solve_triangular(r, G.T, trans="T").T
+    bounds = h - G @ center
+    length = np.linalg.norm(rows, axis=1)
+    length[length == 0] = 1.0
+    rows, bounds = rows / length[:, None], bounds / length
+    reach = bounds.max(initial=0.0)
+    if reach <= 0:
+        return center, np.zeros(h.size, dtype=bool)
+    # 2. Its dual is a non-negative least-squares problem; positive multipliers mark the active constraints.
+    equations = np.vstack([rows.T, bounds / reach])
+    try:
+        multiplier, distance = scipy.optimize.nnls(equations, np.append(np.zeros(rows.shape[1]), 1.0))
+    except RuntimeError:  # its iteration limit
+        return None
+    if distance <= 1e-9:  # the constraints contradict each other: the face is empty
+        return None
+    remainder = equations @ multiplier
+    remainder[-1] -= 1.0
+    u = -remainder[:-1] / remainder[-1] * reach
+    return center + scipy.linalg.solve_triangular(r, u), multiplier > 1e-12 * multiplier.max(initial=0.0)
+
+
+def _corrected(problem: Problem, face: Face, coef: Array, dual: Array, matrix: Array) -> Array:
+    """The dual moved in the pinned rows so that its slopes are exact in every feature that is not zero."""
+    if face.pinned.size == 0 or matrix.shape[1] == 0 or problem.loss.curvature > 0:
+        return dual
+    clean = dual.copy()
+    lower, upper = problem.loss.interval()
+    clean[face.sided] = problem.weight[face.sided] * np.where(face.side > 0, upper, lower)
+    slope = problem.design.rmatvec(clean)[face.features]
+    goal = np.where(coef[face.features] == 0, slope, problem.penalty.strength[face.features] * np.sign(coef[face.features]))
+    goal = np.where(problem.penalty.strength[face.features] == 0, 0.0, goal)
+    error = np.append(goal - slope, -clean.sum()) if problem.fit_intercept else goal - slope
+    clean[face.pinned] += np.linalg.lstsq(matrix.T, error, rcond=1e-11)[0]
+    return clean
