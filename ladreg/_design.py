@@ -66,6 +66,10 @@ class Design(ABC):
         """Column sums of ``weight * (x - center)^2``."""
 
     @abstractmethod
+    def absolute_matvec(self, coef: Array) -> Array:
+        """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
+
+    @abstractmethod
     def extent(self, centred: bool) -> tuple[Array, Array]:
         """A shift and a typical distance from it (0 for a constant column), one of each a column."""
 
@@ -140,6 +144,13 @@ class DenseDesign(Design):
         result = np.zeros(self.n_features)
         for block, values in self._small_blocks():
             result += weight[block] @ (values - center) ** 2
+        return result
+
+    def absolute_matvec(self, coef: Array) -> Array:
+        """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
+        result = np.empty((self.n_samples, *coef.shape[1:]))
+        for block, values in self._small_blocks():
+            result[block] = np.abs(values) @ np.abs(coef)
         return result
 
     def _small_blocks(self) -> Iterator[tuple[slice, Array]]:
@@ -237,6 +248,10 @@ class SparseDesign(Design):
         stored = np.bincount(columns, inside * deviation**2, minlength=self.n_features)
         stored_weight = np.bincount(columns, inside, minlength=self.n_features)
         return stored + np.maximum(weight.sum() - stored_weight, 0.0) * center**2
+
+    def absolute_matvec(self, coef: Array) -> Array:
+        """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
+        return np.asarray(self._mapped(np.abs(self._data())) @ (self.scale * np.abs(coef).T).T)
 
     def extent(self, centred: bool) -> tuple[Array, Array]:  # noqa: ARG002 - zeros cannot be shifted
         """No shift, and the mean size of the stored values."""

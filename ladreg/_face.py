@@ -122,7 +122,9 @@ def null_space(matrix: Array) -> Array:
         scaled = np.atleast_2d(scipy.linalg.qr(scaled, mode="r")[0][: scaled.shape[1]])
     _, singular, right = scipy.linalg.svd(scaled)
     rank = int(np.sum(singular > RANK * singular[0])) if singular.size else 0
-    return (right[rank:] / column).T
+    # Entries of rounding size would make directions of columns that do not take part.
+    basis = np.where(np.abs(right[rank:]) <= 1e-14, 0.0, right[rank:])
+    return (basis / column).T
 
 
 def is_unique(
@@ -135,14 +137,14 @@ def is_unique(
         return True
     if face.pinned.size > 4 * n_columns and _gram_has_full_rank(problem, face):
         return True
-    basis = null_space(_columns(problem, face.pinned, face.features))
+    basis = null_space(active_columns(problem, face.pinned, face.features))
     if basis.shape[1] == 0:
         return True
     # 1. Directions within the pinned rows: they may move on along every tied row that would stay on its side.
     residual = problem.residual(coef, intercept)[face.sided]
-    scale = np.abs(problem.y[face.sided])
-    tied = np.abs(residual) <= ZERO * (scale + np.abs(problem.y[face.sided] - residual))
-    move = _columns(problem, face.sided[tied], face.features) @ basis
+    size = problem.design.take(face.sided).absolute_matvec(coef) + abs(intercept)
+    tied = np.abs(residual) <= ZERO * (size + np.abs(problem.y[face.sided]))
+    move = predictions(problem, face.sided[tied], face.features, basis)
     at_zero = (face.feature_side != 0) & (coef[face.features] == 0)
     cone = np.vstack(
         [
@@ -153,11 +155,28 @@ def is_unique(
     return _only_zero(cone)
 
 
-def _columns(problem: Problem, rows: Index, features: Index) -> Array:
+def active_columns(problem: Problem, rows: Index, features: Index) -> Array:
     """Rows of the design in the chosen features, and the intercept's column of ones where there is one."""
     return np.hstack(
         [problem.design.rows(rows, features), np.ones((rows.size, int(problem.fit_intercept)))]
     )
+
+
+def predictions(problem: Problem, rows: Index, features: Index, directions: Array) -> Array:
+    """Predictions in the chosen rows for each column of coefficients (and intercept) in `directions`.
+
+    What is rounding is zero: a repeat of a pinned row does not move along the null space of that row, and the 1e-17
+    computed for it would count as a direction.
+    """
+    coef = np.zeros((problem.n_features, directions.shape[1]))
+    coef[features] = directions[: features.size]
+    design = problem.design.take(rows)
+    product = design.matvec(coef)
+    size = design.absolute_matvec(coef)
+    if problem.fit_intercept:
+        product += directions[-1]
+        size += np.abs(directions[-1])
+    return np.where(np.abs(product) <= 1e-13 * size, 0.0, product)
 
 
 def _gram_has_full_rank(problem: Problem, face: Face) -> bool:

@@ -300,7 +300,7 @@ class Problem:
             if candidate is None or not one_sided.any():
                 return candidate
             excess = self.design.rmatvec(candidate)
-            size = self.design.magnitudes(np.abs(candidate))
+            size = self.design.magnitudes(np.abs(candidate) + self.weight * np.abs(candidate).sum())
             violated = one_sided & ~free & (excess > _ORTHOGONAL * size)
             if not violated.any():
                 return candidate
@@ -308,7 +308,9 @@ class Problem:
         return None
 
     def _orthogonal(self, dual: Array, elastic: Array, free: Index) -> Array | None:
-        size = self._free_products(np.abs(dual), free, absolute=True)
+        # Every row counts with at least its weight: where the dual should be zero it is rounding, and so is its size.
+        floor = np.abs(dual) + self.weight * np.abs(dual).sum()
+        size = self._free_products(floor, free, absolute=True)
         correct = None
         # Twice: one projection leaves an error of order eps * cond(Z), the second removes it.
         for _ in range(3):

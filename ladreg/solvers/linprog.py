@@ -213,7 +213,8 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
     if exact is None:
         return raw
     finished = problem.certify(*exact, n_iter=n_iter, stopped=StopReason.VERTEX, solver=name)
-    return finished if finished.gap <= raw.gap + _ROUNDING * raw.objective else raw
+    # At unit scale rounding costs this much, however small the objective.
+    return finished if finished.gap <= raw.gap + 1e-13 * (1.0 + raw.objective) else raw
 
 
 def _fallback(

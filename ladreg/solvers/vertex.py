@@ -14,7 +14,7 @@ import scipy.linalg
 import scipy.optimize
 from numpy.typing import NDArray
 
-from ladreg._face import Face, null_space, optimal_face
+from ladreg._face import Face, active_columns, null_space, optimal_face, predictions
 from ladreg._problem import Problem
 
 Array = NDArray[np.float64]
@@ -57,8 +57,11 @@ def canonical(problem: Problem, dual: Array, at_end: float = 1e-9) -> tuple[Arra
         if moved is None:
             return None
         point = moved
+    # A penalised coefficient that is zero in exact arithmetic comes out as rounding, perhaps of the wrong sign.
+    values = point[: face.features.size]
+    rounding = (np.abs(values) <= 1e-13 * np.abs(point).max(initial=1.0)) | (face.feature_side * values < 0)
     coef = np.zeros(problem.n_features)
-    coef[face.features] = point[: face.features.size]
+    coef[face.features] = np.where((face.feature_side != 0) & rounding, 0.0, values)
     intercept = float(point[-1]) if problem.fit_intercept else 0.0
     return coef, intercept, _corrected(problem, face, coef, dual, pinned.matrix)
 
@@ -73,7 +76,7 @@ class _Pinned:
 
     @classmethod
     def of(cls, problem: Problem, face: Face) -> _Pinned:
-        matrix = _columns(problem, face.pinned, face)
+        matrix = active_columns(problem, face.pinned, face.features)
         target = problem.y[face.pinned] - face.target
         if matrix.shape[0] == matrix.shape[1] and matrix.shape[0]:
             try:
@@ -94,12 +97,6 @@ def _solve_square(matrix: Array, target: Array) -> Array:
         raise np.linalg.LinAlgError("too close to singular for the short way")
     point: Array = scipy.linalg.lu_solve(factor, target)
     return point + scipy.linalg.lu_solve(factor, target - matrix @ point)
-
-
-def _columns(problem: Problem, rows: NDArray[np.intp], face: Face) -> Array:
-    """The chosen rows in the active features and the intercept."""
-    chosen = problem.design.rows(rows, face.features)
-    return np.hstack([chosen, np.ones((rows.size, int(problem.fit_intercept)))])
 
 
 def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
@@ -127,7 +124,9 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
     z = _lexicographic(fit, goal, pinned, measure, np.zeros((0, fit.shape[1])), np.zeros(0))
     if np.all(G @ z >= h - _KEPT):
         return pinned.point + pinned.basis @ z
-    found = _active_constraints(fit, goal, pinned, measure, G, h)
+    # Repeats of a row on opposite sides leave a face without inside, which rounding would make empty.
+    slack = 1e-12 * (1.0 + np.abs(h))
+    found = _active_constraints(fit, goal, pinned, measure, G, h - slack)
     if found is None:
         return None
     near, active = found
@@ -140,14 +139,8 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
 
 def _along(problem: Problem, face: Face, pinned: _Pinned) -> tuple[Array, Array]:
     """Residuals of the sided rows at the pinned point, and how the basis moves their predictions."""
-    n_features = face.features.size
-    both = np.column_stack([pinned.point, pinned.basis])
-    coef = np.zeros((problem.n_features, both.shape[1]))
-    coef[face.features] = both[:n_features]
-    predicted = problem.design.take(face.sided).matvec(coef)
-    if problem.fit_intercept:
-        predicted += both[-1]
-    return problem.y[face.sided] - predicted[:, 0], predicted[:, 1:]
+    residual = problem.y[face.sided] - predictions(problem, face.sided, face.features, pinned.point[:, None])[:, 0]
+    return residual, predictions(problem, face.sided, face.features, pinned.basis)
 
 
 def _normalised(G: Array, h: Array) -> tuple[Array, Array]:
@@ -161,13 +154,9 @@ def _normalised(G: Array, h: Array) -> tuple[Array, Array]:
 
 def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: Array, b: Array) -> Array:
     """argmin |goal - fit z|, then the norm of the coefficients, subject to ``A z = b``."""
-    z = np.linalg.lstsq(A, b, rcond=1e-10)[0] if A.shape[0] else np.zeros(fit.shape[1])
-    free = null_space(A) if A.shape[0] else np.eye(fit.shape[1])
-    if free.shape[1] and fit.shape[0]:
-        z = z + free @ np.linalg.lstsq(fit @ free, goal - fit @ z, rcond=1e-11)[0]
-        neutral = free @ null_space(fit @ free)
-    else:
-        neutral = free
+    z, free = _solutions(A, b, 1.0)
+    t, neutral = _solutions(fit @ free, goal - fit @ z, np.linalg.norm(fit))
+    z, neutral = z + free @ t, free @ neutral
     if neutral.shape[1]:
         shape = measure[:, None] * (pinned.basis @ neutral)
         at = measure * (pinned.point + pinned.basis @ z)
@@ -175,6 +164,22 @@ def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: 
         size[size == 0] = 1.0
         z = z - neutral @ (np.linalg.lstsq(shape / size, at, rcond=None)[0] / size)
     return z
+
+
+def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]:
+    """A least-squares solution and a basis of the null space; singular values count against `size`.
+
+    Not against the largest of them: once the constraints have used up every direction, what is left is rounding.
+    """
+    n_rows, n_columns = matrix.shape
+    if n_rows == 0:
+        return np.zeros(n_columns), np.eye(n_columns)
+    if n_rows > n_columns:
+        q, matrix = scipy.linalg.qr(matrix, mode="economic")
+        target = q.T @ target
+    left, singular, right = scipy.linalg.svd(matrix)
+    rank = int(np.sum(singular > 1e-10 * size))
+    return right[:rank].T @ (left[:, :rank].T @ target / singular[:rank]), right[rank:].T
 
 
 def _active_constraints(
@@ -222,8 +227,8 @@ def _corrected(problem: Problem, face: Face, coef: Array, dual: Array, matrix: A
     lower, upper = problem.loss.interval()
     clean[face.sided] = problem.weight[face.sided] * np.where(face.side > 0, upper, lower)
     slope = problem.design.rmatvec(clean)[face.features]
-    goal = np.where(coef[face.features] == 0, slope, problem.penalty.strength[face.features] * np.sign(coef[face.features]))
-    goal = np.where(problem.penalty.strength[face.features] == 0, 0.0, goal)
+    strength = problem.penalty.strength[face.features]
+    goal = np.where((coef[face.features] == 0) & (strength > 0), slope, strength * np.sign(coef[face.features]))
     error = np.append(goal - slope, -clean.sum()) if problem.fit_intercept else goal - slope
     clean[face.pinned] += np.linalg.lstsq(matrix.T, error, rcond=1e-11)[0]
     return clean
