@@ -25,6 +25,8 @@ Index = NDArray[np.intp]
 
 # Free columns count as orthogonal to a dual when their product is below this part of the sum of its terms' sizes.
 _ORTHOGONAL = 1e-12
+# Below this part nothing is left to correct.
+_EXACT = float(np.finfo(float).eps)
 # A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
 _EXACT_FIT = 1e-12
 # Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
@@ -313,9 +315,9 @@ class Problem:
         size = self._free_products(floor, free, absolute=True)
         correct = None
         # Twice: one projection leaves an error of order eps * cond(Z), the second removes it.
-        for _ in range(3):
+        for _ in range(2):
             error = self._free_products(dual, free)
-            if np.all(np.abs(error) <= _ORTHOGONAL * size):
+            if np.all(np.abs(error) <= _EXACT * size):
                 return dual
             correct = correct or self._corrector(elastic, free)
             dual = dual - correct(error)
@@ -324,6 +326,9 @@ class Problem:
 
     def _corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
         """The map from ``Z'dual`` to ``elastic * Z u`` with the same product with Z: ``u = (Z'EZ)^+ Z'dual``."""
+        if free.size == 0:
+            share = elastic / (elastic.sum() or 1.0)
+            return lambda error: share * error[0]
         rows = np.flatnonzero(elastic > 0)
         if rows.size * (free.size + 1) > _QR_ENTRIES:
             return self._gram_corrector(elastic, free)

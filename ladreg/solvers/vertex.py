@@ -226,9 +226,13 @@ def _corrected(problem: Problem, face: Face, coef: Array, dual: Array, matrix: A
     clean = dual.copy()
     lower, upper = problem.loss.interval()
     clean[face.sided] = problem.weight[face.sided] * np.where(face.side > 0, upper, lower)
-    slope = problem.design.rmatvec(clean)[face.features]
     strength = problem.penalty.strength[face.features]
-    goal = np.where((coef[face.features] == 0) & (strength > 0), slope, strength * np.sign(coef[face.features]))
-    error = np.append(goal - slope, -clean.sum()) if problem.fit_intercept else goal - slope
-    clean[face.pinned] += np.linalg.lstsq(matrix.T, error, rcond=1e-11)[0]
+    # Twice: the second solve removes the rounding of the first.
+    for _ in range(2):
+        slope = problem.design.rmatvec(clean)[face.features]
+        goal = np.where(
+            (coef[face.features] == 0) & (strength > 0), slope, strength * np.sign(coef[face.features])
+        )
+        error = np.append(goal - slope, -clean.sum()) if problem.fit_intercept else goal - slope
+        clean[face.pinned] += np.linalg.lstsq(matrix.T, error, rcond=1e-11)[0]
     return clean
