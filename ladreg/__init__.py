@@ -1,1 +1,9 @@
-"""tmp"""
+"""Exact, certified least absolute deviations and lasso regression for scikit-learn."""
+
+from ladreg._problem import Certificate
+from ladreg.lad import LADRegressor
+from ladreg.lasso import LassoCD
+
+__version__ = "0.1.0"
+
+__all__ = ["Certificate", "LADRegressor", "LassoCD", "__version__"]

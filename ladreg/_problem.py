@@ -42,6 +42,12 @@ class StopReason(Enum):
     TIME_LIMIT = "the time limit came first; raise time_limit in solver_options"
     STALLED = "rounding errors left nothing to gain; scale the columns of X or loosen tol"
     FAILURE = "the linear programming solver failed; scale the columns of X or try other solver_options"
+    GIVEN = "the coefficients were given"
+
+    @property
+    def good(self) -> bool:
+        """Whether the solver stopped because it was done."""
+        return self in (StopReason.TOLERANCE, StopReason.VERTEX, StopReason.GIVEN)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,16 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ladreg._problem import Problem
 from ladreg.solvers import coordinate_descent, linprog, scaling
 from ladreg.solvers.scaling import Solver
 
-__all__ = ["Solver", "choose_solver"]
+__all__ = ["Solver", "choose_solver", "recover_dual"]
+
+Array = NDArray[np.float64]
 
 
 def choose_solver(problem: Problem, name: str = "auto", options: Mapping[str, Any] | None = None) -> Solver:
@@ -33,3 +38,11 @@ def choose_solver(problem: Problem, name: str = "auto", options: Mapping[str, An
     if name not in ("auto", "linprog"):
         raise ValueError(f"solver must be 'auto' or 'linprog', got {name!r}.")
     return partial(scaling.solve, inner=partial(linprog.solve, options=options))
+
+
+def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
+    """A dual for given coefficients, from the data alone: the residuals' slopes, or what an LP says of them."""
+    if problem.loss.curvature > 0:
+        return problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
+    twin, units = scaling.scaled(problem)
+    return units.dual_out_of(linprog.dual_at(twin, *units.into(coef, intercept)), problem.n_samples)

@@ -99,16 +99,35 @@ def solve(
         origin = best.coef, best.intercept
     if best is None:
         best = _fallback(problem, origin, answer.stopped, name, max(n_iter, 1))
+    stopped = best.stopped
+    if stopped.good and best.relative_gap > tol:
+        stopped = StopReason.STALLED
     stats = {"rows_solved": problem.n_samples, "n_rounds": n_rounds, "n_lp_iter": n_iter}
     return problem.certify(
         best.coef,
         best.intercept,
         best.dual,
         n_iter=max(n_iter, 1),
-        stopped=best.stopped,
+        stopped=stopped,
         solver=name,
         stats=stats,
     )
+
+
+def dual_at(problem: Problem, coef: Array, intercept: float) -> Array:
+    """A dual that proves as much as can be proved of given coefficients, for a problem at unit scale.
+
+    If they are optimal, the LP of the rows they fit exactly has the dual; otherwise the LP of all rows has the bound.
+    """
+    residual = problem.residual(coef, intercept)
+    size = problem.design.absolute_matvec(coef) + abs(intercept) + np.abs(problem.y)
+    for rows in (np.flatnonzero(np.abs(residual) <= 1e-9 * size), np.arange(problem.n_samples)):
+        answer = _solve_rows(problem, (coef, intercept), rows, "highs-ds", {})
+        if answer.coef is None:
+            continue
+        if problem.prove(coef, intercept, answer.dual).relative_gap <= 1e-9:
+            return answer.dual
+    return solve(problem).dual
 
 
 def _near(problem: Problem, solution: Solution) -> NDArray[np.intp]:

@@ -57,6 +57,12 @@ class Units:
         coef = coef * self.column_scale * self.unit
         return coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef)
 
+    def dual_out_of(self, dual: Array, n_samples: int) -> Array:
+        """Dual of the original problem for that of the scaled; rows of weight zero have zero."""
+        full = np.zeros(n_samples)
+        full[self.rows] = dual * (self.factor / self.unit)
+        return full
+
 
 def scaled(problem: Problem) -> tuple[Problem, Units]:
     """The problem without rows of weight zero, with columns and target of ordinary size."""
@@ -99,12 +105,10 @@ def solve(
         start = units.into(*start)
     solution = inner(twin, start=start, tol=tol, max_iter=max_iter)
     coef, intercept = units.out_of(solution.coef, solution.intercept)
-    dual = np.zeros(problem.n_samples)
-    dual[units.rows] = solution.dual * (units.factor / units.unit)
     return problem.certify(
         coef,
         intercept if problem.fit_intercept else 0.0,
-        dual,
+        units.dual_out_of(solution.dual, problem.n_samples),
         n_iter=solution.n_iter,
         stopped=solution.stopped,
         solver=solution.solver,

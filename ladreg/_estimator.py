@@ -1,0 +1,204 @@
+"""The shared body of fit: parameters -> Problem -> solver -> fitted attributes, and the only place that warns."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ladreg._losses import Loss
+from ladreg._penalties import L1
+from ladreg._problem import Certificate, Problem, Solution, StopReason
+from ladreg._validation import Data, training_data
+from ladreg.solvers import Solver, recover_dual
+
+Array = NDArray[np.float64]
+
+
+class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta):
+    """A linear model whose fit is a Problem and ends with a certificate."""
+
+    _doc_link_module = "ladreg"
+    _doc_link_template = "https://ladreg.readthedocs.io/en/stable/generated/ladreg.{estimator_name}.html"
+
+    @abstractmethod
+    def _check_parameters(self) -> None:
+        """Raise a ValueError for a constructor parameter that makes no sense."""
+
+    @abstractmethod
+    def _loss(self) -> Loss:
+        """The loss that the parameters ask for."""
+
+    @abstractmethod
+    def _penalty(self, n_features: int) -> L1:
+        """The penalty that the parameters ask for."""
+
+    @abstractmethod
+    def _solver(self, problem: Problem) -> Solver:
+        """The solver for a problem."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the model and prove how good the fit is.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Training data. float32 and float64 are used as they are, in any memory order.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Target; each column of a two-dimensional y is a problem of its own.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a weight of k counts a row k times, and only the ratios of weights matter.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, or X, y or sample_weight is not finite, empty or of another length.
+        OverflowError
+            If the objective is too large for float64.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the proved gap is larger than `tol`; the best coefficients found are kept.
+        """
+        self._check_parameters()
+        data = training_data(self, X, y, sample_weight)
+        starts = self._starts(data)
+        solutions = []
+        for target, start in zip(data.Y.T, starts, strict=True):
+            problem = self._problem(data, np.ascontiguousarray(target))
+            solve = self._solver(problem)
+            solutions.append(solve(problem, start=start, tol=self.tol, max_iter=self.max_iter))
+        self._store(data, solutions)
+        self._warn(solutions)
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Predict with the linear model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            ``X @ coef_.T + intercept_``.
+        """
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, reset=False, accept_sparse=("csr", "csc", "coo"), dtype=[np.float64, np.float32]
+        )
+        prediction: NDArray[np.floating] = X @ self.coef_.T + self.intercept_
+        return prediction
+
+    @property
+    def certificate_(self) -> Certificate | list[Certificate]:
+        """Proof of the fit: a `Certificate`, or a list of one for each target where y was two-dimensional."""
+        check_is_fitted(self)
+        certificates = [Certificate(**values) for values in self._certificates]
+        return certificates[0] if self.coef_.ndim == 1 else certificates
+
+    def verify(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Certificate | list[Certificate]:
+        """Prove again, from data alone, how far the coefficients are from the optimum.
+
+        Nothing that the fit left behind is used but `coef_` and `intercept_`, so that a model that was loaded or
+        changed, or fitted to other data, is judged as it is.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        Certificate or list of Certificate
+            The objective on these data and a lower bound of what any coefficients could reach.
+        """
+        check_is_fitted(self)
+        self._check_parameters()
+        data = training_data(self, X, y, sample_weight, reset=False)
+        coefs = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
+        if coefs.shape[0] != data.Y.shape[1]:
+            raise ValueError(f"y has {data.Y.shape[1]} targets, but the model was fitted to {coefs.shape[0]}.")
+        found = []
+        for target, coef, intercept in zip(data.Y.T, coefs, np.atleast_1d(self.intercept_), strict=True):
+            problem = self._problem(data, np.ascontiguousarray(target))
+            dual = recover_dual(problem, coef, float(intercept))
+            solution = problem.certify(
+                coef, float(intercept), dual, n_iter=1, stopped=StopReason.GIVEN, solver="verify"
+            )
+            found.append(solution.certificate)
+        return found[0] if self.coef_.ndim == 1 else found
+
+    def _problem(self, data: Data, target: Array) -> Problem:
+        return Problem(
+            design=data.design,
+            y=target,
+            weight=data.weight,
+            loss=self._loss(),
+            penalty=self._penalty(data.design.n_features),
+            fit_intercept=bool(self.fit_intercept),
+        )
+
+    def _starts(self, data: Data) -> list[tuple[Array, float] | None]:
+        """Previous coefficients, where a warm start is asked for and they fit the data."""
+        n_targets = data.Y.shape[1]
+        coefs = np.atleast_2d(getattr(self, "coef_", np.zeros((0, 0))))
+        if not self.warm_start or coefs.shape != (n_targets, data.design.n_features):
+            return [None] * n_targets
+        intercepts = np.atleast_1d(self.intercept_)
+        return [(coef.astype(np.float64), float(value)) for coef, value in zip(coefs, intercepts, strict=True)]
+
+    def _store(self, data: Data, solutions: list[Solution]) -> None:
+        """Plain arrays and floats only: they are what pickle, joblib and skops load without trusting our classes."""
+        coef = np.array([solution.coef for solution in solutions]).astype(data.dtype)
+        intercept = np.array([solution.intercept for solution in solutions]).astype(data.dtype)
+        fitted = {
+            "n_iter_": np.array([solution.n_iter for solution in solutions]),
+            "dual_gap_": np.array([solution.gap for solution in solutions]),
+            "objective_": np.array([solution.objective for solution in solutions]),
+        }
+        self.coef_ = coef[0] if data.single else coef
+        self.intercept_ = intercept[0] if data.single else intercept
+        for name, values in fitted.items():
+            setattr(self, name, values[0].item() if data.single else values)
+        self._certificates = [asdict(solution.certificate) for solution in solutions]
+
+    def _warn(self, solutions: list[Solution]) -> None:
+        failed = [solution for solution in solutions if not solution.stopped.good]
+        if not failed:
+            return
+        worst = max(failed, key=lambda solution: solution.relative_gap)
+        which = f" ({len(failed)} of {len(solutions)} targets)" if len(solutions) > 1 else ""
+        warnings.warn(
+            f"{type(self).__name__} did not reach tol={self.tol:g}{which}: the objective {worst.objective:.6g} is "
+            f"proved to be within {worst.gap:.3g} of the optimum ({worst.relative_gap:.3g} relative). "
+            f"{worst.stopped.value[0].upper()}{worst.stopped.value[1:]}.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,129 @@
+"""The one door for data and parameters: whatever passes here is finite, float and of matching length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+
+from ladreg._design import Design, as_design
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Checked training data.
+
+    Attributes
+    ----------
+    design : Design
+        X.
+    Y : ndarray of shape (n_samples, n_targets)
+        Targets in float64.
+    weight : ndarray of shape (n_samples,)
+        Sample weights divided by their sum.
+    dtype : numpy dtype
+        float32 or float64, as X came.
+    single : bool
+        Whether y was one-dimensional.
+    """
+
+    design: Design
+    Y: Array
+    weight: Array
+    dtype: np.dtype[Any]
+    single: bool
+
+
+def check_real(
+    name: str, value: object, low: float = -np.inf, high: float = np.inf, *, open_ends: bool = False
+) -> None:
+    """Raise a ValueError that names the parameter unless `value` is a finite number from `low` to `high`."""
+    if isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(float(value)):
+        inside = low < float(value) < high if open_ends else low <= float(value) <= high
+        if inside:
+            return
+    if high < np.inf:
+        wanted = f"strictly between {low:g} and {high:g}" if open_ends else f"from {low:g} to {high:g}"
+    else:
+        wanted = f"{'> ' if open_ends else '>= '}{low:g}"
+    raise ValueError(f"{name} must be a finite number {wanted}, got {value!r}.")
+
+
+def check_count(name: str, value: object, *, optional: bool = False) -> None:
+    """Raise a ValueError that names the parameter unless `value` is an integer >= 1 (or None, if `optional`)."""
+    if optional and value is None:
+        return
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
+        return
+    raise ValueError(f"{name} must be {'None or ' if optional else ''}an integer >= 1, got {value!r}.")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise a ValueError that names the parameter unless `value` is a bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise a ValueError that names the parameter unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
+
+
+def training_data(
+    estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool = True
+) -> Data:
+    """Check X, y and sample_weight as scikit-learn does; sets the estimator's feature names when `reset`."""
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        reset=reset,
+        accept_sparse=("csr", "csc"),
+        dtype=[np.float64, np.float32],
+        multi_output=True,
+        y_numeric=True,
+    )
+    if sp.issparse(y):
+        raise ValueError("y must be dense; call y.toarray() first.")
+    try:
+        Y = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"y must be numeric, got an array of dtype {np.asarray(y).dtype}.") from error
+    single = Y.ndim == 1
+    weight = _checked_weight(sample_weight, Y.shape[0])
+    return Data(as_design(_canonical(X)), Y[:, None] if single else Y, weight, X.dtype, single)
+
+
+def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
+    """Weights of sum one."""
+    if sample_weight is None:
+        return np.full(n_samples, 1.0 / n_samples)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, float(sample_weight))
+    weight = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
+    if weight.ndim != 1:
+        raise ValueError(f"sample_weight must be one-dimensional, got an array of shape {weight.shape}.")
+    check_consistent_length(weight, np.empty(n_samples))
+    if np.any(weight < 0):
+        raise ValueError(f"Negative values in sample_weight: they must be >= 0, got {weight.min():g}.")
+    if not np.any(weight > 0):
+        raise ValueError("sample_weight must contain at least one number that is not zero: all weights are zero.")
+    weight = weight / weight.max()  # first, so that the sum of huge weights is finite
+    normalised: Array = weight / weight.sum()
+    return normalised
+
+
+def _canonical(X: Any) -> Any:
+    """Sparse X without repeated entries, whose absolute values would otherwise be summed wrongly."""
+    if sp.issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X

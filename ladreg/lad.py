@@ -1,0 +1,130 @@
+"""Least absolute deviations as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ladreg._estimator import CertifiedRegressor
+from ladreg._losses import Absolute, Loss
+from ladreg._penalties import L1
+from ladreg._problem import Problem
+from ladreg._validation import check_choice, check_count, check_flag, check_real
+from ladreg.solvers import Solver, choose_solver
+
+
+class LADRegressor(CertifiedRegressor):
+    r"""Least absolute deviations (median) regression, exact and certified, with an optional L1 penalty.
+
+    Minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j |b_j|
+
+    as a linear program. Where several coefficients are optimal, the result is the canonical one: the smallest weighted
+    sum of squared residuals, then the smallest Euclidean norm of `coef_`. It does not depend on the order of rows, and
+    integer weights give what repeated rows give.
+
+    Parameters
+    ----------
+    alpha : float, default=0.0
+        Strength of the L1 penalty, in units of y per unit of coefficient; 0 is plain LAD. (scikit-learn's
+        `QuantileRegressor` defaults to 1 and halves the loss: its ``alpha=a`` is ``alpha=2*a`` here.)
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    solver : {"auto", "linprog"}, default="auto"
+        "linprog" hands the whole linear program to `scipy.optimize.linprog`; "auto" takes the solver that was measured
+        to be the fastest for the data. Both end in the same certified canonical optimum.
+    solver_options : dict, default=None
+        Options of `scipy.optimize.linprog`, such as ``{"time_limit": 60}`` (seconds) or ``{"disp": True}`` for its
+        progress; the key "method" chooses its method ("highs-ds" or "highs-ipm").
+    tol : float, default=1e-9
+        Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
+    max_iter : int, default=None
+        Iteration limit of the linear programming solver; None leaves it to the solver.
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the previous fit. linprog cannot skip iterations by it.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept; 0 if `fit_intercept` is False.
+    n_iter_ : int or ndarray of shape (n_targets,)
+        Iterations of the linear programming solver, at least 1.
+    objective_ : float or ndarray of shape (n_targets,)
+        Objective at the solution.
+    dual_gap_ : float or ndarray of shape (n_targets,)
+        Proved bound of ``objective_ - optimum``.
+    certificate_ : Certificate or list of Certificate
+        The proof in full.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    LassoCD : Squared loss with the L1 penalty.
+    sklearn.linear_model.QuantileRegressor : Other quantiles, without certificate.
+    sklearn.linear_model.HuberRegressor : Between absolute and squared loss.
+
+    References
+    ----------
+    Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1), 33-50. doi:10.2307/1913643
+
+    Examples
+    --------
+    One target in five is wrong, and does not matter:
+
+    >>> import numpy as np
+    >>> from ladreg import LADRegressor
+    >>> X = np.arange(10.0).reshape(-1, 1)
+    >>> y = 2 * X.ravel() + 1
+    >>> y[[3, 7]] = 100
+    >>> model = LADRegressor().fit(X, y)
+    >>> model.coef_.round(12), model.intercept_.round(12)
+    (array([2.]), np.float64(1.0))
+    >>> model.certificate_.relative_gap < 1e-14, model.certificate_.unique
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.0,
+        *,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        solver_options: Mapping[str, Any] | None = None,
+        tol: float = 1e-9,
+        max_iter: int | None = None,
+        warm_start: bool = False,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.solver_options = solver_options
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+    def _check_parameters(self) -> None:
+        check_real("alpha", self.alpha, low=0.0)
+        check_flag("fit_intercept", self.fit_intercept)
+        check_choice("solver", self.solver, ("auto", "linprog"))
+        if self.solver_options is not None and not isinstance(self.solver_options, Mapping):
+            raise ValueError(f"solver_options must be None or a dict, got {self.solver_options!r}.")
+        check_real("tol", self.tol, low=0.0)
+        check_count("max_iter", self.max_iter, optional=True)
+        check_flag("warm_start", self.warm_start)
+
+    def _loss(self) -> Loss:
+        return Absolute()
+
+    def _penalty(self, n_features: int) -> L1:
+        return L1(np.full(n_features, float(self.alpha)))
+
+    def _solver(self, problem: Problem) -> Solver:
+        return choose_solver(problem, self.solver, self.solver_options)
