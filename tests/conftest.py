@@ -1,0 +1,16 @@
+import os
+
+import hypothesis
+
+# A failure must be the same for everyone: examples are derived from the test alone.
+hypothesis.settings.register_profile("gate", deadline=None, derandomize=True, max_examples=60, print_blob=True)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=2000, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("LADREG_HYPOTHESIS", "gate"))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Benchmarks compare against peers that may not be installed: they run when asked for by `-m benchmark`."""
+    if "benchmark" in (config.option.markexpr or ""):
+        return
+    config.hook.pytest_deselected(items=[item for item in items if "benchmark" in item.keywords])
+    items[:] = [item for item in items if "benchmark" not in item.keywords]

@@ -1,0 +1,89 @@
+"""One operator, whatever the storage: every operation equals that of the dense float64 array it stands for."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from ladreg import _design
+from ladreg._design import as_design
+
+rng = np.random.default_rng(0)
+X = np.where(rng.random((40, 5)) < 0.5, 0.0, rng.standard_normal((40, 5)))
+SCALE = 2.0 ** np.arange(-2, 3)
+
+STORAGES = {
+    "C": np.ascontiguousarray(X),
+    "F": np.asfortranarray(X),
+    "strided": np.repeat(X, 2, axis=1)[:, ::2],
+    "float32": X.astype(np.float32),
+    "csr": sp.csr_matrix(X),
+    "csc": sp.csc_array(X),
+    "csr64": sp.csr_array((sp.csr_array(X).data, sp.csr_array(X).indices.astype(np.int64), sp.csr_array(X).indptr.astype(np.int64)), shape=X.shape),
+}
+
+
+@pytest.fixture(params=STORAGES, ids=str)
+def pair(request, monkeypatch):
+    """A scaled (and, if dense, shifted) design beside the array it stands for, in blocks of a few rows."""
+    monkeypatch.setattr(_design, "_CHUNK_BYTES", 8 * 5 * 7)
+    stored = STORAGES[request.param]
+    shift = np.zeros(5) if sp.issparse(stored) else np.arange(5.0)
+    dense = stored.toarray() if sp.issparse(stored) else stored.astype(float)
+    return as_design(stored).rescaled(shift, SCALE), (dense - shift) * SCALE
+
+
+def test_products(pair):
+    design, dense = pair
+    np.testing.assert_allclose(design.matvec(np.arange(5.0)), dense @ np.arange(5.0), rtol=1e-12, atol=1e-12)
+    block = np.arange(10.0).reshape(5, 2)
+    np.testing.assert_allclose(design.matvec(block), dense @ block, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(design.absolute_matvec(block), np.abs(dense) @ block, rtol=1e-12)
+    np.testing.assert_allclose(design.rmatvec(np.arange(40.0)), np.arange(40.0) @ dense, rtol=1e-12, atol=1e-12)
+
+
+def test_moments(pair):
+    design, dense = pair
+    weight = np.arange(40.0)
+    center = np.linspace(-1, 1, 5)
+    np.testing.assert_allclose(design.magnitudes(weight), weight @ np.abs(dense), rtol=1e-12)
+    np.testing.assert_allclose(design.curvatures(weight, center), weight @ (dense - center) ** 2, rtol=1e-12)
+    chosen = np.array([3, 0])
+    bordered = np.column_stack([dense[:, chosen], np.ones(40)])
+    gram = (bordered.T * weight) @ bordered
+    np.testing.assert_allclose(design.gram(weight, chosen, border=True), gram, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(design.gram(weight, chosen, border=False), gram[:2, :2], rtol=1e-10, atol=1e-10)
+
+
+def test_parts(pair):
+    design, dense = pair
+    rows, columns = np.array([7, 1, 30]), np.array([4, 2])
+    np.testing.assert_allclose(design.rows(rows), dense[rows])
+    np.testing.assert_allclose(design.rows(rows, columns), dense[np.ix_(rows, columns)])
+    np.testing.assert_allclose(design.columns(columns), dense[:, columns])
+    np.testing.assert_allclose(design.take(rows).matvec(np.ones(5)), dense[rows].sum(axis=1), atol=1e-12)
+    np.testing.assert_allclose(design.transposed_csc(rows).toarray(), dense[rows].T)
+
+
+def test_rescaling_twice_is_rescaling_once(pair):
+    design, dense = pair
+    shift = np.zeros(5) if sp.issparse(design.X) else np.linspace(0, 1, 5)
+    again = design.rescaled(shift, 2 * SCALE)
+    np.testing.assert_allclose(again.rows(np.arange(40)), (dense - shift) * 2 * SCALE, rtol=1e-12, atol=1e-12)
+
+
+def test_the_design_shares_its_array():
+    for stored in STORAGES.values():
+        design = as_design(stored)
+        ours, theirs = (design.X.data, stored.data) if sp.issparse(stored) else (design.X, stored)
+        assert np.shares_memory(ours, theirs)
+
+
+def test_a_sparse_design_refuses_to_be_filled():
+    with pytest.raises(ValueError, match="sparse design cannot be shifted"):
+        as_design(STORAGES["csr"]).rescaled(np.ones(5), SCALE)
+
+
+def test_extent_of_a_constant_column_is_exactly_zero():
+    shift, distance = as_design(np.full((3, 1), 0.1)).extent(centred=True)
+    assert shift[0] == 0.1
+    assert distance[0] == 0.0
