@@ -41,10 +41,11 @@ def heading(text):
 # stay in the data, and no model is told of them.
 
 year = np.arange(1950, 1974)
-calls = np.array(
-    [4.4, 4.7, 4.7, 5.9, 6.6, 7.3, 8.1, 8.8, 10.6, 12.0, 13.5, 14.9, 16.1, 21.2]  # 1950 to 1963
-    + [119.0, 124.0, 142.0, 159.0, 182.0, 212.0]  # noqa: RUF005 (1964 to 1969)
-    + [43.0, 24.0, 27.0, 29.0]
+calls = np.hstack(
+    [
+        [4.4, 4.7, 4.7, 5.9, 6.6, 7.3, 8.1, 8.8, 10.6, 12.0, 13.5, 14.9, 16.1, 21.2],  # 1950 to 1963
+        [119.0, 124.0, 142.0, 159.0, 182.0, 212.0, 43.0, 24.0, 27.0, 29.0],
+    ]
 )
 wrong = (year >= 1964) & (year <= 1969)
 mixed = (year == 1963) | (year == 1970)
@@ -53,7 +54,7 @@ clean = ~wrong & ~mixed
 # %%
 # Three lines
 # -----------
-# Time is counted in decades since 1950: `HuberRegressor` iterates on the data as they are scaled,
+# Time is counted in decades since 1950: ``HuberRegressor`` iterates on the data as they are scaled,
 # and stops far from its optimum when it is given calendar years. All parameters are defaults.
 
 X = (year.reshape(-1, 1) - 1950) / 10
@@ -122,8 +123,9 @@ else:
 # Each ladreg fit carries its proof: the objective reached (here the mean absolute error), and a
 # lower bound that no coefficients can beat. Here they agree to the last digit. The certificate does
 # not call this line the only optimal one, and it is not: lines with slopes from 1.16 to 1.62 share
-# the smallest error. Of those `LADRegressor` returns the one with the smallest sum of squared
-# residuals, whatever the order of the rows; see :ref:`sphx_glr_auto_examples_plot_canonical_optimum.py`.
+# the smallest error. Of those ``LADRegressor`` returns the one with the smallest sum of squared
+# residuals, whatever the order of the rows: here the steepest. The example
+# ``plot_canonical_optimum.py`` shows such a family.
 
 heading("Certificate of the line through the phone calls")
 print(lines["least absolute deviations"].certificate_)
@@ -132,7 +134,7 @@ print(lines["least absolute deviations"].certificate_)
 # Feature selection
 # -----------------
 # 442 diabetes patients, ten measurements each; with the products of pairs there are 55 features,
-# too many. `LassoCD` selects some of them inside a pipeline, and `LADRegressor` fits those without
+# too many. ``LassoCD`` selects some of them inside a pipeline, and ``LADRegressor`` fits those without
 # a penalty.
 
 diabetes = load_diabetes()
@@ -159,7 +161,7 @@ print(pipeline["fit"].certificate_)
 # %%
 # Choosing alpha
 # --------------
-# `GridSearchCV` reaches alpha through the names of the steps. The score is the mean absolute error
+# ``GridSearchCV`` reaches alpha through the names of the steps. The score is the mean absolute error
 # on patients that the fit has not seen: five folds, the same for all rows of the table.
 
 folds = KFold(5, shuffle=True, random_state=0)
@@ -188,7 +190,7 @@ for name, value in zip(
     print(f"{name.replace(' ', '*'):10s} {value:7.2f}")
 
 # %%
-# `GridSearchCV` fitted the best pipeline once more, to all patients. Both of its fits are proved.
+# ``GridSearchCV`` fitted the best pipeline once more, to all patients. Both of its fits are proved.
 
 heading("Certificate of the best selection (LassoCD)")
 print(best["select"].estimator_.certificate_)
@@ -197,5 +199,5 @@ print(best["fit"].certificate_)
 
 # %%
 # The products help only after selection, and the best alpha was chosen on the folds that it is
-# reported for, which flatters it a little; `cross_val_score(search, ...)` would give an unbiased
+# reported for, which flatters it a little; ``cross_val_score(search, ...)`` would give an unbiased
 # estimate.

@@ -1,0 +1,52 @@
+"""Sphinx configuration; docs/contributing.md has the command that builds the pages."""
+
+from pathlib import Path
+
+from ladreg import __version__
+
+project = "ladreg"
+author = "The ladreg developers"
+project_copyright = f"2026, {author}"
+version = release = __version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "**.md"]
+default_role = "literal"
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the numpydoc sections have the types, in words
+numpydoc_show_class_members = False  # the class template lists the methods
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"ladreg {release}"
+html_show_sourcelink = False
+html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+
+examples = Path(__file__).parent.parent / "examples"
+if any(examples.glob("*.py")):
+    extensions.append("sphinx_gallery.gen_gallery")
+    sphinx_gallery_conf = {
+        "examples_dirs": str(examples),
+        "gallery_dirs": "auto_examples",
+        "filename_pattern": r"/(plot_|quickstart)",
+        "plot_gallery": True,
+        "abort_on_example_error": True,
+        "download_all_examples": False,
+        "show_memory": False,
+    }
+
+
+def _quote_shapes(_app, _what, _name, _obj, _options, lines):
+    """Keep docutils from reading the length `n_features_in_` as a reference; runs before numpydoc."""
+    lines[:] = [line.replace("(n_features_in_,)", "(`n_features_in_`,)") for line in lines]
+
+
+def setup(app):
+    """Connect the hook above."""
+    app.connect("autodoc-process-docstring", _quote_shapes, priority=100)

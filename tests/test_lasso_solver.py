@@ -1,0 +1,226 @@
+"""Coordinate descent: optimality conditions, agreement with scikit-learn, the diabetes path, and counted work."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
+
+from ladreg._design import as_design
+from ladreg._losses import HalfSquared
+from ladreg._problem import StopReason
+from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, diabetes, make, solve
+from tests.strategies import tables
+
+
+def lasso(X, y, alpha, **options):
+    return make(X, y, loss=HalfSquared(), alpha=alpha, **options)
+
+
+def assert_stationary(problem, solution, tolerance=1e-8):
+    """The KKT conditions, written out."""
+    residual = problem.residual(solution.coef, solution.intercept)
+    slope = problem.design.rmatvec(problem.weight * residual)
+    scale = tolerance * (1 + problem.design.magnitudes(problem.weight)) * (1 + np.abs(problem.y).max())
+    strength = problem.penalty.strength
+    active = solution.coef != 0
+    np.testing.assert_array_less(np.abs(slope - strength * np.sign(solution.coef))[active], scale[active])
+    np.testing.assert_array_less(problem.penalty.excess(slope), strength + scale)
+    if problem.fit_intercept:
+        assert abs(problem.weight @ residual) < tolerance * (1 + np.abs(problem.y).max())
+
+
+@given(tables(), st.sampled_from([0.0, 0.01, 0.3]), st.booleans(), st.booleans())
+def test_optimality_conditions(table, alpha, positive, fit_intercept):
+    X, y, weight = table
+    problem = lasso(X, y, alpha, weight=weight, positive=positive, fit_intercept=fit_intercept)
+    solution = solve(problem)
+    assert solution.gap <= 1e-10 * (problem.weight @ y**2) + 1e-30
+    assert_stationary(problem, solution, 1e-5 if alpha == 0 else 1e-7)
+    if positive:
+        assert (solution.coef >= 0).all()
+
+
+@given(tables(), st.sampled_from([0.01, 0.3]), st.booleans())
+def test_objective_is_scikit_learns(table, alpha, positive):
+    X, y, weight = table
+    if X.shape[1] == 0:
+        return
+    problem = lasso(X, y, alpha, weight=weight, positive=positive)
+    solution = solve(problem, tol=1e-14)
+    theirs = Lasso(alpha=alpha, positive=positive, tol=1e-14, max_iter=100_000).fit(X, y, sample_weight=weight)
+    reached = problem.objective(theirs.coef_, float(theirs.intercept_))
+    assert solution.objective <= reached * (1 + 1e-12) + 1e-20
+    assert solution.objective >= reached - 1e-9 * (1 + np.abs(y).max() ** 2)
+
+
+@pytest.mark.parametrize("step", range(len(DIABETES_STEPS)))
+def test_diabetes_path(step):
+    """Between two knots the support is what the LARS-lasso path says; at a knot the next feature is about to enter."""
+    upper, lower = DIABETES_KNOTS[step], (*DIABETES_KNOTS, 0.0)[step + 1]
+    support = set()
+    for move in DIABETES_STEPS[: step + 1]:
+        support ^= {abs(move) - 1}
+    problem = diabetes((upper + lower) / 2)
+    assert set(np.flatnonzero(solve(problem).coef)) == support
+    if DIABETES_STEPS[step] > 0:
+        entering = DIABETES_STEPS[step] - 1
+        solution = solve(diabetes(upper))
+        slope = 442 * problem.design.rmatvec(solution.dual)
+        assert abs(slope[entering]) == pytest.approx(upper, abs=2e-3)  # printed to three digits
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.1, 0.01, 1e-4])
+def test_diabetes_is_scikit_learns_to_the_last_digit(alpha):
+    problem = diabetes(442 * alpha)
+    solution = solve(problem)
+    theirs = Lasso(alpha=alpha, tol=1e-14, max_iter=1_000_000).fit(problem.design.X, problem.y)
+    assert solution.objective == pytest.approx(problem.objective(theirs.coef_, theirs.intercept_), rel=1e-13)
+    assert solution.relative_gap < 1e-14
+    assert solution.unique
+
+
+@given(tables(), st.sampled_from([1e-150, 1e-12, 1e-9, 0.3, 1e9, 1e12, 1e150]))
+def test_scaling_y_and_alpha_scales_the_solution(table, c):
+    X, y, weight = table
+    one = solve(lasso(X, y, 0.1, weight=weight))
+    other = solve(lasso(X, c * y, c * 0.1, weight=weight))
+    np.testing.assert_allclose(other.coef / c, one.coef, rtol=1e-9, atol=1e-10)
+
+
+@given(tables(), st.integers(0, 2**32 - 1))
+def test_repeats_are_weights_and_order_does_not_matter(table, seed):
+    X, y, _ = table
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(0, 4, y.size)
+    weight[0] += 1
+    order = rng.permutation(np.repeat(np.arange(y.size), weight))
+    one = solve(lasso(X, y, 0.05, weight=1e6 * weight), tol=1e-14)
+    other = solve(lasso(X[order], y[order], 0.05), tol=1e-14)
+    np.testing.assert_allclose(one.coef, other.coef, rtol=1e-7, atol=1e-8)
+
+
+@given(tables(), st.sampled_from([sp.csr_array, sp.csc_array, sp.csr_matrix, np.asfortranarray]))
+def test_storage_does_not_matter(table, storage):
+    X, y, weight = table
+    dense = solve(lasso(X, y, 0.05, weight=weight), tol=1e-14)
+    other = solve(lasso(storage(X), y, 0.05, weight=weight), tol=1e-14)
+    np.testing.assert_allclose(other.coef, dense.coef, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_columns_far_from_zero(offset):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((50, 8)), rng.standard_normal(50)
+    near = solve(lasso(X, y, 0.05))
+    far = solve(lasso(X + offset, y, 0.05))
+    np.testing.assert_allclose(far.coef, near.coef, atol=1e-9)
+
+
+def test_duplicate_columns_share_the_coefficient():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((30, 4))
+    X = np.column_stack([X, X[:, 0], -X[:, 1]])
+    y = X[:, 0] - X[:, 1] + 0.1 * rng.standard_normal(30)
+    solution = solve(lasso(X, y, 0.05))
+    assert solution.coef[0] == pytest.approx(solution.coef[4], rel=1e-9)
+    assert solution.coef[1] == pytest.approx(-solution.coef[5], rel=1e-9)
+    assert not solution.unique
+
+
+def test_newton_steps_finish_what_descent_would_take_thousands_of_epochs_for():
+    rng = np.random.default_rng(2)
+    base = rng.standard_normal((100, 1))
+    X = base + 0.03 * rng.standard_normal((100, 40))
+    y = X @ rng.standard_normal(40) + 0.1 * rng.standard_normal(100)
+    problem = lasso(X, y, 1e-4)
+    with pytest.warns(ConvergenceWarning):
+        theirs = Lasso(alpha=1e-4, tol=1e-10, max_iter=10_000).fit(X, y)
+    solution = solve(problem)
+    assert solution.stats["n_epochs"] < 300 < theirs.n_iter_
+    assert solution.relative_gap < 1e-10
+
+
+def test_tight_tolerance_costs_little():
+    problem = diabetes(442 * 0.05)
+    loose, tight = solve(problem, tol=1e-4), solve(problem, tol=1e-15)
+    assert tight.stats["n_epochs"] <= 3 * loose.stats["n_epochs"]
+    assert tight.relative_gap < 1e-14
+
+
+def test_a_warm_start_at_the_optimum_is_accepted_at_once():
+    problem = diabetes(442 * 0.05)
+    first = solve(problem)
+    again = solve(problem, start=(first.coef, first.intercept))
+    assert again.stats["n_checks"] == 1
+    np.testing.assert_allclose(again.coef, first.coef, rtol=1e-10)
+
+
+def test_the_epoch_limit_is_kept_and_said():
+    rng = np.random.default_rng(3)
+    X, y = rng.standard_normal((40, 200)), rng.standard_normal(40)
+    solution = solve(lasso(X, y, 0.01), max_iter=2)
+    assert solution.n_iter == 2
+    assert solution.stopped is StopReason.ITERATION_LIMIT
+    assert solution.bound <= solve(lasso(X, y, 0.01)).objective
+
+
+def test_alpha_zero_is_least_squares():
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((30, 5)), rng.standard_normal(30)
+    expected = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean(), rcond=None)[0]
+    np.testing.assert_allclose(solve(lasso(X, y, 0.0)).coef, expected, rtol=1e-9)
+    wide = rng.standard_normal((10, 25))
+    expected = np.linalg.pinv(wide - wide.mean(axis=0)) @ (y[:10] - y[:10].mean())
+    np.testing.assert_allclose(solve(lasso(wide, y[:10], 0.0)).coef, expected, rtol=1e-8, atol=1e-10)
+
+
+def test_features_of_strength_zero_are_not_penalised():
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((40, 5)), rng.standard_normal(40)
+    problem = lasso(X, y, [10.0, 0.0, 10.0, 0.0, 10.0])
+    solution = solve(problem)
+    expected = np.linalg.lstsq(np.column_stack([X[:, [1, 3]], np.ones(40)]), y, rcond=None)[0]
+    np.testing.assert_allclose(solution.coef[[1, 3]], expected[:2], rtol=1e-8)
+    assert solution.relative_gap < 1e-12
+    assert_stationary(problem, solution)
+
+
+def test_float32_is_solved_in_float64():
+    problem = diabetes(442 * 0.1)
+    X = problem.design.X.astype(np.float32)
+    single = solve(replace(problem, design=as_design(X)))
+    double = solve(replace(problem, design=as_design(X.astype(float))))
+    np.testing.assert_allclose(single.coef, double.coef, rtol=1e-9)
+
+
+def has_glmnet():
+    if shutil.which("Rscript") is None:
+        return False
+    return subprocess.run(["Rscript", "-e", "library(glmnet)"], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not has_glmnet(), reason="R with glmnet is not installed")
+def test_glmnet_quick_start():
+    """glmnet's own example at tight threshold: its objective is never below ours, and close."""
+    code = (
+        "library(glmnet); data(QuickStartExample); x <- QuickStartExample$x; y <- QuickStartExample$y;"
+        "s <- c(1, 0.1, 0.01); f <- glmnet(x, y, lambda = s, standardize = FALSE, thresh = 1e-20, maxit = 1e7);"
+        "cat('[', paste(sapply(list(t(x), y, as.matrix(coef(f))), function(m)"
+        " paste0('[', paste(format(m, digits = 17), collapse = ','), ']')), collapse = ','), ']')"
+    )
+    done = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=True)
+    x, y, coefs = (np.array(part, dtype=float) for part in json.loads(done.stdout))
+    X = x.reshape(y.size, -1)
+    for alpha, theirs in zip((1, 0.1, 0.01), coefs.reshape(3, -1), strict=True):
+        problem = lasso(X, y, alpha)
+        solution = solve(problem)
+        assert solution.objective == pytest.approx(problem.objective(theirs[1:], theirs[0]), rel=1e-8)
+        np.testing.assert_allclose(solution.coef, theirs[1:], atol=1e-5)

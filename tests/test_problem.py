@@ -1,0 +1,140 @@
+"""The certificate: a bound for any dual, tight for an optimal one, and honest about rounding and uniqueness."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ladreg._losses import HalfSquared, Pinball
+from ladreg._problem import StopReason
+from tests.problems import NAMED, make, rounding, solve
+from tests.strategies import lad_problems, tables
+
+
+def certify(problem, coef, intercept, dual):
+    return problem.certify(coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="test")
+
+
+@pytest.mark.parametrize("named", NAMED, ids=lambda named: named.__name__)
+def test_named_optimum(named):
+    known = named()
+    solution = solve(known.problem)
+    noise = rounding(known.problem, solution.coef, solution.intercept)
+    assert solution.gap <= max(1e-12 * solution.objective, noise)
+    assert solution.stopped.good
+    if known.objective is not None:
+        assert solution.objective == pytest.approx(known.objective, rel=1e-12, abs=noise)
+    if known.coef is not None:
+        np.testing.assert_allclose(solution.coef, known.coef, rtol=1e-11, atol=1e-13)
+        assert solution.intercept == pytest.approx(known.intercept, rel=1e-11)
+    assert solution.unique is known.unique
+
+
+@given(lad_problems(max_samples=12, max_features=4), st.integers(0, 2**32 - 1), st.sampled_from([1e-3, 1.0, 1e3]))
+def test_any_dual_gives_a_lower_bound(problem, seed, size):
+    rng = np.random.default_rng(seed)
+    optimum = solve(problem)
+    coef, intercept = rng.standard_normal(problem.n_features), rng.standard_normal() * problem.fit_intercept
+    solution = certify(problem, coef, intercept, size * rng.standard_normal(problem.n_samples) / problem.n_samples)
+    noise = rounding(problem, optimum.coef, optimum.intercept) + rounding(problem, coef, intercept)
+    assert solution.bound <= optimum.objective + noise
+    assert solution.gap >= 0
+
+
+@given(tables(max_samples=12, max_features=4), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.1]), st.booleans())
+def test_any_dual_gives_a_lower_bound_of_the_lasso(table, seed, alpha, positive):
+    X, y, weight = table
+    problem = make(X, y, weight=weight, loss=HalfSquared(), alpha=alpha, positive=positive)
+    rng = np.random.default_rng(seed)
+    optimum = solve(problem)
+    coef = np.abs(rng.standard_normal(problem.n_features))
+    solution = certify(problem, coef, 0.3, rng.standard_normal(problem.n_samples))
+    assert solution.bound <= optimum.objective + 1e-12 * (1 + np.abs(y).max() ** 2)
+    assert solution.gap >= 0
+
+
+@given(lad_problems(max_samples=12, max_features=4), st.integers(0, 2**32 - 1))
+def test_the_reported_dual_is_feasible(problem, seed):
+    dual = np.random.default_rng(seed).standard_normal(problem.n_samples)
+    solution = certify(problem, np.zeros(problem.n_features), 0.0, dual)
+    lower, upper = problem.loss.interval()
+    slack = 1 + 1e-12
+    assert np.all(solution.dual <= upper * problem.weight * slack)
+    assert np.all(solution.dual >= lower * problem.weight * slack)
+    slope = problem.design.rmatvec(solution.dual)
+    noise = 1e-12 * problem.design.magnitudes(problem.weight)
+    assert np.all(np.abs(slope) <= problem.penalty.strength * slack + noise)
+    if problem.fit_intercept:
+        assert abs(solution.dual.sum()) <= 1e-12
+
+
+@given(lad_problems())
+def test_the_bound_is_the_dual_objective(problem):
+    """gap is summed from Fenchel-Young terms; it must be the same number as objective - dual objective."""
+    solution = solve(problem)
+    dual_objective = problem.y @ solution.dual
+    assert solution.bound == pytest.approx(dual_objective, rel=1e-9, abs=1e-11 * (1 + np.abs(problem.y).max()))
+
+
+def test_a_wrong_answer_shows_as_a_gap():
+    X, y = np.arange(8.0)[:, None], np.arange(8.0) ** 2
+    problem = make(X, y)
+    best = solve(problem)
+    worse = certify(problem, best.coef + 5.0, best.intercept, best.dual)
+    assert worse.gap == pytest.approx(worse.objective - best.objective, rel=1e-9)
+    assert worse.gap > 0.01
+
+
+def test_rank_deficient_free_columns_are_projected_out():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((30, 2))
+    X = np.column_stack([x, x[:, 0] + x[:, 1], np.ones(30), np.zeros(30)])
+    problem = make(X, rng.standard_normal(30))
+    solution = certify(problem, np.zeros(5), 0.0, 0.5 * np.sign(problem.y) / 30)
+    assert 0.1 < solution.bound < solve(problem).objective
+
+
+def test_large_free_parts_use_the_gram_matrix_and_say_the_same(monkeypatch):
+    rng = np.random.default_rng(1)
+    problem = make(rng.standard_normal((60, 4)), rng.standard_normal(60), loss=HalfSquared())
+    coef = rng.standard_normal(4)
+    dual = problem.weight * problem.residual(coef, 0.0)
+    by_qr = certify(problem, coef, 0.0, dual)
+    monkeypatch.setattr("ladreg._problem._QR_ENTRIES", 0)
+    assert certify(problem, coef, 0.0, dual).bound == pytest.approx(by_qr.bound, rel=1e-12)
+
+
+def test_relative_gap_of_an_exact_fit_is_relative_to_the_data():
+    problem = make(np.arange(5.0)[:, None], 3 * np.arange(5.0) + 0.1)
+    solution = solve(problem)
+    assert solution.objective < 1e-14
+    assert solution.relative_gap < 1e-14
+
+
+def test_overflow_is_an_error_not_an_answer():
+    problem = make(np.ones((3, 1)), np.array([1e200, -1e200, 0.0]), loss=HalfSquared())
+    with pytest.raises(OverflowError, match="Scale y"):
+        problem.objective(np.zeros(1), 0.0)
+
+
+def test_largest_alpha_empties_the_lasso():
+    rng = np.random.default_rng(2)
+    X, y = rng.standard_normal((40, 6)), rng.standard_normal(40) + 5
+    edge = make(X, y, loss=HalfSquared(), alpha=1.0).largest_alpha(np.ones(6))
+    assert not solve(make(X, y, loss=HalfSquared(), alpha=edge * (1 + 1e-9))).coef.any()
+    assert np.count_nonzero(solve(make(X, y, loss=HalfSquared(), alpha=edge * (1 - 1e-3))).coef) == 1
+
+
+def test_uniqueness_is_proved_or_refused():
+    x = np.array([0.0, 0.0, 1.0, 1.0])
+    assert solve(make(x[:, None], [0, 2, 0, 2])).unique is False
+    assert solve(make(x[:, None], [1, 1, 2, 2])).unique is True
+    # The dual of a repeated row may hide behind its twin; the tied rows still prove the point.
+    X = np.repeat(np.array([[0.0], [1.0], [3.0]]), 4, axis=0)
+    assert solve(make(X, np.repeat([1.0, 5.0, 2.0], 4))).unique is True
+
+
+def test_the_certificate_prints_what_matters():
+    text = str(solve(make(np.zeros((3, 0)), [1, 2, 9], loss=Pinball(0.5))).certificate)
+    for word in ("objective", "lower bound", "gap", "unique", "solver", "relative"):
+        assert word in text
