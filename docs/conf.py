@@ -40,13 +40,3 @@ if any(examples.glob("*.py")):
         "download_all_examples": False,
         "show_memory": False,
     }
-
-
-def _quote_shapes(_app, _what, _name, _obj, _options, lines):
-    """Keep docutils from reading the length `n_features_in_` as a reference; runs before numpydoc."""
-    lines[:] = [line.replace("(n_features_in_,)", "(`n_features_in_`,)") for line in lines]
-
-
-def setup(app):
-    """Connect the hook above."""
-    app.connect("autodoc-process-docstring", _quote_shapes, priority=100)

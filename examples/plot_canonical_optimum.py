@@ -38,9 +38,7 @@ smallest = min(deviations(*pair) for pair in pairs)
 corners = {tuple(np.round(pair, 12)) for pair in pairs if deviations(*pair) < smallest + 1e-9}
 corners = np.array(sorted(corners))
 
-print(
-    f"Smallest sum of absolute deviations: {smallest:g}, reached by {len(corners)} lines through two points"
-)
+print(f"Smallest sum of absolute deviations: {smallest:g}, reached by {len(corners)} lines through two points")
 print("   slope  intercept")
 for slope, intercept in corners:
     print(f"{slope:8.4f} {intercept:10.4f}")

@@ -103,9 +103,7 @@ else:
     axes.plot(year[wrong], calls[wrong], "X", color="#CC79A7", mec="white", ms=10)
     axes.text(1963.2, 150, "wrong: minutes,\nnot calls", color="#A8497F", ha="right", va="center")
     line = {"arrowstyle": "-", "color": "0.6"}
-    axes.annotate(
-        "partly wrong", (1970, 45.5), (1970.2, 64), color="0.35", size=9, ha="center", arrowprops=line
-    )
+    axes.annotate("partly wrong", (1970, 45.5), (1970.2, 64), color="0.35", size=9, ha="center", arrowprops=line)
     axes.set(xlim=(1949, 1985), ylim=(-14, 222), xticks=range(1950, 1975, 5), yticks=range(0, 201, 50))
     axes.set_ylabel("calls recorded, millions", color="0.35")
     axes.spines[:].set_visible(False)
@@ -184,9 +182,7 @@ for alpha, error in zip(alphas, -search.cv_results_["mean_test_score"], strict=T
 
 best = search.best_estimator_
 heading(f"Diabetes: the model at alpha = {search.best_params_['select__estimator__alpha']:g}")
-for name, value in zip(
-    best[:-1].get_feature_names_out(diabetes.feature_names), best["fit"].coef_, strict=True
-):
+for name, value in zip(best[:-1].get_feature_names_out(diabetes.feature_names), best["fit"].coef_, strict=True):
     print(f"{name.replace(' ', '*'):10s} {value:7.2f}")
 
 # %%

@@ -1,7 +1,8 @@
-"""The design matrix as an operator: dense in any memory order or sparse, float32 or float64, never copied whole.
+"""The design matrix as an operator: dense in any memory order or sparse, float32 or float64.
 
-A design stands for ``(X - shift) * scale`` with one shift and one scale a column, kept beside X instead of being
-applied to it. Products are in float64 whatever the dtype of X.
+X itself is shared, not copied: casts and shifts pass through small blocks of rows. What does copy says so: `take`,
+`select` and `transposed_csc` (the LP solver's own form). A design stands for ``(X - shift) * scale`` with one shift
+and one scale a column, kept beside X instead of being applied to it. Products are in float64 whatever the dtype of X.
 """
 
 from __future__ import annotations
@@ -92,6 +93,10 @@ class Design(ABC):
     @abstractmethod
     def gram(self, weight: Array, features: Index, border: bool) -> Array:
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
+
+    @abstractmethod
+    def select(self, features: Index) -> Self:
+        """The design of the chosen columns, which are copied."""
 
     def means(self, weight: Array) -> Array:
         """Column means, weighted by `weight` of sum one."""
@@ -191,6 +196,10 @@ class DenseDesign(Design):
         """The design of the chosen rows."""
         return replace(self, X=self.X[index])
 
+    def select(self, features: Index) -> Self:
+        """The design of the chosen columns, which are copied."""
+        return replace(self, X=self.X[:, features], shift=self.shift[features], scale=self.scale[features])
+
     def gram(self, weight: Array, features: Index, border: bool) -> Array:
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
         result = np.zeros((features.size + border,) * 2)
@@ -272,11 +281,15 @@ class SparseDesign(Design):
         """The design of the chosen rows."""
         return replace(self, X=self.X[index])
 
+    def select(self, features: Index) -> Self:
+        """The design of the chosen columns, which are copied."""
+        return replace(self, X=self.X[:, features], shift=self.shift[features], scale=self.scale[features])
+
     def gram(self, weight: Array, features: Index, border: bool) -> Array:
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
-        Z = self.X[:, features].astype(np.float64) * self.scale[features][None, :]
+        Z = sp.csr_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
         if border:
-            Z = sp.hstack([Z, np.ones((self.n_samples, 1))], format="csr")
+            Z = sp.hstack([Z, sp.csr_array(np.ones((self.n_samples, 1)))], format="csr")
         return np.asarray((Z.T @ (Z * weight[:, None])).toarray())
 
     def transposed_csc(self, index: Index) -> sp.csc_array:

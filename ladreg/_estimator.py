@@ -76,7 +76,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         Warns
         -----
         ConvergenceWarning
-            If the proved gap is larger than `tol`; the best coefficients found are kept.
+            If the solver stopped before the proved gap met `tol`; the best coefficients found are kept.
         """
         self._check_parameters()
         data = training_data(self, X, y, sample_weight)
@@ -104,9 +104,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
             ``X @ coef_.T + intercept_``.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, reset=False, accept_sparse=("csr", "csc", "coo"), dtype=[np.float64, np.float32]
-        )
+        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc", "coo"), dtype=[np.float64, np.float32])
         prediction: NDArray[np.floating] = X @ self.coef_.T + self.intercept_
         return prediction
 
@@ -123,7 +121,8 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         """Prove again, from data alone, how far the coefficients are from the optimum.
 
         Nothing that the fit left behind is used but `coef_` and `intercept_`, so that a model that was loaded or
-        changed, or fitted to other data, is judged as it is.
+        changed, or fitted to other data, is judged as it is. For a piecewise linear loss this solves a small linear
+        program where the coefficients are optimal, and the whole one where they are not: the bound is then the optimum.
 
         Parameters
         ----------
@@ -175,7 +174,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         return [(coef.astype(np.float64), float(value)) for coef, value in zip(coefs, intercepts, strict=True)]
 
     def _store(self, data: Data, solutions: list[Solution]) -> None:
-        """Plain arrays and floats only: they are what pickle, joblib and skops load without trusting our classes."""
+        """Plain arrays, floats and strings only, which pickle, joblib and skops load without any class of ours."""
         coef = np.array([solution.coef for solution in solutions]).astype(data.dtype)
         intercept = np.array([solution.intercept for solution in solutions]).astype(data.dtype)
         fitted = {

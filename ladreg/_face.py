@@ -128,9 +128,21 @@ def null_space(matrix: Array) -> Array:
 
 
 def is_unique(
-    problem: Problem, coef: Array, intercept: float, dual: Array, slope: Array, margin: float | Array
+    problem: Problem,
+    coef: Array,
+    intercept: float,
+    dual: Array,
+    slope: Array,
+    margin: float | Array,
+    optimal: bool,
 ) -> bool:
-    """Whether the optimum is proved to be a single point, given an optimal solution and dual."""
+    """Whether the optimum is proved to be a single point.
+
+    With `optimal` the solution and the dual are optimal up to rounding; without it, only the `margin` of a strongly
+    convex loss can prove anything.
+    """
+    if not optimal and problem.loss.curvature == 0:
+        return False
     face = optimal_face(problem, dual, slope, margin)
     n_columns = face.features.size + problem.fit_intercept
     if n_columns == 0:
@@ -140,7 +152,9 @@ def is_unique(
     basis = null_space(active_columns(problem, face.pinned, face.features))
     if basis.shape[1] == 0:
         return True
-    # 1. Directions within the pinned rows: they may move on along every tied row that would stay on its side.
+    if not optimal:
+        return False
+    # A direction within the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
     residual = problem.residual(coef, intercept)[face.sided]
     size = problem.design.take(face.sided).absolute_matvec(coef) + abs(intercept)
     tied = np.abs(residual) <= ZERO * (size + np.abs(problem.y[face.sided]))
@@ -157,9 +171,7 @@ def is_unique(
 
 def active_columns(problem: Problem, rows: Index, features: Index) -> Array:
     """Rows of the design in the chosen features, and the intercept's column of ones where there is one."""
-    return np.hstack(
-        [problem.design.rows(rows, features), np.ones((rows.size, int(problem.fit_intercept)))]
-    )
+    return np.hstack([problem.design.rows(rows, features), np.ones((rows.size, int(problem.fit_intercept)))])
 
 
 def predictions(problem: Problem, rows: Index, features: Index, directions: Array) -> Array:

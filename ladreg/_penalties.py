@@ -26,7 +26,7 @@ class L1:
         return float(self.strength @ np.abs(coef))
 
     def prox(self, z: Array, step: float = 1.0) -> Array:
-        """argmin over b of ``(b - z)^2 / 2 + step * value(b)``: soft-thresholding."""
+        """Minimiser over b of ``(b - z)^2 / 2 + step * value(b)``: soft-thresholding."""
         if self.positive:
             return np.maximum(z - step * self.strength, 0.0)
         return np.sign(z) * np.maximum(np.abs(z) - step * self.strength, 0.0)

@@ -29,6 +29,8 @@ _ORTHOGONAL = 1e-12
 _EXACT = float(np.finfo(float).eps)
 # A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
 _EXACT_FIT = 1e-12
+# A dual whose relative gap is smaller than this describes the optimal face.
+_OPTIMAL = 1e-9
 # Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
 _QR_ENTRIES = 1 << 21
 
@@ -37,7 +39,7 @@ class StopReason(Enum):
     """Why a solver stopped; the value is the sentence that the user reads."""
 
     TOLERANCE = "the solver met its own tolerance"
-    VERTEX = "the optimal vertex was solved for exactly"
+    EXACT = "the equations that determine the optimum were solved exactly"
     ITERATION_LIMIT = "the iteration limit came first; raise max_iter or loosen tol"
     TIME_LIMIT = "the time limit came first; raise time_limit in solver_options"
     STALLED = "rounding errors left nothing to gain; scale the columns of X or loosen tol"
@@ -47,7 +49,7 @@ class StopReason(Enum):
     @property
     def good(self) -> bool:
         """Whether the solver stopped because it was done."""
-        return self in (StopReason.TOLERANCE, StopReason.VERTEX, StopReason.GIVEN)
+        return self in (StopReason.TOLERANCE, StopReason.EXACT, StopReason.GIVEN)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Certificate:
     relative_gap : float
         `gap` over the objective, or over that of predicting 0 where the data are fitted exactly up to rounding.
     unique : bool
-        True where the optimal coefficients are proved to be the only ones.
+        True where the optimum is proved to be a single point. A piecewise linear loss needs a gap at rounding level
+        for that; the strongly convex squared loss does not.
     solver : str
         The solver that found the coefficients.
     stopped : str
@@ -180,7 +183,11 @@ class Problem:
 
     def objective(self, coef: Array, intercept: float) -> float:
         """The function to be minimised."""
-        return self._value(self.residual(coef, intercept), coef)
+        return self._value(self._present_residual(coef, intercept), coef)
+
+    def _present_residual(self, coef: Array, intercept: float) -> Array:
+        """The residual, zero in rows of weight zero: what stands there may be too large to square."""
+        return np.where(self.weight > 0, self.residual(coef, intercept), 0.0)
 
     def _value(self, residual: Array, coef: Array) -> float:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -214,16 +221,16 @@ class Problem:
         2. Shrink it into the dual set of loss and penalty.
         3. Sum the Fenchel-Young gaps of rows and features: all are >= 0, and their sum is objective - bound.
         """
-        residual = self.residual(coef, intercept)
+        residual = self._present_residual(coef, intercept)
         objective = self._value(residual, coef)
         best = None
         for candidate in self._projections(dual):
             feasible, slope = self._shrunk(candidate)
             ratio = np.divide(feasible, self.weight, out=np.zeros_like(feasible), where=self.weight > 0)
-            terms = self.weight * self.loss.fenchel_young(residual, ratio)
+            row_terms = self.weight * self.loss.fenchel_young(residual, ratio)
             # A free column's term is zero by step 1; coef * rounding would be noise.
             penalty_terms = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, slope))
-            gap = float(terms.sum() + penalty_terms.sum())
+            gap = float(row_terms.sum() + penalty_terms.sum())
             if best is None or gap < best.gap:
                 best = Proof(objective, gap, self._relative(gap, objective), feasible, slope)
         assert best is not None
@@ -248,7 +255,8 @@ class Problem:
             # allows to be active counts as active.
             spread = self.design.curvatures(self.weight, self._center())
             margin = np.sqrt(spread * 2 * proof.gap / self.loss.curvature)
-        unique = is_unique(self, coef, intercept, proof.dual, proof.slope, margin)
+        optimal = proof.relative_gap <= _OPTIMAL
+        unique = is_unique(self, coef, intercept, proof.dual, proof.slope, margin, optimal)
         return Solution(
             coef=coef,
             intercept=float(intercept),
@@ -269,10 +277,11 @@ class Problem:
     def _relative(self, gap: float, objective: float) -> float:
         if gap <= 0:
             return 0.0
-        rounding = float(self.weight @ self.loss.value(_EXACT_FIT * self.y))
+        y = np.where(self.weight > 0, self.y, 0.0)
+        rounding = float(self.weight @ self.loss.value(_EXACT_FIT * y))
         if objective > rounding:
             return gap / objective
-        scale = float(self.weight @ self.loss.value(self.y))
+        scale = float(self.weight @ self.loss.value(y))
         return gap / scale if scale > 0 else np.inf
 
     def _projections(self, dual: Array) -> Iterator[Array]:

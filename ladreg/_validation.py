@@ -41,14 +41,12 @@ class Data:
     single: bool
 
 
-def check_real(
-    name: str, value: object, low: float = -np.inf, high: float = np.inf, *, open_ends: bool = False
-) -> None:
+def check_real(name: str, value: Any, low: float = -np.inf, high: float = np.inf, *, open_ends: bool = False) -> None:
     """Raise a ValueError that names the parameter unless `value` is a finite number from `low` to `high`."""
-    if isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(float(value)):
-        inside = low < float(value) < high if open_ends else low <= float(value) <= high
-        if inside:
-            return
+    is_number = isinstance(value, Real) and value is not True and value is not False
+    number = float(value) if is_number else np.nan
+    if np.isfinite(number) and (low < number < high if open_ends else low <= number <= high):
+        return
     if high < np.inf:
         wanted = f"strictly between {low:g} and {high:g}" if open_ends else f"from {low:g} to {high:g}"
     else:
@@ -56,11 +54,12 @@ def check_real(
     raise ValueError(f"{name} must be a finite number {wanted}, got {value!r}.")
 
 
-def check_count(name: str, value: object, *, optional: bool = False) -> None:
+def check_count(name: str, value: Any, *, optional: bool = False) -> None:
     """Raise a ValueError that names the parameter unless `value` is an integer >= 1 (or None, if `optional`)."""
     if optional and value is None:
         return
-    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:
+    is_integer = isinstance(value, Integral) and value is not True
+    if is_integer and int(value) >= 1:
         return
     raise ValueError(f"{name} must be {'None or ' if optional else ''}an integer >= 1, got {value!r}.")
 
@@ -81,7 +80,7 @@ def training_data(
     estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool = True
 ) -> Data:
     """Check X, y and sample_weight as scikit-learn does; sets the estimator's feature names when `reset`."""
-    X, y = validate_data(
+    checked_X, checked_y = validate_data(
         estimator,
         X,
         y,
@@ -91,15 +90,15 @@ def training_data(
         multi_output=True,
         y_numeric=True,
     )
-    if sp.issparse(y):
+    if sp.issparse(checked_y):
         raise ValueError("y must be dense; call y.toarray() first.")
     try:
-        Y = np.asarray(y, dtype=np.float64)
+        Y = np.asarray(checked_y, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"y must be numeric, got an array of dtype {np.asarray(y).dtype}.") from error
+        raise ValueError(f"y must be numeric, got an array of dtype {checked_y.dtype}.") from error
     single = Y.ndim == 1
     weight = _checked_weight(sample_weight, Y.shape[0])
-    return Data(as_design(_canonical(X)), Y[:, None] if single else Y, weight, X.dtype, single)
+    return Data(as_design(_canonical(checked_X)), Y[:, None] if single else Y, weight, checked_X.dtype, single)
 
 
 def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
@@ -123,7 +122,8 @@ def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
 
 def _canonical(X: Any) -> Any:
     """Sparse X without repeated entries, whose absolute values would otherwise be summed wrongly."""
-    if sp.issparse(X) and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
+    if hasattr(X, "has_canonical_format") and not X.has_canonical_format:
+        summed = X.copy()
+        summed.sum_duplicates()
+        return summed
     return X

@@ -23,8 +23,8 @@ class LADRegressor(CertifiedRegressor):
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j |b_j|
 
     as a linear program. Where several coefficients are optimal, the result is the canonical one: the smallest weighted
-    sum of squared residuals, then the smallest Euclidean norm of `coef_`. It does not depend on the order of rows, and
-    integer weights give what repeated rows give.
+    sum of squared residuals, then the smallest Euclidean norm of `coef_`. Up to rounding it does not depend on the
+    order of rows, and integer weights give what repeated rows give.
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ class LADRegressor(CertifiedRegressor):
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     solver : {"auto", "linprog"}, default="auto"
-        "linprog" hands the whole linear program to `scipy.optimize.linprog`; "auto" takes the solver that was measured
-        to be the fastest for the data. Both end in the same certified canonical optimum.
+        "linprog" hands the whole linear program to `scipy.optimize.linprog`; "auto" leaves the choice to the library
+        (in this version it is the same). Every choice ends in the same certified canonical optimum.
     solver_options : dict, default=None
         Options of `scipy.optimize.linprog`, such as ``{"time_limit": 60}`` (seconds) or ``{"disp": True}`` for its
         progress; the key "method" chooses its method ("highs-ds" or "highs-ipm").
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
-        Iteration limit of the linear programming solver; None leaves it to the solver.
+        Iteration limit of each call of the linear programming solver; None leaves it to the solver.
     warm_start : bool, default=False
         Whether to start from the coefficients of the previous fit. linprog cannot skip iterations by it.
 
@@ -62,7 +62,7 @@ class LADRegressor(CertifiedRegressor):
         The proof in full.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, if they are all strings.
 
     See Also

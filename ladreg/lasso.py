@@ -35,8 +35,8 @@ class LassoCD(CertifiedRegressor):
     max_iter : int, default=10000
         Largest number of epochs (passes over the features).
     tol : float, default=1e-10
-        Stop when the proved gap is at most ``tol * mean((y - mean(y))^2)``: scikit-learn's meaning at a much tighter
-        value, since it is cheap here.
+        Stop when the proved gap is at most ``tol * mean((y - mean(y))^2)`` (``mean(y^2)`` without intercept):
+        scikit-learn's meaning at a much tighter value, since it is cheap here. Values below 1e-15 count as 1e-15.
     warm_start : bool, default=False
         Whether to start from the coefficients of the previous fit.
 
@@ -58,7 +58,7 @@ class LassoCD(CertifiedRegressor):
         The proof in full.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, if they are all strings.
 
     See Also
@@ -87,8 +87,8 @@ class LassoCD(CertifiedRegressor):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = LassoCD(alpha=0.5).fit(X, y)
     >>> model.coef_.round(6)
-    array([  0.      ,  -0.      , 471.038733,  136.507108,  -0.      ,
-            -0.      , -58.319549,   0.      ,  408.023324,   0.      ])
+    array([  0.      ,   0.      , 471.013582, 136.516898,   0.      ,
+             0.      , -58.340093,   0.      , 408.021865,   0.      ])
     >>> model.certificate_.relative_gap < 1e-12
     True
     """

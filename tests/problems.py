@@ -36,9 +36,7 @@ def make(X, y, *, weight=None, loss=None, alpha=0.0, positive=False, fit_interce
     weight = np.ones(y.size) if weight is None else np.asarray(weight, dtype=float)
     X = X if hasattr(X, "indptr") else np.asarray(X, dtype=float).reshape(y.size, -1)
     strength = np.broadcast_to(np.asarray(alpha, dtype=float), (X.shape[1],)).copy()
-    return Problem(
-        as_design(X), y, weight / weight.sum(), loss or Absolute(), L1(strength, positive), fit_intercept
-    )
+    return Problem(as_design(X), y, weight / weight.sum(), loss or Absolute(), L1(strength, positive), fit_intercept)
 
 
 def solve(problem, *, start=None, tol=1e-10, max_iter=None, **options):
@@ -58,7 +56,7 @@ def oracle(problem):
     The problem is first brought to unit scale by exact powers of two, since HiGHS's tolerances are absolute.
     """
     X = problem.design.rows(np.arange(problem.n_samples))
-    n_samples, n_features = X.shape
+    n_samples = X.shape[0]
     lower, upper = problem.loss.interval()
     unit = 2.0 ** np.floor(np.log2(np.abs(problem.y).max() or 1.0))
     size = np.abs(X).max(axis=0, initial=0.0)

@@ -18,7 +18,10 @@ STORAGES = {
     "float32": X.astype(np.float32),
     "csr": sp.csr_matrix(X),
     "csc": sp.csc_array(X),
-    "csr64": sp.csr_array((sp.csr_array(X).data, sp.csr_array(X).indices.astype(np.int64), sp.csr_array(X).indptr.astype(np.int64)), shape=X.shape),
+    "csr64": sp.csr_array(
+        (sp.csr_array(X).data, sp.csr_array(X).indices.astype(np.int64), sp.csr_array(X).indptr.astype(np.int64)),
+        shape=X.shape,
+    ),
 }
 
 

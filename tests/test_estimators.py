@@ -230,11 +230,10 @@ def test_metadata_routing_and_repr(model, diabetes):
     X, y = diabetes
     weight = np.arange(y.size) % 2
     with config_context(enable_metadata_routing=True):
-        pipe = make_pipeline(StandardScaler(), clone(model).set_fit_request(sample_weight=True))
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipe = make_pipeline(scaler, clone(model).set_fit_request(sample_weight=True))
         pipe.fit(X, y, sample_weight=weight)
-    direct = clone(model).fit(
-        (X - X.mean(axis=0)) / X.std(axis=0), y, sample_weight=weight
-    )
+    direct = clone(model).fit((X - X.mean(axis=0)) / X.std(axis=0), y, sample_weight=weight)
     np.testing.assert_allclose(pipe[-1].coef_, direct.coef_, rtol=1e-8)
     assert f"generated/ladreg.{type(model).__name__}.html" in model._repr_html_()
 

@@ -45,9 +45,7 @@ def test_dense_burst_is_its_reference(layout, dtype, positive, read_only):
     results = []
     for kernel in (_cd.dense_burst, reference.dense_burst):
         coef, left = np.full(6, 0.1), residual.copy()
-        move = kernel(
-            X, center.astype(float), scale, weight, curvature, strength, positive, features, 4, coef, left
-        )
+        move = kernel(X, center.astype(float), scale, weight, curvature, strength, positive, features, 4, coef, left)
         results.append((coef, left, move))
     for ours, twin in zip(*results, strict=True):
         np.testing.assert_allclose(ours, twin, rtol=1e-12, atol=1e-14)

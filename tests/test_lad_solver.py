@@ -68,7 +68,7 @@ def test_five_hundred_small_problems(seed):
 @pytest.mark.parametrize("block", range(4))
 def test_weights_are_repeated_shuffled_rows(shape, alpha, loss, block):
     """200 seeds a shape (50 a block and penalty), integer and dummy data, zero and large weights."""
-    n_samples, n_features = shape
+    n_samples = shape[0]
     for seed in range(50 * block, 50 * block + 50):
         rng = np.random.default_rng(seed)
         X = rng.standard_normal(shape) if seed % 3 else (rng.random(shape) < 0.3).astype(float)
@@ -85,9 +85,7 @@ def test_weights_are_repeated_shuffled_rows(shape, alpha, loss, block):
 @given(lad_problems(), st.integers(0, 2**32 - 1))
 def test_order_of_rows_does_not_matter(problem, seed):
     order = np.random.default_rng(seed).permutation(problem.n_samples)
-    shuffled = replace(
-        problem, design=problem.design.take(order), y=problem.y[order], weight=problem.weight[order]
-    )
+    shuffled = replace(problem, design=problem.design.take(order), y=problem.y[order], weight=problem.weight[order])
     one, other = solve(problem), solve(shuffled)
     np.testing.assert_allclose(one.coef, other.coef, rtol=1e-8, atol=1e-9)
 
@@ -135,9 +133,7 @@ def test_a_change_of_basis_changes_no_fit(table, seed):
     other = SimpleNamespace(coef=T @ other.coef, intercept=other.intercept)
     size = 1 + problem.design.absolute_matvec(one.coef).max()
     present = weight > 0
-    np.testing.assert_allclose(
-        residual(problem, other)[present], residual(problem, one)[present], atol=1e-8 * size
-    )
+    np.testing.assert_allclose(residual(problem, other)[present], residual(problem, one)[present], atol=1e-8 * size)
 
 
 @pytest.mark.parametrize("factor", [1e-150, 1e-9, 1e9, 1e150])
@@ -204,7 +200,10 @@ def test_canonical_optimum_has_the_smallest_squares_among_the_optima(seed):
     )
     start = np.concatenate([solution.coef, [solution.intercept], np.abs(residual(problem, solution)) + 1e-3])
     found = scipy.optimize.minimize(
-        lambda v: np.mean((y - Z @ v[:2]) ** 2), start, constraints=[cuts, budget], method="SLSQP",
+        lambda v: np.mean((y - Z @ v[:2]) ** 2),
+        start,
+        constraints=[cuts, budget],
+        method="SLSQP",
         options={"maxiter": 500, "ftol": 1e-13},
     )
     assert np.mean(residual(problem, solution) ** 2) <= found.fun + 1e-5
@@ -231,7 +230,7 @@ def test_iterative_refinement_reaches_rounding():
 
 
 def fake(**values):
-    return lambda *args, **kwargs: SimpleNamespace(nit=7, message="time", eqlin=None, **values)
+    return lambda *_, **__: SimpleNamespace(nit=7, message="time", eqlin=None, **values)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,13 @@ LAYERS = {
     "lasso": 5,
     "__init__": 7,
 }
-ALLOWED = {0: {"numpy"}, 1: {"numpy", "scipy"}, 2: {"numpy", "scipy"}, 3: {"numpy", "scipy"}, 5: {"numpy", "scipy", "sklearn"}}
+ALLOWED = {
+    0: {"numpy"},
+    1: {"numpy", "scipy"},
+    2: {"numpy", "scipy"},
+    3: {"numpy", "scipy"},
+    5: {"numpy", "scipy", "sklearn"},
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -65,6 +71,8 @@ def test_import_adds_little_to_scikit_learn():
         "print('\\n'.join(sorted(m for m in set(sys.modules) - before if not m.startswith('ladreg'))))"
     )
     new = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {name.split(".")[0] for name in new} - sys.stdlib_module_names - {"scipy", "cython_runtime", "_cython_3_3_1"}
+    heavy = (
+        {name.split(".")[0] for name in new} - sys.stdlib_module_names - {"scipy", "cython_runtime", "_cython_3_3_1"}
+    )
     assert not {name for name in heavy if not name.startswith("_cython")}, heavy
     assert len(new) < 15, new

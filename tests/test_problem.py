@@ -134,6 +134,16 @@ def test_uniqueness_is_proved_or_refused():
     assert solve(make(X, np.repeat([1.0, 5.0, 2.0], 4))).unique is True
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_uniqueness_is_never_claimed_from_a_poor_dual(seed):
+    rng = np.random.default_rng(seed)
+    problem = make(rng.integers(-2, 3, (20, 3)), rng.integers(0, 4, 20))
+    early = solve(problem, max_iter=3)
+    if early.unique:
+        assert early.relative_gap < 1e-9
+        assert solve(problem).unique
+
+
 def test_the_certificate_prints_what_matters():
     text = str(solve(make(np.zeros((3, 0)), [1, 2, 9], loss=Pinball(0.5))).certificate)
     for word in ("objective", "lower bound", "gap", "unique", "solver", "relative"):

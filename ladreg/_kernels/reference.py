@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 
 def soft_threshold(z: float, strength: float, positive: bool = False) -> float:
-    """argmin over b of (b - z)^2 / 2 + strength * |b| (over b >= 0 when `positive`)."""
+    """Minimiser over b of (b - z)^2 / 2 + strength * |b| (over b >= 0 when `positive`)."""
     if positive:
         return max(z - strength, 0.0)
     return float(np.sign(z) * max(abs(z) - strength, 0.0))
@@ -78,9 +78,7 @@ def sparse_burst(
         np.add.at(X[:, j], indices[indptr[j] : indptr[j + 1]], data[indptr[j] : indptr[j + 1]])
     centred = residual + shift
     before = coef.copy()
-    largest = dense_burst(
-        X, center, scale, weight, curvature, strength, positive, features, n_epochs, coef, centred
-    )
+    largest = dense_burst(X, center, scale, weight, curvature, strength, positive, features, n_epochs, coef, centred)
     moved = (coef - before) * scale
     residual -= X @ moved
     return largest, shift + float(center @ moved)

@@ -1,15 +1,15 @@
-"""The lasso by coordinate descent with soft-thresholding (Friedman, Hastie and Tibshirani 2010, doi 10.18637/jss.v033.i01).
+"""The lasso by coordinate descent with soft-thresholding.
 
-Coordinate descent finds the support; Newton steps on the support finish the last digits. The stopping rule is the
-certificate's gap, never a change of coefficients.
+Coordinate descent on a working set (Friedman, Hastie and Tibshirani 2010, doi 10.18637/jss.v033.i01) finds the support;
+Newton steps on the support finish the last digits. The stopping rule is the certificate's gap, never a change of
+coefficients.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from ladreg._design import DenseDesign, Design, SparseDesign
@@ -18,11 +18,16 @@ from ladreg._problem import Problem, Proof, Solution, StopReason
 from ladreg.solvers import vertex
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 
-# Epochs on the support between two epochs on all features.
+# Epochs over the working set between two looks at it.
 _BURST = 10
-# After this many checks Newton steps are tried whether or not the signs have settled.
-_PATIENCE = 4
+# The working set holds the support and as many again of the features that violate their condition most, at least these.
+_LEAST_WORKING = 50
+# Looks at a working set before all features are looked at again.
+_ROUNDS = 20
+# A Newton step is cut at the first change of sign; so many cuts in one call, and on so large a support.
+_CUTS, _LARGEST_SUPPORT = 30, 2000
 # Gaps below this part of mean(y^2) are rounding.
 _ROUNDING = 4 * float(np.finfo(float).eps)
 # Above this relative gap the dual is not exact enough to tell the optimal face.
@@ -51,60 +56,69 @@ def solve(
 
     Notes
     -----
-    1. One epoch over all features, then a burst over those that are not zero.
-    2. Recompute the residual, certify; stop at the tolerance.
-    3. When the signs have settled, take Newton steps on the support, cut at the first change of sign.
+    1. Working set: the features that are not zero, and those that violate their optimality condition most.
+    2. On it, bursts of coordinate descent, then Newton steps on the support, until the gap of the restricted problem is
+       a tenth of the whole one's.
+    3. Certify on all features; stop at the tolerance.
     4. Where the optimum is not unique, go to the canonical one.
     """
     columns = _Centred.of(problem)
     coef = np.zeros(problem.n_features) if start is None else start[0].copy()
     limit = 10_000 if max_iter is None else max_iter
-    everything = np.arange(problem.n_features, dtype=np.intp)
     goal = max(tol, _ROUNDING) * float(problem.weight @ columns.y**2)
-    signs = np.full(problem.n_features, 2.0)
-    n_epochs, n_checks, n_newton = 0, 0, 0
+    stats = {"n_epochs": 0, "n_checks": 0, "n_newton": 0, "largest_working_set": 0}
     proof, stopped = columns.prove(coef), StopReason.ITERATION_LIMIT
-    while True:
+    while stats["n_epochs"] < limit:
         before = coef.copy()
         # 1.
-        n_epochs += 1
-        residual = columns.residual(coef)
-        columns.burst(everything, 1, coef, residual)
-        support = np.flatnonzero(coef)
-        if support.size and n_epochs < limit:
-            n_burst = min(_BURST, limit - n_epochs)
-            columns.burst(support, n_burst, coef, residual)
-            n_epochs += n_burst
+        working = columns.working_set(coef)
+        stats["largest_working_set"] = max(stats["largest_working_set"], working.size)
         # 2.
-        proof, n_checks = columns.prove(coef), n_checks + 1
+        coef = _descend(columns, working, coef, max(goal, 0.1 * proof.gap), limit, stats)
         # 3.
-        settled = np.array_equal(np.sign(coef), signs)
-        if settled or proof.gap <= goal or n_checks >= _PATIENCE:
-            coef, proof, n_tries = _refined(columns, coef, proof)
-            n_newton += n_tries
-        signs = np.sign(coef)
+        proof = columns.prove(coef)
+        stats["n_checks"] += 1
         if proof.gap <= goal:
+            coef, proof = _refined(columns, coef, proof, stats)
             stopped = StopReason.TOLERANCE
-        elif np.array_equal(coef, before):
+            break
+        if np.array_equal(coef, before):
             stopped = StopReason.STALLED
-        elif n_epochs < limit:
-            continue
-        break
-    stats = {"n_epochs": n_epochs, "n_checks": n_checks, "n_newton": n_newton}
-    return _finished(problem, columns, coef, proof, n_epochs, stopped, stats)
+            break
+    return _finished(problem, columns, coef, proof, stopped, stats)
 
 
-def _refined(columns: _Centred, coef: Array, proof: Proof) -> tuple[Array, Proof, int]:
+def _descend(columns: _Centred, working: Index, coef: Array, goal: float, limit: int, stats: dict[str, int]) -> Array:
+    """Step 2: solve the problem restricted to the working set to the gap `goal`."""
+    for _ in range(_ROUNDS):
+        n_epochs = min(_BURST, limit - stats["n_epochs"])
+        if n_epochs <= 0:
+            break
+        columns.burst(working, n_epochs, coef, columns.residual(coef))
+        stats["n_epochs"] += n_epochs
+        gap = columns.restricted_gap(working, coef)
+        refined = columns.newton(coef)
+        stats["n_newton"] += 1
+        better = columns.restricted_gap(working, refined)
+        if columns.value(refined) <= columns.value(coef):
+            coef, gap = refined, better
+        if gap <= goal:
+            break
+    return coef
+
+
+def _refined(columns: _Centred, coef: Array, proof: Proof, stats: dict[str, int]) -> tuple[Array, Proof]:
     """Newton steps for as long as each lowers the gap tenfold: the last digits cost as little as the first."""
-    for n_tries in range(1, 6):
+    for _ in range(5):
         refined = columns.newton(coef)
         better = columns.prove(refined)
+        stats["n_newton"] += 1
         done = better.gap > 0.1 * proof.gap
         if better.gap <= proof.gap:
             coef, proof = refined, better
         if done:
             break
-    return coef, proof, n_tries
+    return coef, proof
 
 
 def _finished(
@@ -112,17 +126,19 @@ def _finished(
     columns: _Centred,
     coef: Array,
     proof: Proof,
-    n_epochs: int,
     stopped: StopReason,
-    stats: dict[str, float],
+    stats: dict[str, int],
 ) -> Solution:
     """Step 4: the certified answer, or the canonical one on its optimal face."""
     name = "coordinate descent"
+    n_epochs = max(stats["n_epochs"], 1)
     solution = problem.certify(
         coef, columns.intercept(coef), proof.dual, n_iter=n_epochs, stopped=stopped, solver=name, stats=stats
     )
     squares = float(problem.weight @ problem.y**2)
-    if solution.unique or solution.gap > _FACE_GAP * max(solution.objective, squares * _FACE_GAP):
+    rough = solution.gap > _FACE_GAP * max(solution.objective, squares * _FACE_GAP)
+    # Without any constraint on the dual's slopes the face is known, however rough the dual.
+    if solution.unique or (rough and (problem.penalty.strength.any() or problem.penalty.positive)):
         return solution
     exact = vertex.canonical(problem, solution.dual)
     if exact is None:
@@ -166,7 +182,12 @@ class _Centred:
 
     def residual(self, coef: Array) -> Array:
         """Centred residual, from the data."""
-        return self.y - self.design.matvec(coef) + float(self._offset() @ coef)
+        support = np.flatnonzero(coef)
+        if 4 * support.size > coef.size:
+            predicted = self.design.matvec(coef)
+        else:
+            predicted = self.design.select(support).matvec(coef[support])
+        return self.y - predicted + float(self._offset() @ coef)
 
     def intercept(self, coef: Array) -> float:
         """The best intercept for `coef`."""
@@ -176,43 +197,74 @@ class _Centred:
         """Certificate of `coef` with the dual that its residual is."""
         return self.problem.prove(coef, self.intercept(coef), self.problem.weight * self.residual(coef))
 
+    def value(self, coef: Array) -> float:
+        """Objective, the intercept eliminated."""
+        return 0.5 * float(self.problem.weight @ self.residual(coef) ** 2) + self.problem.penalty.value(coef)
+
+    def working_set(self, coef: Array) -> Index:
+        """The support and the zero coefficients that violate their condition most, at most as many again."""
+        penalty = self.problem.penalty
+        slope = self.design.rmatvec(self.problem.weight * self.residual(coef))
+        violation = penalty.excess(slope) - penalty.strength
+        violation[coef != 0] = np.inf
+        wanted = np.flatnonzero((violation > 0) | (penalty.strength == 0))
+        room = max(_LEAST_WORKING, 2 * int(np.count_nonzero(coef)))
+        if wanted.size > room:
+            wanted = wanted[np.argpartition(-violation[wanted], room - 1)[:room]]
+        return np.sort(wanted).astype(np.intp)
+
+    def restricted_gap(self, working: Index, coef: Array) -> float:
+        """Duality gap of the problem in the working features alone."""
+        penalty, weight = self.problem.penalty, self.problem.weight
+        residual = self.residual(coef)
+        slope = self.design.select(working).rmatvec(weight * residual)
+        strength = penalty.strength[working]
+        penalised = strength > 0
+        excess = penalty.excess(slope)[penalised]
+        shrink = max(1.0, float(np.max(excess / strength[penalised], initial=0.0)))
+        loss = 0.5 * float(weight @ residual**2) * (1.0 - 1.0 / shrink) ** 2
+        terms = np.abs(coef[working]) * np.maximum(strength - np.sign(coef[working]) * slope / shrink, 0.0)
+        return loss + float(terms.sum())
+
     def newton(self, coef: Array) -> Array:
         """Newton steps on the support from the true residual, each cut at the first change of sign.
 
-        Where the columns of the support are dependent, the step goes along them instead, which leaves the fit alone
-        and lowers the penalty, until a coefficient is zero.
+        Where the columns of the support are dependent, the coefficients first slide along them, which leaves the fit
+        alone and lowers the penalty, until enough of them are zero.
         """
         coef = coef.copy()
-        weight, strength = self.problem.weight, self.problem.penalty.strength
+        penalty, weight = self.problem.penalty, self.problem.weight
         support = np.flatnonzero(coef)
-        if support.size == 0 or support.size > 4 * self.problem.n_samples:
+        if support.size == 0 or support.size > min(2 * self.problem.n_samples, _LARGEST_SUPPORT):
             return coef
+        signed = (penalty.strength > 0) | penalty.positive
         gram = self._gram(support)
         n_full = 0
-        for _ in range(support.size + 2):
+        for _ in range(_CUTS):
             sign = np.sign(coef[support])
-            slope = self.design.rmatvec(weight * self.residual(coef))[support]
-            step = _newton_step(gram, slope, strength[support] * sign)
-            signed = (strength[support] > 0) | self.problem.penalty.positive
-            crosses = signed & (np.sign(coef[support] + step) != sign)
-            share = np.where(crosses, np.abs(coef[support]) / np.where(crosses, np.abs(step), 1.0), 1.0)
-            cut = float(share.min(initial=1.0))
-            coef[support] += cut * step
-            n_full += not crosses.any()
-            if n_full == 2 or support.size == 0:
+            pull = penalty.strength[support] * sign
+            inverse, basis = _factored(gram)
+            if basis.shape[1] and n_full == 0:
+                coef[support] = _slid(basis, coef[support], pull, signed[support])
+                cut = coef[support] == 0
+            else:
+                slope = self.design.select(support).rmatvec(weight * self.residual(coef))
+                coef[support], cut = _stepped(coef[support], inverse(slope - pull), signed[support])
+                n_full += not cut.any()
+            if cut.any():
+                support, gram = support[~cut], gram[np.ix_(~cut, ~cut)]
+            elif basis.shape[1] and n_full == 0:
+                n_full = 1  # the penalty is flat along the dependent columns: what is left is the fit
+            if n_full >= 2 or support.size == 0:
                 break
-            if crosses.any():
-                kept = share != cut
-                coef[support[~kept]] = 0.0
-                support, gram = support[kept], gram[np.ix_(kept, kept)]
         return coef
 
-    def _gram(self, features: NDArray[np.intp]) -> Array:
+    def _gram(self, features: Index) -> Array:
         gram = self.design.gram(self.problem.weight, features, border=False)
         offset = self._offset()[features]
-        return cast("Array", gram - np.outer(offset, offset))
+        return gram - np.outer(offset, offset)
 
-    def burst(self, features: NDArray[np.intp], n_epochs: int, coef: Array, residual: Array) -> None:
+    def burst(self, features: Index, n_epochs: int, coef: Array, residual: Array) -> None:
         """Epochs of coordinate descent over `features`; `coef` and `residual` are updated in place."""
         penalty = self.problem.penalty
         common = (
@@ -228,27 +280,58 @@ class _Centred:
         design = self.design
         if isinstance(design, SparseDesign):
             X = design.X
-            _, shift = _cd.sparse_burst(X.data, X.indices, X.indptr, self.mean / design.scale, design.scale, *common, 0.0)
+            _, shift = _cd.sparse_burst(
+                X.data, X.indices, X.indptr, self.mean / design.scale, design.scale, *common, 0.0
+            )
             residual += shift
         elif isinstance(design, DenseDesign):
             _cd.dense_burst(design.X, design.shift, design.scale, *common)
 
 
-def _newton_step(gram: Array, slope: Array, pull: Array) -> Array:
-    """``gram^-1 (slope - pull)`` by Cholesky; a long step in the null space of `gram` where the penalty pulls there."""
+def _factored(gram: Array) -> tuple[Callable[[Array], Array], Array]:
+    """The inverse of a Gram matrix, or its pseudo-inverse and a basis of its null space."""
     size = np.sqrt(np.diag(gram))
     size[size == 0] = 1.0
-    gram, pull = gram / np.outer(size, size), pull / size
-    gradient = slope / size - pull
+    gram = gram / np.outer(size, size)
     try:
-        factor = scipy.linalg.cho_factor(gram, check_finite=False)
-        if gram.size and np.min(np.abs(np.diag(factor[0]))) > 1e-6:
-            return cast("Array", scipy.linalg.cho_solve(factor, gradient) / size)
-    except scipy.linalg.LinAlgError:
+        factor = np.linalg.cholesky(gram)
+        if np.min(np.diag(factor), initial=1.0) > 1e-7:
+            inverse = lambda right: np.linalg.solve(gram, right / size) / size  # noqa: E731
+            return inverse, np.zeros((size.size, 0))
+    except np.linalg.LinAlgError:
         pass
     values, vectors = np.linalg.eigh(gram)
     null = values <= 1e-12 * values.max(initial=0.0)
-    along = -vectors[:, null] @ (vectors[:, null].T @ pull)
-    if np.linalg.norm(along) > 1e-9 * np.linalg.norm(pull):
-        return cast("Array", along / size * (1e8 / np.linalg.norm(along)))
-    return cast("Array", vectors[:, ~null] @ (vectors[:, ~null].T @ gradient / values[~null]) / size)
+    ranged = vectors[:, ~null]
+    pseudo = lambda right: ranged @ (ranged.T @ (right / size) / values[~null]) / size  # noqa: E731
+    return pseudo, np.linalg.qr(vectors[:, null] / size[:, None])[0]
+
+
+def _slid(basis: Array, coef: Array, pull: Array, signed: NDArray[np.bool_]) -> Array:
+    """Move along `basis`, which changes no fit, as long as the penalty falls; each move ends where one more is zero."""
+    coef = coef.copy()
+    while basis.shape[1]:
+        direction = -basis @ (basis.T @ pull)
+        if np.linalg.norm(direction) <= 1e-9 * np.linalg.norm(pull):
+            break
+        crosses = signed & (direction * coef < 0)
+        if not crosses.any():
+            break
+        share = np.where(crosses, np.abs(coef) / np.where(crosses, np.abs(direction), 1.0), np.inf)
+        first = int(np.argmin(share))
+        coef += share[first] * direction
+        coef[first] = 0.0
+        # The directions that keep it at zero: reflect its row onto the first column and drop that.
+        reflector = np.linalg.qr(basis[first][:, None], mode="complete")[0]
+        basis = basis @ reflector[:, 1:]
+        basis[first] = 0.0
+    return coef
+
+
+def _stepped(coef: Array, step: Array, signed: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
+    """``coef + step``, cut where the first sign would change; those that are zero then."""
+    crosses = signed & (np.sign(coef + step) != np.sign(coef))
+    share = np.where(crosses, np.abs(coef) / np.where(crosses, np.abs(step), 1.0), 1.0)
+    least = share.min(initial=1.0)
+    cut = crosses & (share == least)
+    return np.where(cut, 0.0, coef + least * step), cut

@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 _TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 # Up to this many entries of X the dual simplex was measured ahead of the interior point.
 _SIMPLEX_ENTRIES = 100_000
+# Rounds of iterative refinement, the first solve counted.
+_MOST_ROUNDS = 4
 # A relative gap that rounding alone explains.
 _ROUNDING = 1e-14
 
@@ -83,22 +85,24 @@ def solve(
     everything = np.arange(problem.n_samples)
     origin = start if start is not None else (np.zeros(problem.n_features), 0.0)
     name = f"linprog ({method})"
-    best: Solution | None = None
-    n_iter, n_rounds = 0, 0
-    for n_rounds in range(1, 5):
-        rows = everything if best is None else _near(problem, best)
-        answer = _solve_rows(problem, origin, rows, method, settings)
-        n_iter += answer.n_iter
+    # 1.
+    answer = _solve_rows(problem, origin, everything, method, settings)
+    n_iter, n_rounds = answer.n_iter, 1
+    if answer.coef is None:
+        best = _fallback(problem, origin, answer.stopped, name, max(n_iter, 1))
+    else:
+        best = _finish(problem, answer, n_iter, name)
+    # 2.
+    while answer.coef is not None and n_rounds < _MOST_ROUNDS and best.relative_gap > min(tol, _ROUNDING):
+        answer = _solve_rows(problem, (best.coef, best.intercept), _near(problem, best), method, settings)
+        n_iter, n_rounds = n_iter + answer.n_iter, n_rounds + 1
         if answer.coef is None:
             break
         found = _finish(problem, answer, n_iter, name)
-        improved = best is None or found.gap < best.gap
-        best = found if improved else best
-        if not improved or best.relative_gap <= min(tol, _ROUNDING):
+        if found.gap >= best.gap:
             break
-        origin = best.coef, best.intercept
-    if best is None:
-        best = _fallback(problem, origin, answer.stopped, name, max(n_iter, 1))
+        best = found
+    # 3.
     stopped = best.stopped
     if stopped.good and best.relative_gap > tol:
         stopped = StopReason.STALLED
@@ -163,12 +167,16 @@ def _solve_rows(
     # 2. Penalised features: a bounded column each, or a fixed slope where the sign of the coefficient is settled.
     strength = problem.penalty.strength
     coef = origin[0]
-    settled = (strength > 0) & (np.abs(coef) > 16 * unit) if rows.size < problem.n_samples else np.zeros(coef.size, bool)
+    settled = (
+        (strength > 0) & (np.abs(coef) > 16 * unit) if rows.size < problem.n_samples else np.zeros(coef.size, bool)
+    )
     bounded = np.flatnonzero(((strength > 0) | problem.penalty.positive) & ~settled)
     goal = -fixed_slope + np.where(settled, strength * np.sign(coef), 0.0)
     # 3. Assemble: one row a feature, one for the intercept.
     matrix = problem.design.transposed_csc(rows)
-    identity = sp.csc_array((-np.ones(bounded.size), (bounded, np.arange(bounded.size))), shape=(coef.size, bounded.size))
+    identity = sp.csc_array(
+        (-np.ones(bounded.size), (bounded, np.arange(bounded.size))), shape=(coef.size, bounded.size)
+    )
     blocks = [[matrix, identity]]
     if problem.fit_intercept:
         ones = sp.csc_array(np.ones((1, rows.size)))
@@ -195,12 +203,11 @@ def _call(
     """One call of linprog, repeated with its presolve where it fails without; None where it raised."""
     # HiGHS's presolve was measured to cost more than it saves on this dual.
     choices = [{"presolve": False, **_TIGHT, **settings}, {**settings}]
+    linprog: Any = scipy.optimize.linprog
     result = None
     for chosen in choices:
         try:
-            result = scipy.optimize.linprog(
-                cost, A_eq=matrix, b_eq=goal, bounds=bounds, method=method, options=chosen
-            )
+            result = linprog(cost, A_eq=matrix, b_eq=goal, bounds=bounds, method=method, options=chosen)
         except (TypeError, ValueError, FloatingPointError):
             if chosen is choices[-1] and settings:
                 raise  # the user's own options
@@ -231,14 +238,12 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
     exact = vertex.canonical(problem, raw.dual)
     if exact is None:
         return raw
-    finished = problem.certify(*exact, n_iter=n_iter, stopped=StopReason.VERTEX, solver=name)
+    finished = problem.certify(*exact, n_iter=n_iter, stopped=StopReason.EXACT, solver=name)
     # At unit scale rounding costs this much, however small the objective.
     return finished if finished.gap <= raw.gap + 1e-13 * (1.0 + raw.objective) else raw
 
 
-def _fallback(
-    problem: Problem, origin: tuple[Array, float], stopped: StopReason, name: str, n_iter: int
-) -> Solution:
+def _fallback(problem: Problem, origin: tuple[Array, float], stopped: StopReason, name: str, n_iter: int) -> Solution:
     """A finite answer without the LP: the better of least squares and the start."""
     everything = np.arange(problem.n_samples)
     root = np.sqrt(problem.weight)[:, None]

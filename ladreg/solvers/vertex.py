@@ -1,8 +1,8 @@
 """From an optimal dual to the exact, canonical optimum.
 
 LAD optima are often not unique: an even number of rows, integer targets, more columns than rows. The canonical one is
-defined without regard to row order, repeats or threads: *among all optimal coefficients those with the smallest weighted
-sum of squared residuals, and among these the smallest in Euclidean norm* (the intercept not counted).
+defined without regard to row order, repeats or threads: *among all optimal coefficients those with the smallest
+weighted sum of squared residuals, and among these the smallest in Euclidean norm* (the intercept not counted).
 """
 
 from __future__ import annotations
@@ -153,16 +153,16 @@ def _normalised(G: Array, h: Array) -> tuple[Array, Array]:
 
 
 def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: Array, b: Array) -> Array:
-    """argmin |goal - fit z|, then the norm of the coefficients, subject to ``A z = b``."""
+    """Minimiser of |goal - fit z|, then the norm of the coefficients, subject to ``A z = b``."""
     z, free = _solutions(A, b, 1.0)
-    t, neutral = _solutions(fit @ free, goal - fit @ z, np.linalg.norm(fit))
+    t, neutral = _solutions(fit @ free, goal - fit @ z, float(np.linalg.norm(fit)))
     z, neutral = z + free @ t, free @ neutral
     if neutral.shape[1]:
         shape = measure[:, None] * (pinned.basis @ neutral)
         at = measure * (pinned.point + pinned.basis @ z)
-        size = np.linalg.norm(shape, axis=0)
-        size[size == 0] = 1.0
-        z = z - neutral @ (np.linalg.lstsq(shape / size, at, rcond=None)[0] / size)
+        length = np.linalg.norm(shape, axis=0)
+        length[length == 0] = 1.0
+        z = z - neutral @ (np.linalg.lstsq(shape / length, at, rcond=None)[0] / length)
     return z
 
 
@@ -230,9 +230,7 @@ def _corrected(problem: Problem, face: Face, coef: Array, dual: Array, matrix: A
     # Twice: the second solve removes the rounding of the first.
     for _ in range(2):
         slope = problem.design.rmatvec(clean)[face.features]
-        goal = np.where(
-            (coef[face.features] == 0) & (strength > 0), slope, strength * np.sign(coef[face.features])
-        )
+        goal = np.where((coef[face.features] == 0) & (strength > 0), slope, strength * np.sign(coef[face.features]))
         error = np.append(goal - slope, -clean.sum()) if problem.fit_intercept else goal - slope
         clean[face.pinned] += np.linalg.lstsq(matrix.T, error, rcond=1e-11)[0]
     return clean
