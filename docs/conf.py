@@ -14,9 +14,10 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "numpydoc",
+    "myst_parser",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "**.md"]
+exclude_patterns = ["_build"]
 default_role = "literal"
 
 autosummary_generate = True

@@ -63,7 +63,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
 
         Returns
         -------
-        self : object
+        object
             The fitted estimator.
 
         Raises

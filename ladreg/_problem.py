@@ -56,7 +56,7 @@ class StopReason(Enum):
 class Certificate:
     """Proof of how good a fit is: the objective reached and a lower bound that no coefficients can beat.
 
-    Attributes
+    Parameters
     ----------
     objective : float
         Objective at the coefficients, in the units of the estimator's documented formula.

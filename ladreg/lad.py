@@ -29,8 +29,8 @@ class LADRegressor(CertifiedRegressor):
     Parameters
     ----------
     alpha : float, default=0.0
-        Strength of the L1 penalty, in units of y per unit of coefficient; 0 is plain LAD. (scikit-learn's
-        `QuantileRegressor` defaults to 1 and halves the loss: its ``alpha=a`` is ``alpha=2*a`` here.)
+        Strength of the L1 penalty, in units of y per unit of coefficient; 0 is plain LAD. scikit-learn's
+        `QuantileRegressor` defaults to 1 and halves the loss: its ``alpha=a`` is ``alpha=2*a`` here.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     solver : {"auto", "linprog"}, default="auto"

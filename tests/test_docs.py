@@ -1,0 +1,56 @@
+"""What the README and the docstrings say is true."""
+
+import doctest
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import ladreg
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+# Of numpydoc's checks: the summary stands on the opening line (GL01); a class and its short methods need no extended
+# summary, example or "see also" each (ES01, EX01, SA01, SA04); scikit-learn's own methods are not ours (GL08).
+IGNORED = {"GL01", "ES01", "EX01", "SA01", "SA04", "GL08"}
+PUBLIC = [ladreg.LADRegressor, ladreg.LassoCD, ladreg.Certificate]
+
+
+def test_readme_examples_print_what_they_say():
+    block = re.search(r"```python\n(.*?)```", README, flags=re.S).group(1)
+    assert block.count("\n>>>") + 1 <= 10, "the README promises ten lines"
+    # The last digits and the gap are rounding, which differs between machines.
+    block = re.sub(r"(\d\.\d{9})\d+", r"\1...", re.sub(r"gap .* relative\)", "gap ... relative)", block))
+    test = doctest.DocTestParser().get_doctest(block, {}, "README", "README.md", 0)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.DocTestRunner(optionflags=flags).run(test).failed == 0
+
+
+def test_readme_has_two_shell_blocks_of_one_line():
+    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.S)
+    assert [block.count("\n") for block in blocks] == [1, 1]
+
+
+def test_readme_links_exist():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_versions_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == ladreg.__version__
+    assert f"version: {ladreg.__version__}" in (ROOT / "docs/CITATION.cff").read_text()
+    assert f"## {ladreg.__version__}" in (ROOT / "docs/changelog.md").read_text()
+    assert {re.split(r"[<>=]", item)[0] for item in project["dependencies"]} == {"numpy", "scipy", "scikit-learn"}
+
+
+@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
+def test_docstrings_are_numpydoc(public):
+    validate = pytest.importorskip("numpydoc.validate").validate
+    names = [f"ladreg.{public.__name__}"]
+    names += [f"{names[0]}.{name}" for name in ("fit", "predict", "verify") if hasattr(public, name)]
+    for name in names:
+        errors = [error for error in validate(name)["errors"] if error[0] not in IGNORED]
+        assert not errors, f"{name}: {errors}"
