@@ -30,6 +30,7 @@ class Design(ABC):
     X: Any
     shift: Array = field(default_factory=lambda: np.zeros(0))
     scale: Array = field(default_factory=lambda: np.zeros(0))
+    _extents: dict[bool, tuple[Array, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.scale.size != self.n_features:
@@ -70,9 +71,18 @@ class Design(ABC):
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
 
-    @abstractmethod
     def extent(self, centred: bool) -> tuple[Array, Array]:
-        """A shift and a typical distance from it (0 for a constant column), one of each a column."""
+        """A shift and a typical distance from it (0 for a constant column), one of each a column.
+
+        Kept, since every target of one X asks for it.
+        """
+        if centred not in self._extents:
+            self._extents[centred] = self._extent(centred)
+        return self._extents[centred]
+
+    @abstractmethod
+    def _extent(self, centred: bool) -> tuple[Array, Array]:
+        """What `extent` keeps."""
 
     @abstractmethod
     def rows(self, index: Index, features: Index | None = None) -> Array:
@@ -168,7 +178,7 @@ class DenseDesign(Design):
     def _values(self, raw: NDArray[np.floating]) -> Array:
         return (raw.astype(np.float64) - self.shift) * self.scale
 
-    def extent(self, centred: bool) -> tuple[Array, Array]:
+    def _extent(self, centred: bool) -> tuple[Array, Array]:
         """The middle of the range and the mean distance from it."""
         if self.n_samples == 0:
             return np.zeros(self.n_features), np.zeros(self.n_features)
@@ -262,7 +272,7 @@ class SparseDesign(Design):
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
         return np.asarray(self._mapped(np.abs(self._data())) @ (self.scale * np.abs(coef).T).T)
 
-    def extent(self, centred: bool) -> tuple[Array, Array]:  # noqa: ARG002 - zeros cannot be shifted
+    def _extent(self, centred: bool) -> tuple[Array, Array]:  # noqa: ARG002 - zeros cannot be shifted
         """No shift, and the mean size of the stored values."""
         stored = self._mapped(np.ones(self.X.nnz)).T @ np.ones(self.n_samples)
         total = replace(self, scale=np.ones(self.n_features)).magnitudes(np.ones(self.n_samples))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -96,9 +96,23 @@ def training_data(
         Y = np.asarray(checked_y, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"y must be numeric, got an array of dtype {checked_y.dtype}.") from error
-    single = Y.ndim == 1
     weight = _checked_weight(sample_weight, Y.shape[0])
-    return Data(as_design(_canonical(checked_X)), Y[:, None] if single else Y, weight, checked_X.dtype, single)
+    data = Data(
+        design=as_design(_canonical(checked_X)),
+        Y=Y[:, None] if Y.ndim == 1 else Y,
+        weight=weight,
+        dtype=checked_X.dtype,
+        single=Y.ndim == 1,
+    )
+    return _present(data)
+
+
+def _present(data: Data) -> Data:
+    """The rows whose weight is not zero: the others are as if absent."""
+    rows = np.flatnonzero(data.weight > 0)
+    if rows.size == data.weight.size:
+        return data
+    return replace(data, design=data.design.take(rows), Y=data.Y[rows], weight=data.weight[rows])
 
 
 def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:

@@ -175,8 +175,8 @@ def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]
     if n_rows == 0:
         return np.zeros(n_columns), np.eye(n_columns)
     if n_rows > n_columns:
-        q, matrix = scipy.linalg.qr(matrix, mode="economic")
-        target = q.T @ target
+        q, r = scipy.linalg.qr(matrix, mode="economic")
+        matrix, target = np.asarray(r, dtype=np.float64), q.T @ target
     left, singular, right = scipy.linalg.svd(matrix)
     rank = int(np.sum(singular > 1e-10 * size))
     return right[:rank].T @ (left[:, :rank].T @ target / singular[:rank]), right[rank:].T

@@ -17,7 +17,7 @@ from ladreg._problem import Problem
 
 @dataclass(frozen=True)
 class Rival:
-    """A name, and a function from (X, y) to (coef, intercept); `limit` is the largest number of rows worth waiting for."""
+    """A name, a function from (X, y) to (coef, intercept), and the most rows that are worth waiting for."""
 
     name: str
     fit: Callable
@@ -63,9 +63,7 @@ def table(rows: list[Row], reference: str) -> str:
         best = min(other.objective for other in beside)
         excess = (row.objective - best) / best
         shown = "0" if excess < 1e-14 else f"{excess:.0e}"
-        lines.append(
-            f"| {row.problem} | {row.rival} | {row.seconds:.4f} | {row.seconds / ours:.2f} | {shown} |"
-        )
+        lines.append(f"| {row.problem} | {row.rival} | {row.seconds:.4f} | {row.seconds / ours:.2f} | {shown} |")
     return "\n".join(lines)
 
 
