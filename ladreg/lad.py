@@ -34,17 +34,19 @@ class LADRegressor(CertifiedRegressor):
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     solver : {"auto", "linprog"}, default="auto"
-        "linprog" hands the whole linear program to `scipy.optimize.linprog`; "auto" leaves the choice to the library
-        (in this version it is the same). Every choice ends in the same certified canonical optimum.
+        "linprog" hands the whole linear program to `scipy.optimize.linprog`. "auto" shrinks it to the rows whose side
+        is in doubt, solves those by an interior point method and proves the vertex, and leaves to linprog what cannot
+        be proved. Both end in the same certified canonical optimum.
     solver_options : dict, default=None
-        Options of `scipy.optimize.linprog`, such as ``{"time_limit": 60}`` (seconds) or ``{"disp": True}`` for its
-        progress; the key "method" chooses its method ("highs-ds" or "highs-ipm").
+        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds) or
+        ``{"disp": True}`` for its progress; the key "method" chooses its method ("highs-ds" or "highs-ipm").
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
-        Iteration limit of each call of the linear programming solver; None leaves it to the solver.
+        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
     warm_start : bool, default=False
-        Whether to start from the coefficients of the previous fit. linprog cannot skip iterations by it.
+        Whether to start from the coefficients of the previous fit, which take the place of a pilot fit to a sample.
+        linprog cannot skip iterations by it.
 
     Attributes
     ----------
@@ -53,7 +55,7 @@ class LADRegressor(CertifiedRegressor):
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int or ndarray of shape (n_targets,)
-        Iterations of the linear programming solver, at least 1.
+        Iterations of the linear programming solvers, at least 1.
     objective_ : float or ndarray of shape (n_targets,)
         Objective at the solution.
     dual_gap_ : float or ndarray of shape (n_targets,)
@@ -74,6 +76,9 @@ class LADRegressor(CertifiedRegressor):
     References
     ----------
     Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1), 33-50. doi:10.2307/1913643
+
+    Portnoy, S. and Koenker, R. (1997). The Gaussian hare and the Laplacian tortoise: computability of squared-error
+    versus absolute-error estimators. Statistical Science 12(4), 279-300. doi:10.1214/ss/1030037960
 
     Examples
     --------

@@ -39,9 +39,9 @@ def make(X, y, *, weight=None, loss=None, alpha=0.0, positive=False, fit_interce
     return Problem(as_design(X), y, weight / weight.sum(), loss or Absolute(), L1(strength, positive), fit_intercept)
 
 
-def solve(problem, *, start=None, tol=1e-10, max_iter=None, **options):
-    """Solve by the default solver."""
-    return choose_solver(problem, options=options)(problem, start=start, tol=tol, max_iter=max_iter)
+def solve(problem, *, solver="auto", start=None, tol=1e-10, max_iter=None, **options):
+    """Solve by the default solver, or by linprog alone; `options` are linprog's."""
+    return choose_solver(problem, solver, options)(problem, start=start, tol=tol, max_iter=max_iter)
 
 
 def rounding(problem, coef, intercept):

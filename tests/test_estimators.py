@@ -290,7 +290,7 @@ def test_units_of_y_do_not_matter(c):
 
 def test_solver_options_reach_the_solver(diabetes, capfd):
     X, y = diabetes
-    model = LADRegressor(solver_options={"method": "highs-ipm", "disp": True}).fit(X, y)
+    model = LADRegressor(solver="linprog", solver_options={"method": "highs-ipm", "disp": True}).fit(X, y)
     assert "highs-ipm" in model.certificate_.solver
     assert "HiGHS" in capfd.readouterr().out
     assert model.certificate_.unique == LADRegressor().fit(X, y).certificate_.unique

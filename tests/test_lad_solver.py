@@ -28,9 +28,14 @@ def assert_same_fit(problem, one, other, rtol=1e-9):
     np.testing.assert_allclose(residual(problem, one)[present], residual(problem, other)[present], atol=rtol * scale)
 
 
-@given(lad_problems())
-def test_objective_is_the_oracles(problem):
-    solution = solve(problem)
+SOLVERS = ("auto", "linprog")
+both_solvers = pytest.mark.parametrize("solver", SOLVERS)
+
+
+@both_solvers
+@given(problem=lad_problems())
+def test_objective_is_the_oracles(solver, problem):
+    solution = solve(problem, solver=solver)
     assert solution.objective == pytest.approx(oracle(problem), rel=1e-9, abs=1e-9)
     noise = rounding(problem, solution.coef, solution.intercept)
     assert solution.gap <= 1e-12 * solution.objective + noise
@@ -66,7 +71,8 @@ def test_five_hundred_small_problems(seed):
 @pytest.mark.parametrize("alpha", [0.0, 0.05])
 @pytest.mark.parametrize("shape", [(15, 30), (60, 5), (40, 3), (15, 6)], ids=str)
 @pytest.mark.parametrize("block", range(4))
-def test_weights_are_repeated_shuffled_rows(shape, alpha, loss, block):
+@both_solvers
+def test_weights_are_repeated_shuffled_rows(solver, shape, alpha, loss, block):
     """200 seeds a shape (50 a block and penalty), integer and dummy data, zero and large weights."""
     n_samples = shape[0]
     for seed in range(50 * block, 50 * block + 50):
@@ -76,8 +82,8 @@ def test_weights_are_repeated_shuffled_rows(shape, alpha, loss, block):
         weight = rng.integers(0, 5, n_samples) * rng.choice([1, 1, 1, 40], n_samples)
         weight[seed % n_samples] += 1
         repeats = rng.permutation(np.repeat(np.arange(n_samples), weight))
-        weighted = solve(make(X, y, weight=weight * 2.0**30, alpha=alpha, loss=loss))
-        repeated = solve(make(X[repeats], y[repeats], alpha=alpha, loss=loss))
+        weighted = solve(make(X, y, weight=weight * 2.0**30, alpha=alpha, loss=loss), solver=solver)
+        repeated = solve(make(X[repeats], y[repeats], alpha=alpha, loss=loss), solver=solver)
         np.testing.assert_allclose(weighted.coef, repeated.coef, rtol=1e-7, atol=1e-9, err_msg=f"seed {seed}")
         assert weighted.intercept == pytest.approx(repeated.intercept, rel=1e-7, abs=1e-9)
 
@@ -223,7 +229,7 @@ def test_iterative_refinement_reaches_rounding():
     rounds = []
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        solution = solve(make(rng.standard_cauchy((60, 5)), rng.standard_cauchy(60), alpha=0.01))
+        solution = solve(make(rng.standard_cauchy((60, 5)), rng.standard_cauchy(60), alpha=0.01), solver="linprog")
         assert solution.relative_gap < 1e-12
         rounds.append(solution.stats["n_rounds"])
     assert max(rounds) > 1
@@ -239,7 +245,7 @@ def fake(**values):
 def test_a_failing_linprog_leaves_a_certified_answer(monkeypatch, status, reason):
     monkeypatch.setattr(scipy.optimize, "linprog", fake(status=status, x=None))
     problem = stackloss().problem
-    solution = solve(problem)
+    solution = solve(problem, solver="linprog")
     assert solution.stopped is reason
     assert np.isfinite(solution.coef).all()
     assert solution.objective >= stackloss().objective
@@ -247,7 +253,7 @@ def test_a_failing_linprog_leaves_a_certified_answer(monkeypatch, status, reason
 
 
 def test_a_real_iteration_limit():
-    solution = solve(longley().problem, max_iter=1)
+    solution = solve(longley().problem, max_iter=1, solver="linprog")
     assert solution.stopped is StopReason.ITERATION_LIMIT
     assert solution.gap > 0
     assert np.isfinite(solution.coef).all()
@@ -256,11 +262,11 @@ def test_a_real_iteration_limit():
 def test_a_real_time_limit():
     rng = np.random.default_rng(0)
     problem = make(rng.standard_normal((4000, 20)), rng.standard_normal(4000))
-    assert solve(problem, time_limit=1e-3).stopped is StopReason.TIME_LIMIT
+    assert solve(problem, time_limit=1e-3, solver="linprog").stopped is StopReason.TIME_LIMIT
 
 
 def test_work_is_counted():
-    stats = solve(stackloss().problem).stats
+    stats = solve(stackloss().problem, solver="linprog").stats
     assert stats["rows_solved"] == 21
     assert stats["n_rounds"] == 1
     assert 0 < stats["n_lp_iter"] < 100

@@ -13,16 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem
-from ladreg.solvers import coordinate_descent, linprog, scaling
+from ladreg.solvers import coordinate_descent, ladder, linprog, scaling
 from ladreg.solvers.scaling import Solver
 
 __all__ = ["Solver", "choose_solver", "recover_dual"]
 
 Array = NDArray[np.float64]
 
+# The interior point method works on p x p matrices and needs a dual with an inside: tables with fewer columns than this
+# part of their rows.
+_TALL = 0.5
+
 
 def choose_solver(problem: Problem, name: str = "auto", options: Mapping[str, Any] | None = None) -> Solver:
-    """The solver for `problem`: coordinate descent for a smooth loss, linprog for a piecewise linear one.
+    """The solver for `problem`: coordinate descent for a smooth loss, for a piecewise linear one the ladder or linprog.
 
     Parameters
     ----------
@@ -37,7 +41,9 @@ def choose_solver(problem: Problem, name: str = "auto", options: Mapping[str, An
         return partial(scaling.solve, inner=coordinate_descent.solve)
     if name not in ("auto", "linprog"):
         raise ValueError(f"solver must be 'auto' or 'linprog', got {name!r}.")
-    return partial(scaling.solve, inner=partial(linprog.solve, options=options))
+    wide = problem.n_features >= _TALL * problem.n_samples
+    method = linprog.solve if name == "linprog" or wide else ladder.solve
+    return partial(scaling.solve, inner=partial(method, options=options))
 
 
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:

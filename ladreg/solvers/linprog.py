@@ -10,7 +10,7 @@ whose marginals are the coefficients. An L1 penalty adds one bounded column t_j 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,46 +76,74 @@ def solve(
        (iterative refinement: Gleixner, Steffy and Wolter 2016, doi 10.1287/ijoc.2016.0692).
     3. The best certified answer is returned; without any, a least-squares fit is.
     """
-    settings = dict(options or {})
-    method = settings.pop("method", None) or (
-        "highs-ds" if problem.n_samples * problem.n_features <= _SIMPLEX_ENTRIES else "highs-ipm"
-    )
-    if max_iter is not None:
-        settings.setdefault("maxiter", max_iter)
+    small = problem.n_samples * problem.n_features <= _SIMPLEX_ENTRIES
+    method, settings = _settings(max_iter, options, "highs-ds" if small else "highs-ipm")
     everything = np.arange(problem.n_samples)
     origin = start if start is not None else (np.zeros(problem.n_features), 0.0)
     name = f"linprog ({method})"
     # 1.
     answer = _solve_rows(problem, origin, everything, method, settings)
-    n_iter, n_rounds = answer.n_iter, 1
+    n_iter = answer.n_iter
     if answer.coef is None:
         best = _fallback(problem, origin, answer.stopped, name, max(n_iter, 1))
     else:
         best = _finish(problem, answer, n_iter, name)
     # 2.
-    while answer.coef is not None and n_rounds < _MOST_ROUNDS and best.relative_gap > min(tol, _ROUNDING):
-        answer = _solve_rows(problem, (best.coef, best.intercept), _near(problem, best), method, settings)
-        n_iter, n_rounds = n_iter + answer.n_iter, n_rounds + 1
+    stats = {"rows_solved": problem.n_samples, "n_rounds": 1, "n_lp_iter": n_iter}
+    best = replace(best, n_iter=max(n_iter, 1), solver=name, stats=stats)
+    if answer.coef is not None:
+        best = refine(problem, best, tol=tol, max_iter=max_iter, options=options)
+    # 3.
+    if best.stopped.good and best.relative_gap > tol:
+        best = replace(best, stopped=StopReason.STALLED)
+    return best
+
+
+def refine(
+    problem: Problem,
+    best: Solution,
+    *,
+    tol: float = 1e-9,
+    max_iter: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Solution:
+    """Solve the LP of the rows near a fit for what is left to gain, in residuals scaled up, until that is rounding.
+
+    Parameters
+    ----------
+    problem
+        As in `solve`.
+    best
+        A certified solution; the rows near it must hold those whose side is in doubt.
+    tol, max_iter, options
+        As in `solve`.
+    """
+    method, settings = _settings(max_iter, options, "highs-ds")
+    stats = {"rows_solved": 0, "n_rounds": 0, "n_lp_iter": 0, **best.stats}
+    for _ in range(_MOST_ROUNDS - 1):
+        if best.relative_gap <= min(tol, _ROUNDING):
+            break
+        rows = _near(problem, best)
+        answer = _solve_rows(problem, (best.coef, best.intercept), rows, method, settings)
+        stats["n_lp_iter"] += answer.n_iter
+        stats["n_rounds"] += 1
         if answer.coef is None:
             break
-        found = _finish(problem, answer, n_iter, name)
+        found = _finish(problem, answer, best.n_iter + answer.n_iter, f"linprog ({method})")
         if found.gap >= best.gap:
             break
+        stats["rows_solved"] = max(stats["rows_solved"], rows.size)
         best = found
-    # 3.
-    stopped = best.stopped
-    if stopped.good and best.relative_gap > tol:
-        stopped = StopReason.STALLED
-    stats = {"rows_solved": problem.n_samples, "n_rounds": n_rounds, "n_lp_iter": n_iter}
-    return problem.certify(
-        best.coef,
-        best.intercept,
-        best.dual,
-        n_iter=max(n_iter, 1),
-        stopped=stopped,
-        solver=name,
-        stats=stats,
-    )
+    return replace(best, stats=stats)
+
+
+def _settings(max_iter: int | None, options: Mapping[str, Any] | None, default: str) -> tuple[str, dict[str, Any]]:
+    """The method and the options of scipy.optimize.linprog."""
+    settings = dict(options or {})
+    method = settings.pop("method", None) or default
+    if max_iter is not None:
+        settings.setdefault("maxiter", max_iter)
+    return method, settings
 
 
 def dual_at(problem: Problem, coef: Array, intercept: float) -> Array:

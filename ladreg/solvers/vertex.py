@@ -81,7 +81,7 @@ class _Pinned:
         if matrix.shape[0] == matrix.shape[1] and matrix.shape[0]:
             try:
                 return cls(matrix, _solve_square(matrix, target), np.zeros((matrix.shape[1], 0)))
-            except (np.linalg.LinAlgError, scipy.linalg.LinAlgWarning):
+            except np.linalg.LinAlgError:
                 pass
         basis = null_space(matrix)
         point = np.zeros(matrix.shape[1])
@@ -92,11 +92,12 @@ class _Pinned:
 
 
 def _solve_square(matrix: Array, target: Array) -> Array:
-    factor = scipy.linalg.lu_factor(matrix, check_finite=False)
-    if np.min(np.abs(np.diag(factor[0]))) <= 1e-10 * np.max(np.abs(factor[0])):
+    # LAPACK itself: lu_factor warns of what is an ordinary outcome here.
+    factor, pivots, _ = scipy.linalg.lapack.dgetrf(matrix)
+    if np.min(np.abs(np.diag(factor))) <= 1e-10 * np.max(np.abs(factor)):
         raise np.linalg.LinAlgError("too close to singular for the short way")
-    point: Array = scipy.linalg.lu_solve(factor, target)
-    return point + scipy.linalg.lu_solve(factor, target - matrix @ point)
+    point: Array = scipy.linalg.lapack.dgetrs(factor, pivots, target)[0]
+    return point + scipy.linalg.lapack.dgetrs(factor, pivots, target - matrix @ point)[0]
 
 
 def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
