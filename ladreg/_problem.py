@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -26,7 +27,7 @@ Index = NDArray[np.intp]
 # Free columns count as orthogonal to a dual when their product is below this part of the sum of its terms' sizes.
 _ORTHOGONAL = 1e-12
 # Below this part nothing is left to correct.
-_EXACT = float(np.finfo(float).eps)
+_EXACT = 1e-15
 # A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
 _EXACT_FIT = 1e-12
 # A dual whose relative gap is smaller than this describes the optimal face.
@@ -187,6 +188,8 @@ class Problem:
 
     def _present_residual(self, coef: Array, intercept: float) -> Array:
         """The residual, zero in rows of weight zero: what stands there may be too large to square."""
+        if self._all_present:
+            return self.residual(coef, intercept)
         return np.where(self.weight > 0, self.residual(coef, intercept), 0.0)
 
     def _value(self, residual: Array, coef: Array) -> float:
@@ -224,15 +227,17 @@ class Problem:
         residual = self._present_residual(coef, intercept)
         objective = self._value(residual, coef)
         best = None
-        for candidate in self._projections(dual):
-            feasible, slope = self._shrunk(candidate)
-            ratio = np.divide(feasible, self.weight, out=np.zeros_like(feasible), where=self.weight > 0)
-            row_terms = self.weight * self.loss.fenchel_young(residual, ratio)
+        for candidate, product in self._projections(dual):
+            ratio = self._per_weight(candidate)
+            shrink = self._excess(ratio, product)
+            if shrink > 1.0:
+                candidate, product, ratio = candidate / shrink, product / shrink, ratio / shrink
+            rows = float(self.weight @ self.loss.fenchel_young(residual, ratio))
             # A free column's term is zero by step 1; coef * rounding would be noise.
-            penalty_terms = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, slope))
-            gap = float(row_terms.sum() + penalty_terms.sum())
+            features = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, product))
+            gap = rows + float(features.sum())
             if best is None or gap < best.gap:
-                best = Proof(objective, gap, self._relative(gap, objective), feasible, slope)
+                best = Proof(objective, gap, self._relative(gap, objective), candidate, product)
         assert best is not None
         return best
 
@@ -277,6 +282,11 @@ class Problem:
     def _relative(self, gap: float, objective: float) -> float:
         if gap <= 0:
             return 0.0
+        largest = np.array([np.abs(self.y).max(initial=0.0)])
+        with np.errstate(over="ignore"):
+            ordinary = objective > self.loss.value(_EXACT_FIT * largest)[0] + self.loss.value(-_EXACT_FIT * largest)[0]
+        if ordinary:
+            return gap / objective
         y = np.where(self.weight > 0, self.y, 0.0)
         rounding = float(self.weight @ self.loss.value(_EXACT_FIT * y))
         if objective > rounding:
@@ -284,28 +294,25 @@ class Problem:
         scale = float(self.weight @ self.loss.value(y))
         return gap / scale if scale > 0 else np.inf
 
-    def _projections(self, dual: Array) -> Iterator[Array]:
-        """Duals near `dual` that are orthogonal to the free columns, the best first.
+    def _projections(self, dual: Array) -> Iterator[tuple[Array, Array]]:
+        """Duals near `dual` that are orthogonal to the free columns, the best first, and their slopes.
 
         Rows strictly inside their interval can take up a correction and stay there; failing that, every row does in
         proportion to its weight; failing that, zero remains.
         """
         lower, upper = self.loss.interval()
-        present = self.weight > 0
-        low, high = (np.where(present, end * np.where(present, self.weight, 1.0), 0.0) for end in (lower, upper))
-        dual = np.clip(np.where(present, dual, 0.0), low, high)
-        room = np.minimum(dual - low, high - dual)
-        room = np.where(np.isfinite(room), room, self.weight)
-        slack = 1.0 + 1e-13
-        for elastic in (room, self.weight):
-            candidate = self._project(dual, elastic)
-            if candidate is not None:
-                yield candidate
-                if np.all((low * slack <= candidate) & (candidate <= high * slack)):
+        ratio = np.clip(self._per_weight(dual), lower, upper)
+        dual = self.weight * ratio
+        room = np.minimum(ratio - lower, upper - ratio) if np.isfinite(upper - lower) else 1.0
+        for elastic in (self.weight * room, self.weight):
+            found = self._project(dual, elastic)
+            if found is not None:
+                yield found
+                if self._excess(self._per_weight(found[0]), np.zeros(self.n_features)) <= 1.0 + 1e-13:
                     return
-        yield np.zeros_like(dual)
+        yield np.zeros_like(dual), np.zeros(self.n_features)
 
-    def _project(self, dual: Array, elastic: Array) -> Array | None:
+    def _project(self, dual: Array, elastic: Array) -> tuple[Array, Array] | None:
         """``dual - elastic * Z u`` with ``Z'dual = 0``, or None where `elastic` leaves no such correction.
 
         With `positive`, an unpenalised feature asks for ``X_j'dual <= 0`` only: it joins Z when it violates that.
@@ -313,31 +320,45 @@ class Problem:
         free = self.penalty.free()
         one_sided = (self.penalty.strength == 0) & ~free
         for _ in range(1 + int(one_sided.sum())):
-            candidate = self._orthogonal(dual, elastic, np.flatnonzero(free))
-            if candidate is None or not one_sided.any():
-                return candidate
-            excess = self.design.rmatvec(candidate)
-            size = self.design.magnitudes(np.abs(candidate) + self.weight * np.abs(candidate).sum())
-            violated = one_sided & ~free & (excess > _ORTHOGONAL * size)
+            found = self._orthogonal(dual, elastic, np.flatnonzero(free))
+            if found is None or not one_sided.any():
+                return found
+            candidate, slope = found
+            violated = one_sided & ~free & (slope > _ORTHOGONAL * self._sizes(candidate)[: self.n_features])
             if not violated.any():
-                return candidate
+                return found
             free = free | violated
         return None
 
-    def _orthogonal(self, dual: Array, elastic: Array, free: Index) -> Array | None:
-        # Every row counts with at least its weight: where the dual should be zero it is rounding, and so is its size.
-        floor = np.abs(dual) + self.weight * np.abs(dual).sum()
-        size = self._free_products(floor, free, absolute=True)
+    def _orthogonal(self, dual: Array, elastic: Array, free: Index) -> tuple[Array, Array] | None:
+        columns = np.append(free, self.n_features) if self.fit_intercept else free
+        size = self._sizes(dual)[columns]
         correct = None
         # Twice: one projection leaves an error of order eps * cond(Z), the second removes it.
-        for _ in range(2):
-            error = self._free_products(dual, free)
+        for _ in range(3):
+            slope = self.design.rmatvec(dual)
+            error = np.append(slope, dual.sum())[columns]
             if np.all(np.abs(error) <= _EXACT * size):
-                return dual
+                break
             correct = correct or self._corrector(elastic, free)
             dual = dual - correct(error)
-        error = self._free_products(dual, free)
-        return dual if np.all(np.abs(error) <= _ORTHOGONAL * size) else None
+        else:
+            slope = self.design.rmatvec(dual)
+            error = np.append(slope, dual.sum())[columns]
+        return (dual, slope) if np.all(np.abs(error) <= _ORTHOGONAL * size) else None
+
+    def _sizes(self, dual: Array) -> Array:
+        """At least ``|X|'|dual|``, and the sum of ``|dual|`` last: what rounding in ``X'dual`` is relative to.
+
+        Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
+        """
+        reach = float(np.abs(self._per_weight(dual)).max(initial=0.0))
+        return reach * np.append(self._magnitudes, 1.0)
+
+    @cached_property
+    def _magnitudes(self) -> Array:
+        """Column sums of ``weight * |x|``."""
+        return self.design.magnitudes(self.weight)
 
     def _corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
         """The map from ``Z'dual`` to ``elastic * Z u`` with the same product with Z: ``u = (Z'EZ)^+ Z'dual``."""
@@ -378,27 +399,23 @@ class Problem:
 
         return correct
 
-    def _free_products(self, dual: Array, free: Index, absolute: bool = False) -> Array:
-        """Z'dual for the free columns Z: unpenalised features and the intercept."""
-        if free.size == 0:
-            product = np.zeros(0)
-        elif absolute:
-            product = self.design.magnitudes(dual)[free]
-        else:
-            product = self.design.rmatvec(dual)[free]
-        return np.append(product, dual.sum()) if self.fit_intercept else product
-
-    def _shrunk(self, dual: Array) -> tuple[Array, Array]:
-        """The largest multiple s * dual, s in [0, 1], that loss and penalty admit, and its slopes."""
+    def _excess(self, ratio: Array, slope: Array) -> float:
+        """How many times too large a dual is for loss and penalty, at least 1; `ratio` is the dual per weight."""
         lower, upper = self.loss.interval()
-        slope = self.design.rmatvec(dual)
-        shrink = 1.0
-        if np.isfinite(upper):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                excess = np.maximum(dual / (upper * self.weight), dual / (lower * self.weight))
-            shrink = max(shrink, float(np.max(excess[self.weight > 0], initial=0.0)))
         strength = self.penalty.strength
-        used = self.penalty.excess(slope)
-        penalised = ~self.penalty.free() & (strength > 0)
-        shrink = max(shrink, float(np.max(used[penalised] / strength[penalised], initial=0.0)))
-        return dual / shrink, slope / shrink
+        penalised = strength > 0
+        used = self.penalty.excess(slope)[penalised] / strength[penalised]
+        shrink = max(1.0, float(np.max(used, initial=0.0)))
+        if not np.isfinite(upper):
+            return shrink
+        return max(shrink, float(ratio.max(initial=0.0)) / upper, float(ratio.min(initial=0.0)) / lower)
+
+    def _per_weight(self, dual: Array) -> Array:
+        """``dual / weight``, zero in rows of weight zero."""
+        if self._all_present:
+            return dual / self.weight
+        return np.divide(dual, self.weight, out=np.zeros_like(dual), where=self.weight > 0)
+
+    @cached_property
+    def _all_present(self) -> bool:
+        return bool(self.weight.min(initial=1.0) > 0)

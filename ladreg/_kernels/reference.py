@@ -82,3 +82,14 @@ def sparse_burst(
     moved = (coef - before) * scale
     residual -= X @ moved
     return largest, shift + float(center @ moved)
+
+
+def column_stats(X: NDArray[np.floating], lowest: Array, highest: Array, total: Array) -> None:
+    """Minimum, maximum and sum of absolute values of each column; an X without rows changes nothing."""
+    if X.shape[0]:
+        lowest[:], highest[:], total[:] = X.min(axis=0), X.max(axis=0), np.abs(X.astype(np.float64)).sum(axis=0)
+
+
+def magnitudes(X: NDArray[np.floating], shift: Array, weight: Array, total: Array) -> None:
+    """Column sums of ``weight * |x - shift|``."""
+    total[:] = weight @ np.abs(X - shift)

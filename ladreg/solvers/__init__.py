@@ -42,8 +42,9 @@ def choose_solver(problem: Problem, name: str = "auto", options: Mapping[str, An
     if name not in ("auto", "linprog"):
         raise ValueError(f"solver must be 'auto' or 'linprog', got {name!r}.")
     wide = problem.n_features >= _TALL * problem.n_samples
-    method = linprog.solve if name == "linprog" or wide else ladder.solve
-    return partial(scaling.solve, inner=partial(method, options=options))
+    if name == "linprog" or wide:
+        return partial(scaling.solve, inner=partial(linprog.solve, options=options))
+    return partial(ladder.solve, options=options)
 
 
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:

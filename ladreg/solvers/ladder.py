@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +10,12 @@ from numpy.typing import NDArray
 
 from ladreg._problem import Problem, Solution
 from ladreg.solvers import linprog, reduction
-from ladreg.solvers.scaling import Solver
+from ladreg.solvers.reduction import Draft
+from ladreg.solvers.scaling import Units, scaled
 
 Array = NDArray[np.float64]
 
-# On a problem at unit scale a larger gap is more than rounding, and the next rung is tried.
+# A larger relative gap is more than rounding, and the next rung is tried; so is a larger gap at unit scale.
 _PROVED = 1e-12
 
 
@@ -28,7 +27,7 @@ def solve(
     max_iter: int | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Solution:
-    """Solve a piecewise linear problem at unit scale with more rows than columns.
+    """Solve a piecewise linear problem with more rows than columns.
 
     Parameters
     ----------
@@ -50,29 +49,49 @@ def solve(
     3. linprog on the rows near the best answer so far.
     4. linprog on everything.
 
-    The number of the rung that gave the answer is `stats["rung"]`.
+    All work on the problem at unit scale; the answer of each is certified on `problem` itself. The number of the rung
+    that gave the answer is `stats["rung"]`.
     """
-    rungs: list[Solver] = [reduction.solve]
-    if reduction.reduces(problem):
-        rungs.append(partial(reduction.solve, rows_per_column=None))
-    best: Solution | None = None
-    for number, rung in enumerate(rungs, start=1):
-        solution = rung(problem, start=start if number == 1 else None, tol=tol, max_iter=max_iter)
-        if best is None or solution.gap < best.gap:
-            best = _numbered(solution, number)
-        if _proved(best):
-            return best
+    twin, units = scaled(problem)
+    near = units.into(*start) if start is not None else None
+    # 1. and 2.
+    best: tuple[Solution, Draft] | None = None
+    for number in (1, 2) if reduction.reduces(twin) else (1,):
+        draft = reduction.draft(twin, start=near, tol=tol, max_iter=max_iter, reduce=number == 1)
+        solution = _certified(problem, units, draft, number)
+        if best is None or solution.gap < best[0].gap:
+            best = solution, draft
+        if _proved(solution, units):
+            return solution
+    # 3.
     assert best is not None
-    refined = linprog.refine(problem, best, tol=tol, max_iter=max_iter, options=options)
-    if _proved(refined):
-        return _numbered(refined, 3)
-    last = linprog.solve(problem, start=start, tol=tol, max_iter=max_iter, options=options)
-    return _numbered(last, 4) if last.gap <= refined.gap else _numbered(refined, 3)
+    draft = best[1]
+    first = twin.certify(
+        draft.coef, draft.intercept, draft.dual, n_iter=draft.n_iter, stopped=draft.stopped, solver=draft.solver
+    )
+    refined = linprog.refine(twin, first, tol=tol, max_iter=max_iter, options=options)
+    solution = _certified(problem, units, Draft.of(refined), 3)
+    if _proved(solution, units):
+        return solution
+    # 4.
+    last = linprog.solve(twin, start=near, tol=tol, max_iter=max_iter, options=options)
+    final = _certified(problem, units, Draft.of(last), 4)
+    return final if final.gap <= solution.gap else solution
 
 
-def _proved(solution: Solution) -> bool:
-    return solution.gap <= _PROVED * max(1.0, solution.objective) and solution.stopped.good
+def _certified(problem: Problem, units: Units, draft: Draft, rung: int) -> Solution:
+    coef, intercept = units.out_of(draft.coef, draft.intercept)
+    return problem.certify(
+        coef,
+        intercept if problem.fit_intercept else 0.0,
+        units.dual_out_of(draft.dual, problem.n_samples),
+        n_iter=draft.n_iter,
+        stopped=draft.stopped,
+        solver=draft.solver,
+        stats={**draft.stats, "rung": rung},
+    )
 
 
-def _numbered(solution: Solution, rung: int) -> Solution:
-    return replace(solution, stats={**solution.stats, "rung": rung})
+def _proved(solution: Solution, units: Units) -> bool:
+    small = solution.gap <= _PROVED * max(units.factor, solution.objective)
+    return small and solution.stopped.good

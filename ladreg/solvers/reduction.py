@@ -7,7 +7,8 @@ steps on all rows; a wrong guess shows as a wrong sign and is mended, and whatev
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -22,6 +23,8 @@ Index = NDArray[np.intp]
 
 # Rows of the pilot's random sample, at least, and per column.
 _PILOT, _PILOT_PER_COLUMN = 2000, 40
+# Values that are enough to guess a threshold from.
+_SAMPLE = 20_000
 # Rows of the reduced problem, per column.
 _ROWS_PER_COLUMN = 40
 # Rows that estimate the density of residuals at zero, per column.
@@ -34,15 +37,41 @@ _FACE_GAP = 1e-11
 _ROUNDS = 8
 
 
-def solve(
+@dataclass(frozen=True)
+class Draft:
+    """What a solver found, before it is certified."""
+
+    coef: Array
+    intercept: float
+    dual: Array
+    n_iter: int
+    stopped: StopReason
+    solver: str
+    stats: Mapping[str, float]
+
+    @classmethod
+    def of(cls, solution: Solution) -> Draft:
+        """The draft of a solution that is to be certified elsewhere."""
+        return cls(
+            coef=solution.coef,
+            intercept=solution.intercept,
+            dual=solution.dual,
+            n_iter=solution.n_iter,
+            stopped=solution.stopped,
+            solver=solution.solver,
+            stats=solution.stats,
+        )
+
+
+def draft(
     problem: Problem,
     *,
     start: tuple[Array, float] | None = None,
     tol: float = 1e-9,
     max_iter: int | None = None,
-    rows_per_column: int | None = _ROWS_PER_COLUMN,
-) -> Solution:
-    """Solve a piecewise linear problem at unit scale (see `scaling`) with many more rows than columns.
+    reduce: bool = True,
+) -> Draft:
+    """Solve a piecewise linear problem at unit scale (see `scaling`) with more rows than columns.
 
     Parameters
     ----------
@@ -54,8 +83,8 @@ def solve(
         Relative gap of the reduced problem, if that is below the 1e-11 at which the optimal face can be told.
     max_iter
         Iterations of each interior point solve.
-    rows_per_column
-        Size of the reduced problem; None solves all rows by the interior point method, without steps 1 to 4.
+    reduce
+        Without it all rows are solved by the interior point method, without steps 1, 2 and 4.
 
     Notes
     -----
@@ -68,8 +97,8 @@ def solve(
     table = _Table(problem)
     stats: dict[str, float] = {"rows_solved": 0, "n_passes": 0, "n_rounds": 0, "n_ip_iter": 0}
     limit = 50 if max_iter is None else max_iter
-    fewer = reduces(problem, rows_per_column)
-    size = (rows_per_column or 0) * table.n_columns if fewer else problem.n_samples
+    fewer = reduce and reduces(problem)
+    size = _ROWS_PER_COLUMN * table.n_columns if fewer else problem.n_samples
     # 1.
     if start is not None:
         point = np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy()
@@ -87,10 +116,10 @@ def solve(
     coef, intercept = table.split(point)
     if exact is not None:
         coef, intercept, dual = exact
-    return problem.certify(
-        coef,
-        intercept,
-        dual,
+    return Draft(
+        coef=coef,
+        intercept=intercept,
+        dual=dual,
         n_iter=max(int(stats["n_ip_iter"]), 1),
         stopped=StopReason.EXACT if exact is not None else stopped,
         solver="interior point on reduced rows" if fewer else "interior point",
@@ -98,11 +127,9 @@ def solve(
     )
 
 
-def reduces(problem: Problem, rows_per_column: int | None = _ROWS_PER_COLUMN) -> bool:
+def reduces(problem: Problem) -> bool:
     """Whether the problem has enough rows for the reduction to leave some out."""
-    if rows_per_column is None:
-        return False
-    return problem.n_samples > max(_PILOT, 2 * rows_per_column * (problem.n_features + problem.fit_intercept))
+    return problem.n_samples > max(_PILOT, 2 * _ROWS_PER_COLUMN * (problem.n_features + problem.fit_intercept))
 
 
 class _Table:
@@ -185,7 +212,7 @@ def _refined(table: _Table, point: Array, residual: Array, stats: dict[str, floa
     window = min(_WINDOW * table.n_columns, problem.n_samples)
     for _ in range(_REFINEMENTS):
         size = np.abs(residual)
-        nearest = np.argpartition(size, window - 1)[:window]
+        nearest = _smallest(size, window)
         width = float(size[nearest].max())
         gradient = -table.backward(table.sides(residual))
         gradient[table.penalised] += table.strength * np.sign(point[table.penalised])
@@ -200,10 +227,21 @@ def _refined(table: _Table, point: Array, residual: Array, stats: dict[str, floa
             break
         point = point + length * step
         residual = residual - length * moved
-        # The step is far below the width of the rows that will be solved exactly: no more to gain here.
-        if length * float(np.abs(moved[nearest]).max()) < 0.02 * width:
+        # A step leaves a few per cent of itself: the rows that will be solved exactly reach further than that.
+        if length * float(np.abs(moved[nearest]).max()) < 2.0 * width:
             break
     return point, residual
+
+
+def _smallest(size: Array, count: int) -> Index:
+    """Indices of the `count` smallest values; a threshold from a sample leaves few to choose from."""
+    if size.size > 8 * _SAMPLE:
+        sample = np.sort(size[np.random.default_rng(0).integers(0, size.size, _SAMPLE)])
+        likely = sample[min(int(1.5 * count * _SAMPLE / size.size) + 20, _SAMPLE - 1)]
+        chosen = np.flatnonzero(size <= likely)
+        if chosen.size >= count:
+            return chosen[np.argpartition(size[chosen], count - 1)[:count]] if chosen.size > count else chosen
+    return np.argpartition(size, count - 1)[:count] if count < size.size else np.arange(size.size)
 
 
 def _newton(hessian: Array, right: Array) -> Array:
@@ -248,7 +286,7 @@ def _reduced(
     """Steps 3 and 4: the change from `point`, in residuals scaled to one."""
     problem = table.problem
     size = min(size, problem.n_samples)
-    rows = np.argpartition(np.abs(residual), size - 1)[:size]
+    rows = _smallest(np.abs(residual), size)
     side = table.sides(residual)
     total = table.backward(side)
     for _ in range(_ROUNDS):

@@ -17,6 +17,9 @@ from ladreg._problem import Problem, Solution
 
 Array = NDArray[np.float64]
 
+# Values that are enough to tell a typical size.
+_SAMPLE = 10_000
+
 
 class Solver(Protocol):
     """The interface of every solver."""
@@ -64,6 +67,15 @@ class Units:
         return full
 
 
+def _median(values: Array, positive: bool = False) -> float:
+    """The median, of a sample where there are many; with `positive` of the values above zero, or 0 without any."""
+    if values.size > _SAMPLE:
+        sample = np.random.default_rng(0).integers(0, values.size, _SAMPLE)
+        values = values[sample] if not positive or values[sample].any() else values
+    values = values[values > 0] if positive else values
+    return float(np.median(values)) if values.size else 0.0
+
+
 def scaled(problem: Problem) -> tuple[Problem, Units]:
     """The problem without rows of weight zero, with columns and target of ordinary size."""
     rows = np.flatnonzero(problem.weight > 0)
@@ -71,14 +83,11 @@ def scaled(problem: Problem) -> tuple[Problem, Units]:
     if rows.size < y.size:
         y, weight, design = y[rows], weight[rows], design.take(rows)
     shift, distance = design.extent(problem.fit_intercept)
-    # Worth the pass that a shift costs only where the column's mean dwarfs its spread.
-    shift = np.where(np.abs(shift) > 8 * distance, shift, 0.0)
-    scale = 1.0 / power_of_two(np.where(shift != 0, distance, np.maximum(distance, np.abs(shift))))
-    y_shift = float(np.median(y)) if problem.fit_intercept else 0.0
+    scale = 1.0 / power_of_two(distance)
+    y_shift = _median(y) if problem.fit_intercept else 0.0
     y = y - y_shift
-    size = np.abs(y)
     # The median: a few wild targets must not push the others below a solver's tolerance.
-    unit = float(power_of_two(np.array(np.median(size[size > 0]) if size.any() else 0.0)))
+    unit = float(power_of_two(np.array(_median(np.abs(y), positive=True))))
     loss, factor = problem.loss.rescaled(unit)
     twin = replace(
         problem,

@@ -49,7 +49,9 @@ def canonical(problem: Problem, dual: Array, at_end: float = 1e-9) -> tuple[Arra
     3. Otherwise minimise the squared residuals over what is left of the face, a polyhedron in few dimensions.
     4. Correct the dual in the pinned rows, so that it is orthogonal to the active columns up to rounding.
     """
-    face = optimal_face(problem, dual, problem.design.rmatvec(dual), at_end=at_end)
+    penalised = problem.penalty.strength.any() or problem.penalty.positive
+    slope = problem.design.rmatvec(dual) if penalised else np.zeros(problem.n_features)
+    face = optimal_face(problem, dual, slope, at_end=at_end)
     pinned = _Pinned.of(problem, face)
     point = pinned.point
     if pinned.basis.shape[1]:
@@ -228,10 +230,13 @@ def _corrected(problem: Problem, face: Face, coef: Array, dual: Array, matrix: A
     lower, upper = problem.loss.interval()
     clean[face.sided] = problem.weight[face.sided] * np.where(face.side > 0, upper, lower)
     strength = problem.penalty.strength[face.features]
+    slope, total = problem.design.rmatvec(clean)[face.features], float(clean.sum())
     # Twice: the second solve removes the rounding of the first.
     for _ in range(2):
-        slope = problem.design.rmatvec(clean)[face.features]
         goal = np.where((coef[face.features] == 0) & (strength > 0), slope, strength * np.sign(coef[face.features]))
-        error = np.append(goal - slope, -clean.sum()) if problem.fit_intercept else goal - slope
-        clean[face.pinned] += np.linalg.lstsq(matrix.T, error, rcond=1e-11)[0]
+        error = np.append(goal - slope, -total) if problem.fit_intercept else goal - slope
+        change = np.linalg.lstsq(matrix.T, error, rcond=1e-11)[0]
+        clean[face.pinned] += change
+        moved = matrix.T @ change
+        slope, total = slope + moved[: slope.size], total + float(change.sum())
     return clean

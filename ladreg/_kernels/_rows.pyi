@@ -1,0 +1,6 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def column_stats(X: NDArray[Any], lowest: NDArray[Any], highest: NDArray[Any], total: NDArray[Any]) -> None: ...
+def magnitudes(X: NDArray[Any], shift: NDArray[Any], weight: NDArray[Any], total: NDArray[Any]) -> None: ...
