@@ -9,6 +9,7 @@ where the multipliers of the equations are the coefficients. Each iteration cost
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,18 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Matrices up to this size are inverted.
+_SMALL = 400
 # How near to the boundary a step may go.
 _STEP = 0.99995
+
+
+def weighted_gram(A: Array | sp.csr_array, weight: Array) -> Array:
+    """``A.T @ diag(weight) @ A`` as a dense matrix, for weights >= 0."""
+    if isinstance(A, np.ndarray):
+        scaled = A * np.sqrt(weight)[:, None]
+        return scaled.T @ scaled
+    return np.asarray((A.T @ (A * weight[:, None])).toarray())
 
 
 @dataclass(frozen=True)
@@ -63,11 +74,7 @@ class BoundedDual:
     def gram(self, q: Array) -> Array:
         """A.T @ diag(q) @ A: the penalty is a diagonal."""
         n_rows = self.y.size
-        if isinstance(self.A, np.ndarray):
-            scaled = self.A * np.sqrt(q[:n_rows])[:, None]
-            gram = scaled.T @ scaled
-        else:
-            gram = (self.A.T @ (self.A * q[:n_rows, None])).toarray()
+        gram = weighted_gram(self.A, q[:n_rows])
         gram[self.penalised, self.penalised] += q[n_rows:]
         return gram
 
@@ -155,8 +162,12 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int) -> Po
     return None
 
 
-def _factor(gram: Array) -> tuple[tuple[Array, bool], Array] | None:
-    """Cholesky of the equilibrated matrix; a column that is all but dependent gets a tiny ridge."""
+def _factor(gram: Array) -> Callable[[Array], Array] | None:
+    """Inverse of the matrix, by Cholesky; a column that is all but dependent gets a tiny ridge.
+
+    A small matrix stays with NumPy: SciPy brings a second BLAS with threads of its own, and the two were measured to
+    slow each other down tenfold there. A large one is worth a triangular solve.
+    """
     size = np.sqrt(np.diag(gram))
     if not np.all(np.isfinite(size)):
         return None
@@ -164,16 +175,19 @@ def _factor(gram: Array) -> tuple[tuple[Array, bool], Array] | None:
     gram = gram / np.outer(size, size)
     for ridge in (1e-15, 1e-12, 1e-9):
         try:
-            regular = gram + ridge * np.eye(size.size)
-            return scipy.linalg.cho_factor(regular, check_finite=False), size
-        except scipy.linalg.LinAlgError:
+            lower = np.linalg.cholesky(gram + ridge * np.eye(size.size))
+        except np.linalg.LinAlgError:
             continue
+        if size.size > _SMALL:
+            return lambda right: scipy.linalg.cho_solve((lower, True), right / size, check_finite=False) / size
+        inverse = np.linalg.inv(lower) / size
+        return lambda right: inverse.T @ (inverse @ right)
     return None
 
 
 def _direction(
     program: BoundedDual,
-    factor: tuple[tuple[Array, bool], Array],
+    factor: Callable[[Array], Array],
     q: Array,
     short: Array,
     off: Array,
@@ -186,8 +200,7 @@ def _direction(
 ) -> tuple[Array, Array, Array, Array]:
     """The Newton step for given complementarity targets: changes of coef, a, over and under."""
     push = off + to_under / a - to_over / s
-    cholesky, size = factor
-    d_coef = -scipy.linalg.cho_solve(cholesky, (short - program.backward(q * push)) / size, check_finite=False) / size
+    d_coef = factor(program.backward(q * push) - short)
     d_a = q * (push - program.forward(d_coef))
     d_under = (to_under - under * d_a) / a
     d_over = (to_over + over * d_a) / s

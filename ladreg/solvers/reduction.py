@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ladreg._design import SparseDesign
 from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import interior_point, vertex
-from ladreg.solvers.interior_point import BoundedDual
+from ladreg.solvers.interior_point import BoundedDual, weighted_gram
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -29,12 +30,20 @@ _SAMPLE = 20_000
 _ROWS_PER_COLUMN = 40
 # Rows that estimate the density of residuals at zero, per column.
 _WINDOW = 60
+# From so many columns on, half the rows per column do: what they decide is averaged over more columns.
+_MANY_COLUMNS = 64
+# A middle level between pilot and all rows, where there are at least eight times as many.
+_MIDDLE = 65_536
 # Newton steps on all rows.
-_REFINEMENTS = 4
+_REFINEMENTS = 8
 # Relative gap at which a row that is basic can be told from one at its end.
 _FACE_GAP = 1e-11
+# Residuals of this size are rounding, at unit scale.
+_EXACT_FIT = 1e-14
 # Rounds of adding rows whose sign came out wrong.
 _ROUNDS = 8
+# Attempts at the reduced problem, each with so many times the rows of the last.
+_ATTEMPTS, _WIDER = 3, 6
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,8 @@ def draft(
     Notes
     -----
     1. Pilot: solve a random sample to low accuracy.
-    2. Refine on all rows: gradient, Hessian from the density of residuals at zero, exact line search.
+    2. Refine on a larger sample, then on all rows: gradient, Hessian from the density of residuals at zero, exact line
+       search.
     3. Solve the rows with the smallest residuals, the others held at the end of their interval on their side.
     4. Check the signs of all rows; add the wrong ones and solve again.
     5. Go to the canonical optimum of the full-length dual.
@@ -98,21 +108,26 @@ def draft(
     stats: dict[str, float] = {"rows_solved": 0, "n_passes": 0, "n_rounds": 0, "n_ip_iter": 0}
     limit = 50 if max_iter is None else max_iter
     fewer = reduce and reduces(problem)
-    size = _ROWS_PER_COLUMN * table.n_columns if fewer else problem.n_samples
+    size = table.per_column(_ROWS_PER_COLUMN) if fewer else problem.n_samples
     # 1.
     if start is not None:
         point = np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy()
     else:
         point = _pilot(table, limit, stats) if fewer else np.zeros(table.n_columns)
+    # 2.
+    if fewer and problem.n_samples >= 8 * _MIDDLE:
+        middle = table.sample(_MIDDLE)
+        point, _ = _refined(middle, point, middle.residual(point), {"n_passes": 0})
     residual = table.residual(point)
     stats["n_passes"] += 1
-    # 2.
+    if not np.any(np.abs(residual) > _EXACT_FIT):
+        return _exact_fit(table, point, stats)
     if fewer:
         point, residual = _refined(table, point, residual, stats)
     # 3. and 4.
-    point, dual, stopped = _reduced(table, point, residual, size, min(tol, _FACE_GAP), limit, stats)
+    point, dual, products, stopped = _reduced(table, point, residual, size, min(tol, _FACE_GAP), limit, stats)
     # 5.
-    exact = vertex.canonical(problem, dual) if stopped.good else None
+    exact = vertex.canonical(problem, dual, products=products) if stopped.good else None
     coef, intercept = table.split(point)
     if exact is not None:
         coef, intercept, dual = exact
@@ -125,6 +140,18 @@ def draft(
         solver="interior point on reduced rows" if fewer else "interior point",
         stats=stats,
     )
+
+
+def _exact_fit(table: _Table, point: Array, stats: Mapping[str, float]) -> Draft:
+    """Every row is fitted, which the dual zero proves to be optimal unless coefficients cost something."""
+    coef, intercept = table.split(point)
+    nothing = np.zeros(table.problem.n_samples)
+    stopped = StopReason.EXACT
+    if coef.any():
+        exact = None if table.penalised.size else vertex.canonical(table.problem, nothing)
+        coef, intercept, nothing = exact or (coef, intercept, nothing)
+        stopped = StopReason.EXACT if exact else StopReason.STALLED
+    return Draft(coef, intercept, nothing, 1, stopped, "interior point", stats)
 
 
 def reduces(problem: Problem) -> bool:
@@ -142,6 +169,17 @@ class _Table:
         self.lower, self.upper = lower, upper
         self.penalised = np.flatnonzero(problem.penalty.strength > 0)
         self.strength = problem.penalty.strength[self.penalised]
+
+    def per_column(self, rows: int) -> int:
+        """So many rows for each column, half as many where the columns are many."""
+        return (rows if self.n_columns < _MANY_COLUMNS else rows // 2) * self.n_columns
+
+    def sample(self, size: int) -> _Table:
+        """The problem of `size` random rows. The seed is fixed: sorted and clustered tables are as good as any."""
+        problem = self.problem
+        rows = np.sort(np.random.default_rng(0).choice(problem.n_samples, size, replace=False))
+        weight = problem.weight[rows] / problem.weight[rows].sum()
+        return _Table(replace(problem, design=problem.design.take(rows), y=problem.y[rows], weight=weight))
 
     def split(self, point: Array) -> tuple[Array, float]:
         """Coefficients and intercept."""
@@ -164,10 +202,12 @@ class _Table:
         slope = self.problem.design.rmatvec(dual)
         return np.append(slope, dual.sum()) if self.problem.fit_intercept else slope
 
-    def rows(self, index: Index) -> Array:
-        """The chosen rows, dense."""
-        chosen = self.problem.design.rows(index)
-        return np.hstack([chosen, np.ones((index.size, int(self.problem.fit_intercept)))])
+    def rows(self, index: Index) -> Array | sp.csr_array:
+        """The chosen rows, sparse where X is."""
+        ones = np.ones((index.size, int(self.problem.fit_intercept)))
+        if isinstance(self.problem.design, SparseDesign):
+            return sp.csr_array(sp.hstack([self.problem.design.transposed_csc(index).T, sp.csr_array(ones)]))
+        return np.hstack([self.problem.design.rows(index), ones])
 
     def sides(self, residual: Array) -> Array:
         """The dual of rows at the end of their interval, on the residual's side."""
@@ -189,19 +229,16 @@ class _Table:
 
 
 def _pilot(table: _Table, limit: int, stats: dict[str, float]) -> Array:
-    """Step 1. The sample is random, with a fixed seed: sorted and clustered tables are as good as any."""
-    problem = table.problem
-    size = min(max(_PILOT, _PILOT_PER_COLUMN * table.n_columns), problem.n_samples)
-    rng = np.random.default_rng(0)
-    rows = np.sort(rng.choice(problem.n_samples, size, replace=False)) if size < problem.n_samples else np.arange(size)
-    mass = 1.0 / float(problem.weight[rows].sum())
-    everything = np.zeros(table.n_columns)
-    program = table.program(rows, problem.y[rows], everything, np.zeros(table.penalised.size), mass)
-    # The sample's weights sum to one, as all weights do: the penalty stays what it is.
-    program = replace(program, strength=table.strength)
-    found = interior_point.solve(program, np.zeros(table.n_columns), tol=1e-4, max_iter=limit)
+    """Step 1."""
+    size = max(_PILOT, table.per_column(_PILOT_PER_COLUMN))
+    if size < table.problem.n_samples:
+        table = table.sample(size)
+    everything = np.arange(table.problem.n_samples)
+    nothing = np.zeros(table.n_columns)
+    program = table.program(everything, table.problem.y, nothing, np.zeros(table.penalised.size), 1.0)
+    found = interior_point.solve(program, nothing, tol=1e-4, max_iter=limit)
     if found is None:
-        return np.zeros(table.n_columns)
+        return nothing
     stats["n_ip_iter"] += found.n_iter
     return found.coef
 
@@ -209,7 +246,7 @@ def _pilot(table: _Table, limit: int, stats: dict[str, float]) -> Array:
 def _refined(table: _Table, point: Array, residual: Array, stats: dict[str, float]) -> tuple[Array, Array]:
     """Step 2."""
     problem = table.problem
-    window = min(_WINDOW * table.n_columns, problem.n_samples)
+    window = min(table.per_column(_WINDOW), problem.n_samples)
     for _ in range(_REFINEMENTS):
         size = np.abs(residual)
         nearest = _smallest(size, window)
@@ -218,7 +255,7 @@ def _refined(table: _Table, point: Array, residual: Array, stats: dict[str, floa
         gradient[table.penalised] += table.strength * np.sign(point[table.penalised])
         A = table.rows(nearest)
         density = problem.weight[nearest] * (table.upper - table.lower) / (2 * max(width, 1e-12))
-        hessian = (A.T * density) @ A
+        hessian = weighted_gram(A, density)
         step = _newton(hessian, -gradient)
         moved = table.predict(step)
         length = _line_search(table, residual, moved, float(-gradient @ step))
@@ -227,8 +264,8 @@ def _refined(table: _Table, point: Array, residual: Array, stats: dict[str, floa
             break
         point = point + length * step
         residual = residual - length * moved
-        # A step leaves a few per cent of itself: the rows that will be solved exactly reach further than that.
-        if length * float(np.abs(moved[nearest]).max()) < 2.0 * width:
+        # A good Newton step leaves a few per cent of itself: the rows that will be solved exactly reach further.
+        if 0.5 < length < 1.5 and length * float(np.abs(moved[nearest]).max()) < 2.0 * width:
             break
     return point, residual
 
@@ -250,11 +287,11 @@ def _newton(hessian: Array, right: Array) -> Array:
     size = np.where(size > 0, size, 1.0)
     scaled = hessian / np.outer(size, size)
     for ridge in (1e-10, 1e-6, 1e-2):
+        regular = scaled + ridge * np.eye(size.size)
         try:
-            factor = scipy.linalg.cho_factor(scaled + ridge * np.eye(size.size), check_finite=False)
-            solved: Array = scipy.linalg.cho_solve(factor, right / size, check_finite=False) / size
-            return solved
-        except scipy.linalg.LinAlgError:
+            np.linalg.cholesky(regular)
+            return np.linalg.solve(regular, right / size) / size
+        except np.linalg.LinAlgError:
             continue
     return right / size**2
 
@@ -282,36 +319,69 @@ def _reduced(
     tol: float,
     limit: int,
     stats: dict[str, float],
-) -> tuple[Array, Array, StopReason]:
-    """Steps 3 and 4: the change from `point`, in residuals scaled to one."""
+) -> tuple[Array, Array, Array | None, StopReason]:
+    """Steps 3 and 4, with more and more rows until the sides of the others are right."""
+    size = min(size, table.problem.n_samples)
+    for _ in range(_ATTEMPTS):
+        found = _held(table, point, residual, size, tol, limit, stats)
+        if found.dual is not None or size == table.problem.n_samples:
+            break
+        # Too few rows for a feasible dual, or too many on the wrong side: what was found still points downwards.
+        if found.step.any():
+            moved = table.predict(found.step)
+            slope = float(table.backward(table.sides(residual)) @ found.step)
+            length = _line_search(table, residual, moved, slope) if not table.penalised.size else 0.0
+            point, residual = point + length * found.step, residual - length * moved
+            stats["n_passes"] += 2
+        size = min(_WIDER * size, table.problem.n_samples)
+    if found.dual is None:
+        return point, table.sides(residual), None, StopReason.STALLED
+    return point + found.step, found.dual, found.products, StopReason.TOLERANCE
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The change found with the sides of all other rows held; without a dual where some of them were wrong."""
+
+    step: Array
+    dual: Array | None = None
+    products: Array | None = None
+
+
+def _held(
+    table: _Table, point: Array, residual: Array, size: int, tol: float, limit: int, stats: dict[str, float]
+) -> _Held:
+    """Solve the rows with the smallest residuals; add those whose sign came out wrong, and solve again."""
     problem = table.problem
-    size = min(size, problem.n_samples)
     rows = _smallest(np.abs(residual), size)
     side = table.sides(residual)
     total = table.backward(side)
+    step = np.zeros(table.n_columns)
     for _ in range(_ROUNDS):
         stats["n_rounds"] += 1
         stats["rows_solved"] += rows.size
-        goal = table.rows(rows).T @ side[rows] - total
+        A = table.rows(rows)
+        goal = A.T @ side[rows] - total
         reach = float(np.abs(residual[rows]).max()) or 1.0
         mass = 1.0 / float(problem.weight[rows].mean())
         origin = point[table.penalised] / reach
         program = table.program(rows, residual[rows] / reach, goal, origin, mass)
         found = interior_point.solve(program, np.zeros(table.n_columns), tol=tol, max_iter=limit)
         if found is None:
-            return point, side, StopReason.STALLED
+            return _Held(step)
         stats["n_ip_iter"] += found.n_iter
-        moved = table.predict(found.coef * reach)
+        step = found.coef * reach
+        now = residual - table.predict(step)
         stats["n_passes"] += 1
-        now = residual - moved
         wrong = (now * np.where(residual > 0, 1.0, -1.0)) < -1e-12
         wrong[rows] = False
         added = np.flatnonzero(wrong)
         if added.size == 0:
             dual = side.copy()
             dual[rows] = found.dual / mass
-            return point + found.coef * reach, dual, StopReason.TOLERANCE
+            products = A.T @ dual[rows] - goal
+            return _Held(step, dual, products if problem.fit_intercept else np.append(products, 0.0))
         if added.size > rows.size:
-            return point, side, StopReason.STALLED
+            return _Held(step)
         rows = np.concatenate([rows, added])
-    return point, side, StopReason.STALLED
+    return _Held(step)

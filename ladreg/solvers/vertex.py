@@ -25,7 +25,9 @@ _KEPT = 1e-11
 _RIDGE = 1e-9
 
 
-def canonical(problem: Problem, dual: Array, at_end: float = 1e-9) -> tuple[Array, float, Array] | None:
+def canonical(
+    problem: Problem, dual: Array, at_end: float = 1e-9, products: Array | None = None
+) -> tuple[Array, float, Array] | None:
     """The canonical optimum of a problem at unit scale.
 
     Parameters
@@ -36,6 +38,8 @@ def canonical(problem: Problem, dual: Array, at_end: float = 1e-9) -> tuple[Arra
         A feasible and optimal dual of it, of shape (n_samples,).
     at_end
         Distance from the end of its interval at which a dual counts as being there.
+    products
+        ``X'dual``, and the sum of the dual last, where they are known: they cost a pass over X.
 
     Returns
     -------
@@ -49,9 +53,9 @@ def canonical(problem: Problem, dual: Array, at_end: float = 1e-9) -> tuple[Arra
     3. Otherwise minimise the squared residuals over what is left of the face, a polyhedron in few dimensions.
     4. Correct the dual in the pinned rows, so that it is orthogonal to the active columns up to rounding.
     """
-    penalised = problem.penalty.strength.any() or problem.penalty.positive
-    slope = problem.design.rmatvec(dual) if penalised else np.zeros(problem.n_features)
-    face = optimal_face(problem, dual, slope, at_end=at_end)
+    if products is None:
+        products = np.append(problem.design.rmatvec(dual), dual.sum())
+    face = optimal_face(problem, dual, products[: problem.n_features], at_end=at_end)
     pinned = _Pinned.of(problem, face)
     point = pinned.point
     if pinned.basis.shape[1]:
@@ -65,7 +69,7 @@ def canonical(problem: Problem, dual: Array, at_end: float = 1e-9) -> tuple[Arra
     coef = np.zeros(problem.n_features)
     coef[face.features] = np.where((face.feature_side != 0) & rounding, 0.0, values)
     intercept = float(point[-1]) if problem.fit_intercept else 0.0
-    return coef, intercept, _corrected(problem, face, coef, dual, pinned.matrix)
+    return coef, intercept, _corrected(problem, face, coef, dual, products, pinned.matrix)
 
 
 @dataclass(frozen=True)
@@ -222,15 +226,19 @@ def _active_constraints(
     return center + scipy.linalg.solve_triangular(r, u), multiplier > 1e-12 * multiplier.max(initial=0.0)
 
 
-def _corrected(problem: Problem, face: Face, coef: Array, dual: Array, matrix: Array) -> Array:
+def _corrected(problem: Problem, face: Face, coef: Array, dual: Array, products: Array, matrix: Array) -> Array:
     """The dual moved in the pinned rows so that its slopes are exact in every feature that is not zero."""
     if face.pinned.size == 0 or matrix.shape[1] == 0 or problem.loss.curvature > 0:
         return dual
     clean = dual.copy()
     lower, upper = problem.loss.interval()
     clean[face.sided] = problem.weight[face.sided] * np.where(face.side > 0, upper, lower)
+    # What moved to its end moves the products; most rows were there already.
+    moved_rows = np.flatnonzero(clean != dual)
+    shift = clean[moved_rows] - dual[moved_rows]
+    slope = (products[:-1] + shift @ problem.design.rows(moved_rows))[face.features]
+    total = float(products[-1] + shift.sum())
     strength = problem.penalty.strength[face.features]
-    slope, total = problem.design.rmatvec(clean)[face.features], float(clean.sum())
     # Twice: the second solve removes the rounding of the first.
     for _ in range(2):
         goal = np.where((coef[face.features] == 0) & (strength > 0), slope, strength * np.sign(coef[face.features]))

