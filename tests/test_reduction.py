@@ -1,4 +1,4 @@
-"""The engine at scale: the reduction reduces (counted, not timed), hard tables end at their optimum, rungs are recorded."""
+"""The engine at scale: the reduction reduces (counted, not timed), hard tables end at their optimum, rungs are told."""
 
 import numpy as np
 import pandas as pd
@@ -98,7 +98,9 @@ def hard_tables():
     yield "one wild target", X, np.where(np.arange(20_000) == 5, 1e12, y)
 
 
-@pytest.mark.parametrize(("name", "X", "y"), hard_tables(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "X", "y"), list(hard_tables()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_hard_tables_end_at_the_optimum_of_linprog(name, X, y):
     problem = make(X, y)
     ours, theirs = solve(problem), solve(problem, solver="linprog")
@@ -117,7 +119,9 @@ def test_order_of_rows_does_not_matter_where_the_pilot_is_random():
     np.testing.assert_allclose(one.coef, other.coef, rtol=1e-9)
 
 
-@pytest.mark.parametrize("storage", [np.asfortranarray, np.float32, sp.csr_array, sp.csc_array], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "storage", [np.asfortranarray, np.float32, sp.csr_array, sp.csc_array], ids=lambda f: f.__name__
+)
 def test_storage_does_not_matter(storage):
     X, y = table(20_000)
     X = np.where(np.abs(X) < 0.7, 0.0, X).astype(np.float32).astype(float)
@@ -171,7 +175,9 @@ def test_interior_point_agrees_with_linprog():
 def test_an_infeasible_program_is_said_to_be_none():
     A = np.ones((5, 1))
     empty, none = np.zeros(0), np.zeros(0, dtype=np.intp)
-    program = interior_point.BoundedDual(A, np.arange(5.0), -np.ones(5), np.ones(5), np.array([7.0]), none, empty, empty)
+    program = interior_point.BoundedDual(
+        A, np.arange(5.0), -np.ones(5), np.ones(5), np.array([7.0]), none, empty, empty
+    )
     assert interior_point.solve(program, np.zeros(1)) is None
 
 
@@ -183,7 +189,7 @@ def test_the_ladder_goes_down_and_says_so(monkeypatch):
     problem = make(*table(4000))
     expected = solve(problem)
     assert expected.stats["rung"] == 1
-    monkeypatch.setattr(reduction, "_held", lambda *args: reduction._Held(np.zeros(6)))
+    monkeypatch.setattr(reduction, "_held", lambda *_: reduction._Held(np.zeros(6)))
     solution = ladder.solve(problem)
     assert solution.stats["rung"] in (3, 4)
     assert "linprog" in solution.solver
@@ -191,8 +197,8 @@ def test_the_ladder_goes_down_and_says_so(monkeypatch):
     np.testing.assert_allclose(solution.coef, expected.coef, rtol=1e-9)
     monkeypatch.undo()
     monkeypatch.setattr(reduction, "_ATTEMPTS", 1)
-    monkeypatch.setattr(reduction, "_refined", lambda table, point, residual, stats: (point, residual))
-    monkeypatch.setattr(reduction, "_pilot", lambda table, limit, stats: np.full(6, 9.0))
+    monkeypatch.setattr(reduction, "_refined", lambda _, point, residual, __: (point, residual))
+    monkeypatch.setattr(reduction, "_pilot", lambda *_: np.full(6, 9.0))
     solution = ladder.solve(problem)
     assert solution.stats["rung"] == 2
     assert_proved(solution)

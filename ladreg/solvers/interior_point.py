@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Relative complementarity from which an iterate is worth returning, should the next one break down.
+_USABLE = 1e-8
 # Matrices up to this size are inverted.
 _SMALL = 400
 # How near to the boundary a step may go.
@@ -97,69 +99,81 @@ def solve(program: BoundedDual, coef: Array, *, tol: float = 1e-9, max_iter: int
     1. Start in the middle of the box, with complementary slacks from the residuals at `coef`.
     2. Predictor: the Newton step to complementarity zero. Corrector: the same factor, centred by how far the predictor
        got, with Mehrotra's second-order term.
-    3. Stop at a relative complementarity of `tol` with the equations satisfied.
+    3. Stop at a relative complementarity of `tol` with the equations satisfied, or with the last usable iterate where
+       rounding stops the progress before.
     """
     # A program without a feasible dual sends the iterates to infinity; that is an answer, not an accident.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return _iterate(program, coef, tol, max_iter)
 
 
+@dataclass(frozen=True)
+class _State:
+    """An iterate: ``a`` and ``s`` are the dual's distances from its bounds, `under` and `over` their multipliers.
+
+    At the optimum the residual is ``over - under``, and ``a * under = s * over = 0``.
+    """
+
+    coef: Array
+    a: Array
+    s: Array
+    over: Array
+    under: Array
+
+    @property
+    def complementarity(self) -> float:
+        """The duality gap where the equations hold."""
+        return float(self.a @ self.under + self.s @ self.over)
+
+    def moved(self, step: _State, primal: float, dual: float) -> _State:
+        """The state after a step, whose `a` and `s` are opposite."""
+        return _State(
+            self.coef + dual * step.coef,
+            self.a + primal * step.a,
+            self.s + primal * step.s,
+            self.over + dual * step.over,
+            self.under + dual * step.under,
+        )
+
+
 def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int) -> Point | None:
     y = np.concatenate([program.y, -program.origin])
     lower = np.concatenate([program.lower, -program.strength])
-    upper = np.concatenate([program.upper, program.strength])
-    width = upper - lower
+    width = np.concatenate([program.upper, program.strength]) - lower
+    scale = float(np.abs(program.goal).max(initial=0.0)) + float(width.sum())
     # 1.
     residual = y - program.forward(coef)
-    spread = max(float(np.mean(np.abs(residual))), 1e-8)
-    floor = 0.1 * spread
+    floor = 0.1 * max(float(np.mean(np.abs(residual))), 1e-8)
     over, under = np.maximum(residual, 0.0) + floor, np.maximum(-residual, 0.0) + floor
-    share = np.full(y.size, 0.5)
-    a, s = share * width, (1 - share) * width
-    scale = float(np.abs(program.goal).max(initial=0.0)) + float(width.sum())
+    state = _State(coef, 0.5 * width, 0.5 * width, over, under)
+    best: Point | None = None
     for iteration in range(max_iter):
-        short = program.goal - program.backward(lower + a)
-        off = residual - over + under
-        complementarity = float(a @ under + s @ over)
-        size = float(np.abs(width @ np.abs(residual))) + 1e-300
-        if complementarity <= tol * size and np.abs(short).max(initial=0.0) <= 1e-9 * scale:
-            return _finished(program, coef, a, s, over, under, complementarity / size, iteration)
-        if not np.isfinite(complementarity):
-            return None
+        short = program.goal - program.backward(lower + state.a)
+        gap = state.complementarity / (float(width @ np.abs(residual)) + 1e-300)
+        # 3.
+        if gap <= _USABLE and np.abs(short).max(initial=0.0) <= 1e-9 * scale:
+            best = _finished(program, state, gap, iteration)
+            if gap <= tol:
+                return best
         # 2.
-        q = 1.0 / (under / a + over / s)
-        factor = _factor(program.gram(q))
+        q = 1.0 / (state.under / state.a + state.over / state.s)
+        factor = _factor(program.gram(q)) if np.isfinite(gap) else None
         if factor is None:
-            return None
-        step = _direction(program, factor, q, short, off, a, s, over, under, -a * under, -s * over)
-        reach = _lengths(a, s, over, under, *step)
-        d_coef, d_a, d_over, d_under = step
-        after = (a + reach[0] * d_a) @ (under + reach[1] * d_under)
-        after += (s - reach[0] * d_a) @ (over + reach[1] * d_over)
-        sigma = (max(float(after), 0.0) / complementarity) ** 3
-        center = sigma * complementarity / (2 * a.size)
-        step = _direction(
-            program,
-            factor,
-            q,
-            short,
-            off,
-            a,
-            s,
-            over,
-            under,
-            center - a * under - d_a * d_under,
-            center - s * over + d_a * d_over,
+            break
+        off = residual - state.over + state.under
+        newton = _Newton(program, state, factor, q, short, off)
+        step = newton.direction(-state.a * state.under, -state.s * state.over)
+        after = max(state.moved(step, *_lengths(state, step)).complementarity, 0.0)
+        center = (after / state.complementarity) ** 3 * state.complementarity / (2 * y.size)
+        step = newton.direction(
+            center - state.a * state.under - step.a * step.under, center - state.s * state.over - step.s * step.over
         )
-        primal, dual = _lengths(a, s, over, under, *step)
-        d_coef, d_a, d_over, d_under = step
-        a, s = a + primal * d_a, s - primal * d_a
-        coef = coef + dual * d_coef
-        over, under = over + dual * d_over, under + dual * d_under
-        residual = y - program.forward(coef)
+        primal, dual = _lengths(state, step)
+        state = state.moved(step, primal, dual)
+        residual = y - program.forward(state.coef)
         if not max(primal, dual) >= 1e-8:  # nor is NaN
-            return None
-    return None
+            break
+    return best
 
 
 def _factor(gram: Array) -> Callable[[Array], Array] | None:
@@ -185,52 +199,39 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
     return None
 
 
-def _direction(
-    program: BoundedDual,
-    factor: Callable[[Array], Array],
-    q: Array,
-    short: Array,
-    off: Array,
-    a: Array,
-    s: Array,
-    over: Array,
-    under: Array,
-    to_under: Array,
-    to_over: Array,
-) -> tuple[Array, Array, Array, Array]:
-    """The Newton step for given complementarity targets: changes of coef, a, over and under."""
-    push = off + to_under / a - to_over / s
-    d_coef = factor(program.backward(q * push) - short)
-    d_a = q * (push - program.forward(d_coef))
-    d_under = (to_under - under * d_a) / a
-    d_over = (to_over + over * d_a) / s
-    return d_coef, d_a, d_over, d_under
+@dataclass(frozen=True)
+class _Newton:
+    """The Newton equations at a state, factored: predictor and corrector share them."""
+
+    program: BoundedDual
+    state: _State
+    factor: Callable[[Array], Array]
+    q: Array
+    short: Array
+    off: Array
+
+    def direction(self, to_under: Array, to_over: Array) -> _State:
+        """The step that changes ``a * under`` and ``s * over`` by the given amounts, to first order."""
+        state = self.state
+        push = self.off + to_under / state.a - to_over / state.s
+        coef = self.factor(self.program.backward(self.q * push) - self.short)
+        a = self.q * (push - self.program.forward(coef))
+        return _State(coef, a, -a, (to_over + state.over * a) / state.s, (to_under - state.under * a) / state.a)
 
 
-def _lengths(
-    a: Array, s: Array, over: Array, under: Array, d_coef: Array, d_a: Array, d_over: Array, d_under: Array
-) -> tuple[float, float]:
+def _lengths(state: _State, step: _State) -> tuple[float, float]:
     """How far the dual (a, s) and the primal (over, under) may go along a step."""
-    del d_coef
-    primal = min(1.0, _STEP / max(float(np.max(-d_a / a)), float(np.max(d_a / s)), _STEP))
-    dual = min(1.0, _STEP / max(float(np.max(-d_over / over)), float(np.max(-d_under / under)), _STEP))
-    return primal, dual
+    primal = max(float(np.max(-step.a / state.a)), float(np.max(-step.s / state.s)), _STEP)
+    dual = max(float(np.max(-step.over / state.over)), float(np.max(-step.under / state.under)), _STEP)
+    return min(1.0, _STEP / primal), min(1.0, _STEP / dual)
 
 
-def _finished(
-    program: BoundedDual,
-    coef: Array,
-    a: Array,
-    s: Array,
-    over: Array,
-    under: Array,
-    relative_gap: float,
-    n_iter: int,
-) -> Point:
-    """Step 3: of each complementary pair the larger member decides whether a row is basic or at an end."""
+def _finished(program: BoundedDual, state: _State, relative_gap: float, n_iter: int) -> Point:
+    """Of each complementary pair the larger member decides whether a row is basic or at an end."""
     n_rows = program.y.size
+    a, s, over, under = (part[:n_rows] for part in (state.a, state.s, state.over, state.under))
     width = np.maximum(program.upper - program.lower, 1e-300)
-    spread = max(float(np.mean(over + under)), 1e-300)
-    dual = np.where(s[:n_rows] / width < over[:n_rows] / spread, program.upper, program.lower + a[:n_rows])
-    dual = np.where(a[:n_rows] / width < under[:n_rows] / spread, program.lower, dual)
-    return Point(coef, dual, relative_gap, max(n_iter, 1))
+    spread = max(float(np.mean(state.over + state.under)), 1e-300)
+    dual = np.where(s / width < over / spread, program.upper, program.lower + a)
+    dual = np.where(a / width < under / spread, program.lower, dual)
+    return Point(state.coef, dual, relative_gap, max(n_iter, 1))

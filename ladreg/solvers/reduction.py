@@ -37,7 +37,7 @@ _MIDDLE = 65_536
 # Newton steps on all rows.
 _REFINEMENTS = 8
 # Relative gap at which a row that is basic can be told from one at its end.
-_FACE_GAP = 1e-11
+_FACE_GAP = 1e-13
 # Residuals of this size are rounding, at unit scale.
 _EXACT_FIT = 1e-14
 # Rounds of adding rows whose sign came out wrong.
@@ -89,7 +89,7 @@ def draft(
     start
         Coefficients and intercept that take the pilot's place.
     tol
-        Relative gap of the reduced problem, if that is below the 1e-11 at which the optimal face can be told.
+        Relative gap of the reduced problem, if that is below the 1e-13 at which the optimal face can be told.
     max_iter
         Iterations of each interior point solve.
     reduce
@@ -127,7 +127,9 @@ def draft(
     # 3. and 4.
     point, dual, products, stopped = _reduced(table, point, residual, size, min(tol, _FACE_GAP), limit, stats)
     # 5.
-    exact = vertex.canonical(problem, dual, products=products) if stopped.good else None
+    # The interior point method leaves the slopes of active features at their ends up to its own accuracy.
+    at_end = 1e-6 if table.penalised.size else 1e-9
+    exact = vertex.canonical(problem, dual, at_end, products) if stopped.good else None
     coef, intercept = table.split(point)
     if exact is not None:
         coef, intercept, dual = exact
@@ -264,8 +266,10 @@ def _refined(table: _Table, point: Array, residual: Array, stats: dict[str, floa
             break
         point = point + length * step
         residual = residual - length * moved
-        # A good Newton step leaves a few per cent of itself: the rows that will be solved exactly reach further.
-        if 0.5 < length < 1.5 and length * float(np.abs(moved[nearest]).max()) < 2.0 * width:
+        # A good Newton step leaves a few per cent of itself: the rows that will be solved exactly reach further. A
+        # start at the optimum gains nothing (the loss is of size one at unit scale).
+        good = 0.5 < length < 1.5 and length * float(np.abs(moved[nearest]).max()) < 2.0 * width
+        if good or -length * float(gradient @ step) < 1e-9:
             break
     return point, residual
 
