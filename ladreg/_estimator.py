@@ -122,7 +122,8 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
 
         Nothing that the fit left behind is used but `coef_` and `intercept_`, so that a model that was loaded or
         changed, or fitted to other data, is judged as it is. For a piecewise linear loss this solves a small linear
-        program where the coefficients are optimal, and the whole one where they are not: the bound is then the optimum.
+        program where the coefficients are optimal, and the whole problem where they are not: the bound is then the
+        optimum.
 
         Parameters
         ----------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg._kernels import _cd, reference
+from ladreg._kernels import _cd, _rows, reference
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -87,3 +87,20 @@ def test_an_empty_burst_moves_nothing():
     features = np.zeros(0, dtype=np.intp)
     args = empty, empty, np.ones(3), empty, empty, False, features, 3
     assert _cd.dense_burst(np.zeros((3, 0)), *args, empty, np.ones(3)) == 0.0
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_row_passes_are_their_references(layout, dtype):
+    rng, X, weight, _ = state(2, dtype=dtype)
+    X = LAYOUTS[layout](X)
+    X.flags.writeable = False
+    weight[::3] = 0.0
+    ours, twin = np.full((2, 3, 6), np.nan)
+    _rows.column_stats(X, *ours)
+    reference.column_stats(X, *twin)
+    np.testing.assert_allclose(ours, twin, rtol=1e-6 if dtype is np.float32 else 1e-13)
+    shift = rng.standard_normal(6)
+    _rows.magnitudes(X, shift, weight, ours[0])
+    reference.magnitudes(X, shift, weight, twin[0])
+    np.testing.assert_allclose(ours[0], twin[0], rtol=1e-12)

@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 # The interior point method works on p x p matrices and needs a dual with an inside: tables with fewer columns than this
 # part of their rows.
 _TALL = 0.5
+# Relative gap that a solver is asked for where its bound is wanted.
+_VERIFIED = 1e-9
 
 
 def choose_solver(problem: Problem, name: str = "auto", options: Mapping[str, Any] | None = None) -> Solver:
@@ -48,8 +50,15 @@ def choose_solver(problem: Problem, name: str = "auto", options: Mapping[str, An
 
 
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
-    """A dual for given coefficients, from the data alone: the residuals' slopes, or what an LP says of them."""
+    """A dual for given coefficients, from the data alone.
+
+    For a smooth loss these are the residuals' slopes. For a piecewise linear one the rows that are fitted exactly have
+    it if the coefficients are optimal; if not, the problem is solved, and the bound is the optimum.
+    """
     if problem.loss.curvature > 0:
         return problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
     twin, units = scaling.scaled(problem)
-    return units.dual_out_of(linprog.dual_at(twin, *units.into(coef, intercept)), problem.n_samples)
+    dual = linprog.dual_at(twin, *units.into(coef, intercept))
+    if dual is not None:
+        return units.dual_out_of(dual, problem.n_samples)
+    return choose_solver(problem)(problem, start=(coef, intercept), tol=_VERIFIED).dual

@@ -83,10 +83,24 @@ class BoundedDual:
 
 @dataclass(frozen=True)
 class Point:
-    """Coefficients, the rows' dual with every row that is not basic put at its end, and how it went."""
+    """Coefficients, the rows' dual, and how it went.
+
+    Attributes
+    ----------
+    coef
+        The multipliers of the equations.
+    dual
+        The dual with every row that is not basic put at its end.
+    inside
+        The dual before that.
+    rank
+        How clearly each row is basic: above 0 it counts as such.
+    """
 
     coef: Array
     dual: Array
+    inside: Array
+    rank: Array
     relative_gap: float
     n_iter: int
 
@@ -232,6 +246,7 @@ def _finished(program: BoundedDual, state: _State, relative_gap: float, n_iter: 
     a, s, over, under = (part[:n_rows] for part in (state.a, state.s, state.over, state.under))
     width = np.maximum(program.upper - program.lower, 1e-300)
     spread = max(float(np.mean(state.over + state.under)), 1e-300)
-    dual = np.where(s / width < over / spread, program.upper, program.lower + a)
-    dual = np.where(a / width < under / spread, program.lower, dual)
-    return Point(state.coef, dual, relative_gap, max(n_iter, 1))
+    above, below = np.log((s / width) / (over / spread)), np.log((a / width) / (under / spread))
+    inside = program.lower + a
+    dual = np.where(above < 0, program.upper, np.where(below < 0, program.lower, inside))
+    return Point(state.coef, dual, inside, np.minimum(above, below), relative_gap, max(n_iter, 1))

@@ -146,20 +146,18 @@ def _settings(max_iter: int | None, options: Mapping[str, Any] | None, default: 
     return method, settings
 
 
-def dual_at(problem: Problem, coef: Array, intercept: float) -> Array:
-    """A dual that proves as much as can be proved of given coefficients, for a problem at unit scale.
+def dual_at(problem: Problem, coef: Array, intercept: float) -> Array | None:
+    """The dual that proves given coefficients optimal, for a problem at unit scale; None where they are not.
 
-    If they are optimal, the LP of the rows they fit exactly has the dual; otherwise the LP of all rows has the bound.
+    It is found in the LP of the rows that they fit exactly.
     """
     residual = problem.residual(coef, intercept)
     size = problem.design.absolute_matvec(coef) + abs(intercept) + np.abs(problem.y)
-    for rows in (np.flatnonzero(np.abs(residual) <= 1e-9 * size), np.arange(problem.n_samples)):
-        answer = _solve_rows(problem, (coef, intercept), rows, "highs-ds", {})
-        if answer.coef is None:
-            continue
-        if problem.prove(coef, intercept, answer.dual).relative_gap <= 1e-9:
-            return answer.dual
-    return solve(problem).dual
+    rows = np.flatnonzero(np.abs(residual) <= 1e-9 * size)
+    answer = _solve_rows(problem, (coef, intercept), rows, "highs-ds", {})
+    if answer.coef is None or problem.prove(coef, intercept, answer.dual).relative_gap > 1e-9:
+        return None
+    return answer.dual
 
 
 def _near(problem: Problem, solution: Solution) -> NDArray[np.intp]:

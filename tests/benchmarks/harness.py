@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -14,14 +15,20 @@ import threadpoolctl
 
 from ladreg._problem import Problem
 
+# A fit that takes longer than this many seconds is timed once.
+_SLOW = 2.0
+
 
 @dataclass(frozen=True)
 class Rival:
-    """A name, a function from (X, y) to (coef, intercept), and the most rows that are worth waiting for."""
+    """A name, a function from (X, y) to (coef, intercept), and the most entries of X that are worth waiting for.
+
+    A function that times itself, since it runs elsewhere, returns its seconds as a third value.
+    """
 
     name: str
     fit: Callable
-    limit: int = 10**9
+    limit: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -34,35 +41,57 @@ class Row:
     objective: float
 
 
+def _timed(rival: Rival, X: np.ndarray, y: np.ndarray) -> tuple[float, tuple]:
+    """Seconds and answer of one fit."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        begin = time.perf_counter()
+        coef, intercept, *own = rival.fit(X, y)
+        elapsed = time.perf_counter() - begin
+    return (own[0] if own else elapsed), (coef, intercept)
+
+
 def run(name: str, problem: Problem, rivals: list[Rival], repeats: int) -> list[Row]:
-    """Fit every rival `repeats` times, in turn, so that a drift of the machine's speed meets all of them."""
+    """Fit every rival once, and those that are quick `repeats` times more, in turn.
+
+    In turn, so that a drift of the machine's speed meets all of them. A slow one is timed once; one that raises stands
+    in the table without time.
+    """
     X, y = problem.design.X, problem.y
-    chosen = [rival for rival in rivals if problem.n_samples <= rival.limit]
-    seconds: dict[str, list[float]] = {rival.name: [] for rival in chosen}
-    answers = {}
-    for repeat in range(repeats + 1):
-        for rival in chosen:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                begin = time.perf_counter()
-                answers[rival.name] = rival.fit(X, y)
-                if repeat:  # the first round warms up
-                    seconds[rival.name].append(time.perf_counter() - begin)
-    return [
-        Row(name, rival.name, float(np.median(seconds[rival.name])), problem.objective(*answers[rival.name]))
-        for rival in chosen
-    ]
+    seconds: dict[str, list[float]] = {}
+    objectives: dict[str, float] = {}
+    chosen = [rival for rival in rivals if X.size <= rival.limit]
+    for rival in chosen:
+        try:
+            elapsed, answer = _timed(rival, X, y)
+        except Exception as error:
+            print(f"{name}: {rival.name} failed: {error!r}", file=sys.stderr)
+            seconds[rival.name], objectives[rival.name] = [np.nan], np.nan
+            continue
+        seconds[rival.name], objectives[rival.name] = [elapsed], problem.objective(*answer)
+    quick = [rival for rival in chosen if seconds[rival.name][0] < _SLOW]
+    for repeat in range(repeats):
+        for rival in quick:
+            try:
+                elapsed, _ = _timed(rival, X, y)
+            except Exception as error:  # a random one may fail now and then
+                print(f"{name}: {rival.name} failed: {error!r}", file=sys.stderr)
+                continue
+            seconds[rival.name] = seconds[rival.name] * (repeat > 0) + [elapsed]  # the first was a warm-up
+    return [Row(name, rival.name, float(np.median(seconds[rival.name])), objectives[rival.name]) for rival in chosen]
+
+
+HEAD = "| problem | solver | seconds | time / ours | objective above the best |\n|---|---|---|---|---|"
 
 
 def table(rows: list[Row], reference: str) -> str:
-    """Markdown: times as ratios to `reference`, which ran beside the others."""
-    lines = ["| problem | solver | seconds | time / ours | objective above the best |", "|---|---|---|---|---|"]
+    """Lines of Markdown for one problem: times as ratios to `reference`, which ran beside the others."""
+    ours = next(row.seconds for row in rows if row.rival == reference)
+    best = np.nanmin([row.objective for row in rows])
+    lines = []
     for row in rows:
-        beside = [other for other in rows if other.problem == row.problem]
-        ours = next(other.seconds for other in beside if other.rival == reference)
-        best = min(other.objective for other in beside)
         excess = (row.objective - best) / best
-        shown = "0" if excess < 1e-14 else f"{excess:.0e}"
+        shown = "failed" if np.isnan(excess) else "0" if excess < 1e-14 else f"{excess:.0e}"
         lines.append(f"| {row.problem} | {row.rival} | {row.seconds:.4f} | {row.seconds / ours:.2f} | {shown} |")
     return "\n".join(lines)
 
