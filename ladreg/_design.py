@@ -93,10 +93,6 @@ class Design(ABC):
         """The chosen rows, in all or in the chosen columns, as a dense array."""
 
     @abstractmethod
-    def columns(self, index: Index) -> Array:
-        """The chosen columns as a dense array."""
-
-    @abstractmethod
     def take(self, index: Index) -> Self:
         """The design of the chosen rows."""
 
@@ -202,10 +198,6 @@ class DenseDesign(Design):
         chosen = self.X[np.ix_(index, features)].astype(np.float64)
         return (chosen - self.shift[features]) * self.scale[features]
 
-    def columns(self, index: Index) -> Array:
-        """The chosen columns as a dense array."""
-        return (self.X[:, index].astype(np.float64) - self.shift[index]) * self.scale[index]
-
     def take(self, index: Index) -> Self:
         """The design of the chosen rows."""
         return replace(self, X=self.X[index])
@@ -286,10 +278,6 @@ class SparseDesign(Design):
         """The chosen rows, in all or in the chosen columns, as a dense array."""
         features = np.arange(self.n_features) if features is None else features
         return self.X[index][:, features].toarray().astype(np.float64) * self.scale[features]
-
-    def columns(self, index: Index) -> Array:
-        """The chosen columns as a dense array."""
-        return self.X[:, index].toarray().astype(np.float64) * self.scale[index]
 
     def take(self, index: Index) -> Self:
         """The design of the chosen rows."""

@@ -8,16 +8,15 @@ steps on all rows; a wrong guess shows as a wrong sign and is mended, and whatev
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._design import SparseDesign
 from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import interior_point, vertex
-from ladreg.solvers.interior_point import BoundedDual, weighted_gram
+from ladreg.solvers.interior_point import weighted_gram
+from ladreg.solvers.table import Table
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -30,8 +29,6 @@ _SAMPLE = 20_000
 _ROWS_PER_COLUMN = 40
 # Rows that estimate the density of residuals at zero, per column.
 _WINDOW = 60
-# From so many columns on, half the rows per column do: what they decide is averaged over more columns.
-_MANY_COLUMNS = 64
 # A middle level between pilot and all rows, where there are at least eight times as many.
 _MIDDLE = 65_536
 # Newton steps on all rows.
@@ -106,7 +103,7 @@ def draft(
     4. Check the signs of all rows; add the wrong ones and solve again.
     5. Go to the canonical optimum of the full-length dual.
     """
-    table = _Table(problem)
+    table = Table(problem)
     stats: dict[str, float] = {"rows_solved": 0, "n_passes": 0, "n_rounds": 0, "n_ip_iter": 0}
     limit = 50 if max_iter is None else max_iter
     fewer = reduce and reduces(problem)
@@ -144,7 +141,7 @@ def draft(
     )
 
 
-def _finished(table: _Table, held: _Held) -> tuple[Array, float, Array] | None:
+def _finished(table: Table, held: _Held) -> tuple[Array, float, Array] | None:
     """Step 5; by the second guess at the dual only where the first proves too little."""
     assert held.dual is not None
     # The interior point method leaves the slopes of active features at their ends up to its own accuracy.
@@ -155,7 +152,7 @@ def _finished(table: _Table, held: _Held) -> tuple[Array, float, Array] | None:
     return vertex.canonical(table.problem, held.square, 0.0) or exact
 
 
-def _exact_fit(table: _Table, point: Array, stats: Mapping[str, float]) -> Draft:
+def _exact_fit(table: Table, point: Array, stats: Mapping[str, float]) -> Draft:
     """Every row is fitted, which the dual zero proves to be optimal unless coefficients cost something."""
     coef, intercept = table.split(point)
     nothing = np.zeros(table.problem.n_samples)
@@ -172,76 +169,7 @@ def reduces(problem: Problem) -> bool:
     return problem.n_samples > max(_PILOT, 2 * _ROWS_PER_COLUMN * (problem.n_features + problem.fit_intercept))
 
 
-class _Table:
-    """The problem with the intercept as a last column."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.n_columns = problem.n_features + problem.fit_intercept
-        lower, upper = problem.loss.interval()
-        self.lower, self.upper = lower, upper
-        self.penalised = np.flatnonzero(problem.penalty.strength > 0)
-        self.strength = problem.penalty.strength[self.penalised]
-
-    def per_column(self, rows: int) -> int:
-        """So many rows for each column, half as many where the columns are many."""
-        return (rows if self.n_columns < _MANY_COLUMNS else rows // 2) * self.n_columns
-
-    def sample(self, size: int) -> _Table:
-        """The problem of `size` random rows. The seed is fixed: sorted and clustered tables are as good as any."""
-        problem = self.problem
-        rows = np.sort(np.random.default_rng(0).choice(problem.n_samples, size, replace=False))
-        weight = problem.weight[rows] / problem.weight[rows].sum()
-        return _Table(replace(problem, design=problem.design.take(rows), y=problem.y[rows], weight=weight))
-
-    def split(self, point: Array) -> tuple[Array, float]:
-        """Coefficients and intercept."""
-        return point[: self.problem.n_features], float(point[-1]) if self.problem.fit_intercept else 0.0
-
-    def predict(self, point: Array) -> Array:
-        """Predictions of all rows."""
-        coef, intercept = self.split(point)
-        product = self.problem.design.matvec(coef)
-        if intercept:
-            product += intercept
-        return product
-
-    def residual(self, point: Array) -> Array:
-        """Residuals of all rows."""
-        return self.problem.y - self.predict(point)
-
-    def backward(self, dual: Array) -> Array:
-        """Product of all columns with a vector."""
-        slope = self.problem.design.rmatvec(dual)
-        return np.append(slope, dual.sum()) if self.problem.fit_intercept else slope
-
-    def rows(self, index: Index) -> Array | sp.csr_array:
-        """The chosen rows, sparse where X is."""
-        ones = np.ones((index.size, int(self.problem.fit_intercept)))
-        if isinstance(self.problem.design, SparseDesign):
-            return sp.csr_array(sp.hstack([self.problem.design.transposed_csc(index).T, sp.csr_array(ones)]))
-        return np.hstack([self.problem.design.rows(index), ones])
-
-    def sides(self, residual: Array) -> Array:
-        """The dual of rows at the end of their interval, on the residual's side."""
-        return self.problem.weight * np.where(residual > 0, self.upper, self.lower)
-
-    def program(self, rows: Index, residual: Array, goal: Array, origin: Array, mass: float) -> BoundedDual:
-        """The linear program of the chosen rows; `mass` scales their weights."""
-        weight = self.problem.weight[rows] * mass
-        return BoundedDual(
-            A=self.rows(rows),
-            y=residual,
-            lower=self.lower * weight,
-            upper=self.upper * weight,
-            goal=goal * mass,
-            penalised=self.penalised,
-            strength=self.strength * mass,
-            origin=origin,
-        )
-
-
-def _pilot(table: _Table, limit: int, stats: dict[str, float]) -> Array:
+def _pilot(table: Table, limit: int, stats: dict[str, float]) -> Array:
     """Step 1."""
     size = max(_PILOT, table.per_column(_PILOT_PER_COLUMN))
     if size < table.problem.n_samples:
@@ -256,7 +184,7 @@ def _pilot(table: _Table, limit: int, stats: dict[str, float]) -> Array:
     return found.coef
 
 
-def _refined(table: _Table, point: Array, residual: Array, stats: dict[str, float]) -> tuple[Array, Array]:
+def _refined(table: Table, point: Array, residual: Array, stats: dict[str, float]) -> tuple[Array, Array]:
     """Step 2."""
     problem = table.problem
     window = min(table.per_column(_WINDOW), problem.n_samples)
@@ -311,7 +239,7 @@ def _newton(hessian: Array, right: Array) -> Array:
     return right / size**2
 
 
-def _line_search(table: _Table, residual: Array, moved: Array, descent: float) -> float:
+def _line_search(table: Table, residual: Array, moved: Array, descent: float) -> float:
     """Exact minimiser of the loss along the step, up to twice the step: a weighted quantile of residual / moved."""
     if descent <= 0 or not np.isfinite(descent):
         return 0.0
@@ -327,7 +255,7 @@ def _line_search(table: _Table, residual: Array, moved: Array, descent: float) -
 
 
 def _reduced(
-    table: _Table,
+    table: Table,
     point: Array,
     residual: Array,
     size: int,
@@ -367,7 +295,7 @@ class _Held:
     square: Array | None = None
 
 
-def _square(table: _Table, rows: Index, found: interior_point.Point, dual: Array, mass: float) -> Array | None:
+def _square(table: Table, rows: Index, found: interior_point.Point, dual: Array, mass: float) -> Array | None:
     """The dual with as many basic rows as columns, the clearest; None where that changes nothing.
 
     Next to a degenerate vertex the interior point method leaves it open which rows are basic.
@@ -385,7 +313,7 @@ def _square(table: _Table, rows: Index, found: interior_point.Point, dual: Array
 
 
 def _held(
-    table: _Table, point: Array, residual: Array, size: int, tol: float, limit: int, stats: dict[str, float]
+    table: Table, point: Array, residual: Array, size: int, tol: float, limit: int, stats: dict[str, float]
 ) -> _Held:
     """Solve the rows with the smallest residuals; add those whose sign came out wrong, and solve again."""
     problem = table.problem
