@@ -115,7 +115,7 @@ def power_of_two(size: Array) -> Array:
 
 def null_space(matrix: Array) -> Array:
     """Basis, one column each, of the vectors that `matrix` maps to zero; full column rank gives no column."""
-    if matrix.shape[0] == 0:
+    if 0 in matrix.shape:
         return np.eye(matrix.shape[1])
     scaled, _, column = equilibrated(matrix)
     if scaled.shape[0] > 2 * scaled.shape[1]:

@@ -366,6 +366,8 @@ class Problem:
             share = elastic / (elastic.sum() or 1.0)
             return lambda error: share * error[0]
         rows = np.flatnonzero(elastic > 0)
+        if rows.size == 0:
+            return lambda _: np.zeros_like(elastic)
         if rows.size * (free.size + 1) > _QR_ENTRIES:
             return self._gram_corrector(elastic, free)
         Z = self.design.rows(rows, free)

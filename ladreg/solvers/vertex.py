@@ -179,7 +179,7 @@ def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]
     Not against the largest of them: once the constraints have used up every direction, what is left is rounding.
     """
     n_rows, n_columns = matrix.shape
-    if n_rows == 0:
+    if 0 in matrix.shape:
         return np.zeros(n_columns), np.eye(n_columns)
     if n_rows > n_columns:
         q, r = scipy.linalg.qr(matrix, mode="economic")
