@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ladreg._problem import Problem, Solution
 from ladreg.solvers import linprog, reduction
-from ladreg.solvers.reduction import Draft
-from ladreg.solvers.scaling import Units, scaled
+from ladreg.solvers.scaling import Draft, Units, certified, scaled
 
 Array = NDArray[np.float64]
 
@@ -58,7 +57,7 @@ def solve(
     best: tuple[Solution, Draft] | None = None
     for number in (1, 2) if reduction.reduces(twin) else (1,):
         draft = reduction.draft(twin, start=near, tol=tol, max_iter=max_iter, reduce=number == 1)
-        solution = _certified(problem, units, draft, number)
+        solution = certified(problem, units, draft, rung=number)
         if best is None or solution.gap < best[0].gap:
             best = solution, draft
         if _proved(solution, units):
@@ -70,26 +69,13 @@ def solve(
         draft.coef, draft.intercept, draft.dual, n_iter=draft.n_iter, stopped=draft.stopped, solver=draft.solver
     )
     refined = linprog.refine(twin, first, tol=tol, max_iter=max_iter, options=options)
-    solution = _certified(problem, units, Draft.of(refined), 3)
+    solution = certified(problem, units, refined, rung=3)
     if _proved(solution, units):
         return solution
     # 4.
     last = linprog.solve(twin, start=near, tol=tol, max_iter=max_iter, options=options)
-    final = _certified(problem, units, Draft.of(last), 4)
+    final = certified(problem, units, last, rung=4)
     return final if final.gap <= solution.gap else solution
-
-
-def _certified(problem: Problem, units: Units, draft: Draft, rung: int) -> Solution:
-    coef, intercept = units.out_of(draft.coef, draft.intercept)
-    return problem.certify(
-        coef,
-        intercept if problem.fit_intercept else 0.0,
-        units.dual_out_of(draft.dual, problem.n_samples),
-        n_iter=draft.n_iter,
-        stopped=draft.stopped,
-        solver=draft.solver,
-        stats={**draft.stats, "rung": rung},
-    )
 
 
 def _proved(solution: Solution, units: Units) -> bool:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._problem import Problem, Solution, StopReason
+from ladreg._problem import Problem, StopReason
 from ladreg.solvers import interior_point, vertex
 from ladreg.solvers.interior_point import weighted_gram
+from ladreg.solvers.scaling import Draft
 from ladreg.solvers.table import Table
 
 Array = NDArray[np.float64]
@@ -43,32 +44,6 @@ _EXACT_FIT = 1e-14
 _ROUNDS = 8
 # Attempts at the reduced problem, each with so many times the rows of the last.
 _ATTEMPTS, _WIDER = 3, 6
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a solver found, before it is certified."""
-
-    coef: Array
-    intercept: float
-    dual: Array
-    n_iter: int
-    stopped: StopReason
-    solver: str
-    stats: Mapping[str, float]
-
-    @classmethod
-    def of(cls, solution: Solution) -> Draft:
-        """The draft of a solution that is to be certified elsewhere."""
-        return cls(
-            coef=solution.coef,
-            intercept=solution.intercept,
-            dual=solution.dual,
-            n_iter=solution.n_iter,
-            stopped=solution.stopped,
-            solver=solution.solver,
-            stats=solution.stats,
-        )
 
 
 def draft(

@@ -6,6 +6,7 @@ solvers that square (coordinate descent) then behave the same for y in micrometr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._face import power_of_two
-from ladreg._problem import Problem, Solution
+from ladreg._problem import Problem, Solution, StopReason
 
 Array = NDArray[np.float64]
 
@@ -33,6 +34,19 @@ class Solver(Protocol):
         max_iter: int | None = None,
     ) -> Solution:
         """Solve `problem` from `start` (coefficients and intercept), if it can use one."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a solver found at unit scale, before it is certified."""
+
+    coef: Array
+    intercept: float
+    dual: Array
+    n_iter: int
+    stopped: StopReason
+    solver: str
+    stats: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -113,13 +127,18 @@ def solve(
     if start is not None:
         start = units.into(*start)
     solution = inner(twin, start=start, tol=tol, max_iter=max_iter)
-    coef, intercept = units.out_of(solution.coef, solution.intercept)
+    return certified(problem, units, solution)
+
+
+def certified(problem: Problem, units: Units, found: Solution | Draft, **counts: float) -> Solution:
+    """What was found for the scaled twin, its units undone, proved on `problem`; `counts` join its stats."""
+    coef, intercept = units.out_of(found.coef, found.intercept)
     return problem.certify(
         coef,
         intercept if problem.fit_intercept else 0.0,
-        units.dual_out_of(solution.dual, problem.n_samples),
-        n_iter=solution.n_iter,
-        stopped=solution.stopped,
-        solver=solution.solver,
-        stats=solution.stats,
+        units.dual_out_of(found.dual, problem.n_samples),
+        n_iter=found.n_iter,
+        stopped=found.stopped,
+        solver=found.solver,
+        stats={**found.stats, **counts},
     )
