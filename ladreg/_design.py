@@ -1,7 +1,7 @@
 """The design matrix as an operator: dense in any memory order or sparse, float32 or float64.
 
-X itself is shared, not copied: casts and shifts pass through small blocks of rows. What does copy says so: `take`,
-`select` and `transposed_csc` (the LP solver's own form). A design stands for ``(X - shift) * scale`` with one shift
+X itself is shared, not copied; passes go through blocks of rows, between which Ctrl-C is heard. What does copy says so:
+`take`, `select` and `transposed_csc` (the LP solver's own form). A design stands for ``(X - shift) * scale`` with one shift
 and one scale a column, kept beside X instead of being applied to it. Products are in float64 whatever the dtype of X.
 """
 
@@ -23,7 +23,7 @@ Index = NDArray[np.intp]
 
 # A shift is worth the pass that it costs where the middle of a column is so many times its half range.
 _FAR = 8.0
-# Rows that must be cast or centred pass through buffers of about this many bytes, which stay in the cache.
+# Rows pass in blocks of about so many bytes: temporary copies of them stay in the cache.
 _CHUNK_BYTES = 1 << 20
 
 
@@ -62,6 +62,21 @@ class Design(ABC):
     @abstractmethod
     def rmatvec(self, dual: Array) -> Array:
         """Product of the transpose with a vector (n_samples,)."""
+
+    @abstractmethod
+    def sweep(
+        self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
+    ) -> tuple[Array, Array, float]:
+        """Residual ``y - offset - X @ coef``, and ``X'd`` and the sum of d for the dual d at the residuals' ends.
+
+        ``d = weight * ends[1]`` where the residual is positive, and ``weight * ends[0]`` elsewhere.
+        """
+
+    @abstractmethod
+    def audit(
+        self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
+    ) -> tuple[Array, Array, float, Array | None]:
+        """Residual ``y - offset - X @ coef``, ``X'dual``, the sum of `dual`, and `magnitudes` where `sizes`."""
 
     @abstractmethod
     def magnitudes(self, weight: Array) -> Array:
@@ -117,45 +132,77 @@ class Design(ABC):
 class DenseDesign(Design):
     """A NumPy array in any memory order."""
 
-    def _blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Row blocks as float64, shifted but not scaled; the whole X at once where nothing has to be done to it."""
-        shifted = bool(self.shift.any())
-        contiguous = self.X.flags.c_contiguous or self.X.flags.f_contiguous
-        if self.X.dtype == np.float64 and contiguous and not shifted:
-            yield slice(0, self.n_samples), self.X
-            return
+    def _slices(self) -> Iterator[slice]:
+        """Blocks of rows."""
         n_rows = max(1, _CHUNK_BYTES // (8 * max(1, self.n_features)))
         for begin in range(0, self.n_samples, n_rows):
-            block = slice(begin, min(begin + n_rows, self.n_samples))
-            values = self.X[block].astype(np.float64)
-            if shifted:
-                values -= self.shift
-            yield block, values
+            yield slice(begin, min(begin + n_rows, self.n_samples))
+
+    def _walkable(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+        """Blocks of rows as they are, copied where neither their rows nor their columns are contiguous."""
+        straight = self.X.itemsize in self.X.strides
+        for block in self._slices():
+            raw = self.X[block]
+            yield block, raw if straight else np.ascontiguousarray(raw)
 
     def matvec(self, coef: Array) -> Array:
         """Product with a vector (n_features,) or a matrix (n_features, k)."""
-        scaled = (self.scale * coef.T).T
+        if coef.ndim == 1:
+            result = np.empty(self.n_samples)
+            zero, minus = np.broadcast_to(0.0, self.n_samples), -(self.scale * coef)
+            for block, raw in self._walkable():
+                _rows.forward(raw, self.shift, minus, zero[block], 0.0, result[block])
+            return result
         result = np.empty((self.n_samples, *coef.shape[1:]))
-        for block, values in self._blocks():
-            result[block] = values @ scaled
+        for block, values in self._small_blocks():
+            result[block] = values @ coef
         return result
 
     def rmatvec(self, dual: Array) -> Array:
         """Product of the transpose with a vector (n_samples,)."""
-        result = np.zeros(self.n_features)
-        # By blocks that fit the cache: on one tall array BLAS was measured to take more than twice as long.
-        n_rows = max(1, _CHUNK_BYTES // (8 * max(1, self.n_features)))
-        for whole, values in self._blocks():
-            part = dual[whole]
-            for begin in range(0, part.size, n_rows):
-                result += part[begin : begin + n_rows] @ values[begin : begin + n_rows]
-        return result * self.scale
+        slope = np.zeros(self.n_features)
+        dual = np.ascontiguousarray(dual)
+        for block, raw in self._walkable():
+            part = np.zeros(self.n_features)
+            _rows.backward(raw, self.shift, dual[block], part)
+            slope += part
+        return slope * self.scale
+
+    def sweep(
+        self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
+    ) -> tuple[Array, Array, float]:
+        """Residual, and the product with the dual at the residuals' ends, in one read of X."""
+        residual, slope, total = np.empty(self.n_samples), np.zeros(self.n_features), 0.0
+        scaled = self.scale * coef
+        for block, raw in self._walkable():
+            part = np.zeros(self.n_features)
+            total += _rows.sweep(
+                raw, self.shift, scaled, y[block], offset, weight[block], *ends, residual[block], part
+            )
+            slope += part
+        return residual, slope * self.scale, total
+
+    def audit(
+        self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
+    ) -> tuple[Array, Array, float, Array | None]:
+        """Residual, product with a dual, and magnitudes, in one read of X."""
+        residual, slope, total = np.empty(self.n_samples), np.zeros(self.n_features), 0.0
+        size = np.zeros(self.n_features) if sizes else None
+        scaled = self.scale * coef
+        for block, raw in self._walkable():
+            part = np.zeros(self.n_features)
+            total += _rows.audit(
+                raw, self.shift, scaled, y[block], offset, weight[block], dual[block], residual[block], part, size
+            )
+            slope += part
+        return residual, slope * self.scale, total, None if size is None else size * self.scale
 
     def magnitudes(self, weight: Array) -> Array:
         """Column sums of ``weight * |x|``."""
-        total = np.zeros(self.n_features)
-        _rows.magnitudes(self.X, self.shift, np.ascontiguousarray(weight), total)
-        return total * self.scale
+        size = np.zeros(self.n_features)
+        for block, raw in self._walkable():
+            _rows.magnitudes(raw, self.shift, weight[block], size)
+        return size * self.scale
 
     def curvatures(self, weight: Array, center: Array) -> Array:
         """Column sums of ``weight * (x - center)^2``."""
@@ -173,9 +220,7 @@ class DenseDesign(Design):
 
     def _small_blocks(self) -> Iterator[tuple[slice, Array]]:
         """Row blocks of the design itself, each small enough to make a temporary of."""
-        n_rows = max(1, _CHUNK_BYTES // (8 * max(1, self.n_features)))
-        for begin in range(0, self.n_samples, n_rows):
-            block = slice(begin, min(begin + n_rows, self.n_samples))
+        for block in self._slices():
             yield block, self._values(self.X[block])
 
     def _values(self, raw: NDArray[np.floating]) -> Array:
@@ -183,8 +228,9 @@ class DenseDesign(Design):
 
     def _extent(self, centred: bool) -> tuple[Array, Array]:
         """The middle of the range, if it dwarfs the range, and the mean distance from the shift (half the range)."""
-        lowest, highest, total = np.zeros((3, self.n_features))
-        _rows.column_stats(self.X, lowest, highest, total)
+        lowest, highest, total = np.array([[np.inf], [-np.inf], [0.0]]).repeat(self.n_features, axis=1)
+        for _, raw in self._walkable():
+            _rows.column_stats(raw, lowest, highest, total)
         # Halved first: sum and difference of two huge numbers overflow. A constant column is its own middle, exactly.
         middle = np.where(lowest == highest, lowest, lowest / 2 + highest / 2)
         half = highest / 2 - lowest / 2
@@ -239,6 +285,21 @@ class SparseDesign(Design):
     def rmatvec(self, dual: Array) -> Array:
         """Product of the transpose with a vector (n_samples,)."""
         return np.asarray(self.X.T @ dual, dtype=np.float64) * self.scale
+
+    def sweep(
+        self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
+    ) -> tuple[Array, Array, float]:
+        """Residual, and the product with the dual at the residuals' ends."""
+        residual = (y - offset) - self.matvec(coef)
+        dual = weight * np.where(residual > 0, ends[1], ends[0])
+        return residual, self.rmatvec(dual), float(dual.sum())
+
+    def audit(
+        self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
+    ) -> tuple[Array, Array, float, Array | None]:
+        """Residual, product with a dual, and magnitudes."""
+        residual = (y - offset) - self.matvec(coef)
+        return residual, self.rmatvec(dual), float(dual.sum()), self.magnitudes(weight) if sizes else None
 
     def _mapped(self, values: Array) -> Any:
         """The same pattern with other values, in float64."""

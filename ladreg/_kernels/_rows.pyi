@@ -2,5 +2,33 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+def forward(
+    X: NDArray[Any], shift: NDArray[Any], coef: NDArray[Any], y: NDArray[Any], offset: float, out: NDArray[Any]
+) -> None: ...
+def backward(X: NDArray[Any], shift: NDArray[Any], dual: NDArray[Any], slope: NDArray[Any]) -> float: ...
+def sweep(
+    X: NDArray[Any],
+    shift: NDArray[Any],
+    coef: NDArray[Any],
+    y: NDArray[Any],
+    offset: float,
+    weight: NDArray[Any],
+    lower: float,
+    upper: float,
+    out: NDArray[Any],
+    slope: NDArray[Any],
+) -> float: ...
+def audit(
+    X: NDArray[Any],
+    shift: NDArray[Any],
+    coef: NDArray[Any],
+    y: NDArray[Any],
+    offset: float,
+    weight: NDArray[Any],
+    dual: NDArray[Any],
+    out: NDArray[Any],
+    slope: NDArray[Any],
+    size: NDArray[Any] | None,
+) -> float: ...
+def magnitudes(X: NDArray[Any], shift: NDArray[Any], weight: NDArray[Any], size: NDArray[Any]) -> None: ...
 def column_stats(X: NDArray[Any], lowest: NDArray[Any], highest: NDArray[Any], total: NDArray[Any]) -> None: ...
-def magnitudes(X: NDArray[Any], shift: NDArray[Any], weight: NDArray[Any], total: NDArray[Any]) -> None: ...

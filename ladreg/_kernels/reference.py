@@ -84,12 +84,195 @@ def sparse_burst(
     return largest, shift + float(center @ moved)
 
 
+def forward(X: NDArray[np.floating], shift: Array, coef: Array, y: Array, offset: float, out: Array) -> None:
+    """``out = y - offset - (X - shift) @ coef``."""
+    out[:] = y - offset - (X - shift) @ coef
+
+
+def backward(X: NDArray[np.floating], shift: Array, dual: Array, slope: Array) -> float:
+    """``slope += (X - shift).T @ dual``; the sum of `dual` is returned."""
+    slope += (X - shift).T @ dual
+    return float(dual.sum())
+
+
+def sweep(
+    X: NDArray[np.floating],
+    shift: Array,
+    coef: Array,
+    y: Array,
+    offset: float,
+    weight: Array,
+    lower: float,
+    upper: float,
+    out: Array,
+    slope: Array,
+) -> float:
+    """`forward`, and `backward` with the dual ``weight * (upper if out > 0 else lower)``."""
+    forward(X, shift, coef, y, offset, out)
+    return backward(X, shift, weight * np.where(out > 0, upper, lower), slope)
+
+
+def audit(
+    X: NDArray[np.floating],
+    shift: Array,
+    coef: Array,
+    y: Array,
+    offset: float,
+    weight: Array,
+    dual: Array,
+    out: Array,
+    slope: Array,
+    size: Array | None,
+) -> float:
+    """`forward` and `backward`, and `magnitudes` with a `size`."""
+    forward(X, shift, coef, y, offset, out)
+    if size is not None:
+        magnitudes(X, shift, weight, size)
+    return backward(X, shift, dual, slope)
+
+
+def magnitudes(X: NDArray[np.floating], shift: Array, weight: Array, size: Array) -> None:
+    """``size += weight @ |X - shift|``."""
+    size += weight @ np.abs(X - shift)
+
+
 def column_stats(X: NDArray[np.floating], lowest: Array, highest: Array, total: Array) -> None:
-    """Minimum, maximum and sum of absolute values of each column; an X without rows changes nothing."""
+    """Lower `lowest`, raise `highest` to the values of each column, add their sizes to `total`."""
     if X.shape[0]:
-        lowest[:], highest[:], total[:] = X.min(axis=0), X.max(axis=0), np.abs(X.astype(np.float64)).sum(axis=0)
+        lowest[:], highest[:] = np.minimum(lowest, X.min(axis=0)), np.maximum(highest, X.max(axis=0))
+        total += np.abs(X.astype(np.float64)).sum(axis=0)
 
 
-def magnitudes(X: NDArray[np.floating], shift: Array, weight: Array, total: Array) -> None:
-    """Column sums of ``weight * |x - shift|``."""
-    total[:] = weight @ np.abs(X - shift)
+def crossings(residual: Array, moved: Array, weight: Array, reach: float, lengths: Array, rises: Array) -> int:
+    """Step lengths below `reach` at which a residual is zero on ``residual - length * moved``, and ``weight * |moved|``.
+
+    The number of them is returned.
+    """
+    rows = np.flatnonzero((residual * moved > 0) & (np.abs(residual) < reach * np.abs(moved)))
+    lengths[: rows.size] = residual[rows] / moved[rows]
+    rises[: rows.size] = weight[rows] * np.abs(moved[rows])
+    return rows.size
+
+
+def weighted_select(values: Array, weights: Array, goal: float) -> float:
+    """The smallest value up to which the weights reach `goal`, infinity if they do not."""
+    order = np.argsort(values)
+    first = int(np.searchsorted(np.cumsum(weights[order]), goal))
+    return float(values[order[first]]) if first < values.size else float("inf")
+
+
+def advance(residual: Array, moved: Array, length: float, changed: NDArray[np.intp]) -> int:
+    """``residual -= length * moved``; rows that came to be or ceased to be positive are listed, their number returned."""
+    before = residual > 0
+    residual -= length * moved
+    rows = np.flatnonzero(before != (residual > 0))
+    changed[: rows.size] = rows
+    return rows.size
+
+
+def crossed(residual: Array, moved: Array, slack: float, rows: NDArray[np.intp]) -> int:
+    """Rows whose ``residual - moved`` is on the other side of zero by more than `slack`; zero belongs to below."""
+    now = residual - moved
+    found = np.flatnonzero(np.where(residual > 0, now < -slack, now > slack))
+    rows[: found.size] = found
+    return found.size
+
+
+def within(residual: Array, radius: float, rows: NDArray[np.intp]) -> int:
+    """Rows with ``|residual| <= radius``."""
+    found = np.flatnonzero(np.abs(residual) <= radius)
+    rows[: found.size] = found
+    return found.size
+
+
+def weigh(a: Array, s: Array, under: Array, over: Array, residual: Array, q: Array, pushed: Array) -> None:
+    """``q``, and the predictor's right-hand side ``pushed = q * residual``."""
+    q[:] = 1.0 / (under / a + over / s)
+    pushed[:] = q * residual
+
+
+def _lengths(a: Array, s: Array, under: Array, over: Array, steps: tuple[Array, ...], bold: float) -> tuple[float, float]:
+    """How far a step may go: ``a + primal * da > 0``, ``s - primal * da > 0``, and so on."""
+    da, dunder, dover = steps
+    primal = max(float(np.max(-da / a)), float(np.max(da / s)), bold)
+    dual = max(float(np.max(-dunder / under)), float(np.max(-dover / over)), bold)
+    return min(1.0, bold / primal), min(1.0, bold / dual)
+
+
+def predict(
+    a: Array,
+    s: Array,
+    under: Array,
+    over: Array,
+    residual: Array,
+    q: Array,
+    moved: Array,
+    bold: float,
+    da: Array,
+) -> float:
+    """The step `da` towards complementarity zero, and what would be left of it at the longest step."""
+    da[:] = q * (residual - moved)
+    dunder, dover = -under - under * da / a, -over + over * da / s
+    primal, dual = _lengths(a, s, under, over, (da, dunder, dover), bold)
+    return float((a + primal * da) @ (under + dual * dunder) + (s - primal * da) @ (over + dual * dover))
+
+
+def correct(
+    a: Array,
+    s: Array,
+    under: Array,
+    over: Array,
+    residual: Array,
+    q: Array,
+    da: Array,
+    center: float,
+    to_under: Array,
+    to_over: Array,
+    push: Array,
+    pushed: Array,
+) -> None:
+    """Mehrotra's right-hand side: centred, with the predictor's second-order term; ``pushed = q * push``."""
+    dunder, dover = -under - under * da / a, -over + over * da / s
+    to_under[:] = center - a * under - da * dunder
+    to_over[:] = center - s * over + da * dover
+    push[:] = residual - over + under + to_under / a - to_over / s
+    pushed[:] = q * push
+
+
+def direct(
+    a: Array,
+    s: Array,
+    under: Array,
+    over: Array,
+    q: Array,
+    push: Array,
+    moved: Array,
+    bold: float,
+    da: Array,
+    to_under: Array,
+    to_over: Array,
+) -> tuple[float, float]:
+    """The corrected step: `da`, and in place of the right-hand sides the steps of `under` and `over`."""
+    da[:] = q * (push - moved)
+    to_under[:] = (to_under - under * da) / a
+    to_over[:] = (to_over + over * da) / s
+    return _lengths(a, s, under, over, (da, to_under, to_over), bold)
+
+
+def step(
+    a: Array,
+    s: Array,
+    under: Array,
+    over: Array,
+    da: Array,
+    dunder: Array,
+    dover: Array,
+    primal: float,
+    dual: float,
+) -> float:
+    """Take the step in place; the complementarity there is returned."""
+    a += primal * da
+    s -= primal * da
+    under += dual * dunder
+    over += dual * dover
+    return float(a @ under + s @ over)

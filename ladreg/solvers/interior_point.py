@@ -17,6 +17,8 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ladreg._kernels import _newton
+
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
@@ -121,70 +123,43 @@ def solve(program: BoundedDual, coef: Array, *, tol: float = 1e-9, max_iter: int
         return _iterate(program, coef, tol, max_iter)
 
 
-@dataclass(frozen=True)
-class _State:
-    """An iterate: ``a`` and ``s`` are the dual's distances from its bounds, `under` and `over` their multipliers.
-
-    At the optimum the residual is ``over - under``, and ``a * under = s * over = 0``.
-    """
-
-    coef: Array
-    a: Array
-    s: Array
-    over: Array
-    under: Array
-
-    @property
-    def complementarity(self) -> float:
-        """The duality gap where the equations hold."""
-        return float(self.a @ self.under + self.s @ self.over)
-
-    def moved(self, step: _State, primal: float, dual: float) -> _State:
-        """The state after a step, whose `a` and `s` are opposite."""
-        return _State(
-            self.coef + dual * step.coef,
-            self.a + primal * step.a,
-            self.s + primal * step.s,
-            self.over + dual * step.over,
-            self.under + dual * step.under,
-        )
-
-
 def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int) -> Point | None:
     y = np.concatenate([program.y, -program.origin])
     lower = np.concatenate([program.lower, -program.strength])
     width = np.concatenate([program.upper, program.strength]) - lower
     scale = float(np.abs(program.goal).max(initial=0.0)) + float(width.sum())
-    # 1.
+    # 1. a and s are the dual's distances from its bounds, under and over their multipliers: at the optimum the residual
+    # is over - under, and a * under = s * over = 0.
     residual = y - program.forward(coef)
     floor = 0.1 * max(float(np.mean(np.abs(residual))), 1e-8)
-    over, under = np.maximum(residual, 0.0) + floor, np.maximum(-residual, 0.0) + floor
-    state = _State(coef, 0.5 * width, 0.5 * width, over, under)
+    a, s = 0.5 * width, 0.5 * width
+    state = a, s, np.maximum(-residual, 0.0) + floor, np.maximum(residual, 0.0) + floor
+    complementarity = float(a @ (state[2] + state[3]))
+    q, pushed, push, da, to_under, to_over = np.empty((6, y.size))
     best: Point | None = None
     for iteration in range(max_iter):
-        short = program.goal - program.backward(lower + state.a)
-        gap = state.complementarity / (float(width @ np.abs(residual)) + 1e-300)
+        short = program.goal - program.backward(lower + a)
+        gap = complementarity / (float(width @ np.abs(residual)) + 1e-300)
         # 3.
         if gap <= _USABLE and np.abs(short).max(initial=0.0) <= 1e-9 * scale:
-            best = _finished(program, state, gap, iteration)
+            best = _finished(program, coef, *state, gap, iteration)
             if gap <= tol:
                 return best
         # 2.
-        q = 1.0 / (state.under / state.a + state.over / state.s)
+        _newton.weigh(*state, residual, q, pushed)
         factor = _factor(program.gram(q)) if np.isfinite(gap) else None
         if factor is None:
             break
-        off = residual - state.over + state.under
-        newton = _Newton(program, state, factor, q, short, off)
-        step = newton.direction(-state.a * state.under, -state.s * state.over)
-        after = max(state.moved(step, *_lengths(state, step)).complementarity, 0.0)
-        center = (after / state.complementarity) ** 3 * state.complementarity / (2 * y.size)
-        step = newton.direction(
-            center - state.a * state.under - step.a * step.under, center - state.s * state.over - step.s * step.over
-        )
-        primal, dual = _lengths(state, step)
-        state = state.moved(step, primal, dual)
-        residual = y - program.forward(state.coef)
+        moved = program.forward(factor(program.backward(pushed) - short))
+        after = max(_newton.predict(*state, residual, q, moved, _STEP, da), 0.0)
+        center = (after / complementarity) ** 3 * complementarity / (2 * y.size)
+        _newton.correct(*state, residual, q, da, center, to_under, to_over, push, pushed)
+        step = factor(program.backward(pushed) - short)
+        moved = program.forward(step)
+        primal, dual = _newton.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
+        complementarity = _newton.step(*state, da, to_under, to_over, primal, dual)
+        coef = coef + dual * step
+        residual = y - program.forward(coef)
         if not max(primal, dual) >= 1e-8:  # nor is NaN
             break
     return best
@@ -200,10 +175,12 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
     if not np.all(np.isfinite(size)):
         return None
     size = np.where(size > 0, size, 1.0)
-    gram = gram / np.outer(size, size)
+    gram = gram / size / size[:, None]
+    diagonal = gram.ravel()[:: size.size + 1]
     for ridge in (1e-15, 1e-12, 1e-9):
+        diagonal += ridge
         try:
-            lower = np.linalg.cholesky(gram + ridge * np.eye(size.size))
+            lower = np.linalg.cholesky(gram)
         except np.linalg.LinAlgError:
             continue
         if size.size > _SMALL:
@@ -213,40 +190,15 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Newton:
-    """The Newton equations at a state, factored: predictor and corrector share them."""
-
-    program: BoundedDual
-    state: _State
-    factor: Callable[[Array], Array]
-    q: Array
-    short: Array
-    off: Array
-
-    def direction(self, to_under: Array, to_over: Array) -> _State:
-        """The step that changes ``a * under`` and ``s * over`` by the given amounts, to first order."""
-        state = self.state
-        push = self.off + to_under / state.a - to_over / state.s
-        coef = self.factor(self.program.backward(self.q * push) - self.short)
-        a = self.q * (push - self.program.forward(coef))
-        return _State(coef, a, -a, (to_over + state.over * a) / state.s, (to_under - state.under * a) / state.a)
-
-
-def _lengths(state: _State, step: _State) -> tuple[float, float]:
-    """How far the dual (a, s) and the primal (over, under) may go along a step."""
-    primal = max(float(np.max(-step.a / state.a)), float(np.max(-step.s / state.s)), _STEP)
-    dual = max(float(np.max(-step.over / state.over)), float(np.max(-step.under / state.under)), _STEP)
-    return min(1.0, _STEP / primal), min(1.0, _STEP / dual)
-
-
-def _finished(program: BoundedDual, state: _State, relative_gap: float, n_iter: int) -> Point:
+def _finished(
+    program: BoundedDual, coef: Array, a: Array, s: Array, under: Array, over: Array, relative_gap: float, n_iter: int
+) -> Point:
     """Of each complementary pair the larger member decides whether a row is basic or at an end."""
     n_rows = program.y.size
-    a, s, over, under = (part[:n_rows] for part in (state.a, state.s, state.over, state.under))
+    a, s, over, under = (part[:n_rows] for part in (a, s, over, under))
     width = np.maximum(program.upper - program.lower, 1e-300)
-    spread = max(float(np.mean(state.over + state.under)), 1e-300)
+    spread = max(float(np.mean(over + under)), 1e-300)
     above, below = np.log((s / width) / (over / spread)), np.log((a / width) / (under / spread))
     inside = program.lower + a
     dual = np.where(above < 0, program.upper, np.where(below < 0, program.lower, inside))
-    return Point(state.coef, dual, inside, np.minimum(above, below), relative_gap, max(n_iter, 1))
+    return Point(coef, dual, inside, np.minimum(above, below), relative_gap, max(n_iter, 1))

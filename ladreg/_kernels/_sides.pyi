@@ -1,0 +1,16 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def crossings(
+    residual: NDArray[Any],
+    moved: NDArray[Any],
+    weight: NDArray[Any],
+    reach: float,
+    lengths: NDArray[Any],
+    rises: NDArray[Any],
+) -> int: ...
+def weighted_select(values: NDArray[Any], weights: NDArray[Any], goal: float) -> float: ...
+def advance(residual: NDArray[Any], moved: NDArray[Any], length: float, changed: NDArray[Any]) -> int: ...
+def crossed(residual: NDArray[Any], moved: NDArray[Any], slack: float, rows: NDArray[Any]) -> int: ...
+def within(residual: NDArray[Any], radius: float, rows: NDArray[Any]) -> int: ...

@@ -1,0 +1,106 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Passes over residuals: which rows change sides along a step, and where; `reference.py` is their specification.
+
+Index and value buffers are as long as the residuals; how much of them was filled is returned.
+"""
+from libc.math cimport fabs
+
+
+cdef void check(bint fits) except *:
+    if not fits:
+        raise ValueError("arrays of different lengths")
+
+
+def crossings(const double[::1] residual, const double[::1] moved, const double[:] weight, double reach,
+              double[::1] lengths, double[::1] rises):
+    """Step lengths below `reach` at which a residual is zero on ``residual - length * moved``, and ``weight * |moved|``.
+
+    The number of them is returned.
+    """
+    cdef Py_ssize_t n = residual.shape[0], i, count = 0
+    check(moved.shape[0] == n and weight.shape[0] == n and lengths.shape[0] == n and rises.shape[0] == n)
+    with nogil:
+        for i in range(n):
+            if residual[i] * moved[i] > 0 and fabs(residual[i]) < reach * fabs(moved[i]):
+                lengths[count] = residual[i] / moved[i]
+                rises[count] = weight[i] * fabs(moved[i])
+                count += 1
+    return count
+
+
+def weighted_select(double[::1] values, double[::1] weights, double goal):
+    """The smallest value up to which the weights reach `goal`, infinity if they do not; reorders both arrays.
+
+    Quickselect: three-way partitions about a middle value, so that ties cost nothing.
+    """
+    cdef Py_ssize_t low = 0, high = values.shape[0], i, left, right
+    cdef double pivot, below, at, a, b, c
+    check(weights.shape[0] == high)
+    with nogil:
+        while high > low:
+            a, b, c = values[low], values[low + (high - low) // 2], values[high - 1]
+            pivot = max(min(a, b), min(max(a, b), c))
+            left, right, i = low, high, low
+            below, at = 0.0, 0.0
+            while i < right:
+                a, b = values[i], weights[i]
+                if a < pivot:
+                    values[i], weights[i] = values[left], weights[left]
+                    values[left], weights[left] = a, b
+                    below += b
+                    left += 1
+                    i += 1
+                elif a > pivot:
+                    right -= 1
+                    values[i], weights[i] = values[right], weights[right]
+                    values[right], weights[right] = a, b
+                else:
+                    at += b
+                    i += 1
+            if goal <= below and left > low:
+                high = left
+            elif goal <= below + at:
+                with gil:
+                    return pivot
+            else:
+                goal -= below + at
+                low = right
+    return float("inf")
+
+
+def advance(double[::1] residual, const double[::1] moved, double length, Py_ssize_t[::1] changed):
+    """``residual -= length * moved``; rows that came to be or ceased to be positive are listed, their number returned."""
+    cdef Py_ssize_t n = residual.shape[0], i, count = 0
+    cdef double now
+    check(moved.shape[0] == n and changed.shape[0] == n)
+    with nogil:
+        for i in range(n):
+            now = residual[i] - length * moved[i]
+            changed[count] = i
+            count += (now > 0) != (residual[i] > 0)
+            residual[i] = now
+    return count
+
+
+def crossed(const double[::1] residual, const double[::1] moved, double slack, Py_ssize_t[::1] rows):
+    """Rows whose ``residual - moved`` is on the other side of zero by more than `slack`; zero belongs to below."""
+    cdef Py_ssize_t n = residual.shape[0], i, count = 0
+    cdef double now
+    check(moved.shape[0] == n and rows.shape[0] == n)
+    with nogil:
+        for i in range(n):
+            now = residual[i] - moved[i]
+            rows[count] = i
+            count += (now < -slack) if residual[i] > 0 else (now > slack)
+    return count
+
+
+def within(const double[::1] residual, double radius, Py_ssize_t[::1] rows):
+    """Rows with ``|residual| <= radius``."""
+    cdef Py_ssize_t n = residual.shape[0], i, count = 0
+    check(rows.shape[0] == n)
+    with nogil:
+        for i in range(n):
+            rows[count] = i
+            count += fabs(residual[i]) <= radius
+    return count

@@ -1,0 +1,26 @@
+/* Passes over the rows of a dense table, compiled for float and double. */
+#include <math.h>
+#include <stddef.h>
+
+/* The processor's widest vectors are chosen when the module is loaded, not when it is compiled. AddressSanitizer is not
+   yet awake at that moment. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__)
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CLONES
+#endif
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
+#define STRIP 256
+enum { FORWARD = 1, SIDES = 2, BACKWARD = 4, SIZES = 8 };
+
+#define T double
+#define NAME(x) x##_double
+#include "walk.h"
+#define T float
+#define NAME(x) x##_float
+#include "walk.h"
