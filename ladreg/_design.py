@@ -1,8 +1,9 @@
 """The design matrix as an operator: dense in any memory order or sparse, float32 or float64.
 
-X itself is shared, not copied; passes go through blocks of rows, between which Ctrl-C is heard. What does copy says so:
-`take`, `select` and `transposed_csc` (the LP solver's own form). A design stands for ``(X - shift) * scale`` with one shift
-and one scale a column, kept beside X instead of being applied to it. Products are in float64 whatever the dtype of X.
+X itself is shared, not copied; passes go through blocks of rows, between which Ctrl-C is heard. What does copy says
+so: `take`, `select` and `transposed_csc` (the LP solver's own form). A design stands for ``(X - shift) * scale`` with
+one shift and one scale a column, kept beside X instead of being applied to it. Products are in float64 whatever the
+dtype of X.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -55,6 +57,11 @@ class Design(ABC):
         """The columns of this design, `shift` subtracted and `scale` multiplied; X is shared, not copied."""
         return replace(self, shift=self.shift + shift / self.scale, scale=self.scale * scale)
 
+    @property
+    @abstractmethod
+    def is_finite(self) -> bool:
+        """Whether every value is finite; it may be False where only their sum is not."""
+
     @abstractmethod
     def matvec(self, coef: Array) -> Array:
         """Product with a vector (n_features,) or a matrix (n_features, k)."""
@@ -62,6 +69,14 @@ class Design(ABC):
     @abstractmethod
     def rmatvec(self, dual: Array) -> Array:
         """Product of the transpose with a vector (n_samples,)."""
+
+    def rmatvec_at(self, rows: Index, dual: Array) -> Array:
+        """`rmatvec` of a dual that is zero in all but the chosen rows, in ascending order."""
+        if 4 * rows.size > self.n_samples:
+            full = np.zeros(self.n_samples)
+            full[rows] = dual
+            return self.rmatvec(full)
+        return self.take(rows).rmatvec(dual)
 
     @abstractmethod
     def sweep(
@@ -176,9 +191,7 @@ class DenseDesign(Design):
         scaled = self.scale * coef
         for block, raw in self._walkable():
             part = np.zeros(self.n_features)
-            total += _rows.sweep(
-                raw, self.shift, scaled, y[block], offset, weight[block], *ends, residual[block], part
-            )
+            total += _rows.sweep(raw, self.shift, scaled, y[block], offset, weight[block], *ends, residual[block], part)
             slope += part
         return residual, slope * self.scale, total
 
@@ -226,11 +239,22 @@ class DenseDesign(Design):
     def _values(self, raw: NDArray[np.floating]) -> Array:
         return (raw.astype(np.float64) - self.shift) * self.scale
 
-    def _extent(self, centred: bool) -> tuple[Array, Array]:
-        """The middle of the range, if it dwarfs the range, and the mean distance from the shift (half the range)."""
-        lowest, highest, total = np.array([[np.inf], [-np.inf], [0.0]]).repeat(self.n_features, axis=1)
+    @cached_property
+    def _stats(self) -> Array:
+        """Smallest, largest and total size of each column of X."""
+        lowest, highest, total = stats = np.array([[np.inf], [-np.inf], [0.0]]).repeat(self.n_features, axis=1)
         for _, raw in self._walkable():
             _rows.column_stats(raw, lowest, highest, total)
+        return stats
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every value is finite; it may be False where only their sum is not."""
+        return bool(np.isfinite(self._stats[2]).all())
+
+    def _extent(self, centred: bool) -> tuple[Array, Array]:
+        """The middle of the range, if it dwarfs the range, and the mean distance from the shift (half the range)."""
+        lowest, highest, total = self._stats
         # Halved first: sum and difference of two huge numbers overflow. A constant column is its own middle, exactly.
         middle = np.where(lowest == highest, lowest, lowest / 2 + highest / 2)
         half = highest / 2 - lowest / 2
@@ -328,6 +352,11 @@ class SparseDesign(Design):
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
         return np.asarray(self._mapped(np.abs(self._data())) @ (self.scale * np.abs(coef).T).T)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every value is finite."""
+        return bool(np.isfinite(self.X.data).all())
 
     def _extent(self, centred: bool) -> tuple[Array, Array]:  # noqa: ARG002 - zeros cannot be shifted
         """No shift, and the mean size of the stored values."""

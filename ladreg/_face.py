@@ -8,6 +8,7 @@ feature strictly inside its dual constraint is zero; at the boundary its coeffic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,8 @@ AT_END = 1e-9
 RANK = 1e-11
 # Residuals below this part of the numbers they are the difference of count as zero.
 ZERO = 1e-11
+# Rows whose temporary arrays stay in the cache.
+_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -35,24 +38,42 @@ class Face:
 
     Attributes
     ----------
+    problem, dual
+        What is described by which dual.
     pinned, target
         Rows whose residual is the same in every optimum, and that residual.
-    sided, side
-        Rows whose residual times `side` (+1 or -1) is >= 0 in every optimum.
     features, feature_side
         Features that may be different from zero, and the sign (0: any) of their coefficients.
     """
 
+    problem: Problem
+    dual: Array
     pinned: Index
     target: Array
-    sided: Index
-    side: Array
     features: Index
     feature_side: Array
 
+    @cached_property
+    def sided(self) -> Index:
+        """Rows whose residual times `side` is >= 0 in every optimum: all others of weight above zero."""
+        present = self.problem.weight > 0
+        present[self.pinned] = False
+        return np.flatnonzero(present)
+
+    @cached_property
+    def side(self) -> Array:
+        """+1 or -1: the end of the interval that a sided row's dual is at."""
+        lower, upper = self.problem.loss.interval()
+        return np.where(self.dual[self.sided] > self.problem.weight[self.sided] * (lower + upper) / 2, 1.0, -1.0)
+
 
 def optimal_face(
-    problem: Problem, dual: Array, slope: Array, margin: float | Array = 0.0, at_end: float = AT_END
+    problem: Problem,
+    dual: Array,
+    slope: Array,
+    margin: float | Array = 0.0,
+    at_end: float = AT_END,
+    among: Index | None = None,
 ) -> Face:
     """The face that `dual` describes.
 
@@ -68,18 +89,14 @@ def optimal_face(
         How far each slope may be from that of an exactly optimal dual.
     at_end
         Distance from an end of the interval, relative to its length, that still counts as being there.
+    among
+        Rows that may be pinned, in ascending order; None for all.
     """
-    weight = problem.weight
-    lower, upper = problem.loss.interval()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(weight > 0, dual / weight, 0.0)
-    if np.isfinite(upper - lower):
-        width = at_end * (upper - lower)
-        side = (ratio >= upper - width).astype(float) - (ratio <= lower + width)
+    if among is None:
+        blocks = (np.arange(begin, min(begin + _BLOCK, dual.size)) for begin in range(0, dual.size, _BLOCK))
+        pinned = np.concatenate([np.zeros(0, dtype=np.intp), *(_inside(problem, dual, b, at_end) for b in blocks)])
     else:
-        side = np.zeros(weight.size)
-    pinned = np.flatnonzero((side == 0) & (weight > 0))
-    sided = np.flatnonzero((side != 0) & (weight > 0))
+        pinned = _inside(problem, dual, among, at_end)
     strength = problem.penalty.strength
     active = problem.penalty.excess(slope) + margin >= strength * (1 - at_end)
     features = np.flatnonzero(active)
@@ -89,13 +106,23 @@ def optimal_face(
     if problem.penalty.positive:
         feature_side = np.ones_like(slope)
     return Face(
+        problem=problem,
+        dual=dual,
         pinned=pinned,
-        target=problem.loss.residual_at(ratio[pinned]),
-        sided=sided,
-        side=side[sided],
+        target=problem.loss.residual_at(dual[pinned] / problem.weight[pinned]),
         features=features,
         feature_side=feature_side[features],
     )
+
+
+def _inside(problem: Problem, dual: Array, rows: Index, at_end: float) -> Index:
+    """Those of the rows whose slope is strictly inside its interval; none of weight zero."""
+    lower, upper = problem.loss.interval()
+    weight, dual = problem.weight[rows], dual[rows]
+    if not np.isfinite(upper - lower):
+        return rows[weight > 0]
+    width = at_end * (upper - lower)
+    return rows[(dual < (upper - width) * weight) & (dual > (lower + width) * weight)]
 
 
 def equilibrated(matrix: Array) -> tuple[Array, Array, Array]:

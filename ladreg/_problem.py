@@ -32,6 +32,8 @@ _EXACT = 1e-15
 _EXACT_FIT = 1e-12
 # A dual whose relative gap is smaller than this describes the optimal face.
 _OPTIMAL = 1e-9
+# Rows whose temporary arrays stay in the cache.
+_BLOCK = 1 << 14
 # Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
 _QR_ENTRIES = 1 << 21
 
@@ -184,17 +186,22 @@ class Problem:
 
     def objective(self, coef: Array, intercept: float) -> float:
         """The function to be minimised."""
-        return self._value(self._present_residual(coef, intercept), coef)
+        return self._value(self._present(self.residual(coef, intercept)), coef)
 
-    def _present_residual(self, coef: Array, intercept: float) -> Array:
+    def _present(self, residual: Array) -> Array:
         """The residual, zero in rows of weight zero: what stands there may be too large to square."""
-        if self._all_present:
-            return self.residual(coef, intercept)
-        return np.where(self.weight > 0, self.residual(coef, intercept), 0.0)
+        return residual if self._all_present else np.where(self.weight > 0, residual, 0.0)
+
+    def _blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Blocks of rows, whose temporary arrays stay in the cache, and their weights."""
+        for begin in range(0, self.n_samples, _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            yield block, np.ascontiguousarray(self.weight[block])
 
     def _value(self, residual: Array, coef: Array) -> float:
         with np.errstate(over="ignore", invalid="ignore"):
-            value = float(self.weight @ self.loss.value(residual)) + self.penalty.value(coef)
+            value = sum(float(weight @ self.loss.value(residual[block])) for block, weight in self._blocks())
+            value += self.penalty.value(coef)
         if not np.isfinite(value):
             raise OverflowError(
                 "the objective overflows float64 at these coefficients: X, y or alpha is too large. "
@@ -224,15 +231,23 @@ class Problem:
         2. Shrink it into the dual set of loss and penalty.
         3. Sum the Fenchel-Young gaps of rows and features: all are >= 0, and their sum is objective - bound.
         """
-        residual = self._present_residual(coef, intercept)
+        dual = self._clipped(dual)
+        residual, slope, total, sizes = self.design.audit(
+            coef, self.y, intercept, self.weight, dual, "_magnitudes" not in self.__dict__
+        )
+        if sizes is not None:
+            self.__dict__["_magnitudes"] = sizes
+        residual = self._present(residual)
         objective = self._value(residual, coef)
         best = None
-        for candidate, product in self._projections(dual):
-            ratio = self._per_weight(candidate)
-            shrink = self._excess(ratio, product)
+        for candidate, product in self._projections(dual, np.append(slope, total)):
+            shrink = self._excess(candidate, product)
             if shrink > 1.0:
-                candidate, product, ratio = candidate / shrink, product / shrink, ratio / shrink
-            rows = float(self.weight @ self.loss.fenchel_young(residual, ratio))
+                candidate, product = candidate / shrink, product / shrink
+            rows = sum(
+                float(weight @ self.loss.fenchel_young(residual[block], _ratio(candidate[block], weight)))
+                for block, weight in self._blocks()
+            )
             # A free column's term is zero by step 1; coef * rounding would be noise.
             features = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, product))
             gap = rows + float(features.sum())
@@ -282,7 +297,7 @@ class Problem:
     def _relative(self, gap: float, objective: float) -> float:
         if gap <= 0:
             return 0.0
-        largest = np.array([np.abs(self.y).max(initial=0.0)])
+        largest = np.array([max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))])
         with np.errstate(over="ignore"):
             ordinary = objective > self.loss.value(_EXACT_FIT * largest)[0] + self.loss.value(-_EXACT_FIT * largest)[0]
         if ordinary:
@@ -294,25 +309,37 @@ class Problem:
         scale = float(self.weight @ self.loss.value(y))
         return gap / scale if scale > 0 else np.inf
 
-    def _projections(self, dual: Array) -> Iterator[tuple[Array, Array]]:
+    def _clipped(self, dual: Array) -> Array:
+        """The dual brought into the loss's interval."""
+        lower, upper = self.loss.interval()
+        clipped = np.empty(self.n_samples)
+        for block, weight in self._blocks():
+            clipped[block] = weight * np.clip(_ratio(dual[block], weight), lower, upper)
+        return clipped
+
+    def _projections(self, dual: Array, products: Array) -> Iterator[tuple[Array, Array]]:
         """Duals near `dual` that are orthogonal to the free columns, the best first, and their slopes.
 
         Rows strictly inside their interval can take up a correction and stay there; failing that, every row does in
-        proportion to its weight; failing that, zero remains.
+        proportion to its weight; failing that, zero remains. `products` are ``X'dual`` and the sum of the dual.
         """
-        lower, upper = self.loss.interval()
-        ratio = np.clip(self._per_weight(dual), lower, upper)
-        dual = self.weight * ratio
-        room = np.minimum(ratio - lower, upper - ratio) if np.isfinite(upper - lower) else 1.0
-        for elastic in (self.weight * room, self.weight):
-            found = self._project(dual, elastic)
+        for elastic in (self._room, lambda _: self.weight):
+            found = self._project(dual, products, elastic)
             if found is not None:
                 yield found
-                if self._excess(self._per_weight(found[0]), np.zeros(self.n_features)) <= 1.0 + 1e-13:
+                if self._excess(found[0], np.zeros(self.n_features)) <= 1.0 + 1e-13:
                     return
         yield np.zeros_like(dual), np.zeros(self.n_features)
 
-    def _project(self, dual: Array, elastic: Array) -> tuple[Array, Array] | None:
+    def _room(self, dual: Array) -> Array:
+        """How far each row is from the ends of its interval."""
+        lower, upper = self.loss.interval()
+        if not np.isfinite(upper - lower):
+            return self.weight
+        ratio = _ratio(dual, self.weight)
+        return np.maximum(self.weight * np.minimum(ratio - lower, upper - ratio), 0.0)
+
+    def _project(self, dual: Array, products: Array, elastic: Callable[[Array], Array]) -> tuple[Array, Array] | None:
         """``dual - elastic * Z u`` with ``Z'dual = 0``, or None where `elastic` leaves no such correction.
 
         With `positive`, an unpenalised feature asks for ``X_j'dual <= 0`` only: it joins Z when it violates that.
@@ -320,7 +347,7 @@ class Problem:
         free = self.penalty.free()
         one_sided = (self.penalty.strength == 0) & ~free
         for _ in range(1 + int(one_sided.sum())):
-            found = self._orthogonal(dual, elastic, np.flatnonzero(free))
+            found = self._orthogonal(dual, products, elastic, np.flatnonzero(free))
             if found is None or not one_sided.any():
                 return found
             candidate, slope = found
@@ -330,30 +357,36 @@ class Problem:
             free = free | violated
         return None
 
-    def _orthogonal(self, dual: Array, elastic: Array, free: Index) -> tuple[Array, Array] | None:
+    def _orthogonal(
+        self, dual: Array, products: Array, elastic: Callable[[Array], Array], free: Index
+    ) -> tuple[Array, Array] | None:
         columns = np.append(free, self.n_features) if self.fit_intercept else free
         size = self._sizes(dual)[columns]
         correct = None
-        # Twice: one projection leaves an error of order eps * cond(Z), the second removes it.
+        # Thrice: one projection leaves an error of order eps * cond(Z), the next remove it.
         for _ in range(3):
-            slope = self.design.rmatvec(dual)
-            error = np.append(slope, dual.sum())[columns]
-            if np.all(np.abs(error) <= _EXACT * size):
+            if np.all(np.abs(products[columns]) <= _EXACT * size):
                 break
-            correct = correct or self._corrector(elastic, free)
-            dual = dual - correct(error)
-        else:
-            slope = self.design.rmatvec(dual)
-            error = np.append(slope, dual.sum())[columns]
-        return (dual, slope) if np.all(np.abs(error) <= _ORTHOGONAL * size) else None
+            correct = correct or self._corrector(elastic(dual), free)
+            dual = dual - correct(products[columns])
+            products = np.append(self.design.rmatvec(dual), dual.sum())
+        small = np.all(np.abs(products[columns]) <= _ORTHOGONAL * size)
+        return (dual, products[: self.n_features]) if small else None
 
     def _sizes(self, dual: Array) -> Array:
         """At least ``|X|'|dual|``, and the sum of ``|dual|`` last: what rounding in ``X'dual`` is relative to.
 
         Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
         """
-        reach = float(np.abs(self._per_weight(dual)).max(initial=0.0))
-        return reach * np.append(self._magnitudes, 1.0)
+        return max(map(abs, self._extremes(dual))) * np.append(self._magnitudes, 1.0)
+
+    def _extremes(self, dual: Array) -> tuple[float, float]:
+        """The smallest and the largest dual per weight, and zero."""
+        low = high = 0.0
+        for block, weight in self._blocks():
+            ratio = _ratio(dual[block], weight)
+            low, high = min(low, float(ratio.min())), max(high, float(ratio.max()))
+        return low, high
 
     @cached_property
     def _magnitudes(self) -> Array:
@@ -401,8 +434,8 @@ class Problem:
 
         return correct
 
-    def _excess(self, ratio: Array, slope: Array) -> float:
-        """How many times too large a dual is for loss and penalty, at least 1; `ratio` is the dual per weight."""
+    def _excess(self, dual: Array, slope: Array) -> float:
+        """How many times too large a dual is for loss and penalty, at least 1."""
         lower, upper = self.loss.interval()
         strength = self.penalty.strength
         penalised = strength > 0
@@ -410,14 +443,16 @@ class Problem:
         shrink = max(1.0, float(np.max(used, initial=0.0)))
         if not np.isfinite(upper):
             return shrink
-        return max(shrink, float(ratio.max(initial=0.0)) / upper, float(ratio.min(initial=0.0)) / lower)
-
-    def _per_weight(self, dual: Array) -> Array:
-        """``dual / weight``, zero in rows of weight zero."""
-        if self._all_present:
-            return dual / self.weight
-        return np.divide(dual, self.weight, out=np.zeros_like(dual), where=self.weight > 0)
+        low, high = self._extremes(dual)
+        return max(shrink, high / upper, low / lower)
 
     @cached_property
     def _all_present(self) -> bool:
         return bool(self.weight.min(initial=1.0) > 0)
+
+
+def _ratio(dual: Array, weight: Array) -> Array:
+    """``dual / weight``, zero in rows of weight zero."""
+    if weight.min(initial=1.0) > 0:
+        return dual / weight
+    return np.divide(dual, weight, out=np.zeros_like(dual), where=weight > 0)

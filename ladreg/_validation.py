@@ -87,6 +87,8 @@ def training_data(
         reset=reset,
         accept_sparse=("csr", "csc"),
         dtype=[np.float64, np.float32],
+        # The pass over a dense X that finds its columns' ranges finds NaN as well.
+        ensure_all_finite=sp.issparse(X),
         multi_output=True,
         y_numeric=True,
     )
@@ -97,8 +99,11 @@ def training_data(
     except (TypeError, ValueError) as error:
         raise ValueError(f"y must be numeric, got an array of dtype {checked_y.dtype}.") from error
     weight = _checked_weight(sample_weight, Y.shape[0])
+    design = as_design(_canonical(checked_X))
+    if not design.is_finite:
+        check_array(checked_X, accept_sparse=("csr", "csc"), dtype=None, estimator=estimator, input_name="X")
     data = Data(
-        design=as_design(_canonical(checked_X)),
+        design=design,
         Y=Y[:, None] if Y.ndim == 1 else Y,
         weight=weight,
         dtype=checked_X.dtype,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg._kernels import _cd, _rows, reference
+from ladreg._kernels import _cd, _newton, _rows, _sides, reference
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -89,18 +89,107 @@ def test_an_empty_burst_moves_nothing():
     assert _cd.dense_burst(np.zeros((3, 0)), *args, empty, np.ones(3)) == 0.0
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+STRAIGHT = ["C", "F", "rows of a wider C", "columns of a longer F", "backwards"]
+
+
+def straight(X, layout):
+    """X with contiguous rows or columns."""
+    if layout == "rows of a wider C":
+        return np.repeat(np.pad(X, ((0, 0), (2, 3))), 2, axis=0)[::2, 2:-3]
+    if layout == "columns of a longer F":
+        return np.asfortranarray(np.pad(X, ((4, 1), (0, 2))))[4:-1, :-2]
+    return np.ascontiguousarray(X[::-1])[::-1] if layout == "backwards" else LAYOUTS[layout](X)
+
+
+@pytest.mark.parametrize("layout", STRAIGHT)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_row_passes_are_their_references(layout, dtype):
-    rng, X, weight, _ = state(2, dtype=dtype)
-    X = LAYOUTS[layout](X)
+@pytest.mark.parametrize("shape", [(17, 6), (700, 3), (600, 1), (1, 6), (0, 6), (4, 0)], ids=str)
+@pytest.mark.parametrize("uniform", [False, True])
+def test_row_passes_are_their_references(layout, dtype, shape, uniform):
+    rng = np.random.default_rng(2)
+    n_samples, n_features = shape
+    X = straight(rng.standard_normal(shape).astype(dtype), layout)
     X.flags.writeable = False
-    weight[::3] = 0.0
-    ours, twin = np.full((2, 3, 6), np.nan)
-    _rows.column_stats(X, *ours)
-    reference.column_stats(X, *twin)
-    np.testing.assert_allclose(ours, twin, rtol=1e-6 if dtype is np.float32 else 1e-13)
-    shift = rng.standard_normal(6)
-    _rows.magnitudes(X, shift, weight, ours[0])
-    reference.magnitudes(X, shift, weight, twin[0])
-    np.testing.assert_allclose(ours[0], twin[0], rtol=1e-12)
+    weight = np.broadcast_to(0.25, n_samples) if uniform else rng.random(n_samples)
+    shift, coef, y, dual = *rng.standard_normal((2, n_features)), *rng.standard_normal((2, n_samples))
+    dual[::3] = 0.0
+    begun = rng.random(n_features)
+
+    def results(kernels):
+        out, slopes, sizes = np.zeros((3, n_samples)), np.tile(begun, (3, 1)), np.tile(begun, (2, 1))
+        kernels.forward(X, shift, coef, y, 0.5, out[0])
+        yield kernels.backward(X, shift, dual, slopes[0])
+        yield kernels.sweep(X, shift, coef, y, 0.5, weight, -0.3, 0.7, out[1], slopes[1])
+        yield kernels.audit(X, shift, coef, y, 0.5, weight, dual, out[2], slopes[2], sizes[0])
+        yield kernels.audit(X, shift, coef, y, 0.5, weight, dual, out[2], begun.copy(), None)
+        kernels.magnitudes(X, shift, weight, sizes[1])
+        stats = np.array([begun, begun, begun])
+        kernels.column_stats(X, *stats)
+        yield from (out, slopes, sizes, stats)
+
+    for ours, twin in zip(results(_rows), results(reference), strict=True):
+        np.testing.assert_allclose(ours, twin, rtol=1e-12, atol=1e-11)
+
+
+def test_row_passes_refuse_what_does_not_fit():
+    X, five, six = np.ones((5, 6)), np.ones(5), np.ones(6)
+    with pytest.raises(ValueError, match="other lengths"):
+        _rows.forward(X, six, six, six, 0.0, five)
+    with pytest.raises(ValueError, match="contiguous"):
+        _rows.backward(np.ones((10, 12))[::2, ::2], six, five, six.copy())
+    with pytest.raises(ValueError, match="different lengths"):
+        _sides.within(five, 1.0, np.zeros(6, dtype=np.intp))
+    with pytest.raises(ValueError, match="different lengths"):
+        _newton.weigh(five, five, five, five, five, five, six)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_passes_over_residuals_are_their_references(seed):
+    rng = np.random.default_rng(seed)
+    size = 200
+    draw = rng.integers(-3, 4, (2, size)).astype(float) if seed % 2 else rng.standard_normal((2, size))
+    residual, moved = draw
+    weight = rng.random(size)
+
+    def results(kernels):
+        index, left = np.zeros(size, dtype=np.intp), residual.copy()
+        lengths, rises = np.zeros((2, size))
+        count = kernels.crossings(residual, moved, weight, 2.0, lengths, rises)
+        yield from (lengths[:count].copy(), rises[:count].copy())
+        total = rises[:count].sum()
+        for goal in (0.0, 0.3 * total, total * (1 - 1e-9), 2 * total):
+            yield kernels.weighted_select(lengths[:count].copy(), rises[:count].copy(), goal)
+        yield index[: kernels.crossed(residual, moved, 0.1, index)].copy()
+        yield index[: kernels.within(residual, 0.5, index)].copy()
+        yield index[: kernels.advance(left, moved, 0.7, index)].copy()
+        yield left
+
+    for ours, twin in zip(results(_sides), results(reference), strict=True):
+        np.testing.assert_allclose(ours, twin, rtol=1e-13)
+
+
+def test_weighted_select_of_nothing_is_never_reached():
+    assert _sides.weighted_select(np.zeros(0), np.zeros(0), 1.0) == np.inf
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_interior_point_arithmetic_is_its_reference(seed):
+    rng = np.random.default_rng(seed)
+    state = np.exp(3 * rng.standard_normal((4, 50)))
+    residual, moved = rng.standard_normal((2, 50))
+
+    def results(kernels):
+        a, s, under, over = here = state.copy()
+        q, pushed, push, da, to_under, to_over = np.zeros((6, 50))
+        kernels.weigh(*here, residual, q, pushed)
+        yield kernels.predict(*here, residual, q, moved, 0.99, da)
+        yield da.copy()
+        kernels.correct(*here, residual, q, da, 0.01, to_under, to_over, push, pushed)
+        yield from (q.copy(), pushed.copy(), push.copy(), to_under.copy(), to_over.copy())
+        lengths = kernels.direct(*here, q, push, moved, 0.99, da, to_under, to_over)
+        yield lengths
+        yield kernels.step(*here, da, to_under, to_over, *lengths)
+        yield from (da, to_under, to_over, a, s, under, over)
+
+    for ours, twin in zip(results(_newton), results(reference), strict=True):
+        np.testing.assert_allclose(ours, twin, rtol=1e-9, atol=1e-10)

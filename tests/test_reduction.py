@@ -33,14 +33,14 @@ def test_the_reduction_solves_few_rows_and_reads_few_times(loss, alpha):
     problem = make(*table(50_000), loss=loss, alpha=alpha)
     solution = solve(problem)
     assert_proved(solution, rung=1)
-    assert solution.stats["rows_solved"] < 0.02 * problem.n_samples
-    assert solution.stats["n_passes"] <= 14
+    assert solution.stats["rows_solved"] < 0.03 * problem.n_samples
+    assert solution.stats["n_passes"] <= 5
     assert solution.objective == pytest.approx(solve(problem, solver="linprog").objective, rel=1e-13)
 
 
 def test_passes_do_not_grow_with_rows():
     passes = [solve(make(*table(n))).stats["n_passes"] for n in (10_000, 100_000, 600_000)]
-    assert max(passes) <= 14
+    assert max(passes) <= 6
 
 
 def diamonds():
@@ -197,7 +197,7 @@ def test_the_ladder_goes_down_and_says_so(monkeypatch):
     np.testing.assert_allclose(solution.coef, expected.coef, rtol=1e-9)
     monkeypatch.undo()
     monkeypatch.setattr(reduction, "_ATTEMPTS", 1)
-    monkeypatch.setattr(reduction, "_refined", lambda _, point, residual, __: (point, residual))
+    monkeypatch.setattr(reduction, "_refine", lambda *_: 240)
     monkeypatch.setattr(reduction, "_pilot", lambda *_: np.full(6, 9.0))
     solution = ladder.solve(problem)
     assert solution.stats["rung"] == 2

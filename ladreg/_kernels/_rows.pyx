@@ -5,6 +5,7 @@ X has contiguous rows or contiguous columns. Results are added to, so that a tab
 function does to a row is in `walk.h`.
 """
 from cython cimport floating
+from libc.stdlib cimport calloc, free
 
 cdef enum:
     _FORWARD = 1
@@ -22,11 +23,11 @@ cdef extern from *:
         } else {                                                                                                       \\
             if (by_columns) name##_columns_double((const double *)X, REST); else name##_rows_double((const double *)X, REST); \\
         }
-    #define REST n, p, step, shift, coef, y, y_step, offset, weight, w_step, dual, lower, upper, out, slope, size, &total
+    #define REST n, p, step, shift, coef, y, y_step, offset, weight, w_step, dual, lower, upper, out, slope, size, &total, part
     static double walk(int flags, int is_float, int by_columns, const void *X, ptrdiff_t n, ptrdiff_t p,
                        ptrdiff_t step, const double *shift, const double *coef, const double *y, ptrdiff_t y_step,
                        double offset, const double *weight, ptrdiff_t w_step, const double *dual, double lower,
-                       double upper, double *out, double *slope, double *size)
+                       double upper, double *out, double *slope, double *size, double *part)
     {
         double total = 0.0;
         switch (flags) {
@@ -50,7 +51,7 @@ cdef extern from *:
     double walk(int flags, int is_float, int by_columns, const void *X, Py_ssize_t n, Py_ssize_t p,
                 Py_ssize_t step, const double *shift, const double *coef, const double *y, Py_ssize_t y_step,
                 double offset, const double *weight, Py_ssize_t w_step, const double *dual, double lower,
-                double upper, double *out, double *slope, double *size) nogil
+                double upper, double *out, double *slope, double *size, double *part) nogil
     void stats(int is_float, int by_columns, const void *X, Py_ssize_t n, Py_ssize_t p, Py_ssize_t step,
                double *low, double *high, double *total) nogil
 
@@ -84,75 +85,64 @@ cdef void check(bint fits) except *:
         raise ValueError("arrays of other lengths than X")
 
 
+cdef const double* start(const double[::1] values) noexcept nogil:
+    """Its first element, NULL for nothing."""
+    return &values[0] if values is not None and values.shape[0] else NULL
+
+
+cdef double run(int flags, Layout x, const double[::1] shift, const double[::1] coef, const double[:] y, double offset,
+                const double[:] weight, const double[::1] dual, double lower, double upper, double[::1] out,
+                double[::1] slope, double[::1] size) except? -1.0:
+    """One walk, with what is not asked for None."""
+    cdef double total
+    check(shift.shape[0] == x.p and (coef is None or coef.shape[0] == x.p) and (y is None or y.shape[0] == x.n))
+    check((weight is None or weight.shape[0] == x.n) and (dual is None or dual.shape[0] == x.n))
+    check((slope is None or slope.shape[0] == x.p) and (size is None or size.shape[0] == x.p))
+    check(out is None or out.shape[0] == x.n)
+    if x.n == 0:
+        return 0.0
+    cdef double* part = <double*>calloc(x.p + 1, sizeof(double))
+    if part == NULL:
+        raise MemoryError
+    cdef const double* targets = &y[0] if y is not None else NULL
+    cdef const double* weights = &weight[0] if weight is not None else NULL
+    cdef Py_ssize_t y_step = y.strides[0] // 8 if y is not None else 0
+    cdef Py_ssize_t w_step = weight.strides[0] // 8 if weight is not None else 0
+    with nogil:
+        total = walk(flags, x.is_float, x.by_columns, x.first, x.n, x.p, x.step, start(shift), start(coef), targets,
+                     y_step, offset, weights, w_step, start(dual), lower, upper, <double*>start(out),
+                     <double*>start(slope), <double*>start(size), part)
+    free(part)
+    return total
+
+
 def forward(const floating[:, :] X, const double[::1] shift, const double[::1] coef, const double[:] y,
             double offset, double[::1] out):
     """``out = y - offset - (X - shift) @ coef``."""
-    cdef Layout x = layout_of(X)
-    check(shift.shape[0] == x.p and coef.shape[0] == x.p and y.shape[0] == x.n and out.shape[0] == x.n)
-    if x.n == 0:
-        return
-    with nogil:
-        walk(_FORWARD, x.is_float, x.by_columns, x.first, x.n, x.p, x.step, &shift[0] if x.p else NULL,
-             &coef[0] if x.p else NULL, &y[0], y.strides[0] // 8, offset, NULL, 0, NULL, 0, 0, &out[0], NULL, NULL)
+    run(_FORWARD, layout_of(X), shift, coef, y, offset, None, None, 0, 0, out, None, None)
 
 
 def backward(const floating[:, :] X, const double[::1] shift, const double[::1] dual, double[::1] slope):
     """``slope += (X - shift).T @ dual``; the sum of `dual` is returned."""
-    cdef Layout x = layout_of(X)
-    cdef double total
-    check(shift.shape[0] == x.p and slope.shape[0] == x.p and dual.shape[0] == x.n)
-    if x.n == 0:
-        return 0.0
-    with nogil:
-        total = walk(_BACKWARD, x.is_float, x.by_columns, x.first, x.n, x.p, x.step, &shift[0] if x.p else NULL, NULL,
-                     NULL, 0, 0, NULL, 0, &dual[0], 0, 0, NULL, &slope[0] if x.p else NULL, NULL)
-    return total
+    return run(_BACKWARD, layout_of(X), shift, None, None, 0, None, dual, 0, 0, None, slope, None)
 
 
 def sweep(const floating[:, :] X, const double[::1] shift, const double[::1] coef, const double[:] y, double offset,
           const double[:] weight, double lower, double upper, double[::1] out, double[::1] slope):
     """`forward`, and `backward` with the dual ``weight * (upper if out > 0 else lower)``."""
-    cdef Layout x = layout_of(X)
-    cdef double total
-    check(shift.shape[0] == x.p and coef.shape[0] == x.p and y.shape[0] == x.n and weight.shape[0] == x.n)
-    check(out.shape[0] == x.n and slope.shape[0] == x.p)
-    if x.n == 0:
-        return 0.0
-    with nogil:
-        total = walk(_FORWARD | _SIDES, x.is_float, x.by_columns, x.first, x.n, x.p, x.step, &shift[0] if x.p else NULL,
-                     &coef[0] if x.p else NULL, &y[0], y.strides[0] // 8, offset, &weight[0], weight.strides[0] // 8,
-                     NULL, lower, upper, &out[0], &slope[0] if x.p else NULL, NULL)
-    return total
+    return run(_FORWARD | _SIDES, layout_of(X), shift, coef, y, offset, weight, None, lower, upper, out, slope, None)
 
 
 def audit(const floating[:, :] X, const double[::1] shift, const double[::1] coef, const double[:] y, double offset,
           const double[:] weight, const double[::1] dual, double[::1] out, double[::1] slope, double[::1] size):
     """`forward` and `backward`, and with a `size` that is not None ``size += weight @ |X - shift|``."""
-    cdef Layout x = layout_of(X)
-    cdef double total
-    cdef bint sizes = size is not None
-    check(shift.shape[0] == x.p and coef.shape[0] == x.p and y.shape[0] == x.n and weight.shape[0] == x.n)
-    check(out.shape[0] == x.n and slope.shape[0] == x.p and dual.shape[0] == x.n)
-    check(not sizes or size.shape[0] == x.p)
-    if x.n == 0:
-        return 0.0
-    with nogil:
-        total = walk(_FORWARD | _BACKWARD | (_SIZES if sizes else 0), x.is_float, x.by_columns, x.first, x.n, x.p,
-                     x.step, &shift[0] if x.p else NULL, &coef[0] if x.p else NULL, &y[0], y.strides[0] // 8, offset,
-                     &weight[0], weight.strides[0] // 8, &dual[0], 0, 0, &out[0], &slope[0] if x.p else NULL,
-                     &size[0] if sizes and x.p else NULL)
-    return total
+    cdef int flags = _FORWARD | _BACKWARD if size is None else _FORWARD | _BACKWARD | _SIZES
+    return run(flags, layout_of(X), shift, coef, y, offset, weight, dual, 0, 0, out, slope, size)
 
 
 def magnitudes(const floating[:, :] X, const double[::1] shift, const double[:] weight, double[::1] size):
     """``size += weight @ |X - shift|``."""
-    cdef Layout x = layout_of(X)
-    check(shift.shape[0] == x.p and size.shape[0] == x.p and weight.shape[0] == x.n)
-    if x.n == 0 or x.p == 0:
-        return
-    with nogil:
-        walk(_SIZES, x.is_float, x.by_columns, x.first, x.n, x.p, x.step, &shift[0], NULL, NULL, 0, 0, &weight[0],
-             weight.strides[0] // 8, NULL, 0, 0, NULL, NULL, &size[0])
+    run(_SIZES, layout_of(X), shift, None, None, 0, weight, None, 0, 0, None, None, size)
 
 
 def column_stats(const floating[:, :] X, double[::1] lowest, double[::1] highest, double[::1] total):

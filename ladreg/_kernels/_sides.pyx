@@ -13,7 +13,7 @@ cdef void check(bint fits) except *:
 
 def crossings(const double[::1] residual, const double[::1] moved, const double[:] weight, double reach,
               double[::1] lengths, double[::1] rises):
-    """Step lengths below `reach` at which a residual is zero on ``residual - length * moved``, and ``weight * |moved|``.
+    """Lengths below `reach` at which ``residual - length * moved`` is zero in a row, and its ``weight * |moved|``.
 
     The number of them is returned.
     """
@@ -69,7 +69,7 @@ def weighted_select(double[::1] values, double[::1] weights, double goal):
 
 
 def advance(double[::1] residual, const double[::1] moved, double length, Py_ssize_t[::1] changed):
-    """``residual -= length * moved``; rows that came to be or ceased to be positive are listed, their number returned."""
+    """``residual -= length * moved``; rows that became positive or ceased to be are listed, their number returned."""
     cdef Py_ssize_t n = residual.shape[0], i, count = 0
     cdef double now
     check(moved.shape[0] == n and changed.shape[0] == n)

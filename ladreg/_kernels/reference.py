@@ -144,7 +144,7 @@ def column_stats(X: NDArray[np.floating], lowest: Array, highest: Array, total: 
 
 
 def crossings(residual: Array, moved: Array, weight: Array, reach: float, lengths: Array, rises: Array) -> int:
-    """Step lengths below `reach` at which a residual is zero on ``residual - length * moved``, and ``weight * |moved|``.
+    """Lengths below `reach` at which ``residual - length * moved`` is zero in a row, and its ``weight * |moved|``.
 
     The number of them is returned.
     """
@@ -162,7 +162,7 @@ def weighted_select(values: Array, weights: Array, goal: float) -> float:
 
 
 def advance(residual: Array, moved: Array, length: float, changed: NDArray[np.intp]) -> int:
-    """``residual -= length * moved``; rows that came to be or ceased to be positive are listed, their number returned."""
+    """``residual -= length * moved``; rows that became positive or ceased to be are listed, their number returned."""
     before = residual > 0
     residual -= length * moved
     rows = np.flatnonzero(before != (residual > 0))
@@ -191,7 +191,9 @@ def weigh(a: Array, s: Array, under: Array, over: Array, residual: Array, q: Arr
     pushed[:] = q * residual
 
 
-def _lengths(a: Array, s: Array, under: Array, over: Array, steps: tuple[Array, ...], bold: float) -> tuple[float, float]:
+def _lengths(
+    a: Array, s: Array, under: Array, over: Array, steps: tuple[Array, ...], bold: float
+) -> tuple[float, float]:
     """How far a step may go: ``a + primal * da > 0``, ``s - primal * da > 0``, and so on."""
     da, dunder, dover = steps
     primal = max(float(np.max(-da / a)), float(np.max(da / s)), bold)

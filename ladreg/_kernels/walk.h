@@ -1,5 +1,6 @@
 /* One walk over the rows of a table of type T, included once for each type; NAME(x) makes its names.
 
+   Sums are taken by strips: equal terms, of which tables have many, would round the same way a million times.
    Rows are worth one read of memory and no more: whatever is wanted of a row is computed while it is in the cache.
    FORWARD writes the residual y - offset - (x - shift)'coef, SIDES makes the dual from its sign, BACKWARD adds
    dual * (x - shift) to the slope, SIZES adds weight * |x - shift|. */
@@ -7,30 +8,41 @@
 INLINE void NAME(by_rows)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift,
                           const double *coef, const double *y, ptrdiff_t y_step, double offset, const double *weight,
                           ptrdiff_t w_step, const double *dual, double lower, double upper, double *out, double *slope,
-                          double *size, double *total)
+                          double *size, double *total, double *part)
 {
-    for (ptrdiff_t i = 0; i < n; i++) {
-        const T *x = X + i * step;
-        double d = 0.0;
-        if (flags & FORWARD) {
-            double sum = 0.0;
-            for (ptrdiff_t j = 0; j < p; j++)
-                sum += (x[j] - shift[j]) * coef[j];
-            out[i] = (y[i * y_step] - offset) - sum;
+    for (ptrdiff_t begin = 0; begin < n; begin += STRIP) {
+        const ptrdiff_t end = n - begin < STRIP ? n : begin + STRIP;
+        double sum = 0.0;
+        for (ptrdiff_t i = begin; i < end; i++) {
+            const T *x = X + i * step;
+            double d = 0.0;
+            if (flags & FORWARD) {
+                double product = 0.0;
+                for (ptrdiff_t j = 0; j < p; j++)
+                    product += (x[j] - shift[j]) * coef[j];
+                out[i] = (y[i * y_step] - offset) - product;
+            }
+            if (flags & SIDES)
+                d = weight[i * w_step] * (out[i] > 0 ? upper : lower);
+            else if (flags & BACKWARD)
+                d = dual[i];
+            if (flags & (SIDES | BACKWARD)) {
+                sum += d;
+                for (ptrdiff_t j = 0; j < p; j++)
+                    part[j] += d * (x[j] - shift[j]);
+            }
+            if (flags & SIZES) {
+                const double w = weight[i * w_step];
+                for (ptrdiff_t j = 0; j < p; j++)
+                    size[j] += w * fabs(x[j] - shift[j]);
+            }
         }
-        if (flags & SIDES)
-            d = weight[i * w_step] * (out[i] > 0 ? upper : lower);
-        else if (flags & BACKWARD)
-            d = dual[i];
         if (flags & (SIDES | BACKWARD)) {
-            *total += d;
-            for (ptrdiff_t j = 0; j < p; j++)
-                slope[j] += d * (x[j] - shift[j]);
-        }
-        if (flags & SIZES) {
-            double w = weight[i * w_step];
-            for (ptrdiff_t j = 0; j < p; j++)
-                size[j] += w * fabs(x[j] - shift[j]);
+            *total += sum;
+            for (ptrdiff_t j = 0; j < p; j++) {
+                slope[j] += part[j];
+                part[j] = 0.0;
+            }
         }
     }
 }
@@ -39,8 +51,9 @@ INLINE void NAME(by_rows)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t p,
 INLINE void NAME(by_columns)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift,
                              const double *coef, const double *y, ptrdiff_t y_step, double offset,
                              const double *weight, ptrdiff_t w_step, const double *dual, double lower, double upper,
-                             double *out, double *slope, double *size, double *total)
+                             double *out, double *slope, double *size, double *total, double *part)
 {
+    (void)part;
     double d[STRIP], w[STRIP];
     for (ptrdiff_t begin = 0; begin < n; begin += STRIP) {
         const ptrdiff_t m = n - begin < STRIP ? n - begin : STRIP;
@@ -96,9 +109,9 @@ INLINE void NAME(by_columns)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t
 #define PARAMETERS                                                                                                     \
     const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift, const double *coef, const double *y,    \
         ptrdiff_t y_step, double offset, const double *weight, ptrdiff_t w_step, const double *dual, double lower,     \
-        double upper, double *out, double *slope, double *size, double *total
+        double upper, double *out, double *slope, double *size, double *total, double *part
 #define ARGUMENTS                                                                                                      \
-    X, n, p, step, shift, coef, y, y_step, offset, weight, w_step, dual, lower, upper, out, slope, size, total
+    X, n, p, step, shift, coef, y, y_step, offset, weight, w_step, dual, lower, upper, out, slope, size, total, part
 
 WALK(forward, FORWARD)
 WALK(backward, BACKWARD)

@@ -17,19 +17,19 @@ from ladreg._problem import Problem, StopReason
 from ladreg.solvers import interior_point, vertex
 from ladreg.solvers.interior_point import weighted_gram
 from ladreg.solvers.scaling import Draft
-from ladreg.solvers.table import Table
+from ladreg.solvers.table import Position, Table
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Rows of the pilot's random sample, at least, and per column.
 _PILOT, _PILOT_PER_COLUMN = 2000, 40
-# Values that are enough to guess a threshold from.
-_SAMPLE = 20_000
 # Rows of the reduced problem, per column.
 _ROWS_PER_COLUMN = 40
-# Rows that estimate the density of residuals at zero, per column.
-_WINDOW = 60
+# Rows that estimate the density of residuals at zero: per column, and as a part of all.
+_WINDOW, _WINDOW_PART = 60, 64
+# So many rows a column more in the reduced problem cost as much as a row's share of one more pass over the table.
+_PASS_WORTH = 6
 # A middle level between pilot and all rows, where there are at least eight times as many.
 _MIDDLE = 65_536
 # Newton steps on all rows.
@@ -90,19 +90,20 @@ def draft(
         point = _pilot(table, limit, stats) if fewer else np.zeros(table.n_columns)
     # 2.
     if fewer and problem.n_samples >= 8 * _MIDDLE:
-        middle = table.sample(_MIDDLE)
-        point, _ = _refined(middle, point, middle.residual(point), {"n_passes": 0})
-    residual = table.residual(point)
+        middle = Position(table.sample(_MIDDLE), point)
+        _refine(middle, {"n_passes": 0})
+        point = middle.point
+    place = Position(table, point)
     stats["n_passes"] += 1
-    if not np.any(np.abs(residual) > _EXACT_FIT):
+    if not np.any(np.abs(place.residual) > _EXACT_FIT):
         return _exact_fit(table, point, stats)
     if fewer:
-        point, residual = _refined(table, point, residual, stats)
+        size = _refine(place, stats)
     # 3. and 4.
-    point, held, stopped = _reduced(table, point, residual, size, min(tol, _FACE_GAP), limit, stats)
+    held, stopped = _reduced(place, size, min(tol, _FACE_GAP), limit, stats)
     # 5.
     exact = _finished(table, held) if stopped.good else None
-    coef, intercept = table.split(point)
+    coef, intercept = table.split(place.point + held.step)
     assert held.dual is not None
     coef, intercept, dual = exact or (coef, intercept, held.dual)
     return Draft(
@@ -121,10 +122,10 @@ def _finished(table: Table, held: _Held) -> tuple[Array, float, Array] | None:
     assert held.dual is not None
     # The interior point method leaves the slopes of active features at their ends up to its own accuracy.
     at_end = 1e-6 if table.penalised.size else 1e-9
-    exact = vertex.canonical(table.problem, held.dual, at_end, held.products)
+    exact = vertex.canonical(table.problem, held.dual, at_end, held.products, held.rows)
     if held.square is None or (exact is not None and table.problem.prove(*exact).gap <= _PROVED):
         return exact
-    return vertex.canonical(table.problem, held.square, 0.0) or exact
+    return vertex.canonical(table.problem, held.square, 0.0, among=held.rows) or exact
 
 
 def _exact_fit(table: Table, point: Array, stats: Mapping[str, float]) -> Draft:
@@ -151,7 +152,8 @@ def _pilot(table: Table, limit: int, stats: dict[str, float]) -> Array:
         table = table.sample(size)
     everything = np.arange(table.problem.n_samples)
     nothing = np.zeros(table.n_columns)
-    program = table.program(everything, table.problem.y, nothing, np.zeros(table.penalised.size), 1.0)
+    origin = np.zeros(table.penalised.size)
+    program = table.program(everything, table.rows(everything), table.problem.y, nothing, origin, 1.0)
     found = interior_point.solve(program, nothing, tol=1e-4, max_iter=limit)
     if found is None:
         return nothing
@@ -159,47 +161,40 @@ def _pilot(table: Table, limit: int, stats: dict[str, float]) -> Array:
     return found.coef
 
 
-def _refined(table: Table, point: Array, residual: Array, stats: dict[str, float]) -> tuple[Array, Array]:
-    """Step 2."""
-    problem = table.problem
-    window = min(table.per_column(_WINDOW), problem.n_samples)
+def _refine(place: Position, stats: dict[str, float]) -> int:
+    """Step 2; how many rows are left in doubt.
+
+    The Hessian comes from the density of residuals at zero.
+    """
+    table, problem = place.table, place.table.problem
+    least = table.per_column(_ROWS_PER_COLUMN)
+    most = max(least, problem.n_samples // (_PASS_WORTH * table.n_columns))
+    window = min(max(table.per_column(_WINDOW), problem.n_samples // _WINDOW_PART), problem.n_samples)
     for _ in range(_REFINEMENTS):
-        size = np.abs(residual)
-        nearest = _smallest(size, window)
-        width = float(size[nearest].max())
-        gradient = -table.backward(table.sides(residual))
-        gradient[table.penalised] += table.strength * np.sign(point[table.penalised])
-        A = table.rows(nearest)
+        nearest = place.nearest(window)
+        width = float(np.abs(place.residual[nearest]).max())
         density = problem.weight[nearest] * (table.upper - table.lower) / (2 * max(width, 1e-12))
-        hessian = weighted_gram(A, density)
-        step = _newton(hessian, -gradient)
+        gradient = place.gradient
+        step = _solved(weighted_gram(table.rows(nearest), density), -gradient)
         moved = table.predict(step)
-        length = _line_search(table, residual, moved, float(-gradient @ step))
-        stats["n_passes"] += 2
+        length = place.search(step, moved)
+        stats["n_passes"] += 1
         if length <= 0:
             break
-        point = point + length * step
-        residual = residual - length * moved
-        # A good Newton step leaves a few per cent of itself: the rows that will be solved exactly reach further. A
-        # start at the optimum gains nothing (the loss is of size one at unit scale).
-        good = 0.5 < length < 1.5 and length * float(np.abs(moved[nearest]).max()) < 2.0 * width
-        if good or -length * float(gradient @ step) < 1e-9:
+        place.advance(step, moved, length)
+        # A start at the optimum gains nothing (the loss is of size one at unit scale).
+        if -length * float(gradient @ step) < 1e-9:
             break
-    return point, residual
+        # What a good Newton step leaves: the Hessian's error is that of a mean over the window, and the rows that it
+        # took to the other side have random sizes. Counted in rows, three and a half standard deviations each way.
+        part = length * float(np.sqrt(np.mean(moved[nearest] ** 2))) / max(width, 1e-12)
+        doubtful = 3.5 * np.sqrt(table.n_columns * window * (part * part + 1.6 * part))
+        if 0.5 < length < 1.5 and doubtful <= most:
+            return int(max(least, doubtful))
+    return least
 
 
-def _smallest(size: Array, count: int) -> Index:
-    """Indices of the `count` smallest values; a threshold from a sample leaves few to choose from."""
-    if size.size > 8 * _SAMPLE:
-        sample = np.sort(size[np.random.default_rng(0).integers(0, size.size, _SAMPLE)])
-        likely = sample[min(int(1.5 * count * _SAMPLE / size.size) + 20, _SAMPLE - 1)]
-        chosen = np.flatnonzero(size <= likely)
-        if chosen.size >= count:
-            return chosen[np.argpartition(size[chosen], count - 1)[:count]] if chosen.size > count else chosen
-    return np.argpartition(size, count - 1)[:count] if count < size.size else np.arange(size.size)
-
-
-def _newton(hessian: Array, right: Array) -> Array:
+def _solved(hessian: Array, right: Array) -> Array:
     """Solve, with as much of a ridge as rare columns ask for."""
     size = np.sqrt(np.diag(hessian))
     size = np.where(size > 0, size, 1.0)
@@ -214,47 +209,23 @@ def _newton(hessian: Array, right: Array) -> Array:
     return right / size**2
 
 
-def _line_search(table: Table, residual: Array, moved: Array, descent: float) -> float:
-    """Exact minimiser of the loss along the step, up to twice the step: a weighted quantile of residual / moved."""
-    if descent <= 0 or not np.isfinite(descent):
-        return 0.0
-    inside = np.flatnonzero((residual * moved > 0) & (np.abs(residual) < 2 * np.abs(moved)))
-    if inside.size == 0:
-        return 1.0
-    breaks = residual[inside] / moved[inside]
-    rise = table.problem.weight[inside] * np.abs(moved[inside]) * (table.upper - table.lower)
-    order = np.argsort(breaks)
-    passed = np.cumsum(rise[order])
-    first = int(np.searchsorted(passed, descent))
-    return float(breaks[order[min(first, order.size - 1)]]) if first < order.size else 2.0
-
-
-def _reduced(
-    table: Table,
-    point: Array,
-    residual: Array,
-    size: int,
-    tol: float,
-    limit: int,
-    stats: dict[str, float],
-) -> tuple[Array, _Held, StopReason]:
+def _reduced(place: Position, size: int, tol: float, limit: int, stats: dict[str, float]) -> tuple[_Held, StopReason]:
     """Steps 3 and 4, with more and more rows until the sides of the others are right."""
+    table = place.table
     size = min(size, table.problem.n_samples)
     for _ in range(_ATTEMPTS):
-        found = _held(table, point, residual, size, tol, limit, stats)
+        found = _held(place, size, tol, limit, stats)
         if found.dual is not None or size == table.problem.n_samples:
             break
         # Too few rows for a feasible dual, or too many on the wrong side: what was found still points downwards.
-        if found.step.any():
+        if found.step.any() and not table.penalised.size:
             moved = table.predict(found.step)
-            slope = float(table.backward(table.sides(residual)) @ found.step)
-            length = _line_search(table, residual, moved, slope) if not table.penalised.size else 0.0
-            point, residual = point + length * found.step, residual - length * moved
-            stats["n_passes"] += 2
+            place.advance(found.step, moved, place.search(found.step, moved))
+            stats["n_passes"] += 1
         size = min(_WIDER * size, table.problem.n_samples)
     if found.dual is None:
-        return point, _Held(found.step, table.sides(residual)), StopReason.STALLED
-    return point + found.step, found, StopReason.TOLERANCE
+        return _Held(np.zeros(table.n_columns), table.sides(place.residual)), StopReason.STALLED
+    return found, StopReason.TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -266,6 +237,7 @@ class _Held:
 
     step: Array
     dual: Array | None = None
+    rows: Index | None = None
     products: Array | None = None
     square: Array | None = None
 
@@ -287,41 +259,37 @@ def _square(table: Table, rows: Index, found: interior_point.Point, dual: Array,
     return square
 
 
-def _held(
-    table: Table, point: Array, residual: Array, size: int, tol: float, limit: int, stats: dict[str, float]
-) -> _Held:
+def _held(place: Position, size: int, tol: float, limit: int, stats: dict[str, float]) -> _Held:
     """Solve the rows with the smallest residuals; add those whose sign came out wrong, and solve again."""
-    problem = table.problem
-    rows = _smallest(np.abs(residual), size)
-    side = table.sides(residual)
-    total = table.backward(side)
+    table, problem = place.table, place.table.problem
+    rows = place.nearest(size)
     step = np.zeros(table.n_columns)
     for _ in range(_ROUNDS):
         stats["n_rounds"] += 1
         stats["rows_solved"] += rows.size
         A = table.rows(rows)
-        goal = A.T @ side[rows] - total
-        reach = float(np.abs(residual[rows]).max()) or 1.0
+        residual = place.residual[rows]
+        goal = A.T @ table.sides(place.residual, rows) - place.total
+        reach = float(np.abs(residual).max()) or 1.0
         mass = 1.0 / float(problem.weight[rows].mean())
-        origin = point[table.penalised] / reach
-        program = table.program(rows, residual[rows] / reach, goal, origin, mass)
+        origin = place.point[table.penalised] / reach
+        program = table.program(rows, A, residual / reach, goal, origin, mass)
         found = interior_point.solve(program, np.zeros(table.n_columns), tol=tol, max_iter=limit)
         if found is None:
             return _Held(step)
         stats["n_ip_iter"] += found.n_iter
         step = found.coef * reach
-        now = residual - table.predict(step)
-        stats["n_passes"] += 1
-        wrong = (now * np.where(residual > 0, 1.0, -1.0)) < -1e-12
-        wrong[rows] = False
-        added = np.flatnonzero(wrong)
-        if added.size == 0:
-            dual = side.copy()
+        wrong = np.zeros(0, dtype=np.intp)
+        if rows.size < problem.n_samples:
+            wrong = np.setdiff1d(place.crossed(table.predict(step), 1e-12), rows, assume_unique=True)
+            stats["n_passes"] += 1
+        if wrong.size == 0:
+            dual = table.sides(place.residual)
             dual[rows] = found.dual / mass
             products = A.T @ dual[rows] - goal
             products = products if problem.fit_intercept else np.append(products, 0.0)
-            return _Held(step, dual, products, _square(table, rows, found, dual, mass))
-        if added.size > rows.size:
+            return _Held(step, dual, rows, products, _square(table, rows, found, dual, mass))
+        if wrong.size > rows.size:
             return _Held(step)
-        rows = np.concatenate([rows, added])
+        rows = np.sort(np.concatenate([rows, wrong]))
     return _Held(step)

@@ -54,7 +54,7 @@ class Units:
     """The change of variables from a problem to its scaled twin.
 
     Columns are ``(x - column_shift) * column_scale``, the target is ``(y - y_shift) / unit`` and the objective is
-    `factor` times the scaled one.
+    `factor` times the scaled one. `rows` are those of the twin, where it does not have all.
     """
 
     rows: NDArray[np.intp]
@@ -76,8 +76,11 @@ class Units:
 
     def dual_out_of(self, dual: Array, n_samples: int) -> Array:
         """Dual of the original problem for that of the scaled; rows of weight zero have zero."""
+        scaled = dual * (self.factor / self.unit)
+        if scaled.size == n_samples:
+            return scaled
         full = np.zeros(n_samples)
-        full[self.rows] = dual * (self.factor / self.unit)
+        full[self.rows] = scaled
         return full
 
 
@@ -92,9 +95,10 @@ def _median(values: Array, positive: bool = False) -> float:
 
 def scaled(problem: Problem) -> tuple[Problem, Units]:
     """The problem without rows of weight zero, with columns and target of ordinary size."""
-    rows = np.flatnonzero(problem.weight > 0)
     y, weight, design = problem.y, problem.weight, problem.design
-    if rows.size < y.size:
+    rows = np.zeros(0, dtype=np.intp)
+    if weight.min(initial=1.0) <= 0:
+        rows = np.flatnonzero(weight > 0)
         y, weight, design = y[rows], weight[rows], design.take(rows)
     shift, distance = design.extent(problem.fit_intercept)
     scale = 1.0 / power_of_two(distance)

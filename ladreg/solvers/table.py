@@ -1,4 +1,7 @@
-"""A piecewise linear problem as plain rows: the intercept is a last column, any rows make a linear program."""
+"""A piecewise linear problem as plain rows: the intercept is a last column, any rows make a linear program.
+
+`Position` is a place in it: coefficients, the residuals there, and what the sides of all rows add up to.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,15 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._design import SparseDesign
+from ladreg._kernels import _sides
 from ladreg._problem import Problem
 from ladreg.solvers.interior_point import BoundedDual
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Values that are enough to guess a radius from.
+_SAMPLE = 20_000
 # From so many columns on, half the rows per column do: what they decide is averaged over more columns.
 MANY_COLUMNS = 64
 
@@ -35,9 +41,10 @@ class Table:
         return (rows if self.n_columns < MANY_COLUMNS else rows // 2) * self.n_columns
 
     def sample(self, size: int) -> Table:
-        """The problem of `size` random rows. The seed is fixed: sorted and clustered tables are as good as any."""
+        """The problem of `size` rows, one at random of each stretch of the table. The seed is fixed."""
         problem = self.problem
-        rows = np.sort(np.random.default_rng(0).choice(problem.n_samples, size, replace=False))
+        places = (np.arange(size) + np.random.default_rng(0).random(size)) * (problem.n_samples / size)
+        rows = np.minimum(places.astype(np.intp), problem.n_samples - 1)
         weight = problem.weight[rows] / problem.weight[rows].sum()
         return Table(replace(problem, design=problem.design.take(rows), y=problem.y[rows], weight=weight))
 
@@ -53,13 +60,14 @@ class Table:
             product += intercept
         return product
 
-    def residual(self, point: Array) -> Array:
-        """Residuals of all rows."""
-        return self.problem.y - self.predict(point)
-
     def backward(self, dual: Array) -> Array:
         """Product of all columns with a vector."""
         slope = self.problem.design.rmatvec(dual)
+        return np.append(slope, dual.sum()) if self.problem.fit_intercept else slope
+
+    def backward_at(self, rows: Index, dual: Array) -> Array:
+        """`backward` of a dual that is zero in all but the chosen rows."""
+        slope = self.problem.design.rmatvec_at(rows, dual)
         return np.append(slope, dual.sum()) if self.problem.fit_intercept else slope
 
     def rows(self, index: Index) -> Array | sp.csr_array:
@@ -69,15 +77,17 @@ class Table:
             return sp.csr_array(sp.hstack([self.problem.design.transposed_csc(index).T, sp.csr_array(ones)]))
         return np.hstack([self.problem.design.rows(index), ones])
 
-    def sides(self, residual: Array) -> Array:
-        """The dual of rows at the end of their interval, on the residual's side."""
-        return self.problem.weight * np.where(residual > 0, self.upper, self.lower)
+    def sides(self, residual: Array, rows: Index | slice = slice(None)) -> Array:
+        """The dual of the chosen rows at the end of their interval, on the residual's side."""
+        return self.problem.weight[rows] * np.where(residual[rows] > 0, self.upper, self.lower)
 
-    def program(self, rows: Index, residual: Array, goal: Array, origin: Array, mass: float) -> BoundedDual:
-        """The linear program of the chosen rows; `mass` scales their weights."""
+    def program(
+        self, rows: Index, A: Array | sp.csr_array, residual: Array, goal: Array, origin: Array, mass: float
+    ) -> BoundedDual:
+        """The linear program of the chosen rows, which are `A`; `mass` scales their weights."""
         weight = self.problem.weight[rows] * mass
         return BoundedDual(
-            A=self.rows(rows),
+            A=A,
             y=residual,
             lower=self.lower * weight,
             upper=self.upper * weight,
@@ -86,3 +96,76 @@ class Table:
             strength=self.strength * mass,
             origin=origin,
         )
+
+
+class Position:
+    """Coefficients, the residuals of all rows there, and ``X'd`` for the dual d with every row at its side's end.
+
+    A step changes all three without reading X again, except for the rows that change sides.
+    """
+
+    def __init__(self, table: Table, point: Array) -> None:
+        problem = table.problem
+        coef, intercept = table.split(point)
+        ends = table.lower, table.upper
+        residual, slope, total = problem.design.sweep(coef, problem.y, intercept, problem.weight, ends)
+        self.table, self.point, self.residual = table, point, residual
+        self.total = np.append(slope, total) if problem.fit_intercept else slope
+        # Pages of it that are not written to cost nothing.
+        self._index = np.empty(problem.n_samples, dtype=np.intp)
+
+    @property
+    def gradient(self) -> Array:
+        """Of the objective, in the columns."""
+        table = self.table
+        gradient = -self.total
+        gradient[table.penalised] += table.strength * np.sign(self.point[table.penalised])
+        return gradient
+
+    def search(self, step: Array, moved: Array, reach: float = 2.0) -> float:
+        """Exact minimiser of the loss along a step, whose predictions are `moved`, up to `reach` times the step.
+
+        A weighted quantile of ``residual / moved``.
+        """
+        table = self.table
+        descent = -float(self.gradient @ step)
+        if descent <= 0 or not np.isfinite(descent):
+            return 0.0
+        lengths, rises = np.empty((2, self.residual.size))
+        count = _sides.crossings(self.residual, moved, table.problem.weight, reach, lengths, rises)
+        if count == 0:
+            return 1.0
+        goal = descent / (table.upper - table.lower)
+        return min(_sides.weighted_select(lengths[:count], rises[:count], goal), reach)
+
+    def advance(self, step: Array, moved: Array, length: float) -> None:
+        """Go `length` times the step."""
+        table = self.table
+        self.point = self.point + length * step
+        count = _sides.advance(self.residual, moved, length, self._index)
+        rows = self._index[:count]
+        sign = np.where(self.residual[rows] > 0, 1.0, -1.0)
+        change = table.problem.weight[rows] * (sign * (table.upper - table.lower))
+        self.total = self.total + table.backward_at(rows, change)
+
+    def crossed(self, moved: Array, slack: float) -> Index:
+        """Rows that a step would put on the other side, by more than `slack`."""
+        return self._index[: _sides.crossed(self.residual, moved, slack, self._index)].copy()
+
+    def nearest(self, count: int) -> Index:
+        """The rows with the `count` smallest residuals in size; a radius from a sample leaves few to choose from."""
+        size = self.residual.size
+        if count >= size:
+            return np.arange(size)
+        radius = np.inf
+        if size > 8 * _SAMPLE:
+            chosen = np.random.default_rng(0).integers(0, size, _SAMPLE)
+            sample = np.abs(self.residual[chosen])
+            place = min(int(1.5 * count * _SAMPLE / size) + 20, _SAMPLE - 1)
+            radius = float(np.partition(sample, place)[place])
+        found = _sides.within(self.residual, radius, self._index)
+        if found < count:
+            found = _sides.within(self.residual, np.inf, self._index)
+        rows = self._index[:found]
+        order = np.argpartition(np.abs(self.residual[rows]), count - 1)[:count] if found > count else slice(None)
+        return np.sort(rows[order])

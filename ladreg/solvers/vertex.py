@@ -18,6 +18,7 @@ from ladreg._face import Face, active_columns, null_space, optimal_face, predict
 from ladreg._problem import Problem
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 
 # A constraint counts as kept when it is broken by less than this in the units of a problem at unit scale.
 _KEPT = 1e-11
@@ -26,7 +27,11 @@ _RIDGE = 1e-9
 
 
 def canonical(
-    problem: Problem, dual: Array, at_end: float = 1e-9, products: Array | None = None
+    problem: Problem,
+    dual: Array,
+    at_end: float = 1e-9,
+    products: Array | None = None,
+    among: Index | None = None,
 ) -> tuple[Array, float, Array] | None:
     """The canonical optimum of a problem at unit scale.
 
@@ -40,6 +45,9 @@ def canonical(
         Distance from the end of its interval at which a dual counts as being there.
     products
         ``X'dual``, and the sum of the dual last, where they are known: they cost a pass over X.
+    among
+        Rows whose dual may be inside its interval, in ascending order, where that is known; all others are exactly at
+        an end.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def canonical(
     """
     if products is None:
         products = np.append(problem.design.rmatvec(dual), dual.sum())
-    face = optimal_face(problem, dual, products[: problem.n_features], at_end=at_end)
+    face = optimal_face(problem, dual, products[: problem.n_features], at_end=at_end, among=among)
     pinned = _Pinned.of(problem, face)
     point = pinned.point
     if pinned.basis.shape[1]:
@@ -69,7 +77,7 @@ def canonical(
     coef = np.zeros(problem.n_features)
     coef[face.features] = np.where((face.feature_side != 0) & rounding, 0.0, values)
     intercept = float(point[-1]) if problem.fit_intercept else 0.0
-    return coef, intercept, _corrected(problem, face, coef, dual, products, pinned.matrix)
+    return coef, intercept, _corrected(face, coef, products, pinned.matrix, among)
 
 
 @dataclass(frozen=True)
@@ -226,17 +234,22 @@ def _active_constraints(
     return center + scipy.linalg.solve_triangular(r, u), multiplier > 1e-12 * multiplier.max(initial=0.0)
 
 
-def _corrected(problem: Problem, face: Face, coef: Array, dual: Array, products: Array, matrix: Array) -> Array:
+def _corrected(face: Face, coef: Array, products: Array, matrix: Array, among: Index | None) -> Array:
     """The dual moved in the pinned rows so that its slopes are exact in every feature that is not zero."""
+    problem, dual = face.problem, face.dual
     if face.pinned.size == 0 or matrix.shape[1] == 0 or problem.loss.curvature > 0:
         return dual
-    clean = dual.copy()
+    # What moves to its end moves the products.
+    rows = np.setdiff1d(np.arange(dual.size) if among is None else among, face.pinned, assume_unique=True)
     lower, upper = problem.loss.interval()
-    clean[face.sided] = problem.weight[face.sided] * np.where(face.side > 0, upper, lower)
-    # What moved to its end moves the products; most rows were there already.
-    moved_rows = np.flatnonzero(clean != dual)
-    shift = clean[moved_rows] - dual[moved_rows]
-    slope = (products[:-1] + shift @ problem.design.rows(moved_rows))[face.features]
+    weight = problem.weight[rows]
+    ends = weight * np.where(dual[rows] > weight * (lower + upper) / 2, upper, lower)
+    moving = ends != dual[rows]
+    rows, ends = rows[moving], ends[moving]
+    shift = ends - dual[rows]
+    clean = dual.copy()
+    clean[rows] = ends
+    slope = (products[:-1] + shift @ problem.design.rows(rows))[face.features]
     total = float(products[-1] + shift.sum())
     strength = problem.penalty.strength[face.features]
     # Twice: the second solve removes the rounding of the first.
