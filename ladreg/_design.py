@@ -25,8 +25,9 @@ Index = NDArray[np.intp]
 
 # A shift is worth the pass that it costs where the middle of a column is so many times its half range.
 _FAR = 8.0
-# Rows pass in blocks of about so many bytes: temporary copies of them stay in the cache.
-_CHUNK_BYTES = 1 << 20
+# Rows pass in blocks of about so many bytes, of which temporary copies stay in the cache; those that are not copied in
+# larger ones, so that contiguous columns have stretches worth a page.
+_CHUNK_BYTES, _WALK_BYTES = 1 << 20, 1 << 22
 
 
 @dataclass(frozen=True)
@@ -147,16 +148,21 @@ class Design(ABC):
 class DenseDesign(Design):
     """A NumPy array in any memory order."""
 
-    def _slices(self) -> Iterator[slice]:
-        """Blocks of rows."""
-        n_rows = max(1, _CHUNK_BYTES // (8 * max(1, self.n_features)))
+    @cached_property
+    def _shift(self) -> Array | None:
+        """The shift, None where it is zero."""
+        return self.shift if self.shift.any() else None
+
+    def _slices(self, n_bytes: int) -> Iterator[slice]:
+        """Blocks of rows of so many bytes."""
+        n_rows = max(1, n_bytes // (8 * max(1, self.n_features)))
         for begin in range(0, self.n_samples, n_rows):
             yield slice(begin, min(begin + n_rows, self.n_samples))
 
     def _walkable(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
         """Blocks of rows as they are, copied where neither their rows nor their columns are contiguous."""
         straight = self.X.itemsize in self.X.strides
-        for block in self._slices():
+        for block in self._slices(_WALK_BYTES if straight else _CHUNK_BYTES):
             raw = self.X[block]
             yield block, raw if straight else np.ascontiguousarray(raw)
 
@@ -166,7 +172,7 @@ class DenseDesign(Design):
             result = np.empty(self.n_samples)
             zero, minus = np.broadcast_to(0.0, self.n_samples), -(self.scale * coef)
             for block, raw in self._walkable():
-                _rows.forward(raw, self.shift, minus, zero[block], 0.0, result[block])
+                _rows.forward(raw, self._shift, minus, zero[block], 0.0, result[block])
             return result
         result = np.empty((self.n_samples, *coef.shape[1:]))
         for block, values in self._small_blocks():
@@ -179,7 +185,7 @@ class DenseDesign(Design):
         dual = np.ascontiguousarray(dual)
         for block, raw in self._walkable():
             part = np.zeros(self.n_features)
-            _rows.backward(raw, self.shift, dual[block], part)
+            _rows.backward(raw, self._shift, dual[block], part)
             slope += part
         return slope * self.scale
 
@@ -191,7 +197,8 @@ class DenseDesign(Design):
         scaled = self.scale * coef
         for block, raw in self._walkable():
             part = np.zeros(self.n_features)
-            total += _rows.sweep(raw, self.shift, scaled, y[block], offset, weight[block], *ends, residual[block], part)
+            given = self._shift, scaled, y[block], offset, weight[block], *ends
+            total += _rows.sweep(raw, *given, residual[block], part)
             slope += part
         return residual, slope * self.scale, total
 
@@ -205,7 +212,7 @@ class DenseDesign(Design):
         for block, raw in self._walkable():
             part = np.zeros(self.n_features)
             total += _rows.audit(
-                raw, self.shift, scaled, y[block], offset, weight[block], dual[block], residual[block], part, size
+                raw, self._shift, scaled, y[block], offset, weight[block], dual[block], residual[block], part, size
             )
             slope += part
         return residual, slope * self.scale, total, None if size is None else size * self.scale
@@ -214,7 +221,7 @@ class DenseDesign(Design):
         """Column sums of ``weight * |x|``."""
         size = np.zeros(self.n_features)
         for block, raw in self._walkable():
-            _rows.magnitudes(raw, self.shift, weight[block], size)
+            _rows.magnitudes(raw, self._shift, weight[block], size)
         return size * self.scale
 
     def curvatures(self, weight: Array, center: Array) -> Array:
@@ -233,7 +240,7 @@ class DenseDesign(Design):
 
     def _small_blocks(self) -> Iterator[tuple[slice, Array]]:
         """Row blocks of the design itself, each small enough to make a temporary of."""
-        for block in self._slices():
+        for block in self._slices(_CHUNK_BYTES):
             yield block, self._values(self.X[block])
 
     def _values(self, raw: NDArray[np.floating]) -> Array:

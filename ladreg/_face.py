@@ -28,8 +28,8 @@ AT_END = 1e-9
 RANK = 1e-11
 # Residuals below this part of the numbers they are the difference of count as zero.
 ZERO = 1e-11
-# Rows whose temporary arrays stay in the cache.
-_BLOCK = 1 << 14
+# Rows whose temporary arrays stay in the cache; BLAS would wake a second thread for longer ones.
+_BLOCK = 1 << 13
 
 
 @dataclass(frozen=True)

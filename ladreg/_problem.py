@@ -32,8 +32,8 @@ _EXACT = 1e-15
 _EXACT_FIT = 1e-12
 # A dual whose relative gap is smaller than this describes the optimal face.
 _OPTIMAL = 1e-9
-# Rows whose temporary arrays stay in the cache.
-_BLOCK = 1 << 14
+# Rows whose temporary arrays stay in the cache; BLAS would wake a second thread for longer ones.
+_BLOCK = 1 << 13
 # Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
 _QR_ENTRIES = 1 << 21
 
@@ -240,12 +240,11 @@ class Problem:
         residual = self._present(residual)
         objective = self._value(residual, coef)
         best = None
-        for candidate, product in self._projections(dual, np.append(slope, total)):
-            shrink = self._excess(candidate, product)
+        for candidate, product, shrink in self._projections(dual, np.append(slope, total)):
             if shrink > 1.0:
                 candidate, product = candidate / shrink, product / shrink
             rows = sum(
-                float(weight @ self.loss.fenchel_young(residual[block], _ratio(candidate[block], weight)))
+                float(weight @ self.loss.fenchel_young(residual[block], self._ratio(candidate[block], weight)))
                 for block, weight in self._blocks()
             )
             # A free column's term is zero by step 1; coef * rounding would be noise.
@@ -314,11 +313,11 @@ class Problem:
         lower, upper = self.loss.interval()
         clipped = np.empty(self.n_samples)
         for block, weight in self._blocks():
-            clipped[block] = weight * np.clip(_ratio(dual[block], weight), lower, upper)
+            clipped[block] = weight * np.clip(self._ratio(dual[block], weight), lower, upper)
         return clipped
 
-    def _projections(self, dual: Array, products: Array) -> Iterator[tuple[Array, Array]]:
-        """Duals near `dual` that are orthogonal to the free columns, the best first, and their slopes.
+    def _projections(self, dual: Array, products: Array) -> Iterator[tuple[Array, Array, float]]:
+        """Duals near `dual` that are orthogonal to the free columns, the best first, their slopes and `_excess`.
 
         Rows strictly inside their interval can take up a correction and stay there; failing that, every row does in
         proportion to its weight; failing that, zero remains. `products` are ``X'dual`` and the sum of the dual.
@@ -326,17 +325,19 @@ class Problem:
         for elastic in (self._room, lambda _: self.weight):
             found = self._project(dual, products, elastic)
             if found is not None:
-                yield found
-                if self._excess(found[0], np.zeros(self.n_features)) <= 1.0 + 1e-13:
+                candidate, slope = found
+                beyond = 1.0 if candidate is dual else self._beyond(candidate)
+                yield candidate, slope, max(beyond, self._excess(slope))
+                if beyond <= 1.0 + 1e-13:
                     return
-        yield np.zeros_like(dual), np.zeros(self.n_features)
+        yield np.zeros_like(dual), np.zeros(self.n_features), 1.0
 
     def _room(self, dual: Array) -> Array:
         """How far each row is from the ends of its interval."""
         lower, upper = self.loss.interval()
         if not np.isfinite(upper - lower):
             return self.weight
-        ratio = _ratio(dual, self.weight)
+        ratio = self._ratio(dual, self.weight)
         return np.maximum(self.weight * np.minimum(ratio - lower, upper - ratio), 0.0)
 
     def _project(self, dual: Array, products: Array, elastic: Callable[[Array], Array]) -> tuple[Array, Array] | None:
@@ -378,13 +379,17 @@ class Problem:
 
         Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
         """
-        return max(map(abs, self._extremes(dual))) * np.append(self._magnitudes, 1.0)
+        lower, upper = self.loss.interval()
+        reach = max(-lower, upper)
+        if not np.isfinite(reach):
+            reach = max(map(abs, self._extremes(dual)))
+        return reach * np.append(self._magnitudes, 1.0)
 
     def _extremes(self, dual: Array) -> tuple[float, float]:
         """The smallest and the largest dual per weight, and zero."""
         low = high = 0.0
         for block, weight in self._blocks():
-            ratio = _ratio(dual[block], weight)
+            ratio = self._ratio(dual[block], weight)
             low, high = min(low, float(ratio.min())), max(high, float(ratio.max()))
         return low, high
 
@@ -434,25 +439,27 @@ class Problem:
 
         return correct
 
-    def _excess(self, dual: Array, slope: Array) -> float:
-        """How many times too large a dual is for loss and penalty, at least 1."""
-        lower, upper = self.loss.interval()
+    def _excess(self, slope: Array) -> float:
+        """How many times too large a slope is for the penalty, at least 1."""
         strength = self.penalty.strength
         penalised = strength > 0
         used = self.penalty.excess(slope)[penalised] / strength[penalised]
-        shrink = max(1.0, float(np.max(used, initial=0.0)))
+        return max(1.0, float(np.max(used, initial=0.0)))
+
+    def _beyond(self, dual: Array) -> float:
+        """How many times too large a dual is for the loss, at least 1."""
+        lower, upper = self.loss.interval()
         if not np.isfinite(upper):
-            return shrink
+            return 1.0
         low, high = self._extremes(dual)
-        return max(shrink, high / upper, low / lower)
+        return max(1.0, high / upper, low / lower)
+
+    def _ratio(self, dual: Array, weight: Array) -> Array:
+        """``dual / weight``, zero in rows of weight zero."""
+        if self._all_present:
+            return dual / weight
+        return np.divide(dual, weight, out=np.zeros_like(dual), where=weight > 0)
 
     @cached_property
     def _all_present(self) -> bool:
         return bool(self.weight.min(initial=1.0) > 0)
-
-
-def _ratio(dual: Array, weight: Array) -> Array:
-    """``dual / weight``, zero in rows of weight zero."""
-    if weight.min(initial=1.0) > 0:
-        return dual / weight
-    return np.divide(dual, weight, out=np.zeros_like(dual), where=weight > 0)

@@ -29,6 +29,7 @@ STORAGES = {
 def pair(request, monkeypatch):
     """A scaled (and, if dense, shifted) design beside the array it stands for, in blocks of a few rows."""
     monkeypatch.setattr(_design, "_CHUNK_BYTES", 8 * 5 * 7)
+    monkeypatch.setattr(_design, "_WALK_BYTES", 8 * 5 * 9)
     stored = STORAGES[request.param]
     shift = np.zeros(5) if sp.issparse(stored) else np.arange(5.0)
     dense = stored.toarray() if sp.issparse(stored) else stored.astype(float)

@@ -114,6 +114,7 @@ def test_row_passes_are_their_references(layout, dtype, shape, uniform):
     shift, coef, y, dual = *rng.standard_normal((2, n_features)), *rng.standard_normal((2, n_samples))
     dual[::3] = 0.0
     begun = rng.random(n_features)
+    shift = None if uniform else shift
 
     def results(kernels):
         out, slopes, sizes = np.zeros((3, n_samples)), np.tile(begun, (3, 1)), np.tile(begun, (2, 1))

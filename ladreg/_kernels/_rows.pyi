@@ -3,12 +3,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 def forward(
-    X: NDArray[Any], shift: NDArray[Any], coef: NDArray[Any], y: NDArray[Any], offset: float, out: NDArray[Any]
+    X: NDArray[Any], shift: NDArray[Any] | None, coef: NDArray[Any], y: NDArray[Any], offset: float, out: NDArray[Any]
 ) -> None: ...
-def backward(X: NDArray[Any], shift: NDArray[Any], dual: NDArray[Any], slope: NDArray[Any]) -> float: ...
+def backward(X: NDArray[Any], shift: NDArray[Any] | None, dual: NDArray[Any], slope: NDArray[Any]) -> float: ...
 def sweep(
     X: NDArray[Any],
-    shift: NDArray[Any],
+    shift: NDArray[Any] | None,
     coef: NDArray[Any],
     y: NDArray[Any],
     offset: float,
@@ -20,7 +20,7 @@ def sweep(
 ) -> float: ...
 def audit(
     X: NDArray[Any],
-    shift: NDArray[Any],
+    shift: NDArray[Any] | None,
     coef: NDArray[Any],
     y: NDArray[Any],
     offset: float,
@@ -30,5 +30,5 @@ def audit(
     slope: NDArray[Any],
     size: NDArray[Any] | None,
 ) -> float: ...
-def magnitudes(X: NDArray[Any], shift: NDArray[Any], weight: NDArray[Any], size: NDArray[Any]) -> None: ...
+def magnitudes(X: NDArray[Any], shift: NDArray[Any] | None, weight: NDArray[Any], size: NDArray[Any]) -> None: ...
 def column_stats(X: NDArray[Any], lowest: NDArray[Any], highest: NDArray[Any], total: NDArray[Any]) -> None: ...

@@ -2,7 +2,7 @@
 """Passes over the rows of a dense table, each one read of X; `reference.py` is their specification.
 
 X has contiguous rows or contiguous columns. Results are added to, so that a table can be passed in blocks. What every
-function does to a row is in `walk.h`.
+function does to a row is in `walk.h`. A shift of None is zero.
 """
 from cython cimport floating
 from libc.stdlib cimport calloc, free
@@ -95,7 +95,7 @@ cdef double run(int flags, Layout x, const double[::1] shift, const double[::1] 
                 double[::1] slope, double[::1] size) except? -1.0:
     """One walk, with what is not asked for None."""
     cdef double total
-    check(shift.shape[0] == x.p and (coef is None or coef.shape[0] == x.p) and (y is None or y.shape[0] == x.n))
+    check((shift is None or shift.shape[0] == x.p) and (coef is None or coef.shape[0] == x.p) and (y is None or y.shape[0] == x.n))
     check((weight is None or weight.shape[0] == x.n) and (dual is None or dual.shape[0] == x.n))
     check((slope is None or slope.shape[0] == x.p) and (size is None or size.shape[0] == x.p))
     check(out is None or out.shape[0] == x.n)

@@ -84,20 +84,24 @@ def sparse_burst(
     return largest, shift + float(center @ moved)
 
 
-def forward(X: NDArray[np.floating], shift: Array, coef: Array, y: Array, offset: float, out: Array) -> None:
+def _shifted(X: NDArray[np.floating], shift: Array | None) -> Array:
+    return X.astype(np.float64) if shift is None else X - shift
+
+
+def forward(X: NDArray[np.floating], shift: Array | None, coef: Array, y: Array, offset: float, out: Array) -> None:
     """``out = y - offset - (X - shift) @ coef``."""
-    out[:] = y - offset - (X - shift) @ coef
+    out[:] = y - offset - _shifted(X, shift) @ coef
 
 
-def backward(X: NDArray[np.floating], shift: Array, dual: Array, slope: Array) -> float:
+def backward(X: NDArray[np.floating], shift: Array | None, dual: Array, slope: Array) -> float:
     """``slope += (X - shift).T @ dual``; the sum of `dual` is returned."""
-    slope += (X - shift).T @ dual
+    slope += _shifted(X, shift).T @ dual
     return float(dual.sum())
 
 
 def sweep(
     X: NDArray[np.floating],
-    shift: Array,
+    shift: Array | None,
     coef: Array,
     y: Array,
     offset: float,
@@ -114,7 +118,7 @@ def sweep(
 
 def audit(
     X: NDArray[np.floating],
-    shift: Array,
+    shift: Array | None,
     coef: Array,
     y: Array,
     offset: float,
@@ -131,9 +135,9 @@ def audit(
     return backward(X, shift, dual, slope)
 
 
-def magnitudes(X: NDArray[np.floating], shift: Array, weight: Array, size: Array) -> None:
+def magnitudes(X: NDArray[np.floating], shift: Array | None, weight: Array, size: Array) -> None:
     """``size += weight @ |X - shift|``."""
-    size += weight @ np.abs(X - shift)
+    size += weight @ np.abs(_shifted(X, shift))
 
 
 def column_stats(X: NDArray[np.floating], lowest: Array, highest: Array, total: Array) -> None:

@@ -15,8 +15,12 @@
 #define INLINE static inline
 #endif
 
+/* Rows of a strip, of one whose columns are contiguous, and columns of a short row. */
 #define STRIP 256
-enum { FORWARD = 1, SIDES = 2, BACKWARD = 4, SIZES = 8 };
+#define LONG_STRIP 2048
+#define SHORT_ROW 24
+enum { FORWARD = 1, SIDES = 2, BACKWARD = 4, SIZES = 8, SHIFTED = 16 };
+#define V(j) (flags & SHIFTED ? shift[j] : 0.0)
 
 #define T double
 #define NAME(x) x##_double

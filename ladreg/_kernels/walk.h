@@ -2,41 +2,97 @@
 
    Sums are taken by strips: equal terms, of which tables have many, would round the same way a million times.
    Rows are worth one read of memory and no more: whatever is wanted of a row is computed while it is in the cache.
-   FORWARD writes the residual y - offset - (x - shift)'coef, SIDES makes the dual from its sign, BACKWARD adds
+   A shift that is NULL is zero. FORWARD writes the residual y - offset - (x - shift)'coef, SIDES makes the dual from its sign, BACKWARD adds
    dual * (x - shift) to the slope, SIZES adds weight * |x - shift|. */
+
+INLINE void NAME(row)(const int flags, const T *x, ptrdiff_t p, const double *shift, const double *coef, double base,
+                      double weight, double dual, const double *ends, double *out, double *size, double *sum,
+                      double *part)
+{
+    double d = dual;
+    if (flags & FORWARD) {
+        double product = 0.0;
+        for (ptrdiff_t j = 0; j < p; j++)
+            product += (x[j] - V(j)) * coef[j];
+        *out = base - product;
+    }
+    if (flags & SIDES)
+        d = weight * ends[*out > 0];
+    if (flags & (SIDES | BACKWARD)) {
+        *sum += d;
+        for (ptrdiff_t j = 0; j < p; j++)
+            part[j] += d * (x[j] - V(j));
+    }
+    if (flags & SIZES)
+        for (ptrdiff_t j = 0; j < p; j++)
+            size[j] += weight * fabs(x[j] - V(j));
+}
+
+/* Four short rows at a time: the sums of a column are read and written once for them. Long rows are slower so. */
+INLINE void NAME(four_rows)(const int flags, const T *x, ptrdiff_t p, ptrdiff_t step, const double *shift,
+                            const double *coef, const double *base, const double *weight, const double *dual,
+                            const double *ends, double *out, double *size, double *sum, double *part)
+{
+    const T *x0 = x, *x1 = x + step, *x2 = x + 2 * step, *x3 = x + 3 * step;
+    double d[4] = {0.0, 0.0, 0.0, 0.0};
+    if (flags & FORWARD) {
+        double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+        for (ptrdiff_t j = 0; j < p; j++) {
+            const double v = V(j), c = coef[j];
+            s0 += (x0[j] - v) * c;
+            s1 += (x1[j] - v) * c;
+            s2 += (x2[j] - v) * c;
+            s3 += (x3[j] - v) * c;
+        }
+        out[0] = base[0] - s0;
+        out[1] = base[1] - s1;
+        out[2] = base[2] - s2;
+        out[3] = base[3] - s3;
+    }
+    for (int k = 0; k < 4; k++)
+        d[k] = flags & SIDES ? weight[k] * ends[out[k] > 0] : flags & BACKWARD ? dual[k] : 0.0;
+    if (flags & (SIDES | BACKWARD)) {
+        const double d0 = d[0], d1 = d[1], d2 = d[2], d3 = d[3];
+        *sum += (d0 + d1) + (d2 + d3);
+        for (ptrdiff_t j = 0; j < p; j++) {
+            const double v = V(j);
+            part[j] += (d0 * (x0[j] - v) + d1 * (x1[j] - v)) + (d2 * (x2[j] - v) + d3 * (x3[j] - v));
+        }
+    }
+    if (flags & SIZES) {
+        const double w0 = weight[0], w1 = weight[1], w2 = weight[2], w3 = weight[3];
+        for (ptrdiff_t j = 0; j < p; j++) {
+            const double v = V(j);
+            size[j] += (w0 * fabs(x0[j] - v) + w1 * fabs(x1[j] - v)) + (w2 * fabs(x2[j] - v) + w3 * fabs(x3[j] - v));
+        }
+    }
+}
 
 INLINE void NAME(by_rows)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift,
                           const double *coef, const double *y, ptrdiff_t y_step, double offset, const double *weight,
                           ptrdiff_t w_step, const double *dual, double lower, double upper, double *out, double *slope,
                           double *size, double *total, double *part)
 {
+    const double ends[2] = {lower, upper};
+    const int forward = flags & FORWARD, weighs = flags & (SIDES | SIZES), backward = flags & BACKWARD;
     for (ptrdiff_t begin = 0; begin < n; begin += STRIP) {
         const ptrdiff_t end = n - begin < STRIP ? n : begin + STRIP;
         double sum = 0.0;
-        for (ptrdiff_t i = begin; i < end; i++) {
-            const T *x = X + i * step;
-            double d = 0.0;
-            if (flags & FORWARD) {
-                double product = 0.0;
-                for (ptrdiff_t j = 0; j < p; j++)
-                    product += (x[j] - shift[j]) * coef[j];
-                out[i] = (y[i * y_step] - offset) - product;
+        ptrdiff_t i = begin;
+        for (; p <= SHORT_ROW && i + 4 <= end; i += 4) {
+            double base[4] = {0.0}, w[4] = {0.0};
+            for (int k = 0; k < 4; k++) {
+                if (forward)
+                    base[k] = y[(i + k) * y_step] - offset;
+                if (weighs)
+                    w[k] = weight[(i + k) * w_step];
             }
-            if (flags & SIDES)
-                d = weight[i * w_step] * (out[i] > 0 ? upper : lower);
-            else if (flags & BACKWARD)
-                d = dual[i];
-            if (flags & (SIDES | BACKWARD)) {
-                sum += d;
-                for (ptrdiff_t j = 0; j < p; j++)
-                    part[j] += d * (x[j] - shift[j]);
-            }
-            if (flags & SIZES) {
-                const double w = weight[i * w_step];
-                for (ptrdiff_t j = 0; j < p; j++)
-                    size[j] += w * fabs(x[j] - shift[j]);
-            }
+            NAME(four_rows)(flags, X + i * step, p, step, shift, coef, base, w, backward ? dual + i : NULL, ends,
+                            out + i, size, &sum, part);
         }
+        for (; i < end; i++)
+            NAME(row)(flags, X + i * step, p, shift, coef, forward ? y[i * y_step] - offset : 0.0,
+                      weighs ? weight[i * w_step] : 0.0, backward ? dual[i] : 0.0, ends, out + i, size, &sum, part);
         if (flags & (SIDES | BACKWARD)) {
             *total += sum;
             for (ptrdiff_t j = 0; j < p; j++) {
@@ -47,25 +103,34 @@ INLINE void NAME(by_rows)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t p,
     }
 }
 
-/* The same for columns that are contiguous: strips of rows short enough that their residuals stay in the cache. */
+/* The same for columns that are contiguous: strips of rows short enough to stay in the cache. */
 INLINE void NAME(by_columns)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift,
                              const double *coef, const double *y, ptrdiff_t y_step, double offset,
                              const double *weight, ptrdiff_t w_step, const double *dual, double lower, double upper,
                              double *out, double *slope, double *size, double *total, double *part)
 {
+    const double ends[2] = {lower, upper};
+    double d[LONG_STRIP], w[LONG_STRIP];
     (void)part;
-    double d[STRIP], w[STRIP];
-    for (ptrdiff_t begin = 0; begin < n; begin += STRIP) {
-        const ptrdiff_t m = n - begin < STRIP ? n - begin : STRIP;
+    for (ptrdiff_t begin = 0; begin < n; begin += LONG_STRIP) {
+        const ptrdiff_t m = n - begin < LONG_STRIP ? n - begin : LONG_STRIP;
         double *r = out + begin;
         if (flags & FORWARD) {
+            ptrdiff_t j = 0;
             for (ptrdiff_t i = 0; i < m; i++)
                 d[i] = 0.0;
-            for (ptrdiff_t j = 0; j < p; j++) {
-                const T *x = X + j * step + begin;
-                const double s = shift[j], c = coef[j];
+            for (; j + 4 <= p; j += 4) {
+                const T *x0 = X + j * step + begin, *x1 = x0 + step, *x2 = x1 + step, *x3 = x2 + step;
+                const double c0 = coef[j], c1 = coef[j + 1], c2 = coef[j + 2], c3 = coef[j + 3];
+                const double v0 = V(j), v1 = V(j + 1), v2 = V(j + 2), v3 = V(j + 3);
                 for (ptrdiff_t i = 0; i < m; i++)
-                    d[i] += (x[i] - s) * c;
+                    d[i] += ((x0[i] - v0) * c0 + (x1[i] - v1) * c1) + ((x2[i] - v2) * c2 + (x3[i] - v3) * c3);
+            }
+            for (; j < p; j++) {
+                const T *x = X + j * step + begin;
+                const double v = V(j), c = coef[j];
+                for (ptrdiff_t i = 0; i < m; i++)
+                    d[i] += (x[i] - v) * c;
             }
             for (ptrdiff_t i = 0; i < m; i++)
                 r[i] = (y[(begin + i) * y_step] - offset) - d[i];
@@ -75,7 +140,7 @@ INLINE void NAME(by_columns)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t
                 w[i] = weight[(begin + i) * w_step];
         if (flags & SIDES)
             for (ptrdiff_t i = 0; i < m; i++)
-                d[i] = w[i] * (r[i] > 0 ? upper : lower);
+                d[i] = w[i] * ends[r[i] > 0];
         else if (flags & BACKWARD)
             for (ptrdiff_t i = 0; i < m; i++)
                 d[i] = dual[begin + i];
@@ -87,16 +152,16 @@ INLINE void NAME(by_columns)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t
         }
         for (ptrdiff_t j = 0; j < p && (flags & (SIDES | BACKWARD | SIZES)); j++) {
             const T *x = X + j * step + begin;
-            const double s = shift[j];
+            const double v = V(j);
             double sum = 0.0, mass = 0.0;
             if (flags & (SIDES | BACKWARD)) {
                 for (ptrdiff_t i = 0; i < m; i++)
-                    sum += d[i] * (x[i] - s);
+                    sum += d[i] * (x[i] - v);
                 slope[j] += sum;
             }
             if (flags & SIZES) {
                 for (ptrdiff_t i = 0; i < m; i++)
-                    mass += w[i] * fabs(x[i] - s);
+                    mass += w[i] * fabs(x[i] - v);
                 size[j] += mass;
             }
         }
@@ -104,8 +169,20 @@ INLINE void NAME(by_columns)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t
 }
 
 #define WALK(name, flags)                                                                                              \
-    CLONES static void NAME(name##_rows)(PARAMETERS) { NAME(by_rows)(flags, ARGUMENTS); }                             \
-    CLONES static void NAME(name##_columns)(PARAMETERS) { NAME(by_columns)(flags, ARGUMENTS); }
+    CLONES static void NAME(name##_rows)(PARAMETERS)                                                                   \
+    {                                                                                                                  \
+        if (shift)                                                                                                     \
+            NAME(by_rows)((flags) | SHIFTED, ARGUMENTS);                                                               \
+        else                                                                                                           \
+            NAME(by_rows)(flags, ARGUMENTS);                                                                           \
+    }                                                                                                                  \
+    CLONES static void NAME(name##_columns)(PARAMETERS)                                                                \
+    {                                                                                                                  \
+        if (shift)                                                                                                     \
+            NAME(by_columns)((flags) | SHIFTED, ARGUMENTS);                                                            \
+        else                                                                                                           \
+            NAME(by_columns)(flags, ARGUMENTS);                                                                        \
+    }
 #define PARAMETERS                                                                                                     \
     const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift, const double *coef, const double *y,    \
         ptrdiff_t y_step, double offset, const double *weight, ptrdiff_t w_step, const double *dual, double lower,     \
@@ -124,7 +201,17 @@ WALK(sizes, SIZES)
 CLONES static void NAME(stats_rows)(const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, double *low, double *high,
                                     double *total)
 {
-    for (ptrdiff_t i = 0; i < n; i++) {
+    ptrdiff_t i = 0;
+    for (; i + 2 <= n; i += 2) {
+        const T *x0 = X + i * step, *x1 = x0 + step;
+        for (ptrdiff_t j = 0; j < p; j++) {
+            const double one = x0[j], two = x1[j], less = one < two ? one : two, more = one < two ? two : one;
+            low[j] = less < low[j] ? less : low[j];
+            high[j] = more > high[j] ? more : high[j];
+            total[j] += fabs(one) + fabs(two);
+        }
+    }
+    for (; i < n; i++) {
         const T *x = X + i * step;
         for (ptrdiff_t j = 0; j < p; j++) {
             const double value = x[j];

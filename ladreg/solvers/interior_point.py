@@ -24,6 +24,13 @@ Index = NDArray[np.intp]
 
 # Relative complementarity from which an iterate is worth returning, should the next one break down.
 _USABLE = 1e-8
+# Relative complementarity from which the vertex is guessed.
+_GUESS = 1e-4
+# A row of a guessed vertex must be inside its interval by so much of its length, any other off the fit by so much of
+# the largest residual.
+_CLEAR = 1e-9
+# Condition number from which a matrix counts as singular.
+_SINGULAR = 1e10
 # Matrices up to this size are inverted.
 _SMALL = 400
 # How near to the boundary a step may go.
@@ -75,6 +82,15 @@ class BoundedDual:
         product[self.penalised] += dual[n_rows:]
         return product
 
+    def rows(self, index: Index) -> Array:
+        """The chosen rows, dense; pseudo-rows come last."""
+        n_rows, chosen = self.y.size, np.zeros((index.size, self.goal.size))
+        real = index < n_rows
+        picked = self.A[index[real]]
+        chosen[real] = picked if isinstance(picked, np.ndarray) else picked.toarray()
+        chosen[np.flatnonzero(~real), self.penalised[index[~real] - n_rows]] = 1.0
+        return chosen
+
     def gram(self, q: Array) -> Array:
         """A.T @ diag(q) @ A: the penalty is a diagonal."""
         n_rows = self.y.size
@@ -107,7 +123,9 @@ class Point:
     n_iter: int
 
 
-def solve(program: BoundedDual, coef: Array, *, tol: float = 1e-9, max_iter: int = 50) -> Point | None:
+def solve(
+    program: BoundedDual, coef: Array, *, tol: float = 1e-9, max_iter: int = 50, vertex: bool = True
+) -> Point | None:
     """Solve the program from `coef`; None where it broke down, as it does when no dual is feasible.
 
     Notes
@@ -115,15 +133,16 @@ def solve(program: BoundedDual, coef: Array, *, tol: float = 1e-9, max_iter: int
     1. Start in the middle of the box, with complementary slacks from the residuals at `coef`.
     2. Predictor: the Newton step to complementarity zero. Corrector: the same factor, centred by how far the predictor
        got, with Mehrotra's second-order term.
-    3. Stop at a relative complementarity of `tol` with the equations satisfied, or with the last usable iterate where
+    3. With `vertex`, guess the basic rows once they begin to stand out, and stop if they prove to be the only optimum.
+    4. Stop at a relative complementarity of `tol` with the equations satisfied, or with the last usable iterate where
        rounding stops the progress before.
     """
     # A program without a feasible dual sends the iterates to infinity; that is an answer, not an accident.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return _iterate(program, coef, tol, max_iter)
+        return _iterate(program, coef, tol, max_iter, vertex)
 
 
-def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int) -> Point | None:
+def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, vertex: bool) -> Point | None:
     y = np.concatenate([program.y, -program.origin])
     lower = np.concatenate([program.lower, -program.strength])
     width = np.concatenate([program.upper, program.strength]) - lower
@@ -140,13 +159,18 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int) -> Po
     for iteration in range(max_iter):
         short = program.goal - program.backward(lower + a)
         gap = complementarity / (float(width @ np.abs(residual)) + 1e-300)
-        # 3.
+        # 4.
         if gap <= _USABLE and np.abs(short).max(initial=0.0) <= 1e-9 * scale:
             best = _finished(program, coef, *state, gap, iteration)
             if gap <= tol:
                 return best
         # 2.
         _newton.weigh(*state, residual, q, pushed)
+        # 3.
+        if vertex and gap <= _GUESS:
+            exact = _vertex(program, y, lower, width, q, gap, iteration)
+            if exact is not None:
+                return exact
         factor = _factor(program.gram(q)) if np.isfinite(gap) else None
         if factor is None:
             break
@@ -163,6 +187,50 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int) -> Po
         if not max(primal, dual) >= 1e-8:  # nor is NaN
             break
     return best
+
+
+def _vertex(
+    program: BoundedDual, y: Array, lower: Array, width: Array, q: Array, gap: float, n_iter: int
+) -> Point | None:
+    """The vertex of the rows with the largest `q`, if strict complementarity proves that it is the only optimum."""
+    n_columns, n_rows = program.goal.size, program.y.size
+    if not 0 < n_columns <= q.size:
+        return None
+    basic = np.argpartition(q, q.size - n_columns)[q.size - n_columns :]
+    matrix = program.rows(basic)
+    inverse = inverted(matrix)
+    if inverse is None:
+        return None
+    coef = inverse @ y[basic]
+    coef += inverse @ (y[basic] - matrix @ coef)
+    residual = y - program.forward(coef)
+    dual = np.where(residual > 0, lower + width, lower)
+    dual[basic] = 0.0
+    left = program.goal - program.backward(dual)
+    inside = inverse.T @ left
+    inside += inverse.T @ (left - matrix.T @ inside)
+    place = (inside - lower[basic]) / width[basic]
+    off = np.abs(residual)
+    off[basic] = np.inf
+    if place.min() <= _CLEAR or place.max() >= 1 - _CLEAR or off.min() <= _CLEAR * np.abs(y).max():
+        return None
+    dual[basic] = inside
+    rank = np.full(q.size, -1.0)
+    rank[basic] = 1.0
+    return Point(coef, dual[:n_rows], dual[:n_rows], rank[:n_rows], gap, max(n_iter, 1))
+
+
+def inverted(matrix: Array) -> Array | None:
+    """The inverse of a square matrix, None where it is all but singular.
+
+    NumPy's: SciPy brings a second BLAS with threads of its own, and the two slow each other down.
+    """
+    try:
+        inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return None
+    condition = np.abs(inverse).sum(axis=1).max(initial=0.0) * np.abs(matrix).sum(axis=1).max(initial=0.0)
+    return inverse if condition < _SINGULAR else None
 
 
 def _factor(gram: Array) -> Callable[[Array], Array] | None:

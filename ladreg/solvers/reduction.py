@@ -24,6 +24,8 @@ Index = NDArray[np.intp]
 
 # Rows of the pilot's random sample, at least, and per column.
 _PILOT, _PILOT_PER_COLUMN = 2000, 40
+# What a sample's optimum is worth knowing to.
+_PILOT_GAP = 1e-3
 # Rows of the reduced problem, per column.
 _ROWS_PER_COLUMN = 40
 # Rows that estimate the density of residuals at zero: per column, and as a part of all.
@@ -154,7 +156,7 @@ def _pilot(table: Table, limit: int, stats: dict[str, float]) -> Array:
     nothing = np.zeros(table.n_columns)
     origin = np.zeros(table.penalised.size)
     program = table.program(everything, table.rows(everything), table.problem.y, nothing, origin, 1.0)
-    found = interior_point.solve(program, nothing, tol=1e-4, max_iter=limit)
+    found = interior_point.solve(program, nothing, tol=_PILOT_GAP, max_iter=limit, vertex=False)
     if found is None:
         return nothing
     stats["n_ip_iter"] += found.n_iter
@@ -187,9 +189,9 @@ def _refine(place: Position, stats: dict[str, float]) -> int:
             break
         # What a good Newton step leaves: the Hessian's error is that of a mean over the window, and the rows that it
         # took to the other side have random sizes. Counted in rows, three and a half standard deviations each way.
-        part = length * float(np.sqrt(np.mean(moved[nearest] ** 2))) / max(width, 1e-12)
+        part = max(length, 1.0) * float(np.sqrt(np.mean(moved[nearest] ** 2))) / max(width, 1e-12)
         doubtful = 3.5 * np.sqrt(table.n_columns * window * (part * part + 1.6 * part))
-        if 0.5 < length < 1.5 and doubtful <= most:
+        if length < 1.5 and doubtful <= most:
             return int(max(least, doubtful))
     return least
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ladreg._face import Face, active_columns, null_space, optimal_face, predictions
 from ladreg._problem import Problem
+from ladreg.solvers.interior_point import inverted
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -77,7 +78,7 @@ def canonical(
     coef = np.zeros(problem.n_features)
     coef[face.features] = np.where((face.feature_side != 0) & rounding, 0.0, values)
     intercept = float(point[-1]) if problem.fit_intercept else 0.0
-    return coef, intercept, _corrected(face, coef, products, pinned.matrix, among)
+    return coef, intercept, _corrected(face, coef, products, pinned, among)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class _Pinned:
     """The pinned rows of the active columns: one solution of their equations, and a basis of all others."""
 
     matrix: Array
+    inverse: Array | None
     point: Array
     basis: Array
 
@@ -92,26 +94,23 @@ class _Pinned:
     def of(cls, problem: Problem, face: Face) -> _Pinned:
         matrix = active_columns(problem, face.pinned, face.features)
         target = problem.y[face.pinned] - face.target
-        if matrix.shape[0] == matrix.shape[1] and matrix.shape[0]:
-            try:
-                return cls(matrix, _solve_square(matrix, target), np.zeros((matrix.shape[1], 0)))
-            except np.linalg.LinAlgError:
-                pass
-        basis = null_space(matrix)
-        point = np.zeros(matrix.shape[1])
+        n_rows, n_columns = matrix.shape
+        inverse = inverted(matrix) if n_rows == n_columns else None
+        if inverse is not None:
+            point = inverse @ target
+            return cls(matrix, inverse, point + inverse @ (target - matrix @ point), np.zeros((n_columns, 0)))
+        point: Array = np.zeros(n_columns)
         if matrix.size:
             for _ in range(2):
                 point += np.linalg.lstsq(matrix, target - matrix @ point, rcond=1e-11)[0]
-        return cls(matrix, point, basis)
+        return cls(matrix, None, point, null_space(matrix))
 
-
-def _solve_square(matrix: Array, target: Array) -> Array:
-    # LAPACK itself: lu_factor warns of what is an ordinary outcome here.
-    factor, pivots, _ = scipy.linalg.lapack.dgetrf(matrix)
-    if np.min(np.abs(np.diag(factor))) <= 1e-10 * np.max(np.abs(factor)):
-        raise np.linalg.LinAlgError("too close to singular for the short way")
-    point: Array = scipy.linalg.lapack.dgetrs(factor, pivots, target)[0]
-    return point + scipy.linalg.lapack.dgetrs(factor, pivots, target - matrix @ point)[0]
+    def balance(self, error: Array) -> Array:
+        """The change of the pinned rows' dual that changes its products with the columns by `error`."""
+        if self.inverse is not None:
+            return self.inverse.T @ error
+        change: Array = np.linalg.lstsq(self.matrix.T, error, rcond=1e-11)[0]
+        return change
 
 
 def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
@@ -234,10 +233,10 @@ def _active_constraints(
     return center + scipy.linalg.solve_triangular(r, u), multiplier > 1e-12 * multiplier.max(initial=0.0)
 
 
-def _corrected(face: Face, coef: Array, products: Array, matrix: Array, among: Index | None) -> Array:
+def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among: Index | None) -> Array:
     """The dual moved in the pinned rows so that its slopes are exact in every feature that is not zero."""
     problem, dual = face.problem, face.dual
-    if face.pinned.size == 0 or matrix.shape[1] == 0 or problem.loss.curvature > 0:
+    if 0 in pinned.matrix.shape or problem.loss.curvature > 0:
         return dual
     # What moves to its end moves the products.
     rows = np.setdiff1d(np.arange(dual.size) if among is None else among, face.pinned, assume_unique=True)
@@ -256,8 +255,8 @@ def _corrected(face: Face, coef: Array, products: Array, matrix: Array, among: I
     for _ in range(2):
         goal = np.where((coef[face.features] == 0) & (strength > 0), slope, strength * np.sign(coef[face.features]))
         error = np.append(goal - slope, -total) if problem.fit_intercept else goal - slope
-        change = np.linalg.lstsq(matrix.T, error, rcond=1e-11)[0]
+        change = pinned.balance(error)
         clean[face.pinned] += change
-        moved = matrix.T @ change
+        moved = pinned.matrix.T @ change
         slope, total = slope + moved[: slope.size], total + float(change.sum())
     return clean
