@@ -120,8 +120,8 @@ class Design(ABC):
         """What `extent` keeps."""
 
     @abstractmethod
-    def rows(self, index: Index, features: Index | None = None) -> Array:
-        """The chosen rows, in all or in the chosen columns, as a dense array."""
+    def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
+        """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
 
     @abstractmethod
     def take(self, index: Index) -> Self:
@@ -268,16 +268,24 @@ class DenseDesign(Design):
         far = (np.abs(middle) > _FAR * half) if centred else np.zeros(self.n_features, dtype=bool)
         return np.where(far, middle, 0.0), np.where(far, half, total / max(self.n_samples, 1))
 
-    def rows(self, index: Index, features: Index | None = None) -> Array:
-        """The chosen rows, in all or in the chosen columns, as a dense array."""
-        if features is None:
-            return self._values(self.X[index])
-        chosen = self.X[np.ix_(index, features)].astype(np.float64)
-        return (chosen - self.shift[features]) * self.scale[features]
+    def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
+        """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
+        if features is not None and features.size == self.n_features:
+            features = None
+        columns = slice(None) if features is None else features
+        raw = np.take(self.X, index, axis=0) if features is None else self.X[np.ix_(index, features)]
+        chosen = np.ones((index.size, raw.shape[1] + border))
+        values = chosen[:, : raw.shape[1]]
+        if self._shift is None:
+            np.multiply(raw, self.scale[columns], out=values)
+        else:
+            np.subtract(raw, self.shift[columns], out=values)
+            values *= self.scale[columns]
+        return chosen
 
     def take(self, index: Index) -> Self:
         """The design of the chosen rows."""
-        return replace(self, X=self.X[index])
+        return replace(self, X=np.take(self.X, index, axis=0))
 
     def select(self, features: Index) -> Self:
         """The design of the chosen columns, which are copied."""
@@ -290,7 +298,7 @@ class DenseDesign(Design):
         n_rows = max(1, _CHUNK_BYTES // (8 * max(1, features.size)))
         for begin in range(0, present.size, n_rows):
             rows = present[begin : begin + n_rows]
-            Z = np.hstack([self.rows(rows, features), np.ones((rows.size, int(border)))])
+            Z = self.rows(rows, features, border)
             result += (Z.T * weight[rows]) @ Z
         return result
 
@@ -371,10 +379,11 @@ class SparseDesign(Design):
         total = replace(self, scale=np.ones(self.n_features)).magnitudes(np.ones(self.n_samples))
         return np.zeros(self.n_features), total / np.maximum(stored, 1.0)
 
-    def rows(self, index: Index, features: Index | None = None) -> Array:
-        """The chosen rows, in all or in the chosen columns, as a dense array."""
+    def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
+        """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
         features = np.arange(self.n_features) if features is None else features
-        return self.X[index][:, features].toarray().astype(np.float64) * self.scale[features]
+        chosen = self.X[index][:, features].toarray().astype(np.float64) * self.scale[features]
+        return np.hstack([chosen, np.ones((index.size, 1))]) if border else chosen
 
     def take(self, index: Index) -> Self:
         """The design of the chosen rows."""

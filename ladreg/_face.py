@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.linalg
 import scipy.optimize
 from numpy.typing import NDArray
 
@@ -26,6 +25,8 @@ Index = NDArray[np.intp]
 AT_END = 1e-9
 # Singular values below this part of the largest count as zero: rows and columns are brought to size one before.
 RANK = 1e-11
+# Condition number from which a square matrix counts as singular.
+_SINGULAR = 1e10
 # Residuals below this part of the numbers they are the difference of count as zero.
 ZERO = 1e-11
 # Rows whose temporary arrays stay in the cache; BLAS would wake a second thread for longer ones.
@@ -140,14 +141,25 @@ def power_of_two(size: Array) -> Array:
     return np.where(size > 0, np.ldexp(1.0, exponent), 1.0)
 
 
+def inverted(matrix: Array) -> Array | None:
+    """The inverse of a square matrix, None where it is all but singular."""
+    try:
+        inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return None
+    condition = np.abs(inverse).sum(axis=1).max(initial=0.0) * np.abs(matrix).sum(axis=1).max(initial=0.0)
+    return inverse if condition < _SINGULAR else None
+
+
 def null_space(matrix: Array) -> Array:
     """Basis, one column each, of the vectors that `matrix` maps to zero; full column rank gives no column."""
     if 0 in matrix.shape:
         return np.eye(matrix.shape[1])
     scaled, _, column = equilibrated(matrix)
+    # NumPy's throughout: SciPy brings a second BLAS with threads of its own, and the two slow each other down.
     if scaled.shape[0] > 2 * scaled.shape[1]:
-        scaled = np.atleast_2d(scipy.linalg.qr(scaled, mode="r")[0][: scaled.shape[1]])
-    _, singular, right = scipy.linalg.svd(scaled)
+        scaled = np.linalg.qr(scaled, mode="r")
+    _, singular, right = np.linalg.svd(scaled)
     rank = int(np.sum(singular > RANK * singular[0])) if singular.size else 0
     # Entries of rounding size would make directions of columns that do not take part.
     basis = np.where(np.abs(right[rank:]) <= 1e-14, 0.0, right[rank:])
@@ -176,7 +188,10 @@ def is_unique(
         return True
     if face.pinned.size > 4 * n_columns and _gram_has_full_rank(problem, face):
         return True
-    basis = null_space(active_columns(problem, face.pinned, face.features))
+    matrix = active_columns(problem, face.pinned, face.features)
+    if face.pinned.size == n_columns and inverted(equilibrated(matrix)[0]) is not None:
+        return True
+    basis = null_space(matrix)
     if basis.shape[1] == 0:
         return True
     if not optimal:
@@ -198,7 +213,7 @@ def is_unique(
 
 def active_columns(problem: Problem, rows: Index, features: Index) -> Array:
     """Rows of the design in the chosen features, and the intercept's column of ones where there is one."""
-    return np.hstack([problem.design.rows(rows, features), np.ones((rows.size, int(problem.fit_intercept)))])
+    return problem.design.rows(rows, features, problem.fit_intercept)
 
 
 def predictions(problem: Problem, rows: Index, features: Index, directions: Array) -> Array:

@@ -114,16 +114,16 @@ def training_data(
 
 def _present(data: Data) -> Data:
     """The rows whose weight is not zero: the others are as if absent."""
-    rows = np.flatnonzero(data.weight > 0)
-    if rows.size == data.weight.size:
+    if data.weight.min() > 0:
         return data
+    rows = np.flatnonzero(data.weight > 0)
     return replace(data, design=data.design.take(rows), Y=data.Y[rows], weight=data.weight[rows])
 
 
 def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
-    """Weights of sum one."""
+    """Weights of sum one; equal ones are one number in memory."""
     if sample_weight is None:
-        return np.full(n_samples, 1.0 / n_samples)
+        return np.broadcast_to(1.0 / n_samples, n_samples)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, float(sample_weight))
     weight = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")

@@ -17,6 +17,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ladreg._face import inverted
 from ladreg._kernels import _newton
 
 Array = NDArray[np.float64]
@@ -29,8 +30,6 @@ _GUESS = 1e-4
 # A row of a guessed vertex must be inside its interval by so much of its length, any other off the fit by so much of
 # the largest residual.
 _CLEAR = 1e-9
-# Condition number from which a matrix counts as singular.
-_SINGULAR = 1e10
 # Matrices up to this size are inverted.
 _SMALL = 400
 # How near to the boundary a step may go.
@@ -160,7 +159,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         short = program.goal - program.backward(lower + a)
         gap = complementarity / (float(width @ np.abs(residual)) + 1e-300)
         # 4.
-        if gap <= _USABLE and np.abs(short).max(initial=0.0) <= 1e-9 * scale:
+        if gap <= max(_USABLE, tol) and np.abs(short).max(initial=0.0) <= 1e-9 * scale:
             best = _finished(program, coef, *state, gap, iteration)
             if gap <= tol:
                 return best
@@ -218,19 +217,6 @@ def _vertex(
     rank = np.full(q.size, -1.0)
     rank[basic] = 1.0
     return Point(coef, dual[:n_rows], dual[:n_rows], rank[:n_rows], gap, max(n_iter, 1))
-
-
-def inverted(matrix: Array) -> Array | None:
-    """The inverse of a square matrix, None where it is all but singular.
-
-    NumPy's: SciPy brings a second BLAS with threads of its own, and the two slow each other down.
-    """
-    try:
-        inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return None
-    condition = np.abs(inverse).sum(axis=1).max(initial=0.0) * np.abs(matrix).sum(axis=1).max(initial=0.0)
-    return inverse if condition < _SINGULAR else None
 
 
 def _factor(gram: Array) -> Callable[[Array], Array] | None:

@@ -25,7 +25,7 @@ Index = NDArray[np.intp]
 # Rows of the pilot's random sample, at least, and per column.
 _PILOT, _PILOT_PER_COLUMN = 2000, 40
 # What a sample's optimum is worth knowing to.
-_PILOT_GAP = 1e-3
+_PILOT_GAP = 1e-2
 # Rows of the reduced problem, per column.
 _ROWS_PER_COLUMN = 40
 # Rows that estimate the density of residuals at zero: per column, and as a part of all.

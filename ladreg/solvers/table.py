@@ -72,10 +72,10 @@ class Table:
 
     def rows(self, index: Index) -> Array | sp.csr_array:
         """The chosen rows, sparse where X is."""
-        ones = np.ones((index.size, int(self.problem.fit_intercept)))
         if isinstance(self.problem.design, SparseDesign):
+            ones = np.ones((index.size, int(self.problem.fit_intercept)))
             return sp.csr_array(sp.hstack([self.problem.design.transposed_csc(index).T, sp.csr_array(ones)]))
-        return np.hstack([self.problem.design.rows(index), ones])
+        return self.problem.design.rows(index, border=self.problem.fit_intercept)
 
     def sides(self, residual: Array, rows: Index | slice = slice(None)) -> Array:
         """The dual of the chosen rows at the end of their interval, on the residual's side."""

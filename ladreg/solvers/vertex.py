@@ -14,9 +14,8 @@ import scipy.linalg
 import scipy.optimize
 from numpy.typing import NDArray
 
-from ladreg._face import Face, active_columns, null_space, optimal_face, predictions
+from ladreg._face import Face, active_columns, inverted, null_space, optimal_face, predictions
 from ladreg._problem import Problem
-from ladreg.solvers.interior_point import inverted
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
