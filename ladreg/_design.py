@@ -106,6 +106,10 @@ class Design(ABC):
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
 
+    @abstractmethod
+    def reach(self) -> Array:
+        """An upper bound of the sizes in each column."""
+
     def extent(self, centred: bool) -> tuple[Array, Array]:
         """A shift and a typical distance from it (0 for a constant column), one of each a column.
 
@@ -148,6 +152,12 @@ class Design(ABC):
 class DenseDesign(Design):
     """A NumPy array in any memory order."""
 
+    def _picked(self, index: Index) -> NDArray[np.floating]:
+        """The chosen rows, in the memory order of X; of other arrays `np.take` would copy all first."""
+        if self.X.flags.c_contiguous:
+            return np.take(self.X, index, axis=0)
+        return np.take(self.X.T, index, axis=1).T if self.X.flags.f_contiguous else self.X[index]
+
     @cached_property
     def _shift(self) -> Array | None:
         """The shift, None where it is zero."""
@@ -174,9 +184,9 @@ class DenseDesign(Design):
             for block, raw in self._walkable():
                 _rows.forward(raw, self._shift, minus, zero[block], 0.0, result[block])
             return result
-        result = np.empty((self.n_samples, *coef.shape[1:]))
-        for block, values in self._small_blocks():
-            result[block] = values @ coef
+        result, scaled = np.empty((self.n_samples, *coef.shape[1:])), self.scale[:, None] * coef
+        for block, raw in self._walkable():
+            result[block] = (raw if self._shift is None else raw - self._shift) @ scaled
         return result
 
     def rmatvec(self, dual: Array) -> Array:
@@ -238,6 +248,11 @@ class DenseDesign(Design):
             result[block] = np.abs(values) @ np.abs(coef)
         return result
 
+    def reach(self) -> Array:
+        """An upper bound of the sizes in each column."""
+        lowest, highest, _ = self._stats
+        return np.maximum(np.abs(lowest - self.shift), np.abs(highest - self.shift)) * self.scale
+
     def _small_blocks(self) -> Iterator[tuple[slice, Array]]:
         """Row blocks of the design itself, each small enough to make a temporary of."""
         for block in self._slices(_CHUNK_BYTES):
@@ -273,7 +288,7 @@ class DenseDesign(Design):
         if features is not None and features.size == self.n_features:
             features = None
         columns = slice(None) if features is None else features
-        raw = np.take(self.X, index, axis=0) if features is None else self.X[np.ix_(index, features)]
+        raw = self._picked(index) if features is None else self.X[np.ix_(index, features)]
         chosen = np.ones((index.size, raw.shape[1] + border))
         values = chosen[:, : raw.shape[1]]
         if self._shift is None:
@@ -285,7 +300,7 @@ class DenseDesign(Design):
 
     def take(self, index: Index) -> Self:
         """The design of the chosen rows."""
-        return replace(self, X=np.take(self.X, index, axis=0))
+        return replace(self, X=self._picked(index))
 
     def select(self, features: Index) -> Self:
         """The design of the chosen columns, which are copied."""
@@ -367,6 +382,10 @@ class SparseDesign(Design):
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
         return np.asarray(self._mapped(np.abs(self._data())) @ (self.scale * np.abs(coef).T).T)
+
+    def reach(self) -> Array:
+        """An upper bound of the sizes in each column."""
+        return float(np.abs(self._data()).max(initial=0.0)) * self.scale
 
     @property
     def is_finite(self) -> bool:

@@ -64,8 +64,13 @@ class Face:
     @cached_property
     def side(self) -> Array:
         """+1 or -1: the end of the interval that a sided row's dual is at."""
-        lower, upper = self.problem.loss.interval()
-        return np.where(self.dual[self.sided] > self.problem.weight[self.sided] * (lower + upper) / 2, 1.0, -1.0)
+        return sides(self.problem, self.dual, self.sided)
+
+
+def sides(problem: Problem, dual: Array, rows: Index) -> Array:
+    """+1 or -1: the end of its interval that each row's dual is nearer to."""
+    lower, upper = problem.loss.interval()
+    return np.where(dual[rows] > problem.weight[rows] * (lower + upper) / 2, 1.0, -1.0)
 
 
 def optimal_face(
@@ -197,14 +202,13 @@ def is_unique(
     if not optimal:
         return False
     # A direction within the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
-    residual = problem.residual(coef, intercept)[face.sided]
-    size = problem.design.take(face.sided).absolute_matvec(coef) + abs(intercept)
-    tied = np.abs(residual) <= ZERO * (size + np.abs(problem.y[face.sided]))
-    move = predictions(problem, face.sided[tied], face.features, basis)
+    tied = tied_rows(problem, coef, intercept)
+    tied = tied[np.isin(tied, face.pinned, invert=True, assume_unique=True) & (problem.weight[tied] > 0)]
+    move = predictions(problem, tied, face.features, basis)
     at_zero = (face.feature_side != 0) & (coef[face.features] == 0)
     cone = np.vstack(
         [
-            -face.side[tied][:, None] * move,
+            -sides(problem, dual, tied)[:, None] * move,
             (face.feature_side[:, None] * basis[: face.features.size])[at_zero],
         ]
     )
@@ -224,13 +228,26 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
     """
     coef = np.zeros((problem.n_features, directions.shape[1]))
     coef[features] = directions[: features.size]
-    design = problem.design.take(rows)
-    product = design.matvec(coef)
-    size = design.absolute_matvec(coef)
-    if problem.fit_intercept:
-        product += directions[-1]
-        size += np.abs(directions[-1])
-    return np.where(np.abs(product) <= 1e-13 * size, 0.0, product)
+    intercept = directions[-1] if problem.fit_intercept else np.zeros(directions.shape[1])
+    # Reading a table is cheaper than copying most of it.
+    if 2 * rows.size > problem.n_samples:
+        product = (problem.design.matvec(coef) + intercept)[rows]
+    else:
+        product = problem.design.take(rows).matvec(coef) + intercept
+    small = 1e-13 * (problem.design.reach() @ np.abs(coef) + np.abs(intercept))
+    doubtful = np.flatnonzero((np.abs(product) <= small).any(axis=1))
+    size = problem.design.take(rows[doubtful]).absolute_matvec(coef) + np.abs(intercept)
+    product[doubtful] = np.where(np.abs(product[doubtful]) <= 1e-13 * size, 0.0, product[doubtful])
+    return product
+
+
+def tied_rows(problem: Problem, coef: Array, intercept: float) -> Index:
+    """Rows whose residual is zero up to the rounding of the numbers that it is the difference of."""
+    residual = np.abs(problem.residual(coef, intercept))
+    largest = float(problem.design.reach() @ np.abs(coef)) + abs(intercept)
+    rows = np.flatnonzero(residual <= ZERO * (largest + np.abs(problem.y)))
+    size = problem.design.take(rows).absolute_matvec(coef) + abs(intercept) + np.abs(problem.y[rows])
+    return rows[residual[rows] <= ZERO * size]
 
 
 def _gram_has_full_rank(problem: Problem, face: Face) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 import scipy.optimize
 from numpy.typing import NDArray
 
@@ -22,6 +21,10 @@ Index = NDArray[np.intp]
 
 # A constraint counts as kept when it is broken by less than this in the units of a problem at unit scale.
 _KEPT = 1e-11
+# Constraints that are added at a time.
+_CUTS = 200
+# Rows whose triangle is made at a time.
+_BLOCK = 4096
 # Weight of the norm beside the squared residuals while the active constraints are sought; the answer is free of it.
 _RIDGE = 1e-9
 
@@ -118,11 +121,10 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
     A pinned row's residual is fixed, so that only the sided rows count.
     """
     n_features = face.features.size
-    root = np.sqrt(problem.weight[face.sided])
     residual, move = _along(problem, face, pinned)
-    # 1. Directions that change no residual are left to the norm; drop them from the fit by its singular values.
-    fit = move * root[:, None]
-    goal = residual * root
+    # 1. A triangle says all there is to say about the squares. Directions that change no residual are left to the norm:
+    # they drop out by the triangle's singular values.
+    fit, goal = _triangle(move, residual, problem.weight[face.sided])
     # 2. The norm counts coefficients in the user's units: coef * column scale.
     measure = np.zeros(pinned.point.size)
     measure[:n_features] = problem.design.scale[face.features]
@@ -137,17 +139,43 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
     z = _lexicographic(fit, goal, pinned, measure, np.zeros((0, fit.shape[1])), np.zeros(0))
     if np.all(G @ z >= h - _KEPT):
         return pinned.point + pinned.basis @ z
+    # 3. Few constraints bind, and those are found by adding the most violated ones until none is.
     # Repeats of a row on opposite sides leave a face without inside, which rounding would make empty.
     slack = 1e-12 * (1.0 + np.abs(h))
-    found = _active_constraints(fit, goal, pinned, measure, G, h - slack)
-    if found is None:
-        return None
-    near, active = found
-    z = _lexicographic(fit, goal, pinned, measure, G[active], h[active])
+    chosen = _worst(h - slack - G @ z, np.zeros(0, dtype=np.intp))
+    while True:
+        found = _active_constraints(fit, goal, pinned, measure, G[chosen], (h - slack)[chosen])
+        if found is None:
+            return None
+        near, active = found
+        more = _worst(h - slack - G @ near - _KEPT, chosen)
+        if more.size == chosen.size:
+            break
+        chosen = more
+    z = _lexicographic(fit, goal, pinned, measure, G[chosen][active], h[chosen][active])
     broken = np.max(h - G @ z, initial=0.0)
     if broken > _KEPT and broken > np.max(h - G @ near, initial=0.0):
         z = near
     return pinned.point + pinned.basis @ z
+
+
+def _triangle(move: Array, residual: Array, weight: Array) -> tuple[Array, Array]:
+    """R and d such that ``|R z - d|^2`` is ``sum(weight * (residual - move @ z)^2)`` up to a constant."""
+    triangle = np.zeros((0, move.shape[1] + 1))
+    for begin in range(0, residual.size, _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        root = np.sqrt(weight[block])
+        rows = np.column_stack([move[block] * root[:, None], residual[block] * root])
+        triangle = np.linalg.qr(np.vstack([triangle, rows]), mode="r")
+    return triangle[: move.shape[1], :-1], triangle[: move.shape[1], -1]
+
+
+def _worst(excess: Array, chosen: Index) -> Index:
+    """The chosen constraints and the most violated others."""
+    violated = np.flatnonzero(excess > 0)
+    if violated.size > _CUTS:
+        violated = violated[np.argpartition(-excess[violated], _CUTS)[:_CUTS]]
+    return np.union1d(chosen, violated)
 
 
 def _along(problem: Problem, face: Face, pinned: _Pinned) -> tuple[Array, Array]:
@@ -188,9 +216,9 @@ def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]
     if 0 in matrix.shape:
         return np.zeros(n_columns), np.eye(n_columns)
     if n_rows > n_columns:
-        q, r = scipy.linalg.qr(matrix, mode="economic")
+        q, r = np.linalg.qr(matrix)
         matrix, target = np.asarray(r, dtype=np.float64), q.T @ target
-    left, singular, right = scipy.linalg.svd(matrix)
+    left, singular, right = np.linalg.svd(matrix)
     rank = int(np.sum(singular > 1e-10 * size))
     return right[:rank].T @ (left[:, :rank].T @ target / singular[:rank]), right[rank:].T
 
@@ -208,9 +236,9 @@ def _active_constraints(
     norm = np.sqrt(_RIDGE) * size * np.maximum(measure, 1e-4)
     stacked = np.vstack([fit, norm[:, None] * pinned.basis])
     target = np.concatenate([goal, -norm * pinned.point])
-    q, r = scipy.linalg.qr(stacked, mode="economic")
-    center = scipy.linalg.solve_triangular(r, q.T @ target)
-    rows = scipy.linalg.solve_triangular(r, G.T, trans="T").T
+    q, r = np.linalg.qr(stacked)
+    center = np.linalg.solve(r, q.T @ target)
+    rows = np.linalg.solve(r.T, G.T).T
     bounds = h - G @ center
     length = np.linalg.norm(rows, axis=1)
     length[length == 0] = 1.0
@@ -229,7 +257,7 @@ def _active_constraints(
     remainder = equations @ multiplier
     remainder[-1] -= 1.0
     u = -remainder[:-1] / remainder[-1] * reach
-    return center + scipy.linalg.solve_triangular(r, u), multiplier > 1e-12 * multiplier.max(initial=0.0)
+    return center + np.linalg.solve(r, u), multiplier > 1e-12 * multiplier.max(initial=0.0)
 
 
 def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among: Index | None) -> Array:
