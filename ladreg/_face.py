@@ -163,7 +163,7 @@ def null_space(matrix: Array) -> Array:
     scaled, _, column = equilibrated(matrix)
     # NumPy's throughout: SciPy brings a second BLAS with threads of its own, and the two slow each other down.
     if scaled.shape[0] > 2 * scaled.shape[1]:
-        scaled = np.linalg.qr(scaled, mode="r")
+        scaled = np.asarray(np.linalg.qr(scaled, mode="r"))
     _, singular, right = np.linalg.svd(scaled)
     rank = int(np.sum(singular > RANK * singular[0])) if singular.size else 0
     # Entries of rounding size would make directions of columns that do not take part.
@@ -235,9 +235,12 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
     else:
         product = problem.design.take(rows).matvec(coef) + intercept
     small = 1e-13 * (problem.design.reach() @ np.abs(coef) + np.abs(intercept))
-    doubtful = np.flatnonzero((np.abs(product) <= small).any(axis=1))
-    size = problem.design.take(rows[doubtful]).absolute_matvec(coef) + np.abs(intercept)
-    product[doubtful] = np.where(np.abs(product[doubtful]) <= 1e-13 * size, 0.0, product[doubtful])
+    for column, value, limit, each in zip(product.T, intercept, small, coef.T, strict=True):
+        # The intercept alone is that large in every row.
+        column[np.abs(column) <= 1e-13 * abs(value)] = 0.0
+        doubtful = np.flatnonzero((np.abs(column) <= limit) & (column != 0))
+        size = problem.design.take(rows[doubtful]).absolute_matvec(each) + abs(value)
+        column[doubtful] = np.where(np.abs(column[doubtful]) <= 1e-13 * size, 0.0, column[doubtful])
     return product
 
 

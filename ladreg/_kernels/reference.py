@@ -282,3 +282,14 @@ def step(
     under += dual * dunder
     over += dual * dover
     return float(a @ under + s @ over)
+
+
+def group(keys: Array, groups: NDArray[np.intp], first: NDArray[np.intp]) -> int:
+    """Number equal keys in the order in which they appear; `first` gets the place where each number appears first."""
+    _, begins, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(begins)
+    number = np.empty_like(order)
+    number[order] = np.arange(order.size)
+    groups[:] = number[inverse]
+    first[: order.size] = begins[order]
+    return order.size

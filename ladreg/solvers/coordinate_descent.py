@@ -160,6 +160,7 @@ class _Centred:
         self.problem = problem
         self.design = design
         self.mean = mean
+        self.weight = np.ascontiguousarray(problem.weight)
         self.y_mean = float(problem.weight @ problem.y) if problem.fit_intercept else 0.0
         self.y = problem.y - self.y_mean
         self.curvature = problem.design.curvatures(problem.weight, mean)
@@ -268,7 +269,7 @@ class _Centred:
         """Epochs of coordinate descent over `features`; `coef` and `residual` are updated in place."""
         penalty = self.problem.penalty
         common = (
-            self.problem.weight,
+            self.weight,
             self.curvature,
             penalty.strength,
             penalty.positive,

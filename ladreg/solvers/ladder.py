@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem, Solution
-from ladreg.solvers import linprog, reduction
+from ladreg.solvers import linprog, merging, reduction
 from ladreg.solvers.scaling import Draft, Units, certified, scaled
 
 Array = NDArray[np.float64]
@@ -48,15 +49,21 @@ def solve(
     3. linprog on the rows near the best answer so far.
     4. linprog on everything.
 
-    All work on the problem at unit scale; the answer of each is certified on `problem` itself. The number of the rung
-    that gave the answer is `stats["rung"]`.
+    All work on the problem at unit scale, the first two with identical rows merged; the answer of each is certified on
+    `problem` itself. The number of the rung that gave the answer is `stats["rung"]`.
     """
     twin, units = scaled(problem)
     near = units.into(*start) if start is not None else None
     # 1. and 2.
     best: tuple[Solution, Draft] | None = None
-    for number in (1, 2) if reduction.reduces(twin) else (1,):
-        draft = reduction.draft(twin, start=near, tol=tol, max_iter=max_iter, reduce=number == 1)
+    fewer = merging.merged(twin)
+    rows = twin if fewer is None else fewer.problem
+    for number in (1, 2) if reduction.reduces(rows) else (1,):
+        draft = reduction.draft(rows, start=near, tol=tol, max_iter=max_iter, reduce=number == 1)
+        if fewer is not None:
+            draft = replace(
+                draft, dual=fewer.spread(draft.dual), stats={**draft.stats, "rows_distinct": rows.n_samples}
+            )
         solution = certified(problem, units, draft, rung=number)
         if best is None or solution.gap < best[0].gap:
             best = solution, draft

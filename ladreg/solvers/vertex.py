@@ -101,18 +101,21 @@ class _Pinned:
         if inverse is not None:
             point = inverse @ target
             return cls(matrix, inverse, point + inverse @ (target - matrix @ point), np.zeros((n_columns, 0)))
-        point: Array = np.zeros(n_columns)
+        point = np.zeros(n_columns)
         if matrix.size:
             for _ in range(2):
-                point += np.linalg.lstsq(matrix, target - matrix @ point, rcond=1e-11)[0]
+                point += _least_squares(matrix, target - matrix @ point)
         return cls(matrix, None, point, null_space(matrix))
 
     def balance(self, error: Array) -> Array:
         """The change of the pinned rows' dual that changes its products with the columns by `error`."""
         if self.inverse is not None:
             return self.inverse.T @ error
-        change: Array = np.linalg.lstsq(self.matrix.T, error, rcond=1e-11)[0]
-        return change
+        return _least_squares(self.matrix.T, error)
+
+
+def _least_squares(matrix: Array, target: Array) -> Array:
+    return np.asarray(np.linalg.lstsq(matrix, target, rcond=1e-11)[0], dtype=np.float64)
 
 
 def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
@@ -165,8 +168,8 @@ def _triangle(move: Array, residual: Array, weight: Array) -> tuple[Array, Array
     for begin in range(0, residual.size, _BLOCK):
         block = slice(begin, begin + _BLOCK)
         root = np.sqrt(weight[block])
-        rows = np.column_stack([move[block] * root[:, None], residual[block] * root])
-        triangle = np.linalg.qr(np.vstack([triangle, rows]), mode="r")
+        rows = np.column_stack([move[block], residual[block]]) * root[:, None]
+        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
     return triangle[: move.shape[1], :-1], triangle[: move.shape[1], -1]
 
 
@@ -180,17 +183,19 @@ def _worst(excess: Array, chosen: Index) -> Index:
 
 def _along(problem: Problem, face: Face, pinned: _Pinned) -> tuple[Array, Array]:
     """Residuals of the sided rows at the pinned point, and how the basis moves their predictions."""
-    residual = problem.y[face.sided] - predictions(problem, face.sided, face.features, pinned.point[:, None])[:, 0]
-    return residual, predictions(problem, face.sided, face.features, pinned.basis)
+    directions = np.column_stack([pinned.point, pinned.basis])
+    product = predictions(problem, face.sided, face.features, directions)
+    return problem.y[face.sided] - product[:, 0], product[:, 1:]
 
 
 def _normalised(G: Array, h: Array) -> tuple[Array, Array]:
     """Constraints ``G z >= h`` with rows of length one; rows of rounding size become zero rows."""
-    length = np.linalg.norm(G, axis=1)
+    length = np.sqrt(np.einsum("ij,ij->i", G, G))
     rounding = length <= 1e-12 * length.max(initial=0.0)
     length[rounding] = 1.0
-    G = np.where(rounding[:, None], 0.0, G)
-    return G / length[:, None], h / length
+    G = G / length[:, None]
+    G[rounding] = 0.0
+    return G, h / length
 
 
 def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: Array, b: Array) -> Array:

@@ -1,0 +1,49 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Equal values found by hashing; `reference.py` is the specification."""
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+
+def group(const double[::1] keys, Py_ssize_t[::1] groups, Py_ssize_t[::1] first):
+    """Number equal keys in the order in which they appear; `first` gets the place where each number appears first.
+
+    Returns
+    -------
+    int
+        How many numbers there are.
+    """
+    cdef Py_ssize_t n = keys.shape[0], i, other, count = 0
+    cdef uint64_t size = 16, slot, bits
+    cdef double key
+    cdef Py_ssize_t* table
+    if groups.shape[0] != n or first.shape[0] != n:
+        raise ValueError("arrays of different lengths")
+    while size < <uint64_t>(2 * n):
+        size *= 2
+    table = <Py_ssize_t*>malloc(size * sizeof(Py_ssize_t))
+    if table == NULL:
+        raise MemoryError
+    with nogil:
+        for i in range(<Py_ssize_t>size):
+            table[i] = -1
+        for i in range(n):
+            key = keys[i] + 0.0  # -0.0 is 0.0
+            memcpy(&bits, &key, 8)
+            bits ^= bits >> 32
+            bits *= <uint64_t>0x9E3779B97F4A7C15
+            slot = (bits >> 20) & (size - 1)
+            while True:
+                other = table[slot]
+                if other < 0:
+                    table[slot] = count
+                    first[count] = i
+                    groups[i] = count
+                    count += 1
+                    break
+                if keys[first[other]] == key:
+                    groups[i] = other
+                    break
+                slot = (slot + 1) & (size - 1)
+    free(table)
+    return count
