@@ -37,7 +37,8 @@ class Design(ABC):
     X: Any
     shift: Array = field(default_factory=lambda: np.zeros(0))
     scale: Array = field(default_factory=lambda: np.zeros(0))
-    _extents: dict[bool, tuple[Array, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # What was found out about X, for every design that shares it.
+    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.scale.size != self.n_features:
@@ -115,9 +116,11 @@ class Design(ABC):
 
         Kept, since every target of one X asks for it.
         """
-        if centred not in self._extents:
-            self._extents[centred] = self._extent(centred)
-        return self._extents[centred]
+        key = f"extent {centred}"
+        if key not in self._known:
+            self._known[key] = self._extent(centred)
+        found: tuple[Array, Array] = self._known[key]
+        return found
 
     @abstractmethod
     def _extent(self, centred: bool) -> tuple[Array, Array]:
@@ -261,9 +264,15 @@ class DenseDesign(Design):
     def _values(self, raw: NDArray[np.floating]) -> Array:
         return (raw.astype(np.float64) - self.shift) * self.scale
 
-    @cached_property
+    @property
     def _stats(self) -> Array:
         """Smallest, largest and total size of each column of X."""
+        if "stats" not in self._known:
+            self._known["stats"] = self._column_stats()
+        stats: Array = self._known["stats"]
+        return stats
+
+    def _column_stats(self) -> Array:
         lowest, highest, total = stats = np.array([[np.inf], [-np.inf], [0.0]]).repeat(self.n_features, axis=1)
         for _, raw in self._walkable():
             _rows.column_stats(raw, lowest, highest, total)
@@ -300,11 +309,11 @@ class DenseDesign(Design):
 
     def take(self, index: Index) -> Self:
         """The design of the chosen rows."""
-        return replace(self, X=self._picked(index))
+        return replace(self, X=self._picked(index), _known={})
 
     def select(self, features: Index) -> Self:
         """The design of the chosen columns, which are copied."""
-        return replace(self, X=self.X[:, features], shift=self.shift[features], scale=self.scale[features])
+        return replace(self, X=self.X[:, features], shift=self.shift[features], scale=self.scale[features], _known={})
 
     def gram(self, weight: Array, features: Index, border: bool) -> Array:
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
@@ -406,11 +415,11 @@ class SparseDesign(Design):
 
     def take(self, index: Index) -> Self:
         """The design of the chosen rows."""
-        return replace(self, X=self.X[index])
+        return replace(self, X=self.X[index], _known={})
 
     def select(self, features: Index) -> Self:
         """The design of the chosen columns, which are copied."""
-        return replace(self, X=self.X[:, features], shift=self.shift[features], scale=self.scale[features])
+        return replace(self, X=self.X[:, features], shift=self.shift[features], scale=self.scale[features], _known={})
 
     def gram(self, weight: Array, features: Index, border: bool) -> Array:
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""

@@ -8,7 +8,6 @@ feature strictly inside its dual constraint is zero; at the boundary its coeffic
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +34,7 @@ _BLOCK = 1 << 13
 
 @dataclass(frozen=True)
 class Face:
-    """All optima: residuals of `pinned` rows fixed, signs of `sided` rows and of coefficients kept.
+    """All optima: residuals of `pinned` rows fixed, signs of all others and of coefficients kept (see `sides`).
 
     Attributes
     ----------
@@ -54,20 +53,8 @@ class Face:
     features: Index
     feature_side: Array
 
-    @cached_property
-    def sided(self) -> Index:
-        """Rows whose residual times `side` is >= 0 in every optimum: all others of weight above zero."""
-        present = self.problem.weight > 0
-        present[self.pinned] = False
-        return np.flatnonzero(present)
 
-    @cached_property
-    def side(self) -> Array:
-        """+1 or -1: the end of the interval that a sided row's dual is at."""
-        return sides(self.problem, self.dual, self.sided)
-
-
-def sides(problem: Problem, dual: Array, rows: Index) -> Array:
+def sides(problem: Problem, dual: Array, rows: Index | slice) -> Array:
     """+1 or -1: the end of its interval that each row's dual is nearer to."""
     lower, upper = problem.loss.interval()
     return np.where(dual[rows] > problem.weight[rows] * (lower + upper) / 2, 1.0, -1.0)
@@ -229,9 +216,8 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
     coef = np.zeros((problem.n_features, directions.shape[1]))
     coef[features] = directions[: features.size]
     intercept = directions[-1] if problem.fit_intercept else np.zeros(directions.shape[1])
-    # Reading a table is cheaper than copying most of it.
-    if 2 * rows.size > problem.n_samples:
-        product = (problem.design.matvec(coef) + intercept)[rows]
+    if rows.size == problem.n_samples:
+        product = problem.design.matvec(coef) + intercept
     else:
         product = problem.design.take(rows).matvec(coef) + intercept
     small = 1e-13 * (problem.design.reach() @ np.abs(coef) + np.abs(intercept))

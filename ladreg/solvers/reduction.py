@@ -45,7 +45,7 @@ _EXACT_FIT = 1e-14
 # Rounds of adding rows whose sign came out wrong.
 _ROUNDS = 8
 # Attempts at the reduced problem, each with so many times the rows of the last.
-_ATTEMPTS, _WIDER = 3, 6
+_ATTEMPTS, _WIDER = 4, 3
 
 
 def draft(
@@ -177,7 +177,9 @@ def _refine(place: Position, stats: dict[str, float]) -> int:
         width = float(np.abs(place.residual[nearest]).max())
         density = problem.weight[nearest] * (table.upper - table.lower) / (2 * max(width, 1e-12))
         gradient = place.gradient
-        step = _solved(weighted_gram(table.rows(nearest), density), -gradient)
+        hessian = weighted_gram(table.rows(nearest), density)
+        place.spread = 1.0 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
+        step = _solved(hessian, -gradient)
         moved = table.predict(step)
         length = place.search(step, moved)
         stats["n_passes"] += 1
@@ -215,8 +217,8 @@ def _reduced(place: Position, size: int, tol: float, limit: int, stats: dict[str
     """Steps 3 and 4, with more and more rows until the sides of the others are right."""
     table = place.table
     size = min(size, table.problem.n_samples)
-    for _ in range(_ATTEMPTS):
-        found = _held(place, size, tol, limit, stats)
+    for attempt in range(_ATTEMPTS):
+        found = _held(place, size, attempt > 0, tol, limit, stats)
         if found.dual is not None or size == table.problem.n_samples:
             break
         # Too few rows for a feasible dual, or too many on the wrong side: what was found still points downwards.
@@ -261,10 +263,10 @@ def _square(table: Table, rows: Index, found: interior_point.Point, dual: Array,
     return square
 
 
-def _held(place: Position, size: int, tol: float, limit: int, stats: dict[str, float]) -> _Held:
+def _held(place: Position, size: int, scaled: bool, tol: float, limit: int, stats: dict[str, float]) -> _Held:
     """Solve the rows with the smallest residuals; add those whose sign came out wrong, and solve again."""
     table, problem = place.table, place.table.problem
-    rows = place.nearest(size)
+    rows = place.nearest(size, scaled)
     step = np.zeros(table.n_columns)
     for _ in range(_ROUNDS):
         stats["n_rounds"] += 1

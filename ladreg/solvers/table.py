@@ -111,6 +111,8 @@ class Position:
         residual, slope, total = problem.design.sweep(coef, problem.y, intercept, problem.weight, ends)
         self.table, self.point, self.residual = table, point, residual
         self.total = np.append(slope, total) if problem.fit_intercept else slope
+        # How uncertain each coefficient is relative to the others, once that is known.
+        self.spread: Array | None = None
         # Pages of it that are not written to cost nothing.
         self._index = np.empty(problem.n_samples, dtype=np.intp)
 
@@ -152,20 +154,28 @@ class Position:
         """Rows that a step would put on the other side, by more than `slack`."""
         return self._index[: _sides.crossed(self.residual, moved, slack, self._index)].copy()
 
-    def nearest(self, count: int) -> Index:
-        """The rows with the `count` smallest residuals in size; a radius from a sample leaves few to choose from."""
-        size = self.residual.size
+    def nearest(self, count: int, scaled: bool = False) -> Index:
+        """The rows with the `count` smallest residuals; a radius from a sample leaves few to choose from.
+
+        With `scaled` a residual counts relative to what `spread` makes of its row: rows of rare columns, and those far
+        out, are the last to be sure of.
+        """
+        residual = self.residual
+        if scaled and self.spread is not None:
+            coef, intercept = self.table.split(self.spread)
+            residual = residual / (self.table.problem.design.absolute_matvec(coef) + intercept)
+        size = residual.size
         if count >= size:
             return np.arange(size)
         radius = np.inf
         if size > 8 * _SAMPLE:
             chosen = np.random.default_rng(0).integers(0, size, _SAMPLE)
-            sample = np.abs(self.residual[chosen])
+            sample = np.abs(residual[chosen])
             place = min(int(1.5 * count * _SAMPLE / size) + 20, _SAMPLE - 1)
             radius = float(np.partition(sample, place)[place])
-        found = _sides.within(self.residual, radius, self._index)
+        found = _sides.within(residual, radius, self._index)
         if found < count:
-            found = _sides.within(self.residual, np.inf, self._index)
+            found = _sides.within(residual, np.inf, self._index)
         rows = self._index[:found]
-        order = np.argpartition(np.abs(self.residual[rows]), count - 1)[:count] if found > count else slice(None)
+        order = np.argpartition(np.abs(residual[rows]), count - 1)[:count] if found > count else slice(None)
         return np.sort(rows[order])

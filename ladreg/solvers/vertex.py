@@ -13,7 +13,7 @@ import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
-from ladreg._face import Face, active_columns, inverted, null_space, optimal_face, predictions
+from ladreg._face import Face, active_columns, inverted, null_space, optimal_face, predictions, sides
 from ladreg._problem import Problem
 
 Array = NDArray[np.float64]
@@ -124,42 +124,93 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
     A pinned row's residual is fixed, so that only the sided rows count.
     """
     n_features = face.features.size
-    residual, move = _along(problem, face, pinned)
+    sided = _Sided.of(problem, face, pinned)
     # 1. A triangle says all there is to say about the squares. Directions that change no residual are left to the norm:
     # they drop out by the triangle's singular values.
-    fit, goal = _triangle(move, residual, problem.weight[face.sided])
+    fit, goal = _triangle(sided.move[: problem.n_samples], sided.slack[: problem.n_samples], problem.weight)
     # 2. The norm counts coefficients in the user's units: coef * column scale.
     measure = np.zeros(pinned.point.size)
     measure[:n_features] = problem.design.scale[face.features]
     measure /= measure.max(initial=0.0) or 1.0
-    sided_features = np.flatnonzero(face.feature_side != 0)
-    side = face.feature_side[sided_features]
-    G = np.vstack([-face.side[:, None] * move, side[:, None] * pinned.basis[sided_features]])
-    h = -np.concatenate([face.side * residual, side * pinned.point[sided_features]])
-    G, h = _normalised(G, h)
-    if np.any(h[~G.any(axis=1)] > 1e-7):
+    if sided.contradicted():
         return None
     z = _lexicographic(fit, goal, pinned, measure, np.zeros((0, fit.shape[1])), np.zeros(0))
-    if np.all(G @ z >= h - _KEPT):
+    chosen = sided.broken(z, _KEPT)
+    if chosen.size == 0:
         return pinned.point + pinned.basis @ z
     # 3. Few constraints bind, and those are found by adding the most violated ones until none is.
-    # Repeats of a row on opposite sides leave a face without inside, which rounding would make empty.
-    slack = 1e-12 * (1.0 + np.abs(h))
-    chosen = _worst(h - slack - G @ z, np.zeros(0, dtype=np.intp))
     while True:
-        found = _active_constraints(fit, goal, pinned, measure, G[chosen], (h - slack)[chosen])
+        G, h = sided.constraints(chosen)
+        # Repeats of a row on opposite sides leave a face without inside, which rounding would make empty.
+        found = _active_constraints(fit, goal, pinned, measure, G, h - 1e-12 * (1.0 + np.abs(h)))
         if found is None:
             return None
         near, active = found
-        more = _worst(h - slack - G @ near - _KEPT, chosen)
+        more = np.union1d(chosen, sided.broken(near, _KEPT))
         if more.size == chosen.size:
             break
         chosen = more
-    z = _lexicographic(fit, goal, pinned, measure, G[chosen][active], h[chosen][active])
-    broken = np.max(h - G @ z, initial=0.0)
-    if broken > _KEPT and broken > np.max(h - G @ near, initial=0.0):
+    z = _lexicographic(fit, goal, pinned, measure, G[active], h[active])
+    if sided.broken(z, _KEPT).size and sided.worst(z) > sided.worst(near):
         z = near
     return pinned.point + pinned.basis @ z
+
+
+@dataclass(frozen=True)
+class _Sided:
+    """What keeps its sign on the face: ``side * (slack - move @ z) >= 0`` along the basis of the pinned rows.
+
+    Residuals of all rows (side 0 for those that are pinned), then coefficients; `length` is that of each row of `move`.
+    """
+
+    slack: Array
+    move: Array
+    side: Array
+    length: Array
+
+    @classmethod
+    def of(cls, problem: Problem, face: Face, pinned: _Pinned) -> _Sided:
+        directions = np.column_stack([pinned.point, pinned.basis])
+        product = predictions(problem, np.arange(problem.n_samples), face.features, directions)
+        features = np.flatnonzero(face.feature_side != 0)
+        slack = np.concatenate([problem.y - product[:, 0], pinned.point[features]])
+        move = np.ascontiguousarray(np.vstack([product[:, 1:], -pinned.basis[features]]))
+        side = np.concatenate([sides(problem, face.dual, slice(None)), face.feature_side[features]])
+        side[face.pinned] = 0.0
+        side[: problem.n_samples][problem.weight == 0] = 0.0
+        length = np.sqrt(np.einsum("ij,ij->i", move, move))
+        # What moves by rounding only does not move.
+        fixed = length <= 1e-12 * length[side != 0].max(initial=0.0)
+        length[fixed], move[fixed] = 0.0, 0.0
+        return cls(slack, move, side, length)
+
+    def contradicted(self) -> bool:
+        """Whether something that does not move is on the wrong side."""
+        fixed = self.length == 0
+        return bool(np.any(self.side[fixed] * self.slack[fixed] < -1e-7))
+
+    def excess(self, z: Array) -> Array:
+        """How far each is on the wrong side."""
+        excess = self.move @ z
+        excess -= self.slack
+        excess *= self.side
+        return excess
+
+    def worst(self, z: Array) -> float:
+        """The largest distance from a side that is broken."""
+        return float(np.max(self.excess(z)[self.length > 0] / self.length[self.length > 0], initial=0.0))
+
+    def broken(self, z: Array, kept: float) -> Index:
+        """The constraints that are broken most, by more than `kept`."""
+        excess = self.excess(z)
+        found = np.flatnonzero((excess > kept * self.length) & (self.length > 0))
+        far = excess[found] / self.length[found]
+        return found[np.argpartition(-far, _CUTS)[:_CUTS]] if found.size > _CUTS else found
+
+    def constraints(self, chosen: Index) -> tuple[Array, Array]:
+        """The chosen ones as ``G z >= h`` with rows of length one."""
+        scale = self.side[chosen] / self.length[chosen]
+        return -scale[:, None] * self.move[chosen], -scale * self.slack[chosen]
 
 
 def _triangle(move: Array, residual: Array, weight: Array) -> tuple[Array, Array]:
@@ -171,31 +222,6 @@ def _triangle(move: Array, residual: Array, weight: Array) -> tuple[Array, Array
         rows = np.column_stack([move[block], residual[block]]) * root[:, None]
         triangle = np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
     return triangle[: move.shape[1], :-1], triangle[: move.shape[1], -1]
-
-
-def _worst(excess: Array, chosen: Index) -> Index:
-    """The chosen constraints and the most violated others."""
-    violated = np.flatnonzero(excess > 0)
-    if violated.size > _CUTS:
-        violated = violated[np.argpartition(-excess[violated], _CUTS)[:_CUTS]]
-    return np.union1d(chosen, violated)
-
-
-def _along(problem: Problem, face: Face, pinned: _Pinned) -> tuple[Array, Array]:
-    """Residuals of the sided rows at the pinned point, and how the basis moves their predictions."""
-    directions = np.column_stack([pinned.point, pinned.basis])
-    product = predictions(problem, face.sided, face.features, directions)
-    return problem.y[face.sided] - product[:, 0], product[:, 1:]
-
-
-def _normalised(G: Array, h: Array) -> tuple[Array, Array]:
-    """Constraints ``G z >= h`` with rows of length one; rows of rounding size become zero rows."""
-    length = np.sqrt(np.einsum("ij,ij->i", G, G))
-    rounding = length <= 1e-12 * length.max(initial=0.0)
-    length[rounding] = 1.0
-    G = G / length[:, None]
-    G[rounding] = 0.0
-    return G, h / length
 
 
 def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: Array, b: Array) -> Array:
