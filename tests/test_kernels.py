@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg._kernels import _cd, _newton, _rows, _sides, reference
+from ladreg._kernels import _cd, _groups, _newton, _rows, _sides, reference
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -194,3 +194,28 @@ def test_interior_point_arithmetic_is_its_reference(seed):
 
     for ours, twin in zip(results(_newton), results(reference), strict=True):
         np.testing.assert_allclose(ours, twin, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_sparse_gram_is_its_reference(index):
+    _, X, weight, _ = state(3)
+    A = sp.csr_array(X)
+    ours, twin = np.zeros((2, 6, 6))
+    for kernels, gram in ((_rows, ours), (reference, twin)):
+        kernels.sparse_gram(A.data, A.indices.astype(index), A.indptr.astype(index), weight, gram)
+    np.testing.assert_allclose(ours, twin, rtol=1e-13)
+    np.testing.assert_allclose(ours, (X.T * weight) @ X, rtol=1e-13)
+
+
+@pytest.mark.parametrize("n_values", [0, 1, 5, 1000])
+def test_groups_are_their_reference(n_values):
+    keys = np.random.default_rng(0).integers(-3, 4, n_values) / 7
+    keys[::5] = -0.0
+    results = []
+    for kernels in (_groups, reference):
+        groups, first = np.zeros((2, n_values), dtype=np.intp)
+        count = kernels.group(keys, groups, first)
+        results.append((groups, first[:count]))
+    for ours, twin in zip(*results, strict=True):
+        np.testing.assert_array_equal(ours, twin)
+    np.testing.assert_array_equal(keys[results[0][1]][results[0][0]], keys)

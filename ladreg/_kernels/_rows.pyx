@@ -153,3 +153,28 @@ def column_stats(const floating[:, :] X, double[::1] lowest, double[::1] highest
         return
     with nogil:
         stats(x.is_float, x.by_columns, x.first, x.n, x.p, x.step, &lowest[0], &highest[0], &total[0])
+
+
+ctypedef fused index:
+    int
+    long
+
+
+def sparse_gram(const double[::1] data, const index[::1] indices, const index[::1] indptr, const double[:] weight,
+                double[:, ::1] gram):
+    """``gram += A.T @ diag(weight) @ A`` for the rows of a CSR array with ascending indices."""
+    cdef Py_ssize_t i, a, b, j
+    cdef double value
+    cdef Py_ssize_t n_columns = gram.shape[0]
+    check(indptr.shape[0] == weight.shape[0] + 1 and gram.shape[1] == n_columns)
+    check(data.shape[0] == indices.shape[0] and indptr[indptr.shape[0] - 1] <= data.shape[0])
+    with nogil:
+        for i in range(weight.shape[0]):
+            for a in range(indptr[i], indptr[i + 1]):
+                j = indices[a]
+                value = weight[i] * data[a]
+                for b in range(indptr[i], a + 1):
+                    gram[j, indices[b]] += value * data[b]
+        for i in range(n_columns):
+            for j in range(i):
+                gram[j, i] = gram[i, j]

@@ -147,6 +147,16 @@ def column_stats(X: NDArray[np.floating], lowest: Array, highest: Array, total: 
         total += np.abs(X.astype(np.float64)).sum(axis=0)
 
 
+def sparse_gram(
+    data: Array, indices: NDArray[np.integer], indptr: NDArray[np.integer], weight: Array, gram: Array
+) -> None:
+    """``gram += A.T @ diag(weight) @ A`` for the rows of a CSR array with ascending indices."""
+    A = np.zeros((weight.size, gram.shape[0]))
+    for i in range(weight.size):
+        A[i, indices[indptr[i] : indptr[i + 1]]] = data[indptr[i] : indptr[i + 1]]
+    gram += (A.T * weight) @ A
+
+
 def crossings(residual: Array, moved: Array, weight: Array, reach: float, lengths: Array, rises: Array) -> int:
     """Lengths below `reach` at which ``residual - length * moved`` is zero in a row, and its ``weight * |moved|``.
 

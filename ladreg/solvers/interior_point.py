@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._face import inverted
-from ladreg._kernels import _newton
+from ladreg._kernels import _newton, _rows
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -30,6 +30,8 @@ _GUESS = 1e-4
 # A row of a guessed vertex must be inside its interval by so much of its length, any other off the fit by so much of
 # the largest residual.
 _CLEAR = 1e-9
+# Up to so many columns an inverse costs less than an iteration; with more the guess must have settled before.
+_CHEAP = 100
 # Matrices up to this size are inverted.
 _SMALL = 400
 # How near to the boundary a step may go.
@@ -41,7 +43,9 @@ def weighted_gram(A: Array | sp.csr_array, weight: Array) -> Array:
     if isinstance(A, np.ndarray):
         scaled = A * np.sqrt(weight)[:, None]
         return scaled.T @ scaled
-    return np.asarray((A.T @ (A * weight[:, None])).toarray())
+    gram = np.zeros((A.shape[1], A.shape[1]))
+    _rows.sparse_gram(A.data, A.indices, A.indptr, weight, gram)
+    return gram
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
     state = a, s, np.maximum(-residual, 0.0) + floor, np.maximum(residual, 0.0) + floor
     complementarity = float(a @ (state[2] + state[3]))
     q, pushed, push, da, to_under, to_over = np.empty((6, y.size))
+    basic = np.zeros(0, dtype=np.intp)
     best: Point | None = None
     for iteration in range(max_iter):
         short = program.goal - program.backward(lower + a)
@@ -167,9 +172,11 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         _newton.weigh(*state, residual, q, pushed)
         # 3.
         if vertex and gap <= _GUESS:
-            exact = _vertex(program, y, lower, width, q, gap, iteration)
-            if exact is not None:
-                return exact
+            basic, before = _clearest(q, coef.size), basic
+            if coef.size <= _CHEAP or np.array_equal(basic, before):
+                exact = _vertex(program, y, lower, width, basic, gap, iteration)
+                if exact is not None:
+                    return exact
         factor = _factor(program.gram(q)) if np.isfinite(gap) else None
         if factor is None:
             break
@@ -188,14 +195,20 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
     return best
 
 
+def _clearest(q: Array, count: int) -> Index:
+    """The rows with the largest `q`, as many as there are columns; none where that cannot be."""
+    if not 0 < count <= q.size:
+        return np.zeros(0, dtype=np.intp)
+    return np.sort(np.argpartition(q, q.size - count)[q.size - count :])
+
+
 def _vertex(
-    program: BoundedDual, y: Array, lower: Array, width: Array, q: Array, gap: float, n_iter: int
+    program: BoundedDual, y: Array, lower: Array, width: Array, basic: Index, gap: float, n_iter: int
 ) -> Point | None:
-    """The vertex of the rows with the largest `q`, if strict complementarity proves that it is the only optimum."""
-    n_columns, n_rows = program.goal.size, program.y.size
-    if not 0 < n_columns <= q.size:
+    """The vertex of the basic rows, if strict complementarity proves that it is the only optimum."""
+    n_rows = program.y.size
+    if basic.size == 0:
         return None
-    basic = np.argpartition(q, q.size - n_columns)[q.size - n_columns :]
     matrix = program.rows(basic)
     inverse = inverted(matrix)
     if inverse is None:
@@ -214,7 +227,7 @@ def _vertex(
     if place.min() <= _CLEAR or place.max() >= 1 - _CLEAR or off.min() <= _CLEAR * np.abs(y).max():
         return None
     dual[basic] = inside
-    rank = np.full(q.size, -1.0)
+    rank = np.full(y.size, -1.0)
     rank[basic] = 1.0
     return Point(coef, dual[:n_rows], dual[:n_rows], rank[:n_rows], gap, max(n_iter, 1))
 

@@ -74,7 +74,9 @@ class Table:
         """The chosen rows, sparse where X is."""
         if isinstance(self.problem.design, SparseDesign):
             ones = np.ones((index.size, int(self.problem.fit_intercept)))
-            return sp.csr_array(sp.hstack([self.problem.design.transposed_csc(index).T, sp.csr_array(ones)]))
+            rows = sp.csr_array(sp.hstack([self.problem.design.transposed_csc(index).T, sp.csr_array(ones)]))
+            rows.sort_indices()
+            return rows
         return self.problem.design.rows(index, border=self.problem.fit_intercept)
 
     def sides(self, residual: Array, rows: Index | slice = slice(None)) -> Array:
