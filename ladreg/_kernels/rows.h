@@ -11,8 +11,11 @@
 #endif
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
+/* Compilers like to swap loops over rows and columns, which is wrong for a table that is read from memory. */
+#define KEEP_ORDER __asm__ volatile("" ::: "memory")
 #else
 #define INLINE static inline
+#define KEEP_ORDER
 #endif
 
 /* Rows of a strip, of one whose columns are contiguous, and columns of a short row. */

@@ -2,12 +2,12 @@
 
    Sums are taken by strips: equal terms, of which tables have many, would round the same way a million times.
    Rows are worth one read of memory and no more: whatever is wanted of a row is computed while it is in the cache.
-   A shift that is NULL is zero. FORWARD writes the residual y - offset - (x - shift)'coef, SIDES makes the dual from its sign, BACKWARD adds
-   dual * (x - shift) to the slope, SIZES adds weight * |x - shift|. */
+   FORWARD writes the residual y - offset - (x - shift)'coef, SIDES makes the dual from its sign, BACKWARD adds
+   dual * (x - shift) to the slope, SIZES adds weight * |x - shift|. A shift that is NULL is zero. */
 
-INLINE void NAME(row)(const int flags, const T *x, ptrdiff_t p, const double *shift, const double *coef, double base,
-                      double weight, double dual, const double *ends, double *out, double *size, double *sum,
-                      double *part)
+INLINE void NAME(row)(const int flags, const T *restrict x, ptrdiff_t p, const double *shift, const double *coef,
+                      double base, double weight, double dual, const double *ends, double *out, double *restrict size, double *sum,
+                      double *restrict part)
 {
     double d = dual;
     if (flags & FORWARD) {
@@ -29,9 +29,9 @@ INLINE void NAME(row)(const int flags, const T *x, ptrdiff_t p, const double *sh
 }
 
 /* Four short rows at a time: the sums of a column are read and written once for them. Long rows are slower so. */
-INLINE void NAME(four_rows)(const int flags, const T *x, ptrdiff_t p, ptrdiff_t step, const double *shift,
+INLINE void NAME(four_rows)(const int flags, const T *restrict x, ptrdiff_t p, ptrdiff_t step, const double *shift,
                             const double *coef, const double *base, const double *weight, const double *dual,
-                            const double *ends, double *out, double *size, double *sum, double *part)
+                            const double *ends, double *out, double *restrict size, double *sum, double *restrict part)
 {
     const T *x0 = x, *x1 = x + step, *x2 = x + 2 * step, *x3 = x + 3 * step;
     double d[4] = {0.0, 0.0, 0.0, 0.0};
@@ -68,10 +68,10 @@ INLINE void NAME(four_rows)(const int flags, const T *x, ptrdiff_t p, ptrdiff_t 
     }
 }
 
-INLINE void NAME(by_rows)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift,
-                          const double *coef, const double *y, ptrdiff_t y_step, double offset, const double *weight,
-                          ptrdiff_t w_step, const double *dual, double lower, double upper, double *out, double *slope,
-                          double *size, double *total, double *part)
+INLINE void NAME(by_rows)(const int flags, const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
+                          const double *shift, const double *coef, const double *y, ptrdiff_t y_step, double offset, const double *weight,
+                          ptrdiff_t w_step, const double *dual, double lower, double upper, double *out,
+                          double *restrict slope, double *restrict size, double *total, double *restrict part)
 {
     const double ends[2] = {lower, upper};
     const int forward = flags & FORWARD, weighs = flags & (SIDES | SIZES), backward = flags & BACKWARD;
@@ -104,10 +104,11 @@ INLINE void NAME(by_rows)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t p,
 }
 
 /* The same for columns that are contiguous: strips of rows short enough to stay in the cache. */
-INLINE void NAME(by_columns)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift,
-                             const double *coef, const double *y, ptrdiff_t y_step, double offset,
+INLINE void NAME(by_columns)(const int flags, const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
+                             const double *shift, const double *coef, const double *y, ptrdiff_t y_step, double offset,
                              const double *weight, ptrdiff_t w_step, const double *dual, double lower, double upper,
-                             double *out, double *slope, double *size, double *total, double *part)
+                             double *out, double *restrict slope, double *restrict size, double *total,
+                             double *restrict part)
 {
     const double ends[2] = {lower, upper};
     double d[LONG_STRIP], w[LONG_STRIP];
@@ -184,9 +185,9 @@ INLINE void NAME(by_columns)(const int flags, const T *X, ptrdiff_t n, ptrdiff_t
             NAME(by_columns)(flags, ARGUMENTS);                                                                        \
     }
 #define PARAMETERS                                                                                                     \
-    const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift, const double *coef, const double *y,    \
+    const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift, const double *coef, const double *y,    \
         ptrdiff_t y_step, double offset, const double *weight, ptrdiff_t w_step, const double *dual, double lower,     \
-        double upper, double *out, double *slope, double *size, double *total, double *part
+        double upper, double *out, double *restrict slope, double *restrict size, double *total, double *restrict part
 #define ARGUMENTS                                                                                                      \
     X, n, p, step, shift, coef, y, y_step, offset, weight, w_step, dual, lower, upper, out, slope, size, total, part
 
@@ -198,21 +199,12 @@ WALK(audit_sizes, FORWARD | BACKWARD | SIZES)
 WALK(sizes, SIZES)
 
 /* Smallest, largest and total size of each column. */
-CLONES static void NAME(stats_rows)(const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, double *low, double *high,
-                                    double *total)
+CLONES static void NAME(stats_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
+                                    double *restrict low, double *restrict high, double *restrict total)
 {
-    ptrdiff_t i = 0;
-    for (; i + 2 <= n; i += 2) {
-        const T *x0 = X + i * step, *x1 = x0 + step;
-        for (ptrdiff_t j = 0; j < p; j++) {
-            const double one = x0[j], two = x1[j], less = one < two ? one : two, more = one < two ? two : one;
-            low[j] = less < low[j] ? less : low[j];
-            high[j] = more > high[j] ? more : high[j];
-            total[j] += fabs(one) + fabs(two);
-        }
-    }
-    for (; i < n; i++) {
+    for (ptrdiff_t i = 0; i < n; i++) {
         const T *x = X + i * step;
+        KEEP_ORDER;
         for (ptrdiff_t j = 0; j < p; j++) {
             const double value = x[j];
             low[j] = value < low[j] ? value : low[j];
@@ -222,8 +214,8 @@ CLONES static void NAME(stats_rows)(const T *X, ptrdiff_t n, ptrdiff_t p, ptrdif
     }
 }
 
-CLONES static void NAME(stats_columns)(const T *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, double *low, double *high,
-                                       double *total)
+CLONES static void NAME(stats_columns)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
+                                       double *restrict low, double *restrict high, double *restrict total)
 {
     for (ptrdiff_t j = 0; j < p; j++) {
         const T *x = X + j * step;
