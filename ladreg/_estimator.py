@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
@@ -187,7 +186,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         self.intercept_ = intercept[0] if data.single else intercept
         for name, values in fitted.items():
             setattr(self, name, values[0].item() if data.single else values)
-        self._certificates = [asdict(solution.certificate) for solution in solutions]
+        self._certificates = [dict(vars(solution.certificate)) for solution in solutions]
 
     def _warn(self, solutions: list[Solution]) -> None:
         failed = [solution for solution in solutions if not solution.stopped.good]

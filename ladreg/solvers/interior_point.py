@@ -76,13 +76,15 @@ class BoundedDual:
 
     def forward(self, coef: Array) -> Array:
         """A @ coef, pseudo-rows last."""
-        return np.concatenate([self.A @ coef, coef[self.penalised]])
+        product: Array = self.A @ coef
+        return np.concatenate([product, coef[self.penalised]]) if self.penalised.size else product
 
     def backward(self, dual: Array) -> Array:
         """A.T @ dual, pseudo-rows included."""
         n_rows = self.y.size
-        product = np.asarray(self.A.T @ dual[:n_rows])
-        product[self.penalised] += dual[n_rows:]
+        product: Array = self.A.T @ dual[:n_rows]
+        if self.penalised.size:
+            product[self.penalised] += dual[n_rows:]
         return product
 
     def rows(self, index: Index) -> Array:
@@ -98,7 +100,8 @@ class BoundedDual:
         """A.T @ diag(q) @ A: the penalty is a diagonal."""
         n_rows = self.y.size
         gram = weighted_gram(self.A, q[:n_rows])
-        gram[self.penalised, self.penalised] += q[n_rows:]
+        if self.penalised.size:
+            gram[self.penalised, self.penalised] += q[n_rows:]
         return gram
 
 
@@ -238,11 +241,12 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
     A small matrix stays with NumPy: SciPy brings a second BLAS with threads of its own, and the two were measured to
     slow each other down tenfold there. A large one is worth a triangular solve.
     """
-    size = np.sqrt(np.diag(gram))
-    if not np.all(np.isfinite(size)):
+    size = np.sqrt(gram.diagonal())
+    if not np.isfinite(size.sum()):
         return None
-    size = np.where(size > 0, size, 1.0)
-    gram = gram / size / size[:, None]
+    scale = 1.0 / np.where(size > 0, size, 1.0)
+    gram = gram * scale
+    gram *= scale[:, None]
     diagonal = gram.ravel()[:: size.size + 1]
     for ridge in (1e-15, 1e-12, 1e-9):
         diagonal += ridge
@@ -251,8 +255,8 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
         except np.linalg.LinAlgError:
             continue
         if size.size > _SMALL:
-            return lambda right: scipy.linalg.cho_solve((lower, True), right / size, check_finite=False) / size
-        inverse = np.linalg.inv(lower) / size
+            return lambda right: scipy.linalg.cho_solve((lower, True), right * scale, check_finite=False) * scale
+        inverse = np.linalg.inv(lower) * scale
         return lambda right: inverse.T @ (inverse @ right)
     return None
 

@@ -85,12 +85,13 @@ class Units:
 
 
 def _median(values: Array, positive: bool = False) -> float:
-    """The median, of a sample where there are many; with `positive` of the values above zero, or 0 without any."""
+    """The (upper) median, of a sample where there are many; with `positive` of the values above zero, 0 without any."""
     if values.size > _SAMPLE:
         sample = np.random.default_rng(0).integers(0, values.size, _SAMPLE)
         values = values[sample] if not positive or values[sample].any() else values
     values = values[values > 0] if positive else values
-    return float(np.median(values)) if values.size else 0.0
+    middle = values.size // 2
+    return float(np.partition(values, middle)[middle]) if values.size else 0.0
 
 
 def scaled(problem: Problem) -> tuple[Problem, Units]:

@@ -297,7 +297,10 @@ def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among:
     if 0 in pinned.matrix.shape or problem.loss.curvature > 0:
         return dual
     # What moves to its end moves the products.
-    rows = np.setdiff1d(np.arange(dual.size) if among is None else among, face.pinned, assume_unique=True)
+    among = np.arange(dual.size) if among is None else among
+    others = np.ones(among.size, dtype=bool)
+    others[np.searchsorted(among, face.pinned)] = False
+    rows = among[others]
     lower, upper = problem.loss.interval()
     weight = problem.weight[rows]
     ends = weight * np.where(dual[rows] > weight * (lower + upper) / 2, upper, lower)
