@@ -26,8 +26,8 @@ Index = NDArray[np.intp]
 # A shift is worth the pass that it costs where the middle of a column is so many times its half range.
 _FAR = 8.0
 # Rows pass in blocks of about so many bytes, of which temporary copies stay in the cache; those that are not copied in
-# larger ones, so that contiguous columns have stretches worth a page.
-_CHUNK_BYTES, _WALK_BYTES = 1 << 20, 1 << 22
+# larger ones, and in blocks of so many rows at least where columns are contiguous.
+_CHUNK_BYTES, _WALK_BYTES, _STRETCH = 1 << 20, 1 << 22, 1 << 11
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,10 @@ class Design(ABC):
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
 
     @abstractmethod
+    def cross(self, weight: Array, features: Index, others: Index) -> Array:
+        """``Z_f' diag(weight) Z_o`` for two choices of columns."""
+
+    @abstractmethod
     def select(self, features: Index) -> Self:
         """The design of the chosen columns, which are copied."""
 
@@ -175,7 +179,10 @@ class DenseDesign(Design):
     def _walkable(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
         """Blocks of rows as they are, copied where neither their rows nor their columns are contiguous."""
         straight = self.X.itemsize in self.X.strides
-        for block in self._slices(_WALK_BYTES if straight else _CHUNK_BYTES):
+        # Contiguous columns are worth stretches of a page at least.
+        by_columns = straight and self.X.strides[0] == self.X.itemsize
+        n_bytes = _WALK_BYTES if straight else _CHUNK_BYTES
+        for block in self._slices(max(n_bytes, by_columns * 8 * _STRETCH * self.n_features)):
             raw = self.X[block]
             yield block, raw if straight else np.ascontiguousarray(raw)
 
@@ -239,10 +246,10 @@ class DenseDesign(Design):
 
     def curvatures(self, weight: Array, center: Array) -> Array:
         """Column sums of ``weight * (x - center)^2``."""
-        result = np.zeros(self.n_features)
-        for block, values in self._small_blocks():
-            result += weight[block] @ (values - center) ** 2
-        return result
+        total, center = np.zeros(self.n_features), self.shift + center / self.scale
+        for block, raw in self._walkable():
+            _rows.curvatures(raw, center, weight[block], total)
+        return total * self.scale**2
 
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
@@ -325,6 +332,31 @@ class DenseDesign(Design):
             Z = self.rows(rows, features, border)
             result += (Z.T * weight[rows]) @ Z
         return result
+
+    def cross(self, weight: Array, features: Index, others: Index) -> Array:
+        """``Z_f' diag(weight) Z_o`` for two choices of columns."""
+        result = np.zeros((features.size, others.size))
+        widest = max(1, features.size + others.size)
+        n_rows = max(1, _CHUNK_BYTES // (8 * widest))
+        for begin in range(0, self.n_samples, n_rows):
+            block = slice(begin, min(begin + n_rows, self.n_samples))
+            left = self._columns(block, features)
+            left *= weight[block][:, None]
+            result += left.T @ self._columns(block, others)
+        return result
+
+    def _columns(self, block: slice, features: Index) -> Array:
+        """A block of the design's chosen columns."""
+        raw = self.X[block]
+        if self.X.strides[0] == self.X.itemsize:
+            chosen = np.take(raw.T, features, axis=0).T
+        else:
+            chosen = np.take(raw, features, axis=1)
+        values = chosen.astype(np.float64, copy=False)
+        if self._shift is not None:
+            values -= self.shift[features]
+        values *= self.scale[features]
+        return values
 
     def transposed_csc(self, index: Index) -> sp.csc_array:
         """Transpose of the chosen rows, in the form that an LP solver takes."""
@@ -427,6 +459,12 @@ class SparseDesign(Design):
         if border:
             Z = sp.hstack([Z, sp.csr_array(np.ones((self.n_samples, 1)))], format="csr")
         return np.asarray((Z.T @ (Z * weight[:, None])).toarray())
+
+    def cross(self, weight: Array, features: Index, others: Index) -> Array:
+        """``Z_f' diag(weight) Z_o`` for two choices of columns."""
+        left = sp.csr_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
+        right = sp.csr_array(self.X[:, others], dtype=np.float64) * self.scale[others][None, :]
+        return np.asarray((left.T @ (right * weight[:, None])).toarray())
 
     def transposed_csc(self, index: Index) -> sp.csc_array:
         """Transpose of the chosen rows, in the form that an LP solver takes."""

@@ -134,13 +134,17 @@ class Solution:
 
 @dataclass(frozen=True)
 class Proof:
-    """A feasible dual, its products with the columns of X, and the gap it proves."""
+    """A feasible dual, its products with the columns of X, and the gap it proves.
+
+    The dual was divided by `shrink` to become feasible.
+    """
 
     objective: float
     gap: float
     relative_gap: float
     dual: Array
     slope: Array
+    shrink: float
 
 
 @dataclass(frozen=True)
@@ -251,7 +255,7 @@ class Problem:
             features = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, product))
             gap = rows + float(features.sum())
             if best is None or gap < best.gap:
-                best = Proof(objective, gap, self._relative(gap, objective), candidate, product)
+                best = Proof(objective, gap, self._relative(gap, objective), candidate, product, shrink)
         assert best is not None
         return best
 

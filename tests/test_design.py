@@ -30,6 +30,7 @@ def pair(request, monkeypatch):
     """A scaled (and, if dense, shifted) design beside the array it stands for, in blocks of a few rows."""
     monkeypatch.setattr(_design, "_CHUNK_BYTES", 8 * 5 * 7)
     monkeypatch.setattr(_design, "_WALK_BYTES", 8 * 5 * 9)
+    monkeypatch.setattr(_design, "_STRETCH", 11)
     stored = STORAGES[request.param]
     shift = np.zeros(5) if sp.issparse(stored) else np.arange(5.0)
     dense = stored.toarray() if sp.issparse(stored) else stored.astype(float)
@@ -56,6 +57,14 @@ def test_moments(pair):
     gram = (bordered.T * weight) @ bordered
     np.testing.assert_allclose(design.gram(weight, chosen, border=True), gram, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(design.gram(weight, chosen, border=False), gram[:2, :2], rtol=1e-10, atol=1e-10)
+
+
+def test_cross_products(pair):
+    design, dense = pair
+    weight, some, others = np.arange(40.0), np.array([3, 0]), np.array([0, 4, 2])
+    np.testing.assert_allclose(
+        design.cross(weight, some, others), (dense[:, some].T * weight) @ dense[:, others], rtol=1e-10, atol=1e-10
+    )
 
 
 def test_parts(pair):

@@ -124,6 +124,9 @@ def test_row_passes_are_their_references(layout, dtype, shape, uniform):
         yield kernels.audit(X, shift, coef, y, 0.5, weight, dual, out[2], slopes[2], sizes[0])
         yield kernels.audit(X, shift, coef, y, 0.5, weight, dual, out[2], begun.copy(), None)
         kernels.magnitudes(X, shift, weight, sizes[1])
+        squares = begun.copy()
+        kernels.curvatures(X, begun, weight, squares)
+        yield squares
         stats = np.array([begun, begun, begun])
         kernels.column_stats(X, *stats)
         yield from (out, slopes, sizes, stats)
@@ -219,3 +222,22 @@ def test_groups_are_their_reference(n_values):
     for ours, twin in zip(*results, strict=True):
         np.testing.assert_array_equal(ours, twin)
     np.testing.assert_array_equal(keys[results[0][1]][results[0][0]], keys)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_gram_burst_is_its_reference_and_the_dense_one(positive):
+    rng, X, weight, y = state(4)
+    gram, strength = (X.T * weight) @ X, 0.05 * rng.random(6)
+    results = []
+    for kernels in (_cd, reference):
+        coef = np.zeros(6)
+        slope = X.T @ (weight * y)
+        epochs = kernels.gram_burst(gram, strength, positive, 4, coef, slope)
+        results.append((coef, slope, epochs))
+    coef, residual = np.zeros(6), y.copy()
+    rest = weight, np.diag(gram).copy(), strength, positive, np.arange(6), 4
+    _cd.dense_burst(X, np.zeros(6), np.ones(6), *rest, coef, residual)
+    results.append((coef, X.T @ (weight * residual), 4))
+    for other in results[1:]:
+        for ours, twin in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(ours, twin, rtol=1e-9, atol=1e-12)

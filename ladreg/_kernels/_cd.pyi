@@ -31,3 +31,11 @@ def sparse_burst(
     residual: NDArray[Any],
     shift: float,
 ) -> tuple[float, float]: ...
+def gram_burst(
+    gram: NDArray[Any],
+    strength: NDArray[Any],
+    positive: bool,
+    n_epochs: int,
+    coef: NDArray[Any],
+    slope: NDArray[Any],
+) -> int: ...

@@ -75,6 +75,42 @@ def dense_burst(const floating[:, :] X, const double[::1] center, const double[:
     return largest ** 0.5
 
 
+def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint positive, Py_ssize_t n_epochs,
+               double[::1] coef, double[::1] slope):
+    """Cycle `n_epochs` times over the features of a Gram matrix, or until nothing moves.
+
+    `slope` is the gradient of minus the loss at `coef`; both are updated in place.
+
+    Returns
+    -------
+    int
+        Epochs done.
+    """
+    cdef Py_ssize_t size = coef.shape[0], epoch = 0, j, k
+    cdef double old, new, move, curvature
+    cdef bint moved
+    if gram.shape[0] != size or gram.shape[1] != size or strength.shape[0] != size or slope.shape[0] != size:
+        raise ValueError("arrays of different lengths")
+    with nogil:
+        for epoch in range(n_epochs):
+            moved = False
+            for j in range(size):
+                curvature = gram[j, j]
+                if curvature <= 0.0:
+                    continue
+                old = coef[j]
+                new = soft_threshold(slope[j] + curvature * old, strength[j], positive) / curvature
+                if new != old:
+                    moved = True
+                    move = new - old
+                    coef[j] = new
+                    for k in range(size):
+                        slope[k] -= move * gram[j, k]
+            if not moved:
+                break
+    return epoch + 1 if n_epochs > 0 else 0
+
+
 def sparse_burst(const floating[::1] data, const index_t[::1] indices, const index_t[::1] indptr,
                  const double[::1] center, const double[::1] scale, const double[::1] weight,
                  const double[::1] curvature, const double[::1] strength, bint positive,

@@ -47,11 +47,20 @@ cdef extern from *:
     {
         CHOOSE(stats)
     }
+    #undef REST
+    #define REST n, p, step, shift, weight, w_step, total
+    static void squares(int is_float, int by_columns, const void *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
+                        const double *shift, const double *weight, ptrdiff_t w_step, double *total)
+    {
+        CHOOSE(squares)
+    }
     """
     double walk(int flags, int is_float, int by_columns, const void *X, Py_ssize_t n, Py_ssize_t p,
                 Py_ssize_t step, const double *shift, const double *coef, const double *y, Py_ssize_t y_step,
                 double offset, const double *weight, Py_ssize_t w_step, const double *dual, double lower,
                 double upper, double *out, double *slope, double *size, double *part) nogil
+    void squares(int is_float, int by_columns, const void *X, Py_ssize_t n, Py_ssize_t p, Py_ssize_t step,
+                 const double *shift, const double *weight, Py_ssize_t w_step, double *total) nogil
     void stats(int is_float, int by_columns, const void *X, Py_ssize_t n, Py_ssize_t p, Py_ssize_t step,
                double *low, double *high, double *total) nogil
 
@@ -143,6 +152,17 @@ def audit(const floating[:, :] X, const double[::1] shift, const double[::1] coe
 def magnitudes(const floating[:, :] X, const double[::1] shift, const double[:] weight, double[::1] size):
     """``size += weight @ |X - shift|``."""
     run(_SIZES, layout_of(X), shift, None, None, 0, weight, None, 0, 0, None, None, size)
+
+
+def curvatures(const floating[:, :] X, const double[::1] center, const double[:] weight, double[::1] total):
+    """``total += weight @ (X - center)^2``."""
+    cdef Layout x = layout_of(X)
+    check(center.shape[0] == x.p and weight.shape[0] == x.n and total.shape[0] == x.p)
+    if x.n == 0 or x.p == 0:
+        return
+    with nogil:
+        squares(x.is_float, x.by_columns, x.first, x.n, x.p, x.step, &center[0], &weight[0], weight.strides[0] // 8,
+                &total[0])
 
 
 def column_stats(const floating[:, :] X, double[::1] lowest, double[::1] highest, double[::1] total):

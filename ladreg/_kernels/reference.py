@@ -50,6 +50,20 @@ def dense_burst(
     return float(largest)
 
 
+def gram_burst(gram: Array, strength: Array, positive: bool, n_epochs: int, coef: Array, slope: Array) -> int:
+    """Cycle `n_epochs` times over the features of a Gram matrix, or until nothing moves; the epochs are returned."""
+    for epoch in range(n_epochs):
+        before = coef.copy()
+        for j in range(coef.size):
+            if gram[j, j] > 0:
+                old = coef[j]
+                coef[j] = soft_threshold(slope[j] + gram[j, j] * old, strength[j], positive) / gram[j, j]
+                slope -= (coef[j] - old) * gram[j]
+        if np.array_equal(coef, before):
+            return epoch + 1
+    return n_epochs
+
+
 def sparse_burst(
     data: NDArray[np.floating],
     indices: NDArray[np.integer],
@@ -138,6 +152,11 @@ def audit(
 def magnitudes(X: NDArray[np.floating], shift: Array | None, weight: Array, size: Array) -> None:
     """``size += weight @ |X - shift|``."""
     size += weight @ np.abs(_shifted(X, shift))
+
+
+def curvatures(X: NDArray[np.floating], center: Array, weight: Array, total: Array) -> None:
+    """``total += weight @ (X - center)^2``."""
+    total += weight @ (X - center) ** 2
 
 
 def column_stats(X: NDArray[np.floating], lowest: Array, highest: Array, total: Array) -> None:

@@ -123,6 +123,8 @@ INLINE void NAME(by_columns)(const int flags, const T *restrict X, ptrdiff_t n, 
             for (; j + 4 <= p; j += 4) {
                 const T *x0 = X + j * step + begin, *x1 = x0 + step, *x2 = x1 + step, *x3 = x2 + step;
                 const double c0 = coef[j], c1 = coef[j + 1], c2 = coef[j + 2], c3 = coef[j + 3];
+                if (c0 == 0.0 && c1 == 0.0 && c2 == 0.0 && c3 == 0.0)
+                    continue;
                 const double v0 = V(j), v1 = V(j + 1), v2 = V(j + 2), v3 = V(j + 3);
                 for (ptrdiff_t i = 0; i < m; i++)
                     d[i] += ((x0[i] - v0) * c0 + (x1[i] - v1) * c1) + ((x2[i] - v2) * c2 + (x3[i] - v3) * c3);
@@ -197,6 +199,34 @@ WALK(sweep, FORWARD | SIDES)
 WALK(audit, FORWARD | BACKWARD)
 WALK(audit_sizes, FORWARD | BACKWARD | SIZES)
 WALK(sizes, SIZES)
+
+/* Sums of weight * (x - shift)^2 by columns. */
+CLONES static void NAME(squares_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
+                                      const double *restrict shift, const double *restrict weight, ptrdiff_t w_step,
+                                      double *restrict total)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const T *x = X + i * step;
+        const double w = weight[i * w_step];
+        KEEP_ORDER;
+        for (ptrdiff_t j = 0; j < p; j++)
+            total[j] += w * (x[j] - shift[j]) * (x[j] - shift[j]);
+    }
+}
+
+CLONES static void NAME(squares_columns)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
+                                         const double *restrict shift, const double *restrict weight,
+                                         ptrdiff_t w_step, double *restrict total)
+{
+    for (ptrdiff_t j = 0; j < p; j++) {
+        const T *x = X + j * step;
+        const double v = shift[j];
+        double sum = 0.0;
+        for (ptrdiff_t i = 0; i < n; i++)
+            sum += weight[i * w_step] * (x[i] - v) * (x[i] - v);
+        total[j] += sum;
+    }
+}
 
 /* Smallest, largest and total size of each column. */
 CLONES static void NAME(stats_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,

@@ -8,12 +8,15 @@ coefficients.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._design import DenseDesign, Design, SparseDesign
 from ladreg._kernels import _cd
+from ladreg._penalties import L1
 from ladreg._problem import Problem, Proof, Solution, StopReason
 from ladreg.solvers import vertex
 
@@ -26,8 +29,16 @@ _BURST = 10
 _LEAST_WORKING = 50
 # Looks at a working set before all features are looked at again.
 _ROUNDS = 20
-# A Newton step is cut at the first change of sign; so many cuts in one call, and on so large a support.
-_CUTS, _LARGEST_SUPPORT = 30, 2000
+# A Newton step is cut at the first change of sign; so many cuts in one call.
+_CUTS = 30
+# Largest Gram matrix; larger working sets are descended by residuals.
+_LARGEST_GRAM = 2000
+# Up to so many features are all in the working set.
+_SMALL = 100
+# A working set is solved to this part of the whole gap.
+_INNER = 0.03
+# Columns whose mean square about their mean is below this part of their mean square are constant.
+_CONSTANT = 1e-28
 # Gaps below this part of mean(y^2) are rounding.
 _ROUNDING = 4 * float(np.finfo(float).eps)
 # Above this relative gap the dual is not exact enough to tell the optimal face.
@@ -65,16 +76,21 @@ def solve(
     columns = _Centred.of(problem)
     coef = np.zeros(problem.n_features) if start is None else start[0].copy()
     limit = 10_000 if max_iter is None else max_iter
-    goal = max(tol, _ROUNDING) * float(problem.weight @ columns.y**2)
+    goal = max(tol, _ROUNDING) * float(columns.weight @ columns.y**2)
     stats = {"n_epochs": 0, "n_checks": 0, "n_newton": 0, "largest_working_set": 0}
     proof, stopped = columns.prove(coef), StopReason.ITERATION_LIMIT
     while stats["n_epochs"] < limit:
         before = coef.copy()
         # 1.
-        working = columns.working_set(coef)
+        slope = columns.slope(coef, proof)
+        working = columns.working_set(coef, slope)
         stats["largest_working_set"] = max(stats["largest_working_set"], working.size)
         # 2.
-        coef = _descend(columns, working, coef, max(goal, 0.1 * proof.gap), limit, stats)
+        enough = max(goal, _INNER * proof.gap)
+        if working.size <= _LARGEST_GRAM:
+            coef = _descend(columns, working, coef, slope, enough, limit, stats)
+        else:
+            coef = _descend_by_residuals(columns, working, coef, enough, limit, stats)
         # 3.
         proof = columns.prove(coef)
         stats["n_checks"] += 1
@@ -88,23 +104,97 @@ def solve(
     return _finished(problem, columns, coef, proof, stopped, stats)
 
 
-def _descend(columns: _Centred, working: Index, coef: Array, goal: float, limit: int, stats: dict[str, int]) -> Array:
-    """Step 2: solve the problem restricted to the working set to the gap `goal`."""
+def _descend(
+    columns: _Centred, working: Index, coef: Array, slope: Array, goal: float, limit: int, stats: dict[str, int]
+) -> Array:
+    """Step 2 on the Gram matrix of the working set: no pass over rows until its gap is at most `goal`."""
+    penalty = columns.problem.penalty
+    gram, begin, slope = columns.gram.of(working), coef[working], slope[working]
+    loss = 0.5 * float(columns.weight @ columns.residual(coef) ** 2)
+    restricted = _Restricted(gram, L1(penalty.strength[working], penalty.positive), begin, slope, loss)
+    here = begin.copy()
+    for _ in range(_ROUNDS):
+        n_epochs = min(_BURST, limit - stats["n_epochs"])
+        if n_epochs <= 0:
+            break
+        descended = restricted.slope(here)
+        stats["n_epochs"] += _cd.gram_burst(
+            gram, restricted.penalty.strength, penalty.positive, n_epochs, here, descended
+        )
+        refined = restricted.newton(here)
+        stats["n_newton"] += 1
+        if restricted.value(refined) <= restricted.value(here):
+            here = refined
+        if restricted.gap(here) <= goal:
+            break
+    coef = coef.copy()
+    coef[working] = here
+    return coef
+
+
+def _descend_by_residuals(
+    columns: _Centred, working: Index, coef: Array, goal: float, limit: int, stats: dict[str, int]
+) -> Array:
+    """Step 2 for working sets whose Gram matrix would be too large."""
     for _ in range(_ROUNDS):
         n_epochs = min(_BURST, limit - stats["n_epochs"])
         if n_epochs <= 0:
             break
         columns.burst(working, n_epochs, coef, columns.residual(coef))
         stats["n_epochs"] += n_epochs
-        gap = columns.restricted_gap(working, coef)
         refined = columns.newton(coef)
         stats["n_newton"] += 1
-        better = columns.restricted_gap(working, refined)
         if columns.value(refined) <= columns.value(coef):
-            coef, gap = refined, better
-        if gap <= goal:
+            coef = refined
+        if columns.restricted_gap(working, coef) <= goal:
             break
     return coef
+
+
+@dataclass(frozen=True)
+class _Restricted:
+    """The problem in a few features: everything follows from their Gram matrix and what is known at one place."""
+
+    gram: Array
+    penalty: L1
+    begin: Array
+    begin_slope: Array
+    begin_loss: float
+
+    def slope(self, coef: Array) -> Array:
+        """The gradient of minus the loss."""
+        return self.begin_slope - self.gram @ (coef - self.begin)
+
+    def loss(self, coef: Array) -> float:
+        """Half the mean square."""
+        change = coef - self.begin
+        return max(self.begin_loss - 0.5 * float(change @ (self.begin_slope + self.slope(coef))), 0.0)
+
+    def value(self, coef: Array) -> float:
+        """The objective."""
+        return self.loss(coef) + self.penalty.value(coef)
+
+    def gap(self, coef: Array) -> float:
+        """Duality gap of the problem in these features."""
+        return _gap(self.penalty, coef, self.slope(coef), self.loss(coef))
+
+    def newton(self, coef: Array) -> Array:
+        """See `_newton`."""
+        return _newton(
+            coef,
+            self.penalty,
+            lambda support: self.gram[np.ix_(support, support)],
+            lambda now, support: self.begin_slope[support] - self.gram[support] @ (now - self.begin),
+        )
+
+
+def _gap(penalty: L1, coef: Array, slope: Array, loss: float) -> float:
+    """Duality gap by the dual that the residual is, shrunk."""
+    penalised = penalty.strength > 0
+    used = penalty.excess(slope)[penalised] / penalty.strength[penalised]
+    shrink = max(1.0, float(np.max(used, initial=0.0)))
+    terms = np.abs(coef) * np.maximum(penalty.strength - np.sign(coef) * slope / shrink, 0.0)
+    return loss * (1.0 - 1.0 / shrink) ** 2 + float(terms.sum())
 
 
 def _refined(columns: _Centred, coef: Array, proof: Proof, stats: dict[str, int]) -> tuple[Array, Proof]:
@@ -161,12 +251,22 @@ class _Centred:
         self.design = design
         self.mean = mean
         self.weight = np.ascontiguousarray(problem.weight)
-        self.y_mean = float(problem.weight @ problem.y) if problem.fit_intercept else 0.0
+        self.y_mean = float(self.weight @ problem.y) if problem.fit_intercept else 0.0
         self.y = problem.y - self.y_mean
-        self.curvature = problem.design.curvatures(problem.weight, mean)
-        # A column that is constant up to rounding cannot be told from one that is constant.
-        size = problem.design.curvatures(problem.weight, np.zeros_like(mean))
-        self.curvature[self.curvature <= 1e-28 * size] = 0.0
+        self.gram = _Gram(self)
+
+    @cached_property
+    def curvature(self) -> Array:
+        """Mean square of each column; zero where it cannot be told from that of a constant column."""
+        problem, mean = self.problem, self.mean
+        curvature = problem.design.curvatures(self.weight, mean)
+        curvature[curvature <= _CONSTANT * problem.design.curvatures(self.weight, np.zeros_like(mean))] = 0.0
+        return curvature
+
+    def cross(self, features: Index, others: Index) -> Array:
+        """Products of centred columns."""
+        offset = self._offset()
+        return self.design.cross(self.weight, features, others) - np.outer(offset[features], offset[others])
 
     @classmethod
     def of(cls, problem: Problem) -> _Centred:
@@ -202,10 +302,17 @@ class _Centred:
         """Objective, the intercept eliminated."""
         return 0.5 * float(self.problem.weight @ self.residual(coef) ** 2) + self.problem.penalty.value(coef)
 
-    def working_set(self, coef: Array) -> Index:
+    def slope(self, coef: Array, proof: Proof) -> Array:
+        """``X'(weight * residual)``; `proof` has it, unless it had to change its dual for columns without penalty."""
+        if (self.problem.penalty.strength == 0).any():
+            return self.design.rmatvec(self.weight * self.residual(coef))
+        return proof.slope * proof.shrink
+
+    def working_set(self, coef: Array, slope: Array) -> Index:
         """The support and the zero coefficients that violate their condition most, at most as many again."""
         penalty = self.problem.penalty
-        slope = self.design.rmatvec(self.problem.weight * self.residual(coef))
+        if coef.size <= _SMALL:
+            return np.arange(coef.size)
         violation = penalty.excess(slope) - penalty.strength
         violation[coef != 0] = np.inf
         wanted = np.flatnonzero((violation > 0) | (penalty.strength == 0))
@@ -216,54 +323,20 @@ class _Centred:
 
     def restricted_gap(self, working: Index, coef: Array) -> float:
         """Duality gap of the problem in the working features alone."""
-        penalty, weight = self.problem.penalty, self.problem.weight
-        residual = self.residual(coef)
-        slope = self.design.select(working).rmatvec(weight * residual)
-        strength = penalty.strength[working]
-        penalised = strength > 0
-        excess = penalty.excess(slope)[penalised]
-        shrink = max(1.0, float(np.max(excess / strength[penalised], initial=0.0)))
-        loss = 0.5 * float(weight @ residual**2) * (1.0 - 1.0 / shrink) ** 2
-        terms = np.abs(coef[working]) * np.maximum(strength - np.sign(coef[working]) * slope / shrink, 0.0)
-        return loss + float(terms.sum())
+        penalty, residual = self.problem.penalty, self.residual(coef)
+        slope = self.design.select(working).rmatvec(self.weight * residual)
+        loss = 0.5 * float(self.weight @ residual**2)
+        return _gap(L1(penalty.strength[working], penalty.positive), coef[working], slope, loss)
 
     def newton(self, coef: Array) -> Array:
-        """Newton steps on the support from the true residual, each cut at the first change of sign.
-
-        Where the columns of the support are dependent, the coefficients first slide along them, which leaves the fit
-        alone and lowers the penalty, until enough of them are zero.
-        """
-        coef = coef.copy()
-        penalty, weight = self.problem.penalty, self.problem.weight
-        support = np.flatnonzero(coef)
-        if support.size == 0 or support.size > min(2 * self.problem.n_samples, _LARGEST_SUPPORT):
+        """See `_newton`; the slopes are those of the true residual."""
+        if np.count_nonzero(coef) > min(2 * self.problem.n_samples, _LARGEST_GRAM):
             return coef
-        signed = (penalty.strength > 0) | penalty.positive
-        gram = self._gram(support)
-        n_full = 0
-        for _ in range(_CUTS):
-            sign = np.sign(coef[support])
-            pull = penalty.strength[support] * sign
-            inverse, basis = _factored(gram)
-            if basis.shape[1] and n_full == 0:
-                coef[support] = _slid(basis, coef[support], pull, signed[support])
-                cut = coef[support] == 0
-            else:
-                slope = self.design.select(support).rmatvec(weight * self.residual(coef))
-                coef[support], cut = _stepped(coef[support], inverse(slope - pull), signed[support])
-                n_full += not cut.any()
-            if cut.any():
-                support, gram = support[~cut], gram[np.ix_(~cut, ~cut)]
-            elif basis.shape[1] and n_full == 0:
-                n_full = 1  # the penalty is flat along the dependent columns: what is left is the fit
-            if n_full >= 2 or support.size == 0:
-                break
-        return coef
 
-    def _gram(self, features: Index) -> Array:
-        gram = self.design.gram(self.problem.weight, features, border=False)
-        offset = self._offset()[features]
-        return gram - np.outer(offset, offset)
+        def slope(now: Array, support: Index) -> Array:
+            return self.design.select(support).rmatvec(self.weight * self.residual(now))
+
+        return _newton(coef, self.problem.penalty, self.gram.of, slope)
 
     def burst(self, features: Index, n_epochs: int, coef: Array, residual: Array) -> None:
         """Epochs of coordinate descent over `features`; `coef` and `residual` are updated in place."""
@@ -287,6 +360,68 @@ class _Centred:
             residual += shift
         elif isinstance(design, DenseDesign):
             _cd.dense_burst(design.X, design.shift, design.scale, *common)
+
+
+class _Gram:
+    """Products of the columns that have been asked for, kept and extended as more are."""
+
+    def __init__(self, columns: _Centred) -> None:
+        self.columns = columns
+        self.place = np.full(columns.problem.n_features, -1, dtype=np.intp)
+        self.features = np.zeros(0, dtype=np.intp)
+        self.matrix = np.zeros((0, 0))
+
+    def of(self, features: Index) -> Array:
+        """The Gram matrix of the chosen columns."""
+        new = features[self.place[features] < 0]
+        if new.size:
+            self._extend(new)
+        at = self.place[features]
+        return self.matrix[np.ix_(at, at)]
+
+    def _extend(self, new: Index) -> None:
+        known = self.features.size
+        self.features = np.concatenate([self.features, new])
+        self.place[new] = known + np.arange(new.size)
+        cross = self.columns.cross(new, self.features)
+        # A column that is constant up to rounding cannot be told from one that is constant.
+        square = cross[np.arange(new.size), known + np.arange(new.size)]
+        constant = np.flatnonzero(square <= _CONSTANT * (square + self.columns.mean[new] ** 2))
+        cross[constant], cross[:, known + constant] = 0.0, 0.0
+        matrix = np.empty((self.features.size,) * 2)
+        matrix[:known, :known] = self.matrix
+        matrix[known:], matrix[:known, known:] = cross, cross[:, :known].T
+        self.matrix = matrix
+
+
+def _newton(coef: Array, penalty: L1, gram: Callable[[Index], Array], slope: Callable[[Array, Index], Array]) -> Array:
+    """Newton steps on the support, each cut at the first change of sign.
+
+    Where the columns of the support are dependent, the coefficients first slide along them, which leaves the fit
+    alone and lowers the penalty, until enough of them are zero.
+    """
+    coef = coef.copy()
+    support = np.flatnonzero(coef)
+    signed = (penalty.strength > 0) | penalty.positive
+    n_full = 0
+    for _ in range(_CUTS):
+        if support.size == 0:
+            break
+        pull = penalty.strength[support] * np.sign(coef[support])
+        inverse, basis = _factored(gram(support))
+        if basis.shape[1] and n_full == 0:
+            coef[support] = _slid(basis, coef[support], pull, signed[support])
+            cut = coef[support] == 0
+        else:
+            coef[support], cut = _stepped(coef[support], inverse(slope(coef, support) - pull), signed[support])
+            n_full += not cut.any()
+        if cut.any():
+            support = support[~cut]
+        elif basis.shape[1] and n_full == 0:
+            n_full = 1  # the penalty is flat along the dependent columns: what is left is the fit
+        if n_full >= 2:
+            break
+    return coef
 
 
 def _factored(gram: Array) -> tuple[Callable[[Array], Array], Array]:

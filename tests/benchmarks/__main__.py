@@ -82,7 +82,7 @@ def memory():
 def alone(name, n_samples, n_features):
     """Median seconds and peak memory beyond X, as a part of X, in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks", "one", name, str(n_samples), str(n_features)]
-    return map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    return tuple(map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()))
 
 
 def one(name, n_samples, n_features):
