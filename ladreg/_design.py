@@ -329,7 +329,11 @@ class DenseDesign(Design):
         n_rows = max(1, _CHUNK_BYTES // (8 * max(1, features.size)))
         for begin in range(0, present.size, n_rows):
             rows = present[begin : begin + n_rows]
-            Z = self.rows(rows, features, border)
+            if rows[-1] - rows[0] + 1 == rows.size:
+                Z = self._columns(slice(rows[0], rows[-1] + 1), features)
+                Z = np.column_stack([Z, np.ones(rows.size)]) if border else Z
+            else:
+                Z = self.rows(rows, features, border)
             result += (Z.T * weight[rows]) @ Z
         return result
 

@@ -178,7 +178,7 @@ def is_unique(
     n_columns = face.features.size + problem.fit_intercept
     if n_columns == 0:
         return True
-    if face.pinned.size > 4 * n_columns and _gram_has_full_rank(problem, face):
+    if face.pinned.size > n_columns and _gram_has_full_rank(problem, face):
         return True
     matrix = active_columns(problem, face.pinned, face.features)
     if face.pinned.size == n_columns and inverted(equilibrated(matrix)[0]) is not None:
@@ -247,7 +247,13 @@ def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
     size = np.sqrt(np.diag(gram))
     if not np.all((size > 0) & np.isfinite(size)):
         return False
-    return bool(np.linalg.eigvalsh(gram / np.outer(size, size))[0] > 1e-9 * gram.shape[0])
+    # Positive definite even so much nearer to singular.
+    gram = gram / size / size[:, None] - 1e-9 * size.size * np.eye(size.size)
+    try:
+        np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _only_zero(cone: Array) -> bool:

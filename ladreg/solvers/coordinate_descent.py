@@ -24,13 +24,15 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Epochs over the working set between two looks at it.
-_BURST = 10
+_BURST = 60
 # The working set holds the support and as many again of the features that violate their condition most, at least these.
 _LEAST_WORKING = 50
 # Looks at a working set before all features are looked at again.
 _ROUNDS = 20
 # A Newton step is cut at the first change of sign; so many cuts in one call.
-_CUTS = 30
+_CUTS = 5
+# Signs have settled when fewer than this part of them change in a burst; so many bursts are waited for that.
+_FEW, _PATIENCE = 0.02, 5
 # Largest Gram matrix; larger working sets are descended by residuals.
 _LARGEST_GRAM = 2000
 # Up to so many features are all in the working set.
@@ -112,8 +114,8 @@ def _descend(
     gram, begin, slope = columns.gram.of(working), coef[working], slope[working]
     loss = 0.5 * float(columns.weight @ columns.residual(coef) ** 2)
     restricted = _Restricted(gram, L1(penalty.strength[working], penalty.positive), begin, slope, loss)
-    here = begin.copy()
-    for _ in range(_ROUNDS):
+    here, signs = begin.copy(), np.sign(begin)
+    for number in range(_ROUNDS):
         n_epochs = min(_BURST, limit - stats["n_epochs"])
         if n_epochs <= 0:
             break
@@ -121,10 +123,14 @@ def _descend(
         stats["n_epochs"] += _cd.gram_burst(
             gram, restricted.penalty.strength, penalty.positive, n_epochs, here, descended
         )
-        refined = restricted.newton(here)
-        stats["n_newton"] += 1
-        if restricted.value(refined) <= restricted.value(here):
-            here = refined
+        # A Newton step is worth its factorisation once the signs have settled, or if they never do.
+        signs, before = np.sign(here), signs
+        changes = int(np.count_nonzero(signs != before))
+        if changes <= _FEW * np.count_nonzero(signs) or number % _PATIENCE == _PATIENCE - 1:
+            refined = restricted.newton(here)
+            stats["n_newton"] += 1
+            if restricted.value(refined) <= restricted.value(here):
+                here = refined
         if restricted.gap(here) <= goal:
             break
     coef = coef.copy()
