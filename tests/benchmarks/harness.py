@@ -17,6 +17,9 @@ from ladreg._problem import Problem
 
 # A fit that takes longer than this many seconds is timed once.
 _SLOW = 2.0
+# Seconds of rest before each fit: thread pools of the rival before spin on, and were measured to cost the next one as much
+# again as its own work.
+_REST = 0.2
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def _timed(rival: Rival, X: np.ndarray, y: np.ndarray) -> tuple[float, tuple]:
     """Seconds and answer of one fit."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        time.sleep(_REST)
         begin = time.perf_counter()
         coef, intercept, *own = rival.fit(X, y)
         elapsed = time.perf_counter() - begin
