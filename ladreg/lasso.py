@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._losses import HalfSquared, Loss
 from ladreg._penalties import L1
 from ladreg._problem import Problem
-from ladreg._validation import check_count, check_flag, check_real
+from ladreg._validation import check_count, check_flag, check_real, training_data
 from ladreg.solvers import Solver, choose_solver
 
 
@@ -131,3 +132,60 @@ class LassoCD(CertifiedRegressor):
     def sparse_coef_(self) -> sp.csr_matrix:
         """`coef_` in CSR format."""
         return sp.csr_matrix(self.coef_)
+
+
+def alpha_max(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    positive: bool = False,
+) -> float | NDArray[np.float64]:
+    r"""The smallest `alpha` for which all coefficients of `LassoCD` are zero.
+
+    .. math:: \alpha_{\max} = \max_j \Big| \sum_i w_i \, x_{ij} (y_i - \bar y) \Big| \Big/ \sum_i w_i,
+        \qquad \bar y = \sum_i w_i y_i \Big/ \sum_i w_i
+
+    with :math:`\bar y = 0` without intercept, and the largest of the sums themselves (or 0) instead of their sizes
+    where coefficients are to be positive. Grids of `alpha` are parts of it.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        Data.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights.
+    fit_intercept : bool, default=True
+        As in `LassoCD`.
+    positive : bool, default=False
+        As in `LassoCD`.
+
+    Returns
+    -------
+    float or ndarray of shape (n_targets,)
+        One number for each target; in units of y times units of X, as `alpha`.
+
+    Raises
+    ------
+    ValueError
+        As `LassoCD.fit` does, for data or parameters that make no sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import LassoCD, alpha_max
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> largest = alpha_max(X, y)
+    >>> [int(np.count_nonzero(LassoCD(alpha=part * largest).fit(X, y).coef_)) for part in (1.001, 0.999, 0.1)]
+    [0, 1, 5]
+    """
+    model = LassoCD(fit_intercept=fit_intercept, positive=positive)
+    model._check_parameters()
+    data = training_data(model, X, y, sample_weight)
+    ones = np.ones(data.design.n_features)
+    found = [model._problem(data, np.ascontiguousarray(target)).largest_alpha(ones) for target in data.Y.T]
+    return found[0] if data.single else np.array(found)

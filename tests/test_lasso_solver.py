@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 
+from ladreg import LassoCD, alpha_max
 from ladreg._design import as_design
 from ladreg._losses import HalfSquared
 from ladreg._problem import StopReason
@@ -251,3 +252,26 @@ def test_glmnet_quick_start():
         solution = solve(problem)
         assert solution.objective == pytest.approx(problem.objective(theirs[1:], theirs[0]), rel=1e-8)
         np.testing.assert_allclose(solution.coef, theirs[1:], atol=1e-5)
+
+
+@given(tables(), st.booleans(), st.booleans())
+def test_nothing_is_selected_from_alpha_max_on(table, positive, fit_intercept):
+    X, y, weight = table
+    assume(X.shape[1] > 0)
+    options = {"positive": positive, "fit_intercept": fit_intercept}
+    edge = alpha_max(X, y, sample_weight=weight, **options)
+    center = weight @ y / weight.sum() if fit_intercept else 0.0
+    slopes = X.T @ (weight * (y - center)) / weight.sum()
+    assert edge == pytest.approx(max(slopes.max(), 0.0) if positive else np.abs(slopes).max(), rel=1e-9, abs=1e-12)
+    if edge > 1e-9:
+        assert not LassoCD(alpha=1.0001 * edge, **options).fit(X, y, sample_weight=weight).coef_.any()
+        assert LassoCD(alpha=0.99 * edge, **options).fit(X, y, sample_weight=weight).coef_.any()
+
+
+def test_alpha_max_of_several_targets_and_of_sparse_columns():
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((30, 4)), rng.standard_normal((30, 3))
+    assert alpha_max(X, Y).shape == (3,)
+    np.testing.assert_allclose(alpha_max(sp.csr_array(X), Y), [alpha_max(X, y) for y in Y.T])
+    with pytest.raises(ValueError, match="fit_intercept must be"):
+        alpha_max(X, Y, fit_intercept="yes")

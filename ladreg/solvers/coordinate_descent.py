@@ -7,7 +7,6 @@ coefficients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +17,7 @@ from ladreg._design import DenseDesign, Design, SparseDesign
 from ladreg._kernels import _cd
 from ladreg._penalties import L1
 from ladreg._problem import Problem, Proof, Solution, StopReason
-from ladreg.solvers import vertex
+from ladreg.solvers import active_set, vertex
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -29,8 +28,6 @@ _BURST = 60
 _LEAST_WORKING = 50
 # Looks at a working set before all features are looked at again.
 _ROUNDS = 20
-# A Newton step is cut at the first change of sign; so many cuts in one call.
-_CUTS = 5
 # Signs have settled when fewer than this part of them change in a burst; so many bursts are waited for that.
 _FEW, _PATIENCE = 0.02, 5
 # Largest Gram matrix; larger working sets are descended by residuals.
@@ -185,8 +182,8 @@ class _Restricted:
         return _gap(self.penalty, coef, self.slope(coef), self.loss(coef))
 
     def newton(self, coef: Array) -> Array:
-        """See `_newton`."""
-        return _newton(
+        """See `active_set.newton`."""
+        return active_set.newton(
             coef,
             self.penalty,
             lambda support: self.gram[np.ix_(support, support)],
@@ -335,14 +332,14 @@ class _Centred:
         return _gap(L1(penalty.strength[working], penalty.positive), coef[working], slope, loss)
 
     def newton(self, coef: Array) -> Array:
-        """See `_newton`; the slopes are those of the true residual."""
+        """See `active_set.newton`; the slopes are those of the true residual."""
         if np.count_nonzero(coef) > min(2 * self.problem.n_samples, _LARGEST_GRAM):
             return coef
 
         def slope(now: Array, support: Index) -> Array:
             return self.design.select(support).rmatvec(self.weight * self.residual(now))
 
-        return _newton(coef, self.problem.penalty, self.gram.of, slope)
+        return active_set.newton(coef, self.problem.penalty, self.gram.of, slope)
 
     def burst(self, features: Index, n_epochs: int, coef: Array, residual: Array) -> None:
         """Epochs of coordinate descent over `features`; `coef` and `residual` are updated in place."""
@@ -398,82 +395,3 @@ class _Gram:
         matrix[:known, :known] = self.matrix
         matrix[known:], matrix[:known, known:] = cross, cross[:, :known].T
         self.matrix = matrix
-
-
-def _newton(coef: Array, penalty: L1, gram: Callable[[Index], Array], slope: Callable[[Array, Index], Array]) -> Array:
-    """Newton steps on the support, each cut at the first change of sign.
-
-    Where the columns of the support are dependent, the coefficients first slide along them, which leaves the fit
-    alone and lowers the penalty, until enough of them are zero.
-    """
-    coef = coef.copy()
-    support = np.flatnonzero(coef)
-    signed = (penalty.strength > 0) | penalty.positive
-    n_full = 0
-    for _ in range(_CUTS):
-        if support.size == 0:
-            break
-        pull = penalty.strength[support] * np.sign(coef[support])
-        inverse, basis = _factored(gram(support))
-        if basis.shape[1] and n_full == 0:
-            coef[support] = _slid(basis, coef[support], pull, signed[support])
-            cut = coef[support] == 0
-        else:
-            coef[support], cut = _stepped(coef[support], inverse(slope(coef, support) - pull), signed[support])
-            n_full += not cut.any()
-        if cut.any():
-            support = support[~cut]
-        elif basis.shape[1] and n_full == 0:
-            n_full = 1  # the penalty is flat along the dependent columns: what is left is the fit
-        if n_full >= 2:
-            break
-    return coef
-
-
-def _factored(gram: Array) -> tuple[Callable[[Array], Array], Array]:
-    """The inverse of a Gram matrix, or its pseudo-inverse and a basis of its null space."""
-    size = np.sqrt(np.diag(gram))
-    size[size == 0] = 1.0
-    gram = gram / np.outer(size, size)
-    try:
-        factor = np.linalg.cholesky(gram)
-        if np.min(np.diag(factor), initial=1.0) > 1e-7:
-            inverse = lambda right: np.linalg.solve(gram, right / size) / size  # noqa: E731
-            return inverse, np.zeros((size.size, 0))
-    except np.linalg.LinAlgError:
-        pass
-    values, vectors = np.linalg.eigh(gram)
-    null = values <= 1e-12 * values.max(initial=0.0)
-    ranged = vectors[:, ~null]
-    pseudo = lambda right: ranged @ (ranged.T @ (right / size) / values[~null]) / size  # noqa: E731
-    return pseudo, np.linalg.qr(vectors[:, null] / size[:, None])[0]
-
-
-def _slid(basis: Array, coef: Array, pull: Array, signed: NDArray[np.bool_]) -> Array:
-    """Move along `basis`, which changes no fit, as long as the penalty falls; each move ends where one more is zero."""
-    coef = coef.copy()
-    while basis.shape[1]:
-        direction = -basis @ (basis.T @ pull)
-        if np.linalg.norm(direction) <= 1e-9 * np.linalg.norm(pull):
-            break
-        crosses = signed & (direction * coef < 0)
-        if not crosses.any():
-            break
-        share = np.where(crosses, np.abs(coef) / np.where(crosses, np.abs(direction), 1.0), np.inf)
-        first = int(np.argmin(share))
-        coef += share[first] * direction
-        coef[first] = 0.0
-        # The directions that keep it at zero: reflect its row onto the first column and drop that.
-        reflector = np.linalg.qr(basis[first][:, None], mode="complete")[0]
-        basis = basis @ reflector[:, 1:]
-        basis[first] = 0.0
-    return coef
-
-
-def _stepped(coef: Array, step: Array, signed: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
-    """``coef + step``, cut where the first sign would change; those that are zero then."""
-    crosses = signed & (np.sign(coef + step) != np.sign(coef))
-    share = np.where(crosses, np.abs(coef) / np.where(crosses, np.abs(step), 1.0), 1.0)
-    least = share.min(initial=1.0)
-    cut = crosses & (share == least)
-    return np.where(cut, 0.0, coef + least * step), cut

@@ -17,8 +17,8 @@ from ladreg._problem import Problem
 
 # A fit that takes longer than this many seconds is timed once.
 _SLOW = 2.0
-# Seconds of rest before each fit: thread pools of the rival before spin on, and were measured to cost the next one as much
-# again as its own work.
+# Seconds of rest before each fit: thread pools of the rival before spin on, which was measured to cost the next one as
+# much again as its own work.
 _REST = 0.2
 
 
