@@ -29,7 +29,7 @@ _SINGULAR = 1e10
 # Residuals below this part of the numbers they are the difference of count as zero.
 ZERO = 1e-11
 # Rows whose temporary arrays stay in the cache; BLAS would wake a second thread for longer ones.
-_BLOCK = 1 << 13
+BLOCK = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def optimal_face(
         Rows that may be pinned, in ascending order; None for all.
     """
     if among is None:
-        blocks = (np.arange(begin, min(begin + _BLOCK, dual.size)) for begin in range(0, dual.size, _BLOCK))
+        blocks = (np.arange(begin, min(begin + BLOCK, dual.size)) for begin in range(0, dual.size, BLOCK))
         pinned = np.concatenate([np.zeros(0, dtype=np.intp), *(_inside(problem, dual, b, at_end) for b in blocks)])
     else:
         pinned = _inside(problem, dual, among, at_end)
@@ -230,13 +230,13 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
     return product
 
 
-def tied_rows(problem: Problem, coef: Array, intercept: float) -> Index:
-    """Rows whose residual is zero up to the rounding of the numbers that it is the difference of."""
+def tied_rows(problem: Problem, coef: Array, intercept: float, zero: float = ZERO) -> Index:
+    """Rows whose residual is at most the part `zero` of the numbers that it is the difference of."""
     residual = np.abs(problem.residual(coef, intercept))
     largest = float(problem.design.reach() @ np.abs(coef)) + abs(intercept)
-    rows = np.flatnonzero(residual <= ZERO * (largest + np.abs(problem.y)))
+    rows = np.flatnonzero(residual <= zero * (largest + np.abs(problem.y)))
     size = problem.design.take(rows).absolute_matvec(coef) + abs(intercept) + np.abs(problem.y[rows])
-    return rows[residual[rows] <= ZERO * size]
+    return rows[residual[rows] <= zero * size]
 
 
 def _gram_has_full_rank(problem: Problem, face: Face) -> bool:

@@ -17,7 +17,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from ladreg._design import Design
-from ladreg._face import is_unique
+from ladreg._face import BLOCK, is_unique
 from ladreg._losses import Loss
 from ladreg._penalties import L1
 
@@ -32,8 +32,6 @@ _EXACT = 1e-15
 _EXACT_FIT = 1e-12
 # A dual whose relative gap is smaller than this describes the optimal face.
 _OPTIMAL = 1e-9
-# Rows whose temporary arrays stay in the cache; BLAS would wake a second thread for longer ones.
-_BLOCK = 1 << 13
 # Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
 _QR_ENTRIES = 1 << 21
 
@@ -198,8 +196,8 @@ class Problem:
 
     def _blocks(self) -> Iterator[tuple[slice, Array]]:
         """Blocks of rows, whose temporary arrays stay in the cache, and their weights."""
-        for begin in range(0, self.n_samples, _BLOCK):
-            block = slice(begin, begin + _BLOCK)
+        for begin in range(0, self.n_samples, BLOCK):
+            block = slice(begin, begin + BLOCK)
             yield block, np.ascontiguousarray(self.weight[block])
 
     def _value(self, residual: Array, coef: Array) -> float:

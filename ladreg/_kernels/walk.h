@@ -6,8 +6,8 @@
    dual * (x - shift) to the slope, SIZES adds weight * |x - shift|. A shift that is NULL is zero. */
 
 INLINE void NAME(row)(const int flags, const T *restrict x, ptrdiff_t p, const double *shift, const double *coef,
-                      double base, double weight, double dual, const double *ends, double *out, double *restrict size, double *sum,
-                      double *restrict part)
+                      double base, double weight, double dual, const double *ends, double *out,
+                      double *restrict size, double *sum, double *restrict part)
 {
     double d = dual;
     if (flags & FORWARD) {
@@ -69,9 +69,10 @@ INLINE void NAME(four_rows)(const int flags, const T *restrict x, ptrdiff_t p, p
 }
 
 INLINE void NAME(by_rows)(const int flags, const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
-                          const double *shift, const double *coef, const double *y, ptrdiff_t y_step, double offset, const double *weight,
-                          ptrdiff_t w_step, const double *dual, double lower, double upper, double *out,
-                          double *restrict slope, double *restrict size, double *total, double *restrict part)
+                          const double *shift, const double *coef, const double *y, ptrdiff_t y_step, double offset,
+                          const double *weight, ptrdiff_t w_step, const double *dual, double lower, double upper,
+                          double *out, double *restrict slope, double *restrict size, double *total,
+                          double *restrict part)
 {
     const double ends[2] = {lower, upper};
     const int forward = flags & FORWARD, weighs = flags & (SIDES | SIZES), backward = flags & BACKWARD;
@@ -187,9 +188,10 @@ INLINE void NAME(by_columns)(const int flags, const T *restrict X, ptrdiff_t n, 
             NAME(by_columns)(flags, ARGUMENTS);                                                                        \
     }
 #define PARAMETERS                                                                                                     \
-    const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift, const double *coef, const double *y,    \
-        ptrdiff_t y_step, double offset, const double *weight, ptrdiff_t w_step, const double *dual, double lower,     \
-        double upper, double *out, double *restrict slope, double *restrict size, double *total, double *restrict part
+    const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step, const double *shift, const double *coef,            \
+        const double *y, ptrdiff_t y_step, double offset, const double *weight, ptrdiff_t w_step, const double *dual,  \
+        double lower, double upper, double *out, double *restrict slope, double *restrict size, double *total,         \
+        double *restrict part
 #define ARGUMENTS                                                                                                      \
     X, n, p, step, shift, coef, y, y_step, offset, weight, w_step, dual, lower, upper, out, slope, size, total, part
 

@@ -18,7 +18,7 @@ import scipy.optimize
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._face import power_of_two
+from ladreg._face import power_of_two, tied_rows
 from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import vertex
 
@@ -151,9 +151,7 @@ def dual_at(problem: Problem, coef: Array, intercept: float) -> Array | None:
 
     It is found in the LP of the rows that they fit exactly.
     """
-    residual = problem.residual(coef, intercept)
-    size = problem.design.absolute_matvec(coef) + abs(intercept) + np.abs(problem.y)
-    rows = np.flatnonzero(np.abs(residual) <= 1e-9 * size)
+    rows = tied_rows(problem, coef, intercept, 1e-9)
     answer = _solve_rows(problem, (coef, intercept), rows, "highs-ds", {})
     if answer.coef is None or problem.prove(coef, intercept, answer.dual).relative_gap > 1e-9:
         return None

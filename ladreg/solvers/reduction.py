@@ -84,7 +84,6 @@ def draft(
     stats: dict[str, float] = {"rows_solved": 0, "n_passes": 0, "n_rounds": 0, "n_ip_iter": 0}
     limit = 50 if max_iter is None else max_iter
     fewer = reduce and reduces(problem)
-    size = table.per_column(_ROWS_PER_COLUMN) if fewer else problem.n_samples
     # 1.
     if start is not None:
         point = np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy()
@@ -99,8 +98,7 @@ def draft(
     stats["n_passes"] += 1
     if not np.any(np.abs(place.residual) > _EXACT_FIT):
         return _exact_fit(table, point, stats)
-    if fewer:
-        size = _refine(place, stats)
+    size = _refine(place, stats) if fewer else problem.n_samples
     # 3. and 4.
     held, stopped = _reduced(place, size, min(tol, _FACE_GAP), limit, stats)
     # 5.

@@ -135,7 +135,7 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
     if sided.contradicted():
         return None
     z = _lexicographic(fit, goal, pinned, measure, np.zeros((0, fit.shape[1])), np.zeros(0))
-    chosen = sided.broken(z, _KEPT)
+    chosen = sided.broken(z)
     if chosen.size == 0:
         return pinned.point + pinned.basis @ z
     # 3. Few constraints bind, and those are found by adding the most violated ones until none is.
@@ -146,12 +146,12 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
         if found is None:
             return None
         near, active = found
-        more = np.union1d(chosen, sided.broken(near, _KEPT))
+        more = np.union1d(chosen, sided.broken(near))
         if more.size == chosen.size:
             break
         chosen = more
     z = _lexicographic(fit, goal, pinned, measure, G[active], h[active])
-    if sided.broken(z, _KEPT).size and sided.worst(z) > sided.worst(near):
+    if sided.broken(z).size and sided.worst(z) > sided.worst(near):
         z = near
     return pinned.point + pinned.basis @ z
 
@@ -200,10 +200,10 @@ class _Sided:
         """The largest distance from a side that is broken."""
         return float(np.max(self.excess(z)[self.length > 0] / self.length[self.length > 0], initial=0.0))
 
-    def broken(self, z: Array, kept: float) -> Index:
-        """The constraints that are broken most, by more than `kept`."""
+    def broken(self, z: Array) -> Index:
+        """The constraints that are broken most."""
         excess = self.excess(z)
-        found = np.flatnonzero((excess > kept * self.length) & (self.length > 0))
+        found = np.flatnonzero((excess > _KEPT * self.length) & (self.length > 0))
         far = excess[found] / self.length[found]
         return found[np.argpartition(-far, _CUTS)[:_CUTS]] if found.size > _CUTS else found
 
@@ -302,8 +302,7 @@ def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among:
     others[np.searchsorted(among, face.pinned)] = False
     rows = among[others]
     lower, upper = problem.loss.interval()
-    weight = problem.weight[rows]
-    ends = weight * np.where(dual[rows] > weight * (lower + upper) / 2, upper, lower)
+    ends = problem.weight[rows] * np.where(sides(problem, dual, rows) > 0, upper, lower)
     moving = ends != dual[rows]
     rows, ends = rows[moving], ends[moving]
     shift = ends - dual[rows]
