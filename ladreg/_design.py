@@ -111,6 +111,10 @@ class Design(ABC):
     def reach(self) -> Array:
         """An upper bound of the sizes in each column."""
 
+    @abstractmethod
+    def spread(self, centred: bool) -> Array:
+        """An upper bound of the mean square of each column, about its mean if `centred`, whatever the weights."""
+
     def extent(self, centred: bool) -> tuple[Array, Array]:
         """A shift and a typical distance from it (0 for a constant column), one of each a column.
 
@@ -143,8 +147,8 @@ class Design(ABC):
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
 
     @abstractmethod
-    def cross(self, weight: Array, features: Index, others: Index) -> Array:
-        """``Z_f' diag(weight) Z_o`` for two choices of columns."""
+    def cross(self, weight: Array, features: Index, last: int) -> Array:
+        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
 
     @abstractmethod
     def select(self, features: Index) -> Self:
@@ -170,9 +174,9 @@ class DenseDesign(Design):
         """The shift, None where it is zero."""
         return self.shift if self.shift.any() else None
 
-    def _slices(self, n_bytes: int) -> Iterator[slice]:
-        """Blocks of rows of so many bytes."""
-        n_rows = max(1, n_bytes // (8 * max(1, self.n_features)))
+    def _slices(self, n_bytes: int, n_columns: int | None = None) -> Iterator[slice]:
+        """Blocks of rows of so many bytes in so many columns."""
+        n_rows = max(1, n_bytes // (8 * max(1, self.n_features if n_columns is None else n_columns)))
         for begin in range(0, self.n_samples, n_rows):
             yield slice(begin, min(begin + n_rows, self.n_samples))
 
@@ -263,6 +267,11 @@ class DenseDesign(Design):
         lowest, highest, _ = self._stats
         return np.maximum(np.abs(lowest - self.shift), np.abs(highest - self.shift)) * self.scale
 
+    def spread(self, centred: bool) -> Array:
+        """An upper bound of the mean square of each column: Popoviciu's if `centred`."""
+        lowest, highest, _ = self._stats
+        return ((highest / 2 - lowest / 2) * self.scale) ** 2 if centred else self.reach() ** 2
+
     def _small_blocks(self) -> Iterator[tuple[slice, Array]]:
         """Row blocks of the design itself, each small enough to make a temporary of."""
         for block in self._slices(_CHUNK_BYTES):
@@ -337,16 +346,12 @@ class DenseDesign(Design):
             result += (Z.T * weight[rows]) @ Z
         return result
 
-    def cross(self, weight: Array, features: Index, others: Index) -> Array:
-        """``Z_f' diag(weight) Z_o`` for two choices of columns."""
-        result = np.zeros((features.size, others.size))
-        widest = max(1, features.size + others.size)
-        n_rows = max(1, _CHUNK_BYTES // (8 * widest))
-        for begin in range(0, self.n_samples, n_rows):
-            block = slice(begin, min(begin + n_rows, self.n_samples))
-            left = self._columns(block, features)
-            left *= weight[block][:, None]
-            result += left.T @ self._columns(block, others)
+    def cross(self, weight: Array, features: Index, last: int) -> Array:
+        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
+        result = np.zeros((last, features.size))
+        for block in self._slices(_CHUNK_BYTES, features.size):
+            Z = self._columns(block, features)
+            result += (Z[:, features.size - last :] * weight[block][:, None]).T @ Z
         return result
 
     def _columns(self, block: slice, features: Index) -> Array:
@@ -432,6 +437,10 @@ class SparseDesign(Design):
         """An upper bound of the sizes in each column."""
         return float(np.abs(self._data()).max(initial=0.0)) * self.scale
 
+    def spread(self, centred: bool) -> Array:  # noqa: ARG002 - the mean square about the mean is no larger
+        """An upper bound of the mean square of each column."""
+        return self.reach() ** 2
+
     @property
     def is_finite(self) -> bool:
         """Whether every value is finite."""
@@ -464,11 +473,11 @@ class SparseDesign(Design):
             Z = sp.hstack([Z, sp.csr_array(np.ones((self.n_samples, 1)))], format="csr")
         return np.asarray((Z.T @ (Z * weight[:, None])).toarray())
 
-    def cross(self, weight: Array, features: Index, others: Index) -> Array:
-        """``Z_f' diag(weight) Z_o`` for two choices of columns."""
-        left = sp.csr_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
-        right = sp.csr_array(self.X[:, others], dtype=np.float64) * self.scale[others][None, :]
-        return np.asarray((left.T @ (right * weight[:, None])).toarray())
+    def cross(self, weight: Array, features: Index, last: int) -> Array:
+        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
+        Z = sp.csc_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
+        right = sp.csc_array(Z) if last == features.size else sp.csc_array(sp.csc_array(Z)[:, features.size - last :])
+        return np.asarray((sp.csr_array(right.T) @ (sp.csr_array(Z) * weight[:, None])).toarray())
 
     def transposed_csc(self, index: Index) -> sp.csc_array:
         """Transpose of the chosen rows, in the form that an LP solver takes."""

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ladreg._losses import Loss
-from ladreg._penalties import L1
+from ladreg._penalties import ElasticNet
 from ladreg._problem import Certificate, Problem, Solution, StopReason
 from ladreg._validation import Data, training_data
 from ladreg.solvers import Solver, recover_dual
@@ -36,7 +36,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         """The loss that the parameters ask for."""
 
     @abstractmethod
-    def _penalty(self, n_features: int) -> L1:
+    def _penalty(self, n_features: int) -> ElasticNet:
         """The penalty that the parameters ask for."""
 
     @abstractmethod

@@ -44,6 +44,8 @@ class Face:
         Rows whose residual is the same in every optimum, and that residual.
     features, feature_side
         Features that may be different from zero, and the sign (0: any) of their coefficients.
+    fixed
+        Coefficients of those features that a squared penalty makes the same in every optimum; NaN for the others.
     """
 
     problem: Problem
@@ -52,6 +54,18 @@ class Face:
     target: Array
     features: Index
     feature_side: Array
+    fixed: Array
+
+    def equations(self) -> tuple[Array, Array]:
+        """Rows and right-hand sides of what determines coefficients (and intercept) on the face."""
+        matrix = active_columns(self.problem, self.pinned, self.features)
+        target = self.problem.y[self.pinned] - self.target
+        known = np.flatnonzero(~np.isnan(self.fixed))
+        if known.size == 0:
+            return matrix, target
+        rows = np.zeros((known.size, matrix.shape[1]))
+        rows[np.arange(known.size), known] = 1.0
+        return np.vstack([matrix, rows]), np.concatenate([target, self.fixed[known]])
 
 
 def sides(problem: Problem, dual: Array, rows: Index | slice) -> Array:
@@ -105,6 +119,7 @@ def optimal_face(
         target=problem.loss.residual_at(dual[pinned] / problem.weight[pinned]),
         features=features,
         feature_side=feature_side[features],
+        fixed=problem.penalty.fixed(slope)[features],
     )
 
 
@@ -180,8 +195,8 @@ def is_unique(
         return True
     if face.pinned.size > n_columns and _gram_has_full_rank(problem, face):
         return True
-    matrix = active_columns(problem, face.pinned, face.features)
-    if face.pinned.size == n_columns and inverted(equilibrated(matrix)[0]) is not None:
+    matrix = face.equations()[0]
+    if matrix.shape[0] == n_columns and inverted(equilibrated(matrix)[0]) is not None:
         return True
     basis = null_space(matrix)
     if basis.shape[1] == 0:
@@ -244,6 +259,8 @@ def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
     chosen = np.zeros(problem.n_samples)
     chosen[face.pinned] = 1.0
     gram = problem.design.gram(chosen, face.features, border=problem.fit_intercept)
+    known = np.flatnonzero(~np.isnan(face.fixed))
+    gram[known, known] += 1.0
     size = np.sqrt(np.diag(gram))
     if not np.all((size > 0) & np.isfinite(size)):
         return False

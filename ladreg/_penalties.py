@@ -2,47 +2,132 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Ridges stay below this, so that products with them are finite.
+_HUGE = 1e300
 
 
 @dataclass(frozen=True)
-class L1:
-    """Weighted sum of absolute values: sum_j strength_j * |b_j|, over b >= 0 when `positive`.
+class ElasticNet:
+    """Absolute values and squares: sum_j strength_j * |b_j| + ridge_j * b_j^2 / 2, over b >= 0 when `positive`.
 
-    Its dual set is |X_j'theta| <= strength_j for every j, one-sided (X_j'theta <= strength_j) when `positive`. A
-    feature of strength 0 is not penalised: it is *free*, and its dual constraint is an equality.
+    Where ridge_j is zero, the dual set is |X_j'theta| <= strength_j, one-sided (X_j'theta <= strength_j) when
+    `positive`; where it is not, every slope s is allowed and costs ``max(|s| - strength_j, 0)^2 / (2 ridge_j)``. A
+    feature with neither is *free*: its dual constraint is an equality. A strength of infinity excludes a feature.
     """
 
     strength: Array
     positive: bool = False
+    ridge: Array = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if self.ridge.size != self.strength.size:
+            object.__setattr__(self, "ridge", np.zeros(self.strength.size))
+
+    @cached_property
+    def curved(self) -> bool:
+        """Whether any ridge is not zero."""
+        return bool(self.ridge.any())
+
+    @cached_property
+    def excluded(self) -> bool:
+        """Whether any feature is excluded."""
+        return bool(np.isinf(self.strength).any())
+
+    @cached_property
+    def bounds(self) -> NDArray[np.bool_]:
+        """Features whose slopes the dual set bounds by their strength, which is not zero."""
+        return (self.strength > 0) & (self.ridge == 0)
 
     def value(self, coef: Array) -> float:
-        """``sum(strength * |coef|)``."""
-        return float(self.strength @ np.abs(coef))
+        """``sum(strength * |coef| + ridge * coef^2 / 2)``."""
+        if self.excluded:
+            used = coef != 0
+            value = float(self.strength[used] @ np.abs(coef[used]))
+        else:
+            value = float(self.strength @ np.abs(coef))
+        return value + 0.5 * float(self.ridge @ coef**2) if self.curved else value
 
     def prox(self, z: Array, step: float = 1.0) -> Array:
-        """Minimiser over b of ``(b - z)^2 / 2 + step * value(b)``: soft-thresholding."""
+        """Minimiser over b of ``(b - z)^2 / 2 + step * value(b)``: soft-thresholding, then shrinking."""
+        return self._soft(z, step * self.strength) / (1.0 + step * self.ridge)
+
+    def _soft(self, z: Array, threshold: Array) -> Array:
         if self.positive:
-            return np.maximum(z - step * self.strength, 0.0)
-        return np.sign(z) * np.maximum(np.abs(z) - step * self.strength, 0.0)
+            return np.maximum(z - threshold, 0.0)
+        return np.sign(z) * np.maximum(np.abs(z) - threshold, 0.0)
+
+    @cached_property
+    def _free(self) -> NDArray[np.bool_]:
+        return (self.strength == 0) & (self.ridge == 0) & (not self.positive)
 
     def free(self) -> NDArray[np.bool_]:
         """Features whose dual constraint is an equality whatever their coefficient."""
-        return (self.strength == 0) & (not self.positive)
+        return self._free
+
+    @cached_property
+    def one_sided(self) -> NDArray[np.bool_]:
+        """Features that cost nothing but must be >= 0."""
+        return (self.strength == 0) & (self.ridge == 0) & self.positive
 
     def excess(self, slope: Array) -> Array:
         """How far each slope ``X_j'theta`` counts against its strength: its size, or its positive part."""
         return np.maximum(slope, 0.0) if self.positive else np.abs(slope)
 
+    def overrun(self, slope: Array) -> float:
+        """How many times too large slopes are for the dual set, at least 1."""
+        used = self.excess(slope)
+        if not self._all_bound:
+            return max(1.0, float(np.max(used[self.bounds] / self.strength[self.bounds], initial=0.0)))
+        return max(1.0, float(np.max(used / self.strength, initial=0.0)))
+
+    @cached_property
+    def _all_bound(self) -> bool:
+        return bool(self.bounds.all())
+
     def fenchel_young(self, coef: Array, slope: Array) -> Array:
-        """``strength * |b| - b * slope`` >= 0 for slopes in the dual set."""
+        """``value(b) + conjugate(slope) - b * slope`` >= 0 for slopes in the dual set, without cancellation."""
+        if not self.curved:
+            return self._absolute_term(coef, slope)
+        # The coefficient whose slope this is, and the part of the slope that stands against |b|.
+        curved = self.ridge > 0
+        there = np.divide(self._soft(slope, self.strength), self.ridge, out=np.zeros_like(slope), where=curved)
+        rest = np.where(curved, slope - self.ridge * there, slope)
+        return self._absolute_term(coef, rest) + np.where(curved, 0.5 * self.ridge * (coef - there) ** 2, 0.0)
+
+    def _absolute_term(self, coef: Array, slope: Array) -> Array:
+        if self.excluded:
+            strength = np.where(coef == 0, 0.0, self.strength)
+            return np.abs(coef) * np.maximum(strength - np.sign(coef) * slope, 0.0)
         return np.abs(coef) * np.maximum(self.strength - np.sign(coef) * slope, 0.0)
 
-    def rescaled(self, factor: Array) -> L1:
-        """The penalty whose strengths are multiplied by `factor`, one number a feature."""
-        return L1(self.strength * factor, self.positive)
+    def fixed(self, slope: Array) -> Array:
+        """The coefficients that an optimal slope determines, where there is a ridge; NaN elsewhere."""
+        there = np.full(slope.size, np.nan)
+        if self.curved:
+            np.divide(self._soft(slope, self.strength), self.ridge, out=there, where=self.ridge > 0)
+        return there
+
+    def rescaled(self, unit: Array, factor: float) -> ElasticNet:
+        """The penalty of coefficients in other units, of an objective in others: ``value(unit * b) / factor``.
+
+        `factor` and `unit` are powers of two.
+        """
+        strength = self.strength * (unit / factor)
+        if not self.curved:
+            return ElasticNet(strength, self.positive)
+        root = unit / np.sqrt(factor)
+        with np.errstate(over="ignore"):
+            return ElasticNet(strength, self.positive, np.minimum(self.ridge * root * root, _HUGE))
+
+    def at(self, features: Index) -> ElasticNet:
+        """The penalty of the chosen features."""
+        return ElasticNet(self.strength[features], self.positive, self.ridge[features])

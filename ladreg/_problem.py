@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ladreg._design import Design
 from ladreg._face import BLOCK, is_unique
 from ladreg._losses import Loss
-from ladreg._penalties import L1
+from ladreg._penalties import ElasticNet
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -159,7 +159,7 @@ class Problem:
         Non-negative, with sum one.
     loss : Loss
         What a residual costs.
-    penalty : L1
+    penalty : ElasticNet
         What the coefficients cost; the intercept costs nothing.
     fit_intercept : bool
         Whether the intercept is free; otherwise it is zero.
@@ -169,7 +169,7 @@ class Problem:
     y: Array
     weight: Array
     loss: Loss
-    penalty: L1
+    penalty: ElasticNet
     fit_intercept: bool
 
     @property
@@ -267,17 +267,14 @@ class Problem:
         stopped: StopReason,
         solver: str,
         stats: Mapping[str, float] | None = None,
+        unique: bool = False,
     ) -> Solution:
-        """The solution with its proof; `dual` may be any vector of shape (n_samples,), good ones prove more."""
+        """The solution with its proof; `dual` may be any vector of shape (n_samples,), good ones prove more.
+
+        `unique` says that the optimum was proved to be a single point already.
+        """
         proof = self.prove(coef, intercept, dual)
-        margin: float | Array = 0.0
-        if self.loss.curvature > 0:
-            # The optimal dual lies in a ball (Ndiaye et al. 2017, doi 10.5555/3122009.3242085): what the gap still
-            # allows to be active counts as active.
-            spread = self.design.curvatures(self.weight, self._center())
-            margin = np.sqrt(spread * 2 * proof.gap / self.loss.curvature)
-        optimal = proof.relative_gap <= _OPTIMAL
-        unique = is_unique(self, coef, intercept, proof.dual, proof.slope, margin, optimal)
+        unique = unique or self._is_unique(coef, intercept, proof)
         return Solution(
             coef=coef,
             intercept=float(intercept),
@@ -291,6 +288,26 @@ class Problem:
             solver=solver,
             stats=dict(stats or {}),
         )
+
+    def _is_unique(self, coef: Array, intercept: float, proof: Proof) -> bool:
+        optimal = proof.relative_gap <= _OPTIMAL
+        if self.loss.curvature == 0:
+            return is_unique(self, coef, intercept, proof.dual, proof.slope, 0.0, optimal)
+        # The bound of a column's spread costs no pass, but proves less.
+        spreads = (self.design.spread(self.fit_intercept), self.design.curvatures)
+        for spread in spreads:
+            size = spread if isinstance(spread, np.ndarray) else spread(self.weight, self._center())
+            margin = self.margin(size, proof.gap)
+            if is_unique(self, coef, intercept, proof.dual, proof.slope, margin, optimal):
+                return True
+        return False
+
+    def margin(self, spread: Array, gap: float) -> Array:
+        """How far the optimal slopes may be from those of a dual with this gap; `spread` are columns' mean squares.
+
+        The optimal dual lies in a ball around any other (Ndiaye et al. 2017, doi 10.5555/3122009.3242085).
+        """
+        return np.asarray(np.sqrt(spread * (2 * gap / self.loss.curvature)))
 
     def _center(self) -> Array:
         return self.design.means(self.weight) if self.fit_intercept else np.zeros(self.n_features)
@@ -319,7 +336,8 @@ class Problem:
         return clipped
 
     def _projections(self, dual: Array, products: Array) -> Iterator[tuple[Array, Array, float]]:
-        """Duals near `dual` that are orthogonal to the free columns, the best first, their slopes and `_excess`.
+        """Duals near `dual` that are orthogonal to the free columns, the best first, their slopes, and how
+        many times too large they are.
 
         Rows strictly inside their interval can take up a correction and stay there; failing that, every row does in
         proportion to its weight; failing that, zero remains. `products` are ``X'dual`` and the sum of the dual.
@@ -329,7 +347,7 @@ class Problem:
             if found is not None:
                 candidate, slope = found
                 beyond = 1.0 if candidate is dual else self._beyond(candidate)
-                yield candidate, slope, max(beyond, self._excess(slope))
+                yield candidate, slope, max(beyond, self.penalty.overrun(slope))
                 if beyond <= 1.0 + 1e-13:
                     return
         yield np.zeros_like(dual), np.zeros(self.n_features), 1.0
@@ -348,7 +366,7 @@ class Problem:
         With `positive`, an unpenalised feature asks for ``X_j'dual <= 0`` only: it joins Z when it violates that.
         """
         free = self.penalty.free()
-        one_sided = (self.penalty.strength == 0) & ~free
+        one_sided = self.penalty.one_sided
         for _ in range(1 + int(one_sided.sum())):
             found = self._orthogonal(dual, products, elastic, np.flatnonzero(free))
             if found is None or not one_sided.any():
@@ -440,13 +458,6 @@ class Problem:
             return elastic * (self.design.matvec(coef) + (u[-1] if self.fit_intercept else 0.0))
 
         return correct
-
-    def _excess(self, slope: Array) -> float:
-        """How many times too large a slope is for the penalty, at least 1."""
-        strength = self.penalty.strength
-        penalised = strength > 0
-        used = self.penalty.excess(slope)[penalised] / strength[penalised]
-        return max(1.0, float(np.max(used, initial=0.0)))
 
     def _beyond(self, dual: Array) -> float:
         """How many times too large a dual is for the loss, at least 1."""

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._losses import HalfSquared, Loss
-from ladreg._penalties import L1
+from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem
 from ladreg._validation import check_count, check_flag, check_real, training_data
 from ladreg.solvers import Solver, choose_solver
@@ -122,8 +122,8 @@ class LassoCD(CertifiedRegressor):
     def _loss(self) -> Loss:
         return HalfSquared()
 
-    def _penalty(self, n_features: int) -> L1:
-        return L1(np.full(n_features, float(self.alpha)), bool(self.positive))
+    def _penalty(self, n_features: int) -> ElasticNet:
+        return ElasticNet(np.full(n_features, float(self.alpha)), bool(self.positive))
 
     def _solver(self, problem: Problem) -> Solver:
         return choose_solver(problem)

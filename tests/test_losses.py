@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ladreg._losses import Absolute, HalfSquared, Pinball
-from ladreg._penalties import L1
+from ladreg._penalties import ElasticNet
 
 LOSSES = [Absolute(), Pinball(0.5), Pinball(0.1), Pinball(0.9), HalfSquared()]
 GRID = np.linspace(-50, 50, 200_001)
@@ -75,7 +75,7 @@ def test_a_change_of_units_changes_nothing(loss, residual, exponent):
 
 @pytest.mark.parametrize("positive", [False, True])
 def test_prox_of_the_penalty(positive):
-    penalty = L1(np.array([0.0, 0.5, 2.0]), positive)
+    penalty = ElasticNet(np.array([0.0, 0.5, 2.0]), positive)
     grid = np.linspace(0 if positive else -4, 4, 80_001)
     for z in (-3.0, -0.4, 0.0, 0.3, 2.5):
         prox = penalty.prox(np.full(3, z))
@@ -85,7 +85,7 @@ def test_prox_of_the_penalty(positive):
 
 @pytest.mark.parametrize("positive", [False, True])
 def test_fenchel_young_of_the_penalty(positive):
-    penalty = L1(np.array([0.5, 0.5, 0.5]), positive)
+    penalty = ElasticNet(np.array([0.5, 0.5, 0.5]), positive)
     coef = np.array([2.0, 0.0, 1.0])
     slope = np.array([0.5, -0.3, 0.1])
     np.testing.assert_allclose(penalty.fenchel_young(coef, slope), 0.5 * np.abs(coef) - coef * slope)

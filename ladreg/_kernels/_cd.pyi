@@ -9,6 +9,7 @@ def dense_burst(
     weight: NDArray[Any],
     curvature: NDArray[Any],
     strength: NDArray[Any],
+    ridge: NDArray[Any],
     positive: bool,
     features: NDArray[Any],
     n_epochs: int,
@@ -24,6 +25,7 @@ def sparse_burst(
     weight: NDArray[Any],
     curvature: NDArray[Any],
     strength: NDArray[Any],
+    ridge: NDArray[Any],
     positive: bool,
     features: NDArray[Any],
     n_epochs: int,
@@ -31,11 +33,3 @@ def sparse_burst(
     residual: NDArray[Any],
     shift: float,
 ) -> tuple[float, float]: ...
-def gram_burst(
-    gram: NDArray[Any],
-    strength: NDArray[Any],
-    positive: bool,
-    n_epochs: int,
-    coef: NDArray[Any],
-    slope: NDArray[Any],
-) -> int: ...

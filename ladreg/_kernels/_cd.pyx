@@ -42,7 +42,7 @@ cdef void dense_axpy(const floating* column, Py_ssize_t step, Py_ssize_t n, doub
 
 def dense_burst(const floating[:, :] X, const double[::1] center, const double[::1] scale,
                 const double[::1] weight, const double[::1] curvature, const double[::1] strength,
-                bint positive, const Py_ssize_t[::1] features, Py_ssize_t n_epochs,
+                const double[::1] ridge, bint positive, const Py_ssize_t[::1] features, Py_ssize_t n_epochs,
                 double[::1] coef, double[::1] residual):
     """Cycle `n_epochs` times over `features`; update `coef` and `residual` in place; return the largest move.
 
@@ -61,12 +61,13 @@ def dense_burst(const floating[:, :] X, const double[::1] center, const double[:
             largest = 0.0
             for k in range(features.shape[0]):
                 j = features[k]
-                if curvature[j] == 0.0:
+                if curvature[j] + ridge[j] == 0.0:
                     continue
                 column = &X[0, j]
                 old = coef[j]
                 gradient = scale[j] * dense_dot(column, step, n, center[j], &weight[0], &residual[0])
-                new = soft_threshold(gradient + curvature[j] * old, strength[j], positive) / curvature[j]
+                new = (soft_threshold(gradient + curvature[j] * old, strength[j], positive)
+                       / (curvature[j] + ridge[j]))
                 if new != old:
                     dense_axpy(column, step, n, center[j], scale[j] * (new - old), &residual[0])
                     coef[j] = new
@@ -75,46 +76,10 @@ def dense_burst(const floating[:, :] X, const double[::1] center, const double[:
     return largest ** 0.5
 
 
-def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint positive, Py_ssize_t n_epochs,
-               double[::1] coef, double[::1] slope):
-    """Cycle `n_epochs` times over the features of a Gram matrix, or until nothing moves.
-
-    `slope` is the gradient of minus the loss at `coef`; both are updated in place.
-
-    Returns
-    -------
-    int
-        Epochs done.
-    """
-    cdef Py_ssize_t size = coef.shape[0], epoch = 0, j, k
-    cdef double old, new, move, curvature
-    cdef bint moved
-    if gram.shape[0] != size or gram.shape[1] != size or strength.shape[0] != size or slope.shape[0] != size:
-        raise ValueError("arrays of different lengths")
-    with nogil:
-        for epoch in range(n_epochs):
-            moved = False
-            for j in range(size):
-                curvature = gram[j, j]
-                if curvature <= 0.0:
-                    continue
-                old = coef[j]
-                new = soft_threshold(slope[j] + curvature * old, strength[j], positive) / curvature
-                if new != old:
-                    moved = True
-                    move = new - old
-                    coef[j] = new
-                    for k in range(size):
-                        slope[k] -= move * gram[j, k]
-            if not moved:
-                break
-    return epoch + 1 if n_epochs > 0 else 0
-
-
 def sparse_burst(const floating[::1] data, const index_t[::1] indices, const index_t[::1] indptr,
                  const double[::1] center, const double[::1] scale, const double[::1] weight,
-                 const double[::1] curvature, const double[::1] strength, bint positive,
-                 const Py_ssize_t[::1] features, Py_ssize_t n_epochs, double[::1] coef,
+                 const double[::1] curvature, const double[::1] strength, const double[::1] ridge,
+                 bint positive, const Py_ssize_t[::1] features, Py_ssize_t n_epochs, double[::1] coef,
                  double[::1] residual, double shift):
     """Like `dense_burst` for CSC columns, in O(nnz_j) per coordinate.
 
@@ -135,14 +100,15 @@ def sparse_burst(const floating[::1] data, const index_t[::1] indices, const ind
             largest = 0.0
             for k in range(features.shape[0]):
                 j = features[k]
-                if curvature[j] == 0.0:
+                if curvature[j] + ridge[j] == 0.0:
                     continue
                 old = coef[j]
                 gradient = 0.0
                 for t in range(indptr[j], indptr[j + 1]):
                     gradient += data[t] * (weight[indices[t]] * residual[indices[t]])
                 gradient = scale[j] * (gradient + shift * center[j])
-                new = soft_threshold(gradient + curvature[j] * old, strength[j], positive) / curvature[j]
+                new = (soft_threshold(gradient + curvature[j] * old, strength[j], positive)
+                       / (curvature[j] + ridge[j]))
                 if new != old:
                     move = scale[j] * (new - old)
                     for t in range(indptr[j], indptr[j + 1]):

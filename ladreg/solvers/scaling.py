@@ -6,7 +6,7 @@ solvers that square (coordinate descent) then behave the same for y in micrometr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -38,7 +38,7 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Draft:
-    """What a solver found at unit scale, before it is certified."""
+    """What a solver found at unit scale, before it is certified; `unique` where that is proved already."""
 
     coef: Array
     intercept: float
@@ -47,6 +47,7 @@ class Draft:
     stopped: StopReason
     solver: str
     stats: Mapping[str, float]
+    unique: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def scaled(problem: Problem) -> tuple[Problem, Units]:
         y=y / unit,
         weight=weight,
         loss=loss,
-        penalty=problem.penalty.rescaled(scale * unit / factor),
+        penalty=problem.penalty.rescaled(scale * unit, factor),
     )
     return twin, Units(rows, shift, scale, y_shift, unit, factor)
 
@@ -122,7 +123,7 @@ def scaled(problem: Problem) -> tuple[Problem, Units]:
 def solve(
     problem: Problem,
     *,
-    inner: Solver,
+    inner: Callable[..., Solution | Draft],
     start: tuple[Array, float] | None = None,
     tol: float,
     max_iter: int | None = None,
@@ -146,4 +147,5 @@ def certified(problem: Problem, units: Units, found: Solution | Draft, **counts:
         stopped=found.stopped,
         solver=found.solver,
         stats={**found.stats, **counts},
+        unique=found.unique,
     )

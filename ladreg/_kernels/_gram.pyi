@@ -1,0 +1,24 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def gram_burst(
+    gram: NDArray[Any],
+    strength: NDArray[Any],
+    positive: bool,
+    n_epochs: int,
+    coef: NDArray[Any],
+    slope: NDArray[Any],
+) -> int: ...
+def settle(
+    gram: NDArray[Any],
+    strength: NDArray[Any],
+    positive: bool,
+    max_steps: int,
+    tolerance: float,
+    coef: NDArray[Any],
+    slope: NDArray[Any],
+    support: NDArray[Any],
+    factor: NDArray[Any],
+    size: int,
+) -> tuple[int, int]: ...

@@ -1,0 +1,170 @@
+"""A squared loss with the intercept eliminated, and the Gram matrix of those of its columns that are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._design import DenseDesign, Design, SparseDesign
+from ladreg._kernels import _cd
+from ladreg._penalties import ElasticNet
+from ladreg._problem import Problem
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Columns whose mean square about their mean is below this part of their mean square are constant.
+_CONSTANT = 1e-28
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a pass over the data shows at given coefficients: residual, half its mean square, and slopes."""
+
+    residual: Array
+    loss: float
+    slope: Array
+
+
+def duality_gap(penalty: ElasticNet, coef: Array, slope: Array, loss: float) -> tuple[float, float]:
+    """Duality gap by the dual that the residual is, divided by the second result so that it is feasible."""
+    shrink = penalty.overrun(slope)
+    terms = penalty.fenchel_young(coef, slope / shrink if shrink > 1.0 else slope)
+    return loss * (1.0 - 1.0 / shrink) ** 2 + float(terms.sum()), shrink
+
+
+class Centred:
+    """The problem with the intercept eliminated: columns and target minus their weighted means, never stored.
+
+    Dense columns are centred as they are read; sparse ones keep their zeros, and one number holds what centring
+    would add to every residual.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.penalty = problem, problem.penalty
+        design = problem.design
+        self.mean = design.means(problem.weight) if problem.fit_intercept else np.zeros(problem.n_features)
+        self.offset = self.mean
+        if isinstance(design, SparseDesign):
+            if design.X.format != "csc":
+                design = SparseDesign(design.X.tocsc(), design.shift, design.scale)
+        else:
+            design = design.rescaled(self.mean, np.ones_like(self.mean))
+            self.offset = np.zeros_like(self.mean)
+        # `offset` is what must still be subtracted from the columns of `design`.
+        self.design: Design = design
+        self.weight = np.ascontiguousarray(problem.weight)
+        self.y_mean = float(self.weight @ problem.y) if problem.fit_intercept else 0.0
+        self.y = problem.y - self.y_mean
+        self.size = float(self.weight @ self.y**2)
+        self.gram = Gram(self)
+        self._alive: tuple[Index, Design] | None = None
+
+    def residual(self, coef: Array) -> Array:
+        """Centred residual, from the data."""
+        support = np.flatnonzero(coef)
+        if support.size == 0:
+            return self.y.copy()
+        if 4 * support.size > coef.size:
+            predicted = self.design.matvec(coef)
+        else:
+            predicted = self.design.select(support).matvec(coef[support])
+        return self.y - predicted + float(self.offset @ coef)
+
+    def look(self, coef: Array) -> Look:
+        """A pass over the data, or over those columns that `screen` left; the slopes of the others are zero."""
+        residual = self.residual(coef)
+        dual = self.weight * residual
+        if self._alive is None:
+            slope = self.design.rmatvec(dual)
+        else:
+            alive, design = self._alive
+            slope = np.zeros(coef.size)
+            slope[alive] = design.rmatvec(dual)
+        return Look(residual, 0.5 * float(dual @ residual), slope)
+
+    def screen(self, coef: Array, slope: Array, gap: float, shrink: float) -> None:
+        """Leave out what is zero in every optimum (gap-safe, Ndiaye et al. 2017), if that spares passes."""
+        spread = self.problem.design.spread(self.problem.fit_intercept)
+        possible = self.penalty.excess(slope) / shrink + self.problem.margin(spread, gap)
+        alive = (possible >= self.penalty.strength) | (coef != 0)
+        number = int(np.count_nonzero(alive))
+        known = coef.size if self._alive is None else self._alive[0].size
+        if 4 * number <= known:
+            chosen = np.flatnonzero(alive)
+            self._alive = chosen, self.design.select(chosen)
+
+    @property
+    def candidates(self) -> Index | None:
+        """The features that `screen` left, None for all."""
+        return None if self._alive is None else self._alive[0]
+
+    def intercept(self, coef: Array) -> float:
+        """The best intercept for `coef`."""
+        return self.y_mean - float(self.mean @ coef) if self.problem.fit_intercept else 0.0
+
+    def cross(self, features: Index, last: int) -> Array:
+        """Products of the last of the centred columns with all of them."""
+        cross = self.design.cross(self.weight, features, last)
+        if self.offset.any():
+            cross -= np.outer(self.offset[features[features.size - last :]], self.offset[features])
+        return cross
+
+    @cached_property
+    def curvature(self) -> Array:
+        """Mean square of each column; zero where it cannot be told from that of a constant column."""
+        problem, mean = self.problem, self.mean
+        curvature = problem.design.curvatures(self.weight, mean)
+        curvature[curvature <= _CONSTANT * problem.design.curvatures(self.weight, np.zeros_like(mean))] = 0.0
+        return curvature
+
+    def burst(self, features: Index, n_epochs: int, coef: Array, residual: Array) -> None:
+        """Epochs of coordinate descent over `features`; `coef` and `residual` are updated in place."""
+        penalty, design = self.penalty, self.design
+        shape = self.weight, self.curvature, penalty.strength, penalty.ridge, penalty.positive
+        common = *shape, features, n_epochs, coef, residual
+        if isinstance(design, SparseDesign):
+            X = design.X
+            _, shift = _cd.sparse_burst(
+                X.data, X.indices, X.indptr, self.mean / design.scale, design.scale, *common, 0.0
+            )
+            residual += shift
+        elif isinstance(design, DenseDesign):
+            _cd.dense_burst(design.X, design.shift, design.scale, *common)
+
+
+class Gram:
+    """Products of the columns that have been asked for, kept and extended as more are."""
+
+    def __init__(self, columns: Centred) -> None:
+        self.columns = columns
+        self.place = np.full(columns.problem.n_features, -1, dtype=np.intp)
+        self.features = np.zeros(0, dtype=np.intp)
+        self.matrix = np.zeros((0, 0))
+
+    def of(self, features: Index) -> Array:
+        """The Gram matrix of the chosen columns, a copy; ridges are on its diagonal."""
+        new = features[self.place[features] < 0]
+        if new.size:
+            self._extend(new)
+        at = self.place[features]
+        return self.matrix[at[:, None], at]
+
+    def _extend(self, new: Index) -> None:
+        known = self.features.size
+        self.features = np.concatenate([self.features, new])
+        self.place[new] = known + np.arange(new.size)
+        cross = self.columns.cross(self.features, new.size)
+        here = np.arange(new.size)
+        # A column that is constant up to rounding cannot be told from one that is constant.
+        square = cross[here, known + here]
+        constant = np.flatnonzero(square <= _CONSTANT * (square + self.columns.mean[new] ** 2))
+        cross[constant], cross[:, known + constant] = 0.0, 0.0
+        cross[here, known + here] += self.columns.penalty.ridge[new]
+        matrix = np.empty((self.features.size,) * 2)
+        matrix[:known, :known] = self.matrix
+        matrix[known:], matrix[:known, known:] = cross, cross[:, :known].T
+        self.matrix = matrix

