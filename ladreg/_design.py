@@ -28,6 +28,10 @@ _FAR = 8.0
 # Rows pass in blocks of about so many bytes, of which temporary copies stay in the cache; those that are not copied in
 # larger ones, and in blocks of so many rows at least where columns are contiguous.
 _CHUNK_BYTES, _WALK_BYTES, _STRETCH = 1 << 20, 1 << 22, 1 << 11
+# Products of columns with each other are worth larger blocks.
+_PRODUCT_BYTES = 1 << 22
+# Columns whose variance is below this part of their mean square are constant up to rounding.
+_CONSTANT = 1e-28
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,16 @@ class Design(ABC):
     def means(self, weight: Array) -> Array:
         """Column means, weighted by `weight` of sum one."""
         return self.rmatvec(weight)
+
+    def deviations(self, weight: Array) -> Array:
+        """Standard deviation of each column, weighted by `weight` of sum one; 1 where it is constant."""
+        shift, distance = self.extent(True)
+        exponent = np.frexp(distance)[1]
+        near = self.rescaled(shift, np.ldexp(1.0, np.clip(-exponent, -1000, 1000)))
+        mean = near.means(weight)
+        square = near.curvatures(weight, mean)
+        constant = (square <= _CONSTANT * (square + mean**2)) | (distance == 0)
+        return np.where(constant, 1.0, np.ldexp(np.sqrt(square), np.clip(exponent, -1000, 1000)))
 
 
 @dataclass(frozen=True)
@@ -340,6 +354,7 @@ class DenseDesign(Design):
             rows = present[begin : begin + n_rows]
             if rows[-1] - rows[0] + 1 == rows.size:
                 Z = self._columns(slice(rows[0], rows[-1] + 1), features)
+                Z *= self.scale[features]
                 Z = np.column_stack([Z, np.ones(rows.size)]) if border else Z
             else:
                 Z = self.rows(rows, features, border)
@@ -349,13 +364,22 @@ class DenseDesign(Design):
     def cross(self, weight: Array, features: Index, last: int) -> Array:
         """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
         result = np.zeros((last, features.size))
-        for block in self._slices(_CHUNK_BYTES, features.size):
+        uniform = weight.strides == (0,) or bool(np.all(weight == weight[:1]))
+        for block in self._slices(_PRODUCT_BYTES, features.size):
             Z = self._columns(block, features)
-            result += (Z[:, features.size - last :] * weight[block][:, None]).T @ Z
+            if not uniform:
+                Z *= np.sqrt(weight[block])[:, None]
+            # The product of a matrix with its own transpose takes half the time.
+            result += Z.T @ Z if last == features.size else Z[:, features.size - last :].T @ Z
+        scale = self.scale[features]
+        if uniform and weight.size:
+            result *= weight[0]
+        result *= scale[features.size - last :, None]
+        result *= scale
         return result
 
     def _columns(self, block: slice, features: Index) -> Array:
-        """A block of the design's chosen columns."""
+        """A block of the chosen columns, without their scale."""
         raw = self.X[block]
         if self.X.strides[0] == self.X.itemsize:
             chosen = np.take(raw.T, features, axis=0).T
@@ -364,7 +388,6 @@ class DenseDesign(Design):
         values = chosen.astype(np.float64, copy=False)
         if self._shift is not None:
             values -= self.shift[features]
-        values *= self.scale[features]
         return values
 
     def transposed_csc(self, index: Index) -> sp.csc_array:

@@ -36,7 +36,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         """The loss that the parameters ask for."""
 
     @abstractmethod
-    def _penalty(self, n_features: int) -> ElasticNet:
+    def _penalty(self, data: Data) -> ElasticNet:
         """The penalty that the parameters ask for."""
 
     @abstractmethod
@@ -80,9 +80,10 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         self._check_parameters()
         data = training_data(self, X, y, sample_weight)
         starts = self._starts(data)
+        penalty = self._penalty(data)
         solutions = []
         for target, start in zip(data.Y.T, starts, strict=True):
-            problem = self._problem(data, np.ascontiguousarray(target))
+            problem = self._problem(data, np.ascontiguousarray(target), penalty)
             solve = self._solver(problem)
             solutions.append(solve(problem, start=start, tol=self.tol, max_iter=self.max_iter))
         self._store(data, solutions)
@@ -144,9 +145,9 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         coefs = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
         if coefs.shape[0] != data.Y.shape[1]:
             raise ValueError(f"y has {data.Y.shape[1]} targets, but the model was fitted to {coefs.shape[0]}.")
-        found = []
+        found, penalty = [], self._penalty(data)
         for target, coef, intercept in zip(data.Y.T, coefs, np.atleast_1d(self.intercept_), strict=True):
-            problem = self._problem(data, np.ascontiguousarray(target))
+            problem = self._problem(data, np.ascontiguousarray(target), penalty)
             dual = recover_dual(problem, coef, float(intercept))
             solution = problem.certify(
                 coef, float(intercept), dual, n_iter=1, stopped=StopReason.GIVEN, solver="verify"
@@ -154,13 +155,13 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
             found.append(solution.certificate)
         return found[0] if self.coef_.ndim == 1 else found
 
-    def _problem(self, data: Data, target: Array) -> Problem:
+    def _problem(self, data: Data, target: Array, penalty: ElasticNet) -> Problem:
         return Problem(
             design=data.design,
             y=target,
             weight=data.weight,
             loss=self._loss(),
-            penalty=self._penalty(data.design.n_features),
+            penalty=penalty,
             fit_intercept=bool(self.fit_intercept),
         )
 

@@ -216,12 +216,14 @@ class Problem:
         present = self.weight > 0
         return self.loss.location(self.y[present], self.weight[present]) if self.fit_intercept else 0.0
 
-    def largest_alpha(self, strength: Array) -> float:
+    def largest_alpha(self, strength: Array, residual: Array | None = None) -> float:
         """The smallest multiple of `strength` as a penalty for which all coefficients are zero.
 
-        Exact for a differentiable loss; for a piecewise linear one a multiple that is large enough.
+        Exact for a differentiable loss; for a piecewise linear one a multiple that is large enough. `residual` is that
+        of the best model without penalised features, where it is not a constant.
         """
-        residual = self.y - self.null_intercept()
+        if residual is None:
+            residual = self.y - self.null_intercept()
         slope = self.design.rmatvec(self.weight * self.loss.derivative(residual))
         penalised = strength > 0
         return float(np.max(self.penalty.excess(slope)[penalised] / strength[penalised], initial=0.0))
@@ -267,14 +269,14 @@ class Problem:
         stopped: StopReason,
         solver: str,
         stats: Mapping[str, float] | None = None,
-        unique: bool = False,
+        unique: bool | None = None,
     ) -> Solution:
         """The solution with its proof; `dual` may be any vector of shape (n_samples,), good ones prove more.
 
-        `unique` says that the optimum was proved to be a single point already.
+        `unique` says whether the optimum was proved to be a single point, if that was tried already.
         """
         proof = self.prove(coef, intercept, dual)
-        unique = unique or self._is_unique(coef, intercept, proof)
+        unique = self._is_unique(coef, intercept, proof) if unique is None else unique
         return Solution(
             coef=coef,
             intercept=float(intercept),
@@ -293,14 +295,9 @@ class Problem:
         optimal = proof.relative_gap <= _OPTIMAL
         if self.loss.curvature == 0:
             return is_unique(self, coef, intercept, proof.dual, proof.slope, 0.0, optimal)
-        # The bound of a column's spread costs no pass, but proves less.
-        spreads = (self.design.spread(self.fit_intercept), self.design.curvatures)
-        for spread in spreads:
-            size = spread if isinstance(spread, np.ndarray) else spread(self.weight, self._center())
-            margin = self.margin(size, proof.gap)
-            if is_unique(self, coef, intercept, proof.dual, proof.slope, margin, optimal):
-                return True
-        return False
+        # A bound of the columns' spread costs no pass, and proves as much where the gap is small.
+        margin = self.margin(self.design.spread(self.fit_intercept), proof.gap)
+        return is_unique(self, coef, intercept, proof.dual, proof.slope, margin, optimal)
 
     def margin(self, spread: Array, gap: float) -> Array:
         """How far the optimal slopes may be from those of a dual with this gap; `spread` are columns' mean squares.
@@ -308,9 +305,6 @@ class Problem:
         The optimal dual lies in a ball around any other (Ndiaye et al. 2017, doi 10.5555/3122009.3242085).
         """
         return np.asarray(np.sqrt(spread * (2 * gap / self.loss.curvature)))
-
-    def _center(self) -> Array:
-        return self.design.means(self.weight) if self.fit_intercept else np.zeros(self.n_features)
 
     def _relative(self, gap: float, objective: float) -> float:
         if gap <= 0:

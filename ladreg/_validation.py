@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
@@ -70,9 +71,9 @@ def check_flag(name: str, value: object) -> None:
         raise ValueError(f"{name} must be True or False, got {value!r}.")
 
 
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Raise a ValueError that names the parameter unless `value` is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, Hashable) or not any(value is choice or value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
 
 
@@ -110,6 +111,21 @@ def training_data(
         single=Y.ndim == 1,
     )
     return _present(data)
+
+
+def feature_weights(name: str, values: ArrayLike | None, n_features: int) -> Array:
+    """Weights >= 0, one a feature, infinity allowed; ones for None."""
+    if values is None:
+        return np.ones(n_features)
+    try:
+        weights = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers, got {values!r}.") from error
+    if weights.shape != (n_features,):
+        raise ValueError(f"{name} must have shape ({n_features},), one weight a feature, got {weights.shape}.")
+    if not np.all(weights >= 0):
+        raise ValueError(f"{name} must be >= 0 (infinity excludes a feature), got {weights[~(weights >= 0)][0]:g}.")
+    return weights
 
 
 def _present(data: Data) -> Data:

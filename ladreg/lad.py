@@ -11,7 +11,7 @@ from ladreg._estimator import CertifiedRegressor
 from ladreg._losses import Absolute, Loss
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem
-from ladreg._validation import check_choice, check_count, check_flag, check_real
+from ladreg._validation import Data, check_choice, check_count, check_flag, check_real
 from ladreg.solvers import Solver, choose_solver
 
 
@@ -128,8 +128,8 @@ class LADRegressor(CertifiedRegressor):
     def _loss(self) -> Loss:
         return Absolute()
 
-    def _penalty(self, n_features: int) -> ElasticNet:
-        return ElasticNet(np.full(n_features, float(self.alpha)))
+    def _penalty(self, data: Data) -> ElasticNet:
+        return ElasticNet(np.full(data.design.n_features, float(self.alpha)))
 
     def _solver(self, problem: Problem) -> Solver:
         return choose_solver(problem, self.solver, self.solver_options)

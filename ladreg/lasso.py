@@ -1,6 +1,9 @@
-"""The lasso as a scikit-learn estimator."""
+"""The lasso and the elastic net as scikit-learn estimators."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,31 +13,54 @@ from ladreg._estimator import CertifiedRegressor
 from ladreg._losses import HalfSquared, Loss
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem
-from ladreg._validation import check_count, check_flag, check_real, training_data
+from ladreg._validation import (
+    Data,
+    check_choice,
+    check_count,
+    check_flag,
+    check_real,
+    feature_weights,
+    training_data,
+)
 from ladreg.solvers import Solver, choose_solver
 
+Array = NDArray[np.float64]
 
-class LassoCD(CertifiedRegressor):
-    r"""The lasso by coordinate descent with soft-thresholding, to a certified gap.
+
+class ElasticNetCD(CertifiedRegressor):
+    r"""The elastic net by coordinate descent with soft-thresholding, to a certified gap.
 
     Minimises
 
-    .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + \alpha \sum_j |b_j|
+    .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2
+        + \alpha \sum_j v_j \Big( \rho \, |b_j| + \frac{1 - \rho}{2} \, b_j^2 \Big)
 
-    the objective of scikit-learn's `Lasso`, with the same meaning of `alpha`. Newton steps on the support finish what
-    coordinate descent begins, so that tight tolerances cost little. Where several coefficients are optimal (duplicate
-    columns), the result is the smallest in Euclidean norm.
+    with :math:`\rho` for `l1_ratio` and :math:`v` for `penalty_weights`: the objective of scikit-learn's `ElasticNet`,
+    with the same meaning of `alpha` and `l1_ratio`. Where several coefficients are optimal, the result is the smallest
+    in Euclidean norm.
 
     Parameters
     ----------
     alpha : float, default=1.0
-        Strength of the L1 penalty, in units of y times units of X; 0 is least squares.
+        Strength of the penalty; 0 is least squares.
+    l1_ratio : float, default=0.5
+        Share of the absolute values in the penalty: 1 is the lasso, 0 is ridge regression (which selects nothing, so
+        that a solver of its own is faster for it where there are many features).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised (forced in), infinity excludes
+        it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive lasso.
+    standardize : bool, default=False
+        Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
+        those of the columns as they are, and sparse X stays sparse. Constant columns count as of deviation one.
+    precompute : {"auto", True, False}, default="auto"
+        True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. The
+        result is the same up to rounding.
     max_iter : int, default=10000
-        Largest number of epochs (passes over the features).
+        Largest number of epochs (passes over the features of the working set) and of exact steps on the support.
     tol : float, default=1e-10
         Stop when the proved gap is at most ``tol * mean((y - mean(y))^2)`` (``mean(y^2)`` without intercept):
         scikit-learn's meaning at a much tighter value, since it is cheap here. Values below 1e-15 count as 1e-15.
@@ -50,7 +76,7 @@ class LassoCD(CertifiedRegressor):
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int or ndarray of shape (n_targets,)
-        Epochs used.
+        Epochs and steps used.
     objective_ : float or ndarray of shape (n_targets,)
         Objective at the solution.
     dual_gap_ : float or ndarray of shape (n_targets,)
@@ -64,19 +90,178 @@ class LassoCD(CertifiedRegressor):
 
     See Also
     --------
+    LassoCD : The case ``l1_ratio=1``.
+    sklearn.linear_model.ElasticNet : The same model with a looser tolerance and no certificate.
+
+    Notes
+    -----
+    Of `ElasticNet`'s parameters these have no counterpart: `copy_X` (X is never changed), `selection` and
+    `random_state` (the order of coordinates is cyclic: the answer is certified, and where it is not unique it is
+    canonical, so that the order cannot matter).
+
+    References
+    ----------
+    Zou, H. and Hastie, T. (2005). Regularization and variable selection via the elastic net. JRSS B 67(2), 301-320.
+    doi:10.1111/j.1467-9868.2005.00503.x
+
+    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
+    doi:10.1198/016214506000000735
+
+    Friedman, J., Hastie, T. and Tibshirani, R. (2010). Regularization paths for generalized linear models via
+    coordinate descent. Journal of Statistical Software 33(1). doi:10.18637/jss.v033.i01
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import ElasticNetCD
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = ElasticNetCD(alpha=0.01, l1_ratio=0.8).fit(X, y)
+    >>> int(np.count_nonzero(model.coef_)), model.certificate_.relative_gap < 1e-12
+    (9, True)
+
+    The body mass index is forced in, and the first feature is kept out:
+
+    >>> weights = np.ones(10)
+    >>> weights[[2, 0]] = 0, np.inf
+    >>> model = ElasticNetCD(alpha=5, l1_ratio=0.8, penalty_weights=weights).fit(X, y)
+    >>> np.flatnonzero(model.coef_)
+    array([2])
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        l1_ratio: float = 0.5,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
+        standardize: bool = False,
+        precompute: bool | Literal["auto"] = "auto",
+        max_iter: int = 10_000,
+        tol: float = 1e-10,
+        warm_start: bool = False,
+    ) -> None:
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
+        self.standardize = standardize
+        self.precompute = precompute
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+
+    def _check_parameters(self) -> None:
+        check_real("alpha", self.alpha, low=0.0)
+        check_real("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
+        for name in ("fit_intercept", "positive", "standardize", "warm_start"):
+            check_flag(name, getattr(self, name))
+        check_choice("precompute", self.precompute, ("auto", True, False))
+        check_count("max_iter", self.max_iter)
+        check_real("tol", self.tol, low=0.0)
+
+    def _loss(self) -> Loss:
+        return HalfSquared()
+
+    def _penalty(self, data: Data) -> ElasticNet:
+        weights = feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
+        excluded = np.isinf(weights)
+        strength = float(self.alpha) * np.where(excluded, 0.0, weights)
+        unit = data.design.deviations(data.weight) if self.standardize else np.ones_like(strength)
+        return ElasticNet(
+            strength=np.where(excluded, np.inf, strength * self.l1_ratio * unit),
+            positive=bool(self.positive),
+            ridge=strength * (1.0 - self.l1_ratio) * unit**2,
+        )
+
+    def _solver(self, problem: Problem) -> Solver:
+        return choose_solver(problem, precompute=None if self.precompute == "auto" else bool(self.precompute))
+
+    @property
+    def sparse_coef_(self) -> sp.csr_matrix:
+        """`coef_` in CSR format."""
+        return sp.csr_matrix(self.coef_)
+
+
+class LassoCD(ElasticNetCD):
+    r"""The lasso by coordinate descent with soft-thresholding, to a certified gap.
+
+    Minimises
+
+    .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + \alpha \sum_j v_j |b_j|
+
+    with :math:`v` for `penalty_weights`: the objective of scikit-learn's `Lasso`, with the same meaning of `alpha`.
+    Exact steps on the support finish what coordinate descent begins, so that tight tolerances cost little. Where
+    several coefficients are optimal (duplicate columns), the result is the smallest in Euclidean norm.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength of the L1 penalty, in units of y times units of X; 0 is least squares.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised (forced in), infinity excludes
+        it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive lasso.
+    standardize : bool, default=False
+        Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
+        those of the columns as they are, and sparse X stays sparse. Constant columns count as of deviation one.
+    precompute : {"auto", True, False}, default="auto"
+        True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. The
+        result is the same up to rounding.
+    max_iter : int, default=10000
+        Largest number of epochs (passes over the features of the working set) and of exact steps on the support.
+    tol : float, default=1e-10
+        Stop when the proved gap is at most ``tol * mean((y - mean(y))^2)`` (``mean(y^2)`` without intercept):
+        scikit-learn's meaning at a much tighter value, since it is cheap here. Values below 1e-15 count as 1e-15.
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the previous fit.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients, exactly zero where a feature is not selected.
+    sparse_coef_ : sparse matrix of shape (n_targets, n_features)
+        `coef_` in CSR format.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercept; 0 if `fit_intercept` is False.
+    n_iter_ : int or ndarray of shape (n_targets,)
+        Epochs and steps used.
+    objective_ : float or ndarray of shape (n_targets,)
+        Objective at the solution.
+    dual_gap_ : float or ndarray of shape (n_targets,)
+        Proved bound of ``objective_ - optimum``.
+    certificate_ : Certificate or list of Certificate
+        The proof in full.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    ElasticNetCD : Absolute values and squares in the penalty.
     LADRegressor : Absolute loss, with or without the L1 penalty.
     sklearn.linear_model.Lasso : The same model with a looser tolerance and no certificate.
 
     Notes
     -----
-    Of `Lasso`'s parameters these have no counterpart: `precompute` and `copy_X` (X is never changed, and what is worth
-    computing first is decided from its shape), `selection` and `random_state` (the order of coordinates is cyclic: the
-    answer is certified, and where it is not unique it is canonical, so that the order cannot matter).
+    Of `Lasso`'s parameters these have no counterpart: `copy_X` (X is never changed), `selection` and `random_state`
+    (the order of coordinates is cyclic: the answer is certified, and where it is not unique it is canonical, so that
+    the order cannot matter).
 
     References
     ----------
     Tibshirani, R. (1996). Regression shrinkage and selection via the lasso. JRSS B 58(1), 267-288.
     doi:10.1111/j.2517-6161.1996.tb02080.x
+
+    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
+    doi:10.1198/016214506000000735
 
     Friedman, J., Hastie, T. and Tibshirani, R. (2010). Regularization paths for generalized linear models via
     coordinate descent. Journal of Statistical Software 33(1). doi:10.18637/jss.v033.i01
@@ -100,55 +285,45 @@ class LassoCD(CertifiedRegressor):
         *,
         fit_intercept: bool = True,
         positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
+        standardize: bool = False,
+        precompute: bool | Literal["auto"] = "auto",
         max_iter: int = 10_000,
         tol: float = 1e-10,
         warm_start: bool = False,
     ) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.positive = positive
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-
-    def _check_parameters(self) -> None:
-        check_real("alpha", self.alpha, low=0.0)
-        check_flag("fit_intercept", self.fit_intercept)
-        check_flag("positive", self.positive)
-        check_count("max_iter", self.max_iter)
-        check_real("tol", self.tol, low=0.0)
-        check_flag("warm_start", self.warm_start)
-
-    def _loss(self) -> Loss:
-        return HalfSquared()
-
-    def _penalty(self, n_features: int) -> ElasticNet:
-        return ElasticNet(np.full(n_features, float(self.alpha)), bool(self.positive))
-
-    def _solver(self, problem: Problem) -> Solver:
-        return choose_solver(problem)
-
-    @property
-    def sparse_coef_(self) -> sp.csr_matrix:
-        """`coef_` in CSR format."""
-        return sp.csr_matrix(self.coef_)
+        super().__init__(
+            alpha,
+            l1_ratio=1.0,
+            fit_intercept=fit_intercept,
+            positive=positive,
+            penalty_weights=penalty_weights,
+            standardize=standardize,
+            precompute=precompute,
+            max_iter=max_iter,
+            tol=tol,
+            warm_start=warm_start,
+        )
 
 
 def alpha_max(
     X: ArrayLike,
     y: ArrayLike,
     *,
+    l1_ratio: float = 1.0,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
     positive: bool = False,
-) -> float | NDArray[np.float64]:
-    r"""The smallest `alpha` for which all coefficients of `LassoCD` are zero.
+    penalty_weights: ArrayLike | None = None,
+    standardize: bool = False,
+) -> float | Array:
+    r"""The smallest `alpha` for which all penalised coefficients of `LassoCD` or `ElasticNetCD` are zero.
 
-    .. math:: \alpha_{\max} = \max_j \Big| \sum_i w_i \, x_{ij} (y_i - \bar y) \Big| \Big/ \sum_i w_i,
-        \qquad \bar y = \sum_i w_i y_i \Big/ \sum_i w_i
+    .. math:: \alpha_{\max} = \max_j \frac{1}{\rho \, v_j} \Big| \sum_i w_i \, x_{ij} r_i \Big| \Big/ \sum_i w_i
 
-    with :math:`\bar y = 0` without intercept, and the largest of the sums themselves (or 0) instead of their sizes
-    where coefficients are to be positive. Grids of `alpha` are parts of it.
+    where r are the residuals of the model without penalised features: :math:`y_i - \bar y` with the weighted mean
+    :math:`\bar y` (0 without intercept) if there are no unpenalised ones. The largest of the sums themselves (or 0)
+    counts instead of their sizes where coefficients are to be positive. Grids of `alpha` are parts of it.
 
     Parameters
     ----------
@@ -156,11 +331,17 @@ def alpha_max(
         Data.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Target.
+    l1_ratio : float, default=1.0
+        As in `ElasticNetCD`, but above 0: squares alone never make a coefficient zero.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights.
     fit_intercept : bool, default=True
         As in `LassoCD`.
     positive : bool, default=False
+        As in `LassoCD`.
+    penalty_weights : array-like of shape (n_features,), default=None
+        As in `LassoCD`; 0 where no feature is penalised.
+    standardize : bool, default=False
         As in `LassoCD`.
 
     Returns
@@ -183,9 +364,27 @@ def alpha_max(
     >>> [int(np.count_nonzero(LassoCD(alpha=part * largest).fit(X, y).coef_)) for part in (1.001, 0.999, 0.1)]
     [0, 1, 5]
     """
-    model = LassoCD(fit_intercept=fit_intercept, positive=positive)
+    model = ElasticNetCD(
+        l1_ratio=l1_ratio,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        penalty_weights=penalty_weights,
+        standardize=standardize,
+    )
     model._check_parameters()
+    if l1_ratio == 0:
+        raise ValueError("l1_ratio must be > 0: squares alone never make a coefficient zero, whatever alpha is.")
     data = training_data(model, X, y, sample_weight)
-    ones = np.ones(data.design.n_features)
-    found = [model._problem(data, np.ascontiguousarray(target)).largest_alpha(ones) for target in data.Y.T]
+    penalty = model._penalty(data)
+    found = [_largest_alpha(model._problem(data, np.ascontiguousarray(target), penalty)) for target in data.Y.T]
     return found[0] if data.single else np.array(found)
+
+
+def _largest_alpha(problem: Problem) -> float:
+    """`alpha_max` of a problem whose penalty is that of alpha = 1."""
+    strength = problem.penalty.strength
+    if np.all(strength > 0):
+        return problem.largest_alpha(strength)
+    alone = replace(problem, penalty=ElasticNet(np.where(strength > 0, np.inf, 0.0), problem.penalty.positive))
+    fitted = choose_solver(alone)(alone, tol=1e-12)
+    return problem.largest_alpha(strength, problem.residual(fitted.coef, fitted.intercept))

@@ -36,7 +36,9 @@ def make(X, y, *, weight=None, loss=None, alpha=0.0, positive=False, fit_interce
     weight = np.ones(y.size) if weight is None else np.asarray(weight, dtype=float)
     X = X if hasattr(X, "indptr") else np.asarray(X, dtype=float).reshape(y.size, -1)
     strength = np.broadcast_to(np.asarray(alpha, dtype=float), (X.shape[1],)).copy()
-    return Problem(as_design(X), y, weight / weight.sum(), loss or Absolute(), ElasticNet(strength, positive), fit_intercept)
+    return Problem(
+        as_design(X), y, weight / weight.sum(), loss or Absolute(), ElasticNet(strength, positive), fit_intercept
+    )
 
 
 def solve(problem, *, solver="auto", start=None, tol=1e-10, max_iter=None, **options):

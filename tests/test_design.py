@@ -61,10 +61,22 @@ def test_moments(pair):
 
 def test_cross_products(pair):
     design, dense = pair
-    weight, some, others = np.arange(40.0), np.array([3, 0]), np.array([0, 4, 2])
-    np.testing.assert_allclose(
-        design.cross(weight, some, others), (dense[:, some].T * weight) @ dense[:, others], rtol=1e-10, atol=1e-10
-    )
+    features = np.array([0, 4, 2, 3])
+    for weight in (np.arange(40.0), np.full(40, 0.25), np.broadcast_to(0.25, 40)):
+        products = (dense[:, features].T * weight) @ dense[:, features]
+        for last in (4, 2, 0):
+            cross = design.cross(weight, features, last)
+            np.testing.assert_allclose(cross, products[4 - last :], rtol=1e-10, atol=1e-10)
+
+
+def test_spread_bounds_the_mean_square_and_deviations_are_its_root(pair):
+    design, dense = pair
+    weight = np.arange(40.0) / np.arange(40.0).sum()
+    mean = weight @ dense
+    variance = weight @ (dense - mean) ** 2
+    np.testing.assert_array_less(variance, design.spread(True) * (1 + 1e-12) + 1e-300)
+    np.testing.assert_array_less(weight @ dense**2, design.spread(False) * (1 + 1e-12) + 1e-300)
+    np.testing.assert_allclose(design.deviations(weight), np.sqrt(variance), rtol=1e-12)
 
 
 def test_parts(pair):

@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text()
 # Of numpydoc's checks: the summary stands on the opening line (GL01); a class and its short methods need no extended
 # summary, example or "see also" each (ES01, EX01, SA01, SA04); scikit-learn's own methods are not ours (GL08).
 IGNORED = {"GL01", "ES01", "EX01", "SA01", "SA04", "GL08"}
-PUBLIC = [ladreg.LADRegressor, ladreg.LassoCD, ladreg.Certificate, ladreg.alpha_max]
+PUBLIC = [ladreg.LADRegressor, ladreg.ElasticNetCD, ladreg.LassoCD, ladreg.Certificate, ladreg.alpha_max]
 
 
 def test_readme_examples_print_what_they_say():

@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ladreg import Certificate, LADRegressor, LassoCD
+from ladreg import Certificate, ElasticNetCD, LADRegressor, LassoCD
 
 SETTINGS = [
     LADRegressor(),
@@ -40,8 +40,13 @@ SETTINGS = [
     LassoCD(alpha=0.01, positive=True),
     LassoCD(alpha=0.01, fit_intercept=False),
     LassoCD(alpha=0.01, warm_start=True),
+    LassoCD(alpha=0.1, standardize=True),
+    LassoCD(alpha=0.01, precompute=True),
+    ElasticNetCD(),
+    ElasticNetCD(alpha=0.01, l1_ratio=0.0),
+    ElasticNetCD(alpha=0.01, positive=True, fit_intercept=False, standardize=True, precompute=False),
 ]
-BOTH = [LADRegressor(alpha=0.02), LassoCD(alpha=0.1)]
+BOTH = [LADRegressor(alpha=0.02), LassoCD(alpha=0.1), ElasticNetCD(alpha=0.1)]
 both = pytest.mark.parametrize("model", BOTH, ids=lambda model: type(model).__name__)
 
 
@@ -165,7 +170,7 @@ def test_saved_models_predict_and_prove_the_same(model, diabetes, tmp_path):
     fitted = clone(model).fit(X, y)
     joblib.dump(fitted, tmp_path / "model.joblib")
     blob = skops.io.dumps(fitted)
-    own = {"ladreg.lad.LADRegressor", "ladreg.lasso.LassoCD"}
+    own = {"ladreg.lad.LADRegressor", "ladreg.lasso.LassoCD", "ladreg.lasso.ElasticNetCD"}
     assert set(skops.io.get_untrusted_types(data=blob)) <= own
     copies = [
         pickle.loads(pickle.dumps(fitted)),

@@ -9,9 +9,9 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from ladreg import LADRegressor, LassoCD
+from ladreg import ElasticNetCD, LADRegressor, LassoCD
 
-MODELS = [LADRegressor(), LADRegressor(alpha=0.1), LassoCD(alpha=0.1)]
+MODELS = [LADRegressor(), LADRegressor(alpha=0.1), LassoCD(alpha=0.1), ElasticNetCD(alpha=0.1, standardize=True)]
 every = pytest.mark.parametrize("model", MODELS, ids=repr)
 rng = np.random.default_rng(0)
 X = rng.standard_normal((20, 3))
@@ -102,6 +102,15 @@ def test_wrong_weights(model, weight, message):
         (LassoCD(positive=None), "positive must be True or False, got None"),
         (LassoCD(fit_intercept=1), "fit_intercept must be True or False"),
         (LassoCD(warm_start="a"), "warm_start must be True or False"),
+        (LassoCD(standardize=None), "standardize must be True or False"),
+        (LassoCD(precompute=np.eye(3)), "precompute must be one of 'auto', True, False"),
+        (
+            LassoCD(penalty_weights=[1, 2]),
+            r"penalty_weights must have shape \(\d+,\), one weight a feature, got \(2,\)",
+        ),
+        (LassoCD(penalty_weights="heavy"), "penalty_weights must be numbers"),
+        (ElasticNetCD(l1_ratio=1.1), "l1_ratio must be a finite number from 0 to 1, got 1.1"),
+        (ElasticNetCD(l1_ratio=None), "l1_ratio must be"),
     ],
     ids=repr,
 )

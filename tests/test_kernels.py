@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg._kernels import _cd, _groups, _newton, _rows, _sides, reference
+from ladreg._kernels import _cd, _gram, _groups, _newton, _rows, _sides, reference
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -42,10 +42,13 @@ def test_dense_burst_is_its_reference(layout, dtype, positive, read_only):
     scale, weight, curvature, strength = arguments(rng, X, weight, center.astype(float), 2.0 ** rng.integers(-3, 3, 6))
     curvature[3] = 0.0
     features = np.array([5, 0, 3, 1], dtype=np.intp)
+    ridge = np.array([0.0, 0.3, 0.0, 0.2, 0.0, 0.0])
     results = []
     for kernel in (_cd.dense_burst, reference.dense_burst):
         coef, left = np.full(6, 0.1), residual.copy()
-        move = kernel(X, center.astype(float), scale, weight, curvature, strength, positive, features, 4, coef, left)
+        move = kernel(
+            X, center.astype(float), scale, weight, curvature, strength, ridge, positive, features, 4, coef, left
+        )
         results.append((coef, left, move))
     for ours, twin in zip(*results, strict=True):
         np.testing.assert_allclose(ours, twin, rtol=1e-12, atol=1e-14)
@@ -62,7 +65,7 @@ def test_sparse_burst_is_its_reference_and_the_dense_one(index, dtype, centred):
         residual = residual - weight @ residual
     scale, weight, curvature, strength = arguments(rng, X, weight, center, 2.0 ** rng.integers(-3, 3, 6))
     features = np.arange(6, dtype=np.intp)
-    common = center, scale, weight, curvature, strength, False, features, 5
+    common = center, scale, weight, curvature, strength, rng.random(6) * (rng.random(6) < 0.5), False, features, 5
     results = []
     for kernel in (_cd.sparse_burst, reference.sparse_burst):
         coef, left = np.zeros(6), residual.copy()
@@ -85,7 +88,7 @@ def test_soft_threshold_is_the_prox_of_the_absolute_value():
 def test_an_empty_burst_moves_nothing():
     empty = np.zeros(0)
     features = np.zeros(0, dtype=np.intp)
-    args = empty, empty, np.ones(3), empty, empty, False, features, 3
+    args = empty, empty, np.ones(3), empty, empty, empty, False, features, 3
     assert _cd.dense_burst(np.zeros((3, 0)), *args, empty, np.ones(3)) == 0.0
 
 
@@ -229,15 +232,81 @@ def test_gram_burst_is_its_reference_and_the_dense_one(positive):
     rng, X, weight, y = state(4)
     gram, strength = (X.T * weight) @ X, 0.05 * rng.random(6)
     results = []
-    for kernels in (_cd, reference):
+    for kernels in (_gram, reference):
         coef = np.zeros(6)
         slope = X.T @ (weight * y)
         epochs = kernels.gram_burst(gram, strength, positive, 4, coef, slope)
         results.append((coef, slope, epochs))
     coef, residual = np.zeros(6), y.copy()
-    rest = weight, np.diag(gram).copy(), strength, positive, np.arange(6), 4
+    rest = weight, np.diag(gram).copy(), strength, np.zeros(6), positive, np.arange(6), 4
     _cd.dense_burst(X, np.zeros(6), np.ones(6), *rest, coef, residual)
     results.append((coef, X.T @ (weight * residual), 4))
     for other in results[1:]:
         for ours, twin in zip(results[0], other, strict=True):
             np.testing.assert_allclose(ours, twin, rtol=1e-9, atol=1e-12)
+
+
+def gram_problem(seed, n_samples, n_features, share, repeats=False):
+    """Gram matrix, products with the target, and strengths that are a share of the largest product."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_features))
+    if repeats:
+        X[:, n_features // 2 :] = X[:, : n_features - n_features // 2]
+    b = X.T @ rng.standard_normal(n_samples) / n_samples
+    return np.ascontiguousarray(X.T @ X / n_samples), b, np.full(n_features, share * np.abs(b).max())
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("n_epochs", [0, 3])
+@pytest.mark.parametrize("shape", [(40, 15), (20, 60), (5, 30)], ids=str)
+@pytest.mark.parametrize("share", [0.3, 0.01])
+@pytest.mark.parametrize("repeats", [False, True])
+def test_settle_is_its_reference(positive, n_epochs, shape, share, repeats):
+    gram, b, strength = gram_problem(1, *shape, share, repeats)
+    strength[2] = 0.0
+    begin, there = np.zeros(shape[1]), b.copy()
+    _gram.gram_burst(gram, strength, positive, n_epochs, begin, there)
+    results = []
+    for kernel in (_gram.settle, reference.settle):
+        coef, slope = begin.copy(), there.copy()
+        support, factor = np.zeros(shape[1], dtype=np.intp), np.zeros((shape[1],) * 2)
+        size, n_steps = kernel(gram, strength, positive, 2000, 1e-13, coef, slope, support, factor, 0)
+        assert n_steps < 2000
+        inside = support[:size]
+        assert set(np.flatnonzero(coef)) <= set(inside)
+        lower = np.tril(factor[:size, :size])
+        np.testing.assert_allclose(lower @ lower.T, gram[np.ix_(inside, inside)], atol=1e-12)
+        results.append((coef, slope))
+    (ours, our_slope), (twin, twin_slope) = results
+    np.testing.assert_allclose(our_slope, twin_slope, atol=1e-11)
+    np.testing.assert_allclose(our_slope, b - gram @ ours, atol=1e-12)
+    value = lambda coef: coef @ gram @ coef / 2 - b @ coef + strength @ np.abs(coef)  # noqa: E731
+    assert value(ours) == pytest.approx(value(twin), rel=1e-12)
+
+
+def test_settle_takes_up_a_factor_and_counts_its_steps():
+    gram, b, strength = gram_problem(2, 50, 20, 0.05)
+    coef, slope = np.zeros(20), b.copy()
+    support, factor = np.zeros(20, dtype=np.intp), np.zeros((20, 20))
+    size, _ = _gram.settle(gram, strength, False, 500, 1e-14, coef, slope, support, factor, 0)
+    expected = coef.copy()
+    again, n_steps = _gram.settle(gram, strength, False, 500, 1e-14, coef, slope, support, factor, size)
+    assert (again, n_steps) == (size, 1)
+    np.testing.assert_allclose(coef, expected, atol=1e-14)
+    coef, slope = np.zeros(20), b.copy()
+    assert _gram.settle(gram, strength, False, 2, 1e-14, coef, slope, support, factor, 0)[1] == 2
+
+
+@pytest.mark.parametrize("wrong", ["strength", "coef", "slope", "support", "factor", "size", "feature"])
+def test_settle_refuses_arrays_that_do_not_fit(wrong):
+    given = {
+        "strength": np.ones(3), "coef": np.zeros(3), "slope": np.zeros(3),
+        "support": np.zeros(3, dtype=np.intp), "factor": np.zeros((3, 3)), "size": 0,
+    }  # fmt: skip
+    if wrong in ("size", "feature"):
+        given["size"] = 4 if wrong == "size" else 1
+        given["support"][0] = 7
+    else:
+        given[wrong] = np.zeros((4,) * given[wrong].ndim, dtype=given[wrong].dtype)
+    with pytest.raises(ValueError, match=r"arrays of different lengths|not there"):
+        _gram.settle(np.eye(3), given["strength"], False, 9, 0.0, *list(given.values())[1:])

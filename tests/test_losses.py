@@ -75,12 +75,14 @@ def test_a_change_of_units_changes_nothing(loss, residual, exponent):
 
 @pytest.mark.parametrize("positive", [False, True])
 def test_prox_of_the_penalty(positive):
-    penalty = ElasticNet(np.array([0.0, 0.5, 2.0]), positive)
+    penalty = ElasticNet(np.array([0.0, 0.5, 2.0, 0.5, np.inf]), positive, np.array([0.0, 0.0, 0.0, 3.0, 0.0]))
     grid = np.linspace(0 if positive else -4, 4, 80_001)
     for z in (-3.0, -0.4, 0.0, 0.3, 2.5):
-        prox = penalty.prox(np.full(3, z))
-        for j, strength in enumerate(penalty.strength):
-            assert prox[j] == pytest.approx(grid[np.argmin((grid - z) ** 2 / 2 + strength * np.abs(grid))], abs=1e-3)
+        prox = penalty.prox(np.full(5, z))
+        for j, (strength, ridge) in enumerate(zip(penalty.strength[:4], penalty.ridge, strict=False)):
+            cost = (grid - z) ** 2 / 2 + strength * np.abs(grid) + ridge * grid**2 / 2
+            assert prox[j] == pytest.approx(grid[np.argmin(cost)], abs=1e-3)
+        assert prox[4] == 0.0
 
 
 @pytest.mark.parametrize("positive", [False, True])
@@ -89,3 +91,32 @@ def test_fenchel_young_of_the_penalty(positive):
     coef = np.array([2.0, 0.0, 1.0])
     slope = np.array([0.5, -0.3, 0.1])
     np.testing.assert_allclose(penalty.fenchel_young(coef, slope), 0.5 * np.abs(coef) - coef * slope)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_fenchel_young_of_a_ridge_is_value_plus_conjugate(positive):
+    penalty = ElasticNet(np.array([0.5]), positive, np.array([2.0]))
+    grid = np.linspace(0 if positive else -6, 6, 120_001)
+    for coef in (0.0, 0.7, 1.5) if positive else (-2.0, 0.0, 0.7):
+        for slope in (-3.0, -0.2, 0.0, 0.5, 4.0):
+            conjugate = (grid * slope - 0.5 * np.abs(grid) - grid**2).max()
+            expected = penalty.value(np.array([coef])) + conjugate - coef * slope
+            found = penalty.fenchel_young(np.array([coef]), np.array([slope]))[0]
+            assert found == pytest.approx(expected, abs=1e-6)
+            assert found >= 0
+
+
+def test_an_excluded_feature_costs_nothing_at_zero_and_everything_elsewhere():
+    penalty = ElasticNet(np.array([np.inf, 1.0]))
+    assert penalty.value(np.array([0.0, -2.0])) == 2.0
+    assert penalty.value(np.array([1e-300, 0.0])) == np.inf
+    np.testing.assert_array_equal(penalty.fenchel_young(np.array([0.0, 1.0]), np.array([9.0, 1.0])), [0.0, 0.0])
+    assert penalty.overrun(np.array([1e9, 0.5])) == 1.0
+
+
+@pytest.mark.parametrize("exponent", [-40, 0, 40])
+def test_a_penalty_in_other_units(exponent):
+    penalty = ElasticNet(np.array([0.5, 0.0]), False, np.array([2.0, 3.0]))
+    unit, factor = 2.0 ** np.array([exponent, 3]), 2.0 ** (2 * exponent)
+    coef = np.array([0.3, -2.0])
+    assert penalty.rescaled(unit, factor).value(coef) == pytest.approx(penalty.value(unit * coef) / factor, rel=1e-14)

@@ -27,7 +27,12 @@ _TALL = 0.5
 _VERIFIED = 1e-9
 
 
-def choose_solver(problem: Problem, name: str = "auto", options: Mapping[str, Any] | None = None) -> Solver:
+def choose_solver(
+    problem: Problem,
+    name: str = "auto",
+    options: Mapping[str, Any] | None = None,
+    precompute: bool | None = None,
+) -> Solver:
     """The solver for `problem`: coordinate descent for a smooth loss, for a piecewise linear one the ladder or linprog.
 
     Parameters
@@ -38,9 +43,11 @@ def choose_solver(problem: Problem, name: str = "auto", options: Mapping[str, An
         "auto", or "linprog" for the LP solver on the whole problem.
     options
         Options of the LP solver.
+    precompute
+        Whether coordinate descent works on the Gram matrix of all features; None to choose.
     """
     if problem.loss.curvature > 0:
-        return partial(scaling.solve, inner=coordinate_descent.solve)
+        return partial(scaling.solve, inner=partial(coordinate_descent.solve, precompute=precompute))
     if name not in ("auto", "linprog"):
         raise ValueError(f"solver must be 'auto' or 'linprog', got {name!r}.")
     wide = problem.n_features >= _TALL * problem.n_samples

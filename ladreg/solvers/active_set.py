@@ -40,7 +40,7 @@ class Support:
         Parameters
         ----------
         working
-            Numbers of the features, ascending.
+            Numbers of the features.
         gram
             Their Gram matrix.
         penalty
@@ -69,10 +69,10 @@ class Support:
 
     def _known(self, working: Index, gram: Array, coef: Array, support: Index, factor: Array) -> int:
         """Put what is known of the support and its factor where the kernel expects it; the size of that."""
-        at = np.searchsorted(working, self.features)
-        kept = at.size > 0 and at[-1] < working.size and bool(np.all(at < working.size))
-        kept = kept and np.array_equal(working[at], self.features)
-        if kept and np.count_nonzero(coef[at]) >= at.size - _GONE:
+        place = np.full(1 + max(working.max(initial=0), self.features.max(initial=0)), -1, dtype=np.intp)
+        place[working] = np.arange(working.size)
+        at = place[self.features]
+        if at.size and at.min() >= 0 and np.count_nonzero(coef[at]) >= at.size - _GONE:
             support[: at.size], factor[: at.size, : at.size] = at, self.factor
             return int(at.size)
         at = np.flatnonzero(coef)

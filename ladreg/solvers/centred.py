@@ -137,34 +137,44 @@ class Centred:
 
 
 class Gram:
-    """Products of the columns that have been asked for, kept and extended as more are."""
+    """Products of the columns of the working set, ridges on the diagonal; what stays in it is not computed again."""
 
     def __init__(self, columns: Centred) -> None:
         self.columns = columns
-        self.place = np.full(columns.problem.n_features, -1, dtype=np.intp)
         self.features = np.zeros(0, dtype=np.intp)
         self.matrix = np.zeros((0, 0))
 
-    def of(self, features: Index) -> Array:
-        """The Gram matrix of the chosen columns, a copy; ridges are on its diagonal."""
-        new = features[self.place[features] < 0]
-        if new.size:
-            self._extend(new)
-        at = self.place[features]
-        return self.matrix[at[:, None], at]
+    def work_on(self, wanted: Index) -> Index:
+        """Make the wanted features the working set; they are returned in the order of `matrix`."""
+        place = self._place()
+        kept, new = place[wanted], wanted[place[wanted] < 0]
+        kept = kept[kept >= 0]
+        features = np.concatenate([self.features[kept], new])
+        matrix = np.empty((features.size,) * 2)
+        matrix[: kept.size, : kept.size] = self.matrix[kept[:, None], kept]
+        cross = self._products(features, new.size)
+        matrix[kept.size :], matrix[: kept.size, kept.size :] = cross, cross[:, : kept.size].T
+        self.features, self.matrix = features, matrix
+        return features
 
-    def _extend(self, new: Index) -> None:
-        known = self.features.size
-        self.features = np.concatenate([self.features, new])
-        self.place[new] = known + np.arange(new.size)
-        cross = self.columns.cross(self.features, new.size)
-        here = np.arange(new.size)
+    def of(self, features: Index) -> Array:
+        """The Gram matrix of any columns."""
+        at = self._place()[features]
+        if np.all(at >= 0):
+            return self.matrix[at[:, None], at]
+        return self._products(features, features.size)
+
+    def _place(self) -> Index:
+        place = np.full(self.columns.problem.n_features, -1, dtype=np.intp)
+        place[self.features] = np.arange(self.features.size)
+        return place
+
+    def _products(self, features: Index, last: int) -> Array:
+        cross = self.columns.cross(features, last)
+        here, new = np.arange(last), features[features.size - last :]
         # A column that is constant up to rounding cannot be told from one that is constant.
-        square = cross[here, known + here]
+        square = cross[here, here + features.size - last]
         constant = np.flatnonzero(square <= _CONSTANT * (square + self.columns.mean[new] ** 2))
-        cross[constant], cross[:, known + constant] = 0.0, 0.0
-        cross[here, known + here] += self.columns.penalty.ridge[new]
-        matrix = np.empty((self.features.size,) * 2)
-        matrix[:known, :known] = self.matrix
-        matrix[known:], matrix[:known, known:] = cross, cross[:, :known].T
-        self.matrix = matrix
+        cross[constant], cross[:, constant + features.size - last] = 0.0, 0.0
+        cross[here, here + features.size - last] += self.columns.penalty.ridge[new]
+        return cross

@@ -23,9 +23,11 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Epochs over the working set between two looks at it.
-_BURST = 20
+_BURST = 30
 # Working sets have at least so many times the square root of all features: their Gram matrix costs about one pass.
 _LEAST_WORKING = 4.0
+# So many times the features that violate their condition come in with those nearest to it, and at least so many.
+_FILL, _LEAST_NEW = 2, 10
 # Up to so many features of up to so many rows are all in the working set.
 _SMALL, _SHORT = 100, 10_000
 # Looks at a working set before all features are looked at again.
@@ -143,28 +145,35 @@ def _balanced(columns: Centred, state: _State) -> bool:
 
 
 def _working_set(columns: Centred, state: _State, precompute: bool | None) -> Index:
-    """The support and the zero coefficients that violate their condition most, at most as many again."""
+    """The support, and the features that violate their condition most or are nearest to it.
+
+    At most as many come in as there are, and twice as many as violate their condition.
+    """
     penalty, coef = columns.penalty, state.coef
     n_samples, n_features = columns.problem.n_samples, coef.size
     everything = precompute if precompute is not None else n_features <= _SMALL and n_samples <= _SHORT
     if everything:
         return np.flatnonzero(np.isfinite(penalty.strength)) if penalty.excluded else np.arange(n_features)
     violation = penalty.excess(state.look.slope) - penalty.strength
-    candidates = columns.candidates
-    if candidates is not None:
+    if columns.candidates is not None:
         hidden = np.ones(n_features, dtype=bool)
-        hidden[candidates] = False
+        hidden[columns.candidates] = False
         violation[hidden] = -np.inf
-    violation[coef != 0] = np.inf
-    room = max(int(_LEAST_WORKING * np.sqrt(n_features)), 2 * int(np.count_nonzero(coef)), 10)
+    inside = (coef != 0) | (penalty.strength == 0)
+    violation[inside] = np.inf
+    known = int(np.count_nonzero(inside))
+    violating = int(np.count_nonzero(violation > 0)) - known
+    room = max(int(_LEAST_WORKING * np.sqrt(n_features)), 2 * known)
+    room = min(room, known + max(_FILL * violating, _LEAST_NEW))
     wanted = np.flatnonzero(violation > -np.inf)
     if wanted.size > room:
-        wanted = np.sort(wanted[np.argpartition(-violation[wanted], room - 1)[:room]])
-    return wanted.astype(np.intp, copy=False)
+        wanted = wanted[np.argpartition(-violation[wanted], room - 1)[:room]]
+    return wanted
 
 
 def _descend(columns: Centred, working: Index, state: _State, goal: float, limit: int) -> Array:
     """Step 3 on the Gram matrix of the working set: no pass over rows until its gap is at most `goal`."""
+    working = columns.gram.work_on(working)
     restricted = _Restricted.of(columns, working, state)
     here, slope = restricted.begin.copy(), restricted.begin_slope.copy()
     penalty, gram = restricted.penalty, restricted.gram
@@ -263,7 +272,7 @@ class _Restricted:
         if full.curved:
             loss += 0.5 * float(full.ridge @ begin**2)
             slope = slope - full.ridge * begin
-        return cls(columns.gram.of(working), full, ElasticNet(full.strength, full.positive), begin, slope, loss)
+        return cls(columns.gram.matrix, full, ElasticNet(full.strength, full.positive), begin, slope, loss)
 
     def slope(self, coef: Array) -> Array:
         """The gradient of minus the smooth part."""
@@ -291,9 +300,7 @@ def _finished(problem: Problem, columns: Centred, state: _State, stopped: StopRe
     coef, look = state.coef, state.look
     dual = columns.weight * look.residual / state.shrink
     intercept = columns.intercept(coef)
-    stats = {
-        name: getattr(state, name) for name in ("n_epochs", "n_checks", "n_newton", "largest_working_set")
-    }
+    stats = {name: getattr(state, name) for name in ("n_epochs", "n_checks", "n_newton", "largest_working_set")}
     unique = _proved_unique(columns, state)
 
     def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Draft:

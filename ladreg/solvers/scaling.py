@@ -38,7 +38,7 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Draft:
-    """What a solver found at unit scale, before it is certified; `unique` where that is proved already."""
+    """What a solver found at unit scale, before it is certified; `unique` says whether it is, where that was tried."""
 
     coef: Array
     intercept: float
@@ -47,7 +47,7 @@ class Draft:
     stopped: StopReason
     solver: str
     stats: Mapping[str, float]
-    unique: bool = False
+    unique: bool | None = None
 
 
 @dataclass(frozen=True)

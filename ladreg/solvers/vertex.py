@@ -126,7 +126,8 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
     sided = _Sided.of(problem, face, pinned)
     # 1. A triangle says all there is to say about the squares. Directions that change no residual are left to the norm:
     # they drop out by the triangle's singular values.
-    fit, goal = _triangle(sided.move[: problem.n_samples], sided.slack[: problem.n_samples], problem.weight)
+    n_rows = sided.slack.size - np.count_nonzero(face.feature_side)
+    fit, goal = _triangle(sided.move[:n_rows], sided.slack[:n_rows], problem.weight)
     # 2. The norm counts coefficients in the user's units: coef * column scale.
     measure = np.zeros(pinned.point.size)
     measure[:n_features] = problem.design.scale[face.features]
@@ -170,13 +171,16 @@ class _Sided:
     @classmethod
     def of(cls, problem: Problem, face: Face, pinned: _Pinned) -> _Sided:
         directions = np.column_stack([pinned.point, pinned.basis])
-        product = predictions(problem, np.arange(problem.n_samples), face.features, directions)
+        # Where every row is pinned, only the signs of coefficients are left to keep.
+        free_rows = problem.n_samples if face.pinned.size < problem.n_samples else 0
+        product = predictions(problem, np.arange(free_rows), face.features, directions)
         features = np.flatnonzero(face.feature_side != 0)
-        slack = np.concatenate([problem.y - product[:, 0], pinned.point[features]])
+        slack = np.concatenate([problem.y[:free_rows] - product[:, 0], pinned.point[features]])
         move = np.ascontiguousarray(np.vstack([product[:, 1:], -pinned.basis[features]]))
-        side = np.concatenate([sides(problem, face.dual, slice(None)), face.feature_side[features]])
-        side[face.pinned] = 0.0
-        side[: problem.n_samples][problem.weight == 0] = 0.0
+        row_side = sides(problem, face.dual, slice(None))
+        row_side[face.pinned] = 0.0
+        row_side[problem.weight == 0] = 0.0
+        side = np.concatenate([row_side[:free_rows], face.feature_side[features]])
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
         # What moves by rounding only does not move.
         fixed = length <= 1e-12 * length[side != 0].max(initial=0.0)

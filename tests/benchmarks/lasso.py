@@ -23,9 +23,11 @@ from tests.problems import make
 TARGETS = (1e-6, 1e-10)
 # Tolerances mean something else with every peer, so that all are tried, from the loosest on.
 TOLERANCES = tuple(10.0**-k for k in range(2, 17))
-# A rival is not waited for beyond so many times our own seconds, or so many seconds.
-_PATIENCE, _LONGEST = 100.0, 20.0
+# All tolerances of a rival together may take so many times our own seconds, so many seconds at least and at most.
+_PATIENCE, _SHORTEST, _LONGEST = 50.0, 1.0, 30.0
 _REPEATS = 5
+# Tolerances in a row that may bring no smaller gap.
+_IDLE = 3
 
 HEAD = "| problem | alpha / alpha_max | gap | ladreg, s | fastest peer | time / ours | other peers, time / ours |\n" + (
     "|---|---|---|---|---|---|---|"
@@ -180,7 +182,7 @@ def reached(problem, coef):
 def swept(peer, problem, alpha, longest):
     """Seconds to each target, or the smallest gap that was reached in the time."""
     X, y = problem.design.X, problem.y
-    seconds, smallest = {}, np.inf
+    seconds, smallest, spent, idle = {}, np.inf, 0.0, 0
     for tol in TOLERANCES if not peer.exact else (0.0,):
         rival = Rival(peer.name, peer.fit(alpha, tol))
         try:
@@ -189,12 +191,13 @@ def swept(peer, problem, alpha, longest):
         except Exception as error:
             print(f"{peer.name} failed at {tol:g}: {error!r}", file=sys.stderr)
             break
+        spent, idle = spent + elapsed, 0 if gap < 0.5 * smallest else idle + 1
         smallest = min(smallest, gap)
         met = [target for target in TARGETS if target not in seconds and gap <= target]
         if met:
             repeats = [timed(rival, X, y)[0] for _ in range(_REPEATS if elapsed < 1.0 else 1)]
             seconds.update(dict.fromkeys(met, float(np.median(repeats if elapsed < 1.0 else [elapsed, *repeats]))))
-        if len(seconds) == len(TARGETS) or elapsed > longest:
+        if len(seconds) == len(TARGETS) or spent > longest or idle > _IDLE:
             break
     return seconds, smallest
 
@@ -224,7 +227,7 @@ def _compare(name, share, problem, alpha, chosen):
             continue
         results[peer.name] = swept(peer, problem, alpha, longest)
         if peer.name == "ladreg":
-            longest = min(longest, max(_PATIENCE * max(results["ladreg"][0].values()), 2.0))
+            longest = min(longest, max(_PATIENCE * max(results["ladreg"][0].values()), _SHORTEST))
     for target in TARGETS:
         ours = results["ladreg"][0].get(target, np.nan)
         others = {peer: found for peer, found in results.items() if peer != "ladreg"}
