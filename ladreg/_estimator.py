@@ -171,7 +171,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         coefs = np.atleast_2d(getattr(self, "coef_", np.zeros((0, 0))))
         if not self.warm_start or coefs.shape != (n_targets, data.design.n_features):
             return [None] * n_targets
-        intercepts = np.atleast_1d(self.intercept_)
+        intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), n_targets)
         return [(coef.astype(np.float64), float(value)) for coef, value in zip(coefs, intercepts, strict=True)]
 
     def _store(self, data: Data, solutions: list[Solution]) -> None:
