@@ -85,6 +85,14 @@ class Design(ABC):
         return self.take(rows).rmatvec(dual)
 
     @abstractmethod
+    def matvec_of(self, features: Index, coef: Array) -> Array:
+        """`matvec` of coefficients that are zero in all but the chosen columns."""
+
+    @abstractmethod
+    def rmatvec_of(self, features: Index, dual: Array) -> Array:
+        """The chosen entries of `rmatvec`."""
+
+    @abstractmethod
     def sweep(
         self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
     ) -> tuple[Array, Array, float]:
@@ -226,6 +234,20 @@ class DenseDesign(Design):
             _rows.backward(raw, self._shift, dual[block], part)
             slope += part
         return slope * self.scale
+
+    def matvec_of(self, features: Index, coef: Array) -> Array:
+        """`matvec` of coefficients that are zero in all but the chosen columns."""
+        result, scaled = np.empty(self.n_samples), self.scale[features] * coef
+        for block in self._slices(_WALK_BYTES, features.size):
+            result[block] = self._columns(block, features) @ scaled
+        return result
+
+    def rmatvec_of(self, features: Index, dual: Array) -> Array:
+        """The chosen entries of `rmatvec`."""
+        slope = np.zeros(features.size)
+        for block in self._slices(_WALK_BYTES, features.size):
+            slope += dual[block] @ self._columns(block, features)
+        return slope * self.scale[features]
 
     def sweep(
         self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
@@ -412,6 +434,14 @@ class SparseDesign(Design):
     def rmatvec(self, dual: Array) -> Array:
         """Product of the transpose with a vector (n_samples,)."""
         return np.asarray(self.X.T @ dual, dtype=np.float64) * self.scale
+
+    def matvec_of(self, features: Index, coef: Array) -> Array:
+        """`matvec` of coefficients that are zero in all but the chosen columns."""
+        return np.asarray(self.X[:, features] @ (self.scale[features] * coef), dtype=np.float64)
+
+    def rmatvec_of(self, features: Index, dual: Array) -> Array:
+        """The chosen entries of `rmatvec`."""
+        return np.asarray(self.X[:, features].T @ dual, dtype=np.float64) * self.scale[features]
 
     def sweep(
         self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]

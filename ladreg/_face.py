@@ -193,6 +193,9 @@ def is_unique(
     n_columns = face.features.size + problem.fit_intercept
     if n_columns == 0:
         return True
+    n_equations = face.pinned.size + int(np.count_nonzero(~np.isnan(face.fixed)))
+    if n_equations < n_columns and not optimal:
+        return False
     if face.pinned.size > n_columns and _gram_has_full_rank(problem, face):
         return True
     matrix = face.equations()[0]

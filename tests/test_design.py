@@ -69,6 +69,17 @@ def test_cross_products(pair):
             np.testing.assert_allclose(cross, products[4 - last :], rtol=1e-10, atol=1e-10)
 
 
+def test_products_with_chosen_columns(pair):
+    design, dense = pair
+    features = np.array([4, 0, 3])
+    np.testing.assert_allclose(
+        design.matvec_of(features, np.arange(3.0)), dense[:, features] @ np.arange(3.0), atol=1e-12
+    )
+    np.testing.assert_allclose(
+        design.rmatvec_of(features, np.arange(40.0)), np.arange(40.0) @ dense[:, features], atol=1e-10
+    )
+
+
 def test_spread_bounds_the_mean_square_and_deviations_are_its_root(pair):
     design, dense = pair
     weight = np.arange(40.0) / np.arange(40.0).sum()

@@ -1,5 +1,7 @@
 """Squares in the penalty, weights of features, standardised penalties: against other people's answers and by laws."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -11,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ladreg import ElasticNetCD, LassoCD, alpha_max
+from ladreg._losses import HalfSquared
+from tests.problems import make, solve
 from tests.strategies import tables
 
 
@@ -222,3 +226,14 @@ def test_several_targets_share_a_penalty():
     model = ElasticNetCD(0.05, penalty_weights=features(8, 1), standardize=True)
     together = model.fit(X, Y).coef_
     np.testing.assert_array_equal(together, [model.fit(X, y).coef_ for y in Y.T])
+
+
+def test_a_rough_fit_of_many_features_does_not_search_for_a_proof_of_uniqueness():
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal((20, 400))
+    y = X[:, 0] + rng.standard_normal(20)
+    problem = make(X, y, loss=HalfSquared(), alpha=0.1)
+    with mock.patch("ladreg._face.null_space", side_effect=AssertionError("a decomposition of 20 x 400")):
+        solution = solve(problem, tol=0.1)
+    assert not solution.unique
+    assert solution.relative_gap > 1e-9

@@ -61,7 +61,8 @@ class Centred:
         self.y = problem.y - self.y_mean
         self.size = float(self.weight @ self.y**2)
         self.gram = Gram(self)
-        self._alive: tuple[Index, Design] | None = None
+        # The features that `screen` left, None for all.
+        self.candidates: Index | None = None
 
     def residual(self, coef: Array) -> Array:
         """Centred residual, from the data."""
@@ -71,19 +72,18 @@ class Centred:
         if 4 * support.size > coef.size:
             predicted = self.design.matvec(coef)
         else:
-            predicted = self.design.select(support).matvec(coef[support])
+            predicted = self.design.matvec_of(support, coef[support])
         return self.y - predicted + float(self.offset @ coef)
 
     def look(self, coef: Array) -> Look:
         """A pass over the data, or over those columns that `screen` left; the slopes of the others are zero."""
         residual = self.residual(coef)
         dual = self.weight * residual
-        if self._alive is None:
+        if self.candidates is None:
             slope = self.design.rmatvec(dual)
         else:
-            alive, design = self._alive
             slope = np.zeros(coef.size)
-            slope[alive] = design.rmatvec(dual)
+            slope[self.candidates] = self.design.rmatvec_of(self.candidates, dual)
         return Look(residual, 0.5 * float(dual @ residual), slope)
 
     def screen(self, coef: Array, slope: Array, gap: float, shrink: float) -> None:
@@ -92,15 +92,8 @@ class Centred:
         possible = self.penalty.excess(slope) / shrink + self.problem.margin(spread, gap)
         alive = (possible >= self.penalty.strength) | (coef != 0)
         number = int(np.count_nonzero(alive))
-        known = coef.size if self._alive is None else self._alive[0].size
-        if 4 * number <= known:
-            chosen = np.flatnonzero(alive)
-            self._alive = chosen, self.design.select(chosen)
-
-    @property
-    def candidates(self) -> Index | None:
-        """The features that `screen` left, None for all."""
-        return None if self._alive is None else self._alive[0]
+        if 4 * number <= (coef.size if self.candidates is None else self.candidates.size):
+            self.candidates = np.flatnonzero(alive)
 
     def intercept(self, coef: Array) -> float:
         """The best intercept for `coef`."""

@@ -202,7 +202,7 @@ def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal:
     """Step 3 for working sets whose Gram matrix would be too large: bursts, extrapolated (Anderson)."""
     coef, penalty = state.coef.copy(), columns.penalty.at(working)
     residual = state.look.residual.copy()
-    design, weight = columns.design.select(working), columns.weight
+    weight = columns.weight
     iterates = [coef[working]]
     for _ in range(_ROUNDS):
         for _ in range(_ANDERSON):
@@ -224,7 +224,9 @@ def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal:
                 coef, residual = leap, after
                 iterates = [bold]
         dual = weight * residual
-        gap = duality_gap(penalty, coef[working], design.rmatvec(dual), 0.5 * float(dual @ residual))[0]
+        gap = duality_gap(
+            penalty, coef[working], columns.design.rmatvec_of(working, dual), 0.5 * float(dual @ residual)
+        )[0]
         if gap <= goal or state.used >= limit:
             break
     return coef

@@ -55,33 +55,24 @@ def with_ones(fit):
     return wrapped
 
 
-def in_r(library, prepare, call, coefficients):
-    """A rival in R, timed there without the transfer of data.
-
-    `prepare` and `call` are R code that finds X, y and n; `call` is timed, and `coefficients` has the intercept first.
-    """
+def quantreg(method):
+    """R's quantreg, timed inside R without the transfer of data."""
 
     def fit(X, y):
         with tempfile.TemporaryDirectory() as folder:
             np.asfortranarray(X).ravel(order="F").tofile(Path(folder, "X"))
-            np.asarray(y, dtype=float).tofile(Path(folder, "y"))
+            y.tofile(Path(folder, "y"))
             code = (
-                f"suppressMessages(library({library})); setwd('{folder}'); n <- {y.size}; p <- {X.shape[1]};"
-                "X <- matrix(readBin('X', 'double', n * p), n); y <- readBin('y', 'double', n);"
-                f"{prepare}; t <- system.time({call})[['elapsed']];"
-                f"cat(format(c(t, {coefficients}), digits = 17))"
+                f"suppressMessages(library(quantreg)); setwd('{folder}'); n <- {y.size}; p <- {X.shape[1]};"
+                "X <- cbind(1, matrix(readBin('X', 'double', n * p), n)); y <- readBin('y', 'double', n);"
+                f"t <- system.time(f <- rq.fit(X, y, tau = 0.5, method = '{method}'))[['elapsed']];"
+                "cat(format(c(t, f$coefficients), digits = 17))"
             )
             done = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=True)
         seconds, intercept, *coef = map(float, done.stdout.split())
         return np.array(coef), intercept, seconds
 
     return fit
-
-
-def quantreg(method):
-    """R's quantreg."""
-    call = f"f <- rq.fit(X, y, tau = 0.5, method = '{method}')"
-    return in_r("quantreg", "X <- cbind(1, X)", call, "f$coefficients")
 
 
 def lad_rivals():
