@@ -300,12 +300,12 @@ class DenseDesign(Design):
 
     def reach(self) -> Array:
         """An upper bound of the sizes in each column."""
-        lowest, highest, _ = self._stats
+        lowest, highest, *_ = self._stats
         return np.maximum(np.abs(lowest - self.shift), np.abs(highest - self.shift)) * self.scale
 
     def spread(self, centred: bool) -> Array:
         """An upper bound of the mean square of each column: Popoviciu's if `centred`."""
-        lowest, highest, _ = self._stats
+        lowest, highest, *_ = self._stats
         return ((highest / 2 - lowest / 2) * self.scale) ** 2 if centred else self.reach() ** 2
 
     def _small_blocks(self) -> Iterator[tuple[slice, Array]]:
@@ -318,17 +318,26 @@ class DenseDesign(Design):
 
     @property
     def _stats(self) -> Array:
-        """Smallest, largest and total size of each column of X."""
+        """Smallest, largest, sum of the sizes and sum of each column of X."""
         if "stats" not in self._known:
             self._known["stats"] = self._column_stats()
         stats: Array = self._known["stats"]
         return stats
 
     def _column_stats(self) -> Array:
-        lowest, highest, total = stats = np.array([[np.inf], [-np.inf], [0.0]]).repeat(self.n_features, axis=1)
+        stats = np.array([[np.inf], [-np.inf], [0.0], [0.0]]).repeat(self.n_features, axis=1)
         for _, raw in self._walkable():
-            _rows.column_stats(raw, lowest, highest, total)
+            sums = stats[2:].copy()
+            stats[2:] = 0.0
+            _rows.column_stats(raw, stats)
+            stats[2:] += sums
         return stats
+
+    def means(self, weight: Array) -> Array:
+        """Column means, weighted by `weight` of sum one; equal weights need no pass."""
+        if weight.strides == (0,) and self._shift is None and np.isfinite(self._stats[3]).all():
+            return np.asarray(self._stats[3] / self.n_samples * self.scale)
+        return super().means(weight)
 
     @property
     def is_finite(self) -> bool:
@@ -337,7 +346,7 @@ class DenseDesign(Design):
 
     def _extent(self, centred: bool) -> tuple[Array, Array]:
         """The middle of the range, if it dwarfs the range, and the mean distance from the shift (half the range)."""
-        lowest, highest, total = self._stats
+        lowest, highest, total, _ = self._stats
         # Halved first: sum and difference of two huge numbers overflow. A constant column is its own middle, exactly.
         middle = np.where(lowest == highest, lowest, lowest / 2 + highest / 2)
         half = highest / 2 - lowest / 2
@@ -404,7 +413,7 @@ class DenseDesign(Design):
         """A block of the chosen columns, without their scale."""
         raw = self.X[block]
         if self.X.strides[0] == self.X.itemsize:
-            chosen = np.take(raw.T, features, axis=0).T
+            chosen = raw.T[features].T  # `np.take` would copy all of the block first
         else:
             chosen = np.take(raw, features, axis=1)
         values = chosen.astype(np.float64, copy=False)

@@ -231,6 +231,8 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
     What is rounding is zero: a repeat of a pinned row does not move along the null space of that row, and the 1e-17
     computed for it would count as a direction.
     """
+    if rows.size == 0:
+        return np.zeros((0, directions.shape[1]))
     coef = np.zeros((problem.n_features, directions.shape[1]))
     coef[features] = directions[: features.size]
     intercept = directions[-1] if problem.fit_intercept else np.zeros(directions.shape[1])

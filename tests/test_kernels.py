@@ -130,8 +130,8 @@ def test_row_passes_are_their_references(layout, dtype, shape, uniform):
         squares = begun.copy()
         kernels.curvatures(X, begun, weight, squares)
         yield squares
-        stats = np.array([begun, begun, begun])
-        kernels.column_stats(X, *stats)
+        stats = np.array([begun, begun, begun, begun])
+        kernels.column_stats(X, stats)
         yield from (out, slopes, sizes, stats)
 
     for ours, twin in zip(results(_rows), results(reference), strict=True):

@@ -41,9 +41,9 @@ cdef extern from *:
         return total;
     }
     #undef REST
-    #define REST n, p, step, low, high, total
+    #define REST n, p, step, low, high, size, sum, part
     static void stats(int is_float, int by_columns, const void *X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
-                      double *low, double *high, double *total)
+                      double *low, double *high, double *size, double *sum, double *part)
     {
         CHOOSE(stats)
     }
@@ -62,7 +62,7 @@ cdef extern from *:
     void squares(int is_float, int by_columns, const void *X, Py_ssize_t n, Py_ssize_t p, Py_ssize_t step,
                  const double *shift, const double *weight, Py_ssize_t w_step, double *total) nogil
     void stats(int is_float, int by_columns, const void *X, Py_ssize_t n, Py_ssize_t p, Py_ssize_t step,
-               double *low, double *high, double *total) nogil
+               double *low, double *high, double *size, double *sum, double *part) nogil
 
 
 cdef struct Layout:
@@ -165,14 +165,22 @@ def curvatures(const floating[:, :] X, const double[::1] center, const double[:]
                 &total[0])
 
 
-def column_stats(const floating[:, :] X, double[::1] lowest, double[::1] highest, double[::1] total):
-    """Lower `lowest`, raise `highest` to the values of each column, add their sizes to `total`; NaN shows there."""
+def column_stats(const floating[:, :] X, double[:, ::1] known):
+    """Lower the first row of `known` and raise the second to the values of each column; add their sizes and values.
+
+    NaN shows in the third and fourth row.
+    """
     cdef Layout x = layout_of(X)
-    check(lowest.shape[0] == x.p and highest.shape[0] == x.p and total.shape[0] == x.p)
+    check(known.shape[0] == 4 and known.shape[1] == x.p)
     if x.n == 0 or x.p == 0:
         return
+    cdef double* part = <double*>calloc(x.p, sizeof(double))
+    if part == NULL:
+        raise MemoryError
     with nogil:
-        stats(x.is_float, x.by_columns, x.first, x.n, x.p, x.step, &lowest[0], &highest[0], &total[0])
+        stats(x.is_float, x.by_columns, x.first, x.n, x.p, x.step, &known[0, 0], &known[1, 0], &known[2, 0],
+              &known[3, 0], part)
+    free(part)
 
 
 ctypedef fused index:

@@ -230,11 +230,12 @@ def curvatures(X: NDArray[np.floating], center: Array, weight: Array, total: Arr
     total += weight @ (X - center) ** 2
 
 
-def column_stats(X: NDArray[np.floating], lowest: Array, highest: Array, total: Array) -> None:
-    """Lower `lowest`, raise `highest` to the values of each column, add their sizes to `total`."""
+def column_stats(X: NDArray[np.floating], known: Array) -> None:
+    """Lower the first row, raise the second to the values of each column, add their sizes and values to the others."""
     if X.shape[0]:
-        lowest[:], highest[:] = np.minimum(lowest, X.min(axis=0)), np.maximum(highest, X.max(axis=0))
-        total += np.abs(X.astype(np.float64)).sum(axis=0)
+        known[0], known[1] = np.minimum(known[0], X.min(axis=0)), np.maximum(known[1], X.max(axis=0))
+        known[2] += np.abs(X.astype(np.float64)).sum(axis=0)
+        known[3] += X.astype(np.float64).sum(axis=0)
 
 
 def sparse_gram(

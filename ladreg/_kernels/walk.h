@@ -230,39 +230,71 @@ CLONES static void NAME(squares_columns)(const T *restrict X, ptrdiff_t n, ptrdi
     }
 }
 
-/* Smallest, largest and total size of each column. */
+/* Smallest, largest and sum of the sizes of each column, and sum. */
 CLONES static void NAME(stats_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
-                                    double *restrict low, double *restrict high, double *restrict total)
+                                    double *restrict low, double *restrict high, double *restrict size,
+                                    double *restrict sum, double *restrict part)
 {
-    for (ptrdiff_t i = 0; i < n; i++) {
-        const T *x = X + i * step;
-        KEEP_ORDER;
+    for (ptrdiff_t begin = 0; begin < n; begin += STRIP) {
+        const ptrdiff_t end = n - begin < STRIP ? n : begin + STRIP;
+        for (ptrdiff_t i = begin; i < end; i++) {
+            const T *x = X + i * step;
+            KEEP_ORDER;
+            for (ptrdiff_t j = 0; j < p; j++) {
+                const double value = x[j];
+                low[j] = value < low[j] ? value : low[j];
+                high[j] = value > high[j] ? value : high[j];
+                size[j] += fabs(value);
+                part[j] += value;
+            }
+        }
         for (ptrdiff_t j = 0; j < p; j++) {
-            const double value = x[j];
-            low[j] = value < low[j] ? value : low[j];
-            high[j] = value > high[j] ? value : high[j];
-            total[j] += fabs(value);
+            sum[j] += part[j];
+            part[j] = 0.0;
         }
     }
 }
 
+/* Lanes, because a minimum of one number after the other waits for the one before. */
+#define LANES 16
 CLONES static void NAME(stats_columns)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
-                                       double *restrict low, double *restrict high, double *restrict total)
+                                       double *restrict low, double *restrict high, double *restrict size,
+                                       double *restrict sum, double *restrict part)
 {
+    (void)part;
     for (ptrdiff_t j = 0; j < p; j++) {
         const T *x = X + j * step;
-        double least = low[j], most = high[j], sum = 0.0;
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const double value = x[i];
-            least = value < least ? value : least;
-            most = value > most ? value : most;
-            sum += fabs(value);
+        double least[LANES], most[LANES], sizes[LANES], sums[LANES];
+        for (int k = 0; k < LANES; k++) {
+            least[k] = low[j];
+            most[k] = high[j];
+            sizes[k] = sums[k] = 0.0;
         }
-        low[j] = least;
-        high[j] = most;
-        total[j] += sum;
+        ptrdiff_t i = 0;
+        for (; i + LANES <= n; i += LANES)
+            for (int k = 0; k < LANES; k++) {
+                const double value = x[i + k];
+                least[k] = value < least[k] ? value : least[k];
+                most[k] = value > most[k] ? value : most[k];
+                sizes[k] += fabs(value);
+                sums[k] += value;
+            }
+        for (; i < n; i++) {
+            const double value = x[i];
+            least[0] = value < least[0] ? value : least[0];
+            most[0] = value > most[0] ? value : most[0];
+            sizes[0] += fabs(value);
+            sums[0] += value;
+        }
+        for (int k = 0; k < LANES; k++) {
+            low[j] = least[k] < low[j] ? least[k] : low[j];
+            high[j] = most[k] > high[j] ? most[k] : high[j];
+            size[j] += sizes[k];
+            sum[j] += sums[k];
+        }
     }
 }
+#undef LANES
 
 #undef WALK
 #undef PARAMETERS

@@ -185,13 +185,13 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
         left = limit - state.used
         if left <= 0:
             break
-        before, value = here.copy(), restricted.value(here)
+        before, value = here.copy(), restricted.value(here, slope)
         n_steps, done = state.support.settle(working, gram, penalty, here, slope, left)
         state.n_newton += n_steps
         slope = restricted.slope(here)
-        if restricted.value(here) > value + 1e-14 * (value + restricted.begin_loss):
+        if restricted.value(here, slope) > value + 1e-14 * (value + restricted.begin_loss):
             here, slope, done = before, restricted.slope(before), False
-        if restricted.gap(here) <= goal or (done and number > 0):
+        if done or restricted.gap(here, slope) <= goal:
             break
     coef = state.coef.copy()
     coef[working] = here
@@ -283,13 +283,12 @@ class _Restricted:
     def _smooth(self, coef: Array, slope: Array) -> float:
         return max(self.begin_loss - 0.5 * float((coef - self.begin) @ (self.begin_slope + slope)), 0.0)
 
-    def value(self, coef: Array) -> float:
-        """The objective."""
-        return self._smooth(coef, self.slope(coef)) + self.penalty.value(coef)
+    def value(self, coef: Array, slope: Array) -> float:
+        """The objective, where the slopes are `slope`."""
+        return self._smooth(coef, slope) + self.penalty.value(coef)
 
-    def gap(self, coef: Array) -> float:
+    def gap(self, coef: Array, slope: Array) -> float:
         """Duality gap of the problem in these features."""
-        slope = self.slope(coef)
         loss = self._smooth(coef, slope)
         if self.full.curved:
             loss = max(loss - 0.5 * float(self.full.ridge @ coef**2), 0.0)

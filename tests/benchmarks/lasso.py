@@ -28,8 +28,8 @@ TARGETS = (1e-6, 1e-10)
 # Tolerances mean something else with every peer, so that all are tried, from the loosest on.
 TOLERANCES = tuple(10.0**-k for k in range(2, 17))
 # All tolerances of a rival together may take so many times our own seconds, so many seconds at least and at most.
-_PATIENCE, _SHORTEST, _LONGEST = 50.0, 1.0, 20.0
-_REPEATS = 5
+_PATIENCE, _SHORTEST, _LONGEST = 20.0, 0.5, 6.0
+_REPEATS = 3
 # Tolerances in a row that may bring no smaller gap.
 _IDLE = 6
 
@@ -201,7 +201,7 @@ def _glmnet_sweep(table, alpha):
         y <- readBin('y', 'double', n)
         b <- max(abs(crossprod(X, y - mean(y)))) / n
         s <- if ({alpha!r} < b) exp(seq(log(b), log({alpha!r}), length.out = 10)) else {alpha!r}
-        out <- file('out', 'wb')
+        out <- file('out', 'wb'); total <- 0
         for (tol in c({", ".join(map(repr, TOLERANCES))})) {{
             seconds <- c()
             for (k in 1:3) {{
@@ -211,7 +211,8 @@ def _glmnet_sweep(table, alpha):
                 if (seconds[1] > 1) break
             }}
             writeBin(c(median(seconds), as.vector(coef(f, s = {alpha!r}))), out)
-            if (seconds[1] > {_LONGEST / 4}) break
+            total <- total + seconds[1]
+            if (total > {_LONGEST}) break
         }}
         close(out)"""
     with tempfile.TemporaryDirectory() as folder:
