@@ -412,10 +412,9 @@ class DenseDesign(Design):
     def _columns(self, block: slice, features: Index) -> Array:
         """A block of the chosen columns, without their scale."""
         raw = self.X[block]
-        if self.X.strides[0] == self.X.itemsize:
-            chosen = raw.T[features].T  # `np.take` would copy all of the block first
-        else:
-            chosen = np.take(raw, features, axis=1)
+        by_columns = self.X.strides[0] == self.X.itemsize
+        # Of a block of columns `np.take` would copy all first.
+        chosen = raw.T[features].T if by_columns else np.take(raw, features, axis=1)
         values = chosen.astype(np.float64, copy=False)
         if self._shift is not None:
             values -= self.shift[features]
@@ -497,7 +496,9 @@ class SparseDesign(Design):
 
     def reach(self) -> Array:
         """An upper bound of the sizes in each column."""
-        return float(np.abs(self._data()).max(initial=0.0)) * self.scale
+        if "largest" not in self._known:
+            self._known["largest"] = max(float(self.X.data.max(initial=0.0)), -float(self.X.data.min(initial=0.0)))
+        return np.asarray(self._known["largest"] * self.scale)
 
     def spread(self, centred: bool) -> Array:  # noqa: ARG002 - the mean square about the mean is no larger
         """An upper bound of the mean square of each column."""

@@ -57,6 +57,8 @@ class _State:
     gap: float = np.inf
     shrink: float = 1.0
     support: Support = field(default_factory=Support)
+    # Whether the last steps were exact, or exact ones are out of reach.
+    exact: bool = False
     n_epochs: int = 0
     n_checks: int = 0
     n_newton: int = 0
@@ -95,8 +97,8 @@ def solve(
     -----
     1. Look at all features: residual, slopes, gap. Stop at the tolerance.
     2. Working set: the features that are not zero, and those that violate their optimality condition most.
-    3. On it, bursts of coordinate descent, then exact steps on the support, until the gap of the restricted problem is
-       a small part of the whole one's.
+    3. On it, bursts of coordinate descent and exact steps on the support, until the gap of the restricted problem is a
+       small part of the whole one's; the last steps are exact whatever the tolerance.
     4. Where the optimum is not unique, go to the canonical one.
     """
     columns = Centred(problem)
@@ -111,21 +113,23 @@ def solve(
         # 1.
         state.n_checks += 1
         state.gap, state.shrink = duality_gap(problem.penalty, state.coef, state.look.slope, state.look.loss)
-        if state.gap <= goal and _balanced(columns, state):
+        met = state.gap <= goal and _balanced(columns, state)
+        if met and (state.exact or state.gap <= _ROUNDING * columns.size):
             stopped = StopReason.TOLERANCE
             break
         value = state.look.loss + problem.penalty.value(state.coef)
         idle = 0 if value < lowest - 1e-15 * columns.size or state.gap < 0.5 * best else idle + 1
         best, lowest = min(best, state.gap), min(lowest, value)
         if idle >= _PATIENCE or state.used >= limit:
-            stopped = StopReason.ITERATION_LIMIT if state.used >= limit else StopReason.STALLED
+            short = StopReason.ITERATION_LIMIT if state.used >= limit else StopReason.STALLED
+            stopped = StopReason.TOLERANCE if met else short
             break
         columns.screen(state.coef, state.look.slope, state.gap, state.shrink)
         # 2.
         working = _working_set(columns, state, precompute)
         state.largest_working_set = max(state.largest_working_set, working.size)
         # 3.
-        enough = max(goal, _INNER * state.gap)
+        enough = 0.0 if met or _INNER * state.gap <= goal else _INNER * state.gap
         if working.size <= _LARGEST_GRAM or precompute:
             state.coef = _descend(columns, working, state, enough, limit)
         else:
@@ -165,14 +169,21 @@ def _working_set(columns: Centred, state: _State, precompute: bool | None) -> In
     violating = int(np.count_nonzero(violation > 0)) - known
     room = max(int(_LEAST_WORKING * np.sqrt(n_features)), 2 * known)
     room = min(room, known + max(_FILL * violating, _LEAST_NEW))
-    wanted = np.flatnonzero(violation > -np.inf)
-    if wanted.size > room:
-        wanted = wanted[np.argpartition(-violation[wanted], room - 1)[:room]]
-    return wanted
+    if room >= n_features:
+        return np.flatnonzero(violation > -np.inf)
+    least = np.partition(violation, n_features - room)[n_features - room]
+    wanted = np.flatnonzero(violation > least)
+    if least == -np.inf:
+        return wanted
+    return np.concatenate([wanted, np.flatnonzero(violation == least)[: room - wanted.size]])
 
 
 def _descend(columns: Centred, working: Index, state: _State, goal: float, limit: int) -> Array:
-    """Step 3 on the Gram matrix of the working set: no pass over rows until its gap is at most `goal`."""
+    """Step 3 on the Gram matrix of the working set: no pass over rows until its gap is at most `goal`.
+
+    A goal of zero asks for exact steps, which cost a factorisation; with another one bursts may be enough.
+    """
+    state.exact = False
     working = columns.gram.work_on(working)
     restricted = _Restricted.of(columns, working, state)
     here, slope = restricted.begin.copy(), restricted.begin_slope.copy()
@@ -183,7 +194,7 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
         if n_epochs > 0 and (fresh or number > 0):
             state.n_epochs += _gram.gram_burst(gram, penalty.strength, penalty.positive, n_epochs, here, slope)
         left = limit - state.used
-        if left <= 0:
+        if left <= 0 or restricted.gap(here, slope) <= goal:
             break
         before, value = here.copy(), restricted.value(here, slope)
         n_steps, done = state.support.settle(working, gram, penalty, here, slope, left)
@@ -191,6 +202,7 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
         slope = restricted.slope(here)
         if restricted.value(here, slope) > value + 1e-14 * (value + restricted.begin_loss):
             here, slope, done = before, restricted.slope(before), False
+        state.exact = done
         if done or restricted.gap(here, slope) <= goal:
             break
     coef = state.coef.copy()
@@ -200,6 +212,7 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
 
 def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal: float, limit: int) -> Array:
     """Step 3 for working sets whose Gram matrix would be too large: bursts, extrapolated (Anderson)."""
+    state.exact = True
     coef, penalty = state.coef.copy(), columns.penalty.at(working)
     residual = state.look.residual.copy()
     weight = columns.weight

