@@ -3,22 +3,25 @@
 X itself is shared, not copied; passes go through blocks of rows, between which Ctrl-C is heard. What does copy says
 so: `take`, `select` and `transposed_csc` (the LP solver's own form). A design stands for ``(X - shift) * scale`` with
 one shift and one scale a column, kept beside X instead of being applied to it. Products are in float64 whatever the
-dtype of X.
+dtype of X. The interface is in `_operator`, sparse designs are in `_sparse`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._kernels import _rows
+from ladreg._operator import Design
+from ladreg._sparse import SparseDesign
+
+__all__ = ["DenseDesign", "Design", "SparseDesign", "as_design"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -30,155 +33,6 @@ _FAR = 8.0
 _CHUNK_BYTES, _WALK_BYTES, _STRETCH = 1 << 20, 1 << 22, 1 << 11
 # Products of columns with each other are worth larger blocks.
 _PRODUCT_BYTES = 1 << 22
-# Columns whose variance is below this part of their mean square are constant up to rounding.
-_CONSTANT = 1e-28
-
-
-@dataclass(frozen=True)
-class Design(ABC):
-    """What solvers may ask of a design matrix of shape (n_samples, n_features)."""
-
-    X: Any
-    shift: Array = field(default_factory=lambda: np.zeros(0))
-    scale: Array = field(default_factory=lambda: np.zeros(0))
-    # What was found out about X, for every design that shares it.
-    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.scale.size != self.n_features:
-            object.__setattr__(self, "shift", np.zeros(self.n_features))
-            object.__setattr__(self, "scale", np.ones(self.n_features))
-
-    @property
-    def n_samples(self) -> int:
-        """Number of rows."""
-        return int(self.X.shape[0])
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns."""
-        return int(self.X.shape[1])
-
-    def rescaled(self, shift: Array, scale: Array) -> Self:
-        """The columns of this design, `shift` subtracted and `scale` multiplied; X is shared, not copied."""
-        return replace(self, shift=self.shift + shift / self.scale, scale=self.scale * scale)
-
-    @property
-    @abstractmethod
-    def is_finite(self) -> bool:
-        """Whether every value is finite; it may be False where only their sum is not."""
-
-    @abstractmethod
-    def matvec(self, coef: Array) -> Array:
-        """Product with a vector (n_features,) or a matrix (n_features, k)."""
-
-    @abstractmethod
-    def rmatvec(self, dual: Array) -> Array:
-        """Product of the transpose with a vector (n_samples,)."""
-
-    def rmatvec_at(self, rows: Index, dual: Array) -> Array:
-        """`rmatvec` of a dual that is zero in all but the chosen rows, in ascending order."""
-        if 4 * rows.size > self.n_samples:
-            full = np.zeros(self.n_samples)
-            full[rows] = dual
-            return self.rmatvec(full)
-        return self.take(rows).rmatvec(dual)
-
-    @abstractmethod
-    def matvec_of(self, features: Index, coef: Array) -> Array:
-        """`matvec` of coefficients that are zero in all but the chosen columns."""
-
-    @abstractmethod
-    def rmatvec_of(self, features: Index, dual: Array) -> Array:
-        """The chosen entries of `rmatvec`."""
-
-    @abstractmethod
-    def sweep(
-        self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
-    ) -> tuple[Array, Array, float]:
-        """Residual ``y - offset - X @ coef``, and ``X'd`` and the sum of d for the dual d at the residuals' ends.
-
-        ``d = weight * ends[1]`` where the residual is positive, and ``weight * ends[0]`` elsewhere.
-        """
-
-    @abstractmethod
-    def audit(
-        self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
-    ) -> tuple[Array, Array, float, Array | None]:
-        """Residual ``y - offset - X @ coef``, ``X'dual``, the sum of `dual`, and `magnitudes` where `sizes`."""
-
-    @abstractmethod
-    def magnitudes(self, weight: Array) -> Array:
-        """Column sums of ``weight * |x|``."""
-
-    @abstractmethod
-    def curvatures(self, weight: Array, center: Array) -> Array:
-        """Column sums of ``weight * (x - center)^2``."""
-
-    @abstractmethod
-    def absolute_matvec(self, coef: Array) -> Array:
-        """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
-
-    @abstractmethod
-    def reach(self) -> Array:
-        """An upper bound of the sizes in each column."""
-
-    @abstractmethod
-    def spread(self, centred: bool) -> Array:
-        """An upper bound of the mean square of each column, about its mean if `centred`, whatever the weights."""
-
-    def extent(self, centred: bool) -> tuple[Array, Array]:
-        """A shift and a typical distance from it (0 for a constant column), one of each a column.
-
-        Kept, since every target of one X asks for it.
-        """
-        key = f"extent {centred}"
-        if key not in self._known:
-            self._known[key] = self._extent(centred)
-        found: tuple[Array, Array] = self._known[key]
-        return found
-
-    @abstractmethod
-    def _extent(self, centred: bool) -> tuple[Array, Array]:
-        """What `extent` keeps."""
-
-    @abstractmethod
-    def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
-        """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
-
-    @abstractmethod
-    def take(self, index: Index) -> Self:
-        """The design of the chosen rows."""
-
-    @abstractmethod
-    def transposed_csc(self, index: Index) -> sp.csc_array:
-        """Transpose of the chosen rows, in the form that an LP solver takes."""
-
-    @abstractmethod
-    def gram(self, weight: Array, features: Index, border: bool) -> Array:
-        """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
-
-    @abstractmethod
-    def cross(self, weight: Array, features: Index, last: int) -> Array:
-        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
-
-    @abstractmethod
-    def select(self, features: Index) -> Self:
-        """The design of the chosen columns, which are copied."""
-
-    def means(self, weight: Array) -> Array:
-        """Column means, weighted by `weight` of sum one."""
-        return self.rmatvec(weight)
-
-    def deviations(self, weight: Array) -> Array:
-        """Standard deviation of each column, weighted by `weight` of sum one; 1 where it is constant."""
-        shift, distance = self.extent(True)
-        exponent = np.frexp(distance)[1]
-        near = self.rescaled(shift, np.ldexp(1.0, np.clip(-exponent, -1000, 1000)))
-        mean = near.means(weight)
-        square = near.curvatures(weight, mean)
-        constant = (square <= _CONSTANT * (square + mean**2)) | (distance == 0)
-        return np.where(constant, 1.0, np.ldexp(np.sqrt(square), np.clip(exponent, -1000, 1000)))
 
 
 @dataclass(frozen=True)
@@ -423,129 +277,6 @@ class DenseDesign(Design):
     def transposed_csc(self, index: Index) -> sp.csc_array:
         """Transpose of the chosen rows, in the form that an LP solver takes."""
         return sp.csc_array(self.rows(index).T)
-
-
-@dataclass(frozen=True)
-class SparseDesign(Design):
-    """A CSR or CSC array; it is never shifted, since that would fill it."""
-
-    def rescaled(self, shift: Array, scale: Array) -> Self:
-        """The columns of this design, multiplied by `scale`; `shift` must be zero."""
-        if shift.any():
-            raise ValueError("a sparse design cannot be shifted: its zeros would fill in")
-        return super().rescaled(shift, scale)
-
-    def matvec(self, coef: Array) -> Array:
-        """Product with a vector (n_features,) or a matrix (n_features, k)."""
-        return np.asarray(self.X @ (self.scale * coef.T).T, dtype=np.float64)
-
-    def rmatvec(self, dual: Array) -> Array:
-        """Product of the transpose with a vector (n_samples,)."""
-        return np.asarray(self.X.T @ dual, dtype=np.float64) * self.scale
-
-    def matvec_of(self, features: Index, coef: Array) -> Array:
-        """`matvec` of coefficients that are zero in all but the chosen columns."""
-        return np.asarray(self.X[:, features] @ (self.scale[features] * coef), dtype=np.float64)
-
-    def rmatvec_of(self, features: Index, dual: Array) -> Array:
-        """The chosen entries of `rmatvec`."""
-        return np.asarray(self.X[:, features].T @ dual, dtype=np.float64) * self.scale[features]
-
-    def sweep(
-        self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
-    ) -> tuple[Array, Array, float]:
-        """Residual, and the product with the dual at the residuals' ends."""
-        residual = (y - offset) - self.matvec(coef)
-        dual = weight * np.where(residual > 0, ends[1], ends[0])
-        return residual, self.rmatvec(dual), float(dual.sum())
-
-    def audit(
-        self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
-    ) -> tuple[Array, Array, float, Array | None]:
-        """Residual, product with a dual, and magnitudes."""
-        residual = (y - offset) - self.matvec(coef)
-        return residual, self.rmatvec(dual), float(dual.sum()), self.magnitudes(weight) if sizes else None
-
-    def _mapped(self, values: Array) -> Any:
-        """The same pattern with other values, in float64."""
-        return type(self.X)((values, self.X.indices, self.X.indptr), shape=self.X.shape)
-
-    def _data(self) -> Array:
-        return np.asarray(self.X.data, dtype=np.float64)
-
-    def magnitudes(self, weight: Array) -> Array:
-        """Column sums of ``weight * |x|``."""
-        return np.asarray(self._mapped(np.abs(self._data())).T @ weight) * self.scale
-
-    def curvatures(self, weight: Array, center: Array) -> Array:
-        """Column sums of ``weight * (x - center)^2``, the zeros counted without being visited."""
-        lengths = np.diff(self.X.indptr)
-        if self.X.format == "csc":
-            columns, rows = np.repeat(np.arange(self.n_features), lengths), self.X.indices
-        else:
-            columns, rows = self.X.indices, np.repeat(np.arange(self.n_samples), lengths)
-        inside = weight[rows]
-        deviation = self._data() * self.scale[columns] - center[columns]
-        stored = np.bincount(columns, inside * deviation**2, minlength=self.n_features)
-        stored_weight = np.bincount(columns, inside, minlength=self.n_features)
-        return stored + np.maximum(weight.sum() - stored_weight, 0.0) * center**2
-
-    def absolute_matvec(self, coef: Array) -> Array:
-        """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
-        return np.asarray(self._mapped(np.abs(self._data())) @ (self.scale * np.abs(coef).T).T)
-
-    def reach(self) -> Array:
-        """An upper bound of the sizes in each column."""
-        if "largest" not in self._known:
-            self._known["largest"] = max(float(self.X.data.max(initial=0.0)), -float(self.X.data.min(initial=0.0)))
-        return np.asarray(self._known["largest"] * self.scale)
-
-    def spread(self, centred: bool) -> Array:  # noqa: ARG002 - the mean square about the mean is no larger
-        """An upper bound of the mean square of each column."""
-        return self.reach() ** 2
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether every value is finite."""
-        return bool(np.isfinite(self.X.data).all())
-
-    def _extent(self, centred: bool) -> tuple[Array, Array]:  # noqa: ARG002 - zeros cannot be shifted
-        """No shift, and the mean size of the stored values."""
-        stored = self._mapped(np.ones(self.X.nnz)).T @ np.ones(self.n_samples)
-        total = replace(self, scale=np.ones(self.n_features)).magnitudes(np.ones(self.n_samples))
-        return np.zeros(self.n_features), total / np.maximum(stored, 1.0)
-
-    def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
-        """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
-        features = np.arange(self.n_features) if features is None else features
-        chosen = self.X[index][:, features].toarray().astype(np.float64) * self.scale[features]
-        return np.hstack([chosen, np.ones((index.size, 1))]) if border else chosen
-
-    def take(self, index: Index) -> Self:
-        """The design of the chosen rows."""
-        return replace(self, X=self.X[index], _known={})
-
-    def select(self, features: Index) -> Self:
-        """The design of the chosen columns, which are copied."""
-        return replace(self, X=self.X[:, features], shift=self.shift[features], scale=self.scale[features], _known={})
-
-    def gram(self, weight: Array, features: Index, border: bool) -> Array:
-        """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
-        Z = sp.csr_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
-        if border:
-            Z = sp.hstack([Z, sp.csr_array(np.ones((self.n_samples, 1)))], format="csr")
-        return np.asarray((Z.T @ (Z * weight[:, None])).toarray())
-
-    def cross(self, weight: Array, features: Index, last: int) -> Array:
-        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
-        Z = sp.csc_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
-        right = sp.csc_array(Z) if last == features.size else sp.csc_array(sp.csc_array(Z)[:, features.size - last :])
-        return np.asarray((sp.csr_array(right.T) @ (sp.csr_array(Z) * weight[:, None])).toarray())
-
-    def transposed_csc(self, index: Index) -> sp.csc_array:
-        """Transpose of the chosen rows, in the form that an LP solver takes."""
-        chosen = sp.csr_array(self.X[index], dtype=np.float64)
-        return sp.csc_array((chosen * self.scale[None, :]).T)
 
 
 def as_design(X: NDArray[np.floating] | sp.csr_array | sp.csc_array) -> Design:

@@ -16,8 +16,10 @@ from sklearn.linear_model import Lasso
 from ladreg import LassoCD, alpha_max
 from ladreg._design import as_design
 from ladreg._losses import HalfSquared
+from ladreg._penalties import ElasticNet
 from ladreg._problem import StopReason
 from ladreg.solvers import coordinate_descent
+from ladreg.solvers.centred import Centred, duality_gap
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, diabetes, make, solve
 from tests.strategies import tables
 
@@ -275,3 +277,59 @@ def test_alpha_max_of_several_targets_and_of_sparse_columns():
     np.testing.assert_allclose(alpha_max(sp.csr_array(X), Y), [alpha_max(X, y) for y in Y.T])
     with pytest.raises(ValueError, match="fit_intercept must be"):
         alpha_max(X, Y, fit_intercept="yes")
+
+
+def test_screening_leaves_out_only_what_is_zero_in_the_optimum():
+    rng = np.random.default_rng(6)
+    X = rng.standard_normal((60, 800))
+    y = X[:, :4].sum(axis=1) + 0.1 * rng.standard_normal(60)
+    alpha = 0.3 * lasso(X, y, 1.0).largest_alpha(np.ones(800))
+    problem = lasso(X, y, alpha)
+    optimum = solve(problem).coef
+    columns = Centred(problem)
+    sizes = []
+    for share in (0.0, 0.9, 0.99, 0.9999):
+        look = columns.look(share * optimum)
+        gap, shrink = duality_gap(problem.penalty, share * optimum, look.slope, look.loss)
+        columns.screen(share * optimum, look.slope, gap, shrink)
+        sizes.append(800 if columns.candidates is None else columns.candidates.size)
+        assert columns.candidates is None or set(np.flatnonzero(optimum)) <= set(columns.candidates)
+    assert sizes[0] == 800
+    assert sizes[-1] < 100
+    again = columns.look(optimum)
+    dual = problem.weight * problem.residual(optimum, columns.intercept(optimum))
+    kept = columns.candidates
+    np.testing.assert_allclose(again.slope[kept], problem.design.rmatvec(dual)[kept], atol=1e-14)
+
+
+def test_extrapolation_finds_the_limit_of_a_linear_iteration():
+    rng = np.random.default_rng(7)
+    basis = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    matrix, limit = basis @ np.diag([0.99, 0.9, 0.5, -0.3]) @ basis.T, rng.standard_normal(4)
+    iterates = [np.zeros(4)]
+    for _ in range(5):
+        iterates.append(limit + matrix @ (iterates[-1] - limit))
+    bold = coordinate_descent.extrapolated(iterates, ElasticNet(np.ones(4)))
+    assert np.abs(bold - limit).max() < 1e-3 * np.abs(iterates[-1] - limit).max()
+    assert coordinate_descent.extrapolated(iterates[:2], ElasticNet(np.ones(4))) is None
+    assert coordinate_descent.extrapolated([limit] * 4, ElasticNet(np.ones(4))) is None
+
+
+@pytest.mark.parametrize("tol", [1e-1, 1e-4, 1e-8])
+def test_the_last_steps_are_exact_whatever_the_tolerance(tol):
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal((100, 30)) + rng.standard_normal((100, 1))
+    y = X[:, :5].sum(axis=1) + rng.standard_normal(100)
+    assert solve(lasso(X, y, 0.01), tol=tol).relative_gap < 1e-13
+
+
+def test_a_support_as_large_as_the_rank_is_solved_exactly():
+    rng = np.random.default_rng(9)
+    X = rng.standard_normal((20, 100))
+    X[:, 50:] = X[:, :50] + 1e-9 * rng.standard_normal((20, 50))
+    y = rng.standard_normal(20)
+    edge = lasso(X, y, 1.0).largest_alpha(np.ones(100))
+    for share in (1e-2, 1e-4, 1e-6):
+        solution = solve(lasso(X, y, share * edge))
+        assert solution.gap < 1e-12 * (y @ y)
+        assert np.count_nonzero(solution.coef) >= 15

@@ -14,6 +14,8 @@ PACKAGE = Path(ladreg.__file__).parent
 LAYERS = {
     "_kernels": 0,
     "_design": 1,
+    "_operator": 1,
+    "_sparse": 1,
     "_losses": 1,
     "_penalties": 1,
     "_face": 2,

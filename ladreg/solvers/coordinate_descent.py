@@ -258,7 +258,7 @@ def extrapolated(iterates: list[Array], penalty: ElasticNet) -> Array | None:
     size = float(np.trace(products))
     if not size > 0.0:
         return None
-    share = np.linalg.solve(products + 1e-12 * size * np.eye(len(products)), np.ones(len(products)))
+    share = np.linalg.solve(products + 1e-15 * size * np.eye(len(products)), np.ones(len(products)))
     if not np.isfinite(share).all() or abs(share.sum()) <= 1e-300:
         return None
     bold = (share / share.sum()) @ np.array(iterates[1:])

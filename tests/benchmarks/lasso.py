@@ -28,11 +28,11 @@ from tests.problems import make
 TARGETS = (1e-6, 1e-10)
 # Tolerances mean something else with every peer, so that all are tried, from the loosest on.
 TOLERANCES = tuple(10.0**-k for k in range(2, 17))
-# All tolerances of a rival together may take so many times our own seconds, so many seconds at least and at most.
-_PATIENCE, _SHORTEST, _LONGEST = 20.0, 0.5, 6.0
+# A rival is given no tighter tolerance after a fit of so many times our own seconds, so many seconds at least and at most.
+_PATIENCE, _SHORTEST, _LONGEST = 30.0, 0.5, 6.0
 _REPEATS = 3
 # Tolerances in a row that may bring no smaller gap.
-_IDLE = 6
+_IDLE = 4
 
 HEAD = "| problem | alpha / alpha_max | gap | ladreg, s | fastest peer | time / ours | other peers, time / ours |\n" + (
     "|---|---|---|---|---|---|---|"
@@ -231,26 +231,54 @@ def reached(problem, coef):
 
 
 def swept(peer, problem, alpha, longest):
-    """Seconds to each target, or the smallest gap that was reached in the time."""
-    X, y = problem.design.X, problem.y
-    seconds, smallest, spent, idle = {}, np.inf, 0.0, 0
-    for tol in TOLERANCES if not peer.exact else (0.0,):
-        rival = Rival(peer.name, peer.fit(alpha, tol))
-        try:
-            elapsed, (coef, _) = timed(rival, X, y)
-            gap = reached(problem, coef)
-        except Exception as error:
-            print(f"{peer.name} failed at {tol:g}: {error!r}", file=sys.stderr)
+    """Seconds to each target, or the smallest gap that was reached in the time.
+
+    Every other tolerance is tried, and where a target is met the one before as well.
+    """
+    sweep = _Sweep(peer, problem, alpha)
+    for index in range(0, len(TOLERANCES), 2) if not peer.exact else (0,):
+        gap = sweep.gap(index)
+        for target in TARGETS:
+            if target not in sweep.met and gap <= target:
+                sweep.met[target] = index - (index > 0 and sweep.gap(index - 1) <= target)
+        if len(sweep.met) == len(TARGETS) or gap == np.inf or sweep.slowest > longest or sweep.idle > _IDLE:
             break
-        spent, idle = spent + elapsed, 0 if gap < 0.5 * smallest else idle + 1
-        smallest = min(smallest, gap)
-        met = [target for target in TARGETS if target not in seconds and gap <= target]
-        if met:
-            repeats = [timed(rival, X, y)[0] for _ in range(_REPEATS if elapsed < 1.0 else 1)]
-            seconds.update(dict.fromkeys(met, float(np.median(repeats if elapsed < 1.0 else [elapsed, *repeats]))))
-        if len(seconds) == len(TARGETS) or spent > longest or idle > _IDLE:
-            break
-    return seconds, smallest
+    seconds = {index: sweep.seconds(index) for index in set(sweep.met.values())}
+    return {target: seconds[index] for target, index in sweep.met.items()}, sweep.smallest
+
+
+class _Sweep:
+    """Fits of one peer at one alpha, each tolerance once."""
+
+    def __init__(self, peer, problem, alpha):
+        self.peer, self.problem, self.alpha = peer, problem, alpha
+        self.found, self.times, self.met = {}, {}, {}
+        self.slowest, self.smallest, self.idle = 0.0, np.inf, 0
+
+    def _fit(self, index):
+        rival = Rival(self.peer.name, self.peer.fit(self.alpha, TOLERANCES[index]))
+        return timed(rival, self.problem.design.X, self.problem.y)
+
+    def gap(self, index):
+        """The measured gap; infinite if the peer fails."""
+        if index not in self.found:
+            try:
+                elapsed, (coef, _) = self._fit(index)
+                gap = reached(self.problem, coef)
+            except Exception as error:
+                print(f"{self.peer.name} failed at {TOLERANCES[index]:g}: {error!r}", file=sys.stderr)
+                elapsed, gap = 0.0, np.inf
+            self.idle = 0 if gap < 0.5 * self.smallest else self.idle + 1
+            self.slowest, self.smallest = max(self.slowest, elapsed), min(self.smallest, gap)
+            self.found[index], self.times[index] = gap, elapsed
+        return self.found[index]
+
+    def seconds(self, index):
+        """The median of a few more fits, which follow a warm-up; of two where a fit takes long."""
+        elapsed = self.times[index]
+        if elapsed > 1.0:
+            return min(elapsed, self._fit(index)[0])
+        return float(np.median([self._fit(index)[0] for _ in range(_REPEATS)]))
 
 
 def lasso(*only):

@@ -1,0 +1,164 @@
+"""What solvers may ask of a design matrix, dense or sparse: the interface of `_design` and `_sparse`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Columns whose variance is below this part of their mean square are constant up to rounding.
+_CONSTANT = 1e-28
+
+
+@dataclass(frozen=True)
+class Design(ABC):
+    """What solvers may ask of a design matrix of shape (n_samples, n_features)."""
+
+    X: Any
+    shift: Array = field(default_factory=lambda: np.zeros(0))
+    scale: Array = field(default_factory=lambda: np.zeros(0))
+    # What was found out about X, for every design that shares it.
+    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.scale.size != self.n_features:
+            object.__setattr__(self, "shift", np.zeros(self.n_features))
+            object.__setattr__(self, "scale", np.ones(self.n_features))
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return int(self.X.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return int(self.X.shape[1])
+
+    def rescaled(self, shift: Array, scale: Array) -> Self:
+        """The columns of this design, `shift` subtracted and `scale` multiplied; X is shared, not copied."""
+        return replace(self, shift=self.shift + shift / self.scale, scale=self.scale * scale)
+
+    @property
+    @abstractmethod
+    def is_finite(self) -> bool:
+        """Whether every value is finite; it may be False where only their sum is not."""
+
+    @abstractmethod
+    def matvec(self, coef: Array) -> Array:
+        """Product with a vector (n_features,) or a matrix (n_features, k)."""
+
+    @abstractmethod
+    def rmatvec(self, dual: Array) -> Array:
+        """Product of the transpose with a vector (n_samples,)."""
+
+    def rmatvec_at(self, rows: Index, dual: Array) -> Array:
+        """`rmatvec` of a dual that is zero in all but the chosen rows, in ascending order."""
+        if 4 * rows.size > self.n_samples:
+            full = np.zeros(self.n_samples)
+            full[rows] = dual
+            return self.rmatvec(full)
+        return self.take(rows).rmatvec(dual)
+
+    @abstractmethod
+    def matvec_of(self, features: Index, coef: Array) -> Array:
+        """`matvec` of coefficients that are zero in all but the chosen columns."""
+
+    @abstractmethod
+    def rmatvec_of(self, features: Index, dual: Array) -> Array:
+        """The chosen entries of `rmatvec`."""
+
+    @abstractmethod
+    def sweep(
+        self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
+    ) -> tuple[Array, Array, float]:
+        """Residual ``y - offset - X @ coef``, and ``X'd`` and the sum of d for the dual d at the residuals' ends.
+
+        ``d = weight * ends[1]`` where the residual is positive, and ``weight * ends[0]`` elsewhere.
+        """
+
+    @abstractmethod
+    def audit(
+        self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
+    ) -> tuple[Array, Array, float, Array | None]:
+        """Residual ``y - offset - X @ coef``, ``X'dual``, the sum of `dual`, and `magnitudes` where `sizes`."""
+
+    @abstractmethod
+    def magnitudes(self, weight: Array) -> Array:
+        """Column sums of ``weight * |x|``."""
+
+    @abstractmethod
+    def curvatures(self, weight: Array, center: Array) -> Array:
+        """Column sums of ``weight * (x - center)^2``."""
+
+    @abstractmethod
+    def absolute_matvec(self, coef: Array) -> Array:
+        """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
+
+    @abstractmethod
+    def reach(self) -> Array:
+        """An upper bound of the sizes in each column."""
+
+    @abstractmethod
+    def spread(self, centred: bool) -> Array:
+        """An upper bound of the mean square of each column, about its mean if `centred`, whatever the weights."""
+
+    def extent(self, centred: bool) -> tuple[Array, Array]:
+        """A shift and a typical distance from it (0 for a constant column), one of each a column.
+
+        Kept, since every target of one X asks for it.
+        """
+        key = f"extent {centred}"
+        if key not in self._known:
+            self._known[key] = self._extent(centred)
+        found: tuple[Array, Array] = self._known[key]
+        return found
+
+    @abstractmethod
+    def _extent(self, centred: bool) -> tuple[Array, Array]:
+        """What `extent` keeps."""
+
+    @abstractmethod
+    def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
+        """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
+
+    @abstractmethod
+    def take(self, index: Index) -> Self:
+        """The design of the chosen rows."""
+
+    @abstractmethod
+    def transposed_csc(self, index: Index) -> sp.csc_array:
+        """Transpose of the chosen rows, in the form that an LP solver takes."""
+
+    @abstractmethod
+    def gram(self, weight: Array, features: Index, border: bool) -> Array:
+        """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
+
+    @abstractmethod
+    def cross(self, weight: Array, features: Index, last: int) -> Array:
+        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
+
+    @abstractmethod
+    def select(self, features: Index) -> Self:
+        """The design of the chosen columns, which are copied."""
+
+    def means(self, weight: Array) -> Array:
+        """Column means, weighted by `weight` of sum one."""
+        return self.rmatvec(weight)
+
+    def deviations(self, weight: Array) -> Array:
+        """Standard deviation of each column, weighted by `weight` of sum one; 1 where it is constant."""
+        shift, distance = self.extent(True)
+        exponent = np.frexp(distance)[1]
+        near = self.rescaled(shift, np.ldexp(1.0, np.clip(-exponent, -1000, 1000)))
+        mean = near.means(weight)
+        square = near.curvatures(weight, mean)
+        constant = (square <= _CONSTANT * (square + mean**2)) | (distance == 0)
+        return np.where(constant, 1.0, np.ldexp(np.sqrt(square), np.clip(exponent, -1000, 1000)))

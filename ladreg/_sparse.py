@@ -1,0 +1,138 @@
+"""A sparse design matrix, CSR or CSC; its zeros are never visited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ladreg._operator import Design
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class SparseDesign(Design):
+    """A CSR or CSC array; it is never shifted, since that would fill it."""
+
+    def rescaled(self, shift: Array, scale: Array) -> Self:
+        """The columns of this design, multiplied by `scale`; `shift` must be zero."""
+        if shift.any():
+            raise ValueError("a sparse design cannot be shifted: its zeros would fill in")
+        return super().rescaled(shift, scale)
+
+    def matvec(self, coef: Array) -> Array:
+        """Product with a vector (n_features,) or a matrix (n_features, k)."""
+        return np.asarray(self.X @ (self.scale * coef.T).T, dtype=np.float64)
+
+    def rmatvec(self, dual: Array) -> Array:
+        """Product of the transpose with a vector (n_samples,)."""
+        return np.asarray(self.X.T @ dual, dtype=np.float64) * self.scale
+
+    def matvec_of(self, features: Index, coef: Array) -> Array:
+        """`matvec` of coefficients that are zero in all but the chosen columns."""
+        return np.asarray(self.X[:, features] @ (self.scale[features] * coef), dtype=np.float64)
+
+    def rmatvec_of(self, features: Index, dual: Array) -> Array:
+        """The chosen entries of `rmatvec`."""
+        return np.asarray(self.X[:, features].T @ dual, dtype=np.float64) * self.scale[features]
+
+    def sweep(
+        self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
+    ) -> tuple[Array, Array, float]:
+        """Residual, and the product with the dual at the residuals' ends."""
+        residual = (y - offset) - self.matvec(coef)
+        dual = weight * np.where(residual > 0, ends[1], ends[0])
+        return residual, self.rmatvec(dual), float(dual.sum())
+
+    def audit(
+        self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
+    ) -> tuple[Array, Array, float, Array | None]:
+        """Residual, product with a dual, and magnitudes."""
+        residual = (y - offset) - self.matvec(coef)
+        return residual, self.rmatvec(dual), float(dual.sum()), self.magnitudes(weight) if sizes else None
+
+    def _mapped(self, values: Array) -> Any:
+        """The same pattern with other values, in float64."""
+        return type(self.X)((values, self.X.indices, self.X.indptr), shape=self.X.shape)
+
+    def _data(self) -> Array:
+        return np.asarray(self.X.data, dtype=np.float64)
+
+    def magnitudes(self, weight: Array) -> Array:
+        """Column sums of ``weight * |x|``."""
+        return np.asarray(self._mapped(np.abs(self._data())).T @ weight) * self.scale
+
+    def curvatures(self, weight: Array, center: Array) -> Array:
+        """Column sums of ``weight * (x - center)^2``, the zeros counted without being visited."""
+        lengths = np.diff(self.X.indptr)
+        if self.X.format == "csc":
+            columns, rows = np.repeat(np.arange(self.n_features), lengths), self.X.indices
+        else:
+            columns, rows = self.X.indices, np.repeat(np.arange(self.n_samples), lengths)
+        inside = weight[rows]
+        deviation = self._data() * self.scale[columns] - center[columns]
+        stored = np.bincount(columns, inside * deviation**2, minlength=self.n_features)
+        stored_weight = np.bincount(columns, inside, minlength=self.n_features)
+        return stored + np.maximum(weight.sum() - stored_weight, 0.0) * center**2
+
+    def absolute_matvec(self, coef: Array) -> Array:
+        """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
+        return np.asarray(self._mapped(np.abs(self._data())) @ (self.scale * np.abs(coef).T).T)
+
+    def reach(self) -> Array:
+        """An upper bound of the sizes in each column."""
+        if "largest" not in self._known:
+            self._known["largest"] = max(float(self.X.data.max(initial=0.0)), -float(self.X.data.min(initial=0.0)))
+        return np.asarray(self._known["largest"] * self.scale)
+
+    def spread(self, centred: bool) -> Array:  # noqa: ARG002 - the mean square about the mean is no larger
+        """An upper bound of the mean square of each column."""
+        return self.reach() ** 2
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every value is finite."""
+        return bool(np.isfinite(self.X.data).all())
+
+    def _extent(self, centred: bool) -> tuple[Array, Array]:  # noqa: ARG002 - zeros cannot be shifted
+        """No shift, and the mean size of the stored values."""
+        stored = self._mapped(np.ones(self.X.nnz)).T @ np.ones(self.n_samples)
+        total = replace(self, scale=np.ones(self.n_features)).magnitudes(np.ones(self.n_samples))
+        return np.zeros(self.n_features), total / np.maximum(stored, 1.0)
+
+    def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
+        """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
+        features = np.arange(self.n_features) if features is None else features
+        chosen = self.X[index][:, features].toarray().astype(np.float64) * self.scale[features]
+        return np.hstack([chosen, np.ones((index.size, 1))]) if border else chosen
+
+    def take(self, index: Index) -> Self:
+        """The design of the chosen rows."""
+        return replace(self, X=self.X[index], _known={})
+
+    def select(self, features: Index) -> Self:
+        """The design of the chosen columns, which are copied."""
+        return replace(self, X=self.X[:, features], shift=self.shift[features], scale=self.scale[features], _known={})
+
+    def gram(self, weight: Array, features: Index, border: bool) -> Array:
+        """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
+        Z = sp.csr_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
+        if border:
+            Z = sp.hstack([Z, sp.csr_array(np.ones((self.n_samples, 1)))], format="csr")
+        return np.asarray((Z.T @ (Z * weight[:, None])).toarray())
+
+    def cross(self, weight: Array, features: Index, last: int) -> Array:
+        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
+        Z = sp.csc_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
+        right = sp.csc_array(Z) if last == features.size else sp.csc_array(sp.csc_array(Z)[:, features.size - last :])
+        return np.asarray((sp.csr_array(right.T) @ (sp.csr_array(Z) * weight[:, None])).toarray())
+
+    def transposed_csc(self, index: Index) -> sp.csc_array:
+        """Transpose of the chosen rows, in the form that an LP solver takes."""
+        chosen = sp.csr_array(self.X[index], dtype=np.float64)
+        return sp.csc_array((chosen * self.scale[None, :]).T)
