@@ -25,6 +25,7 @@ LAYERS = {
     "_estimator": 5,
     "lad": 5,
     "lasso": 5,
+    "metrics": 5,
     "__init__": 7,
 }
 ALLOWED = {

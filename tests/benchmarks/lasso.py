@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import multiprocessing
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,11 +30,13 @@ from tests.problems import make
 TARGETS = (1e-6, 1e-10)
 # Tolerances mean something else with every peer, so that all are tried, from the loosest on.
 TOLERANCES = tuple(10.0**-k for k in range(2, 17))
-# A rival is given no tighter tolerance after a fit of so many times our own seconds, so many seconds at least and at most.
+# A rival is given no tighter tolerance after a fit of so many times our own seconds, within these bounds in seconds.
 _PATIENCE, _SHORTEST, _LONGEST = 30.0, 0.5, 6.0
 _REPEATS = 3
+# Seconds after which a peer is stopped, beside what its fits may take.
+_WAIT = 10.0
 # Tolerances in a row that may bring no smaller gap.
-_IDLE = 4
+_IDLE = 3
 
 HEAD = "| problem | alpha / alpha_max | gap | ladreg, s | fastest peer | time / ours | other peers, time / ours |\n" + (
     "|---|---|---|---|---|---|---|"
@@ -122,26 +126,31 @@ PROBLEMS = {
 
 
 def fitted(make_estimator):
-    """A peer that speaks scikit-learn's language."""
-    return lambda alpha, tol: adapter(make_estimator(alpha, tol))
+    """A peer that speaks scikit-learn's language; it is told how many epochs it may take."""
+    return lambda alpha, tol: lambda X, y: adapter(make_estimator(alpha, tol, epochs(X)))(X, y)
+
+
+def epochs(X):
+    """Passes over X that take about as long as a fit is waited for: compiled code cannot be interrupted."""
+    return int(np.clip(4e9 / (X.nnz if sp.issparse(X) else X.size), 100, 1_000_000))
 
 
 def peers():
     """Those that are installed."""
     found = [
-        Peer("ladreg", fitted(lambda alpha, tol: LassoCD(alpha, tol=tol))),
-        Peer("Lasso", fitted(lambda alpha, tol: Lasso(alpha, tol=tol, max_iter=1_000_000))),
-        Peer("LassoLars", fitted(lambda alpha, _: LassoLars(alpha, max_iter=100_000)), False, 5e6, exact=True),
+        Peer("ladreg", fitted(lambda alpha, tol, _: LassoCD(alpha, tol=tol))),
+        Peer("Lasso", fitted(lambda alpha, tol, most: Lasso(alpha, tol=tol, max_iter=most))),
+        Peer("LassoLars", fitted(lambda alpha, *_: LassoLars(alpha, max_iter=100_000)), False, 5e6, exact=True),
     ]
     if importlib.util.find_spec("celer"):
         import celer
 
-        found.append(Peer("celer", fitted(lambda alpha, tol: celer.Lasso(alpha, tol=tol, max_iter=200))))
+        found.append(Peer("celer", fitted(lambda alpha, tol, _: celer.Lasso(alpha, tol=tol, max_iter=200))))
     if importlib.util.find_spec("skglm"):
         import skglm
 
         # Its tolerance is a violation of optimality, in units of alpha.
-        found.append(Peer("skglm", fitted(lambda alpha, tol: skglm.Lasso(alpha, tol=tol * alpha, max_iter=200))))
+        found.append(Peer("skglm", fitted(lambda alpha, tol, _: skglm.Lasso(alpha, tol=tol * alpha, max_iter=200))))
     if importlib.util.find_spec("adelie"):
         found.append(Peer("adelie", _adelie, sparse=False))
     if importlib.util.find_spec("scm2cpp_learn"):
@@ -149,7 +158,9 @@ def peers():
 
         found.append(
             # It forms the Gram matrix of all features.
-            Peer("scm2cpp-learn", fitted(lambda alpha, tol: scm2cpp_learn.GramLasso(alpha, tol=tol)), False, 1e8, 2000)
+            Peer(
+                "scm2cpp-learn", fitted(lambda alpha, tol, _: scm2cpp_learn.GramLasso(alpha, tol=tol)), False, 1e8, 2000
+            )
         )
     if shutil.which("Rscript"):
         found.append(Peer("glmnet", _glmnet, sparse=False, largest=2e7))
@@ -161,7 +172,14 @@ def _adelie(alpha, tol):
 
     def fit(X, y):
         state = adelie.grpnet(
-            X, adelie.glm.gaussian(y), lmda_path=[alpha], tol=tol, early_exit=False, progress_bar=False, n_threads=2
+            X,
+            adelie.glm.gaussian(y),
+            lmda_path=[alpha],
+            tol=tol,
+            max_iters=epochs(X),
+            early_exit=False,
+            progress_bar=False,
+            n_threads=2,
         )
         return np.asarray(state.betas.toarray()).ravel(), float(state.intercepts[0])
 
@@ -207,7 +225,7 @@ def _glmnet_sweep(table, alpha):
             seconds <- c()
             for (k in 1:3) {{
                 begin <- Sys.time()
-                f <- glmnet(X, y, lambda = s, standardize = FALSE, thresh = tol, maxit = 1e7)
+                f <- glmnet(X, y, lambda = s, standardize = FALSE, thresh = tol, maxit = {10 * epochs(table.X)})
                 seconds <- c(seconds, as.numeric(Sys.time() - begin, units = 'secs'))
                 if (seconds[1] > 1) break
             }}
@@ -233,18 +251,36 @@ def reached(problem, coef):
 def swept(peer, problem, alpha, longest):
     """Seconds to each target, or the smallest gap that was reached in the time.
 
-    Every other tolerance is tried, and where a target is met the one before as well.
+    In a process of its own, since compiled code cannot be interrupted: a peer that hangs is stopped from outside.
     """
-    sweep = _Sweep(peer, problem, alpha)
+    receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=_sweep, args=(peer, problem, alpha, longest, sender))
+    child.start()
+    sender.close()
+    latest, deadline = ({}, np.inf), time.monotonic() + _WAIT + 5 * longest
+    try:
+        while receiver.poll(max(deadline - time.monotonic(), 0.0)):
+            latest = receiver.recv()
+    except EOFError:
+        pass
+    child.kill()
+    child.join()
+    return latest
+
+
+def _sweep(peer, problem, alpha, longest, sender):
+    """Every other tolerance is tried, and where a target is met the one before as well."""
+    sweep, seconds = _Sweep(peer, problem, alpha), {}
     for index in range(0, len(TOLERANCES), 2) if not peer.exact else (0,):
         gap = sweep.gap(index)
         for target in TARGETS:
-            if target not in sweep.met and gap <= target:
-                sweep.met[target] = index - (index > 0 and sweep.gap(index - 1) <= target)
-        if len(sweep.met) == len(TARGETS) or gap == np.inf or sweep.slowest > longest or sweep.idle > _IDLE:
+            if target not in seconds and gap <= target:
+                loosest = index - (index > 0 and sweep.gap(index - 1) <= target)
+                seconds[target] = sweep.seconds(loosest)
+        sender.send((seconds, sweep.smallest))
+        if len(seconds) == len(TARGETS) or gap == np.inf or sweep.slowest > longest or sweep.idle > _IDLE:
             break
-    seconds = {index: sweep.seconds(index) for index in set(sweep.met.values())}
-    return {target: seconds[index] for target, index in sweep.met.items()}, sweep.smallest
+    sender.close()
 
 
 class _Sweep:
@@ -252,7 +288,7 @@ class _Sweep:
 
     def __init__(self, peer, problem, alpha):
         self.peer, self.problem, self.alpha = peer, problem, alpha
-        self.found, self.times, self.met = {}, {}, {}
+        self.found, self.times, self.medians = {}, {}, {}
         self.slowest, self.smallest, self.idle = 0.0, np.inf, 0
 
     def _fit(self, index):
@@ -263,6 +299,8 @@ class _Sweep:
         """The measured gap; infinite if the peer fails."""
         if index not in self.found:
             try:
+                if not self.found:  # a warm-up
+                    self._fit(index)
                 elapsed, (coef, _) = self._fit(index)
                 gap = reached(self.problem, coef)
             except Exception as error:
@@ -274,19 +312,23 @@ class _Sweep:
         return self.found[index]
 
     def seconds(self, index):
-        """The median of a few more fits, which follow a warm-up; of two where a fit takes long."""
-        elapsed = self.times[index]
-        if elapsed > 1.0:
-            return min(elapsed, self._fit(index)[0])
-        return float(np.median([self._fit(index)[0] for _ in range(_REPEATS)]))
+        """The median of a few more fits, which follow a warm-up; the better of two where a fit takes long."""
+        if index not in self.medians:
+            long = self.times[index] > 1.0
+            again = [self._fit(index)[0] for _ in range(1 if long else _REPEATS)]
+            self.medians[index] = min(self.times[index], *again) if long else float(np.median(again))
+        return self.medians[index]
 
 
 def lasso(*only):
     """All problems, or those whose names contain one of `only`."""
     print(HEAD)
     chosen = peers()
-    for peer in chosen:  # compilers run here
-        timed(Rival(peer.name, peer.fit(0.1, 1e-4)), *correlated(50, 10, 0.0, 5))
+    for peer in chosen:
+        if peer.name == "skglm":  # its compiler runs here, for dense and sparse X
+            X, y = correlated(100, 300, 0.5)
+            for table in (X, sp.csc_matrix(X)):
+                timed(Rival(peer.name, peer.fit(0.05, 1e-8)), table, y)
     for name, (read, shares) in PROBLEMS.items():
         if only and not any(part in name for part in only):
             continue
