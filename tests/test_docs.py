@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ladreg
+import ladreg.metrics
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -16,6 +17,7 @@ README = (ROOT / "README.md").read_text()
 # summary, example or "see also" each (ES01, EX01, SA01, SA04); scikit-learn's own methods are not ours (GL08).
 IGNORED = {"GL01", "ES01", "EX01", "SA01", "SA04", "GL08"}
 PUBLIC = [ladreg.LADRegressor, ladreg.ElasticNetCD, ladreg.LassoCD, ladreg.Certificate, ladreg.alpha_max]
+PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
 
 
 def test_readme_examples_print_what_they_say():
@@ -49,7 +51,7 @@ def test_versions_agree():
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
 def test_docstrings_are_numpydoc(public):
     validate = pytest.importorskip("numpydoc.validate").validate
-    names = [f"ladreg.{public.__name__}"]
+    names = [f"{'ladreg.metrics' if public.__module__ == 'ladreg.metrics' else 'ladreg'}.{public.__name__}"]
     names += [f"{names[0]}.{name}" for name in ("fit", "predict", "verify") if hasattr(public, name)]
     for name in names:
         errors = [error for error in validate(name)["errors"] if error[0] not in IGNORED]
