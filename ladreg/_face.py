@@ -58,7 +58,7 @@ class Face:
 
     def equations(self) -> tuple[Array, Array]:
         """Rows and right-hand sides of what determines coefficients (and intercept) on the face."""
-        matrix = active_columns(self.problem, self.pinned, self.features)
+        matrix = self.problem.design.rows(self.pinned, self.features, self.problem.fit_intercept)
         target = self.problem.y[self.pinned] - self.target
         known = np.flatnonzero(~np.isnan(self.fixed))
         if known.size == 0:
@@ -220,11 +220,6 @@ def is_unique(
     return _only_zero(cone)
 
 
-def active_columns(problem: Problem, rows: Index, features: Index) -> Array:
-    """Rows of the design in the chosen features, and the intercept's column of ones where there is one."""
-    return problem.design.rows(rows, features, problem.fit_intercept)
-
-
 def predictions(problem: Problem, rows: Index, features: Index, directions: Array) -> Array:
     """Predictions in the chosen rows for each column of coefficients (and intercept) in `directions`.
 
@@ -266,10 +261,14 @@ def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
     gram = problem.design.gram(chosen, face.features, border=problem.fit_intercept)
     known = np.flatnonzero(~np.isnan(face.fixed))
     gram[known, known] += 1.0
+    return is_regular(gram)
+
+
+def is_regular(gram: Array) -> bool:
+    """Whether a Gram matrix is positive definite, even a part of 1e-9 nearer to singular than it is."""
     size = np.sqrt(np.diag(gram))
     if not np.all((size > 0) & np.isfinite(size)):
         return False
-    # Positive definite even so much nearer to singular.
     gram = gram / size / size[:, None] - 1e-9 * size.size * np.eye(size.size)
     try:
         np.linalg.cholesky(gram)

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Columns whose variance is below this part of their mean square are constant up to rounding.
-_CONSTANT = 1e-28
+CONSTANT = 1e-28
 
 
 @dataclass(frozen=True)
@@ -160,5 +160,5 @@ class Design(ABC):
         near = self.rescaled(shift, np.ldexp(1.0, np.clip(-exponent, -1000, 1000)))
         mean = near.means(weight)
         square = near.curvatures(weight, mean)
-        constant = (square <= _CONSTANT * (square + mean**2)) | (distance == 0)
+        constant = (square <= CONSTANT * (square + mean**2)) | (distance == 0)
         return np.where(constant, 1.0, np.ldexp(np.sqrt(square), np.clip(exponent, -1000, 1000)))

@@ -99,7 +99,7 @@ class ElasticNet:
             return self._absolute_term(coef, slope)
         # The coefficient whose slope this is, and the part of the slope that stands against |b|.
         curved = self.ridge > 0
-        there = np.divide(self._soft(slope, self.strength), self.ridge, out=np.zeros_like(slope), where=curved)
+        there = np.where(curved, self.fixed(slope), 0.0)
         rest = np.where(curved, slope - self.ridge * there, slope)
         return self._absolute_term(coef, rest) + np.where(curved, 0.5 * self.ridge * (coef - there) ** 2, 0.0)
 

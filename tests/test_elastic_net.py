@@ -237,3 +237,13 @@ def test_a_rough_fit_of_many_features_does_not_search_for_a_proof_of_uniqueness(
         solution = solve(problem, tol=0.1)
     assert not solution.unique
     assert solution.relative_gap > 1e-9
+
+
+@pytest.mark.parametrize("precompute", ["auto", False])
+def test_a_warm_start_forgets_what_is_excluded_now(precompute):
+    rng = np.random.default_rng(9)
+    X, y = rng.standard_normal((40, 6)), rng.standard_normal(40)
+    model = LassoCD(0.01, warm_start=True, precompute=precompute).fit(X, y)
+    weights = np.array([1.0, np.inf, 1.0, 1.0, np.inf, 1.0])
+    again = model.set_params(penalty_weights=weights).fit(X, y).coef_
+    np.testing.assert_allclose(again, LassoCD(0.01, penalty_weights=weights).fit(X, y).coef_, atol=1e-12)

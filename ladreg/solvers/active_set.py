@@ -58,8 +58,7 @@ class Support:
         size = working.size
         support, factor = np.zeros(size, dtype=np.intp), np.zeros((size, size))
         known = self._known(working, gram, coef, support, factor)
-        finite = penalty.strength[np.isfinite(penalty.strength)]
-        tolerance = _ROUNDING * max(float(finite.max(initial=0.0)), float(np.abs(slope).max(initial=0.0)))
+        tolerance = _ROUNDING * max(float(penalty.strength.max(initial=0.0)), float(np.abs(slope).max(initial=0.0)))
         at_once = min(max_steps, max(10, int(_WORK / max(size, 1) ** 2)))
         known, n_steps = _gram.settle(
             gram, penalty.strength, penalty.positive, at_once, tolerance, coef, slope, support, factor, known

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from ladreg._design import DenseDesign, Design, SparseDesign
 from ladreg._kernels import _cd
+from ladreg._operator import CONSTANT
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-
-# Columns whose mean square about their mean is below this part of their mean square are constant.
-_CONSTANT = 1e-28
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,9 @@ class Centred:
         self.y = problem.y - self.y_mean
         self.size = float(self.weight @ self.y**2)
         self.gram = Gram(self)
-        # The features that `screen` left, None for all.
+        # The features that `screen` left, None for all, and those that it did not.
         self.candidates: Index | None = None
+        self.hidden = np.zeros(problem.n_features, dtype=bool)
 
     def residual(self, coef: Array) -> Array:
         """Centred residual, from the data."""
@@ -88,12 +87,15 @@ class Centred:
 
     def screen(self, coef: Array, slope: Array, gap: float, shrink: float) -> None:
         """Leave out what is zero in every optimum (gap-safe, Ndiaye et al. 2017), if that spares passes."""
-        spread = self.problem.design.spread(self.problem.fit_intercept)
-        possible = self.penalty.excess(slope) / shrink + self.problem.margin(spread, gap)
-        alive = (possible >= self.penalty.strength) | (coef != 0)
+        alive = (self.possible(slope, gap, shrink) >= self.penalty.strength) | (coef != 0)
         number = int(np.count_nonzero(alive))
         if 4 * number <= (coef.size if self.candidates is None else self.candidates.size):
-            self.candidates = np.flatnonzero(alive)
+            self.candidates, self.hidden = np.flatnonzero(alive), ~alive
+
+    def possible(self, slope: Array, gap: float, shrink: float) -> Array:
+        """How much each slope may count against its strength in an optimum, by the gap of a dual that has `slope`."""
+        spread = self.problem.design.spread(self.problem.fit_intercept)
+        return self.penalty.excess(slope) / shrink + self.problem.margin(spread, gap)
 
     def intercept(self, coef: Array) -> float:
         """The best intercept for `coef`."""
@@ -111,7 +113,7 @@ class Centred:
         """Mean square of each column; zero where it cannot be told from that of a constant column."""
         problem, mean = self.problem, self.mean
         curvature = problem.design.curvatures(self.weight, mean)
-        curvature[curvature <= _CONSTANT * problem.design.curvatures(self.weight, np.zeros_like(mean))] = 0.0
+        curvature[curvature <= CONSTANT * problem.design.curvatures(self.weight, np.zeros_like(mean))] = 0.0
         return curvature
 
     def burst(self, features: Index, n_epochs: int, coef: Array, residual: Array) -> None:
@@ -167,7 +169,7 @@ class Gram:
         here, new = np.arange(last), features[features.size - last :]
         # A column that is constant up to rounding cannot be told from one that is constant.
         square = cross[here, here + features.size - last]
-        constant = np.flatnonzero(square <= _CONSTANT * (square + self.columns.mean[new] ** 2))
+        constant = np.flatnonzero(square <= CONSTANT * (square + self.columns.mean[new] ** 2))
         cross[constant], cross[:, constant + features.size - last] = 0.0, 0.0
         cross[here, here + features.size - last] += self.columns.penalty.ridge[new]
         return cross

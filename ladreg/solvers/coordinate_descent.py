@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._face import is_regular
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
@@ -105,6 +106,7 @@ def solve(
     coef = np.zeros(problem.n_features) if start is None else start[0].copy()
     if problem.penalty.positive:
         coef = np.maximum(coef, 0.0)
+    coef[np.isinf(problem.penalty.strength)] = 0.0
     limit = 10_000 if max_iter is None else max_iter
     goal = max(tol, _ROUNDING) * columns.size
     state = _State(coef, columns.look(coef))
@@ -159,10 +161,7 @@ def _working_set(columns: Centred, state: _State, precompute: bool | None) -> In
     if everything:
         return np.flatnonzero(np.isfinite(penalty.strength)) if penalty.excluded else np.arange(n_features)
     violation = penalty.excess(state.look.slope) - penalty.strength
-    if columns.candidates is not None:
-        hidden = np.ones(n_features, dtype=bool)
-        hidden[columns.candidates] = False
-        violation[hidden] = -np.inf
+    violation[columns.hidden] = -np.inf
     inside = (coef != 0) | (penalty.strength == 0)
     violation[inside] = np.inf
     known = int(np.count_nonzero(inside))
@@ -188,7 +187,8 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
     restricted = _Restricted.of(columns, working, state)
     here, slope = restricted.begin.copy(), restricted.begin_slope.copy()
     penalty, gram = restricted.penalty, restricted.gram
-    fresh = np.count_nonzero(here) == 0 or working.size - np.count_nonzero(here) > _FEW * np.count_nonzero(here)
+    known = int(np.count_nonzero(here))
+    fresh = known == 0 or working.size - known > _FEW * known
     for number in range(_ROUNDS):
         n_epochs = min(_BURST, limit - state.used)
         if n_epochs > 0 and (fresh or number > 0):
@@ -340,27 +340,10 @@ def _finished(problem: Problem, columns: Centred, state: _State, stopped: StopRe
 
 def _proved_unique(columns: Centred, state: _State) -> bool:
     """Whether the Gram matrix of all features that may be active is safely regular; False where that is not clear."""
-    problem, penalty = columns.problem, columns.penalty
-    spread = problem.design.spread(problem.fit_intercept)
-    slope = penalty.excess(state.look.slope) / state.shrink
-    possible = slope + problem.margin(spread, state.gap) >= penalty.strength * (1 - 1e-9)
-    if columns.candidates is not None:  # the others are zero, as `screen` proved
-        kept = np.zeros_like(possible)
-        kept[columns.candidates] = True
-        possible &= kept
+    penalty = columns.penalty
+    possible = columns.possible(state.look.slope, state.gap, state.shrink) >= penalty.strength * (1 - 1e-9)
+    possible[columns.hidden] = False  # zero, as `screen` proved
     features = np.flatnonzero(possible & (penalty.ridge == 0))
-    if features.size > min(problem.n_samples, _LARGEST_GRAM):
+    if features.size > min(columns.problem.n_samples, _LARGEST_GRAM):
         return False
-    if features.size == 0:
-        return True
-    gram = columns.gram.of(features)
-    size = np.sqrt(np.diag(gram))
-    if not np.all((size > 0) & np.isfinite(size)):
-        return False
-    # Positive definite even so much nearer to singular.
-    gram = gram / size / size[:, None] - 1e-9 * size.size * np.eye(size.size)
-    try:
-        np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        return False
-    return True
+    return features.size == 0 or is_regular(columns.gram.of(features))

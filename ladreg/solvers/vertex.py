@@ -126,8 +126,7 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
     sided = _Sided.of(problem, face, pinned)
     # 1. A triangle says all there is to say about the squares. Directions that change no residual are left to the norm:
     # they drop out by the triangle's singular values.
-    n_rows = sided.slack.size - np.count_nonzero(face.feature_side)
-    fit, goal = _triangle(sided.move[:n_rows], sided.slack[:n_rows], problem.weight)
+    fit, goal = _triangle(sided.move[: sided.n_rows], sided.slack[: sided.n_rows], problem.weight)
     # 2. The norm counts coefficients in the user's units: coef * column scale.
     measure = np.zeros(pinned.point.size)
     measure[:n_features] = problem.design.scale[face.features]
@@ -160,13 +159,15 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
 class _Sided:
     """What keeps its sign on the face: ``side * (slack - move @ z) >= 0`` along the basis of the pinned rows.
 
-    Residuals of all rows (side 0 for those that are pinned), then coefficients; `length` is that of each row of `move`.
+    Residuals of `n_rows` rows (all, or none where all are pinned; side 0 for those that are), then coefficients;
+    `length` is that of each row of `move`.
     """
 
     slack: Array
     move: Array
     side: Array
     length: Array
+    n_rows: int
 
     @classmethod
     def of(cls, problem: Problem, face: Face, pinned: _Pinned) -> _Sided:
@@ -185,7 +186,7 @@ class _Sided:
         # What moves by rounding only does not move.
         fixed = length <= 1e-12 * length[side != 0].max(initial=0.0)
         length[fixed], move[fixed] = 0.0, 0.0
-        return cls(slack, move, side, length)
+        return cls(slack, move, side, length, free_rows)
 
     def contradicted(self) -> bool:
         """Whether something that does not move is on the wrong side."""
