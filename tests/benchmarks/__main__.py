@@ -1,4 +1,7 @@
-"""`python -m tests.benchmarks [lad | growth | memory | lasso]`: prints the tables of docs/benchmarks.md."""
+"""`python -m tests.benchmarks [lad | growth | memory | lasso]`: prints the tables of docs/benchmarks.md.
+
+`lasso` takes parts of the names of its problems.
+"""
 
 from __future__ import annotations
 

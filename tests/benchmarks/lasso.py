@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import multiprocessing
 import shutil
@@ -55,7 +54,7 @@ class Peer:
     exact: bool = False
 
 
-def correlated(n_samples, n_features, rho, n_informative=20, noise=1.0):
+def correlated(n_samples, n_features, rho, n_informative=20):
     """Normal columns in Fortran order; those j apart are correlated by rho^j."""
     rng = np.random.default_rng(0)
     X = np.asfortranarray(rng.standard_normal((n_samples, n_features)))
@@ -64,7 +63,7 @@ def correlated(n_samples, n_features, rho, n_informative=20, noise=1.0):
     coef = np.zeros(n_features)
     coef[rng.permutation(n_features)[:n_informative]] = rng.standard_normal(n_informative)
     signal = X @ coef
-    return X, signal + noise * signal.std() / 3 * rng.standard_normal(n_samples)
+    return X, signal + signal.std() / 3 * rng.standard_normal(n_samples)
 
 
 def bag_of_words(n_samples=10_000, n_features=100_000):
@@ -81,11 +80,11 @@ def bag_of_words(n_samples=10_000, n_features=100_000):
     return X, signal + 3.0 + signal.std() / 3 * rng.standard_normal(n_samples)
 
 
-def numbers(package, item, target, first=0):
+def numbers(package, item, target):
     """The numeric columns of a data frame, `target` apart."""
     table = data(package, item).select_dtypes("number").dropna()
     y = table[target].to_numpy(float)
-    return np.asfortranarray(table.drop(columns=target).to_numpy(float)[:, first:]), y
+    return np.asfortranarray(table.drop(columns=target).to_numpy(float)), y
 
 
 def meats():
@@ -186,37 +185,28 @@ def _adelie(alpha, tol):
     return fit
 
 
+# What it found, by table and alpha.
+_GLMNET = {}
+
+
 def _glmnet(alpha, tol):
     """R's glmnet; one process of R goes through all tolerances, since starting it costs a second."""
 
     def fit(X, y):
-        found = _glmnet_sweep(_Table(X, y), alpha)[TOLERANCES.index(tol)]
+        if (id(X), alpha) not in _GLMNET:
+            _GLMNET[id(X), alpha] = _glmnet_sweep(X, y, alpha)
+        found = _GLMNET[id(X), alpha][TOLERANCES.index(tol)]
         return found[2:], found[1], found[0]
 
     return fit
 
 
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """X and y, equal to another if X is the same object."""
-
-    X: np.ndarray
-    y: np.ndarray
-
-    def __eq__(self, other):
-        return self.X is other.X
-
-    def __hash__(self):
-        return id(self.X)
-
-
-@functools.lru_cache(maxsize=1)
-def _glmnet_sweep(table, alpha):
+def _glmnet_sweep(X, y, alpha):
     """Seconds, intercept and coefficients for each tolerance."""
     # Its path starts where the model is empty, as its manual advises.
     code = f"""
-        suppressMessages(library(glmnet)); n <- {table.y.size}
-        X <- matrix(readBin('X', 'double', length(readBin('y', 'double', n)) * {table.X.shape[1]}), n)
+        suppressMessages(library(glmnet)); n <- {y.size}
+        X <- matrix(readBin('X', 'double', length(readBin('y', 'double', n)) * {X.shape[1]}), n)
         y <- readBin('y', 'double', n)
         b <- max(abs(crossprod(X, y - mean(y)))) / n
         s <- if ({alpha!r} < b) exp(seq(log(b), log({alpha!r}), length.out = 10)) else {alpha!r}
@@ -225,7 +215,7 @@ def _glmnet_sweep(table, alpha):
             seconds <- c()
             for (k in 1:3) {{
                 begin <- Sys.time()
-                f <- glmnet(X, y, lambda = s, standardize = FALSE, thresh = tol, maxit = {10 * epochs(table.X)})
+                f <- glmnet(X, y, lambda = s, standardize = FALSE, thresh = tol, maxit = {10 * epochs(X)})
                 seconds <- c(seconds, as.numeric(Sys.time() - begin, units = 'secs'))
                 if (seconds[1] > 1) break
             }}
@@ -235,10 +225,10 @@ def _glmnet_sweep(table, alpha):
         }}
         close(out)"""
     with tempfile.TemporaryDirectory() as folder:
-        np.asfortranarray(table.X).ravel(order="F").tofile(Path(folder, "X"))
-        np.asarray(table.y, dtype=float).tofile(Path(folder, "y"))
+        np.asfortranarray(X).ravel(order="F").tofile(Path(folder, "X"))
+        np.asarray(y, dtype=float).tofile(Path(folder, "y"))
         subprocess.run(["Rscript", "-e", code], cwd=folder, capture_output=True, text=True, check=True)
-        return np.fromfile(Path(folder, "out")).reshape(-1, table.X.shape[1] + 2)
+        return np.fromfile(Path(folder, "out")).reshape(-1, X.shape[1] + 2)
 
 
 def reached(problem, coef):
@@ -355,7 +345,9 @@ def _compare(name, share, problem, alpha, chosen):
         ratios = {peer: found[0][target] / ours for peer, found in others.items() if target in found[0]}
         best = min(ratios, key=ratios.get) if ratios else "none"
         rest = [f"{peer} {ratio:.1f}" for peer, ratio in ratios.items() if peer != best]
-        rest += [f"{peer} - ({found[1]:.0e})" for peer, found in others.items() if target not in found[0]]
+        for peer, (seconds, smallest) in others.items():
+            if target not in seconds:
+                rest.append(f"{peer} -" + f" ({smallest:.0e})" * bool(np.isfinite(smallest)))
         shown = f"{ratios[best]:.2f}" if ratios else "-"
         line = f"| {name} | {share} | {target:.0e} | {ours:.4f} | {best} | {shown} | {', '.join(rest)} |"
         print(line, flush=True)
