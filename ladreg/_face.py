@@ -69,9 +69,19 @@ class Face:
 
 
 def sides(problem: Problem, dual: Array, rows: Index | slice) -> Array:
-    """+1 or -1: the end of its interval that each row's dual is nearer to."""
+    """+1 or -1: the end of its interval that each row's dual is nearer to (of two infinite ones, the dual's sign)."""
     lower, upper = problem.loss.interval()
+    if not np.isfinite(upper - lower):
+        lower = upper = 0.0
     return np.where(dual[rows] > problem.weight[rows] * (lower + upper) / 2, 1.0, -1.0)
+
+
+def edges(problem: Problem, dual: Array) -> Array:
+    """The residual at which each row would leave its side: 0 where the loss has a kink."""
+    lower, upper = problem.loss.interval()
+    if not np.isfinite(upper - lower):
+        return np.zeros(dual.size)
+    return problem.loss.residual_at(np.where(sides(problem, dual, slice(None)) > 0, upper, lower))
 
 
 def optimal_face(
@@ -179,17 +189,17 @@ def is_unique(
     intercept: float,
     dual: Array,
     slope: Array,
-    margin: float | Array,
+    margin: Array | None,
     optimal: bool,
 ) -> bool:
     """Whether the optimum is proved to be a single point.
 
-    With `optimal` the solution and the dual are optimal up to rounding; without it, only the `margin` of a strongly
-    convex loss can prove anything.
+    With `optimal` the solution and the dual are optimal up to rounding; without it, only the `margin` of a smooth and
+    strongly convex loss can prove anything (None for other losses).
     """
-    if not optimal and problem.loss.curvature == 0:
+    if not optimal and margin is None:
         return False
-    face = optimal_face(problem, dual, slope, margin)
+    face = optimal_face(problem, dual, slope, 0.0 if margin is None else margin)
     n_columns = face.features.size + problem.fit_intercept
     if n_columns == 0:
         return True
@@ -207,7 +217,7 @@ def is_unique(
     if not optimal:
         return False
     # A direction within the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
-    tied = tied_rows(problem, coef, intercept)
+    tied = tied_rows(problem, coef, intercept, edge=edges(problem, dual))
     tied = tied[np.isin(tied, face.pinned, invert=True, assume_unique=True) & (problem.weight[tied] > 0)]
     move = predictions(problem, tied, face.features, basis)
     at_zero = (face.feature_side != 0) & (coef[face.features] == 0)
@@ -245,9 +255,11 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
     return product
 
 
-def tied_rows(problem: Problem, coef: Array, intercept: float, zero: float = ZERO) -> Index:
-    """Rows whose residual is at most the part `zero` of the numbers that it is the difference of."""
-    residual = np.abs(problem.residual(coef, intercept))
+def tied_rows(
+    problem: Problem, coef: Array, intercept: float, zero: float = ZERO, edge: Array | float = 0.0
+) -> Index:
+    """Rows whose residual is `edge` up to the part `zero` of the numbers that it is the difference of."""
+    residual = np.abs(problem.residual(coef, intercept) - edge)
     largest = float(problem.design.reach() @ np.abs(coef)) + abs(intercept)
     rows = np.flatnonzero(residual <= zero * (largest + np.abs(problem.y)))
     size = problem.design.take(rows).absolute_matvec(coef) + abs(intercept) + np.abs(problem.y[rows])

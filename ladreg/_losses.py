@@ -2,7 +2,7 @@
 
 Every page has the same order: formula, fields, value, derivative, conjugate, dual interval, Fenchel-Young gap,
 the residual that a slope allows, location, change of units. The conjugate is that of the loss as a function of the
-residual, ``conjugate(s) = sup_r s * r - value(r)``.
+residual, ``conjugate(s) = sup_r s * r - value(r)``. Every loss here is a parabola or a line between its breakpoints.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# A part of a loss that is so much smaller than the other, in the units of typical residuals, is lost in rounding.
+_VANISHES = 1e-30
+
 
 class Loss(Protocol):
     """What certificate, solvers and estimators may ask of a loss."""
 
     @property
     def curvature(self) -> float:
-        """Strong convexity constant; 0 where the loss is piecewise linear."""
+        """Strong convexity constant; 0 where a piece of the loss is linear."""
+
+    @property
+    def smoothness(self) -> float:
+        """Lipschitz constant of the derivative; infinity where the loss has a kink."""
 
     def value(self, residual: Array) -> Array:
         """Loss of each residual."""
@@ -35,11 +42,14 @@ class Loss(Protocol):
     def interval(self) -> tuple[float, float]:
         """Ends of the set of slopes where the conjugate is finite."""
 
+    def kink(self) -> tuple[float, float]:
+        """Slopes on both sides of zero; equal where there is no kink."""
+
     def fenchel_young(self, residual: Array, slope: Array) -> Array:
         """``value(residual) + conjugate(slope) - residual * slope`` >= 0, evaluated without cancellation."""
 
     def residual_at(self, slope: Array) -> Array:
-        """The residual whose derivative is `slope`, for slopes strictly inside `interval`."""
+        """The residual whose derivative is `slope`; at an end of `interval` the one that is nearest to zero."""
 
     def location(self, y: Array, weight: Array) -> float:
         """The constant that minimises the weighted loss of `y`."""
@@ -62,6 +72,11 @@ class Pinball:
         """No curvature: piecewise linear."""
         return 0.0
 
+    @property
+    def smoothness(self) -> float:
+        """Infinite: there is a kink."""
+        return np.inf
+
     def value(self, residual: Array) -> Array:
         """``max(tau * r, (tau - 1) * r)``."""
         lower, upper = self.interval()
@@ -79,6 +94,10 @@ class Pinball:
     def interval(self) -> tuple[float, float]:
         """``(tau - 1, tau)``."""
         return self.tau - 1.0, self.tau
+
+    def kink(self) -> tuple[float, float]:
+        """The interval itself."""
+        return self.interval()
 
     def fenchel_young(self, residual: Array, slope: Array) -> Array:
         """|r| times the distance of the slope from the end of the interval on the residual's side."""
@@ -130,6 +149,11 @@ class HalfSquared:
         """One."""
         return 1.0
 
+    @property
+    def smoothness(self) -> float:
+        """One."""
+        return 1.0
+
     def value(self, residual: Array) -> Array:
         """``r^2 / 2``."""
         return 0.5 * residual * residual
@@ -146,6 +170,10 @@ class HalfSquared:
         """The whole line."""
         return -np.inf, np.inf
 
+    def kink(self) -> tuple[float, float]:
+        """None."""
+        return 0.0, 0.0
+
     def fenchel_young(self, residual: Array, slope: Array) -> Array:
         """``(r - s)^2 / 2``."""
         return 0.5 * (residual - slope) ** 2
@@ -160,4 +188,201 @@ class HalfSquared:
 
     def rescaled(self, unit: float) -> tuple[Loss, float]:
         """Homogeneous of degree two."""
-        return self, unit * unit
+        return HalfSquared(), unit * unit
+
+
+@dataclass(frozen=True)
+class Squared(HalfSquared):
+    """The square: r^2.
+
+    Its dual interval is the whole line; the conjugate is s^2 / 4.
+    """
+
+    @property
+    def curvature(self) -> float:
+        """Two."""
+        return 2.0
+
+    @property
+    def smoothness(self) -> float:
+        """Two."""
+        return 2.0
+
+    def value(self, residual: Array) -> Array:
+        """``r^2``."""
+        return residual * residual
+
+    def derivative(self, residual: Array) -> Array:
+        """``2 r``."""
+        return 2.0 * residual
+
+    def conjugate(self, slope: Array) -> Array:
+        """``s^2 / 4``."""
+        return 0.25 * slope * slope
+
+    def fenchel_young(self, residual: Array, slope: Array) -> Array:
+        """``(r - s / 2)^2``."""
+        return (residual - 0.5 * slope) ** 2
+
+    def residual_at(self, slope: Array) -> Array:
+        """``s / 2``."""
+        return 0.5 * slope
+
+    def rescaled(self, unit: float) -> tuple[Loss, float]:
+        """Twice the half of it."""
+        return HalfSquared(), 2.0 * unit * unit
+
+
+@dataclass(frozen=True)
+class Combined:
+    """Absolute value and square: absolute * |r| + square * r^2, both factors > 0.
+
+    Its dual interval is the whole line; the conjugate is max(|s| - absolute, 0)^2 / (4 square).
+    """
+
+    absolute: float
+    square: float
+
+    @property
+    def curvature(self) -> float:
+        """``2 square``."""
+        return 2.0 * self.square
+
+    @property
+    def smoothness(self) -> float:
+        """Infinite: there is a kink."""
+        return np.inf
+
+    def value(self, residual: Array) -> Array:
+        """``absolute |r| + square r^2``."""
+        return np.abs(residual) * (self.absolute + self.square * np.abs(residual))
+
+    def derivative(self, residual: Array) -> Array:
+        """``absolute sign(r) + 2 square r``."""
+        return self.absolute * np.sign(residual) + 2.0 * self.square * residual
+
+    def conjugate(self, slope: Array) -> Array:
+        """``max(|s| - absolute, 0)^2 / (4 square)``."""
+        return self.square * self.residual_at(slope) ** 2
+
+    def interval(self) -> tuple[float, float]:
+        """The whole line."""
+        return -np.inf, np.inf
+
+    def kink(self) -> tuple[float, float]:
+        """``(-absolute, absolute)``."""
+        return -self.absolute, self.absolute
+
+    def fenchel_young(self, residual: Array, slope: Array) -> Array:
+        """``square (r - r_s)^2 + |r| absolute - r t``, r_s the residual of the slope, t its part within the kink."""
+        within = np.clip(slope, -self.absolute, self.absolute)
+        ends = np.where(residual >= 0, self.absolute, -self.absolute)
+        return self.square * (residual - self.residual_at(slope)) ** 2 + residual * (ends - within)
+
+    def residual_at(self, slope: Array) -> Array:
+        """``sign(s) max(|s| - absolute, 0) / (2 square)``."""
+        return np.sign(slope) * np.maximum(np.abs(slope) - self.absolute, 0.0) / (2.0 * self.square)
+
+    def location(self, y: Array, weight: Array) -> float:
+        """Where the weighted derivative changes sign: between two values of `y`, or at one of them."""
+        order = np.argsort(y)
+        y, weight = y[order], weight[order] / weight.sum()
+        below = np.cumsum(weight)
+        # Slopes at the values of y, from the right: both parts grow with the constant.
+        slope = self.absolute * (2.0 * below - 1.0) + 2.0 * self.square * (y - float(weight @ y))
+        first = min(int(np.searchsorted(slope, 0.0)), y.size - 1)
+        before = self.absolute * (2.0 * (below[first] - weight[first]) - 1.0)
+        # Left of it the slope is `before` and the parabola's: its zero there, or the value itself.
+        zero = float(weight @ y) - before / (2.0 * self.square)
+        least = float(y[first - 1]) if first else -np.inf
+        return min(max(zero, least), float(y[first]))
+
+    def rescaled(self, unit: float) -> tuple[Loss, float]:
+        """The same with other factors; a part that vanishes beside the other one is left out."""
+        factor = max(unit, unit * unit)
+        absolute, square = self.absolute * (unit / factor), self.square * (unit / factor * unit)
+        if square < _VANISHES * absolute:
+            return Absolute(), self.absolute * unit
+        if absolute < _VANISHES * square:
+            return HalfSquared(), 2.0 * self.square * unit * unit
+        return Combined(absolute, square), factor
+
+
+@dataclass(frozen=True)
+class Huber:
+    """Huber's loss: stiffness * r^2 / 2 for |r| <= delta, stiffness * delta * (|r| - delta / 2) beyond.
+
+    Its dual interval is [-stiffness * delta, stiffness * delta]; on it the conjugate is s^2 / (2 stiffness).
+    """
+
+    delta: float
+    stiffness: float = 1.0
+
+    @property
+    def curvature(self) -> float:
+        """None beyond delta."""
+        return 0.0
+
+    @property
+    def smoothness(self) -> float:
+        """The stiffness."""
+        return self.stiffness
+
+    def value(self, residual: Array) -> Array:
+        """``stiffness (m^2 / 2 + delta (|r| - m))`` with m the smaller of ``|r|`` and delta."""
+        size = np.abs(residual)
+        inner = np.minimum(size, self.delta)
+        return self.stiffness * (0.5 * inner * inner + self.delta * (size - inner))
+
+    def derivative(self, residual: Array) -> Array:
+        """``stiffness * r``, clipped to the interval."""
+        return self.stiffness * np.clip(residual, -self.delta, self.delta)
+
+    def conjugate(self, slope: Array) -> Array:
+        """``s^2 / (2 stiffness)``."""
+        return 0.5 * slope * slope / self.stiffness
+
+    def interval(self) -> tuple[float, float]:
+        """``(-stiffness * delta, stiffness * delta)``."""
+        return -self.stiffness * self.delta, self.stiffness * self.delta
+
+    def kink(self) -> tuple[float, float]:
+        """None."""
+        return 0.0, 0.0
+
+    def fenchel_young(self, residual: Array, slope: Array) -> Array:
+        """``stiffness (m - r_s)^2 / 2``, m the residual clipped to delta, and ``(r - m) (stiffness m - s)``."""
+        inner = np.clip(residual, -self.delta, self.delta)
+        outer = (residual - inner) * (self.stiffness * inner - slope)
+        return 0.5 * self.stiffness * (inner - slope / self.stiffness) ** 2 + np.maximum(outer, 0.0)
+
+    def residual_at(self, slope: Array) -> Array:
+        """``s / stiffness``."""
+        return slope / self.stiffness
+
+    def location(self, y: Array, weight: Array) -> float:
+        """Where the weighted derivative, which is piecewise linear, changes sign; the middle of an optimal interval."""
+        bends = np.sort(np.concatenate([y - self.delta, y + self.delta]))
+        weight = weight / weight.sum()
+
+        def slope(constant: float) -> float:
+            return float(weight @ self.derivative(constant - y))
+
+        # A sum of equal parts is zero up to rounding only.
+        slack = 8 * np.finfo(float).eps * self.stiffness * self.delta
+        ends = []
+        for goal in (-slack, slack):
+            low, high = 0, bends.size - 1
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if slope(bends[middle]) < goal else (low, middle)
+            left, right = slope(bends[low]), slope(bends[high])
+            share = (goal - left) / (right - left) if right > left else 1.0
+            ends.append(float(bends[low] + min(max(share, 0.0), 1.0) * (bends[high] - bends[low])))
+        return ends[0] / 2 + ends[1] / 2
+
+    def rescaled(self, unit: float) -> tuple[Loss, float]:
+        """Slopes of size one at the ends, or a curvature of one where the ends are farther."""
+        factor = self.stiffness * unit * min(self.delta, unit)
+        factor = float(np.ldexp(1.0, int(np.frexp(factor)[1]) - 1))
+        return Huber(self.delta / unit, self.stiffness * unit / factor * unit), factor

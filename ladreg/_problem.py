@@ -276,7 +276,7 @@ class Problem:
         `unique` says whether the optimum was proved to be a single point, if that was tried already.
         """
         proof = self.prove(coef, intercept, dual)
-        unique = self._is_unique(coef, intercept, proof) if unique is None else unique
+        unique = self.is_unique(coef, intercept, proof) if unique is None else unique
         return Solution(
             coef=coef,
             intercept=float(intercept),
@@ -291,20 +291,26 @@ class Problem:
             stats=dict(stats or {}),
         )
 
-    def _is_unique(self, coef: Array, intercept: float, proof: Proof) -> bool:
+    def is_unique(self, coef: Array, intercept: float, proof: Proof) -> bool:
+        """Whether the optimum is proved to be a single point."""
         optimal = proof.relative_gap <= _OPTIMAL
-        if self.loss.curvature == 0:
-            return is_unique(self, coef, intercept, proof.dual, proof.slope, 0.0, optimal)
+        if not self._bounded_by_gap:
+            return is_unique(self, coef, intercept, proof.dual, proof.slope, None, optimal)
         # A bound of the columns' spread costs no pass, and proves as much where the gap is small.
         margin = self.margin(self.design.spread(self.fit_intercept), proof.gap)
         return is_unique(self, coef, intercept, proof.dual, proof.slope, margin, optimal)
+
+    @property
+    def _bounded_by_gap(self) -> bool:
+        """Whether the gap bounds how far duals and residuals are from the optimal ones."""
+        return self.loss.curvature > 0 and np.isfinite(self.loss.smoothness)
 
     def margin(self, spread: Array, gap: float) -> Array:
         """How far the optimal slopes may be from those of a dual with this gap; `spread` are columns' mean squares.
 
         The optimal dual lies in a ball around any other (Ndiaye et al. 2017, doi 10.5555/3122009.3242085).
         """
-        return np.asarray(np.sqrt(spread * (2 * gap / self.loss.curvature)))
+        return np.asarray(np.sqrt(spread * (2 * gap * self.loss.smoothness)))
 
     def _relative(self, gap: float, objective: float) -> float:
         if gap <= 0:

@@ -28,10 +28,10 @@ def crossings(const double[::1] residual, const double[::1] moved, const double[
     return count
 
 
-def weighted_select(double[::1] values, double[::1] weights, double goal):
-    """The smallest value up to which the weights reach `goal`, infinity if they do not; reorders both arrays.
+def weighted_select(double[::1] values, double[::1] weights, double goal, double rate=0.0):
+    """The smallest v at which ``rate * v`` and the weights of values up to v reach `goal`; reorders both arrays.
 
-    Quickselect: three-way partitions about a middle value, so that ties cost nothing.
+    Infinity if they do not. Quickselect: three-way partitions about a middle value, so that ties cost nothing.
     """
     cdef Py_ssize_t low = 0, high = values.shape[0], i, left, right
     cdef double pivot, below, at, a, b, c
@@ -57,15 +57,15 @@ def weighted_select(double[::1] values, double[::1] weights, double goal):
                 else:
                     at += b
                     i += 1
-            if goal <= below and left > low:
+            if goal <= below + rate * pivot and (left > low or rate > 0):
                 high = left
-            elif goal <= below + at:
+            elif goal <= below + at + rate * pivot:
                 with gil:
                     return pivot
             else:
                 goal -= below + at
                 low = right
-    return float("inf")
+    return goal / rate if rate > 0 else float("inf")
 
 
 def advance(double[::1] residual, const double[::1] moved, double length, Py_ssize_t[::1] changed):

@@ -259,11 +259,14 @@ def crossings(residual: Array, moved: Array, weight: Array, reach: float, length
     return rows.size
 
 
-def weighted_select(values: Array, weights: Array, goal: float) -> float:
-    """The smallest value up to which the weights reach `goal`, infinity if they do not."""
+def weighted_select(values: Array, weights: Array, goal: float, rate: float = 0.0) -> float:
+    """The smallest v at which ``rate * v`` and the weights of values up to v reach `goal`, infinity if they do not."""
     order = np.argsort(values)
-    first = int(np.searchsorted(np.cumsum(weights[order]), goal))
-    return float(values[order[first]]) if first < values.size else float("inf")
+    values = values[order]
+    reached = np.concatenate([[0.0], np.cumsum(weights[order])])
+    first = int(np.searchsorted(reached[1:] + rate * values, goal))
+    between = (goal - reached[first]) / rate if rate > 0 else float("inf")
+    return float(min(between, values[first])) if first < values.size else float(between)
 
 
 def advance(residual: Array, moved: Array, length: float, changed: NDArray[np.intp]) -> int:

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem
-from ladreg.solvers import coordinate_descent, ladder, linprog, scaling
+from ladreg.solvers import columns, coordinate_descent, ladder, linprog, newton, scaling
 from ladreg.solvers.scaling import Solver
 
 __all__ = ["Solver", "choose_solver", "recover_dual"]
 
 Array = NDArray[np.float64]
 
-# The interior point method works on p x p matrices and needs a dual with an inside: tables with fewer columns than this
-# part of their rows.
+# The interior point method needs a dual with an inside: tables with fewer unpenalised columns than this part of their
+# rows.
 _TALL = 0.5
 # Relative gap that a solver is asked for where its bound is wanted.
 _VERIFIED = 1e-9
@@ -33,7 +33,10 @@ def choose_solver(
     options: Mapping[str, Any] | None = None,
     precompute: bool | None = None,
 ) -> Solver:
-    """The solver for `problem`: coordinate descent for a smooth loss, for a piecewise linear one the ladder or linprog.
+    """The solver for `problem`.
+
+    Coordinate descent for a square, Newton's method for Huber's loss, the ladder or linprog for a loss with a kink; of
+    many penalised features, the last two solve few at a time.
 
     Parameters
     ----------
@@ -46,11 +49,19 @@ def choose_solver(
     precompute
         Whether coordinate descent works on the Gram matrix of all features; None to choose.
     """
-    if problem.loss.curvature > 0:
+    if np.isfinite(problem.loss.smoothness) and not np.isfinite(problem.loss.interval()[1]):
         return partial(scaling.solve, inner=partial(coordinate_descent.solve, precompute=precompute))
     if name not in ("auto", "linprog"):
         raise ValueError(f"solver must be 'auto' or 'linprog', got {name!r}.")
-    wide = problem.n_features >= _TALL * problem.n_samples
+    direct = partial(_in_all_columns, name=name, options=options)
+    return partial(columns.solve, inner=direct) if columns.generates(problem) else direct(problem)
+
+
+def _in_all_columns(problem: Problem, name: str, options: Mapping[str, Any] | None) -> Solver:
+    """The solver for a loss that is not a square, all columns at once."""
+    if np.isfinite(problem.loss.smoothness):
+        return partial(scaling.solve, inner=newton.draft)
+    wide = problem.loss.curvature == 0 and np.count_nonzero(problem.penalty.free()) >= _TALL * problem.n_samples
     if name == "linprog" or wide:
         return partial(scaling.solve, inner=partial(linprog.solve, options=options))
     return partial(ladder.solve, options=options)
@@ -59,13 +70,14 @@ def choose_solver(
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
     """A dual for given coefficients, from the data alone.
 
-    For a smooth loss these are the residuals' slopes. For a piecewise linear one the rows that are fitted exactly have
-    it if the coefficients are optimal; if not, the problem is solved, and the bound is the optimum.
+    For a smooth loss these are the residuals' slopes. For a loss with a kink the rows that are fitted exactly have it
+    if the coefficients are optimal; if not, the problem is solved, and the bound is the optimum.
     """
-    if problem.loss.curvature > 0:
+    if np.isfinite(problem.loss.smoothness):
         return problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
-    twin, units = scaling.scaled(problem)
-    dual = linprog.dual_at(twin, *units.into(coef, intercept))
-    if dual is not None:
-        return units.dual_out_of(dual, problem.n_samples)
+    if problem.loss.curvature == 0 and not problem.penalty.excluded:
+        twin, units = scaling.scaled(problem)
+        dual = linprog.dual_at(twin, *units.into(coef, intercept))
+        if dual is not None:
+            return units.dual_out_of(dual, problem.n_samples)
     return choose_solver(problem)(problem, start=(coef, intercept), tol=_VERIFIED).dual

@@ -4,7 +4,8 @@ Portnoy and Koenker (1997, doi 10.1214/ss/1030037960) with Mehrotra's corrector 
 
     maximise y'd  subject to  A'd = goal,  lower <= d <= upper,
 
-where the multipliers of the equations are the coefficients. Each iteration costs one weighted Gram matrix A'QA.
+where the multipliers of the equations are the coefficients b. A smooth part ``b'Hb / 2`` of the primal makes the
+equations ``A'd = goal + Hb``. Each iteration costs one weighted Gram matrix A'QA.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def weighted_gram(A: Array | sp.csr_array, weight: Array) -> Array:
 
 @dataclass(frozen=True)
 class BoundedDual:
-    """The linear program, and one bounded pseudo-row e_j for each penalised coefficient.
+    """The program, and one bounded pseudo-row e_j for each penalised coefficient.
 
     Attributes
     ----------
@@ -60,9 +61,11 @@ class BoundedDual:
         Target and bounds of each row's dual, of shape (m,).
     goal
         What A'd must equal, of shape (q,).
-    penalised, strength, origin
-        Columns whose coefficient is penalised, how strongly, and the values that their coefficients are measured from:
-        the pseudo-row's residual is ``-origin - coef``.
+    penalised, strength, ceiling, origin
+        Columns whose coefficient is penalised, how strongly where it is positive and where it is negative, and the
+        values that their coefficients are measured from: the pseudo-row's residual is ``-origin - coef``.
+    hessian
+        H, None for zero.
     """
 
     A: Array | sp.csr_array
@@ -72,7 +75,9 @@ class BoundedDual:
     goal: Array
     penalised: Index
     strength: Array
+    ceiling: Array
     origin: Array
+    hessian: Array | None = None
 
     def forward(self, coef: Array) -> Array:
         """A @ coef, pseudo-rows last."""
@@ -102,7 +107,16 @@ class BoundedDual:
         gram = weighted_gram(self.A, q[:n_rows])
         if self.penalised.size:
             gram[self.penalised, self.penalised] += q[n_rows:]
-        return gram
+        return gram if self.hessian is None else gram + self.hessian
+
+    def short(self, dual: Array, coef: Array) -> Array:
+        """How much the products with a dual fall short of their goal."""
+        goal = self.goal if self.hessian is None else self.goal + self.hessian @ coef
+        return goal - self.backward(dual)
+
+    def curved(self, coef: Array) -> float:
+        """``b'Hb``."""
+        return 0.0 if self.hessian is None else float(coef @ self.hessian @ coef)
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,8 @@ class Point:
     inside
         The dual before that.
     rank
-        How clearly each row is basic: above 0 it counts as such.
+        How clearly each row is basic: above 0 it counts as such. Pseudo-rows, basic where the coefficient is zero, come
+        last.
     """
 
     coef: Array
@@ -151,7 +166,7 @@ def solve(
 def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, vertex: bool) -> Point | None:
     y = np.concatenate([program.y, -program.origin])
     lower = np.concatenate([program.lower, -program.strength])
-    width = np.concatenate([program.upper, program.strength]) - lower
+    width = np.concatenate([program.upper, program.ceiling]) - lower
     scale = float(np.abs(program.goal).max(initial=0.0)) + float(width.sum())
     # 1. a and s are the dual's distances from its bounds, under and over their multipliers: at the optimum the residual
     # is over - under, and a * under = s * over = 0.
@@ -164,8 +179,8 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
     basic = np.zeros(0, dtype=np.intp)
     best: Point | None = None
     for iteration in range(max_iter):
-        short = program.goal - program.backward(lower + a)
-        gap = complementarity / (float(width @ np.abs(residual)) + 1e-300)
+        short = program.short(lower + a, coef)
+        gap = complementarity / (float(width @ np.abs(residual)) + program.curved(coef) + 1e-300)
         # 4.
         if gap <= max(_USABLE, tol) and np.abs(short).max(initial=0.0) <= 1e-9 * scale:
             best = _finished(program, coef, *state, gap, iteration)
@@ -174,7 +189,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         # 2.
         _newton.weigh(*state, residual, q, pushed)
         # 3.
-        if vertex and gap <= _GUESS:
+        if vertex and gap <= _GUESS and program.hessian is None:
             basic, before = _clearest(q, coef.size), basic
             if coef.size <= _CHEAP or np.array_equal(basic, before):
                 exact = _vertex(program, y, lower, width, basic, gap, iteration)
@@ -190,6 +205,8 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         step = factor(program.backward(pushed) - short)
         moved = program.forward(step)
         primal, dual = _newton.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
+        if program.hessian is not None:  # it ties the dual to the coefficients
+            primal = dual = min(primal, dual)
         complementarity = _newton.step(*state, da, to_under, to_over, primal, dual)
         coef = coef + dual * step
         residual = y - program.forward(coef)
@@ -232,7 +249,7 @@ def _vertex(
     dual[basic] = inside
     rank = np.full(y.size, -1.0)
     rank[basic] = 1.0
-    return Point(coef, dual[:n_rows], dual[:n_rows], rank[:n_rows], gap, max(n_iter, 1))
+    return Point(coef, dual[:n_rows], dual[:n_rows], rank, gap, max(n_iter, 1))
 
 
 def _factor(gram: Array) -> Callable[[Array], Array] | None:
@@ -266,10 +283,10 @@ def _finished(
 ) -> Point:
     """Of each complementary pair the larger member decides whether a row is basic or at an end."""
     n_rows = program.y.size
-    a, s, over, under = (part[:n_rows] for part in (a, s, over, under))
-    width = np.maximum(program.upper - program.lower, 1e-300)
-    spread = max(float(np.mean(over + under)), 1e-300)
+    width = np.concatenate([program.upper, program.ceiling]) - np.concatenate([program.lower, -program.strength])
+    width = np.maximum(width, 1e-300)
+    spread = max(float(np.mean((over + under)[:n_rows])), 1e-300)
     above, below = np.log((s / width) / (over / spread)), np.log((a / width) / (under / spread))
-    inside = program.lower + a
-    dual = np.where(above < 0, program.upper, np.where(below < 0, program.lower, inside))
+    inside = program.lower + a[:n_rows]
+    dual = np.where(above[:n_rows] < 0, program.upper, np.where(below[:n_rows] < 0, program.lower, inside))
     return Point(coef, dual, inside, np.minimum(above, below), relative_gap, max(n_iter, 1))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem, Solution
-from ladreg.solvers import linprog, merging, reduction
+from ladreg.solvers import coordinate_descent, linprog, merging, reduction
 from ladreg.solvers.scaling import Draft, Units, certified, scaled
 
 Array = NDArray[np.float64]
@@ -27,12 +27,12 @@ def solve(
     max_iter: int | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Solution:
-    """Solve a piecewise linear problem with more rows than columns.
+    """Solve a problem whose loss has a kink, with more rows than unpenalised columns.
 
     Parameters
     ----------
     problem
-        Loss `Absolute` or `Pinball`.
+        Loss `Absolute`, `Pinball` or `Combined`.
     start
         Coefficients and intercept that may be near the optimum.
     tol
@@ -46,14 +46,16 @@ def solve(
     -----
     1. Interior point on reduced rows.
     2. Interior point on all rows.
-    3. linprog on the rows near the best answer so far.
-    4. linprog on everything.
+    3. linprog on the rows near the best answer so far, for a piecewise linear loss.
+    4. linprog on everything, likewise.
 
     All work on the problem at unit scale, the first two with identical rows merged; the answer of each is certified on
     `problem` itself. The number of the rung that gave the answer is `stats["rung"]`.
     """
     twin, units = scaled(problem)
     near = units.into(*start) if start is not None else None
+    if np.isfinite(twin.loss.smoothness):  # the kink is lost in rounding
+        return certified(problem, units, coordinate_descent.solve(twin, start=near, tol=tol, max_iter=max_iter))
     # 1. and 2.
     best: tuple[Solution, Draft] | None = None
     fewer = merging.merged(twin)
@@ -69,8 +71,10 @@ def solve(
             best = solution, draft
         if _proved(solution, units):
             return solution
-    # 3.
     assert best is not None
+    if twin.loss.curvature > 0:
+        return best[0]
+    # 3.
     draft = best[1]
     first = twin.certify(
         draft.coef, draft.intercept, draft.dual, n_iter=draft.n_iter, stopped=draft.stopped, solver=draft.solver

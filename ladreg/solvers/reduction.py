@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem, StopReason
-from ladreg.solvers import interior_point, vertex
+from ladreg.solvers import interior_point, settled, vertex
 from ladreg.solvers.interior_point import weighted_gram
+from ladreg.solvers.quadratic import newton_step
 from ladreg.solvers.scaling import Draft
 from ladreg.solvers.table import Position, Table
 
@@ -102,7 +103,11 @@ def draft(
     # 3. and 4.
     held, stopped = _reduced(place, size, min(tol, _FACE_GAP), limit, stats)
     # 5.
-    exact = _finished(table, held) if stopped.good else None
+    unique = None
+    if stopped.good and table.is_curved:
+        *exact, unique = _settled(place, held)
+    else:
+        exact = _finished(table, held) if stopped.good else None
     coef, intercept = table.split(place.point + held.step)
     assert held.dual is not None
     coef, intercept, dual = exact or (coef, intercept, held.dual)
@@ -114,6 +119,7 @@ def draft(
         stopped=StopReason.EXACT if exact is not None else stopped,
         solver="interior point on reduced rows" if fewer else "interior point",
         stats=stats,
+        unique=unique,
     )
 
 
@@ -126,6 +132,18 @@ def _finished(table: Table, held: _Held) -> tuple[Array, float, Array] | None:
     if held.square is None or (exact is not None and table.problem.prove(*exact).gap <= _PROVED):
         return exact
     return vertex.canonical(table.problem, held.square, 0.0, among=held.rows) or exact
+
+
+def _settled(place: Position, held: _Held) -> tuple[Array, float, Array, bool]:
+    """Step 5 where the loss is curved: a linear system for the pieces that were found."""
+    table, problem = place.table, place.table.problem
+    assert held.rows is not None and held.rank is not None
+    coef, intercept = table.split(place.point + held.step)
+    kinked = held.rows[held.rank[: held.rows.size] > 0]
+    zero = table.penalised[held.rank[held.rows.size :] > 0]
+    active = np.setdiff1d(np.arange(table.n_columns), zero, assume_unique=True)
+    found = settled.settled(problem, settled.Pieces(table.gram, kinked, active), coef, intercept)
+    return settled.canonical(problem, *found)
 
 
 def _exact_fit(table: Table, point: Array, stats: Mapping[str, float]) -> Draft:
@@ -153,7 +171,7 @@ def _pilot(table: Table, limit: int, stats: dict[str, float]) -> Array:
     everything = np.arange(table.problem.n_samples)
     nothing = np.zeros(table.n_columns)
     origin = np.zeros(table.penalised.size)
-    program = table.program(everything, table.rows(everything), table.problem.y, nothing, origin, 1.0)
+    program = table.program(everything, table.rows(everything), table.problem.y, -table.linear, origin, 1.0)
     found = interior_point.solve(program, nothing, tol=_PILOT_GAP, max_iter=limit, vertex=False)
     if found is None:
         return nothing
@@ -174,18 +192,18 @@ def _refine(place: Position, stats: dict[str, float]) -> int:
         nearest = place.nearest(window)
         width = float(np.abs(place.residual[nearest]).max())
         density = problem.weight[nearest] * (table.upper - table.lower) / (2 * max(width, 1e-12))
-        gradient = place.gradient
-        hessian = weighted_gram(table.rows(nearest), density)
+        hessian = table.gram + weighted_gram(table.rows(nearest), density)
         place.spread = 1.0 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
-        step = _solved(hessian, -gradient)
+        step = newton_step(hessian, place.smooth, place.point, problem.penalty)
         moved = table.predict(step)
         length = place.search(step, moved)
         stats["n_passes"] += 1
         if length <= 0:
             break
+        gain = -length * place.slope(step)
         place.advance(step, moved, length)
         # A start at the optimum gains nothing (the loss is of size one at unit scale).
-        if -length * float(gradient @ step) < 1e-9:
+        if gain < 1e-9:
             break
         # What a good Newton step leaves: the Hessian's error is that of a mean over the window, and the rows that it
         # took to the other side have random sizes. Counted in rows, three and a half standard deviations each way.
@@ -194,21 +212,6 @@ def _refine(place: Position, stats: dict[str, float]) -> int:
         if length < 1.5 and doubtful <= most:
             return int(max(least, doubtful))
     return least
-
-
-def _solved(hessian: Array, right: Array) -> Array:
-    """Solve, with as much of a ridge as rare columns ask for."""
-    size = np.sqrt(np.diag(hessian))
-    size = np.where(size > 0, size, 1.0)
-    scaled = hessian / np.outer(size, size)
-    for ridge in (1e-10, 1e-6, 1e-2):
-        regular = scaled + ridge * np.eye(size.size)
-        try:
-            np.linalg.cholesky(regular)
-            return np.linalg.solve(regular, right / size) / size
-        except np.linalg.LinAlgError:
-            continue
-    return right / size**2
 
 
 def _reduced(place: Position, size: int, tol: float, limit: int, stats: dict[str, float]) -> tuple[_Held, StopReason]:
@@ -220,7 +223,7 @@ def _reduced(place: Position, size: int, tol: float, limit: int, stats: dict[str
         if found.dual is not None or size == table.problem.n_samples:
             break
         # Too few rows for a feasible dual, or too many on the wrong side: what was found still points downwards.
-        if found.step.any() and not table.penalised.size:
+        if found.step.any():
             moved = table.predict(found.step)
             place.advance(found.step, moved, place.search(found.step, moved))
             stats["n_passes"] += 1
@@ -234,7 +237,7 @@ def _reduced(place: Position, size: int, tol: float, limit: int, stats: dict[str
 class _Held:
     """The change found with the sides of all other rows held; without a dual where some of them were wrong.
 
-    `square` is a second guess at the dual, for a unique vertex.
+    `square` is a second guess at the dual, for a unique vertex; `rank` is the interior point's.
     """
 
     step: Array
@@ -242,6 +245,7 @@ class _Held:
     rows: Index | None = None
     products: Array | None = None
     square: Array | None = None
+    rank: Array | None = None
 
 
 def _square(table: Table, rows: Index, found: interior_point.Point, dual: Array, mass: float) -> Array | None:
@@ -249,12 +253,14 @@ def _square(table: Table, rows: Index, found: interior_point.Point, dual: Array,
 
     Next to a degenerate vertex the interior point method leaves it open which rows are basic.
     """
-    count = int(np.sum(found.rank > 0))
-    if count == table.n_columns or table.penalised.size or rows.size <= table.n_columns:
+    rank = found.rank[: rows.size]
+    count = int(np.sum(rank > 0))
+    bound = table.penalised.size or table.is_curved
+    if count == table.n_columns or bound or rows.size <= table.n_columns:
         return None
-    basic = np.argpartition(-found.rank, table.n_columns)[: table.n_columns]
+    basic = np.argpartition(-rank, table.n_columns)[: table.n_columns]
     ends = table.problem.weight[rows] * np.where(found.inside > 0, table.upper, table.lower)
-    chosen = np.where(found.rank > 0, ends, dual[rows])
+    chosen = np.where(rank > 0, ends, dual[rows])
     chosen[basic] = found.inside[basic] / mass
     square = dual.copy()
     square[rows] = chosen
@@ -271,11 +277,11 @@ def _held(place: Position, size: int, scaled: bool, tol: float, limit: int, stat
         stats["rows_solved"] += rows.size
         A = table.rows(rows)
         residual = place.residual[rows]
-        goal = A.T @ table.sides(place.residual, rows) - place.total
+        goal = A.T @ table.sides(place.residual, rows) + place.smooth
         reach = float(np.abs(residual).max()) or 1.0
         mass = 1.0 / float(problem.weight[rows].mean())
         origin = place.point[table.penalised] / reach
-        program = table.program(rows, A, residual / reach, goal, origin, mass)
+        program = table.program(rows, A, residual / reach, goal, origin, mass, reach)
         found = interior_point.solve(program, np.zeros(table.n_columns), tol=tol, max_iter=limit)
         if found is None:
             return _Held(step)
@@ -290,7 +296,7 @@ def _held(place: Position, size: int, scaled: bool, tol: float, limit: int, stat
             dual[rows] = found.dual / mass
             products = A.T @ dual[rows] - goal
             products = products if problem.fit_intercept else np.append(products, 0.0)
-            return _Held(step, dual, rows, products, _square(table, rows, found, dual, mass))
+            return _Held(step, dual, rows, products, _square(table, rows, found, dual, mass), found.rank)
         if wrong.size > rows.size:
             return _Held(step)
         rows = np.sort(np.concatenate([rows, wrong]))

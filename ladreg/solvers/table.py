@@ -1,6 +1,8 @@
-"""A piecewise linear problem as plain rows: the intercept is a last column, any rows make a linear program.
+"""A problem with kinks as plain rows: the intercept is a last column, any rows make a program of their kinks.
 
-`Position` is a place in it: coefficients, the residuals there, and what the sides of all rows add up to.
+What is curved in the loss is a quadratic in the coefficients, ``b'Gb / 2 - linear'b`` up to a constant; G is zero for a
+piecewise linear loss. `Position` is a place in the table: coefficients, the residuals there, and what the sides of all
+rows add up to.
 """
 
 from __future__ import annotations
@@ -31,10 +33,40 @@ class Table:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.n_columns = problem.n_features + problem.fit_intercept
-        lower, upper = problem.loss.interval()
-        self.lower, self.upper = lower, upper
-        self.penalised = np.flatnonzero(problem.penalty.strength > 0)
-        self.strength = problem.penalty.strength[self.penalised]
+        self.lower, self.upper = problem.loss.kink()
+        penalty = problem.penalty
+        self.penalised = np.flatnonzero((penalty.strength > 0) | penalty.positive)
+        self.strength = penalty.strength[self.penalised]
+        # What a negative coefficient costs: where none is allowed, more than it can save.
+        self.ceiling = self._steepest()[self.penalised] if penalty.positive else self.strength
+        self.gram, self.linear = self._curved()
+        self.is_curved = problem.loss.curvature > 0
+
+    def _steepest(self) -> Array:
+        """More than any slope of the loss that an optimum can have, one a feature."""
+        problem = self.problem
+        reach = np.maximum(problem.design.reach(), 1e-300)
+        steepest = max(-self.lower, self.upper)
+        if problem.loss.curvature:
+            # Residuals of an optimum are no larger, in the mean square, than those of zero.
+            null = problem.y - problem.null_intercept()
+            value = float(problem.weight @ problem.loss.value(null))
+            steepest += np.sqrt(2.0 * problem.loss.curvature * value)
+        return 2.0 * steepest * reach + problem.penalty.strength
+
+    def _curved(self) -> tuple[Array, Array]:
+        """The quadratic that the curved part of the loss is."""
+        problem, size = self.problem, self.n_columns
+        curvature = problem.loss.curvature
+        gram, linear = np.zeros((size, size)), np.zeros(size)
+        if curvature:
+            features = np.arange(problem.n_features)
+            gram[: features.size, : features.size] = problem.design.cross(problem.weight, features, features.size)
+            if problem.fit_intercept:
+                gram[-1, :-1] = gram[:-1, -1] = problem.design.rmatvec(problem.weight)
+                gram[-1, -1] = problem.weight.sum()
+            linear = self.backward(problem.weight * problem.y)
+        return curvature * gram, curvature * linear
 
     def per_column(self, rows: int) -> int:
         """So many rows for each column, half as many where the columns are many."""
@@ -84,9 +116,16 @@ class Table:
         return self.problem.weight[rows] * np.where(residual[rows] > 0, self.upper, self.lower)
 
     def program(
-        self, rows: Index, A: Array | sp.csr_array, residual: Array, goal: Array, origin: Array, mass: float
+        self,
+        rows: Index,
+        A: Array | sp.csr_array,
+        residual: Array,
+        goal: Array,
+        origin: Array,
+        mass: float,
+        reach: float = 1.0,
     ) -> BoundedDual:
-        """The linear program of the chosen rows, which are `A`; `mass` scales their weights."""
+        """The program of the chosen rows, which are `A`, in units of `reach`; `mass` scales their weights."""
         weight = self.problem.weight[rows] * mass
         return BoundedDual(
             A=A,
@@ -96,7 +135,9 @@ class Table:
             goal=goal * mass,
             penalised=self.penalised,
             strength=self.strength * mass,
+            ceiling=self.ceiling * mass,
             origin=origin,
+            hessian=self.gram * (mass * reach) if self.is_curved else None,
         )
 
 
@@ -119,28 +160,46 @@ class Position:
         self._index = np.empty(problem.n_samples, dtype=np.intp)
 
     @property
-    def gradient(self) -> Array:
-        """Of the objective, in the columns."""
+    def smooth(self) -> Array:
+        """The gradient of the loss, in the columns, every row on its side."""
         table = self.table
-        gradient = -self.total
-        gradient[table.penalised] += table.strength * np.sign(self.point[table.penalised])
-        return gradient
+        smooth = -self.total
+        return smooth + (table.gram @ self.point - table.linear) if table.is_curved else smooth
+
+    def slope(self, step: Array) -> float:
+        """Derivative of the objective along a step."""
+        table = self.table
+        coef, change = self.point[table.penalised], step[table.penalised]
+        cost = np.where(coef == 0, table.strength * np.abs(change), table.strength * np.sign(coef) * change)
+        return float(self.smooth @ step + cost.sum())
 
     def search(self, step: Array, moved: Array, reach: float = 2.0) -> float:
-        """Exact minimiser of the loss along a step, whose predictions are `moved`, up to `reach` times the step.
+        """Exact minimiser of the objective along a step, whose predictions are `moved`, up to `reach` times the step.
 
-        A weighted quantile of ``residual / moved``.
+        A weighted quantile of ``residual / moved``, coefficients that change sign among them.
         """
         table = self.table
-        descent = -float(self.gradient @ step)
+        descent = -self.slope(step)
         if descent <= 0 or not np.isfinite(descent):
             return 0.0
-        lengths, rises = np.empty((2, self.residual.size))
-        count = _sides.crossings(self.residual, moved, table.problem.weight, reach, lengths, rises)
-        if count == 0:
-            return 1.0
-        goal = descent / (table.upper - table.lower)
-        return min(_sides.weighted_select(lengths[:count], rises[:count], goal), reach)
+        lengths, rises = np.empty((2, self.residual.size + table.penalised.size))
+        n_rows = self.residual.size
+        count = _sides.crossings(
+            self.residual, moved, table.problem.weight, reach, lengths[:n_rows], rises[:n_rows]
+        )
+        jump = table.upper - table.lower
+        coef, change = self.point[table.penalised], step[table.penalised]
+        turning = np.flatnonzero(coef * change < 0)
+        turning = turning[np.abs(coef[turning]) < reach * np.abs(change[turning])]
+        if table.problem.penalty.positive and turning.size:
+            reach = min(reach, float(np.min(np.abs(coef[turning] / change[turning]))))
+        last = count + turning.size
+        lengths[count:last] = np.abs(coef[turning] / change[turning])
+        rises[count:last] = np.abs(change[turning]) * 2 * table.strength[turning] / jump
+        rate = float(step @ table.gram @ step) / jump if table.is_curved else 0.0
+        if last == 0 and rate == 0.0:
+            return min(1.0, reach)
+        return min(_sides.weighted_select(lengths[:last], rises[:last], descent / jump, rate), reach)
 
     def advance(self, step: Array, moved: Array, length: float) -> None:
         """Go `length` times the step."""

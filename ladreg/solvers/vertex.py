@@ -13,7 +13,7 @@ import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
-from ladreg._face import Face, inverted, null_space, optimal_face, predictions, sides
+from ladreg._face import Face, edges, inverted, null_space, optimal_face, predictions, sides
 from ladreg._problem import Problem
 
 Array = NDArray[np.float64]
@@ -126,7 +126,8 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
     sided = _Sided.of(problem, face, pinned)
     # 1. A triangle says all there is to say about the squares. Directions that change no residual are left to the norm:
     # they drop out by the triangle's singular values.
-    fit, goal = _triangle(sided.move[: sided.n_rows], sided.slack[: sided.n_rows], problem.weight)
+    residual = sided.slack[: sided.n_rows] + edges(problem, face.dual)[: sided.n_rows]
+    fit, goal = _triangle(sided.move[: sided.n_rows], residual, problem.weight)
     # 2. The norm counts coefficients in the user's units: coef * column scale.
     measure = np.zeros(pinned.point.size)
     measure[:n_features] = problem.design.scale[face.features]
@@ -176,7 +177,8 @@ class _Sided:
         free_rows = problem.n_samples if face.pinned.size < problem.n_samples else 0
         product = predictions(problem, np.arange(free_rows), face.features, directions)
         features = np.flatnonzero(face.feature_side != 0)
-        slack = np.concatenate([problem.y[:free_rows] - product[:, 0], pinned.point[features]])
+        edge = edges(problem, face.dual)[:free_rows]
+        slack = np.concatenate([problem.y[:free_rows] - product[:, 0] - edge, pinned.point[features]])
         move = np.ascontiguousarray(np.vstack([product[:, 1:], -pinned.basis[features]]))
         row_side = sides(problem, face.dual, slice(None))
         row_side[face.pinned] = 0.0
@@ -298,8 +300,8 @@ def _active_constraints(
 def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among: Index | None) -> Array:
     """The dual moved in the pinned rows so that its slopes are exact in every feature that is not zero."""
     problem, dual = face.problem, face.dual
-    if 0 in pinned.matrix.shape or problem.loss.curvature > 0:
-        return dual
+    if 0 in pinned.matrix.shape or problem.loss.curvature > 0 or np.isfinite(problem.loss.smoothness):
+        return dual  # the residuals determine it
     # What moves to its end moves the products.
     among = np.arange(dual.size) if among is None else among
     others = np.ones(among.size, dtype=bool)

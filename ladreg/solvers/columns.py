@@ -1,0 +1,114 @@
+"""Few of many features: column generation, which wraps any solver.
+
+A feature whose slope is smaller than its strength is zero in every optimum, and stays out. Those that are left make a
+problem of few columns; its dual shows which others must come in (Ford and Fulkerson 1958, doi 10.1287/mnsc.5.1.97, who
+generate columns of a linear program as it asks for them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._problem import Problem, Solution
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Features to begin with, at least, and as a part of the rows.
+_LEAST, _PART = 50, 0.5
+# A slope that is so near to its strength may belong to another optimum.
+_TIED = 1e-9
+# A table with at most so many penalised features is solved at once.
+_FEW = 200
+
+
+def generates(problem: Problem) -> bool:
+    """Whether the problem is worth solving in few of its columns, or must leave some out."""
+    penalty = problem.penalty
+    return penalty.excluded or int(np.count_nonzero(penalty.bounds)) > max(_FEW, problem.n_samples // 50)
+
+
+def solve(
+    problem: Problem,
+    *,
+    inner: Callable[[Problem], Callable[..., Solution]],
+    start: tuple[Array, float] | None = None,
+    tol: float,
+    max_iter: int | None = None,
+) -> Solution:
+    """Solve `problem` by solving it in few columns.
+
+    Parameters
+    ----------
+    problem
+        A problem without ridges, most of whose features are penalised.
+    inner
+        The solver for a problem of few columns.
+    start
+        Coefficients and intercept that may be near the optimum.
+    tol, max_iter
+        Passed to the solver.
+
+    Notes
+    -----
+    1. Begin with the features that cost nothing, those of `start`, and those with the largest slopes at zero.
+    2. Solve the problem of these features.
+    3. Add those that its dual shows to matter, at most as many as there are, the worst first; solve again. Ties come in
+       as well, so that the canonical optimum is that of all features.
+    4. Certify the answer on all features.
+    """
+    penalty = problem.penalty
+    allowed = np.isfinite(penalty.strength)
+    # 1.
+    inside = allowed & ((penalty.strength == 0) | (start is not None and start[0] != 0))
+    null = problem.weight * problem.loss.derivative(problem.y - problem.null_intercept())
+    most = max(_LEAST, int(_PART * problem.n_samples))
+    inside |= _worst(_ratio(problem, null), allowed & ~inside, most)
+    rounds, n_iter = 0, 0
+    coef, intercept = start if start is not None else (np.zeros(problem.n_features), 0.0)
+    while True:
+        # 2.
+        features = np.flatnonzero(inside)
+        part = replace(problem, design=problem.design.select(features), penalty=penalty.at(features))
+        found = inner(part)(part, start=(coef[features], intercept) if rounds or start else None, tol=tol, max_iter=max_iter)
+        rounds, n_iter = rounds + 1, n_iter + found.n_iter
+        coef, intercept = np.zeros(problem.n_features), found.intercept
+        coef[features] = found.coef
+        # 3.
+        ratio = _ratio(problem, found.dual)
+        new = _worst(ratio, allowed & ~inside & (ratio >= 1 - _TIED), max(features.size, _LEAST))
+        if not new.any():
+            break
+        inside |= new
+    # 4.
+    return problem.certify(
+        coef,
+        intercept,
+        found.dual,
+        n_iter=n_iter,
+        stopped=found.stopped,
+        solver=found.solver,
+        stats={**found.stats, "n_columns": features.size, "n_column_rounds": rounds},
+        unique=found.unique,
+    )
+
+
+def _ratio(problem: Problem, dual: Array) -> Array:
+    """Each feature's slope, as a multiple of its strength."""
+    slope = problem.penalty.excess(problem.design.rmatvec(dual))
+    strength = problem.penalty.strength
+    return np.divide(slope, strength, out=np.zeros_like(slope), where=(strength > 0) & np.isfinite(strength))
+
+
+def _worst(ratio: Array, eligible: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
+    """The eligible features with the largest ratios, `most` of them."""
+    chosen = np.zeros(ratio.size, dtype=bool)
+    candidates = np.flatnonzero(eligible)
+    if candidates.size > most:
+        candidates = candidates[np.argpartition(-ratio[candidates], most - 1)[:most]]
+    chosen[candidates] = True
+    return chosen

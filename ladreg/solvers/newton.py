@@ -1,0 +1,227 @@
+"""Huber's loss by Newton's method: with the pieces that residuals lie on held, the problem is a lasso in few columns.
+
+Finite (Madsen and Nielsen 1990, doi 10.1007/BF01931653): where no residual changes its piece, the step is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._losses import Absolute
+from ladreg._penalties import ElasticNet
+from ladreg._problem import Problem, StopReason
+from ladreg.solvers import reduction, settled
+from ladreg.solvers.quadratic import newton_step
+from ladreg.solvers.scaling import Draft
+from ladreg.solvers.table import Table
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Rows of the sample that is solved first, where there are many more, and how many times more.
+_SAMPLE, _MANY = 1 << 15, 4
+# Ridges, as parts of the diagonal: where few rows lie on the curved piece, the step is kept short.
+_RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
+# Part of the slope's promise that a step must keep, and halvings of it.
+_KEPT, _HALVINGS = 1e-4, 40
+# Evaluations of a line search.
+_LINE = 30
+# A change of the objective below this part of it is rounding.
+_ROUNDING = 1e-15
+# Gap of the fit by absolute values that a start is worth.
+_START_GAP = 1e-3
+
+
+def draft(
+    problem: Problem,
+    *,
+    start: tuple[Array, float] | None = None,
+    tol: float = 1e-9,
+    max_iter: int | None = None,
+) -> Draft:
+    """Minimise Huber's loss at unit scale (see `scaling`).
+
+    Parameters
+    ----------
+    problem
+        Loss `Huber`.
+    start
+        Coefficients and intercept that may be near the optimum.
+    tol
+        Not used: the last step is exact.
+    max_iter
+        Largest number of Newton steps; None for 200.
+
+    Notes
+    -----
+    1. Start from the fit by absolute values; of many rows, solve a sample first.
+    2. Newton steps: the Gram matrix of the rows on the curved piece, kept up to date by the rows that enter and leave
+       it; a step of the penalised model; a line search where it does not descend enough.
+    3. Stop where no row changes its piece, and solve the system of the pieces to rounding.
+    """
+    limit = 200 if max_iter is None else max_iter
+    stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}
+    table = Table(problem)
+    # 1.
+    hessian = None
+    if start is None or problem.n_samples > _MANY * _SAMPLE:
+        start, hessian = _first(table, start, limit, stats)
+    place = _Place(table, np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy(), stats)
+    # 2.
+    stopped = _descend(place, hessian, limit)
+    # 3.
+    pieces = settled.Pieces(place.gram(), np.zeros(0, dtype=np.intp), place.active())
+    found = settled.settled(problem, pieces, *table.split(place.point))
+    before = problem.prove(*table.split(place.point), place.dual())
+    if not problem.prove(*found).gap <= before.gap:
+        found = (*table.split(place.point), place.dual())
+    coef, intercept, dual, unique = settled.canonical(problem, *found)
+    return Draft(coef, intercept, dual, max(int(stats["n_newton"]), 1), stopped, "Newton", stats, unique)
+
+
+def _first(
+    table: Table, start: tuple[Array, float] | None, limit: int, stats: dict[str, float]
+) -> tuple[tuple[Array, float], Array | None]:
+    """Step 1: where to start, and the Hessian of a sample there, if one was solved."""
+    problem = table.problem
+    if problem.n_samples > _MANY * _SAMPLE:
+        part = table.sample(_SAMPLE)
+        near, _ = (start, None) if start is not None else _first(part, None, limit, stats)
+        point = np.append(near[0], near[1]) if problem.fit_intercept else near[0]
+        place = _Place(part, point, {"n_newton": 0, "n_passes": 0})
+        _descend(place, None, limit)
+        return table.split(place.point), place.gram()
+    lower, upper = problem.loss.interval()
+    penalty = ElasticNet(problem.penalty.strength / upper, problem.penalty.positive)
+    absolute = replace(problem, loss=Absolute(), penalty=penalty)
+    found = reduction.draft(absolute, tol=_START_GAP)
+    return (found.coef, found.intercept), None
+
+
+class _Place:
+    """Coefficients and what follows from them: residuals, pieces, and the Gram matrix of the rows that are curved."""
+
+    def __init__(self, table: Table, point: Array, stats: dict[str, float]) -> None:
+        self.table, self.problem, self.stats = table, table.problem, stats
+        self._gram: tuple[Array, NDArray[np.bool_]] | None = None
+        self.move_to(point)
+
+    def move_to(self, point: Array, residual: Array | None = None) -> None:
+        """Go to a point, whose residuals may be known."""
+        self.point = point
+        self.residual = self.problem.residual(*self.table.split(point)) if residual is None else residual
+        self.slopes = self.problem.loss.derivative(self.residual)
+        self.stats["n_passes"] += residual is None
+
+    def dual(self) -> Array:
+        """The dual that the residuals are."""
+        return self.problem.weight * self.slopes
+
+    def gradient(self) -> Array:
+        """Of the loss, in the columns."""
+        self.stats["n_passes"] += 1
+        return -self.table.backward(self.dual())
+
+    def curved(self, residual: Array) -> NDArray[np.bool_]:
+        """Rows on the curved piece."""
+        return np.abs(residual) <= self.problem.loss.residual_at(np.array(self.problem.loss.interval()[1]))
+
+    def value(self, point: Array, residual: Array) -> float:
+        """The objective."""
+        coef = self.table.split(point)[0]
+        return float(self.problem.weight @ self.problem.loss.value(residual)) + self.problem.penalty.value(coef)
+
+    def gram(self) -> Array:
+        """Hessian of the loss; only the rows that changed their piece are read again."""
+        curved = self.curved(self.residual)
+        if self._gram is None:
+            self._gram = self._weighted(np.where(curved, self.problem.weight, 0.0)), curved
+        known, before = self._gram
+        entered, left = np.flatnonzero(curved & ~before), np.flatnonzero(before & ~curved)
+        if entered.size + left.size:
+            change = np.zeros(curved.size)
+            change[entered] = self.problem.weight[entered]
+            known = known + self._weighted(change)
+            change[entered] = 0.0
+            change[left] = self.problem.weight[left]
+            known = known - self._weighted(change)
+            self._gram = known, curved
+        return known
+
+    def _weighted(self, weight: Array) -> Array:
+        problem = self.problem
+        gram = problem.design.gram(weight, np.arange(problem.n_features), problem.fit_intercept)
+        return problem.loss.smoothness * gram
+
+    def active(self) -> Index:
+        """Columns that are not zero or not penalised."""
+        zero = self.table.penalised[self.point[self.table.penalised] == 0]
+        return np.setdiff1d(np.arange(self.table.n_columns), zero, assume_unique=True)
+
+
+def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
+    """Step 2; a Hessian that is given serves the first steps."""
+    problem, table = place.problem, place.table
+    value = place.value(place.point, place.residual)
+    ridge = 0
+    for _ in range(limit):
+        place.stats["n_newton"] += 1
+        exact = hessian is None
+        model = place.gram() if hessian is None else hessian
+        step = newton_step(model, place.gradient(), place.point, problem.penalty, _RIDGES[ridge:])
+        moved = table.predict(step)
+        place.stats["n_passes"] += 1
+        before = place.curved(place.residual)
+        length, after = _length(place, step, moved, value)
+        if length == 0.0:
+            if exact and ridge + 1 >= len(_RIDGES):
+                return StopReason.TOLERANCE
+            ridge, hessian = ridge + exact, None
+            continue
+        residual = place.residual - length * moved
+        point = place.point + length * step
+        changed = int(np.count_nonzero(before != place.curved(residual)))
+        sides = bool(np.any((place.residual > 0) != (residual > 0), where=~before)) if exact and not changed else True
+        settled_here = exact and length == 1.0 and not changed and not sides
+        gained = value - after
+        place.move_to(point, residual)
+        value = after
+        if settled_here:
+            return StopReason.EXACT
+        # The Hessian of a sample has done its part once few rows change.
+        if not exact and (changed <= 8 * table.n_columns or gained <= 1e-6 * value):
+            hessian = None
+        if exact and gained <= _ROUNDING * value:
+            return StopReason.TOLERANCE
+    return StopReason.ITERATION_LIMIT
+
+
+def _length(place: _Place, step: Array, moved: Array, value: float) -> tuple[float, float]:
+    """How far to go, and the objective there: all the way if that descends enough, else to the minimum on the line."""
+    def at(length: float) -> float:
+        return place.value(place.point + length * step, place.residual - length * moved)
+
+    full = at(1.0)
+    promise = _slope(place, step, moved, 0.0)
+    if not promise < 0:
+        return 0.0, value
+    if full <= value + _KEPT * promise:
+        return 1.0, full
+    low, high = 0.0, 1.0
+    for _ in range(_LINE):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _slope(place, step, moved, middle) < 0 else (low, middle)
+    best = at(low)
+    return (low, best) if best < value else (0.0, value)
+
+
+def _slope(place: _Place, step: Array, moved: Array, length: float) -> float:
+    """Derivative of the objective along a step, to the right of a point on it."""
+    problem, penalised = place.problem, place.table.penalised
+    slopes = problem.loss.derivative(place.residual - length * moved)
+    coef, change = (place.point + length * step)[penalised], step[penalised]
+    cost = place.table.strength * np.where(coef == 0, np.abs(change), np.sign(coef) * change)
+    return float(cost.sum() - (problem.weight * slopes) @ moved)

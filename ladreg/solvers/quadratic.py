@@ -1,0 +1,85 @@
+"""One Newton step of a penalised problem: the minimiser of a quadratic model plus the penalty, in a few columns."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._kernels import _gram
+from ladreg._penalties import ElasticNet
+from ladreg.solvers.active_set import Support
+
+Array = NDArray[np.float64]
+
+# Ridges, as parts of the diagonal, for a Hessian that is not positive definite up to rounding.
+_RIDGES = (1e-10, 1e-6, 1e-2)
+# Epochs that settle most signs before exact steps.
+_BURST = 10
+
+
+def newton_step(
+    hessian: Array, gradient: Array, point: Array, penalty: ElasticNet, ridges: tuple[float, ...] = _RIDGES
+) -> Array:
+    """Minimiser d of ``gradient'd + d'Hd / 2 + penalty(point + d)``.
+
+    Parameters
+    ----------
+    hessian
+        H, positive semidefinite, of shape (q, q).
+    gradient
+        Of the smooth part, of shape (q,).
+    point
+        Coefficients, and an intercept last where q is one more than the number of features.
+    penalty
+        Strengths of the features, without ridges.
+    ridges
+        Parts of the diagonal that may be added, the first of them always.
+
+    Notes
+    -----
+    1. Columns are brought to size one; with as much of a ridge as rare columns ask for.
+    2. Without penalty this is a linear system.
+    3. Otherwise the intercept is eliminated, and the lasso that is left is solved exactly.
+    """
+    # 1.
+    size = np.sqrt(np.maximum(np.diag(hessian), 0.0))
+    size = np.where(size > 0, size, 1.0)
+    scaled = hessian / size / size[:, None]
+    right = -gradient / size
+    n_features = penalty.strength.size
+    penalised = bool(penalty.strength.any()) or penalty.positive
+    for ridge in ridges:
+        regular = scaled + ridge * np.eye(size.size)
+        try:
+            np.linalg.cholesky(regular)
+        except np.linalg.LinAlgError:
+            continue
+        # 2.
+        if not penalised:
+            return np.asarray(np.linalg.solve(regular, right) / size)
+        # 3.
+        return _penalised_step(regular, right, point * size, penalty, size[:n_features]) / size
+    return np.zeros(size.size) if penalised else right / size
+
+
+def _penalised_step(hessian: Array, right: Array, begin: Array, penalty: ElasticNet, size: Array) -> Array:
+    n_features = size.size
+    inner, slope = hessian[:n_features, :n_features], right[:n_features].copy()
+    border = hessian.shape[0] > n_features
+    if border:
+        last = hessian[:n_features, -1]
+        inner = inner - np.outer(last, last) / hessian[-1, -1]
+        slope -= last * (right[-1] / hessian[-1, -1])
+    inner = np.ascontiguousarray(inner)
+    shrunk = ElasticNet(penalty.strength / size, penalty.positive)
+    coef = begin[:n_features].copy()
+    if penalty.positive:
+        slope += inner @ np.minimum(coef, 0.0)
+        coef = np.maximum(coef, 0.0)
+    _gram.gram_burst(inner, shrunk.strength, shrunk.positive, _BURST, coef, slope)
+    Support().settle(np.arange(n_features), inner, shrunk, coef, slope, 10 * n_features + 100)
+    step = np.empty(begin.size)
+    step[:n_features] = coef - begin[:n_features]
+    if border:
+        step[-1] = (right[-1] - hessian[-1, :n_features] @ step[:n_features]) / hessian[-1, -1]
+    return step

@@ -1,0 +1,181 @@
+"""The optimum of a piecewise quadratic problem whose pieces are known: a linear system, solved to rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._problem import Problem
+from ladreg.solvers import vertex
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Rounds of solving for what is left of the gradient: each but the first removes the rounding of the one before.
+_ROUNDS = 3
+# Condition number from which the system is solved by least squares instead.
+_SINGULAR = 1e12
+# Guesses at the pieces, and the relative gap that none needs to improve.
+_GUESSES, _PROVED = 10, 1e-14
+# Relative gap up to which a dual tells the optimal face.
+_FACE_GAP = 1e-9
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What determines an optimum.
+
+    Attributes
+    ----------
+    gram
+        Hessian of the loss on its pieces, of all columns, an intercept last.
+    kinked
+        Rows that stay on the kink: residual zero.
+    active
+        Columns that may differ from zero, an intercept among them.
+    """
+
+    gram: Array
+    kinked: Index
+    active: Index
+
+
+def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float) -> tuple[Array, float, Array]:
+    """Coefficients, intercept and dual of the optimum, from a point near it and a guess at its pieces.
+
+    Notes
+    -----
+    1. Solve the system of the pieces.
+    2. Where that proves too little: a kinked row whose dual is beyond its end leaves the kink, a row that changed sides
+       joins it; a coefficient that changed its sign becomes zero, one whose slope is too large may leave zero. Again.
+    """
+    best, least = None, np.inf
+    sides = np.sign(problem.residual(coef, intercept))
+    signs = np.sign(coef)
+    for _ in range(_GUESSES):
+        # 1.
+        found, held = _solved(problem, pieces, coef, intercept, signs)
+        proof = problem.prove(*found)
+        if proof.gap < least:
+            best, least = found, proof.gap
+        if proof.relative_gap <= _PROVED or problem.loss.curvature == 0:
+            break
+        # 2.
+        coef, intercept, dual = found
+        lower, upper = problem.loss.kink()
+        weight = problem.weight[pieces.kinked]
+        stays = (held >= lower * weight) & (held <= upper * weight)
+        sides[pieces.kinked[~stays]] = np.sign(held[~stays])
+        crossed = sides * problem.residual(coef, intercept) < 0
+        crossed[pieces.kinked] = False
+        kinked = np.union1d(pieces.kinked[stays], np.flatnonzero(crossed))
+        strength = problem.penalty.strength
+        bound = (strength > 0) | problem.penalty.positive
+        turned = bound & (signs * coef < 0)
+        slope = problem.design.rmatvec(dual)
+        enters = bound & (coef == 0) & (problem.penalty.excess(slope) > strength * (1 + 1e-12))
+        zero = bound & ((coef == 0) | turned) & ~enters
+        signs = np.where(enters, np.sign(slope), signs)
+        coef = np.where(turned, 0.0, coef)
+        columns = np.append(~zero, True) if problem.fit_intercept else ~zero
+        after = Pieces(pieces.gram, kinked, np.flatnonzero(columns))
+        if np.array_equal(kinked, pieces.kinked) and np.array_equal(after.active, pieces.active):
+            break
+        pieces = after
+    assert best is not None
+    return best
+
+
+def _solved(
+    problem: Problem, pieces: Pieces, coef: Array, intercept: float, signs: Array
+) -> tuple[tuple[Array, float, Array], Array]:
+    """Step 1, and the part of the kinked rows' dual that the kink gives.
+
+    With S the active columns and E the kinked rows, the change d of coefficients and v of that part solve
+
+        [ H_SS   A_ES' ] [  d ]   [ gradient of minus the objective, in S ]
+        [ A_ES     0   ] [ -v ] = [ residuals of E                        ]
+
+    where the right-hand side is computed from the data, anew in every round.
+    """
+    active, kinked = pieces.active, pieces.kinked
+    features = active[active < problem.n_features]
+    border = active.size > features.size
+    rows = problem.design.rows(kinked, features, border)
+    solve = _system(pieces.gram[np.ix_(active, active)], rows)
+    sign = np.ones(features.size) if problem.penalty.positive else signs[features]
+    goal = problem.penalty.strength[features] * sign
+    trimmed = np.zeros(problem.n_features)
+    trimmed[features] = coef[features]
+    coef, held = trimmed, np.zeros(kinked.size)
+    for number in range(_ROUNDS + 1):
+        residual = problem.residual(coef, intercept)
+        slopes = problem.loss.derivative(residual)
+        slopes[kinked] = problem.loss.curvature * residual[kinked]
+        dual = problem.weight * slopes
+        dual[kinked] += held
+        if number == _ROUNDS:
+            break
+        gradient = problem.design.rmatvec_of(features, dual) - goal
+        gradient = np.append(gradient, dual.sum()) if border else gradient
+        step, change = solve(gradient, residual[kinked])
+        if not (np.isfinite(step).all() and np.isfinite(change).all()):
+            break
+        coef = coef.copy()
+        coef[features] += step[: features.size]
+        intercept += float(step[-1]) if border else 0.0
+        held = held + change
+    lower, upper = problem.loss.kink()
+    within = problem.weight[kinked]
+    dual[kinked] += np.clip(held, lower * within, upper * within) - held
+    return (coef, intercept, dual), held
+
+
+def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:
+    """The solution of the system, a function of both parts of its right-hand side."""
+    size, n_rows = hessian.shape[0], rows.shape[0]
+    # Columns of size one, and a curvature of size one, however small a part of the loss is curved.
+    unit = np.sqrt(np.maximum(np.diag(hessian), 0.0))
+    large = float(unit.max(initial=0.0)) or 1.0
+    unit = np.maximum(unit / large, np.abs(rows).max(axis=0, initial=0.0))
+    unit = np.where(unit > 0, unit, 1.0)
+    stiff = large * large
+    matrix = np.zeros((size + n_rows,) * 2)
+    matrix[:size, :size] = hessian / stiff / unit / unit[:, None]
+    matrix[:size, size:] = (rows / unit).T
+    matrix[size:, :size] = rows / unit
+    inverse = None
+    if matrix.size:
+        try:
+            inverse = np.linalg.inv(matrix)
+        except np.linalg.LinAlgError:
+            inverse = None
+        if inverse is not None and not np.abs(inverse).sum(axis=1).max() < _SINGULAR:
+            inverse = None
+        if inverse is None:
+            inverse = np.linalg.pinv(matrix, rcond=1e-12, hermitian=True)
+
+    def solve(gradient: Array, residual: Array) -> tuple[Array, Array]:
+        if inverse is None:
+            return np.zeros(0), np.zeros(0)
+        found = inverse @ np.concatenate([gradient / unit / stiff, residual])
+        return found[:size] / unit, -found[size:] * stiff
+
+    return solve
+
+
+def canonical(problem: Problem, coef: Array, intercept: float, dual: Array) -> tuple[Array, float, Array, bool]:
+    """The canonical optimum where the one at hand is not proved unique, and whether it is."""
+    here = problem.prove(coef, intercept, dual)
+    solution = problem.is_unique(coef, intercept, here)
+    if solution or here.relative_gap > _FACE_GAP:
+        return coef, intercept, dual, solution
+    exact = vertex.canonical(problem, here.dual)
+    if exact is None:
+        return coef, intercept, dual, False
+    squares = float(problem.weight @ problem.loss.value(problem.y))
+    better = problem.prove(*exact).gap <= here.gap + 1e-12 * here.objective + 1e-26 * squares
+    return (*exact, False) if better else (coef, intercept, dual, False)
