@@ -22,6 +22,8 @@ try:
 except ImportError:
     raise SystemExit("This example needs PyTorch: pip install torch") from None
 
+torch.set_num_threads(1)  # the tables are small: threads would wait for each other
+
 # %%
 # Data with wrong targets
 # -----------------------

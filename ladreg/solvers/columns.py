@@ -64,7 +64,8 @@ def solve(
     penalty = problem.penalty
     allowed = np.isfinite(penalty.strength)
     # 1.
-    inside = allowed & ((penalty.strength == 0) | (start is not None and start[0] != 0))
+    free = penalty.strength == 0
+    inside = allowed & (free | (start is not None and start[0] != 0))
     null = problem.weight * problem.loss.derivative(problem.y - problem.null_intercept())
     most = max(_LEAST, int(_PART * problem.n_samples))
     inside |= _worst(_ratio(problem, null), allowed & ~inside, most)
@@ -74,13 +75,15 @@ def solve(
         # 2.
         features = np.flatnonzero(inside)
         part = replace(problem, design=problem.design.select(features), penalty=penalty.at(features))
-        found = inner(part)(part, start=(coef[features], intercept) if rounds or start else None, tol=tol, max_iter=max_iter)
+        near = (coef[features], intercept) if rounds or start is not None else None
+        found = inner(part)(part, start=near, tol=tol, max_iter=max_iter)
         rounds, n_iter = rounds + 1, n_iter + found.n_iter
         coef, intercept = np.zeros(problem.n_features), found.intercept
         coef[features] = found.coef
         # 3.
         ratio = _ratio(problem, found.dual)
-        new = _worst(ratio, allowed & ~inside & (ratio >= 1 - _TIED), max(features.size, _LEAST))
+        matters = allowed & (ratio >= 1 - _TIED)
+        new = _worst(ratio, matters & ~inside, max(features.size, _LEAST))
         if not new.any():
             break
         inside |= new

@@ -35,6 +35,10 @@ _CLEAR = 1e-9
 _CHEAP = 100
 # Matrices up to this size are inverted.
 _SMALL = 400
+# A program with fewer rows than this part of its columns is solved by a matrix of rows; repetitions of that solution.
+_WIDE, _REPEATS = 0.8, 2
+# So many times its distance from one end is a half line's other end away.
+_FAR = 1e25
 # How near to the boundary a step may go.
 _STEP = 0.99995
 
@@ -61,11 +65,15 @@ class BoundedDual:
         Target and bounds of each row's dual, of shape (m,).
     goal
         What A'd must equal, of shape (q,).
-    penalised, strength, ceiling, origin
-        Columns whose coefficient is penalised, how strongly where it is positive and where it is negative, and the
-        values that their coefficients are measured from: the pseudo-row's residual is ``-origin - coef``.
+    penalised, strength, origin
+        Columns whose coefficient is penalised, how strongly, and the values that their coefficients are measured from:
+        the pseudo-row's residual is ``-origin - coef``.
+    ceiling
+        None, or that no coefficient may be negative, and the size of the slopes that may hold it at zero.
     hessian
         H, None for zero.
+    stiffness
+        Where the rows are all there are, H as a weight for each of them: ``A' diag(stiffness) A``. None for zero.
     """
 
     A: Array | sp.csr_array
@@ -75,9 +83,21 @@ class BoundedDual:
     goal: Array
     penalised: Index
     strength: Array
-    ceiling: Array
     origin: Array
+    ceiling: Array | None = None
     hessian: Array | None = None
+    stiffness: Array | None = None
+
+    @property
+    def is_curved(self) -> bool:
+        """Whether there is a smooth part."""
+        return self.hessian is not None or self.stiffness is not None
+
+    @property
+    def width(self) -> Array:
+        """The length of each interval, pseudo-rows last; of those that are half lines a typical one."""
+        pseudo = 2 * self.strength if self.ceiling is None else self.strength + self.ceiling
+        return np.concatenate([self.upper - self.lower, pseudo])
 
     def forward(self, coef: Array) -> Array:
         """A @ coef, pseudo-rows last."""
@@ -101,21 +121,56 @@ class BoundedDual:
         chosen[np.flatnonzero(~real), self.penalised[index[~real] - n_rows]] = 1.0
         return chosen
 
-    def gram(self, q: Array) -> Array:
-        """A.T @ diag(q) @ A: the penalty is a diagonal."""
-        n_rows = self.y.size
-        gram = weighted_gram(self.A, q[:n_rows])
+    def factor(self, q: Array) -> Callable[[Array], Array] | None:
+        """Solves with ``A'QA + H``, Q the diagonal of `q`; the penalty is a diagonal. None where that is singular."""
+        n_rows, (size, n_columns) = self.y.size, self.A.shape
+        rows = q[:n_rows] if self.stiffness is None else q[:n_rows] + self.stiffness
+        if size < _WIDE * n_columns and isinstance(self.A, np.ndarray) and self.hessian is None:
+            return self._factor_by_rows(self.A, rows, q[n_rows:])
+        gram = weighted_gram(self.A, rows)
         if self.penalised.size:
             gram[self.penalised, self.penalised] += q[n_rows:]
-        return gram if self.hessian is None else gram + self.hessian
+        return _factor(gram if self.hessian is None else gram + self.hessian)
+
+    def _factor_by_rows(self, A: Array, rows: Array, diagonal: Array) -> Callable[[Array], Array] | None:
+        """The same through a matrix of rows: ``(D + A'RA)^-1 = D^-1 - D^-1 A' (R^-1 + A D^-1 A')^-1 A D^-1``.
+
+        Columns without penalty get the smallest of D, which repetition takes away. (To border the matrix with them
+        instead leaves it all but singular next to a vertex.)
+        """
+        full = np.zeros(A.shape[1])
+        full[self.penalised] = diagonal
+        inverse = np.full(A.shape[1], 1.0 / diagonal.min())
+        inverse[self.penalised] = 1.0 / diagonal
+        scaled = A * inverse
+        inner = scaled @ A.T
+        inner.ravel()[:: rows.size + 1] += 1.0 / rows
+        solve_rows = _factor(inner)
+        if solve_rows is None:
+            return None
+
+        def once(right: Array) -> Array:
+            return inverse * right - scaled.T @ solve_rows(scaled @ right)
+
+        def solve(right: Array) -> Array:
+            found = once(right)
+            for _ in range(_REPEATS):
+                found = found + once(right - full * found - A.T @ (rows * (A @ found)))
+            return found
+
+        return solve
 
     def short(self, dual: Array, coef: Array) -> Array:
         """How much the products with a dual fall short of their goal."""
         goal = self.goal if self.hessian is None else self.goal + self.hessian @ coef
+        if self.stiffness is not None:
+            goal = goal + self.A.T @ (self.stiffness * (self.A @ coef))
         return goal - self.backward(dual)
 
     def curved(self, coef: Array) -> float:
         """``b'Hb``."""
+        if self.stiffness is not None:
+            return float(self.stiffness @ (self.A @ coef) ** 2)
         return 0.0 if self.hessian is None else float(coef @ self.hessian @ coef)
 
 
@@ -166,7 +221,7 @@ def solve(
 def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, vertex: bool) -> Point | None:
     y = np.concatenate([program.y, -program.origin])
     lower = np.concatenate([program.lower, -program.strength])
-    width = np.concatenate([program.upper, program.ceiling]) - lower
+    width = program.width
     scale = float(np.abs(program.goal).max(initial=0.0)) + float(width.sum())
     # 1. a and s are the dual's distances from its bounds, under and over their multipliers: at the optimum the residual
     # is over - under, and a * under = s * over = 0.
@@ -174,7 +229,12 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
     floor = 0.1 * max(float(np.mean(np.abs(residual))), 1e-8)
     a, s = 0.5 * width, 0.5 * width
     state = a, s, np.maximum(-residual, 0.0) + floor, np.maximum(residual, 0.0) + floor
-    complementarity = float(a @ (state[2] + state[3]))
+    if program.ceiling is not None:
+        # A half line is an interval whose other end is out of reach.
+        half = slice(program.y.size, None)
+        s[half] *= _FAR
+        state[3][half] = floor / _FAR
+    complementarity = float(a @ state[2] + s @ state[3])
     q, pushed, push, da, to_under, to_over = np.empty((6, y.size))
     basic = np.zeros(0, dtype=np.intp)
     best: Point | None = None
@@ -189,13 +249,13 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         # 2.
         _newton.weigh(*state, residual, q, pushed)
         # 3.
-        if vertex and gap <= _GUESS and program.hessian is None:
+        if vertex and gap <= _GUESS and not program.is_curved and program.ceiling is None:
             basic, before = _clearest(q, coef.size), basic
             if coef.size <= _CHEAP or np.array_equal(basic, before):
                 exact = _vertex(program, y, lower, width, basic, gap, iteration)
                 if exact is not None:
                     return exact
-        factor = _factor(program.gram(q)) if np.isfinite(gap) else None
+        factor = program.factor(q) if np.isfinite(gap) else None
         if factor is None:
             break
         moved = program.forward(factor(program.backward(pushed) - short))
@@ -205,7 +265,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         step = factor(program.backward(pushed) - short)
         moved = program.forward(step)
         primal, dual = _newton.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
-        if program.hessian is not None:  # it ties the dual to the coefficients
+        if program.is_curved:  # it ties the dual to the coefficients
             primal = dual = min(primal, dual)
         complementarity = _newton.step(*state, da, to_under, to_over, primal, dual)
         coef = coef + dual * step
@@ -283,8 +343,7 @@ def _finished(
 ) -> Point:
     """Of each complementary pair the larger member decides whether a row is basic or at an end."""
     n_rows = program.y.size
-    width = np.concatenate([program.upper, program.ceiling]) - np.concatenate([program.lower, -program.strength])
-    width = np.maximum(width, 1e-300)
+    width = np.maximum(program.width, 1e-300)
     spread = max(float(np.mean((over + under)[:n_rows])), 1e-300)
     above, below = np.log((s / width) / (over / spread)), np.log((a / width) / (under / spread))
     inside = program.lower + a[:n_rows]

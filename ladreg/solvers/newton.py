@@ -73,7 +73,8 @@ def draft(
     # 2.
     stopped = _descend(place, hessian, limit)
     # 3.
-    pieces = settled.Pieces(place.gram(), np.zeros(0, dtype=np.intp), place.active())
+    gram = place.gram()
+    pieces = settled.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, dtype=np.intp), place.active())
     found = settled.settled(problem, pieces, *table.split(place.point))
     before = problem.prove(*table.split(place.point), place.dual())
     if not problem.prove(*found).gap <= before.gap:

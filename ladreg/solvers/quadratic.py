@@ -33,12 +33,12 @@ def newton_step(
     penalty
         Strengths of the features, without ridges.
     ridges
-        Parts of the diagonal that may be added, the first of them always.
+        Parts of the diagonal that may be added; the first of them always is, and suffices where there is a penalty.
 
     Notes
     -----
-    1. Columns are brought to size one; with as much of a ridge as rare columns ask for.
-    2. Without penalty this is a linear system.
+    1. Columns are brought to size one.
+    2. Without penalty this is a linear system, with as much of a ridge as rare columns ask for.
     3. Otherwise the intercept is eliminated, and the lasso that is left is solved exactly.
     """
     # 1.
@@ -48,18 +48,20 @@ def newton_step(
     right = -gradient / size
     n_features = penalty.strength.size
     penalised = bool(penalty.strength.any()) or penalty.positive
+    diagonal = scaled.ravel()[:: size.size + 1]
+    # 3.
+    if penalised:
+        diagonal += ridges[0]
+        return _penalised_step(scaled, right, point * size, penalty, size[:n_features]) / size
+    # 2.
     for ridge in ridges:
-        regular = scaled + ridge * np.eye(size.size)
+        diagonal += ridge
         try:
-            np.linalg.cholesky(regular)
+            np.linalg.cholesky(scaled)
         except np.linalg.LinAlgError:
             continue
-        # 2.
-        if not penalised:
-            return np.asarray(np.linalg.solve(regular, right) / size)
-        # 3.
-        return _penalised_step(regular, right, point * size, penalty, size[:n_features]) / size
-    return np.zeros(size.size) if penalised else right / size
+        return np.asarray(np.linalg.solve(scaled, right) / size)
+    return right / size
 
 
 def _penalised_step(hessian: Array, right: Array, begin: Array, penalty: ElasticNet, size: Array) -> Array:

@@ -64,7 +64,7 @@ def draft(
     problem
         Loss `Absolute` or `Pinball`.
     start
-        Coefficients and intercept that take the pilot's place.
+        Coefficients and intercept that take the pilot's place, where there is one.
     tol
         Relative gap of the reduced problem, if that is below the 1e-13 at which the optimal face can be told.
     max_iter
@@ -86,7 +86,7 @@ def draft(
     limit = 50 if max_iter is None else max_iter
     fewer = reduce and reduces(problem)
     # 1.
-    if start is not None:
+    if start is not None and fewer:
         point = np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy()
     else:
         point = _pilot(table, limit, stats) if fewer else np.zeros(table.n_columns)
@@ -97,7 +97,8 @@ def draft(
         point = middle.point
     place = Position(table, point)
     stats["n_passes"] += 1
-    if not np.any(np.abs(place.residual) > _EXACT_FIT):
+    costly = table.penalised.size and place.point[table.penalised].any()
+    if not costly and not np.any(np.abs(place.residual) > _EXACT_FIT):
         return _exact_fit(table, point, stats)
     size = _refine(place, stats) if fewer else problem.n_samples
     # 3. and 4.
@@ -142,7 +143,8 @@ def _settled(place: Position, held: _Held) -> tuple[Array, float, Array, bool]:
     kinked = held.rows[held.rank[: held.rows.size] > 0]
     zero = table.penalised[held.rank[held.rows.size :] > 0]
     active = np.setdiff1d(np.arange(table.n_columns), zero, assume_unique=True)
-    found = settled.settled(problem, settled.Pieces(table.gram, kinked, active), coef, intercept)
+    pieces = settled.Pieces(lambda columns: problem.loss.curvature * table.products(columns), kinked, active)
+    found = settled.settled(problem, pieces, coef, intercept)
     return settled.canonical(problem, *found)
 
 
@@ -152,7 +154,7 @@ def _exact_fit(table: Table, point: Array, stats: Mapping[str, float]) -> Draft:
     nothing = np.zeros(table.problem.n_samples)
     stopped = StopReason.EXACT
     if coef.any():
-        exact = None if table.penalised.size else vertex.canonical(table.problem, nothing)
+        exact = vertex.canonical(table.problem, nothing)
         coef, intercept, nothing = exact or (coef, intercept, nothing)
         stopped = StopReason.EXACT if exact else StopReason.STALLED
     return Draft(coef, intercept, nothing, 1, stopped, "interior point", stats)
@@ -278,7 +280,8 @@ def _held(place: Position, size: int, scaled: bool, tol: float, limit: int, stat
         A = table.rows(rows)
         residual = place.residual[rows]
         goal = A.T @ table.sides(place.residual, rows) + place.smooth
-        reach = float(np.abs(residual).max()) or 1.0
+        reach = float(np.abs(residual).max())
+        reach = reach if reach > _EXACT_FIT else 1.0
         mass = 1.0 / float(problem.weight[rows].mean())
         origin = place.point[table.penalised] / reach
         program = table.program(rows, A, residual / reach, goal, origin, mass, reach)

@@ -20,6 +20,8 @@ _ROUNDS = 3
 _SINGULAR = 1e12
 # Guesses at the pieces, and the relative gap that none needs to improve.
 _GUESSES, _PROVED = 10, 1e-14
+# A slope beyond its strength by this part of the column's size is rounding.
+_ROUNDING = 1e-12
 # Relative gap up to which a dual tells the optimal face.
 _FACE_GAP = 1e-9
 
@@ -30,15 +32,15 @@ class Pieces:
 
     Attributes
     ----------
-    gram
-        Hessian of the loss on its pieces, of all columns, an intercept last.
+    hessian
+        The Hessian of the loss on its pieces, of the columns that it is asked for; an intercept is the last column.
     kinked
         Rows that stay on the kink: residual zero.
     active
         Columns that may differ from zero, an intercept among them.
     """
 
-    gram: Array
+    hessian: Callable[[Index], Array]
     kinked: Index
     active: Index
 
@@ -76,12 +78,12 @@ def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float) -> 
         bound = (strength > 0) | problem.penalty.positive
         turned = bound & (signs * coef < 0)
         slope = problem.design.rmatvec(dual)
-        enters = bound & (coef == 0) & (problem.penalty.excess(slope) > strength * (1 + 1e-12))
+        enters = bound & (coef == 0) & (problem.penalty.excess(slope) > strength + _ROUNDING * problem.design.reach())
         zero = bound & ((coef == 0) | turned) & ~enters
         signs = np.where(enters, np.sign(slope), signs)
         coef = np.where(turned, 0.0, coef)
         columns = np.append(~zero, True) if problem.fit_intercept else ~zero
-        after = Pieces(pieces.gram, kinked, np.flatnonzero(columns))
+        after = Pieces(pieces.hessian, kinked, np.flatnonzero(columns))
         if np.array_equal(kinked, pieces.kinked) and np.array_equal(after.active, pieces.active):
             break
         pieces = after
@@ -105,7 +107,7 @@ def _solved(
     features = active[active < problem.n_features]
     border = active.size > features.size
     rows = problem.design.rows(kinked, features, border)
-    solve = _system(pieces.gram[np.ix_(active, active)], rows)
+    solve = _system(pieces.hessian(active), rows)
     sign = np.ones(features.size) if problem.penalty.positive else signs[features]
     goal = problem.penalty.strength[features] * sign
     trimmed = np.zeros(problem.n_features)

@@ -8,6 +8,7 @@ rows add up to.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -37,36 +38,32 @@ class Table:
         penalty = problem.penalty
         self.penalised = np.flatnonzero((penalty.strength > 0) | penalty.positive)
         self.strength = penalty.strength[self.penalised]
-        # What a negative coefficient costs: where none is allowed, more than it can save.
-        self.ceiling = self._steepest()[self.penalised] if penalty.positive else self.strength
-        self.gram, self.linear = self._curved()
         self.is_curved = problem.loss.curvature > 0
 
-    def _steepest(self) -> Array:
-        """More than any slope of the loss that an optimum can have, one a feature."""
-        problem = self.problem
-        reach = np.maximum(problem.design.reach(), 1e-300)
-        steepest = max(-self.lower, self.upper)
-        if problem.loss.curvature:
-            # Residuals of an optimum are no larger, in the mean square, than those of zero.
-            null = problem.y - problem.null_intercept()
-            value = float(problem.weight @ problem.loss.value(null))
-            steepest += np.sqrt(2.0 * problem.loss.curvature * value)
-        return 2.0 * steepest * reach + problem.penalty.strength
+    @cached_property
+    def gram(self) -> Array:
+        """G of the quadratic that the curved part of the loss is."""
+        return self.problem.loss.curvature * self.products(np.arange(self.n_columns))
 
-    def _curved(self) -> tuple[Array, Array]:
-        """The quadratic that the curved part of the loss is."""
-        problem, size = self.problem, self.n_columns
-        curvature = problem.loss.curvature
-        gram, linear = np.zeros((size, size)), np.zeros(size)
-        if curvature:
-            features = np.arange(problem.n_features)
-            gram[: features.size, : features.size] = problem.design.cross(problem.weight, features, features.size)
-            if problem.fit_intercept:
-                gram[-1, :-1] = gram[:-1, -1] = problem.design.rmatvec(problem.weight)
+    @cached_property
+    def linear(self) -> Array:
+        """The linear part of that quadratic, with a minus sign."""
+        if not self.is_curved:
+            return np.zeros(self.n_columns)
+        return self.problem.loss.curvature * self.backward(self.problem.weight * self.problem.y)
+
+    def products(self, columns: Index) -> Array:
+        """Weighted products of the chosen columns with each other; zero where the loss has no curvature."""
+        problem = self.problem
+        gram = np.zeros((columns.size,) * 2)
+        features = columns[columns < problem.n_features]
+        inner = gram[: features.size, : features.size]
+        if self.is_curved:
+            inner[:] = problem.design.cross(problem.weight, features, features.size)
+            if features.size < columns.size:
+                gram[-1, :-1] = gram[:-1, -1] = problem.design.rmatvec_of(features, problem.weight)
                 gram[-1, -1] = problem.weight.sum()
-            linear = self.backward(problem.weight * problem.y)
-        return curvature * gram, curvature * linear
+        return gram
 
     def per_column(self, rows: int) -> int:
         """So many rows for each column, half as many where the columns are many."""
@@ -127,6 +124,7 @@ class Table:
     ) -> BoundedDual:
         """The program of the chosen rows, which are `A`, in units of `reach`; `mass` scales their weights."""
         weight = self.problem.weight[rows] * mass
+        everything = rows.size == self.problem.n_samples
         return BoundedDual(
             A=A,
             y=residual,
@@ -135,10 +133,19 @@ class Table:
             goal=goal * mass,
             penalised=self.penalised,
             strength=self.strength * mass,
-            ceiling=self.ceiling * mass,
             origin=origin,
-            hessian=self.gram * (mass * reach) if self.is_curved else None,
+            ceiling=self._slopes() * mass if self.problem.penalty.positive else None,
+            hessian=self.gram * (mass * reach) if self.is_curved and not everything else None,
+            stiffness=self.problem.loss.curvature * weight * reach if self.is_curved and everything else None,
         )
+
+
+    def _slopes(self) -> Array:
+        """The size of slopes of penalised features at zero."""
+        problem = self.problem
+        null = problem.loss.derivative(problem.y - problem.null_intercept())
+        typical = float(problem.weight @ np.abs(null)) * problem.design.spread(False) ** 0.5
+        return np.maximum(typical[self.penalised], 1e-6)
 
 
 class Position:
@@ -164,7 +171,11 @@ class Position:
         """The gradient of the loss, in the columns, every row on its side."""
         table = self.table
         smooth = -self.total
-        return smooth + (table.gram @ self.point - table.linear) if table.is_curved else smooth
+        if not table.is_curved:
+            return smooth
+        if table.n_columns > table.problem.n_samples:
+            return smooth - table.problem.loss.curvature * table.backward(table.problem.weight * self.residual)
+        return smooth + (table.gram @ self.point - table.linear)
 
     def slope(self, step: Array) -> float:
         """Derivative of the objective along a step."""
