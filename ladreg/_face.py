@@ -255,9 +255,7 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
     return product
 
 
-def tied_rows(
-    problem: Problem, coef: Array, intercept: float, zero: float = ZERO, edge: Array | float = 0.0
-) -> Index:
+def tied_rows(problem: Problem, coef: Array, intercept: float, zero: float = ZERO, edge: Array | float = 0.0) -> Index:
     """Rows whose residual is `edge` up to the part `zero` of the numbers that it is the difference of."""
     residual = np.abs(problem.residual(coef, intercept) - edge)
     largest = float(problem.design.reach() @ np.abs(coef)) + abs(intercept)

@@ -35,8 +35,9 @@ _CLEAR = 1e-9
 _CHEAP = 100
 # Matrices up to this size are inverted.
 _SMALL = 400
-# A program with fewer rows than this part of its columns is solved by a matrix of rows; repetitions of that solution.
-_WIDE, _REPEATS = 0.8, 2
+# A program with fewer rows than this part of its columns is solved by a matrix of rows, but for the columns whose
+# pseudo-row weighs less than this part of the rows.
+_WIDE, _OUTWEIGHED = 0.8, 1e-5
 # So many times its distance from one end is a half line's other end away.
 _FAR = 1e25
 # How near to the boundary a step may go.
@@ -113,13 +114,9 @@ class BoundedDual:
         return product
 
     def rows(self, index: Index) -> Array:
-        """The chosen rows, dense; pseudo-rows come last."""
-        n_rows, chosen = self.y.size, np.zeros((index.size, self.goal.size))
-        real = index < n_rows
-        picked = self.A[index[real]]
-        chosen[real] = picked if isinstance(picked, np.ndarray) else picked.toarray()
-        chosen[np.flatnonzero(~real), self.penalised[index[~real] - n_rows]] = 1.0
-        return chosen
+        """The chosen rows, dense; none of them a pseudo-row."""
+        picked = self.A[index]
+        return picked if isinstance(picked, np.ndarray) else np.asarray(picked.toarray())
 
     def factor(self, q: Array) -> Callable[[Array], Array] | None:
         """Solves with ``A'QA + H``, Q the diagonal of `q`; the penalty is a diagonal. None where that is singular."""
@@ -133,30 +130,37 @@ class BoundedDual:
         return _factor(gram if self.hessian is None else gram + self.hessian)
 
     def _factor_by_rows(self, A: Array, rows: Array, diagonal: Array) -> Callable[[Array], Array] | None:
-        """The same through a matrix of rows: ``(D + A'RA)^-1 = D^-1 - D^-1 A' (R^-1 + A D^-1 A')^-1 A D^-1``.
+        """The same through a matrix of rows and one of those columns S where A'RA far outweighs the diagonal D.
 
-        Columns without penalty get the smallest of D, which repetition takes away. (To border the matrix with them
-        instead leaves it all but singular next to a vertex.)
+        With N the other columns, z = R A x and K = R^-1 + A_N D_N^-1 A_N' the equations are ``K z = A_S x_S + A_N
+        D_N^-1 right_N`` and ``D x + A'z = right``. (To eliminate S as well cancels next to a vertex.)
         """
         full = np.zeros(A.shape[1])
         full[self.penalised] = diagonal
-        inverse = np.full(A.shape[1], 1.0 / diagonal.min())
-        inverse[self.penalised] = 1.0 / diagonal
-        scaled = A * inverse
-        inner = scaled @ A.T
+        here = full < _OUTWEIGHED * (rows @ (A * A))
+        few, many = A[:, here], A[:, ~here]
+        scaled = many / full[~here]
+        inner = scaled @ many.T
         inner.ravel()[:: rows.size + 1] += 1.0 / rows
         solve_rows = _factor(inner)
         if solve_rows is None:
             return None
+        spread = solve_rows(few)
+        solve_few = _factor(few.T @ spread + np.diag(full[here]))
+        if solve_few is None:
+            return None
 
         def once(right: Array) -> Array:
-            return inverse * right - scaled.T @ solve_rows(scaled @ right)
+            given = scaled @ right[~here]
+            found = np.empty(right.size)
+            found[here] = solve_few(right[here] - spread.T @ given)
+            z = solve_rows(few @ found[here] + given)
+            found[~here] = (right[~here] - many.T @ z) / full[~here]
+            return found
 
         def solve(right: Array) -> Array:
             found = once(right)
-            for _ in range(_REPEATS):
-                found = found + once(right - full * found - A.T @ (rows * (A @ found)))
-            return found
+            return found + once(right - full * found - A.T @ (rows * (A @ found)))
 
         return solve
 
@@ -289,18 +293,26 @@ def _vertex(
     n_rows = program.y.size
     if basic.size == 0:
         return None
-    matrix = program.rows(basic)
-    inverse = inverted(matrix)
+    # Basic pseudo-rows say which coefficients are zero; the basic rows have the others.
+    rows, pinned = basic[basic < n_rows], program.penalised[basic[basic >= n_rows] - n_rows]
+    others = np.setdiff1d(np.arange(program.goal.size), pinned, assume_unique=True)
+    matrix = program.rows(rows)
+    inner = matrix[:, others]
+    inverse = inverted(inner)
     if inverse is None:
         return None
-    coef = inverse @ y[basic]
-    coef += inverse @ (y[basic] - matrix @ coef)
+    coef = np.zeros(program.goal.size)
+    coef[pinned] = y[basic[basic >= n_rows]]
+    for _ in range(2):
+        coef[others] += inverse @ (y[rows] - matrix @ coef)
     residual = y - program.forward(coef)
     dual = np.where(residual > 0, lower + width, lower)
     dual[basic] = 0.0
     left = program.goal - program.backward(dual)
-    inside = inverse.T @ left
-    inside += inverse.T @ (left - matrix.T @ inside)
+    inside = np.zeros(basic.size)
+    for _ in range(2):
+        inside[: rows.size] += inverse.T @ (left[others] - inner.T @ inside[: rows.size])
+    inside[rows.size :] = (left - matrix.T @ inside[: rows.size])[pinned]
     place = (inside - lower[basic]) / width[basic]
     off = np.abs(residual)
     off[basic] = np.inf
@@ -332,7 +344,9 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
         except np.linalg.LinAlgError:
             continue
         if size.size > _SMALL:
-            return lambda right: scipy.linalg.cho_solve((lower, True), right * scale, check_finite=False) * scale
+            return lambda right: (
+                (scipy.linalg.cho_solve((lower, True), (right.T * scale).T, check_finite=False).T * scale).T
+            )
         inverse = np.linalg.inv(lower) * scale
         return lambda right: inverse.T @ (inverse @ right)
     return None

@@ -5,7 +5,7 @@ Finite (Madsen and Nielsen 1990, doi 10.1007/BF01931653): where no residual chan
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def draft(
     problem: Problem,
     *,
     start: tuple[Array, float] | None = None,
-    tol: float = 1e-9,
+    tol: float = 1e-9,  # noqa: ARG001 - the solvers' interface; the last step is exact
     max_iter: int | None = None,
 ) -> Draft:
     """Minimise Huber's loss at unit scale (see `scaling`).
@@ -95,7 +95,7 @@ def _first(
         place = _Place(part, point, {"n_newton": 0, "n_passes": 0})
         _descend(place, None, limit)
         return table.split(place.point), place.gram()
-    lower, upper = problem.loss.interval()
+    upper = problem.loss.interval()[1]
     penalty = ElasticNet(problem.penalty.strength / upper, problem.penalty.positive)
     absolute = replace(problem, loss=Absolute(), penalty=penalty)
     found = reduction.draft(absolute, tol=_START_GAP)
@@ -202,6 +202,7 @@ def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
 
 def _length(place: _Place, step: Array, moved: Array, value: float) -> tuple[float, float]:
     """How far to go, and the objective there: all the way if that descends enough, else to the minimum on the line."""
+
     def at(length: float) -> float:
         return place.value(place.point + length * step, place.residual - length * moved)
 

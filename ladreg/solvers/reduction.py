@@ -104,11 +104,11 @@ def draft(
     # 3. and 4.
     held, stopped = _reduced(place, size, min(tol, _FACE_GAP), limit, stats)
     # 5.
-    unique = None
+    exact, unique = None, None
     if stopped.good and table.is_curved:
-        *exact, unique = _settled(place, held)
-    else:
-        exact = _finished(table, held) if stopped.good else None
+        exact, unique = _settled(place, held)
+    elif stopped.good:
+        exact = _finished(table, held)
     coef, intercept = table.split(place.point + held.step)
     assert held.dual is not None
     coef, intercept, dual = exact or (coef, intercept, held.dual)
@@ -135,17 +135,19 @@ def _finished(table: Table, held: _Held) -> tuple[Array, float, Array] | None:
     return vertex.canonical(table.problem, held.square, 0.0, among=held.rows) or exact
 
 
-def _settled(place: Position, held: _Held) -> tuple[Array, float, Array, bool]:
+def _settled(place: Position, held: _Held) -> tuple[tuple[Array, float, Array], bool]:
     """Step 5 where the loss is curved: a linear system for the pieces that were found."""
     table, problem = place.table, place.table.problem
-    assert held.rows is not None and held.rank is not None
+    assert held.rows is not None
+    assert held.rank is not None
     coef, intercept = table.split(place.point + held.step)
     kinked = held.rows[held.rank[: held.rows.size] > 0]
     zero = table.penalised[held.rank[held.rows.size :] > 0]
     active = np.setdiff1d(np.arange(table.n_columns), zero, assume_unique=True)
     pieces = settled.Pieces(lambda columns: problem.loss.curvature * table.products(columns), kinked, active)
     found = settled.settled(problem, pieces, coef, intercept)
-    return settled.canonical(problem, *found)
+    coef, intercept, dual, unique = settled.canonical(problem, *found)
+    return (coef, intercept, dual), unique
 
 
 def _exact_fit(table: Table, point: Array, stats: Mapping[str, float]) -> Draft:

@@ -139,7 +139,6 @@ class Table:
             stiffness=self.problem.loss.curvature * weight * reach if self.is_curved and everything else None,
         )
 
-
     def _slopes(self) -> Array:
         """The size of slopes of penalised features at zero."""
         problem = self.problem
@@ -195,9 +194,7 @@ class Position:
             return 0.0
         lengths, rises = np.empty((2, self.residual.size + table.penalised.size))
         n_rows = self.residual.size
-        count = _sides.crossings(
-            self.residual, moved, table.problem.weight, reach, lengths[:n_rows], rises[:n_rows]
-        )
+        count = _sides.crossings(self.residual, moved, table.problem.weight, reach, lengths[:n_rows], rises[:n_rows])
         jump = table.upper - table.lower
         coef, change = self.point[table.penalised], step[table.penalised]
         turning = np.flatnonzero(coef * change < 0)
