@@ -79,14 +79,9 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         """
         self._check_parameters()
         data = training_data(self, X, y, sample_weight)
-        starts = self._starts(data)
-        penalty = self._penalty(data)
-        solutions = []
-        for target, start in zip(data.Y.T, starts, strict=True):
-            problem = self._problem(data, np.ascontiguousarray(target), penalty)
-            solve = self._solver(problem)
-            solutions.append(solve(problem, start=start, tol=self.tol, max_iter=self.max_iter))
-        self._store(data, solutions)
+        problems = self._problems(data, self._penalty(data))
+        solutions = self._solve(problems, self._starts(data, len(problems)))
+        self._store(data, problems, solutions)
         self._warn(solutions)
         return self
 
@@ -143,11 +138,11 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         self._check_parameters()
         data = training_data(self, X, y, sample_weight, reset=False)
         coefs = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
-        if coefs.shape[0] != data.Y.shape[1]:
+        problems = self._problems_again(data, self._penalty(data))
+        if coefs.shape[0] != len(problems):
             raise ValueError(f"y has {data.Y.shape[1]} targets, but the model was fitted to {coefs.shape[0]}.")
-        found, penalty = [], self._penalty(data)
-        for target, coef, intercept in zip(data.Y.T, coefs, np.atleast_1d(self.intercept_), strict=True):
-            problem = self._problem(data, np.ascontiguousarray(target), penalty)
+        found = []
+        for problem, coef, intercept in zip(problems, coefs, np.atleast_1d(self.intercept_), strict=True):
             dual = recover_dual(problem, coef, float(intercept))
             solution = problem.certify(
                 coef, float(intercept), dual, n_iter=1, stopped=StopReason.GIVEN, solver="verify"
@@ -155,27 +150,46 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
             found.append(solution.certificate)
         return found[0] if self.coef_.ndim == 1 else found
 
-    def _problem(self, data: Data, target: Array, penalty: ElasticNet) -> Problem:
+    def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
+        """What `fit` solves: one problem for each target."""
+        loss = self._loss()
+        return [self._problem(data, np.ascontiguousarray(target), loss, penalty) for target in data.Y.T]
+
+    def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
+        """What `verify` judges, with whatever `fit` estimated before it solved anything."""
+        return self._problems(data, penalty)
+
+    def _is_single(self, data: Data) -> bool:
+        """Whether `fit` solves one problem, so that `coef_` is a vector."""
+        return data.single
+
+    def _problem(self, data: Data, target: Array, loss: Loss, penalty: ElasticNet) -> Problem:
         return Problem(
             design=data.design,
             y=target,
             weight=data.weight,
-            loss=self._loss(),
+            loss=loss,
             penalty=penalty,
             fit_intercept=bool(self.fit_intercept),
         )
 
-    def _starts(self, data: Data) -> list[tuple[Array, float] | None]:
+    def _solve(self, problems: list[Problem], starts: list[tuple[Array, float] | None]) -> list[Solution]:
+        return [
+            self._solver(problem)(problem, start=start, tol=self.tol, max_iter=self.max_iter)
+            for problem, start in zip(problems, starts, strict=True)
+        ]
+
+    def _starts(self, data: Data, n_problems: int) -> list[tuple[Array, float] | None]:
         """Previous coefficients, where a warm start is asked for and they fit the data."""
-        n_targets = data.Y.shape[1]
         coefs = np.atleast_2d(getattr(self, "coef_", np.zeros((0, 0))))
-        if not self.warm_start or coefs.shape != (n_targets, data.design.n_features):
-            return [None] * n_targets
-        intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), n_targets)
+        if not self.warm_start or coefs.shape != (n_problems, data.design.n_features):
+            return [None] * n_problems
+        intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), n_problems)
         return [(coef.astype(np.float64), float(value)) for coef, value in zip(coefs, intercepts, strict=True)]
 
-    def _store(self, data: Data, solutions: list[Solution]) -> None:
+    def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:  # noqa: ARG002
         """Plain arrays, floats and strings only, which pickle, joblib and skops load without any class of ours."""
+        single = self._is_single(data)
         coef = np.array([solution.coef for solution in solutions]).astype(data.dtype)
         intercept = np.array([solution.intercept for solution in solutions]).astype(data.dtype)
         fitted = {
@@ -183,10 +197,10 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
             "dual_gap_": np.array([solution.gap for solution in solutions]),
             "objective_": np.array([solution.objective for solution in solutions]),
         }
-        self.coef_ = coef[0] if data.single else coef
-        self.intercept_ = intercept[0] if data.single else intercept
+        self.coef_ = coef[0] if single else coef
+        self.intercept_ = intercept[0] if single else intercept
         for name, values in fitted.items():
-            setattr(self, name, values[0].item() if data.single else values)
+            setattr(self, name, values[0].item() if single else values)
         self._certificates = [dict(vars(solution.certificate)) for solution in solutions]
 
     def _warn(self, solutions: list[Solution]) -> None:
@@ -194,7 +208,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         if not failed:
             return
         worst = max(failed, key=lambda solution: solution.relative_gap)
-        which = f" ({len(failed)} of {len(solutions)} targets)" if len(solutions) > 1 else ""
+        which = f" ({len(failed)} of {len(solutions)} fits)" if len(solutions) > 1 else ""
         warnings.warn(
             f"{type(self).__name__} did not reach tol={self.tol:g}{which}: the objective {worst.objective:.6g} is "
             f"proved to be within {worst.gap:.3g} of the optimum ({worst.relative_gap:.3g} relative). "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
@@ -75,6 +75,12 @@ def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Raise a ValueError that names the parameter unless `value` is one of `choices`."""
     if not isinstance(value, Hashable) or not any(value is choice or value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
+
+
+def check_options(name: str, value: object) -> None:
+    """Raise a ValueError that names the parameter unless `value` is None or a dict."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be None or a dict, got {value!r}.")
 
 
 def training_data(

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+from numpy.typing import ArrayLike
 
-from ladreg._estimator import CertifiedRegressor
 from ladreg._losses import Absolute, Loss
-from ladreg._penalties import ElasticNet
+from ladreg._penalised import L1Regressor
 from ladreg._problem import Problem
-from ladreg._validation import Data, check_choice, check_count, check_flag, check_real
+from ladreg._validation import check_choice, check_options
 from ladreg.solvers import Solver, choose_solver
 
 
-class LADRegressor(CertifiedRegressor):
+class LADRegressor(L1Regressor):
     r"""Least absolute deviations (median) regression, exact and certified, with an optional L1 penalty.
 
     Minimises
 
-    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j |b_j|
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j v_j |b_j|
 
-    as a linear program. Where several coefficients are optimal, the result is the canonical one: the smallest weighted
-    sum of squared residuals, then the smallest Euclidean norm of `coef_`. Up to rounding it does not depend on the
-    order of rows, and integer weights give what repeated rows give.
+    as a linear program, with :math:`v` for `penalty_weights`. Where several coefficients are optimal, the result is
+    the canonical one: the smallest weighted sum of squared residuals, then the smallest Euclidean norm of `coef_`. Up
+    to rounding it does not depend on the order of rows, and integer weights give what repeated rows give.
 
     Parameters
     ----------
@@ -33,10 +32,16 @@ class LADRegressor(CertifiedRegressor):
         `QuantileRegressor` defaults to 1 and halves the loss: its ``alpha=a`` is ``alpha=2*a`` here.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised (forced in), infinity excludes
+        it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive lasso.
     solver : {"auto", "linprog"}, default="auto"
         "linprog" hands the whole linear program to `scipy.optimize.linprog`. "auto" shrinks it to the rows whose side
         is in doubt, solves those by an interior point method and proves the vertex, and leaves to linprog what cannot
-        be proved. Both end in the same certified canonical optimum.
+        be proved. Of many penalised features few are solved at a time. Both end in the same certified canonical
+        optimum.
     solver_options : dict, default=None
         Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds) or
         ``{"disp": True}`` for its progress; the key "method" chooses its method ("highs-ds" or "highs-ipm").
@@ -69,9 +74,9 @@ class LADRegressor(CertifiedRegressor):
 
     See Also
     --------
+    QuantileRegressor : Other quantiles than the median.
+    HuberLossRegressor, CombinedLossRegressor : Between absolute and squared loss.
     LassoCD : Squared loss with the L1 penalty.
-    sklearn.linear_model.QuantileRegressor : Other quantiles, without certificate.
-    sklearn.linear_model.HuberRegressor : Between absolute and squared loss.
 
     References
     ----------
@@ -101,6 +106,8 @@ class LADRegressor(CertifiedRegressor):
         alpha: float = 0.0,
         *,
         fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         tol: float = 1e-9,
@@ -109,27 +116,20 @@ class LADRegressor(CertifiedRegressor):
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
         self.solver = solver
         self.solver_options = solver_options
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def _check_parameters(self) -> None:
-        check_real("alpha", self.alpha, low=0.0)
-        check_flag("fit_intercept", self.fit_intercept)
+    def _check_loss(self) -> None:
         check_choice("solver", self.solver, ("auto", "linprog"))
-        if self.solver_options is not None and not isinstance(self.solver_options, Mapping):
-            raise ValueError(f"solver_options must be None or a dict, got {self.solver_options!r}.")
-        check_real("tol", self.tol, low=0.0)
-        check_count("max_iter", self.max_iter, optional=True)
-        check_flag("warm_start", self.warm_start)
+        check_options("solver_options", self.solver_options)
 
     def _loss(self) -> Loss:
         return Absolute()
-
-    def _penalty(self, data: Data) -> ElasticNet:
-        return ElasticNet(np.full(data.design.n_features, float(self.alpha)))
 
     def _solver(self, problem: Problem) -> Solver:
         return choose_solver(problem, self.solver, self.solver_options)

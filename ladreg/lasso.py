@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -22,7 +21,7 @@ from ladreg._validation import (
     feature_weights,
     training_data,
 )
-from ladreg.solvers import Solver, choose_solver
+from ladreg.solvers import Solver, choose_solver, largest_alpha
 
 Array = NDArray[np.float64]
 
@@ -376,15 +375,6 @@ def alpha_max(
         raise ValueError("l1_ratio must be > 0: squares alone never make a coefficient zero, whatever alpha is.")
     data = training_data(model, X, y, sample_weight)
     penalty = model._penalty(data)
-    found = [_largest_alpha(model._problem(data, np.ascontiguousarray(target), penalty)) for target in data.Y.T]
+    problems = model._problems(data, model._penalty(data))
+    found = [largest_alpha(problem) for problem in problems]
     return found[0] if data.single else np.array(found)
-
-
-def _largest_alpha(problem: Problem) -> float:
-    """`alpha_max` of a problem whose penalty is that of alpha = 1."""
-    strength = problem.penalty.strength
-    if np.all(strength > 0):
-        return problem.largest_alpha(strength)
-    alone = replace(problem, penalty=ElasticNet(np.where(strength > 0, np.inf, 0.0), problem.penalty.positive))
-    fitted = choose_solver(alone)(alone, tol=1e-12)
-    return problem.largest_alpha(strength, problem.residual(fitted.coef, fitted.intercept))

@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._problem import Problem
-from ladreg.solvers import columns, coordinate_descent, ladder, linprog, newton, scaling
+from ladreg._problem import Problem, Solution
+from ladreg.solvers import columns, coordinate_descent, ladder, linprog, newton, null, quantiles, scaling
 from ladreg.solvers.scaling import Solver
 
-__all__ = ["Solver", "choose_solver", "recover_dual"]
+__all__ = ["Solver", "choose_solver", "largest_alpha", "recover_dual", "solve_quantiles"]
 
 Array = NDArray[np.float64]
 
@@ -81,3 +81,19 @@ def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
         if dual is not None:
             return units.dual_out_of(dual, problem.n_samples)
     return choose_solver(problem)(problem, start=(coef, intercept), tol=_VERIFIED).dual
+
+
+def largest_alpha(problem: Problem) -> float:
+    """The smallest multiple of the penalty's strengths for which all penalised coefficients are zero."""
+    return null.largest_alpha(problem, choose_solver)
+
+
+def solve_quantiles(
+    problems: Sequence[Problem],
+    *,
+    tol: float,
+    max_iter: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> list[Solution]:
+    """Solve problems that differ in their quantiles only, together where that pays, in their order."""
+    return quantiles.solve(problems, choose=partial(choose_solver, options=options), tol=tol, max_iter=max_iter)

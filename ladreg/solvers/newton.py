@@ -31,6 +31,8 @@ _KEPT, _HALVINGS = 1e-4, 40
 _LINE = 30
 # A change of the objective below this part of it is rounding.
 _ROUNDING = 1e-15
+# An objective that is rounding alone, at unit scale.
+_NOTHING = 1e-28
 # Gap of the fit by absolute values that a start is worth.
 _START_GAP = 1e-3
 
@@ -195,7 +197,7 @@ def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
         # The Hessian of a sample has done its part once few rows change.
         if not exact and (changed <= 8 * table.n_columns or gained <= 1e-6 * value):
             hessian = None
-        if exact and gained <= _ROUNDING * value:
+        if exact and (gained <= _ROUNDING * value or value <= _NOTHING):
             return StopReason.TOLERANCE
     return StopReason.ITERATION_LIMIT
 

@@ -1,0 +1,237 @@
+"""Quantile regression as a scikit-learn estimator: one quantile, or many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import d2_pinball_score
+
+from ladreg._losses import Loss, Pinball
+from ladreg._penalised import L1Regressor
+from ladreg._penalties import ElasticNet
+from ladreg._problem import Problem, Solution
+from ladreg._validation import Data, check_choice, check_flag, check_options, check_real
+from ladreg.solvers import Solver, choose_solver, solve_quantiles
+
+Array = NDArray[np.float64]
+
+_SOLVERS = ("auto", "linprog", "highs", "highs-ds", "highs-ipm")
+
+
+class QuantileRegressor(L1Regressor):
+    r"""Linear quantile regression, exact and certified, with the L1 penalty: one quantile, or many at once.
+
+    Minimises, for each quantile :math:`\tau`,
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \max\big( \tau \, r_i, (\tau - 1) \, r_i \big)
+        + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
+
+    with :math:`v` for `penalty_weights`: the objective and the defaults of scikit-learn's `QuantileRegressor`. Where
+    several coefficients are optimal, the result is the canonical one: the smallest weighted sum of squared residuals,
+    then the smallest Euclidean norm of `coef_`.
+
+    Parameters
+    ----------
+    quantile : float or array-like of shape (n_quantiles,), default=0.5
+        Quantiles, strictly between 0 and 1. Several are solved together, each from its neighbours.
+    alpha : float, default=1.0
+        Strength of the L1 penalty, in units of y per unit of coefficient; 0 is none. The default is scikit-learn's,
+        and for most data so strong that few coefficients or none are left: try 0, or parts of `alpha_max`.
+        ``LADRegressor(alpha=2 * a)`` is ``QuantileRegressor(alpha=a)``.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised, infinity excludes it.
+    rearrange : bool, default=False
+        Whether `predict` sorts the predictions of several quantiles in each row, so that none cross. Sorting never
+        makes a quantile's predictions worse on average (see Notes), and `coef_` and the proofs stay as they are.
+    solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
+        "linprog" hands the whole linear program to `scipy.optimize.linprog`, the others do so with that method of it;
+        "auto" is as in `LADRegressor`. All end in the same certified canonical optimum.
+    solver_options : dict, default=None
+        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds).
+    tol : float, default=1e-9
+        Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
+    max_iter : int, default=None
+        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the previous fit.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,), (n_quantiles, n_features) or (n_targets, n_features)
+        Coefficients, exactly zero where the penalty makes them so.
+    intercept_ : float or ndarray of shape (n_quantiles,) or (n_targets,)
+        Intercept; 0 if `fit_intercept` is False.
+    n_iter_ : int or ndarray of shape (n_quantiles,) or (n_targets,)
+        Iterations of the linear programming solvers, at least 1.
+    objective_ : float or ndarray of shape (n_quantiles,) or (n_targets,)
+        Objective at the solution.
+    dual_gap_ : float or ndarray of shape (n_quantiles,) or (n_targets,)
+        Proved bound of ``objective_ - optimum``.
+    certificate_ : Certificate or list of Certificate
+        The proof in full, one for each quantile or target.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    LADRegressor : The median, with the loss not halved and no penalty by default.
+    ladreg.metrics.pinball_loss : The loss of given predictions.
+    sklearn.linear_model.QuantileRegressor : The same model by one linear program, without certificate.
+
+    Notes
+    -----
+    Quantiles that are fitted one by one may cross away from the middle of the data. Monotone rearrangement is offered
+    against it rather than constraints that tie the fits together: constraints hold at the rows that they are written
+    for, while sorting holds in every row there may be; constrained fits are no longer optimal for their quantiles, nor
+    would their proofs be; and rearranged curves are nearer to the true ones, whenever the ones that were fitted cross
+    (Chernozhukov, Fernández-Val and Galichon 2010). To be told of crossing, compare ``np.diff(predictions)`` with 0.
+
+    References
+    ----------
+    Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1), 33-50. doi:10.2307/1913643
+
+    Belloni, A. and Chernozhukov, V. (2011). L1-penalized quantile regression in high-dimensional sparse models. Annals
+    of Statistics 39(1), 82-130. doi:10.1214/10-AOS827
+
+    Chernozhukov, V., Fernández-Val, I. and Galichon, A. (2010). Quantile and probability curves without crossing.
+    Econometrica 78(3), 1093-1125. doi:10.3982/ECTA7880
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ladreg import QuantileRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.uniform(1, 10, 400)
+    >>> y = x + 0.2 * x * rng.standard_normal(400)
+    >>> model = QuantileRegressor(quantile=[0.1, 0.5, 0.9], alpha=0).fit(x[:, None], y)
+    >>> model.predict([[2.0], [8.0]]).round(1)
+    array([[ 1.5,  2. ,  2.5],
+           [ 5.9,  8. , 10. ]])
+    """
+
+    def __init__(
+        self,
+        *,
+        quantile: float | ArrayLike = 0.5,
+        alpha: float = 1.0,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
+        rearrange: bool = False,
+        solver: str = "auto",
+        solver_options: Mapping[str, Any] | None = None,
+        tol: float = 1e-9,
+        max_iter: int | None = None,
+        warm_start: bool = False,
+    ) -> None:
+        self.quantile = quantile
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
+        self.rearrange = rearrange
+        self.solver = solver
+        self.solver_options = solver_options
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+    @property
+    def _several(self) -> bool:
+        return np.ndim(self.quantile) > 0
+
+    def _check_loss(self) -> None:
+        if not self._several:
+            check_real("quantile", self.quantile, low=0.0, high=1.0, open_ends=True)
+        else:
+            values = np.asarray(self.quantile)
+            if values.ndim != 1 or values.size == 0:
+                raise ValueError(f"quantile must be a number or a list of at least one, got {self.quantile!r}.")
+            for value in values.tolist():
+                check_real("quantile", value, low=0.0, high=1.0, open_ends=True)
+        check_flag("rearrange", self.rearrange)
+        check_choice("solver", self.solver, _SOLVERS)
+        check_options("solver_options", self.solver_options)
+
+    def _loss(self) -> Loss:
+        return Pinball(float(np.ravel(self.quantile)[0]))
+
+    def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
+        if not self._several:
+            return super()._problems(data, penalty)
+        if not data.single:
+            raise ValueError("y must be one-dimensional where quantile is a list: fit one model for each target.")
+        target = np.ascontiguousarray(data.Y[:, 0])
+        quantiles = np.asarray(self.quantile, dtype=np.float64).tolist()
+        return [self._problem(data, target, Pinball(quantile), penalty) for quantile in quantiles]
+
+    def _is_single(self, data: Data) -> bool:
+        return data.single and not self._several
+
+    def _solver(self, problem: Problem) -> Solver:
+        if self.solver in ("auto", "linprog"):
+            return choose_solver(problem, self.solver, self.solver_options)
+        return choose_solver(problem, "linprog", {"method": self.solver, **(self.solver_options or {})})
+
+    def _solve(self, problems: list[Problem], starts: list[tuple[Array, float] | None]) -> list[Solution]:
+        together = self._several and self.solver == "auto" and starts[0] is None
+        if not together:
+            return super()._solve(problems, starts)
+        return solve_quantiles(problems, tol=self.tol, max_iter=self.max_iter, options=self.solver_options)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Predict with the linear model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), (n_samples, n_quantiles) or (n_samples, n_targets)
+            ``X @ coef_.T + intercept_``; with `rearrange`, of several quantiles the k-th smallest value of a row for
+            the k-th smallest of them.
+        """
+        prediction = super().predict(X)
+        if not (self._several and self.rearrange):
+            return prediction
+        order = np.argsort(np.asarray(self.quantile, dtype=np.float64), kind="stable")
+        arranged = np.empty_like(prediction)
+        arranged[:, order] = np.sort(prediction, axis=1)
+        return arranged
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Coefficient of determination of one quantile's predictions; of several, the mean of their D² scores.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        float
+            R² as scikit-learn's `QuantileRegressor` returns it for one quantile;
+            :func:`sklearn.metrics.d2_pinball_score`, the part of the pinball loss of the best constant that is saved,
+            averaged over several.
+        """
+        if not self._several:
+            return float(super().score(X, y, sample_weight))
+        quantiles = np.asarray(self.quantile, dtype=np.float64)
+        pairs = zip(self.predict(X).T, quantiles, strict=True)
+        scores = [d2_pinball_score(y, found, sample_weight=sample_weight, alpha=quantile) for found, quantile in pairs]
+        return float(np.mean(scores))

@@ -1,0 +1,110 @@
+"""The smallest penalty that leaves no coefficient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import scipy.optimize
+from numpy.typing import NDArray
+
+from ladreg._face import tied_rows
+from ladreg._problem import Problem, Solution
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Features whose slopes the linear program bounds at first, and by how much others may exceed it at last.
+_FIRST, _SLACK = 100, 1e-9
+
+
+def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., Solution]]) -> float:
+    """The smallest multiple of the penalty's strengths for which all penalised coefficients are zero.
+
+    Parameters
+    ----------
+    problem
+        A problem without ridges.
+    solver
+        Chooses a solver for the problem of the features that are not penalised.
+
+    Notes
+    -----
+    1. Solve the problem without penalised features.
+    2. The slopes of a smooth loss there say how strong the penalty must be.
+    3. Where residuals are zero, on the kink, the dual may be chosen: a linear program makes the largest slope least.
+       It holds few features at first, and then those that turn out to be larger.
+    """
+    penalty = problem.penalty
+    penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
+    free = np.flatnonzero(penalty.strength == 0)
+    if penalised.size == 0:
+        return 0.0
+    # 1.
+    coef, intercept = np.zeros(problem.n_features), problem.null_intercept()
+    if free.size:
+        part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
+        found = solver(part)(part, tol=1e-12)
+        coef[free], intercept = found.coef, found.intercept
+    residual = problem.residual(coef, intercept)
+    # 2.
+    dual = problem.weight * problem.loss.derivative(residual)
+    lower, upper = problem.loss.kink()
+    tied = tied_rows(problem, coef, intercept) if upper > lower else np.zeros(0, dtype=np.intp)
+    strength = penalty.strength[penalised]
+    if tied.size == 0:
+        return _largest(problem, dual, penalised, strength)
+    # 3.
+    dual[tied] = 0.0
+    chosen = penalised[:_FIRST]
+    while True:
+        dual[tied] = 0.0
+        change = _least(problem, dual, tied, chosen, free)
+        if change is None:
+            dual[tied] = problem.weight[tied] * (lower + upper) / 2
+            return _largest(problem, dual, penalised, strength)
+        dual[tied] = change
+        ratio = penalty.excess(problem.design.rmatvec(dual)[penalised]) / strength
+        bound = float(ratio[np.isin(penalised, chosen)].max(initial=0.0))
+        beyond = penalised[ratio > bound * (1 + _SLACK) + 1e-300]
+        beyond = np.setdiff1d(beyond, chosen)
+        if beyond.size == 0:
+            return float(ratio.max(initial=0.0))
+        worst = np.argsort(-ratio[np.searchsorted(penalised, beyond)])[: max(_FIRST, chosen.size)]
+        chosen = np.union1d(chosen, beyond[worst])
+
+
+def _largest(problem: Problem, dual: Array, penalised: Index, strength: Array) -> float:
+    slope = problem.penalty.excess(problem.design.rmatvec(dual)[penalised])
+    return float(np.max(slope / strength, initial=0.0))
+
+
+def _least(problem: Problem, dual: Array, tied: Index, chosen: Index, free: Index) -> Array | None:
+    """The dual of the tied rows that makes the largest slope of the chosen features least; None where that fails."""
+    lower, upper = problem.loss.kink()
+    weight, strength = problem.weight[tied], problem.penalty.strength[chosen]
+    rows = problem.design.rows(tied)
+    slope = problem.design.rmatvec(dual)
+    # Slopes relative to those that every tied row at its largest would give.
+    size = np.maximum(np.abs(slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
+    unit = float(size.max(initial=0.0)) or 1.0
+    above = (weight[:, None] * rows[:, chosen] / strength / unit).T
+    given = slope[chosen] / strength / unit
+    signs = (1.0,) if problem.penalty.positive else (1.0, -1.0)
+    matrix = np.vstack([np.column_stack([sign * above, -np.ones(chosen.size)]) for sign in signs])
+    limit = np.concatenate([-sign * given for sign in signs])
+    columns = np.column_stack([rows[:, free], np.ones((tied.size, int(problem.fit_intercept)))]) * weight[:, None]
+    goal = -np.append(slope[free], dual.sum()) if problem.fit_intercept else -slope[free]
+    large = np.maximum(np.abs(columns).max(axis=0, initial=0.0), 1e-300)
+    result = scipy.optimize.linprog(
+        np.append(np.zeros(tied.size), 1.0),
+        A_ub=matrix,
+        b_ub=limit,
+        A_eq=np.column_stack([(columns / large).T, np.zeros(columns.shape[1])]) if columns.size else None,
+        b_eq=goal / large if columns.size else None,
+        bounds=[*[(lower, upper)] * tied.size, (0.0, None)],
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    return None if result.x is None else weight * np.asarray(result.x[:-1])
