@@ -374,7 +374,6 @@ def alpha_max(
     if l1_ratio == 0:
         raise ValueError("l1_ratio must be > 0: squares alone never make a coefficient zero, whatever alpha is.")
     data = training_data(model, X, y, sample_weight)
-    penalty = model._penalty(data)
     problems = model._problems(data, model._penalty(data))
     found = [largest_alpha(problem) for problem in problems]
     return found[0] if data.single else np.array(found)

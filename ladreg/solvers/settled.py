@@ -22,6 +22,8 @@ _SINGULAR = 1e12
 _GUESSES, _PROVED = 10, 1e-14
 # A slope beyond its strength by this part of the column's size is rounding.
 _ROUNDING = 1e-12
+# Residuals of this size, at unit scale, are rounding.
+_RESIDUAL = 1e-13
 # Relative gap up to which a dual tells the optimal face.
 _FACE_GAP = 1e-9
 
@@ -178,6 +180,7 @@ def canonical(problem: Problem, coef: Array, intercept: float, dual: Array) -> t
     exact = vertex.canonical(problem, here.dual)
     if exact is None:
         return coef, intercept, dual, False
-    squares = float(problem.weight @ problem.loss.value(problem.y))
-    better = problem.prove(*exact).gap <= here.gap + 1e-12 * here.objective + 1e-26 * squares
+    # Where the data are fitted exactly, gaps are what rounding errors cost.
+    rounding = float(problem.weight @ problem.loss.value(_RESIDUAL * (1.0 + np.abs(problem.y))))
+    better = problem.prove(*exact).gap <= here.gap + 1e-12 * here.objective + rounding
     return (*exact, False) if better else (coef, intercept, dual, False)
