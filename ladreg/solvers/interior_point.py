@@ -358,7 +358,8 @@ def _finished(
     """Of each complementary pair the larger member decides whether a row is basic or at an end."""
     n_rows = program.y.size
     width = np.maximum(program.width, 1e-300)
-    spread = max(float(np.mean((over + under)[:n_rows])), 1e-300)
+    # Where every row is fitted the residuals are rounding, and tell nothing of their size.
+    spread = max(float(np.mean((over + under)[:n_rows])), 1e-3 * float(np.mean(np.abs(program.y))), 1e-300)
     above, below = np.log((s / width) / (over / spread)), np.log((a / width) / (under / spread))
     inside = program.lower + a[:n_rows]
     dual = np.where(above[:n_rows] < 0, program.upper, np.where(below[:n_rows] < 0, program.lower, inside))

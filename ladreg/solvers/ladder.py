@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._problem import Problem, Solution
+from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import coordinate_descent, linprog, merging, reduction
 from ladreg.solvers.scaling import Draft, Units, certified, scaled
 
@@ -73,7 +73,9 @@ def solve(
             return solution
     assert best is not None
     if twin.loss.curvature > 0:
-        return best[0]
+        solution = best[0]
+        short = solution.stopped.good and solution.relative_gap > tol
+        return replace(solution, stopped=StopReason.STALLED) if short else solution
     # 3.
     draft = best[1]
     first = twin.certify(

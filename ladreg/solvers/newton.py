@@ -41,7 +41,7 @@ def draft(
     problem: Problem,
     *,
     start: tuple[Array, float] | None = None,
-    tol: float = 1e-9,  # noqa: ARG001 - the solvers' interface; the last step is exact
+    tol: float = 1e-9,
     max_iter: int | None = None,
 ) -> Draft:
     """Minimise Huber's loss at unit scale (see `scaling`).
@@ -53,7 +53,7 @@ def draft(
     start
         Coefficients and intercept that may be near the optimum.
     tol
-        Not used: the last step is exact.
+        Relative gap that the answer must reach; the last step is exact.
     max_iter
         Largest number of Newton steps; None for 200.
 
@@ -82,6 +82,8 @@ def draft(
     if not problem.prove(*found).gap <= before.gap:
         found = (*table.split(place.point), place.dual())
     coef, intercept, dual, unique = settled.canonical(problem, *found)
+    if stopped.good and problem.prove(coef, intercept, dual).relative_gap > tol:
+        stopped = StopReason.STALLED
     return Draft(coef, intercept, dual, max(int(stats["n_newton"]), 1), stopped, "Newton", stats, unique)
 
 
