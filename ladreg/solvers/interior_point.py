@@ -122,7 +122,8 @@ class BoundedDual:
         """Solves with ``A'QA + H``, Q the diagonal of `q`; the penalty is a diagonal. None where that is singular."""
         n_rows, (size, n_columns) = self.y.size, self.A.shape
         rows = q[:n_rows] if self.stiffness is None else q[:n_rows] + self.stiffness
-        if size < _WIDE * n_columns and isinstance(self.A, np.ndarray) and self.hessian is None:
+        wide = size < _WIDE * n_columns and n_columns - self.penalised.size < 0.5 * size
+        if wide and isinstance(self.A, np.ndarray) and self.hessian is None:
             return self._factor_by_rows(self.A, rows, q[n_rows:])
         gram = weighted_gram(self.A, rows)
         if self.penalised.size:
@@ -242,11 +243,13 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
     q, pushed, push, da, to_under, to_over = np.empty((6, y.size))
     basic = np.zeros(0, dtype=np.intp)
     best: Point | None = None
+    # Without feasible points equations stay open; where there is curvature there are some, and what is open is rounding.
+    met = 1e-6 if program.is_curved else 1e-9
     for iteration in range(max_iter):
         short = program.short(lower + a, coef)
         gap = complementarity / (float(width @ np.abs(residual)) + program.curved(coef) + 1e-300)
         # 4.
-        if gap <= max(_USABLE, tol) and np.abs(short).max(initial=0.0) <= 1e-9 * scale:
+        if gap <= max(_USABLE, tol) and np.abs(short).max(initial=0.0) <= met * scale:
             best = _finished(program, coef, *state, gap, iteration)
             if gap <= tol:
                 return best

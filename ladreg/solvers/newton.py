@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._losses import Absolute
+from ladreg._losses import Absolute, Huber
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers import reduction, settled
@@ -29,6 +29,8 @@ _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
 _KEPT, _HALVINGS = 1e-4, 40
 # Evaluations of a line search.
 _LINE = 30
+# Farther ends of the curved piece, from which the optimum is followed.
+_WIDER = (1e6, 1e4, 1e3, 1e2, 30.0, 10.0, 3.0)
 # A change of the objective below this part of it is rounding.
 _ROUNDING = 1e-15
 # An objective that is rounding alone, at unit scale.
@@ -63,6 +65,7 @@ def draft(
     2. Newton steps: the Gram matrix of the rows on the curved piece, kept up to date by the rows that enter and leave
        it; a step of the penalised model; a line search where it does not descend enough.
     3. Stop where no row changes its piece, and solve the system of the pieces to rounding.
+    4. Where rounding stopped that before, follow the optimum from a loss that is curved farther out.
     """
     limit = 200 if max_iter is None else max_iter
     stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}
@@ -71,20 +74,44 @@ def draft(
     hessian = None
     if start is None or problem.n_samples > _MANY * _SAMPLE:
         start, hessian = _first(table, start, limit, stats)
-    place = _Place(table, np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy(), stats)
-    # 2.
-    stopped = _descend(place, hessian, limit)
-    # 3.
-    gram = place.gram()
-    pieces = settled.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, dtype=np.intp), place.active())
-    found = settled.settled(problem, pieces, *table.split(place.point))
-    before = problem.prove(*table.split(place.point), place.dual())
-    if not problem.prove(*found).gap <= before.gap:
-        found = (*table.split(place.point), place.dual())
+    # 2. and 3.
+    found, stopped = _solved(table, start, hessian, limit, stats)
+    if stopped.good and problem.prove(*found).relative_gap > tol:
+        # 4.
+        found, stopped = _continued(table, found, limit, stats)
     coef, intercept, dual, unique = settled.canonical(problem, *found)
     if stopped.good and problem.prove(coef, intercept, dual).relative_gap > tol:
         stopped = StopReason.STALLED
     return Draft(coef, intercept, dual, max(int(stats["n_newton"]), 1), stopped, "Newton", stats, unique)
+
+
+def _solved(
+    table: Table, start: tuple[Array, float], hessian: Array | None, limit: int, stats: dict[str, float]
+) -> tuple[tuple[Array, float, Array], StopReason]:
+    """Steps 2 and 3."""
+    problem = table.problem
+    place = _Place(table, np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy(), stats)
+    stopped = _descend(place, hessian, limit)
+    here = (*table.split(place.point), place.dual())
+    gram = place.gram()
+    pieces = settled.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, np.intp), place.active())
+    found = settled.settled(problem, pieces, *table.split(place.point))
+    return min(found, here, key=lambda answer: problem.prove(*answer).gap), stopped
+
+
+def _continued(
+    table: Table, found: tuple[Array, float, Array], limit: int, stats: dict[str, float]
+) -> tuple[tuple[Array, float, Array], StopReason]:
+    """Step 4."""
+    problem = table.problem
+    delta = problem.loss.residual_at(np.array(problem.loss.interval()[1]))
+    start = found[0], found[1]
+    for wider in (*_WIDER, 1.0):
+        loss = Huber(float(delta) * wider, problem.loss.smoothness)
+        part = Table(replace(problem, loss=loss))
+        other, stopped = _solved(part, start, None, limit, stats)
+        start = other[0], other[1]
+    return min(other, found, key=lambda answer: problem.prove(*answer).gap), stopped
 
 
 def _first(
@@ -103,7 +130,18 @@ def _first(
     penalty = ElasticNet(problem.penalty.strength / upper, problem.penalty.positive)
     absolute = replace(problem, loss=Absolute(), penalty=penalty)
     found = reduction.draft(absolute, tol=_START_GAP)
-    return (found.coef, found.intercept), None
+    # Where all rows can be fitted, squares find that at once.
+    square = _Place(table, np.zeros(table.n_columns), {"n_passes": 0})
+    gram = square.weighted(problem.weight)
+    step = newton_step(
+        gram,
+        -table.backward(problem.weight * square.residual) * problem.loss.smoothness,
+        square.point,
+        problem.penalty,
+        _RIDGES,
+    )
+    starts = [table.split(step), (found.coef, found.intercept)]
+    return min(starts, key=lambda start: problem.objective(*start)), None
 
 
 class _Place:
@@ -143,20 +181,21 @@ class _Place:
         """Hessian of the loss; only the rows that changed their piece are read again."""
         curved = self.curved(self.residual)
         if self._gram is None:
-            self._gram = self._weighted(np.where(curved, self.problem.weight, 0.0)), curved
+            self._gram = self.weighted(np.where(curved, self.problem.weight, 0.0)), curved
         known, before = self._gram
         entered, left = np.flatnonzero(curved & ~before), np.flatnonzero(before & ~curved)
         if entered.size + left.size:
             change = np.zeros(curved.size)
             change[entered] = self.problem.weight[entered]
-            known = known + self._weighted(change)
+            known = known + self.weighted(change)
             change[entered] = 0.0
             change[left] = self.problem.weight[left]
-            known = known - self._weighted(change)
+            known = known - self.weighted(change)
             self._gram = known, curved
         return known
 
-    def _weighted(self, weight: Array) -> Array:
+    def weighted(self, weight: Array) -> Array:
+        """Hessian of the loss where rows of these weights are curved."""
         problem = self.problem
         gram = problem.design.gram(weight, np.arange(problem.n_features), problem.fit_intercept)
         return problem.loss.smoothness * gram

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._face import power_of_two
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
 from ladreg.solvers.active_set import Support
@@ -37,13 +38,12 @@ def newton_step(
 
     Notes
     -----
-    1. Columns are brought to size one.
+    1. Columns are brought to size one, by powers of two: a coefficient that becomes zero is zero exactly.
     2. Without penalty this is a linear system, with as much of a ridge as rare columns ask for.
     3. Otherwise the intercept is eliminated, and the lasso that is left is solved exactly.
     """
     # 1.
-    size = np.sqrt(np.maximum(np.diag(hessian), 0.0))
-    size = np.where(size > 0, size, 1.0)
+    size = power_of_two(np.sqrt(np.maximum(np.diag(hessian), 0.0)))
     scaled = hessian / size / size[:, None]
     right = -gradient / size
     n_features = penalty.strength.size
@@ -81,7 +81,7 @@ def _penalised_step(hessian: Array, right: Array, begin: Array, penalty: Elastic
     _gram.gram_burst(inner, shrunk.strength, shrunk.positive, _BURST, coef, slope)
     Support().settle(np.arange(n_features), inner, shrunk, coef, slope, 10 * n_features + 100)
     step = np.empty(begin.size)
-    step[:n_features] = coef - begin[:n_features]
+    step[:n_features] = np.where(coef == 0, -begin[:n_features], coef - begin[:n_features])
     if border:
         step[-1] = (right[-1] - hessian[-1, :n_features] @ step[:n_features]) / hessian[-1, -1]
     return step

@@ -39,6 +39,8 @@ _MIDDLE = 65_536
 _REFINEMENTS = 8
 # Relative gap at which a row that is basic can be told from one at its end.
 _FACE_GAP = 1e-13
+# The same where the loss is curved: relative to all squares, which may be much more than what is left of them.
+_CURVED_GAP = 1e-15
 # A gap below this is rounding, at unit scale.
 _PROVED = 1e-12
 # Residuals of this size are rounding, at unit scale.
@@ -102,7 +104,7 @@ def draft(
         return _exact_fit(table, point, stats)
     size = _refine(place, stats) if fewer else problem.n_samples
     # 3. and 4.
-    held, stopped = _reduced(place, size, min(tol, _FACE_GAP), limit, stats)
+    held, stopped = _reduced(place, size, min(tol, _CURVED_GAP if table.is_curved else _FACE_GAP), limit, stats)
     # 5.
     exact, unique = None, None
     if stopped.good and table.is_curved:
@@ -146,7 +148,16 @@ def _settled(place: Position, held: _Held) -> tuple[tuple[Array, float, Array], 
     active = np.setdiff1d(np.arange(table.n_columns), zero, assume_unique=True)
     pieces = settled.Pieces(lambda columns: problem.loss.curvature * table.products(columns), kinked, active)
     found = settled.settled(problem, pieces, coef, intercept)
-    coef, intercept, dual, unique = settled.canonical(problem, *found)
+    # The interior point's own answer is the better one where its pieces cannot be told.
+    bare = coef.copy()
+    bare[zero] = 0.0
+    curved = problem.loss.curvature * problem.weight * problem.residual(bare, intercept)
+    assert held.inside is not None
+    sided = table.sides(place.residual)
+    sided[held.rows] = held.inside
+    raw = bare, intercept, curved + sided
+    best = min(found, raw, key=lambda answer: problem.prove(*answer).gap)
+    coef, intercept, dual, unique = settled.canonical(problem, *best)
     return (coef, intercept, dual), unique
 
 
@@ -241,7 +252,8 @@ def _reduced(place: Position, size: int, tol: float, limit: int, stats: dict[str
 class _Held:
     """The change found with the sides of all other rows held; without a dual where some of them were wrong.
 
-    `square` is a second guess at the dual, for a unique vertex; `rank` is the interior point's.
+    `square` is a second guess at the dual, for a unique vertex; `rank` is the interior point's, and `inside` its dual
+    of `rows`.
     """
 
     step: Array
@@ -250,6 +262,7 @@ class _Held:
     products: Array | None = None
     square: Array | None = None
     rank: Array | None = None
+    inside: Array | None = None
 
 
 def _square(table: Table, rows: Index, found: interior_point.Point, dual: Array, mass: float) -> Array | None:
@@ -301,7 +314,9 @@ def _held(place: Position, size: int, scaled: bool, tol: float, limit: int, stat
             dual[rows] = found.dual / mass
             products = A.T @ dual[rows] - goal
             products = products if problem.fit_intercept else np.append(products, 0.0)
-            return _Held(step, dual, rows, products, _square(table, rows, found, dual, mass), found.rank)
+            return _Held(
+                step, dual, rows, products, _square(table, rows, found, dual, mass), found.rank, found.inside / mass
+            )
         if wrong.size > rows.size:
             return _Held(step)
         rows = np.sort(np.concatenate([rows, wrong]))
