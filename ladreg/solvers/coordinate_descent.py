@@ -60,6 +60,8 @@ class _State:
     support: Support = field(default_factory=Support)
     # Whether the last steps were exact, or exact ones are out of reach.
     exact: bool = False
+    # Whether the Gram matrix is to be trusted.
+    by_gram: bool = True
     n_epochs: int = 0
     n_checks: int = 0
     n_newton: int = 0
@@ -132,11 +134,16 @@ def solve(
         state.largest_working_set = max(state.largest_working_set, working.size)
         # 3.
         enough = 0.0 if met or _INNER * state.gap <= goal else _INNER * state.gap
-        if working.size <= _LARGEST_GRAM or precompute:
-            state.coef = _descend(columns, working, state, enough, limit)
+        if state.by_gram and (working.size <= _LARGEST_GRAM or precompute):
+            coef = _descend(columns, working, state, enough, limit)
         else:
-            state.coef = _descend_by_residuals(columns, working, state, enough, limit)
-        state.look = columns.look(state.coef)
+            coef = _descend_by_residuals(columns, working, state, enough, limit)
+        look = columns.look(coef)
+        # The Gram matrix of columns that are all but dependent may see a descent where there is none.
+        if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + 1e-9) + 1e-9 * columns.size:
+            state.by_gram = False
+            continue
+        state.coef, state.look = coef, look
     return _finished(problem, columns, state, stopped)
 
 

@@ -124,7 +124,9 @@ class BoundedDual:
         rows = q[:n_rows] if self.stiffness is None else q[:n_rows] + self.stiffness
         wide = size < _WIDE * n_columns and n_columns - self.penalised.size < 0.5 * size
         if wide and isinstance(self.A, np.ndarray) and self.hessian is None:
-            return self._factor_by_rows(self.A, rows, q[n_rows:])
+            found = self._factor_by_rows(self.A, rows, q[n_rows:])
+            if found is not None:
+                return found
         gram = weighted_gram(self.A, rows)
         if self.penalised.size:
             gram[self.penalised, self.penalised] += q[n_rows:]
@@ -243,7 +245,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
     q, pushed, push, da, to_under, to_over = np.empty((6, y.size))
     basic = np.zeros(0, dtype=np.intp)
     best: Point | None = None
-    # Without feasible points equations stay open; where there is curvature there are some, and what is open is rounding.
+    # Without feasible points equations stay open; with curvature there are some, and what is open is rounding.
     met = 1e-6 if program.is_curved else 1e-9
     for iteration in range(max_iter):
         short = program.short(lower + a, coef)
