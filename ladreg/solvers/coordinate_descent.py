@@ -141,7 +141,7 @@ def solve(
         look = columns.look(coef)
         # The Gram matrix of columns that are all but dependent may see a descent where there is none.
         if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + 1e-9) + 1e-9 * columns.size:
-            state.by_gram = False
+            state.by_gram, idle, best = False, -1, np.inf
             continue
         state.coef, state.look = coef, look
     return _finished(problem, columns, state, stopped)

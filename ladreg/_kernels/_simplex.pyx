@@ -1,0 +1,116 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""From vertex to vertex of a small piecewise linear problem; `reference.py` is its specification."""
+from libc.math cimport fabs, INFINITY
+
+# A residual of a row that has just become positive.
+cdef double TRACE = 1e-300
+
+
+cdef void check(bint fits) except *:
+    if not fits:
+        raise ValueError("arrays of different lengths")
+
+
+def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower, const double[::1] upper,
+          double[::1] goal, Py_ssize_t[::1] basis, double[:, ::1] inverse, double[::1] inside,
+          double[::1] move, double[::1] when, double tolerance, Py_ssize_t most):
+    """Exchange basic rows until the duals of all of them are inside their intervals, `most` times at most.
+
+    A basic row has residual zero; every other one has its dual at `upper` where its residual is positive and at
+    `lower` elsewhere. `goal` is what the products of the basic rows with their duals must be, `inverse` that of the
+    basic rows; all are updated in place, and the duals of the basic rows are left in `inside`. Each exchange goes as
+    far as the objective falls (Barrodale and Roberts 1973, doi 10.1137/0710069). `move` and `when` are as long as
+    `residual`; `tolerance` is relative to a row's interval.
+
+    Returns
+    -------
+    int
+        The number of exchanges, -1 where that was not enough or no other row stops one.
+    """
+    cdef Py_ssize_t m = A.shape[0], q = A.shape[1], i, j, k, out, enter, done
+    cdef double worst, violation, side, slope, length, change, value
+    check(residual.shape[0] == m and lower.shape[0] == m and upper.shape[0] == m and move.shape[0] == m
+          and when.shape[0] == m and goal.shape[0] == q and basis.shape[0] == q and inverse.shape[0] == q
+          and inverse.shape[1] == q and inside.shape[0] == q)
+    for k in range(q):
+        check(0 <= basis[k] < m)
+    with nogil:
+        for done in range(most + 1):
+            # 1. The duals of the basic rows, and the one that is farthest outside.
+            worst, out, side = tolerance, -1, 0.0
+            for k in range(q):
+                inside[k] = 0.0
+            for j in range(q):
+                for k in range(q):
+                    inside[k] += inverse[j, k] * goal[j]
+            for k in range(q):
+                i = basis[k]
+                violation = (inside[k] - upper[i]) / (upper[i] - lower[i])
+                if violation > worst:
+                    worst, out, side = violation, k, 1.0
+                violation = (lower[i] - inside[k]) / (upper[i] - lower[i])
+                if violation > worst:
+                    worst, out, side = violation, k, -1.0
+            if out < 0:
+                with gil:
+                    return done
+            # 2. Its residual leaves zero, those of the other basic rows stay: when does each row cross?
+            i = basis[out]
+            slope = upper[i] - inside[out] if side > 0 else inside[out] - lower[i]
+            for i in range(m):
+                value = 0.0
+                for j in range(q):
+                    value += A[i, j] * inverse[j, out]
+                move[i] = side * value
+            for k in range(q):
+                move[basis[k]] = 0.0
+            for i in range(m):
+                when[i] = INFINITY
+                if (move[i] < 0 and residual[i] > 0) or (move[i] > 0 and residual[i] <= 0):
+                    when[i] = -residual[i] / move[i]
+            # 3. Go on over rows that change sides, while the objective falls.
+            while True:
+                enter, length = -1, INFINITY
+                for i in range(m):
+                    if 0 <= when[i] < length:
+                        enter, length = i, when[i]
+                if enter < 0:
+                    break
+                change = upper[enter] - lower[enter]
+                slope += fabs(move[enter]) * change
+                if slope >= 0:
+                    break
+                change = change if move[enter] > 0 else -change
+                for j in range(q):
+                    goal[j] -= change * A[enter, j]
+                when[enter] = -1.0
+            if enter < 0:
+                break
+            # 4. Residuals there, on the sides that were counted whatever rounding says.
+            for i in range(m):
+                value = residual[i] + length * move[i]
+                if (residual[i] > 0) != (when[i] < 0):
+                    residual[i] = value if value > 0 else TRACE
+                else:
+                    residual[i] = value if value <= 0 else 0.0
+            # 5. Exchange the rows.
+            value = lower[enter] if move[enter] > 0 else upper[enter]
+            i = basis[out]
+            residual[i] = (length if length > 0 else TRACE) if side > 0 else -length
+            change = upper[i] if side > 0 else lower[i]
+            for j in range(q):
+                goal[j] += value * A[enter, j] - change * A[i, j]
+            residual[enter] = 0.0
+            basis[out] = enter
+            for k in range(q):
+                when[k] = 0.0
+            for j in range(q):
+                for k in range(q):
+                    when[k] += A[enter, j] * inverse[j, k]
+            for j in range(q):
+                inverse[j, out] /= when[out]
+                value = inverse[j, out]
+                for k in range(q):
+                    if k != out:
+                        inverse[j, k] -= value * when[k]
+    return -1
