@@ -50,9 +50,10 @@ class L1Regressor(CertifiedRegressor):
     def alpha_max(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float | NDArray[np.float64]:
-        """The smallest `alpha` for which all penalised coefficients are zero, other parameters as they are.
+        """The smallest `alpha` for which it is optimal that all penalised coefficients are zero.
 
-        Grids of `alpha` are parts of it.
+        The other parameters are as they are. Grids of `alpha` are parts of it. Where the loss is piecewise linear other
+        coefficients may be optimal at that value as well; slightly above it they are not.
 
         Parameters
         ----------

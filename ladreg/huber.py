@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ladreg._face import tied_rows
 from ladreg._losses import Absolute, Huber, Loss
 from ladreg._penalised import L1Regressor
 from ladreg._penalties import ElasticNet
@@ -17,10 +18,8 @@ from ladreg.solvers import choose_solver
 
 Array = NDArray[np.float64]
 
-# The median of |r| times this estimates the standard deviation of normal errors; so does their mean times the other.
-_MEDIAN, _MEAN = 1.4826022185056018, 1.2533141373155001
-# An estimated scale below this part of the typical y is rounding.
-_ROUNDING = 1e-12
+# The median of |r| times this estimates the standard deviation of normal errors.
+_MEDIAN = 1.4826022185056018
 
 
 class HuberLossRegressor(L1Regressor):
@@ -43,8 +42,9 @@ class HuberLossRegressor(L1Regressor):
         ``alpha / delta``).
     scale : float or "mad", default="mad"
         Scale of the errors, in units of y. "mad" estimates it before the fit: the (weighted) median of the absolute
-        residuals of least absolute deviations, divided by 0.6745; of those of the best constant where the unpenalised
-        fit has more than half as many columns as rows. Where that median is zero their mean takes its place.
+        residuals of least absolute deviations, divided by 0.6745. Rows that it fits exactly, as many as there are
+        columns, are left out of the median. Where there are more than half as many columns as rows, the residuals are
+        those of the best constant.
     alpha : float, default=0.0
         Strength of the L1 penalty, in units of y times units of X; 0 is none.
     fit_intercept : bool, default=True
@@ -93,7 +93,6 @@ class HuberLossRegressor(L1Regressor):
     doi:10.1214/aoms/1177703732
 
     Madsen, K. and Nielsen, H. B. (1990). Finite algorithms for robust linear regression. BIT 30, 682-699.
-    doi:10.1007/BF01933218
 
     Examples
     --------
@@ -164,16 +163,16 @@ class HuberLossRegressor(L1Regressor):
         strength = np.where(np.isinf(problem.penalty.strength), np.inf, 0.0)
         absolute = replace(problem, loss=Absolute(), penalty=ElasticNet(strength, bool(self.positive)))
         if 2 * problem.n_features > problem.n_samples:
-            residual = problem.y - Absolute().location(problem.y, problem.weight)
+            coef, intercept = np.zeros(problem.n_features), absolute.null_intercept()
         else:
             found = choose_solver(absolute)(absolute, tol=self.tol, max_iter=None)
-            residual = absolute.residual(found.coef, found.intercept)
-        size = np.abs(residual)
-        typical = Absolute().location(np.abs(problem.y), problem.weight)
-        for scale in (_MEDIAN * Absolute().location(size, problem.weight), _MEAN * float(problem.weight @ size)):
-            if scale > _ROUNDING * typical:
-                return scale
-        return 1.0  # all residuals are zero, at any scale
+            coef, intercept = found.coef, found.intercept
+        others = np.ones(problem.n_samples, dtype=bool)
+        others[tied_rows(absolute, coef, intercept)] = False
+        if not others.any():
+            return 1.0  # all rows are fitted, at any scale
+        size = np.abs(absolute.residual(coef, intercept))[others]
+        return _MEDIAN * Absolute().location(size, problem.weight[others])
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
         super()._store(data, problems, solutions)

@@ -48,8 +48,8 @@ class QuantileRegressor(L1Regressor):
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised, infinity excludes it.
     rearrange : bool, default=False
-        Whether `predict` sorts the predictions of several quantiles in each row, so that none cross. Sorting never
-        makes a quantile's predictions worse on average (see Notes), and `coef_` and the proofs stay as they are.
+        Whether `predict` sorts the predictions of several quantiles in each row, so that none cross. That never makes
+        their mean pinball loss larger (see Notes), and `coef_` and the proofs stay as they are.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         "linprog" hands the whole linear program to `scipy.optimize.linprog`, the others do so with that method of it;
         "auto" is as in `LADRegressor`. All end in the same certified canonical optimum.

@@ -16,7 +16,8 @@ README = (ROOT / "README.md").read_text()
 # Of numpydoc's checks: the summary stands on the opening line (GL01); a class and its short methods need no extended
 # summary, example or "see also" each (ES01, EX01, SA01, SA04); scikit-learn's own methods are not ours (GL08).
 IGNORED = {"GL01", "ES01", "EX01", "SA01", "SA04", "GL08"}
-PUBLIC = [ladreg.LADRegressor, ladreg.ElasticNetCD, ladreg.LassoCD, ladreg.Certificate, ladreg.alpha_max]
+PUBLIC = [ladreg.LADRegressor, ladreg.QuantileRegressor, ladreg.HuberLossRegressor, ladreg.CombinedLossRegressor]
+PUBLIC += [ladreg.ElasticNetCD, ladreg.LassoCD, ladreg.Certificate, ladreg.alpha_max]
 PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
 
 
@@ -52,7 +53,7 @@ def test_versions_agree():
 def test_docstrings_are_numpydoc(public):
     validate = pytest.importorskip("numpydoc.validate").validate
     names = [f"{'ladreg.metrics' if public.__module__ == 'ladreg.metrics' else 'ladreg'}.{public.__name__}"]
-    names += [f"{names[0]}.{name}" for name in ("fit", "predict", "verify") if hasattr(public, name)]
+    names += [f"{names[0]}.{name}" for name in ("fit", "predict", "verify", "alpha_max") if hasattr(public, name)]
     for name in names:
         errors = [error for error in validate(name)["errors"] if error[0] not in IGNORED]
         assert not errors, f"{name}: {errors}"

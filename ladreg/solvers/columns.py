@@ -22,14 +22,17 @@ Index = NDArray[np.intp]
 _LEAST, _PART = 50, 0.5
 # A slope that is so near to its strength may belong to another optimum.
 _TIED = 1e-9
-# A table with at most so many penalised features is solved at once.
-_FEW = 200
 
 
 def generates(problem: Problem) -> bool:
     """Whether the problem is worth solving in few of its columns, or must leave some out."""
     penalty = problem.penalty
-    return penalty.excluded or int(np.count_nonzero(penalty.bounds)) > max(_FEW, problem.n_samples // 50)
+    return penalty.excluded or int(np.count_nonzero(penalty.bounds)) > _first(problem)
+
+
+def _first(problem: Problem) -> int:
+    """How many penalised features to begin with."""
+    return max(_LEAST, int(_PART * problem.n_samples))
 
 
 def solve(
@@ -67,8 +70,7 @@ def solve(
     free = penalty.strength == 0
     inside = allowed & (free | (start is not None and start[0] != 0))
     null = problem.weight * problem.loss.derivative(problem.y - problem.null_intercept())
-    most = max(_LEAST, int(_PART * problem.n_samples))
-    inside |= _worst(_ratio(problem, null), allowed & ~inside, most)
+    inside |= _worst(_ratio(problem, null), allowed & ~inside, _first(problem))
     rounds, n_iter = 0, 0
     coef, intercept = start if start is not None else (np.zeros(problem.n_features), 0.0)
     while True:

@@ -1,6 +1,6 @@
 """Huber's loss by Newton's method: with the pieces that residuals lie on held, the problem is a lasso in few columns.
 
-Finite (Madsen and Nielsen 1990, doi 10.1007/BF01931653): where no residual changes its piece, the step is exact.
+Finite (Madsen and Nielsen 1990, BIT 30, 682-699): where no residual changes its piece, the step is exact.
 """
 
 from __future__ import annotations

