@@ -16,6 +16,7 @@ from ladreg._problem import Problem, StopReason
 from ladreg.solvers import reduction, settled
 from ladreg.solvers.quadratic import newton_step
 from ladreg.solvers.scaling import Draft
+from ladreg.solvers.settled import Answer
 from ladreg.solvers.table import Table
 
 Array = NDArray[np.float64]
@@ -35,6 +36,8 @@ _WIDER = (1e6, 1e4, 1e3, 1e2, 30.0, 10.0, 3.0)
 _ROUNDING = 1e-15
 # An objective that is rounding alone, at unit scale.
 _NOTHING = 1e-28
+# A relative gap that needs no other answer.
+_ENOUGH = 1e-13
 # Gap of the fit by absolute values that a start is worth.
 _START_GAP = 1e-3
 
@@ -76,42 +79,42 @@ def draft(
         start, hessian = _first(table, start, limit, stats)
     # 2. and 3.
     found, stopped = _solved(table, start, hessian, limit, stats)
-    if stopped.good and problem.prove(*found).relative_gap > tol:
+    if stopped.good and found.proof.relative_gap > tol:
         # 4.
         found, stopped = _continued(table, found, limit, stats)
-    coef, intercept, dual, unique = settled.canonical(problem, *found)
-    if stopped.good and problem.prove(coef, intercept, dual).relative_gap > tol:
+    found, unique = settled.canonical(problem, found)
+    if stopped.good and found.proof.relative_gap > tol:
         stopped = StopReason.STALLED
-    return Draft(coef, intercept, dual, max(int(stats["n_newton"]), 1), stopped, "Newton", stats, unique)
+    n_iter = max(int(stats["n_newton"]), 1)
+    return Draft(found.coef, found.intercept, found.dual, n_iter, stopped, "Newton", stats, unique)
 
 
 def _solved(
     table: Table, start: tuple[Array, float], hessian: Array | None, limit: int, stats: dict[str, float]
-) -> tuple[tuple[Array, float, Array], StopReason]:
+) -> tuple[Answer, StopReason]:
     """Steps 2 and 3."""
     problem = table.problem
     place = _Place(table, np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy(), stats)
     stopped = _descend(place, hessian, limit)
-    here = (*table.split(place.point), place.dual())
     gram = place.gram()
     pieces = settled.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, np.intp), place.active())
     found = settled.settled(problem, pieces, *table.split(place.point))
-    return min(found, here, key=lambda answer: problem.prove(*answer).gap), stopped
+    if found.proof.relative_gap > _ENOUGH:
+        found = found.better(Answer.of(problem, *table.split(place.point), place.dual()))
+    return found, stopped
 
 
-def _continued(
-    table: Table, found: tuple[Array, float, Array], limit: int, stats: dict[str, float]
-) -> tuple[tuple[Array, float, Array], StopReason]:
+def _continued(table: Table, found: Answer, limit: int, stats: dict[str, float]) -> tuple[Answer, StopReason]:
     """Step 4."""
     problem = table.problem
     delta = problem.loss.residual_at(np.array(problem.loss.interval()[1]))
-    start = found[0], found[1]
+    start = found.coef, found.intercept
     for wider in (*_WIDER, 1.0):
         loss = Huber(float(delta) * wider, problem.loss.smoothness)
         part = Table(replace(problem, loss=loss))
         other, stopped = _solved(part, start, None, limit, stats)
-        start = other[0], other[1]
-    return min(other, found, key=lambda answer: problem.prove(*answer).gap), stopped
+        start = other.coef, other.intercept
+    return found.better(other), stopped
 
 
 def _first(

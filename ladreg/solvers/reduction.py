@@ -148,6 +148,9 @@ def _settled(place: Position, held: _Held) -> tuple[tuple[Array, float, Array], 
     active = np.setdiff1d(np.arange(table.n_columns), zero, assume_unique=True)
     pieces = settled.Pieces(lambda columns: problem.loss.curvature * table.products(columns), kinked, active)
     found = settled.settled(problem, pieces, coef, intercept)
+    if found.proof.relative_gap <= _PROVED:
+        found, unique = settled.canonical(problem, found)
+        return (found.coef, found.intercept, found.dual), unique
     # The interior point's own answer is the better one where its pieces cannot be told.
     bare = coef.copy()
     bare[zero] = 0.0
@@ -156,9 +159,8 @@ def _settled(place: Position, held: _Held) -> tuple[tuple[Array, float, Array], 
     sided = table.sides(place.residual)
     sided[held.rows] = held.inside
     raw = bare, intercept, curved + sided
-    best = min(found, raw, key=lambda answer: problem.prove(*answer).gap)
-    coef, intercept, dual, unique = settled.canonical(problem, *best)
-    return (coef, intercept, dual), unique
+    best, unique = settled.canonical(problem, found.better(settled.Answer.of(problem, *raw)))
+    return (best.coef, best.intercept, best.dual), unique
 
 
 def _exact_fit(table: Table, point: Array, stats: Mapping[str, float]) -> Draft:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._problem import Problem
+from ladreg._problem import Problem, Proof
 from ladreg.solvers import vertex
 
 Array = NDArray[np.float64]
@@ -47,8 +47,27 @@ class Pieces:
     active: Index
 
 
-def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float) -> tuple[Array, float, Array]:
-    """Coefficients, intercept and dual of the optimum, from a point near it and a guess at its pieces.
+@dataclass(frozen=True)
+class Answer:
+    """Coefficients, intercept and dual, and what they prove."""
+
+    coef: Array
+    intercept: float
+    dual: Array
+    proof: Proof
+
+    @classmethod
+    def of(cls, problem: Problem, coef: Array, intercept: float, dual: Array) -> Answer:
+        """Prove them."""
+        return cls(coef, intercept, dual, problem.prove(coef, intercept, dual))
+
+    def better(self, other: Answer) -> Answer:
+        """The one that proves more."""
+        return other if other.proof.gap < self.proof.gap else self
+
+
+def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float) -> Answer:
+    """The optimum, from a point near it and a guess at its pieces.
 
     Notes
     -----
@@ -56,16 +75,15 @@ def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float) -> 
     2. Where that proves too little: a kinked row whose dual is beyond its end leaves the kink, a row that changed sides
        joins it; a coefficient that changed its sign becomes zero, one whose slope is too large may leave zero. Again.
     """
-    best, least = None, np.inf
+    best: Answer | None = None
     sides = np.sign(problem.residual(coef, intercept))
     signs = np.sign(coef)
     for _ in range(_GUESSES):
         # 1.
         found, held = _solved(problem, pieces, coef, intercept, signs)
-        proof = problem.prove(*found)
-        if proof.gap < least:
-            best, least = found, proof.gap
-        if proof.relative_gap <= _PROVED or problem.loss.curvature == 0:
+        answer = Answer.of(problem, *found)
+        best = answer if best is None else best.better(answer)
+        if answer.proof.relative_gap <= _PROVED or problem.loss.curvature == 0:
             break
         # 2.
         coef, intercept, dual = found
@@ -123,7 +141,9 @@ def _solved(
         dual[kinked] += held
         if number == _ROUNDS:
             break
-        gradient = problem.design.rmatvec_of(features, dual) - goal
+        many = 2 * features.size > problem.n_features
+        slope = problem.design.rmatvec(dual)[features] if many else problem.design.rmatvec_of(features, dual)
+        gradient = slope - goal
         gradient = np.append(gradient, dual.sum()) if border else gradient
         step, change = solve(gradient, residual[kinked])
         if not (np.isfinite(step).all() and np.isfinite(change).all()):
@@ -171,16 +191,16 @@ def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array
     return solve
 
 
-def canonical(problem: Problem, coef: Array, intercept: float, dual: Array) -> tuple[Array, float, Array, bool]:
+def canonical(problem: Problem, answer: Answer) -> tuple[Answer, bool]:
     """The canonical optimum where the one at hand is not proved unique, and whether it is."""
-    here = problem.prove(coef, intercept, dual)
-    solution = problem.is_unique(coef, intercept, here)
-    if solution or here.relative_gap > _FACE_GAP:
-        return coef, intercept, dual, solution
-    exact = vertex.canonical(problem, here.dual)
-    if exact is None:
-        return coef, intercept, dual, False
+    unique = problem.is_unique(answer.coef, answer.intercept, answer.proof)
+    if unique or answer.proof.relative_gap > _FACE_GAP:
+        return answer, unique
+    found = vertex.canonical(problem, answer.proof.dual)
+    if found is None:
+        return answer, False
+    exact = Answer.of(problem, *found)
     # Where the data are fitted exactly, gaps are what rounding errors cost.
     rounding = float(problem.weight @ problem.loss.value(_RESIDUAL * (1.0 + np.abs(problem.y))))
-    better = problem.prove(*exact).gap <= here.gap + 1e-12 * here.objective + rounding
-    return (*exact, False) if better else (coef, intercept, dual, False)
+    allowed = answer.proof.gap + 1e-12 * answer.proof.objective + rounding
+    return exact if exact.proof.gap <= allowed else answer, False
