@@ -31,7 +31,7 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
     cdef double worst, violation, side, slope, length, change, value
     check(residual.shape[0] == m and lower.shape[0] == m and upper.shape[0] == m and move.shape[0] == m
           and when.shape[0] == m and goal.shape[0] == q and basis.shape[0] == q and inverse.shape[0] == q
-          and inverse.shape[1] == q and inside.shape[0] == q)
+          and inverse.shape[1] == q and inside.shape[0] == q and q <= m)
     for k in range(q):
         check(0 <= basis[k] < m)
     with nogil:
