@@ -57,7 +57,8 @@ def oracle(problem):
 
     The problem is first brought to unit scale by exact powers of two, since HiGHS's tolerances are absolute.
     """
-    X = problem.design.rows(np.arange(problem.n_samples))
+    kept = np.flatnonzero(np.isfinite(problem.penalty.strength))
+    X = problem.design.rows(np.arange(problem.n_samples))[:, kept]
     n_samples = X.shape[0]
     lower, upper = problem.loss.interval()
     unit = 2.0 ** np.floor(np.log2(np.abs(problem.y).max() or 1.0))
@@ -65,10 +66,15 @@ def oracle(problem):
     size = 2.0 ** np.floor(np.log2(np.where(size > 0, size, 1.0)))
     one = np.full((n_samples, 1), float(problem.fit_intercept))
     A = np.hstack([X / size, -X / size, one, -one, np.eye(n_samples), -np.eye(n_samples)])
-    strength = problem.penalty.strength / size
+    strength = problem.penalty.strength[kept] / size
     cost = np.concatenate([strength, strength, [0, 0], problem.weight * upper, -problem.weight * lower])
     options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-    result = scipy.optimize.linprog(cost, A_eq=A, b_eq=problem.y / unit, method="highs-ds", options=options)
+    most = np.full(cost.size, np.inf)
+    most[kept.size : 2 * kept.size] = 0.0 if problem.penalty.positive else np.inf
+    bounds = np.column_stack([np.zeros(cost.size), most])
+    result = scipy.optimize.linprog(
+        cost, A_eq=A, b_eq=problem.y / unit, bounds=bounds, method="highs-ds", options=options
+    )
     assert result.status == 0, result.message
     return result.fun * unit
 

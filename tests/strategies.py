@@ -5,9 +5,19 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from ladreg._losses import Absolute, Pinball
+from ladreg._losses import Absolute, Combined, Huber, Pinball, Squared
 from tests.problems import make
 
+L1_LOSSES = (
+    Absolute(),
+    Pinball(0.2),
+    Combined(0.5, 0.5),
+    Combined(1.0, 0.01),
+    Combined(0.01, 1.0),
+    Huber(1.0),
+    Huber(0.05),
+    Squared(),
+)
 KINDS = ("normal", "integer", "dummies", "leverage", "twins", "constant", "zero")
 
 
@@ -52,3 +62,17 @@ def lad_problems(draw, **sizes):
     loss = draw(st.sampled_from([Absolute(), Absolute(), Pinball(0.5), Pinball(0.2)]))
     alpha = draw(st.sampled_from([0.0, 0.0, 0.02, 0.2]))
     return make(X, y, weight=weight, loss=loss, alpha=alpha, fit_intercept=draw(st.booleans()))
+
+
+@st.composite
+def l1_problems(draw, losses=L1_LOSSES, alphas=(0.0, 0.02, 0.2), positive=None, **sizes):
+    """Problems of the L1 family: any loss, features that are free, penalised, more so and excluded, any or b >= 0."""
+    X, y, weight = draw(tables(**sizes))
+    loss, alpha = draw(st.sampled_from(losses)), draw(st.sampled_from(alphas))
+    factors = np.ones(X.shape[1])
+    if draw(st.booleans()):
+        rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        factors = rng.choice([0.0, 1.0, 1.0, 2.5, np.inf], X.shape[1])
+    strength = np.where(np.isinf(factors), np.inf, alpha * np.where(np.isinf(factors), 0.0, factors))
+    signs = draw(st.booleans()) if positive is None else positive
+    return make(X, y, weight=weight, loss=loss, alpha=strength, positive=signs, fit_intercept=draw(st.booleans()))

@@ -9,9 +9,27 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from ladreg import ElasticNetCD, LADRegressor, LassoCD
+from ladreg import (
+    CombinedLossRegressor,
+    ElasticNetCD,
+    HuberLossRegressor,
+    LADRegressor,
+    LassoCD,
+    QuantileRegressor,
+)
 
-MODELS = [LADRegressor(), LADRegressor(alpha=0.1), LassoCD(alpha=0.1), ElasticNetCD(alpha=0.1, standardize=True)]
+MODELS = [
+    LADRegressor(),
+    LADRegressor(alpha=0.1),
+    QuantileRegressor(alpha=0.1),
+    QuantileRegressor(quantile=0.2, alpha=0, positive=True),
+    CombinedLossRegressor(),
+    CombinedLossRegressor(alpha=0.1),
+    HuberLossRegressor(),
+    HuberLossRegressor(alpha=0.1, scale=0.5),
+    LassoCD(alpha=0.1),
+    ElasticNetCD(alpha=0.1, standardize=True),
+]
 every = pytest.mark.parametrize("model", MODELS, ids=repr)
 rng = np.random.default_rng(0)
 X = rng.standard_normal((20, 3))
@@ -94,6 +112,33 @@ def test_wrong_weights(model, weight, message):
         (LADRegressor(max_iter=0), "max_iter must be None or an integer >= 1, got 0"),
         (LADRegressor(tol=-1), "tol must be"),
         (LADRegressor(warm_start=2), "warm_start must be True or False"),
+        (LADRegressor(positive=1), "positive must be True or False, got 1"),
+        (LADRegressor(penalty_weights=[1, 1, -1]), r"penalty_weights must be >= 0 .*got -1"),
+        (LADRegressor(penalty_weights=[1, 1, np.nan]), r"penalty_weights must be >= 0 .*got nan"),
+        (LADRegressor(penalty_weights=[1, 2]), r"penalty_weights must have shape \(3,\), .* got \(2,\)"),
+        (QuantileRegressor(quantile=0), "quantile must be a finite number strictly between 0 and 1, got 0"),
+        (QuantileRegressor(quantile=1.0), "quantile must be .* strictly between 0 and 1, got 1.0"),
+        (QuantileRegressor(quantile=np.nan), "quantile must be .* got nan"),
+        (QuantileRegressor(quantile="0.5"), "quantile must be .* got '0.5'"),
+        (QuantileRegressor(quantile=None), "quantile must be .* got None"),
+        (QuantileRegressor(quantile=[]), "quantile must be a number or a list of at least one, got"),
+        (QuantileRegressor(quantile=[[0.5]]), "quantile must be a number or a list of at least one, got"),
+        (QuantileRegressor(quantile=[0.5, 1]), "quantile must be .* strictly between 0 and 1, got 1"),
+        (QuantileRegressor(quantile=[0.5, np.nan]), "quantile must be .* got nan"),
+        (QuantileRegressor(quantile=["a"]), "quantile must be .* got 'a'"),
+        (QuantileRegressor(rearrange=None), "rearrange must be True or False, got None"),
+        (QuantileRegressor(solver="interior-point"), "solver must be one of .*'highs-ipm'; got 'interior-point'"),
+        (QuantileRegressor(alpha=-1), "alpha must be a finite number >= 0, got -1"),
+        (CombinedLossRegressor(l1_ratio=-0.1), "l1_ratio must be a finite number from 0 to 1, got -0.1"),
+        (CombinedLossRegressor(l1_ratio=1.1), "l1_ratio must be a finite number from 0 to 1, got 1.1"),
+        (CombinedLossRegressor(alpha=np.inf), "alpha must be"),
+        (HuberLossRegressor(epsilon=0), "epsilon must be a finite number > 0, got 0"),
+        (HuberLossRegressor(epsilon=-1), "epsilon must be .* got -1"),
+        (HuberLossRegressor(epsilon=np.inf), "epsilon must be .* got inf"),
+        (HuberLossRegressor(scale="iqr"), "scale must be a number > 0 or 'mad', got 'iqr'"),
+        (HuberLossRegressor(scale=0.0), "scale must be .* got 0.0"),
+        (HuberLossRegressor(scale=None), "scale must be .* got None"),
+        (HuberLossRegressor(max_iter=0), "max_iter must be None or an integer >= 1, got 0"),
         (LassoCD(alpha=-0.5), "alpha must be a finite number >= 0, got -0.5"),
         (LassoCD(alpha=np.inf), "alpha must be"),
         (LassoCD(max_iter=1.5), "max_iter must be an integer >= 1, got 1.5"),
@@ -117,6 +162,14 @@ def test_wrong_weights(model, weight, message):
 def test_wrong_parameters(model, message):
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
+    if hasattr(model, "alpha_max"):
+        with pytest.raises(ValueError, match=message):
+            model.alpha_max(X, y)
+
+
+def test_several_quantiles_of_several_targets_are_refused():
+    with pytest.raises(ValueError, match="y must be one-dimensional where quantile is a list"):
+        QuantileRegressor(quantile=[0.2, 0.8]).fit(X, np.column_stack([y, y]))
 
 
 @every
@@ -193,9 +246,11 @@ def test_rows_of_weight_zero_are_as_if_absent(model):
 
 @pytest.mark.parametrize("scale", [1e160, 1e200, 1e300])
 def test_squares_that_overflow_are_an_error(scale):
-    with pytest.raises(OverflowError, match="Scale y"):
-        LassoCD(alpha=0.1).fit(X, scale * y)
-    assert LADRegressor().fit(X, scale * y).certificate_.relative_gap < 1e-12
+    for model in (LassoCD(alpha=0.1), CombinedLossRegressor(), HuberLossRegressor()):
+        with pytest.raises(OverflowError, match="Scale y"):
+            clone(model).fit(X, scale * y)
+    for model in (LADRegressor(), QuantileRegressor(quantile=0.2, alpha=0), HuberLossRegressor(scale=1.0)):
+        assert clone(model).fit(X, scale * y).certificate_.relative_gap < 1e-12
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.1])
@@ -213,6 +268,15 @@ def test_epoch_limit_warns():
     with pytest.warns(ConvergenceWarning, match="LassoCD did not reach tol"):
         model = LassoCD(alpha=0.001, max_iter=1).fit(wide, wide[:, 0] ** 2)
     assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("model", [HuberLossRegressor(max_iter=1), CombinedLossRegressor(max_iter=1)], ids=repr)
+def test_a_limit_of_steps_warns_and_keeps_a_bound(model):
+    with pytest.warns(ConvergenceWarning, match="[Rr]aise max_iter"):
+        fitted = clone(model).fit(X, y**3)
+    best = clone(model).set_params(max_iter=None).fit(X, y**3).objective_
+    assert fitted.certificate_.bound <= best * (1 + 1e-12)
+    assert best <= fitted.objective_ * (1 + 1e-12)
 
 
 def test_time_limit_warns():
@@ -237,7 +301,7 @@ def test_solver_failure_warns_and_a_wrong_option_raises(monkeypatch):
 
 
 def test_several_targets_warn_once_and_name_the_worst():
-    with pytest.warns(ConvergenceWarning, match="2 of 2 targets") as caught:
+    with pytest.warns(ConvergenceWarning, match="2 of 2 fits") as caught:
         LADRegressor(max_iter=1, solver="linprog").fit(X, np.column_stack([y, 100 * y**3]))
     assert len(caught) == 1
 

@@ -165,7 +165,8 @@ def test_passes_over_residuals_are_their_references(seed):
         yield from (lengths[:count].copy(), rises[:count].copy())
         total = rises[:count].sum()
         for goal in (0.0, 0.3 * total, total * (1 - 1e-9), 2 * total):
-            yield kernels.weighted_select(lengths[:count].copy(), rises[:count].copy(), goal)
+            for rate in (0.0, 0.3, 1e-9, 1e9):
+                yield kernels.weighted_select(lengths[:count].copy(), rises[:count].copy(), goal, rate)
         yield index[: kernels.crossed(residual, moved, 0.1, index)].copy()
         yield index[: kernels.within(residual, 0.5, index)].copy()
         yield index[: kernels.advance(left, moved, 0.7, index)].copy()
@@ -175,8 +176,25 @@ def test_passes_over_residuals_are_their_references(seed):
         np.testing.assert_allclose(ours, twin, rtol=1e-13)
 
 
-def test_weighted_select_of_nothing_is_never_reached():
-    assert _sides.weighted_select(np.zeros(0), np.zeros(0), 1.0) == np.inf
+@pytest.mark.parametrize("kernels", [_sides, reference], ids=["compiled", "reference"])
+def test_weighted_select_of_nothing_is_reached_by_the_rate_alone(kernels):
+    assert kernels.weighted_select(np.zeros(0), np.zeros(0), 1.0) == np.inf
+    assert kernels.weighted_select(np.zeros(0), np.zeros(0), 1.0, 4.0) == 0.25
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("seed", range(30))
+def test_weighted_select_is_the_zero_of_a_piecewise_linear_slope(seed, ties):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 5, 40) / 2.0 if ties else rng.exponential(1.0, 40)
+    weights, rate = rng.exponential(1.0, 40), (0.0, 0.1, 3.0)[seed % 3]
+    slope = lambda v: rate * v + weights[values <= v].sum()  # noqa: E731
+    for goal in rng.uniform(0, weights.sum() + rate, 5):
+        found = _sides.weighted_select(values.copy(), weights.copy(), goal, rate)
+        assert found == pytest.approx(reference.weighted_select(values, weights, goal, rate), rel=1e-12)
+        if np.isfinite(found):
+            assert slope(found * (1 + 1e-12)) >= goal * (1 - 1e-12)
+            assert slope(found * (1 - 1e-9) - 1e-300) <= goal * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -2,13 +2,27 @@
 
 import numpy as np
 import pytest
+import scipy.optimize
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ladreg._losses import Absolute, HalfSquared, Pinball
+from ladreg._losses import Absolute, Combined, HalfSquared, Huber, Pinball, Squared
 from ladreg._penalties import ElasticNet
 
-LOSSES = [Absolute(), Pinball(0.5), Pinball(0.1), Pinball(0.9), HalfSquared()]
+LOSSES = [
+    Absolute(),
+    Pinball(0.5),
+    Pinball(0.1),
+    Pinball(0.9),
+    HalfSquared(),
+    Squared(),
+    Combined(0.5, 0.5),
+    Combined(0.1, 2.0),
+    Combined(2.0, 0.1),
+    Huber(1.0),
+    Huber(0.3, 4.0),
+    Huber(30.0),
+]
 GRID = np.linspace(-50, 50, 200_001)
 finite = st.floats(-10, 10)
 
@@ -21,7 +35,7 @@ def test_conjugate_is_the_supremum(loss):
         assert loss.conjugate(np.array([slope]))[0] == pytest.approx(brute, abs=1e-6)
 
 
-@pytest.mark.parametrize("loss", [Absolute(), Pinball(0.1)], ids=repr)
+@pytest.mark.parametrize("loss", [Absolute(), Pinball(0.1), Huber(1.0), Huber(0.3, 4.0)], ids=repr)
 def test_conjugate_is_infinite_outside_the_interval(loss):
     low, high = loss.interval()
     for slope in (low - 0.1, high + 0.1):
@@ -71,6 +85,82 @@ def test_a_change_of_units_changes_nothing(loss, residual, exponent):
     other, factor = loss.rescaled(unit)
     residual = np.array([residual])
     assert loss.value(unit * residual) == pytest.approx(factor * other.value(residual), rel=1e-14)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@given(residual=finite, slope=st.floats(-100, 100))
+def test_value_plus_conjugate_is_at_least_the_product(loss, residual, slope):
+    residual, slope = np.array([residual]), np.clip(np.array([slope]), *loss.interval())
+    total = loss.value(residual) + loss.conjugate(slope)
+    assert residual * slope <= total + 1e-13 * (1 + total)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@given(residual=finite)
+def test_residual_at_inverts_the_derivative_off_kink_and_lines(loss, residual):
+    residual = np.array([residual])
+    slope = loss.derivative(residual)
+    low, high = loss.interval()
+    if loss.curvature == 0 and not low < slope[0] < high:
+        return
+    # Beside the kink's slope a small residual is lost in rounding.
+    lost = 1e-15 * loss.kink()[1] / loss.curvature if loss.curvature else 0.0
+    assert loss.residual_at(slope) == pytest.approx(residual, rel=1e-13, abs=lost)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_curvature_and_smoothness_bound_the_slope_of_the_derivative(loss):
+    step = np.diff(loss.derivative(GRID)) / np.diff(GRID)
+    assert step.min() >= loss.curvature * (1 - 1e-6)
+    assert step.max() <= loss.smoothness * (1 + 1e-6)
+    low, high = loss.kink()
+    sides = loss.derivative(np.array([-1e-12, 1e-12]))
+    np.testing.assert_allclose(sides, [low, high], atol=1e-11)
+
+
+SMALLEST = (
+    Combined(0.5, 0.5),
+    Combined(1e-9, 1.0),
+    Combined(1.0, 1e-9),
+    Huber(1.0),
+    Huber(1e-3),
+    Huber(1e3),
+    Squared(),
+)
+
+
+@pytest.mark.parametrize("loss", SMALLEST, ids=repr)
+@pytest.mark.parametrize("seed", range(20))
+def test_location_is_scipys_minimum(loss, seed):
+    rng = np.random.default_rng(seed)
+    y = rng.standard_normal(30) * np.exp(rng.standard_normal(30)) if seed % 2 else rng.integers(0, 6, 30).astype(float)
+    weight = rng.integers(1, 5, 30).astype(float)
+    cost = lambda constant: float(weight @ loss.value(y - constant))  # noqa: E731
+    best = scipy.optimize.minimize_scalar(cost, bounds=(y.min(), y.max()), method="bounded", options={"xatol": 1e-12})
+    assert cost(loss.location(y, weight)) <= min([best.fun, *map(cost, y)]) * (1 + 1e-14)
+
+
+def test_locations_by_hand():
+    ones = np.ones
+    # Derivatives of the rows 0 and 10 are at their ends and cancel; the mean of 1 and 2 is left.
+    assert Huber(1.0).location(np.array([0.0, 1.0, 2.0, 10.0]), ones(4)) == pytest.approx(1.5, rel=1e-15)
+    # 3 m - 6 + (1 + 1 - 1) / 2 = 0 between 1 and 5; in the second the kink of the middle row holds 3 m - 3.2 = -0.2.
+    assert Combined(0.5, 0.5).location(np.array([0.0, 1.0, 5.0]), ones(3)) == pytest.approx(11 / 6, rel=1e-15)
+    assert Combined(0.5, 0.5).location(np.array([0.0, 1.0, 2.2]), ones(3)) == 1.0
+    # Two far groups of equal weight: every constant between their ends is optimal, and the middle is taken.
+    assert Huber(0.5).location(np.array([0.0, 0.0, 8.0, 8.0]), ones(4)) == pytest.approx(4.0, rel=1e-13)
+
+
+@pytest.mark.parametrize("exponent", [-498, -100, 100, 498])
+@pytest.mark.parametrize("loss", [Combined(0.5, 0.5), Huber(1.0), Squared()], ids=repr)
+def test_extreme_units_change_nothing(loss, exponent):
+    """What vanishes beside the other part is left out, the rest is exact."""
+    unit = 2.0**exponent
+    other, factor = loss.rescaled(unit)
+    residual = np.array([-3.0, -0.25, 0.0, 0.7, 2.0])
+    assert np.isfinite(factor)
+    assert factor > 0
+    np.testing.assert_allclose(factor * other.value(residual), loss.value(unit * residual), rtol=1e-14)
 
 
 @pytest.mark.parametrize("positive", [False, True])
