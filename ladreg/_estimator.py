@@ -20,6 +20,9 @@ from ladreg.solvers import Solver, recover_dual
 
 Array = NDArray[np.float64]
 
+# A relative gap that rounding alone explains.
+_ROUNDING = 1e-13
+
 
 class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta):
     """A linear model whose fit is a Problem and ends with a certificate."""
@@ -204,7 +207,11 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         self._certificates = [dict(vars(solution.certificate)) for solution in solutions]
 
     def _warn(self, solutions: list[Solution]) -> None:
-        failed = [solution for solution in solutions if not solution.stopped.good]
+        failed = [
+            solution
+            for solution in solutions
+            if not solution.stopped.good and solution.relative_gap > min(self.tol, _ROUNDING)
+        ]
         if not failed:
             return
         worst = max(failed, key=lambda solution: solution.relative_gap)

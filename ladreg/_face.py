@@ -115,7 +115,11 @@ def optimal_face(
     else:
         pinned = _inside(problem, dual, among, at_end)
     strength = problem.penalty.strength
-    active = problem.penalty.excess(slope) + margin >= strength * (1 - at_end)
+    if problem.penalty.positive:
+        # Of features that cost nothing the size of the column tells what is at the boundary.
+        active = slope + margin >= np.where(strength > 0, strength * (1 - at_end), -at_end * problem.design.reach())
+    else:
+        active = np.abs(slope) + margin >= strength * (1 - at_end)
     features = np.flatnonzero(active)
     # Where the margin reaches zero the sign itself is in doubt, as it is for unpenalised features.
     doubtful = (strength == 0) | (np.abs(slope) <= margin)

@@ -299,13 +299,16 @@ class Combined:
 
     def rescaled(self, unit: float) -> tuple[Loss, float]:
         """The same with other factors; a part that vanishes beside the other one is left out."""
-        factor = max(unit, unit * unit)
-        absolute, square = self.absolute * (unit / factor), self.square * (unit / factor * unit)
-        if square < _VANISHES * absolute:
-            return Absolute(), self.absolute * unit
-        if absolute < _VANISHES * square:
-            return HalfSquared(), 2.0 * self.square * unit * unit
-        return Combined(absolute, square), factor
+        linear, quadratic = self.absolute * unit, self.square * unit * unit
+        if quadratic < _VANISHES * linear:
+            return Absolute(), linear
+        if linear < _VANISHES * quadratic:
+            return HalfSquared(), 2.0 * quadratic
+        largest = max(linear, quadratic)
+        if not np.isfinite(largest):
+            return self, largest
+        factor = float(np.ldexp(1.0, int(np.frexp(largest)[1]) - 1))
+        return Combined(linear / factor, quadratic / factor), factor
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,12 @@ from ladreg._penalties import ElasticNet
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# What the user reads where the objective is no number.
+TOO_LARGE = (
+    "the objective overflows float64 at these coefficients: X, y or alpha is too large. "
+    "Scale y, or the columns of X, to ordinary sizes."
+)
+
 # Free columns count as orthogonal to a dual when their product is below this part of the sum of its terms' sizes.
 _ORTHOGONAL = 1e-12
 # Below this part nothing is left to correct.
@@ -205,10 +211,7 @@ class Problem:
             value = sum(float(weight @ self.loss.value(residual[block])) for block, weight in self._blocks())
             value += self.penalty.value(coef)
         if not np.isfinite(value):
-            raise OverflowError(
-                "the objective overflows float64 at these coefficients: X, y or alpha is too large. "
-                "Scale y, or the columns of X, to ordinary sizes."
-            )
+            raise OverflowError(TOO_LARGE)
         return value
 
     def null_intercept(self) -> float:

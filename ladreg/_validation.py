@@ -48,7 +48,7 @@ def check_real(name: str, value: Any, low: float = -np.inf, high: float = np.inf
     number = float(value) if is_number else np.nan
     if np.isfinite(number) and (low < number < high if open_ends else low <= number <= high):
         return
-    if high < np.inf:
+    if high < np.finfo(float).max:
         wanted = f"strictly between {low:g} and {high:g}" if open_ends else f"from {low:g} to {high:g}"
     else:
         wanted = f"{'> ' if open_ends else '>= '}{low:g}"

@@ -194,6 +194,8 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
     restricted = _Restricted.of(columns, working, state)
     here, slope = restricted.begin.copy(), restricted.begin_slope.copy()
     penalty, gram = restricted.penalty, restricted.gram
+    # The gap says nothing of features that cost nothing: their slopes must be zero.
+    free = bool((penalty.strength == 0).any())
     known = int(np.count_nonzero(here))
     fresh = known == 0 or working.size - known > _FEW * known
     for number in range(_ROUNDS):
@@ -201,7 +203,7 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
         if n_epochs > 0 and (fresh or number > 0):
             state.n_epochs += _gram.gram_burst(gram, penalty.strength, penalty.positive, n_epochs, here, slope)
         left = limit - state.used
-        if left <= 0 or restricted.gap(here, slope) <= goal:
+        if left <= 0 or (not free and restricted.gap(here, slope) <= goal):
             break
         before, value = here.copy(), restricted.value(here, slope)
         n_steps, done = state.support.settle(working, gram, penalty, here, slope, left)
@@ -210,7 +212,7 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
         if restricted.value(here, slope) > value + 1e-14 * (value + restricted.begin_loss):
             here, slope, done = before, restricted.slope(before), False
         state.exact = done
-        if done or restricted.gap(here, slope) <= goal:
+        if done or (not free and restricted.gap(here, slope) <= goal):
             break
     coef = state.coef.copy()
     coef[working] = here

@@ -40,6 +40,8 @@ _SMALL = 400
 _WIDE, _OUTWEIGHED = 0.8, 1e-5
 # So many times its distance from one end is a half line's other end away.
 _FAR = 1e25
+# A step that is worth another one, and how much of the complementarity that aims at.
+_SHORT, _CENTRED = 0.4, 0.3
 # How near to the boundary a step may go.
 _STEP = 0.99995
 
@@ -274,7 +276,16 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         step = factor(program.backward(pushed) - short)
         moved = program.forward(step)
         primal, dual = _newton.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
-        if program.is_curved:  # it ties the dual to the coefficients
+        if program.is_curved:
+            # One length, since the curvature ties the dual to the coefficients. Where it is short, the second-order
+            # term was wrong; without it, and well centred, the iterates do not go round in circles.
+            if min(primal, dual) < _SHORT:
+                da[:] = 0.0
+                center = max(center, _CENTRED * complementarity / (2 * y.size))
+                _newton.correct(*state, residual, q, da, center, to_under, to_over, push, pushed)
+                step = factor(program.backward(pushed) - short)
+                moved = program.forward(step)
+                primal, dual = _newton.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
             primal = dual = min(primal, dual)
         complementarity = _newton.step(*state, da, to_under, to_over, primal, dual)
         coef = coef + dual * step

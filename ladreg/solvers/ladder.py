@@ -74,8 +74,11 @@ def solve(
     assert best is not None
     if twin.loss.curvature > 0:
         solution = best[0]
-        short = solution.stopped.good and solution.relative_gap > tol
-        return replace(solution, stopped=StopReason.STALLED) if short else solution
+        if solution.relative_gap <= tol:
+            return solution
+        limited = max_iter is not None and best[1].stats["n_ip_iter"] >= max_iter
+        limited = limited or (max_iter is not None and not best[1].stopped.good)
+        return replace(solution, stopped=StopReason.ITERATION_LIMIT if limited else StopReason.STALLED)
     # 3.
     draft = best[1]
     first = twin.certify(

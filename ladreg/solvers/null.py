@@ -60,7 +60,7 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     chosen = penalised[:_FIRST]
     while True:
         dual[tied] = 0.0
-        change = _least(problem, dual, tied, chosen, free)
+        change = _least(problem, coef, dual, tied, chosen, free)
         if change is None:
             dual[tied] = problem.weight[tied] * (lower + upper) / 2
             return _largest(problem, dual, penalised, strength)
@@ -80,7 +80,7 @@ def _largest(problem: Problem, dual: Array, penalised: Index, strength: Array) -
     return float(np.max(slope / strength, initial=0.0))
 
 
-def _least(problem: Problem, dual: Array, tied: Index, chosen: Index, free: Index) -> Array | None:
+def _least(problem: Problem, coef: Array, dual: Array, tied: Index, chosen: Index, free: Index) -> Array | None:
     """The dual of the tied rows that makes the largest slope of the chosen features least; None where that fails."""
     lower, upper = problem.loss.kink()
     weight, strength = problem.weight[tied], problem.penalty.strength[chosen]
@@ -94,6 +94,13 @@ def _least(problem: Problem, dual: Array, tied: Index, chosen: Index, free: Inde
     signs = (1.0,) if problem.penalty.positive else (1.0, -1.0)
     matrix = np.vstack([np.column_stack([sign * above, -np.ones(chosen.size)]) for sign in signs])
     limit = np.concatenate([-sign * given for sign in signs])
+    # Slopes of features that cost nothing are zero, or not positive where a coefficient at zero may not be negative.
+    held = free[coef[free] == 0] if problem.penalty.positive else free[:0]
+    if held.size:
+        unit_held = np.maximum(weight @ np.abs(rows[:, held]), 1e-300)
+        matrix = np.vstack([matrix, np.column_stack([(weight[:, None] * rows[:, held] / unit_held).T, 0.0 * held])])
+        limit = np.append(limit, -slope[held] / unit_held)
+    free = np.setdiff1d(free, held, assume_unique=True)
     columns = np.column_stack([rows[:, free], np.ones((tied.size, int(problem.fit_intercept)))]) * weight[:, None]
     goal = -np.append(slope[free], dual.sum()) if problem.fit_intercept else -slope[free]
     large = np.maximum(np.abs(columns).max(axis=0, initial=0.0), 1e-300)

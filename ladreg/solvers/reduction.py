@@ -8,7 +8,7 @@ steps on all rows; a wrong guess shows as a wrong sign and is mended, and whatev
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,8 @@ _FACE_GAP = 1e-13
 _CURVED_GAP = 1e-15
 # A gap below this is rounding, at unit scale.
 _PROVED = 1e-12
+# A relative gap that needs no other answer, and residuals that may be zero, where the pieces are in doubt.
+_SETTLED, _TIED = 1e-14, 1e-6
 # Residuals of this size are rounding, at unit scale.
 _EXACT_FIT = 1e-14
 # Rounds of adding rows whose sign came out wrong.
@@ -146,21 +148,41 @@ def _settled(place: Position, held: _Held) -> tuple[tuple[Array, float, Array], 
     kinked = held.rows[held.rank[: held.rows.size] > 0]
     zero = table.penalised[held.rank[held.rows.size :] > 0]
     active = np.setdiff1d(np.arange(table.n_columns), zero, assume_unique=True)
-    pieces = settled.Pieces(lambda columns: problem.loss.curvature * table.products(columns), kinked, active)
-    found = settled.settled(problem, pieces, coef, intercept)
-    if found.proof.relative_gap <= _PROVED:
-        found, unique = settled.canonical(problem, found)
-        return (found.coef, found.intercept, found.dual), unique
-    # The interior point's own answer is the better one where its pieces cannot be told.
-    bare = coef.copy()
-    bare[zero] = 0.0
-    curved = problem.loss.curvature * problem.weight * problem.residual(bare, intercept)
+    curvature = problem.loss.curvature
+
+    def hessian(columns: Index) -> Array:
+        return curvature * table.products(columns)
+
+    found = settled.settled(problem, settled.Pieces(hessian, kinked, active), coef, intercept)
+    if found.proof.relative_gap > _SETTLED:
+        found = found.better(_by_residuals(place, held, settled.Pieces(hessian, kinked, active)))
+    found, unique = settled.canonical(problem, found)
+    return (found.coef, found.intercept, found.dual), unique
+
+
+def _by_residuals(place: Position, held: _Held, pieces: settled.Pieces) -> settled.Answer:
+    """The optimum of `_settled` with the interior point's own dual, which stands where its pieces cannot be told.
+
+    A row may be on the kink and its dual at an end, or rows on the kink may depend on each other.
+    """
+    table, problem = place.table, place.table.problem
+    assert held.rows is not None
     assert held.inside is not None
-    sided = table.sides(place.residual)
-    sided[held.rows] = held.inside
-    raw = bare, intercept, curved + sided
-    best, unique = settled.canonical(problem, found.better(settled.Answer.of(problem, *raw)))
-    return (best.coef, best.intercept, best.dual), unique
+    coef, intercept = table.split(place.point + held.step)
+    dual = table.sides(place.residual)
+    dual[held.rows] = held.inside
+    residual = problem.residual(coef, intercept)
+    near = replace(pieces, kinked=held.rows[np.abs(residual[held.rows]) <= _TIED])
+    exact = settled.settled(problem, near, coef, intercept, guesses=1)
+    bare = np.where(np.isin(np.arange(coef.size), pieces.active), coef, 0.0)
+    bare = np.maximum(bare, 0.0) if problem.penalty.positive else bare
+
+    def answer(coef: Array, intercept: float) -> settled.Answer:
+        curved = problem.loss.curvature * problem.weight * problem.residual(coef, intercept)
+        return settled.Answer.of(problem, coef, intercept, curved + dual)
+
+    first = answer(exact.coef, exact.intercept)
+    return first if first.proof.relative_gap <= _SETTLED else first.better(answer(bare, intercept)).better(exact)
 
 
 def _exact_fit(table: Table, point: Array, stats: Mapping[str, float]) -> Draft:

@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._face import power_of_two
-from ladreg._problem import Problem, Solution, StopReason
+from ladreg._problem import TOO_LARGE, Problem, Solution, StopReason
 
 Array = NDArray[np.float64]
+
+# What the user reads where squares of y are zero in float64, though y is not.
+TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
 
 # Values that are enough to tell a typical size.
 _SAMPLE = 10_000
@@ -108,7 +111,10 @@ def scaled(problem: Problem) -> tuple[Problem, Units]:
     y = y - y_shift
     # The median: a few wild targets must not push the others below a solver's tolerance.
     unit = float(power_of_two(np.array(_median(np.abs(y), positive=True))))
-    loss, factor = problem.loss.rescaled(unit)
+    with np.errstate(over="ignore"):
+        loss, factor = problem.loss.rescaled(unit)
+    if not np.isfinite(factor) or factor == 0:
+        raise OverflowError(TOO_LARGE if factor else TOO_SMALL)
     twin = replace(
         problem,
         design=design.rescaled(shift, scale),

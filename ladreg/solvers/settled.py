@@ -66,8 +66,8 @@ class Answer:
         return other if other.proof.gap < self.proof.gap else self
 
 
-def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float) -> Answer:
-    """The optimum, from a point near it and a guess at its pieces.
+def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float, guesses: int = _GUESSES) -> Answer:
+    """The optimum, from a point near it and a guess at its pieces, and `guesses` at most.
 
     Notes
     -----
@@ -78,12 +78,14 @@ def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float) -> 
     best: Answer | None = None
     sides = np.sign(problem.residual(coef, intercept))
     signs = np.sign(coef)
-    for _ in range(_GUESSES):
+    for _ in range(guesses):
         # 1.
         found, held = _solved(problem, pieces, coef, intercept, signs)
         answer = Answer.of(problem, *found)
-        best = answer if best is None else best.better(answer)
-        if answer.proof.relative_gap <= _PROVED or problem.loss.curvature == 0:
+        proved = answer.proof.relative_gap <= _PROVED
+        # Of two answers that are proved alike, the later one has the pieces that agree with it.
+        best = answer if best is None or proved else best.better(answer)
+        if problem.loss.curvature == 0:
             break
         # 2.
         coef, intercept, dual = found
@@ -152,6 +154,8 @@ def _solved(
         coef[features] += step[: features.size]
         intercept += float(step[-1]) if border else 0.0
         held = held + change
+    if problem.penalty.positive:
+        coef = np.maximum(coef, 0.0)
     lower, upper = problem.loss.kink()
     within = problem.weight[kinked]
     dual[kinked] += np.clip(held, lower * within, upper * within) - held

@@ -79,6 +79,8 @@ def canonical(
     rounding = (np.abs(values) <= 1e-13 * np.abs(point).max(initial=1.0)) | (face.feature_side * values < 0)
     coef = np.zeros(problem.n_features)
     coef[face.features] = np.where((face.feature_side != 0) & rounding, 0.0, values)
+    if problem.penalty.positive:
+        coef = np.maximum(coef, 0.0)
     intercept = float(point[-1]) if problem.fit_intercept else 0.0
     return coef, intercept, _corrected(face, coef, products, pinned, among)
 
@@ -317,9 +319,10 @@ def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among:
     slope = (products[:-1] + shift @ problem.design.rows(rows))[face.features]
     total = float(products[-1] + shift.sum())
     strength = problem.penalty.strength[face.features]
+    bound = (strength > 0) | problem.penalty.positive
     # Twice: the second solve removes the rounding of the first.
     for _ in range(2):
-        goal = np.where((coef[face.features] == 0) & (strength > 0), slope, strength * np.sign(coef[face.features]))
+        goal = np.where((coef[face.features] == 0) & bound, slope, strength * np.sign(coef[face.features]))
         error = np.append(goal - slope, -total) if problem.fit_intercept else goal - slope
         change = pinned.balance(error)
         clean[face.pinned] += change
