@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 # A part of a loss that is so much smaller than the other, in the units of typical residuals, is lost in rounding.
 _VANISHES = 1e-30
+# Slopes on a curved piece that is narrower than this, in those units, are lost in the rounding of residuals.
+_NARROW = 2e-8
 
 
 class Loss(Protocol):
@@ -385,7 +387,14 @@ class Huber:
         return ends[0] / 2 + ends[1] / 2
 
     def rescaled(self, unit: float) -> tuple[Loss, float]:
-        """Slopes of size one at the ends, or a curvature of one where the ends are farther."""
+        """Slopes of size one at the ends, or a curvature of one where the ends are farther.
+
+        Of a curved piece that is too narrow for float64 only the kink is left.
+        """
+        if self.delta < _NARROW * unit:
+            return Absolute(), self.stiffness * self.delta * unit
         factor = self.stiffness * unit * min(self.delta, unit)
+        if not np.isfinite(factor):
+            return self, factor
         factor = float(np.ldexp(1.0, int(np.frexp(factor)[1]) - 1))
         return Huber(self.delta / unit, self.stiffness * unit / factor * unit), factor

@@ -39,7 +39,7 @@ class HuberLossRegressor(L1Regressor):
     epsilon : float, default=1.35
         Where the squares end, in units of the scale: with 1.35, estimates of normal data are 95 % as efficient as least
         squares. Large values are least squares (with a penalty `LassoCD`), small ones tend to `LADRegressor` (at
-        ``alpha / delta``).
+        ``alpha / delta``); far below 1e-7 they are that, up to rounding.
     scale : float or "mad", default="mad"
         Scale of the errors, in units of y. "mad" estimates it before the fit: the (weighted) median of the absolute
         residuals of least absolute deviations, divided by 0.6745. Rows that it fits exactly, as many as there are

@@ -107,7 +107,7 @@ def test_hubers_loss_ends_at_least_squares_and_at_lad(alpha):
         large = HuberLossRegressor(epsilon, scale=1.0, alpha=alpha).fit(X, y)
         np.testing.assert_allclose(large.coef_, squared.coef_, rtol=1e-6, atol=1e-7)
     absolute = LADRegressor(alpha).fit(X, y)
-    for delta in (1e-3, 1e-6, 1e-9):
+    for delta in (1e-3, 1e-6, 1e-9, 1e-50):
         small = HuberLossRegressor(delta, scale=1.0, alpha=delta * alpha).fit(X, y)
         assert small.certificate_.relative_gap <= 1e-9
         assert np.abs(small.coef_ - absolute.coef_).max() <= 20 * delta

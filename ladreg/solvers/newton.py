@@ -54,7 +54,7 @@ def draft(
     Parameters
     ----------
     problem
-        Loss `Huber`.
+        Loss `Huber`, or `Absolute` in its place.
     start
         Coefficients and intercept that may be near the optimum.
     tol
@@ -70,6 +70,8 @@ def draft(
     3. Stop where no row changes its piece, and solve the system of the pieces to rounding.
     4. Where rounding stopped that before, follow the optimum from a loss that is curved farther out.
     """
+    if not np.isfinite(problem.loss.smoothness):  # the curved piece is lost in rounding
+        return reduction.draft(problem, start=start, tol=tol, max_iter=max_iter)
     limit = 200 if max_iter is None else max_iter
     stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}
     table = Table(problem)

@@ -22,6 +22,8 @@ _SINGULAR = 1e12
 _GUESSES, _PROVED = 10, 1e-14
 # A slope beyond its strength by this part of the column's size is rounding.
 _ROUNDING = 1e-12
+# So is a coefficient of this part of the largest.
+_ROUNDED = 1e-14
 # Residuals of this size, at unit scale, are rounding.
 _RESIDUAL = 1e-13
 # Relative gap up to which a dual tells the optimal face.
@@ -154,6 +156,9 @@ def _solved(
         coef[features] += step[: features.size]
         intercept += float(step[-1]) if border else 0.0
         held = held + change
+    # A penalised coefficient that is zero in exact arithmetic comes out as rounding.
+    small = np.abs(coef) <= _ROUNDED * np.abs(coef).max(initial=1.0)
+    coef = np.where(small & ((problem.penalty.strength > 0) | problem.penalty.positive), 0.0, coef)
     if problem.penalty.positive:
         coef = np.maximum(coef, 0.0)
     lower, upper = problem.loss.kink()
