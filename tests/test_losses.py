@@ -85,7 +85,7 @@ def test_a_change_of_units_changes_nothing(loss, residual, exponent):
     other, factor = loss.rescaled(unit)
     residual = np.array([residual])
     # A curved piece too narrow for float64 becomes a kink, which costs at most its width.
-    narrow = 2e-8 * factor if isinstance(other, Absolute) and not isinstance(loss, Absolute) else 0.0
+    narrow = 2e-8 * factor if isinstance(other, Absolute) and not isinstance(loss, Absolute) else 1e-300
     assert loss.value(unit * residual) == pytest.approx(factor * other.value(residual), rel=1e-14, abs=narrow)
 
 
