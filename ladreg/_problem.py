@@ -219,18 +219,6 @@ class Problem:
         present = self.weight > 0
         return self.loss.location(self.y[present], self.weight[present]) if self.fit_intercept else 0.0
 
-    def largest_alpha(self, strength: Array, residual: Array | None = None) -> float:
-        """The smallest multiple of `strength` as a penalty for which all coefficients are zero.
-
-        Exact for a differentiable loss; for a piecewise linear one a multiple that is large enough. `residual` is that
-        of the best model without penalised features, where it is not a constant.
-        """
-        if residual is None:
-            residual = self.y - self.null_intercept()
-        slope = self.design.rmatvec(self.weight * self.loss.derivative(residual))
-        penalised = strength > 0
-        return float(np.max(self.penalty.excess(slope)[penalised] / strength[penalised], initial=0.0))
-
     def prove(self, coef: Array, intercept: float, dual: Array) -> Proof:
         """The best lower bound that can be made of `dual`, whatever it is.
 

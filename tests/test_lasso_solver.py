@@ -18,7 +18,7 @@ from ladreg._design import as_design
 from ladreg._losses import HalfSquared
 from ladreg._penalties import ElasticNet
 from ladreg._problem import StopReason
-from ladreg.solvers import coordinate_descent
+from ladreg.solvers import coordinate_descent, largest_alpha
 from ladreg.solvers.centred import Centred, duality_gap
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, diabetes, make, solve
 from tests.strategies import tables
@@ -143,8 +143,7 @@ def test_passes_over_all_features_are_few_and_working_sets_small():
     rng = np.random.default_rng(4)
     X = np.asfortranarray(rng.standard_normal((100, 3000)))
     y = X[:, :10] @ rng.standard_normal(10) + rng.standard_normal(100)
-    problem = lasso(X, y, 1.0)
-    problem = lasso(X, y, 0.05 * problem.largest_alpha(np.ones(3000)))
+    problem = lasso(X, y, 0.05 * largest_alpha(lasso(X, y, 1.0)))
     solution = solve(problem)
     assert solution.relative_gap < 1e-10
     assert solution.stats["n_checks"] <= 12
@@ -283,7 +282,7 @@ def test_screening_leaves_out_only_what_is_zero_in_the_optimum():
     rng = np.random.default_rng(6)
     X = rng.standard_normal((60, 800))
     y = X[:, :4].sum(axis=1) + 0.1 * rng.standard_normal(60)
-    alpha = 0.3 * lasso(X, y, 1.0).largest_alpha(np.ones(800))
+    alpha = 0.3 * largest_alpha(lasso(X, y, 1.0))
     problem = lasso(X, y, alpha)
     optimum = solve(problem).coef
     columns = Centred(problem)
@@ -328,7 +327,7 @@ def test_a_support_as_large_as_the_rank_is_solved_exactly():
     X = rng.standard_normal((20, 100))
     X[:, 50:] = X[:, :50] + 1e-9 * rng.standard_normal((20, 50))
     y = rng.standard_normal(20)
-    edge = lasso(X, y, 1.0).largest_alpha(np.ones(100))
+    edge = largest_alpha(lasso(X, y, 1.0))
     for share in (1e-2, 1e-4, 1e-6):
         solution = solve(lasso(X, y, share * edge))
         assert solution.gap < 1e-12 * (y @ y)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ladreg._losses import HalfSquared, Pinball
 from ladreg._problem import StopReason
+from ladreg.solvers import largest_alpha
 from tests.problems import NAMED, make, rounding, solve
 from tests.strategies import lad_problems, tables
 
@@ -120,7 +121,7 @@ def test_overflow_is_an_error_not_an_answer():
 def test_largest_alpha_empties_the_lasso():
     rng = np.random.default_rng(2)
     X, y = rng.standard_normal((40, 6)), rng.standard_normal(40) + 5
-    edge = make(X, y, loss=HalfSquared(), alpha=1.0).largest_alpha(np.ones(6))
+    edge = largest_alpha(make(X, y, loss=HalfSquared(), alpha=1.0))
     assert not solve(make(X, y, loss=HalfSquared(), alpha=edge * (1 + 1e-9))).coef.any()
     assert np.count_nonzero(solve(make(X, y, loss=HalfSquared(), alpha=edge * (1 - 1e-3))).coef) == 1
 
