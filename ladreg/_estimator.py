@@ -206,20 +206,22 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
             setattr(self, name, values[0].item() if single else values)
         self._certificates = [dict(vars(solution.certificate)) for solution in solutions]
 
+    def _is_done(self, solution: Solution) -> bool:
+        """Whether a solution needs no warning."""
+        return solution.stopped.good or solution.relative_gap <= min(self.tol, _ROUNDING)
+
     def _warn(self, solutions: list[Solution]) -> None:
-        failed = [
-            solution
-            for solution in solutions
-            if not solution.stopped.good and solution.relative_gap > min(self.tol, _ROUNDING)
-        ]
+        failed = [solution for solution in solutions if not self._is_done(solution)]
         if not failed:
             return
         worst = max(failed, key=lambda solution: solution.relative_gap)
+        # Where the equations of the optimum were solved exactly, rounding is all that is left.
+        reason = (StopReason.STALLED if worst.stopped.good else worst.stopped).value
         which = f" ({len(failed)} of {len(solutions)} fits)" if len(solutions) > 1 else ""
         warnings.warn(
             f"{type(self).__name__} did not reach tol={self.tol:g}{which}: the objective {worst.objective:.6g} is "
             f"proved to be within {worst.gap:.3g} of the optimum ({worst.relative_gap:.3g} relative). "
-            f"{worst.stopped.value[0].upper()}{worst.stopped.value[1:]}.",
+            f"{reason[0].upper()}{reason[1:]}.",
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -9,11 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem
+from ladreg._problem import Problem, Solution
 from ladreg._validation import Data, check_count, check_flag, check_real, feature_weights, training_data
 from ladreg.solvers import Solver, choose_solver, largest_alpha
 
 Array = NDArray[np.float64]
+
+# A relative gap that rounding alone explains.
+_ROUNDING = 1e-13
 
 
 class L1Regressor(CertifiedRegressor):
@@ -43,6 +46,9 @@ class L1Regressor(CertifiedRegressor):
         excluded = np.isinf(weights)
         strength = np.where(excluded, np.inf, alpha * np.where(excluded, 0.0, weights))
         return ElasticNet(strength, bool(self.positive))
+
+    def _is_done(self, solution: Solution) -> bool:
+        return solution.relative_gap <= self.tol or solution.relative_gap <= _ROUNDING
 
     def _solver(self, problem: Problem) -> Solver:
         return choose_solver(problem)

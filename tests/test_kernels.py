@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg._kernels import _cd, _gram, _groups, _newton, _rows, _sides, reference
+from ladreg._kernels import _cd, _gram, _groups, _newton, _rows, _sides, _simplex, reference
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -328,3 +328,64 @@ def test_settle_refuses_arrays_that_do_not_fit(wrong):
         given[wrong] = np.zeros((4,) * given[wrong].ndim, dtype=given[wrong].dtype)
     with pytest.raises(ValueError, match=r"arrays of different lengths|not there"):
         _gram.settle(np.eye(3), given["strength"], False, 9, 0.0, *list(given.values())[1:])
+
+
+def program(rng, n_rows, n_columns, integer):
+    """Rows of a small program at a vertex, as the kernel takes them."""
+    A = rng.integers(-2, 3, (n_rows, n_columns)).astype(float) if integer else rng.standard_normal((n_rows, n_columns))
+    A[:, -1] = 1.0
+    y = np.round(A.sum(axis=1) + rng.standard_t(2, n_rows)) if integer else rng.standard_t(2, n_rows)
+    weight, tau = rng.exponential(1.0, n_rows), rng.uniform(0.1, 0.9)
+    basis = np.sort(rng.permutation(n_rows)[:n_columns])
+    if np.linalg.matrix_rank(A[basis]) < n_columns:
+        return None
+    inverse = np.ascontiguousarray(np.linalg.inv(A[basis]))
+    residual = y - A @ (inverse @ y[basis])
+    residual[basis] = 0.0
+    lower, upper = weight * (tau - 1.0), weight * tau
+    dual = np.where(residual > 0, upper, lower)
+    dual[basis] = 0.0
+    return A, y, residual, lower, upper, -A.T @ dual, basis, inverse
+
+
+@pytest.mark.parametrize("integer", [False, True], ids=["real", "integer"])
+@pytest.mark.parametrize("seed", range(20))
+def test_exchanges_agree_with_their_twin_and_end_at_the_optimum(seed, integer):
+    rng = np.random.default_rng(seed)
+    n_rows, n_columns = int(rng.integers(5, 60)), int(rng.integers(1, 5))
+    given = program(rng, n_rows, n_columns, integer)
+    if given is None:
+        pytest.skip("rows that depend on each other")
+    A, y, *_ = given
+    counts, objectives = [], []
+    for kernels in (_simplex, reference):
+        _, _, residual, lower, upper, goal, basis, inverse = (part.copy() for part in given)
+        inside, move, when = np.empty(n_columns), np.empty(n_rows), np.empty(n_rows)
+        count = kernels.pivot(A, residual, lower, upper, goal, basis, inverse, inside, move, when, 1e-9, 500)
+        assert count >= 0
+        exact = y - A @ np.linalg.solve(A[basis], y[basis])
+        np.testing.assert_allclose(residual, exact, atol=1e-9)
+        dual = np.where(residual > 0, upper, lower)
+        dual[basis] = inside
+        np.testing.assert_allclose(A.T @ dual, 0.0, atol=1e-9)
+        assert np.all((inside >= lower[basis] - 1e-8) & (inside <= upper[basis] + 1e-8))
+        counts.append(count)
+        objectives.append(np.maximum(lower * exact, upper * exact).sum())
+    assert objectives[0] == pytest.approx(objectives[1], rel=1e-10, abs=1e-12)
+    if not integer:
+        assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_columns", "basis"),
+    [(1, 2, [0, 0]), (2, 2, [0, 2]), (2, 2, [-1, 0]), (3, 2, [0])],
+    ids=["more columns than rows", "beyond the rows", "before the rows", "too few"],
+)
+def test_exchanges_refuse_arrays_that_do_not_fit(n_rows, n_columns, basis):
+    rows = [np.zeros(n_rows) for _ in range(5)]
+    residual, lower, upper, move, when = rows
+    goal, inside = np.zeros(n_columns), np.zeros(n_columns)
+    A, inverse = np.zeros((n_rows, n_columns)), np.zeros((n_columns, n_columns))
+    chosen = np.array(basis, dtype=np.intp)
+    with pytest.raises(ValueError, match="different lengths"):
+        _simplex.pivot(A, residual, lower, upper, goal, chosen, inverse, inside, move, when, 0.0, 1)

@@ -26,8 +26,8 @@ Index = NDArray[np.intp]
 _SAMPLE, _MANY = 1 << 15, 4
 # Ridges, as parts of the diagonal: where few rows lie on the curved piece, the step is kept short.
 _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
-# Part of the slope's promise that a step must keep, and halvings of it.
-_KEPT, _HALVINGS = 1e-4, 40
+# Part of the slope's promise that a step must keep.
+_KEPT = 1e-4
 # Evaluations of a line search.
 _LINE = 30
 # Farther ends of the curved piece, from which the optimum is followed.
