@@ -21,7 +21,7 @@ from ladreg.solvers import Solver, recover_dual
 Array = NDArray[np.float64]
 
 # A relative gap that rounding alone explains.
-_ROUNDING = 1e-13
+ROUNDING = 1e-13
 
 
 class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta):
@@ -208,7 +208,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
 
     def _is_done(self, solution: Solution) -> bool:
         """Whether a solution needs no warning."""
-        return solution.stopped.good or solution.relative_gap <= min(self.tol, _ROUNDING)
+        return solution.stopped.good or solution.relative_gap <= min(self.tol, ROUNDING)
 
     def _warn(self, solutions: list[Solution]) -> None:
         failed = [solution for solution in solutions if not self._is_done(solution)]

@@ -7,16 +7,13 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ladreg._estimator import CertifiedRegressor
+from ladreg._estimator import ROUNDING, CertifiedRegressor
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, Solution
 from ladreg._validation import Data, check_count, check_flag, check_real, feature_weights, training_data
 from ladreg.solvers import Solver, choose_solver, largest_alpha
 
 Array = NDArray[np.float64]
-
-# A relative gap that rounding alone explains.
-_ROUNDING = 1e-13
 
 
 class L1Regressor(CertifiedRegressor):
@@ -48,7 +45,7 @@ class L1Regressor(CertifiedRegressor):
         return ElasticNet(strength, bool(self.positive))
 
     def _is_done(self, solution: Solution) -> bool:
-        return solution.relative_gap <= self.tol or solution.relative_gap <= _ROUNDING
+        return solution.relative_gap <= max(self.tol, ROUNDING)
 
     def _solver(self, problem: Problem) -> Solver:
         return choose_solver(problem)

@@ -272,20 +272,17 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         moved = program.forward(factor(program.backward(pushed) - short))
         after = max(_newton.predict(*state, residual, q, moved, _STEP, da), 0.0)
         center = (after / complementarity) ** 3 * complementarity / (2 * y.size)
-        _newton.correct(*state, residual, q, da, center, to_under, to_over, push, pushed)
-        step = factor(program.backward(pushed) - short)
-        moved = program.forward(step)
-        primal, dual = _newton.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
-        if program.is_curved:
-            # One length, since the curvature ties the dual to the coefficients. Where it is short, the second-order
-            # term was wrong; without it, and well centred, the iterates do not go round in circles.
-            if min(primal, dual) < _SHORT:
-                da[:] = 0.0
-                center = max(center, _CENTRED * complementarity / (2 * y.size))
-                _newton.correct(*state, residual, q, da, center, to_under, to_over, push, pushed)
-                step = factor(program.backward(pushed) - short)
-                moved = program.forward(step)
-                primal, dual = _newton.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
+        for attempt in (1, 2):
+            _newton.correct(*state, residual, q, da, center, to_under, to_over, push, pushed)
+            step = factor(program.backward(pushed) - short)
+            moved = program.forward(step)
+            primal, dual = _newton.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
+            if attempt == 2 or not program.is_curved or min(primal, dual) >= _SHORT:
+                break
+            # The second-order term was wrong; without it, and well centred, the iterates do not go round in circles.
+            da[:] = 0.0
+            center = max(center, _CENTRED * complementarity / (2 * y.size))
+        if program.is_curved:  # it ties the dual to the coefficients
             primal = dual = min(primal, dual)
         complementarity = _newton.step(*state, da, to_under, to_over, primal, dual)
         coef = coef + dual * step

@@ -76,8 +76,8 @@ def solve(
         solution = best[0]
         if solution.relative_gap <= tol:
             return solution
-        limited = max_iter is not None and best[1].stats["n_ip_iter"] >= max_iter
-        limited = limited or (max_iter is not None and not best[1].stopped.good)
+        draft = best[1]
+        limited = max_iter is not None and (draft.stats["n_ip_iter"] >= max_iter or not draft.stopped.good)
         return replace(solution, stopped=StopReason.ITERATION_LIMIT if limited else StopReason.STALLED)
     # 3.
     draft = best[1]

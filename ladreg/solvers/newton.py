@@ -96,7 +96,7 @@ def _solved(
 ) -> tuple[Answer, StopReason]:
     """Steps 2 and 3."""
     problem = table.problem
-    place = _Place(table, np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy(), stats)
+    place = _Place(table, table.join(*start), stats)
     stopped = _descend(place, hessian, limit)
     gram = place.gram()
     pieces = settled.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, np.intp), place.active())
@@ -126,9 +126,8 @@ def _first(
     problem = table.problem
     if problem.n_samples > _MANY * _SAMPLE:
         part = table.sample(_SAMPLE)
-        near, _ = (start, None) if start is not None else _first(part, None, limit, stats)
-        point = np.append(near[0], near[1]) if problem.fit_intercept else near[0]
-        place = _Place(part, point, {"n_newton": 0, "n_passes": 0})
+        near = start if start is not None else _first(part, None, limit, stats)[0]
+        place = _Place(part, part.join(*near), {"n_newton": 0, "n_passes": 0})
         _descend(place, None, limit)
         return table.split(place.point), place.gram()
     upper = problem.loss.interval()[1]
@@ -270,8 +269,6 @@ def _length(place: _Place, step: Array, moved: Array, value: float) -> tuple[flo
 
 def _slope(place: _Place, step: Array, moved: Array, length: float) -> float:
     """Derivative of the objective along a step, to the right of a point on it."""
-    problem, penalised = place.problem, place.table.penalised
-    slopes = problem.loss.derivative(place.residual - length * moved)
-    coef, change = (place.point + length * step)[penalised], step[penalised]
-    cost = place.table.strength * np.where(coef == 0, np.abs(change), np.sign(coef) * change)
-    return float(cost.sum() - (problem.weight * slopes) @ moved)
+    slopes = place.problem.loss.derivative(place.residual - length * moved)
+    loss = float((place.problem.weight * slopes) @ moved)
+    return place.table.cost(place.point + length * step, step) - loss

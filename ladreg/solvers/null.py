@@ -57,10 +57,10 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
         return _largest(problem, dual, penalised, strength)
     # 3.
     dual[tied] = 0.0
+    given, total = problem.design.rmatvec(dual), float(dual.sum())
     chosen = penalised[:_FIRST]
     while True:
-        dual[tied] = 0.0
-        change = _least(problem, coef, dual, tied, chosen, free)
+        change = _least(problem, coef, given, total, tied, chosen, free)
         if change is None:
             dual[tied] = problem.weight[tied] * (lower + upper) / 2
             return _largest(problem, dual, penalised, strength)
@@ -80,12 +80,16 @@ def _largest(problem: Problem, dual: Array, penalised: Index, strength: Array) -
     return float(np.max(slope / strength, initial=0.0))
 
 
-def _least(problem: Problem, coef: Array, dual: Array, tied: Index, chosen: Index, free: Index) -> Array | None:
-    """The dual of the tied rows that makes the largest slope of the chosen features least; None where that fails."""
+def _least(
+    problem: Problem, coef: Array, slope: Array, total: float, tied: Index, chosen: Index, free: Index
+) -> Array | None:
+    """The dual of the tied rows that makes the largest slope of the chosen features least; None where that fails.
+
+    `slope` and `total` are what the dual of all other rows gives.
+    """
     lower, upper = problem.loss.kink()
     weight, strength = problem.weight[tied], problem.penalty.strength[chosen]
     rows = problem.design.rows(tied)
-    slope = problem.design.rmatvec(dual)
     # Slopes relative to those that every tied row at its largest would give.
     size = np.maximum(np.abs(slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
     unit = float(size.max(initial=0.0)) or 1.0
@@ -102,7 +106,7 @@ def _least(problem: Problem, coef: Array, dual: Array, tied: Index, chosen: Inde
         limit = np.append(limit, -slope[held] / unit_held)
     free = np.setdiff1d(free, held, assume_unique=True)
     columns = np.column_stack([rows[:, free], np.ones((tied.size, int(problem.fit_intercept)))]) * weight[:, None]
-    goal = -np.append(slope[free], dual.sum()) if problem.fit_intercept else -slope[free]
+    goal = -np.append(slope[free], total) if problem.fit_intercept else -slope[free]
     large = np.maximum(np.abs(columns).max(axis=0, initial=0.0), 1e-300)
     result = scipy.optimize.linprog(
         np.append(np.zeros(tied.size), 1.0),

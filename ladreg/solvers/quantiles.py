@@ -141,7 +141,7 @@ class _Process:
     def known(self, problem: Problem, solution: Solution) -> _Known:
         """A solution, in the table's units."""
         coef, intercept = self.units.into(solution.coef, solution.intercept)
-        point = np.append(coef, intercept) if self.table.problem.fit_intercept else coef
+        point = self.table.join(coef, intercept)
         residual = self.table.problem.residual(coef, intercept)
         below = self.table.backward(np.where(residual > 0, 0.0, self.table.problem.weight))
         return _Known(problem.loss.interval()[1], point, residual, below)
@@ -224,7 +224,7 @@ class _Near:
         """Newton steps with the density of residuals at zero; how many rows are left in doubt."""
         n_columns, count = self.table.n_columns, self.rows.size
         window = min(_WINDOW * n_columns, count)
-        doubtful = count
+        left = count
         for _ in range(_STEPS):
             size = np.abs(self.residual)
             nearest = np.argpartition(size, window - 1)[:window]
@@ -243,10 +243,10 @@ class _Near:
                 length = min(_sides.weighted_select(lengths[:crossing], rises[:crossing], descent), 2.0)
             self.residual = self.residual - length * moved
             part = max(length, 1.0) * float(np.sqrt(np.mean(moved[nearest] ** 2))) / width
-            doubtful = int(3.5 * np.sqrt(n_columns * window * (part * part + 1.6 * part)))
+            left = int(reduction.doubtful(n_columns, window, part))
             if part <= _SMALL:
                 break
-        return min(doubtful, count)
+        return min(left, count)
 
     def vertex(self, size: int) -> tuple[Array, Index, Array, Array, NDArray[np.bool_], int] | None:
         """Coefficients, basic rows, their duals and inverse, which of `rows` lie above, and the exchanges it took."""

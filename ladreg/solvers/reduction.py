@@ -1,7 +1,7 @@
-"""Shrink a piecewise linear problem to the rows whose side is in doubt, solve that, and check every row.
+"""Shrink a problem whose loss has a kink to the rows whose side is in doubt, solve that, and check every row.
 
-A row whose residual's sign is known enters the linear program through its right-hand side alone (Portnoy and Koenker
-1997, doi 10.1214/ss/1030037960). Which rows are in doubt is found by a pilot fit on a random sample and a few Newton
+A row whose residual's sign is known enters the program through its right-hand side alone (Portnoy and Koenker 1997,
+doi 10.1214/ss/1030037960). Which rows are in doubt is found by a pilot fit on a random sample and a few Newton
 steps on all rows; a wrong guess shows as a wrong sign and is mended, and whatever remains shows in the certificate.
 """
 
@@ -61,12 +61,12 @@ def draft(
     max_iter: int | None = None,
     reduce: bool = True,
 ) -> Draft:
-    """Solve a piecewise linear problem at unit scale (see `scaling`) with more rows than columns.
+    """Solve a problem whose loss has a kink, at unit scale (see `scaling`).
 
     Parameters
     ----------
     problem
-        Loss `Absolute` or `Pinball`.
+        Loss `Absolute`, `Pinball` or `Combined`.
     start
         Coefficients and intercept that take the pilot's place, where there is one.
     tol
@@ -83,7 +83,7 @@ def draft(
        search.
     3. Solve the rows with the smallest residuals, the others held at the end of their interval on their side.
     4. Check the signs of all rows; add the wrong ones and solve again.
-    5. Go to the canonical optimum of the full-length dual.
+    5. Go to the canonical optimum of the full-length dual; where the loss is curved, solve the system of the pieces.
     """
     table = Table(problem)
     stats: dict[str, float] = {"rows_solved": 0, "n_passes": 0, "n_rounds": 0, "n_ip_iter": 0}
@@ -91,7 +91,7 @@ def draft(
     fewer = reduce and reduces(problem)
     # 1.
     if start is not None and fewer:
-        point = np.append(start[0], start[1]) if problem.fit_intercept else start[0].copy()
+        point = table.join(*start)
     else:
         point = _pilot(table, limit, stats) if fewer else np.zeros(table.n_columns)
     # 2.
@@ -244,13 +244,20 @@ def _refine(place: Position, stats: dict[str, float]) -> int:
         # A start at the optimum gains nothing (the loss is of size one at unit scale).
         if gain < 1e-9:
             break
-        # What a good Newton step leaves: the Hessian's error is that of a mean over the window, and the rows that it
-        # took to the other side have random sizes. Counted in rows, three and a half standard deviations each way.
         part = max(length, 1.0) * float(np.sqrt(np.mean(moved[nearest] ** 2))) / max(width, 1e-12)
-        doubtful = 3.5 * np.sqrt(table.n_columns * window * (part * part + 1.6 * part))
-        if length < 1.5 and doubtful <= most:
-            return int(max(least, doubtful))
+        left = doubtful(table.n_columns, window, part)
+        if length < 1.5 and left <= most:
+            return int(max(least, left))
     return least
+
+
+def doubtful(n_columns: int, window: int, part: float) -> float:
+    """How many rows a good Newton step leaves in doubt, where it moved by this part of the window's width.
+
+    The Hessian's error is that of a mean over the window, and the rows that it took to the other side have random
+    sizes. Counted in rows, three and a half standard deviations each way.
+    """
+    return 3.5 * float(np.sqrt(n_columns * window * (part * part + 1.6 * part)))
 
 
 def _reduced(place: Position, size: int, tol: float, limit: int, stats: dict[str, float]) -> tuple[_Held, StopReason]:

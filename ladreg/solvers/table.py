@@ -81,6 +81,16 @@ class Table:
         """Coefficients and intercept."""
         return point[: self.problem.n_features], float(point[-1]) if self.problem.fit_intercept else 0.0
 
+    def join(self, coef: Array, intercept: float) -> Array:
+        """The point that `split` takes apart, a copy."""
+        return np.append(coef, intercept) if self.problem.fit_intercept else coef.copy()
+
+    def cost(self, point: Array, step: Array) -> float:
+        """Derivative of the penalty along a step, to the right of a point."""
+        coef, change = point[self.penalised], step[self.penalised]
+        sizes = np.where(coef == 0, np.abs(change), np.sign(coef) * change)
+        return float((self.strength * sizes).sum())
+
     def predict(self, point: Array) -> Array:
         """Predictions of all rows."""
         coef, intercept = self.split(point)
@@ -178,10 +188,7 @@ class Position:
 
     def slope(self, step: Array) -> float:
         """Derivative of the objective along a step."""
-        table = self.table
-        coef, change = self.point[table.penalised], step[table.penalised]
-        cost = np.where(coef == 0, table.strength * np.abs(change), table.strength * np.sign(coef) * change)
-        return float(self.smooth @ step + cost.sum())
+        return float(self.smooth @ step) + self.table.cost(self.point, step)
 
     def search(self, step: Array, moved: Array, reach: float = 2.0) -> float:
         """Exact minimiser of the objective along a step, whose predictions are `moved`, up to `reach` times the step.
