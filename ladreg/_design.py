@@ -80,7 +80,9 @@ class DenseDesign(Design):
         return result
 
     def rmatvec(self, dual: Array) -> Array:
-        """Product of the transpose with a vector (n_samples,)."""
+        """Product of the transpose with a vector (n_samples,) or a matrix (n_samples, k)."""
+        if dual.ndim == 2:
+            return self._rmatmat(dual)
         slope = np.zeros(self.n_features)
         dual = np.ascontiguousarray(dual)
         for block, raw in self._walkable():
@@ -89,9 +91,16 @@ class DenseDesign(Design):
             slope += part
         return slope * self.scale
 
+    def _rmatmat(self, dual: Array) -> Array:
+        slope = np.zeros((self.n_features, dual.shape[1]))
+        for block, raw in self._walkable():
+            values = raw if self._shift is None else raw - self._shift
+            slope += values.T.astype(np.float64, copy=False) @ dual[block]
+        return slope * self.scale[:, None]
+
     def matvec_of(self, features: Index, coef: Array) -> Array:
         """`matvec` of coefficients that are zero in all but the chosen columns."""
-        result, scaled = np.empty(self.n_samples), self.scale[features] * coef
+        result, scaled = np.empty((self.n_samples, *coef.shape[1:])), (self.scale[features] * coef.T).T
         for block in self._slices(_WALK_BYTES, features.size):
             result[block] = self._columns(block, features) @ scaled
         return result

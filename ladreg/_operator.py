@@ -57,7 +57,7 @@ class Design(ABC):
 
     @abstractmethod
     def rmatvec(self, dual: Array) -> Array:
-        """Product of the transpose with a vector (n_samples,)."""
+        """Product of the transpose with a vector (n_samples,) or a matrix (n_samples, k)."""
 
     def rmatvec_at(self, rows: Index, dual: Array) -> Array:
         """`rmatvec` of a dual that is zero in all but the chosen rows, in ascending order."""
@@ -69,7 +69,7 @@ class Design(ABC):
 
     @abstractmethod
     def matvec_of(self, features: Index, coef: Array) -> Array:
-        """`matvec` of coefficients that are zero in all but the chosen columns."""
+        """`matvec` of coefficients (k,) or (k, m) that are zero in all but the chosen k columns."""
 
     @abstractmethod
     def rmatvec_of(self, features: Index, dual: Array) -> Array:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import ROUNDING, CertifiedRegressor
 from ladreg._penalties import ElasticNet
+from ladreg._pivotal import column_scales, noise_level, quantile_of
 from ladreg._problem import Problem, Solution
 from ladreg._validation import Data, check_count, check_flag, check_real, feature_weights, training_data
 from ladreg.solvers import Solver, choose_solver, largest_alpha
@@ -16,10 +19,24 @@ from ladreg.solvers import Solver, choose_solver, largest_alpha
 Array = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class ScaledPenalty(ElasticNet):
+    """Knows the `alpha` of its strengths: None where it is still to be chosen, and they are for 1."""
+
+    alpha: float | None = None
+
+    @classmethod
+    def of(cls, units: Array, alpha: float, positive: bool) -> ScaledPenalty:
+        """Strengths ``alpha * units``; infinite ones stay so, whatever `alpha` is."""
+        excluded = np.isinf(units)
+        strength = np.where(excluded, np.inf, alpha * np.where(excluded, 0.0, units))
+        return cls(strength, positive, alpha=alpha)
+
+
 class L1Regressor(CertifiedRegressor):
     """A regressor with the penalty ``alpha * sum(penalty_weights * |coef|)``."""
 
-    alpha: float
+    alpha: float | Literal["pivotal"]
     positive: bool
     penalty_weights: ArrayLike | None
 
@@ -29,20 +46,23 @@ class L1Regressor(CertifiedRegressor):
 
     def _check_parameters(self) -> None:
         self._check_loss()
-        check_real("alpha", self.alpha, low=0.0)
+        self._check_alpha()
         for name in ("fit_intercept", "positive", "warm_start"):
             check_flag(name, getattr(self, name))
         check_real("tol", self.tol, low=0.0)
         check_count("max_iter", self.max_iter, optional=True)
 
+    def _check_alpha(self) -> None:
+        check_real("alpha", self.alpha, low=0.0)
+
     def _penalty(self, data: Data) -> ElasticNet:
         return self._scaled_penalty(data, float(self.alpha))
 
     def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
-        weights = feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
-        excluded = np.isinf(weights)
-        strength = np.where(excluded, np.inf, alpha * np.where(excluded, 0.0, weights))
-        return ElasticNet(strength, bool(self.positive))
+        return ScaledPenalty.of(self._factors(data), alpha, bool(self.positive))
+
+    def _factors(self, data: Data) -> Array:
+        return feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
 
     def _is_done(self, solution: Solution) -> bool:
         return solution.relative_gap <= max(self.tol, ROUNDING)
@@ -55,8 +75,9 @@ class L1Regressor(CertifiedRegressor):
     ) -> float | NDArray[np.float64]:
         """The smallest `alpha` for which it is optimal that all penalised coefficients are zero.
 
-        The other parameters are as they are. Grids of `alpha` are parts of it. Where the loss is piecewise linear other
-        coefficients may be optimal at that value as well; slightly above it they are not.
+        The other parameters are as they are, and `alpha` a number, not "pivotal". Grids of `alpha` are parts of it.
+        Where the loss is piecewise linear other coefficients may be optimal at that value as well; slightly above it
+        they are not.
 
         Parameters
         ----------
@@ -83,3 +104,71 @@ class L1Regressor(CertifiedRegressor):
         unit = self._scaled_penalty(data, 1.0)
         found = [largest_alpha(problem) for problem in self._problems(data, unit)]
         return found[0] if self._is_single(data) else np.array(found)
+
+
+class PivotalRegressor(L1Regressor):
+    """An `L1Regressor` with a piecewise linear loss, whose `alpha` may be chosen as `pivotal_alpha` does."""
+
+    alpha_: float | Array
+
+    @property
+    def _several(self) -> bool:
+        """Whether there is a list of quantiles."""
+        return False
+
+    @property
+    def _is_pivotal(self) -> bool:
+        return isinstance(self.alpha, str) and self.alpha == "pivotal"
+
+    def _check_alpha(self) -> None:
+        if self._is_pivotal:
+            return
+        try:
+            super()._check_alpha()
+        except ValueError as error:
+            raise ValueError(f"{error} It may be 'pivotal' as well.") from None
+
+    def _penalty(self, data: Data) -> ElasticNet:
+        if not self._is_pivotal:
+            return super()._penalty(data)
+        scale, _ = column_scales(data.design, data.weight, bool(self.fit_intercept))
+        return ScaledPenalty(self._factors(data) * scale, bool(self.positive), alpha=None)
+
+    def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
+        problems = self._given(data, penalty)
+        if not _is_open(penalty):
+            return problems
+        quantiles, deviations = zip(*[quantile_of(problem.loss) for problem in problems], strict=True)
+        centred, positive = bool(self.fit_intercept), bool(self.positive)
+        level = noise_level(data, self._factors(data), quantiles, centred=centred, positive=positive)
+        return _settled(problems, [level * deviation for deviation in deviations])
+
+    def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
+        problems = self._given(data, penalty)
+        if not _is_open(penalty):
+            return problems
+        alphas = np.ravel(self.alpha_).tolist() * (1 if self._several else len(problems))
+        # Another number of them is what `verify` refuses.
+        return _settled(problems, alphas) if len(alphas) == len(problems) else problems
+
+    def _given(self, data: Data, penalty: ElasticNet) -> list[Problem]:
+        """One problem for each target or quantile, with the penalty as it is given."""
+        return super()._problems(data, penalty)
+
+    def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
+        super()._store(data, problems, solutions)
+        alphas = [float(getattr(problem.penalty, "alpha", np.nan)) for problem in problems]
+        self.alpha_ = np.array(alphas) if self._several else alphas[0]
+
+
+def _is_open(penalty: ElasticNet) -> bool:
+    return isinstance(penalty, ScaledPenalty) and penalty.alpha is None
+
+
+def _settled(problems: list[Problem], alphas: list[float]) -> list[Problem]:
+    """The problems with these multiples of their penalties."""
+    settled = []
+    for problem, alpha in zip(problems, alphas, strict=True):
+        penalty = ScaledPenalty.of(problem.penalty.strength, alpha, problem.penalty.positive)
+        settled.append(replace(problem, penalty=penalty))
+    return settled

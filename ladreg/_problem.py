@@ -8,7 +8,7 @@ the penalty at ``coef_j``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 
@@ -188,6 +188,13 @@ class Problem:
         """Number of columns of X."""
         return self.design.n_features
 
+    def under(self, penalty: ElasticNet) -> Problem:
+        """The same problem with another penalty; what was found out about the data is shared."""
+        other = replace(self, penalty=penalty)
+        for name in ("_magnitudes", "_all_present"):
+            other.__dict__[name] = getattr(self, name)
+        return other
+
     def residual(self, coef: Array, intercept: float) -> Array:
         """``y - X @ coef - intercept``."""
         return self.y - self.design.matvec(coef) - intercept
@@ -232,10 +239,17 @@ class Problem:
         )
         if sizes is not None:
             self.__dict__["_magnitudes"] = sizes
+        return self.prove_by(coef, residual, dual, np.append(slope, total))
+
+    def prove_by(self, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
+        """`prove` where the residual and the products ``X'dual`` and, last, the sum of the dual are known already.
+
+        The dual must be inside the loss's interval.
+        """
         residual = self._present(residual)
         objective = self._value(residual, coef)
         best = None
-        for candidate, product, shrink in self._projections(dual, np.append(slope, total)):
+        for candidate, product, shrink in self._projections(dual, products):
             if shrink > 1.0:
                 candidate, product = candidate / shrink, product / shrink
             rows = sum(

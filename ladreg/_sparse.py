@@ -30,12 +30,12 @@ class SparseDesign(Design):
         return np.asarray(self.X @ (self.scale * coef.T).T, dtype=np.float64)
 
     def rmatvec(self, dual: Array) -> Array:
-        """Product of the transpose with a vector (n_samples,)."""
-        return np.asarray(self.X.T @ dual, dtype=np.float64) * self.scale
+        """Product of the transpose with a vector (n_samples,) or a matrix (n_samples, k)."""
+        return np.asarray((self.X.T @ dual).T * self.scale, dtype=np.float64).T
 
     def matvec_of(self, features: Index, coef: Array) -> Array:
         """`matvec` of coefficients that are zero in all but the chosen columns."""
-        return np.asarray(self.X[:, features] @ (self.scale[features] * coef), dtype=np.float64)
+        return np.asarray(self.X[:, features] @ (self.scale[features] * coef.T).T, dtype=np.float64)
 
     def rmatvec_of(self, features: Index, dual: Array) -> Array:
         """The chosen entries of `rmatvec`."""

@@ -84,9 +84,18 @@ def check_options(name: str, value: object) -> None:
 
 
 def training_data(
-    estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool = True
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    *,
+    reset: bool = True,
+    keep: bool = False,
 ) -> Data:
-    """Check X, y and sample_weight as scikit-learn does; sets the estimator's feature names when `reset`."""
+    """Check X, y and sample_weight as scikit-learn does; sets the estimator's feature names when `reset`.
+
+    Rows of weight zero are left out, unless they are to be kept because others count them.
+    """
     checked_X, checked_y = validate_data(
         estimator,
         X,
@@ -116,7 +125,7 @@ def training_data(
         dtype=checked_X.dtype,
         single=Y.ndim == 1,
     )
-    return _present(data)
+    return data if keep else present(data)
 
 
 def feature_weights(name: str, values: ArrayLike | None, n_features: int) -> Array:
@@ -134,7 +143,7 @@ def feature_weights(name: str, values: ArrayLike | None, n_features: int) -> Arr
     return weights
 
 
-def _present(data: Data) -> Data:
+def present(data: Data) -> Data:
     """The rows whose weight is not zero: the others are as if absent."""
     if data.weight.min() > 0:
         return data

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
 from ladreg._losses import Absolute, Loss
-from ladreg._penalised import L1Regressor
+from ladreg._penalised import PivotalRegressor
 from ladreg._problem import Problem
 from ladreg._validation import check_choice, check_options
 from ladreg.solvers import Solver, choose_solver
 
 
-class LADRegressor(L1Regressor):
+class LADRegressor(PivotalRegressor):
     r"""Least absolute deviations (median) regression, exact and certified, with an optional L1 penalty.
 
     Minimises
@@ -27,9 +27,10 @@ class LADRegressor(L1Regressor):
 
     Parameters
     ----------
-    alpha : float, default=0.0
+    alpha : float or "pivotal", default=0.0
         Strength of the L1 penalty, in units of y per unit of coefficient; 0 is plain LAD. scikit-learn's
-        `QuantileRegressor` defaults to 1 and halves the loss: its ``alpha=a`` is ``alpha=2*a`` here.
+        `QuantileRegressor` defaults to 1 and halves the loss: its ``alpha=a`` is ``alpha=2*a`` here. "pivotal" chooses
+        it from X alone, as large as noise asks for whatever its distribution (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
@@ -59,6 +60,8 @@ class LADRegressor(L1Regressor):
         Coefficients.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
+    alpha_ : float
+        The `alpha` used; where it is "pivotal", for columns in units of their deviation.
     n_iter_ : int or ndarray of shape (n_targets,)
         Iterations of the linear programming solvers, at least 1.
     objective_ : float or ndarray of shape (n_targets,)
@@ -78,8 +81,21 @@ class LADRegressor(L1Regressor):
     HuberLossRegressor, CombinedLossRegressor : Between absolute and squared loss.
     LassoCD : Squared loss with the L1 penalty.
 
+    Notes
+    -----
+    With ``alpha="pivotal"`` the penalty of feature j is :math:`\alpha \sigma_j v_j`, where :math:`\sigma_j` is the
+    standard deviation of its column (without an intercept the root of the mean square), and :math:`\alpha` is 1.1 times
+    the 0.9 quantile of what noise in place of y makes of the largest slope in these units: twice `pivotal_alpha`
+    (Belloni and Chernozhukov 2011). Where no feature matters, none is left in nine tables of ten or more; those that
+    matter are shrunk. 1000 simulations with a fixed seed find that quantile, so that fits are repeatable; other orders
+    of the rows change it by a percent or so. Row i has one error whatever its weight, so that for this choice an
+    integer weight is not the same as repeated rows, whose errors count as independent.
+
     References
     ----------
+    Belloni, A. and Chernozhukov, V. (2011). L1-penalized quantile regression in high-dimensional sparse models. Annals
+    of Statistics 39(1), 82-130. doi:10.1214/10-AOS827
+
     Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1), 33-50. doi:10.2307/1913643
 
     Portnoy, S. and Koenker, R. (1997). The Gaussian hare and the Laplacian tortoise: computability of squared-error
@@ -99,11 +115,20 @@ class LADRegressor(L1Regressor):
     (array([2.]), np.float64(1.0))
     >>> model.certificate_.relative_gap < 1e-14, model.certificate_.unique
     (True, True)
+
+    Two features of 100 matter:
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((150, 100))
+    >>> y = 3 * X[:, 4] - 2 * X[:, 7] + rng.standard_cauchy(150)
+    >>> model = LADRegressor(alpha="pivotal").fit(X, y)
+    >>> np.flatnonzero(model.coef_), round(model.alpha_, 2)
+    (array([4, 7]), 0.29)
     """
 
     def __init__(
         self,
-        alpha: float = 0.0,
+        alpha: float | Literal["pivotal"] = 0.0,
         *,
         fit_intercept: bool = True,
         positive: bool = False,

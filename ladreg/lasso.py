@@ -166,9 +166,12 @@ class ElasticNetCD(CertifiedRegressor):
         return HalfSquared()
 
     def _penalty(self, data: Data) -> ElasticNet:
+        return self._scaled_penalty(data, float(self.alpha))
+
+    def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
         weights = feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
         excluded = np.isinf(weights)
-        strength = float(self.alpha) * np.where(excluded, 0.0, weights)
+        strength = alpha * np.where(excluded, 0.0, weights)
         unit = data.design.deviations(data.weight) if self.standardize else np.ones_like(strength)
         return ElasticNet(
             strength=np.where(excluded, np.inf, strength * self.l1_ratio * unit),

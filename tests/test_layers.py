@@ -29,6 +29,15 @@ LAYERS = {
     "lad": 5,
     "quantile": 5,
     "lasso": 5,
+    "_path": 4,
+    "_folds": 4,
+    "_pivotal": 5,
+    "_callbacks": 5,
+    "_tuning": 6,
+    "path": 6,
+    "model_selection": 6,
+    "information": 6,
+    "stability": 6,
     "metrics": 5,
     "__init__": 7,
 }
@@ -37,7 +46,9 @@ ALLOWED = {
     1: {"numpy", "scipy"},
     2: {"numpy", "scipy"},
     3: {"numpy", "scipy"},
+    4: {"numpy", "scipy"},
     5: {"numpy", "scipy", "sklearn"},
+    6: {"numpy", "scipy", "sklearn"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

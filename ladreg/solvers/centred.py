@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -62,6 +63,13 @@ class Centred:
         # The features that `screen` left, None for all, and those that it did not.
         self.candidates: Index | None = None
         self.hidden = np.zeros(problem.n_features, dtype=bool)
+
+    def under(self, penalty: ElasticNet) -> Centred:
+        """The same columns with another penalty; what was computed is shared."""
+        other = copy(self)
+        other.penalty, other.problem = penalty, replace(self.problem, penalty=penalty)
+        other.candidates, other.hidden = None, np.zeros(self.hidden.size, dtype=bool)
+        return other
 
     def residual(self, coef: Array) -> Array:
         """Centred residual, from the data."""
@@ -132,7 +140,7 @@ class Centred:
 
 
 class Gram:
-    """Products of the columns of the working set, ridges on the diagonal; what stays in it is not computed again."""
+    """Products of the columns of the working set; what stays in it is not computed again."""
 
     def __init__(self, columns: Centred) -> None:
         self.columns = columns
@@ -171,5 +179,4 @@ class Gram:
         square = cross[here, here + features.size - last]
         constant = np.flatnonzero(square <= CONSTANT * (square + self.columns.mean[new] ** 2))
         cross[constant], cross[:, constant + features.size - last] = 0.0, 0.0
-        cross[here, here + features.size - last] += self.columns.penalty.ridge[new]
         return cross

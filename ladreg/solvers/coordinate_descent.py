@@ -80,6 +80,8 @@ def solve(
     tol: float = 1e-10,
     max_iter: int | None = None,
     precompute: bool | None = None,
+    canonical: bool = True,
+    columns: Centred | None = None,
 ) -> Draft:
     """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`).
 
@@ -95,6 +97,10 @@ def solve(
         Largest number of epochs over features and of steps on the support.
     precompute
         True for the Gram matrix of all features, False for a working set that grows; None to choose.
+    canonical
+        Without it step 4 is left out, which costs more than the solution where the support is very large.
+    columns
+        The problem with the intercept eliminated, where that is known.
 
     Notes
     -----
@@ -104,7 +110,7 @@ def solve(
        small part of the whole one's; the last steps are exact whatever the tolerance.
     4. Where the optimum is not unique, go to the canonical one.
     """
-    columns = Centred(problem)
+    columns = columns or Centred(problem)
     coef = np.zeros(problem.n_features) if start is None else start[0].copy()
     if problem.penalty.positive:
         coef = np.maximum(coef, 0.0)
@@ -144,7 +150,7 @@ def solve(
             state.by_gram, idle, best = False, -1, np.inf
             continue
         state.coef, state.look = coef, look
-    return _finished(problem, columns, state, stopped)
+    return _finished(problem, columns, state, stopped, canonical)
 
 
 def _balanced(columns: Centred, state: _State) -> bool:
@@ -293,10 +299,12 @@ class _Restricted:
     def of(cls, columns: Centred, working: Index, state: _State) -> _Restricted:
         full = columns.penalty.at(working)
         begin, slope, loss = state.coef[working], state.look.slope[working], state.look.loss
+        gram = columns.gram.matrix
         if full.curved:
             loss += 0.5 * float(full.ridge @ begin**2)
             slope = slope - full.ridge * begin
-        return cls(columns.gram.matrix, full, ElasticNet(full.strength, full.positive), begin, slope, loss)
+            gram = gram + np.diag(full.ridge)
+        return cls(gram, full, ElasticNet(full.strength, full.positive), begin, slope, loss)
 
     def slope(self, coef: Array) -> Array:
         """The gradient of minus the smooth part."""
@@ -318,19 +326,19 @@ class _Restricted:
         return duality_gap(self.full, coef, slope, loss)[0]
 
 
-def _finished(problem: Problem, columns: Centred, state: _State, stopped: StopReason) -> Draft:
+def _finished(problem: Problem, columns: Centred, state: _State, stopped: StopReason, canonical: bool) -> Draft:
     """Step 4: what was found, or the canonical optimum on its face."""
     coef, look = state.coef, state.look
     dual = columns.weight * look.residual / state.shrink
     intercept = columns.intercept(coef)
     stats = {name: getattr(state, name) for name in ("n_epochs", "n_checks", "n_newton", "largest_working_set")}
-    unique = _proved_unique(columns, state)
+    unique = canonical and _proved_unique(columns, state)
 
     def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Draft:
         return Draft(coef, intercept, dual, max(state.used, 1), stopped, "coordinate descent", stats, unique)
 
-    if unique:
-        return draft(coef, intercept, dual, True)
+    if unique or not canonical:
+        return draft(coef, intercept, dual, unique)
     solution = problem.certify(coef, intercept, dual, n_iter=1, stopped=stopped, solver="")
     squares = float(problem.weight @ problem.y**2)
     rough = solution.gap > _FACE_GAP * max(solution.objective, squares * _FACE_GAP)

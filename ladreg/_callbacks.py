@@ -1,0 +1,44 @@
+"""scikit-learn's callbacks, which it has from version 1.9 on; without them the same code runs and reports nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing to be supported."""
+
+    def with_callbacks(method: Any) -> Any:
+        """The method as it is."""
+        return method
+
+
+__all__ = ["CallbackSupportMixin", "root_task", "subtasks", "task", "with_callbacks"]
+
+
+def root_task(estimator: Any, n_subtasks: int) -> Any:
+    """The context of a fit with so many parts; None where callbacks are not supported."""
+    begin = getattr(estimator, "_init_callback_context", None)
+    return None if begin is None else begin(max_subtasks=n_subtasks, sequential_subtasks=False)
+
+
+def subtasks(context: Any, name: str, number: int) -> list[Any]:
+    """Contexts of the parts of a task."""
+    if context is None:
+        return [None] * number
+    return [context.subcontext(task_name=name, task_id=k) for k in range(number)]
+
+
+@contextmanager
+def task(context: Any, estimator: Any, **given: Any) -> Iterator[None]:
+    """Tell the callbacks that a task begins, and that it has ended; `given` are X and y."""
+    if context is not None:
+        context.call_on_fit_task_begin(estimator=estimator, **given)
+    yield
+    if context is not None:
+        context.call_on_fit_task_end(estimator=estimator, **given)

@@ -1,0 +1,187 @@
+"""Sequences of problems that differ in the strength of their penalty, each solution from the one before, each proved.
+
+For the squared loss the sequence is solved as a whole (`solvers.sequence`) and certified in few passes over the data;
+for other losses one problem follows the other. What the certificate does not confirm is solved again on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._problem import Problem, Solution, StopReason
+from ladreg.solvers import Solver, choose_solver, sequence
+from ladreg.solvers.scaling import Units, scaled
+from ladreg.solvers.sequence import Point, scaled_by
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Numbers in the residuals that are certified together.
+_ENTRIES = 1 << 23
+# A relative gap that is rounding.
+_ROUNDING = 1e-13
+
+
+@dataclass(frozen=True)
+class Path:
+    """What was answered for each alpha: one column of `coef`, one entry of everything else.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+    coef : ndarray of shape (n_features, n_alphas)
+        Coefficients.
+    intercept, objective, gap, relative_gap : ndarray of shape (n_alphas,)
+        The rest of the solutions.
+    n_iter : ndarray of shape (n_alphas,)
+        Iterations.
+    unique : ndarray of shape (n_alphas,)
+        Whether each optimum was proved to be a single point.
+    stopped : list of StopReason
+        Why the solver stopped.
+    """
+
+    alphas: Array
+    coef: Array
+    intercept: Array
+    objective: Array
+    gap: Array
+    relative_gap: Array
+    n_iter: NDArray[np.intp]
+    unique: NDArray[np.bool_]
+    stopped: list[StopReason]
+
+    @classmethod
+    def empty(cls, problem: Problem, alphas: Array) -> Path:
+        """A path to be filled in."""
+        size = alphas.size
+        numbers = [np.zeros(size) for _ in range(4)]
+        coef = np.zeros((problem.n_features, size), order="F")
+        flags = np.zeros(size, dtype=bool)
+        return cls(alphas, coef, *numbers, np.ones(size, dtype=np.intp), flags, [StopReason.TOLERANCE] * size)
+
+    def put(self, k: int, solution: Solution) -> None:
+        """Fill in what was found for one alpha."""
+        self.coef[:, k], self.intercept[k] = solution.coef, solution.intercept
+        self.objective[k], self.gap[k] = solution.objective, solution.gap
+        self.relative_gap[k], self.n_iter[k] = solution.relative_gap, solution.n_iter
+        self.unique[k], self.stopped[k] = solution.unique, solution.stopped
+
+
+def grid(largest: float, eps: float, number: int) -> Array:
+    """So many alphas from the largest to `eps` times that, equally spaced in their logarithms."""
+    if largest <= 0:
+        return np.full(number, np.finfo(np.float64).resolution)
+    return np.asarray(np.geomspace(largest, largest * eps, number))
+
+
+def solve_path(
+    problem: Problem,
+    alphas: Array,
+    *,
+    tol: float,
+    max_iter: int | None = None,
+    precompute: bool | None = None,
+    solver: Callable[[Problem], Solver] = choose_solver,
+) -> Path:
+    """Solve a problem for each alpha, a multiple of its penalty.
+
+    Parameters
+    ----------
+    problem
+        With the penalty at alpha = 1.
+    alphas
+        Decreasing and >= 0.
+    tol
+        Tolerance of the solver of single problems; a path of squares keeps it relative to each objective.
+    max_iter
+        Iteration limit for each alpha.
+    precompute
+        Whether to work on the Gram matrix of all features; None to choose. For the squared loss.
+    solver
+        Chooses the solver for a single problem.
+    """
+    smooth = np.isfinite(problem.loss.smoothness) and not np.isfinite(problem.loss.interval()[1])
+    path = Path.empty(problem, alphas)
+    if not smooth:
+        for k in range(alphas.size):
+            _alone(problem, path, k, tol, max_iter, solver)
+        return path
+    limit = 10_000 if max_iter is None else max_iter
+    twin, units = scaled(problem)
+    points = sequence.solve(twin, alphas[alphas > 0], tol=tol, max_iter=limit, precompute=precompute)
+    width = max(1, _ENTRIES // (problem.n_samples + problem.n_features))
+    size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
+    first = 0
+    for group in batched(points, width):
+        for k, solution in enumerate(_certified(problem, alphas[first:], units, group), first):
+            path.put(k, solution)
+            enough = solution.gap <= max(tol, _ROUNDING) * max(solution.objective, 1e-3 * size)
+            if not (enough and solution.stopped.good):
+                _alone(problem, path, k, tol, max_iter, solver, (solution.coef, solution.intercept))
+        first += len(group)
+    for k in range(first, alphas.size):  # alpha = 0
+        _alone(problem, path, k, tol, max_iter, solver)
+    return path
+
+
+def _alone(
+    problem: Problem,
+    path: Path,
+    k: int,
+    tol: float,
+    max_iter: int | None,
+    solver: Callable[[Problem], Solver],
+    start: tuple[Array, float] | None = None,
+) -> None:
+    """One alpha as a problem of its own, from `start` or the solution before it."""
+    if start is None and k > 0:
+        start = path.coef[:, k - 1], float(path.intercept[k - 1])
+    single = problem.under(scaled_by(problem.penalty, path.alphas[k]))
+    path.put(k, solver(single)(single, start=start, tol=tol, max_iter=max_iter))
+
+
+def _certified(problem: Problem, alphas: Array, units: Units, points: Sequence[Point]) -> Iterator[Solution]:
+    """The points of a squared loss, their units undone, proved on `problem` in two products with the data."""
+    used = np.unique(np.concatenate([point.features for point in points]))
+    coefs = np.zeros((used.size, len(points)))
+    for k, point in enumerate(points):
+        coefs[np.searchsorted(used, point.features), k] = point.coef
+    coefs *= units.column_scale[used, None] * units.unit
+    residual = problem.y[:, None] - problem.design.matvec_of(used, coefs)
+    # The best intercepts, so that duals need no correction for theirs.
+    intercept = problem.weight @ residual if problem.fit_intercept else np.zeros(len(points))
+    residual -= intercept
+    dual = problem.weight[:, None] * residual
+    slope, total = problem.design.rmatvec(dual), dual.sum(axis=0)
+    for k, point in enumerate(points):
+        coef = np.zeros(problem.n_features)
+        coef[used] = coefs[:, k]
+        single = problem.under(scaled_by(problem.penalty, alphas[k]))
+        products = np.append(slope[:, k], total[k])
+        proof = single.prove_by(coef, np.ascontiguousarray(residual[:, k]), np.ascontiguousarray(dual[:, k]), products)
+        yield Solution(
+            coef=coef,
+            intercept=float(intercept[k]),
+            dual=proof.dual,
+            objective=proof.objective,
+            gap=proof.gap,
+            relative_gap=proof.relative_gap,
+            unique=point.unique,
+            n_iter=point.n_iter,
+            stopped=point.stopped,
+            solver="coordinate descent",
+        )
+
+
+def batched(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
+    """Groups of so many points, the last one shorter."""
+    points = iter(points)
+    while group := list(islice(points, size)):
+        yield group

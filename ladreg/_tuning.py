@@ -1,0 +1,225 @@
+"""The shared body of estimators that choose alpha along a path: data -> grid -> path -> choice -> certified refit."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+
+from ladreg._callbacks import CallbackSupportMixin, root_task, task, with_callbacks
+from ladreg._estimator import CertifiedRegressor
+from ladreg._folds import relaxed
+from ladreg._losses import Loss
+from ladreg._path import Path, grid, solve_path
+from ladreg._penalties import ElasticNet
+from ladreg._problem import Problem, Solution
+from ladreg._validation import Data, check_count, check_real, present, training_data
+from ladreg.solvers import Solver, largest_alpha
+
+Array = NDArray[np.float64]
+
+# More alphas than this are a mistake.
+_MOST = 100_000
+
+
+def checked_alphas(values: Any) -> None:
+    """Raise a ValueError unless `values` is a number of alphas, or alphas >= 0."""
+    if np.ndim(values) == 0:
+        check_count("alphas", values)
+        number = int(values)
+    else:
+        number = len(values)
+        for k, alpha in enumerate(np.asarray(values).tolist() if number <= _MOST else ()):
+            check_real(f"alphas[{k}]", alpha, low=0.0)
+    if not 1 <= number <= _MOST:
+        raise ValueError(f"alphas must be between 1 and {_MOST}, got {number} of them: each is a fit of its own.")
+
+
+def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
+    """The alphas as they are given, decreasing, or so many from the largest useful one down to `eps` times that."""
+    if np.ndim(alphas) > 0:
+        return np.sort(np.asarray(alphas, dtype=np.float64))[::-1].copy()
+    return grid(largest_alpha(problem), eps, int(alphas))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A plain estimator, the problem it poses at alpha = 1, and the alphas to choose from."""
+
+    model: CertifiedRegressor
+    problem: Problem
+    alphas: Array
+
+    def path(self, tol: float, max_iter: int | None) -> Path:
+        """The solutions for all alphas."""
+        return solve_path(self.problem, self.alphas, tol=tol, max_iter=max_iter, solver=self.model._solver)
+
+
+class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):  # type: ignore[misc]
+    """A regressor that chooses its alpha; subclasses say how, and which plain estimator it is for."""
+
+    alphas: Any
+    eps: float
+    verbose: int
+    post_selection: float | None
+    alpha_: float
+
+    @abstractmethod
+    def _models(self) -> list[CertifiedRegressor]:
+        """Plain estimators with the parameters of this one, at alpha = 1: one for each other setting to choose from."""
+
+    @abstractmethod
+    def _n_tasks(self, choice: Any) -> int:
+        """How many parts the choice has."""
+
+    @abstractmethod
+    def _prepared(self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]) -> Any:
+        """What the choice needs beside the candidates, checked before anything is computed."""
+
+    @abstractmethod
+    def _chosen(self, candidates: list[Candidate], data: Data, choice: Any, context: Any) -> tuple[int, int, Path]:
+        """Which candidate, which of its alphas, and its path."""
+
+    def _check_tuning(self) -> None:
+        """Raise a ValueError for a parameter of the choice that makes no sense."""
+        checked_alphas(self.alphas)
+        check_real("eps", self.eps, low=0.0, high=1.0, open_ends=True)
+        if self.post_selection is not None:
+            check_real("post_selection", self.post_selection, low=0.0, high=1.0)
+        if not isinstance(self.verbose, int | np.integer | np.bool_):
+            raise ValueError(f"verbose must be an integer or a bool, got {self.verbose!r}.")
+
+    def _check_parameters(self) -> None:
+        self._check_tuning()
+        for model in self._models():
+            model._check_parameters()
+
+    @property
+    def _mixing(self) -> float:
+        return 1.0 if self.post_selection is None else float(self.post_selection)
+
+    @property
+    def _model(self) -> CertifiedRegressor:
+        """The plain estimator of what was chosen."""
+        return self._models()[getattr(self, "_choice", 0)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = False
+        tags.target_tags.single_output = True
+        return tags
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
+        """Choose alpha, fit the model with it, and prove how good the fit is.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Training data. float32 and float64 are used as they are, in any memory order.
+        y : array-like of shape (n_samples,)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, used for the fits and for the losses of held-out rows.
+        **params : dict
+            `groups` for the splitter, or what else it asks for by metadata routing.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, or X, y or sample_weight is not finite, empty or of another length, or
+            there is no fold, or one without rows.
+        OverflowError
+            If the objective is too large for float64.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the solver stopped before the proved gap met `tol`; the best coefficients found are kept.
+        """
+        self._check_parameters()
+        data = _one_target(training_data(self, X, y, sample_weight, keep=True))
+        choice = self._prepared(X, y, data, sample_weight, params)
+        context = root_task(self, self._n_tasks(choice))
+        with task(context, self, X=X, y=y):
+            candidates = [self._candidate(model, present(data)) for model in self._models()]
+            self._choice, k, path = self._chosen(candidates, data, choice, context)
+            self._finish(candidates, data, k, path)
+        return self
+
+    def _candidate(self, model: CertifiedRegressor, data: Data) -> Candidate:
+        problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
+        if np.ndim(self.alphas) == 0 and not np.any(problem.penalty.strength > 0) and problem.penalty.curved:
+            raise ValueError("l1_ratio=0 has no largest alpha: give alphas as a list.")
+        return Candidate(model, problem, alpha_grid(problem, self.alphas, float(self.eps)))
+
+    def _finish(self, candidates: list[Candidate], data: Data, k: int, path: Path) -> None:
+        """Fit with what was chosen, and store that and the path."""
+        candidate = candidates[self._choice]
+        self.alphas_ = np.array([one.alphas for one in candidates]) if len(candidates) > 1 else candidate.alphas
+        self.alpha_ = float(candidate.alphas[k])
+        problem = candidate.problem.under(candidate.model._scaled_penalty(present(data), self.alpha_))
+        start = path.coef[:, k], float(path.intercept[k])
+        solution = self._solver(problem)(problem, start=start, tol=self.tol, max_iter=self.max_iter)
+        self._store(data, [problem], [solution])
+        self.coef_path_ = path.coef.astype(data.dtype)
+        self.intercept_path_ = path.intercept.astype(data.dtype)
+        if self._mixing < 1.0:
+            found = solution.coef[:, None], np.array([solution.intercept])
+            coef, intercept = relaxed(problem, *found, self._mixing, self.tol, self.max_iter)
+            self.coef_, self.intercept_ = coef[:, 0].astype(data.dtype), intercept.astype(data.dtype)[0]
+        self._warn([solution])
+        self._warn_path(path)
+
+    def _warn_path(self, path: Path) -> None:
+        bad = [k for k in range(path.alphas.size) if not path.stopped[k].good]
+        bad = [k for k in bad if path.relative_gap[k] > max(self.tol, 1e-13)]
+        if bad:
+            worst = max(bad, key=lambda k: path.relative_gap[k])
+            warnings.warn(
+                f"{type(self).__name__}: {len(bad)} of {path.alphas.size} fits along the path did not reach "
+                f"tol={self.tol:g}; the worst, at alpha={path.alphas[worst]:.4g}, is proved to be within "
+                f"{path.relative_gap[worst]:.3g} of the optimum (relative). Raise max_iter, or eps.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _loss(self) -> Loss:
+        return self._model._loss()
+
+    def _penalty(self, data: Data) -> ElasticNet:
+        return self._model._scaled_penalty(data, self.alpha_)
+
+    def _solver(self, problem: Problem) -> Solver:
+        return self._model._solver(problem)
+
+    def _is_done(self, solution: Solution) -> bool:
+        return self._model._is_done(solution)
+
+    def _say(self, text: str) -> None:
+        if self.verbose:
+            print(f"[{type(self).__name__}] {text}", flush=True)  # noqa: T201 - asked for
+
+
+def _one_target(data: Data) -> Data:
+    if data.single:
+        return data
+    if data.Y.shape[1] > 1:
+        raise ValueError(f"y must be one-dimensional, got {data.Y.shape[1]} targets: fit one model for each.")
+    warnings.warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), "
+        "for example using ravel().",
+        DataConversionWarning,
+        stacklevel=4,
+    )
+    return replace(data, single=True)

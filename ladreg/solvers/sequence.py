@@ -1,0 +1,338 @@
+"""The lasso and the elastic net for a sequence of penalties, in steps of several at once.
+
+The features that matter next are few and mostly known: those whose slopes, extrapolated along the path, come near to
+their strength (the strong rule, Tibshirani et al. 2012, doi 10.1111/j.1467-9868.2011.01004.x, with the prediction of
+Larsson and Wallin 2022, doi 10.48550/arXiv.2104.13026). On them every problem is solved exactly in Gram form, and one
+product with the data checks the conditions of all features for all penalties of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._penalties import ElasticNet
+from ladreg._problem import Problem, StopReason
+from ladreg.solvers import coordinate_descent
+from ladreg.solvers.centred import Centred, duality_gap
+from ladreg.solvers.trail import Trail
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Features come in that are predicted to be this near to their strength.
+_NEAR = 0.1
+# Penalties in a step at first and at most, and numbers in the residuals of a step.
+_FIRST, _MOST, _ENTRIES = 4, 32, 1 << 23
+# Rounds of a step that make the next one shorter.
+_ROUNDS = 3
+# At most so many times the features of the working set come in at once, and at least so many.
+_GROWTH, _LEAST = 1.0, 50
+# Largest Gram matrix: that of a working set, and of all features of a table with more rows than that.
+LARGEST_WORKING, LARGEST_GRAM = 2000, 4000
+# A violation below this part of a strength changes nothing; one of the first alpha counts so many times.
+_SLACK, _SURE = 1e-12, 1e6
+# Above this relative gap the optimal face cannot be told.
+_FACE_GAP = 1e-10
+# Gaps below this part of mean(y^2) are rounding.
+_ROUNDING = 4 * float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True)
+class Point:
+    """The solution for one alpha, at unit scale.
+
+    Attributes
+    ----------
+    features, coef
+        The features that may be different from zero, and their coefficients.
+    n_iter
+        Epochs and steps.
+    stopped
+        Why the solver stopped.
+    unique
+        Whether the optimum was proved to be a single point.
+    residual
+        Centred residuals of all rows, where they were computed.
+    """
+
+    features: Index
+    coef: Array
+    n_iter: int
+    stopped: StopReason
+    unique: bool
+    residual: Array | None = None
+
+
+def scaled_by(penalty: ElasticNet, alpha: float) -> ElasticNet:
+    """The multiple of a penalty; what is excluded stays so."""
+    strength = np.where(np.isinf(penalty.strength), np.inf, alpha * np.minimum(penalty.strength, np.finfo(float).max))
+    return ElasticNet(strength, penalty.positive, alpha * penalty.ridge)
+
+
+def solve(
+    problem: Problem, alphas: Array, *, tol: float, max_iter: int, precompute: bool | None = None
+) -> Iterator[Point]:
+    """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`) for each alpha.
+
+    Parameters
+    ----------
+    problem
+        With the penalty at alpha = 1. Rows may have a weight of zero.
+    alphas
+        Decreasing, above zero.
+    tol
+        Part of each objective that its gap may reach.
+    max_iter
+        Largest number of epochs and steps for each alpha.
+    precompute
+        Whether to work on the Gram matrix of all features; None to choose.
+    """
+    if not (by_gram(problem) if precompute is None else precompute):
+        yield from Walk(problem, alphas, tol=tol, max_iter=max_iter)
+        return
+    columns = Centred(problem)
+    features = columns.gram.work_on(np.flatnonzero(np.isfinite(problem.penalty.strength)))
+    slope = columns.design.rmatvec(columns.weight * columns.y)[features]
+    unit = problem.penalty.at(features)
+    for point in in_gram(columns.gram.matrix, slope, columns.size, unit, alphas, tol=tol, max_iter=max_iter):
+        yield replace(point, features=features[point.features])
+
+
+def by_gram(problem: Problem) -> bool:
+    """Whether the Gram matrix of all features is the way: more rows than features, and not too many of these."""
+    return problem.n_features <= min(problem.n_samples, LARGEST_GRAM)
+
+
+def in_gram(
+    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, *, tol: float, max_iter: int
+) -> Iterator[Point]:
+    """Solutions for each alpha from the Gram matrix of all features alone.
+
+    Parameters
+    ----------
+    gram, slope, size
+        ``X'WX``, ``X'Wy`` and ``y'Wy`` of centred columns and target.
+    unit
+        The penalty at alpha = 1; its strengths are finite.
+    alphas
+        Decreasing.
+    tol
+        Part of `size` that gaps may reach, by the Gram matrix.
+    max_iter
+        Largest number of epochs and steps for each.
+    """
+    trail = Trail(gram, np.zeros(slope.size), slope)
+    for alpha in alphas:
+        penalty = scaled_by(unit, alpha)
+        n_steps, done = trail.follow(penalty, max_iter)
+        loss = max(0.5 * (size - float(trail.coef @ (slope + trail.slope))), 0.0)
+        done = done or duality_gap(penalty, trail.coef, trail.slope, loss)[0] <= max(tol, _ROUNDING) * size
+        at_edge = penalty.excess(trail.slope) >= penalty.strength * (1 - 1e-9)
+        unique = np.count_nonzero(at_edge & (penalty.ridge == 0)) <= trail.support.size and trail.is_regular()
+        stopped = StopReason.TOLERANCE if done and unique else StopReason.STALLED
+        features = np.flatnonzero(trail.coef)
+        yield Point(features, trail.coef[features], max(n_steps, 1), stopped, bool(done and unique))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a round found on its features, and what a look at all features shows, one column for each alpha."""
+
+    features: Index
+    coef: Array
+    residual: Array
+    slope: Array
+    n_iter: NDArray[np.intp]
+    regular: NDArray[np.bool_]
+
+
+class Walk:
+    """Along the path of a problem whose features are too many for one Gram matrix.
+
+    Parameters
+    ----------
+    problem
+        Loss `HalfSquared`, at unit scale, with the penalty at alpha = 1. Rows may have a weight of zero.
+    alphas
+        Decreasing, above zero.
+    tol
+        Part of each objective that its gap may reach.
+    max_iter
+        Largest number of epochs and steps for each alpha.
+    """
+
+    def __init__(self, problem: Problem, alphas: Array, *, tol: float, max_iter: int) -> None:
+        self.problem, self.alphas, self.tol, self.max_iter = problem, alphas, tol, max_iter
+        self.columns, self.unit = Centred(problem), problem.penalty
+        # The last solution: its features, their coefficients, all slopes, and how these change with alpha.
+        self.features = np.flatnonzero(self.unit.strength == 0)
+        self.coef = np.zeros(self.features.size)
+        self.slope = problem.design.rmatvec(self.columns.weight * self.columns.y)
+        self.rate = np.zeros(problem.n_features)
+        # The coefficients of the alpha before that, where it was solved alone.
+        self.before: tuple[Array, float] | None = None
+        bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
+        ratio = self.unit.excess(self.slope)[bounds] / self.unit.strength[bounds]
+        self.alpha = float(np.max(ratio, initial=alphas[0]))
+
+    def __iter__(self) -> Iterator[Point]:
+        """Solutions in the order of the alphas.
+
+        Notes
+        -----
+        1. Choose the features that the prediction for the next few alphas brings near to their strength.
+        2. Solve these alphas in Gram form, and look at all features for all of them.
+        3. Hand out those that are solved. Features that violate their condition come in, and what is left is solved
+           again; where none does, or they are too many, the solver of single problems takes over.
+        """
+        first, length = 0, _FIRST
+        most = max(1, min(_MOST, _ENTRIES // (self.problem.n_samples + self.problem.n_features)))
+        while first < self.alphas.size:
+            last = min(first + length, self.alphas.size)
+            # 1.
+            wanted = np.union1d(self.features, self._predicted(self.alphas[first], self.alphas[last - 1]))
+            n_rounds = 0
+            while first < last:
+                if wanted.size > LARGEST_WORKING:
+                    _ = self.columns.curvature  # once for all
+                    yield from map(self._alone, range(first, self.alphas.size))
+                    return
+                # 2.
+                look = self._look(wanted, first, last)
+                # 3.
+                proved = self._proved(look, first)
+                yield from self._accepted(look, first, proved)
+                violating = self._violating(look, first, len(proved))
+                first += len(proved)
+                n_rounds += 1
+                if first < last and violating.size == 0:
+                    yield self._alone(first)
+                    first += 1
+                wanted = np.union1d(wanted, violating)
+            length = length * 2 if n_rounds <= 2 else length // 2 if n_rounds > _ROUNDS else length
+            length = min(max(length, 1), most)
+
+    def _predicted(self, *alphas: float) -> Index:
+        """Features that come near to their strength, if slopes go on as they did; the nearest, where they are many."""
+        ratio = np.zeros(self.problem.n_features)
+        for alpha in alphas:
+            slope = self.slope + self.rate * (alpha - self.alpha)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.fmax(ratio, self.unit.excess(slope) / (alpha * self.unit.strength))
+        return _largest(np.where(ratio >= 1 - _NEAR, ratio, 0.0), max(_LEAST, int(_GROWTH * self.features.size)))
+
+    def _look(self, wanted: Index, first: int, last: int) -> _Look:
+        """Step 2."""
+        problem, gram, weight = self.problem, self.columns.gram, self.columns.weight
+        features = gram.work_on(wanted)
+        place = np.full(problem.n_features, -1, dtype=np.intp)
+        place[features] = np.arange(features.size)
+        begin = np.zeros(features.size)
+        begin[place[self.features]] = self.coef
+        trail, unit = Trail(gram.matrix, begin, self.slope[features]), self.unit.at(features)
+        coef = np.zeros((features.size, last - first))
+        n_iter, regular = np.ones(last - first, dtype=np.intp), np.zeros(last - first, dtype=bool)
+        for k, alpha in enumerate(self.alphas[first:last]):
+            n_steps, _ = trail.follow(scaled_by(unit, alpha), self.max_iter)
+            coef[:, k], n_iter[k], regular[k] = trail.coef, max(n_steps, 1), trail.is_regular()
+        used = np.flatnonzero(coef.any(axis=1))
+        residual = self.columns.y[:, None] - problem.design.matvec_of(features[used], coef[used])
+        if problem.fit_intercept:
+            residual -= weight @ residual
+        return _Look(features, coef, residual, problem.design.rmatvec(weight[:, None] * residual), n_iter, regular)
+
+    def _proved(self, look: _Look, first: int) -> list[bool | None]:
+        """Those before the first whose gap is too large: whether the optimum is unique, None where that is open."""
+        proved: list[bool | None] = []
+        for k in range(look.n_iter.size):
+            penalty = scaled_by(self.unit, self.alphas[first + k])
+            coef = np.zeros(self.problem.n_features)
+            coef[look.features] = look.coef[:, k]
+            loss = 0.5 * float(self.columns.weight @ look.residual[:, k] ** 2)
+            gap, shrink = duality_gap(penalty, coef, look.slope[:, k], loss)
+            if gap > max(self.tol * (loss + penalty.value(coef)), _ROUNDING * self.columns.size):
+                break
+            columns = self.columns.under(penalty)
+            possible = columns.possible(look.slope[:, k], gap, shrink) >= penalty.strength * (1 - 1e-9)
+            others = possible & (coef == 0) & (penalty.ridge == 0)
+            if look.regular[k] and others.any() and gap > _FACE_GAP * (loss + penalty.value(coef)):
+                proved.append(None)
+            else:
+                proved.append(bool(look.regular[k]) and not others.any())
+        return proved
+
+    def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[Point]:
+        """Step 3: hand out what was proved, canonical; the last is where the next round starts."""
+        for k, unique in enumerate(proved):
+            if unique is not False:
+                used = np.flatnonzero(look.coef[:, k])
+                found = look.features[used], look.coef[used, k], int(look.n_iter[k])
+                yield Point(*found, StopReason.TOLERANCE, bool(unique), look.residual[:, k])
+            else:
+                start = np.zeros(self.problem.n_features)
+                start[look.features] = look.coef[:, k]
+                yield self._single(self.alphas[first + k], start)
+        for k in range(max(len(proved) - 2, 0), len(proved)):
+            used = np.flatnonzero(look.coef[:, k] != 0)
+            self._moved(look.features[used], look.coef[used, k], look.slope[:, k], self.alphas[first + k])
+
+    def _moved(self, features: Index, coef: Array, slope: Array, alpha: float) -> None:
+        if alpha < self.alpha:
+            self.rate = (slope - self.slope) / (alpha - self.alpha)
+        free = np.setdiff1d(np.flatnonzero(self.unit.strength == 0), features)
+        self.features, self.coef = np.append(features, free), np.append(coef, np.zeros(free.size))
+        self.slope, self.alpha = slope, alpha
+
+    def _violating(self, look: _Look, first: int, n_proved: int) -> Index:
+        """Features outside that violate their condition, for the first alpha that is not proved or most for others."""
+        worst = np.zeros(self.problem.n_features)
+        for k in range(n_proved, look.n_iter.size):
+            limit = self.alphas[first + k] * self.unit.strength
+            with np.errstate(divide="ignore", invalid="ignore"):
+                excess = self.unit.excess(look.slope[:, k]) / limit - 1.0
+            # The first says what is wrong for sure, the others what may be.
+            worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
+        worst[look.features] = 0.0
+        return _largest(np.where(worst > _SLACK, worst, 0.0), max(_LEAST, int(_GROWTH * look.features.size)))
+
+    def _alone(self, k: int) -> Point:
+        """One alpha by the solver of single problems, from the last solution."""
+        last = np.zeros(self.problem.n_features)
+        last[self.features] = self.coef
+        start = last
+        if self.before is not None:
+            ahead = (self.alphas[k] - self.alpha) / (self.alpha - self.before[1])
+            bold = last + ahead * (last - self.before[0])
+            start = np.where(bold * last > 0, bold, last)
+        self.before = last, self.alpha
+        found = self._single(self.alphas[k], start)
+        assert found.residual is not None
+        slope = self.problem.design.rmatvec(self.columns.weight * found.residual)
+        self._moved(found.features, found.coef, slope, self.alphas[k])
+        return found
+
+    def _single(self, alpha: float, start: Array) -> Point:
+        columns = self.columns.under(scaled_by(self.unit, alpha))
+        draft = coordinate_descent.solve(
+            columns.problem,
+            start=(start, 0.0),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            canonical=np.count_nonzero(start) <= LARGEST_WORKING // 2,
+            columns=columns,
+        )
+        features = np.flatnonzero(draft.coef)
+        residual = self.columns.residual(draft.coef)
+        return Point(features, draft.coef[features], draft.n_iter, draft.stopped, bool(draft.unique), residual)
+
+
+def _largest(values: Array, number: int) -> Index:
+    """The places of the largest values above zero, at most so many."""
+    chosen = np.flatnonzero(values > 0)
+    if chosen.size > number:
+        chosen = chosen[np.argpartition(-values[chosen], number)[:number]]
+    return chosen

@@ -1,0 +1,557 @@
+"""Stability selection: which features an estimator selects again and again from halves of the data."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from numbers import Integral
+from operator import attrgetter
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_regressor
+from sklearn.feature_selection import SelectorMixin
+from sklearn.linear_model import ElasticNet, Lasso
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
+)
+
+from ladreg._estimator import CertifiedRegressor
+from ladreg._validation import check_choice, check_count, check_real
+from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+
+# Largest share of features per fit for which the unimodal bound is proved: its square is a third.
+LARGEST_SHARE = 3.0**-0.5
+ASSUMPTIONS = (None, "unimodal")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the estimator is fitted to: rows, with their weights if there are any, and other parameters of `fit`."""
+
+    X: Any
+    y: NDArray[Any]
+    weight: Array | None
+    others: dict[str, Any]
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return int(self.X.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of X."""
+        return int(self.X.shape[1])
+
+    @property
+    def fit_params(self) -> dict[str, Any]:
+        """All that `fit` takes after y."""
+        return self.others if self.weight is None else {"sample_weight": self.weight, **self.others}
+
+    def take(self, rows: Rows) -> Sample:
+        """Some of the rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Sample(self.X[rows], self.y[rows], weight, self.others)
+
+
+class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
+    r"""Keep the features that an estimator selects from most halves of the data.
+
+    The rows are divided at random into two halves, many times over (complementary pairs), and the estimator is fitted
+    to each half at several values :math:`\alpha` of its tuning parameter. With :math:`\hat S_\alpha(A)` for the
+    features that are not zero in the fit to the half A, the features kept are those with
+
+    .. math:: \max_\alpha \frac{1}{2B} \sum_{b=1}^{2B} 1\{j \in \hat S_\alpha(A_b)\} \ge \tau
+
+    with B for `n_pairs` and :math:`\tau` for `threshold`. How many of them are to be expected to be false is bounded by
+    the number q of features selected from each half, whatever the data and the estimator are: see Notes.
+
+    Parameters
+    ----------
+    estimator : object, default=None
+        Any estimator with `coef_` or `feature_importances_` after `fit`; None is ``LassoCD()``. It is cloned, and
+        standardises X only if it does so itself.
+    parameter : str, default="alpha"
+        Name of the tuning parameter, as in `set_params`: "C", or "lassocd__alpha" for a step of a pipeline.
+    alphas : int, array-like of shape (n_alphas,) or None, default=10
+        Values of the parameter. A number asks for so many, spaced evenly on the log scale from the smallest one that
+        selects nothing from all rows down to `eps` times it (for ladreg's estimators with a penalty, and scikit-learn's
+        `Lasso` and `ElasticNet`). None fits the estimator once, as it is.
+    eps : float, default=0.1
+        Smallest value of a grid as a part of the largest.
+    n_pairs : int, default=50
+        Number of complementary pairs: the estimator is fitted to twice as many halves.
+    threshold : float or "auto", default=0.6
+        Smallest share of the halves from which a feature has to be selected; values from 0.6 to 0.9 are usual. "auto"
+        is the smallest that meets `max_false_selections`.
+    max_features_per_fit : int, default=None
+        Largest number q of features selected from each half: the first that are selected as the parameter moves from
+        few features to many, and the largest coefficients of those that come together. Each counts from there on.
+        None is no limit, or what meets `max_false_selections`.
+    max_false_selections : float, default=None
+        Bound on the expected number of false selections that is asked for. Of `threshold`, `max_features_per_fit` and
+        this number, two determine the third.
+    assumption : {None, "unimodal"}, default=None
+        What the bound may assume about the share of pairs that select a feature from both halves: nothing, or that its
+        distribution has a single peak, which gives about half the bound.
+    importance_getter : str or callable, default="auto"
+        Where the coefficients are: an attribute of the fitted estimator such as "named_steps.lassocd.coef_", or a
+        function of it. "auto" is `coef_`, or `feature_importances_`.
+    random_state : int, RandomState instance or None, default=None
+        For the halves, and for random states of the estimator that are not fixed by an integer.
+    n_jobs : int, default=None
+        Number of threads; the result is the same for any number.
+    verbose : int, default=0
+        How much joblib tells about its progress.
+
+    Attributes
+    ----------
+    selection_probabilities_ : ndarray of shape (n_features,)
+        Share of the halves from which a feature was selected, at its best value of the parameter.
+    stability_paths_ : ndarray of shape (n_features, n_alphas)
+        The same for every value of the parameter.
+    alphas_ : ndarray of shape (n_alphas,) or None
+        Values of the parameter, from few features to many; None if the estimator was used as it is.
+    threshold_ : float
+        The threshold used.
+    max_features_per_fit_ : int or None
+        The limit used.
+    n_features_per_fit_ : float
+        Number of features selected from a half at any value of the parameter, on average.
+    expected_false_selections_ : float
+        Bound on the expected number of false selections, for q as limited, or as observed where there is no limit.
+        Infinite for thresholds up to 1/2.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    false_selections_bound : The bound, before there are data.
+    sklearn.feature_selection.SelectFromModel : Features that one fit selects.
+
+    Notes
+    -----
+    A selection is called false if the feature is less likely than average to be selected from a half: of :math:`p`
+    features, with probability at most :math:`q / p`. Shah and Samworth (2013) prove that, for complementary pairs,
+
+    .. math:: E|\text{false selections}| \le \frac{q^2}{(2 \tau - 1) \, p}
+
+    for any data and estimator. Where noise features are exchangeable and an estimator is no worse than guessing, this
+    is the bound of Meinshausen and Bühlmann (2010) on the number of noise features selected. The bound is for the
+    expected q: without `max_features_per_fit` it is as good as the average that takes its place.
+
+    Rows of weight zero are as if absent, and other weights go with their rows to the estimator. A row of weight two is
+    not the same as two rows here: it is in one half only, where two may be in both. Halves are drawn without regard to
+    classes.
+
+    References
+    ----------
+    Meinshausen, N. and Bühlmann, P. (2010). Stability selection. JRSS B 72(4), 417-473.
+    doi:10.1111/j.1467-9868.2010.00740.x
+
+    Shah, R. D. and Samworth, R. J. (2013). Variable selection with error control: another look at stability selection.
+    JRSS B 75(1), 55-80. doi:10.1111/j.1467-9868.2011.01034.x
+
+    Examples
+    --------
+    Three of fifty features matter, and at most one false one is to be expected:
+
+    >>> import numpy as np
+    >>> from ladreg.stability import StabilitySelection
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 50))
+    >>> y = X[:, :3] @ [2, -1, 1] + rng.standard_normal(100)
+    >>> selector = StabilitySelection(threshold=0.75, max_false_selections=1, n_pairs=20, random_state=0).fit(X, y)
+    >>> selector.get_support(indices=True), selector.max_features_per_fit_
+    (array([0, 1, 2]), 5)
+    """
+
+    _doc_link_module = "ladreg"
+    _doc_link_template = "https://ladreg.readthedocs.io/en/stable/generated/ladreg.{estimator_name}.html"
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        parameter: str = "alpha",
+        alphas: int | ArrayLike | None = 10,
+        eps: float = 0.1,
+        n_pairs: int = 50,
+        threshold: float | str = 0.6,
+        max_features_per_fit: int | None = None,
+        max_false_selections: float | None = None,
+        assumption: str | None = None,
+        importance_getter: str | Callable[[Any], Any] = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.parameter = parameter
+        self.alphas = alphas
+        self.eps = eps
+        self.n_pairs = n_pairs
+        self.threshold = threshold
+        self.max_features_per_fit = max_features_per_fit
+        self.max_false_selections = max_false_selections
+        self.assumption = assumption
+        self.importance_getter = importance_getter
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: ArrayLike, y: ArrayLike, **fit_params: Any) -> Self:
+        """Fit the estimator to halves of the data and count what it selects.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Target, as the estimator takes it. Of several targets a feature is selected if it is for any of them.
+        **fit_params : dict
+            Parameters of the estimator's `fit`. Of `sample_weight`, which must be >= 0, each half gets its own; others
+            are handed on as they are.
+
+        Returns
+        -------
+        object
+            The fitted selector.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range or contradicts another, if `max_false_selections` cannot be met, and as
+            the estimator does for data that make no sense.
+        """
+        self._check_parameters()
+        estimator = clone(self._estimator)
+        if get_config()["enable_metadata_routing"]:
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        others = {name: value for name, value in fit_params.items() if name != "sample_weight"}
+        data = self._data(estimator, X, y, fit_params.get("sample_weight"), others)
+        self._decide(data.n_features)
+        self.alphas_ = self._settings(estimator, data)
+        seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=self.n_pairs)
+        pairs = Parallel(n_jobs=self.n_jobs, verbose=self.verbose, prefer="threads")(
+            delayed(self._pair)(estimator, data, seed) for seed in seeds
+        )
+        self._store(pairs)
+        return self
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What `fit` hands on to the estimator, where scikit-learn's metadata routing is enabled.
+
+        Returns
+        -------
+        MetadataRouter
+            The requests of the estimator's `fit`.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=type(self).__name__).add(estimator=self._estimator, method_mapping=mapping)
+
+    def _check_parameters(self) -> None:
+        check_real("eps", self.eps, low=0.0, high=1.0, open_ends=True)
+        check_count("n_pairs", self.n_pairs)
+        check_count("max_features_per_fit", self.max_features_per_fit, optional=True)
+        check_choice("assumption", self.assumption, ASSUMPTIONS)
+        if self.max_false_selections is not None:
+            check_real("max_false_selections", self.max_false_selections, low=0.0, open_ends=True)
+        if not (callable(self.importance_getter) or isinstance(self.importance_getter, str)):
+            raise ValueError(f"importance_getter must be a string or a function, got {self.importance_getter!r}.")
+        if isinstance(self.threshold, str):
+            check_choice("threshold", self.threshold, ("auto",))
+        else:
+            check_real("threshold", self.threshold, low=0.0, high=1.0)
+        others = (self.max_features_per_fit is not None) + (self.max_false_selections is not None)
+        if (others == 2) != (self.threshold == "auto"):
+            raise ValueError(
+                "Of threshold, max_features_per_fit and max_false_selections two determine the third, got "
+                f"{self.threshold!r}, {self.max_features_per_fit!r} and {self.max_false_selections!r}."
+            )
+
+    @property
+    def _estimator(self) -> Any:
+        return LassoCD() if self.estimator is None else self.estimator
+
+    def _data(
+        self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, others: dict[str, Any]
+    ) -> Sample:
+        """The data, checked as far as halving them asks for; the estimator checks them again."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            ensure_all_finite="allow-nan" if get_tags(self).input_tags.allow_nan else True,
+            ensure_min_samples=2,
+            multi_output=True,
+            y_numeric=is_regressor(estimator),
+        )
+        if sample_weight is None:
+            return Sample(X, np.asarray(y), None, others)
+        if not has_fit_parameter(estimator, "sample_weight"):
+            raise ValueError(f"sample_weight is given, but {estimator!r} does not take it.")
+        weight = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
+        if weight.ndim != 1:
+            raise ValueError(f"sample_weight must be one-dimensional, got an array of shape {weight.shape}.")
+        check_consistent_length(X, weight)
+        if np.any(weight < 0):
+            raise ValueError(f"Negative values in sample_weight: they must be >= 0, got {weight.min():g}.")
+        rows = np.flatnonzero(weight)
+        if rows.size < 2:
+            raise ValueError(f"sample_weight must have at least two numbers that are not zero, got {rows.size}.")
+        return Sample(X, np.asarray(y), weight, others).take(rows)
+
+    def _decide(self, n_features: int) -> None:
+        """Settle the threshold and the limit of features per fit: two of three numbers determine the third."""
+        limit = self.max_features_per_fit
+        self.max_features_per_fit_ = None if limit is None else min(int(limit), n_features)
+        self.threshold_ = np.nan if isinstance(self.threshold, str) else float(self.threshold)
+        if self.max_false_selections is None:
+            return
+        wanted = float(self.max_false_selections)
+        if self.max_features_per_fit_ is None:
+            found = self._most_features(n_features, wanted)
+            self.max_features_per_fit_ = found
+        else:
+            shares = np.arange(1, 2 * self.n_pairs + 1) / (2 * self.n_pairs)
+            found = sum(self._bound(self.max_features_per_fit_, n_features, share) <= wanted for share in shares)
+            self.threshold_ = float(shares[-found])
+        if not found:
+            raise ValueError(
+                f"max_false_selections={wanted:g} cannot be met for n_features={n_features} with "
+                f"threshold={self.threshold!r} and max_features_per_fit={self.max_features_per_fit!r}: "
+                "allow more false selections or fewer features."
+            )
+
+    def _most_features(self, n_features: int, wanted: float) -> int:
+        """The largest number of features per fit that keeps the bound, which grows with it; possibly 0."""
+        candidates = range(1, n_features + 1)
+        return bisect_right(candidates, wanted, key=lambda limit: self._bound(limit, n_features, self.threshold_))
+
+    def _bound(self, n_features_per_fit: float, n_features: int, threshold: float) -> float:
+        return false_selections_bound(
+            n_features_per_fit, n_features, threshold, n_pairs=self.n_pairs, assumption=self.assumption
+        )
+
+    def _settings(self, estimator: Any, data: Sample) -> NDArray[Any] | None:
+        """Values of the parameter, from few features to many."""
+        if self.alphas is None:
+            return None
+        if self.parameter not in estimator.get_params():
+            raise ValueError(f"{estimator!r} has no parameter {self.parameter!r}: name another, or set alphas to None.")
+        if isinstance(self.alphas, Integral):
+            check_count("alphas", self.alphas)
+            largest = self._largest(estimator, data)
+            return np.geomspace(largest, self.eps * largest, int(self.alphas))
+        values = np.asarray(self.alphas)
+        if values.ndim != 1 or not values.size or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+            raise ValueError(f"alphas must be None, an integer or a list of finite numbers, got {self.alphas!r}.")
+        values = np.sort(values)
+        ends = (next(self._fits(seeded(estimator, 0), data, values[[end]])) for end in (0, -1))
+        few, many = (np.count_nonzero(sizes) for sizes in ends)
+        return values if few < many else values[::-1].copy()
+
+    def _largest(self, estimator: Any, data: Sample) -> float:
+        """The smallest value of the parameter that selects nothing, above zero."""
+        if self.parameter == "alpha" and hasattr(estimator, "alpha_max"):
+            found = estimator.alpha_max(data.X, data.y, data.weight)
+        elif self.parameter == "alpha" and type(estimator) in {ElasticNetCD, LassoCD, ElasticNet, Lasso}:
+            names = {"l1_ratio", "fit_intercept", "positive", "penalty_weights", "standardize"}
+            same = {name: value for name, value in estimator.get_params().items() if name in names}
+            found = alpha_max(data.X, data.y, sample_weight=data.weight, **same)
+        else:
+            raise ValueError(
+                f"alphas={self.alphas!r} asks for a grid, but the largest {self.parameter} of {estimator!r} is not "
+                "known: give its values, or None to fit the estimator as it is."
+            )
+        return max(float(np.max(found)), np.finfo(np.float64).tiny / self.eps)
+
+    def _pair(self, estimator: Any, data: Sample, seed: int) -> tuple[NDArray[np.int8], int]:
+        """How many halves of a pair select a feature, at each setting, and how many they select at any."""
+        first, second = (
+            self._selected(seeded(estimator, seed, half), data.take(rows), self.alphas_)
+            for half, rows in enumerate(complementary_halves(data.n_samples, seed))
+        )
+        n_selected = np.count_nonzero(first.any(axis=0)) + np.count_nonzero(second.any(axis=0))
+        return first.astype(np.int8) + second, int(n_selected)
+
+    def _selected(self, estimator: Any, data: Sample, alphas: NDArray[Any] | None) -> Mask:
+        """Which features are selected at each setting, of shape (n_settings, n_features)."""
+        limit = self.max_features_per_fit_
+        selected = np.zeros((1 if alphas is None else alphas.size, data.n_features), dtype=bool)
+        for step, sizes in enumerate(self._fits(estimator, data, alphas)):
+            if limit is None:
+                selected[step] = sizes > 0
+                continue
+            entering = np.flatnonzero((sizes > 0) & ~selected[step])
+            order = np.argsort(-sizes[entering], kind="stable")
+            selected[step:, entering[order[: limit - np.count_nonzero(selected[step])]]] = True
+            if np.count_nonzero(selected[step]) == limit:
+                break
+        return selected
+
+    def _fits(self, estimator: Any, data: Sample, alphas: NDArray[Any] | None) -> Iterator[Array]:
+        """Sizes of the coefficients at each setting; a certified fit may start from the last, which changes nothing."""
+        model = clone(estimator)
+        if isinstance(model, CertifiedRegressor) and alphas is not None and alphas.size > 1:
+            model.set_params(warm_start=True)
+        for settings in [{}] if alphas is None else [{self.parameter: value} for value in alphas.tolist()]:
+            model.set_params(**settings).fit(data.X, data.y, **data.fit_params)
+            yield self._sizes(model, data.n_features)
+
+    def _sizes(self, model: Any, n_features: int) -> Array:
+        """The largest absolute coefficient, or importance, of each feature."""
+        getter = self.importance_getter
+        if getter == "auto":
+            getter = next((name for name in ("coef_", "feature_importances_") if hasattr(model, name)), "auto")
+        if getter == "auto":
+            raise ValueError(f"{model!r} has neither coef_ nor feature_importances_: give importance_getter.")
+        found: Any = attrgetter(getter)(model) if isinstance(getter, str) else getter(model)
+        dense = found.toarray() if hasattr(found, "toarray") else found
+        values: NDArray[Any] = np.abs(np.atleast_2d(np.asarray(dense, dtype=np.float64)))
+        if values.ndim != 2 or values.shape[1] != n_features:
+            raise ValueError(f"{getter!r} must give one number for each of {n_features} features, got {values.shape}.")
+        sizes: Array = values.max(axis=0)
+        return sizes
+
+    def _store(self, pairs: list[tuple[NDArray[np.int8], int]]) -> None:
+        n_halves = 2 * len(pairs)
+        counts = np.zeros(pairs[0][0].shape, dtype=np.int64)
+        for selected, _ in pairs:
+            counts += selected
+        self.stability_paths_ = counts.T / n_halves
+        self.selection_probabilities_ = self.stability_paths_.max(axis=1)
+        self.n_features_per_fit_ = sum(n_selected for _, n_selected in pairs) / n_halves
+        limit = self.n_features_per_fit_ if self.max_features_per_fit_ is None else self.max_features_per_fit_
+        self.expected_false_selections_ = self._bound(limit, self.selection_probabilities_.size, self.threshold_)
+
+    def _get_support_mask(self) -> Mask:
+        check_is_fitted(self)
+        mask: Mask = self.selection_probabilities_ >= self.threshold_
+        return mask
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self._estimator)
+        tags.target_tags = inner.target_tags
+        tags.target_tags.required = True
+        tags.input_tags.sparse = inner.input_tags.sparse
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        return tags
+
+
+def false_selections_bound(
+    n_features_per_fit: float,
+    n_features: int,
+    threshold: float,
+    *,
+    n_pairs: int = 50,
+    assumption: str | None = None,
+) -> float:
+    r"""Bound on the expected number of false selections by `StabilitySelection`.
+
+    .. math:: C(\tau) \, \frac{q^2}{p}, \qquad C(\tau) = \frac{1}{2 \tau - 1}
+
+    without assumptions. If the share of pairs that select a feature from both halves has a single peak,
+
+    .. math:: C(\tau) = \begin{cases}
+        \dfrac{1}{2 \, (2 \tau - 1 - 1 / (2 B))} & \tau \le 3/4 \\
+        \dfrac{4 \, (1 - \tau + 1 / (2 B))}{1 + 1 / B} & \tau > 3/4
+        \end{cases}
+
+    for :math:`q / p \le 1 / \sqrt 3` and :math:`\tau > \frac12 + \min\{(q/p)^2, \frac{1}{2B} + \frac34 (q/p)^2\}`;
+    elsewhere it is as without assumptions. The threshold counts as the next multiple of 1 / (2 B), which makes no
+    difference for a share of 2 B halves.
+
+    Parameters
+    ----------
+    n_features_per_fit : float
+        Number q of features selected from a half.
+    n_features : int
+        Number p of features.
+    threshold : float
+        Share :math:`\tau` of the halves from which a feature has to be selected.
+    n_pairs : int, default=50
+        Number B of complementary pairs.
+    assumption : {None, "unimodal"}, default=None
+        Whether a single peak may be assumed.
+
+    Returns
+    -------
+    float
+        The bound, infinite for thresholds up to 1/2.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    Shah, R. D. and Samworth, R. J. (2013). Variable selection with error control: another look at stability selection.
+    JRSS B 75(1), 55-80. doi:10.1111/j.1467-9868.2011.01034.x (theorems 1 and 2)
+
+    Examples
+    --------
+    >>> from ladreg.stability import false_selections_bound
+    >>> false_selections_bound(10, 200, 0.75), round(false_selections_bound(10, 200, 0.9, assumption="unimodal"), 4)
+    (1.0, 0.2157)
+    """
+    check_count("n_features", n_features)
+    check_real("n_features_per_fit", n_features_per_fit, low=0.0, high=float(n_features))
+    check_real("threshold", threshold, low=0.0, high=1.0)
+    check_count("n_pairs", n_pairs)
+    check_choice("assumption", assumption, ASSUMPTIONS)
+    shares = np.arange(2 * n_pairs + 1) / (2 * n_pairs)
+    tau = float(shares[np.searchsorted(shares, threshold)])
+    share = n_features_per_fit / n_features
+    if tau <= 0.5:
+        return np.inf
+    factor = 1.0 / (2.0 * tau - 1.0)
+    least = 0.5 + min(share**2, 0.5 / n_pairs + 0.75 * share**2)
+    if assumption == "unimodal" and share <= LARGEST_SHARE and tau > least:
+        factor = _unimodal(tau, n_pairs)
+    return float(factor * share * n_features_per_fit)
+
+
+def _unimodal(tau: float, n_pairs: int) -> float:
+    """The largest ``P(Z >= 2 tau - 1) / E Z`` of a unimodal share Z of `n_pairs`, if its mean is small."""
+    step = 0.5 / n_pairs
+    return 0.5 / (2.0 * tau - 1.0 - step) if tau <= 0.75 else 4.0 * (1.0 - tau + step) / (1.0 + 2.0 * step)
+
+
+def complementary_halves(n_samples: int, seed: int) -> tuple[Rows, Rows]:
+    """Two random sets of ``n_samples // 2`` rows that have none in common."""
+    order = np.random.default_rng(seed).permutation(n_samples)
+    half = n_samples // 2
+    return np.sort(order[:half]), np.sort(order[half : 2 * half])
+
+
+def seeded(estimator: Any, *seed: int) -> Any:
+    """A clone whose random states are integers: those it has, or else new ones."""
+    rng = np.random.default_rng(seed)
+    states = {
+        name: int(rng.integers(np.iinfo(np.int32).max))
+        for name, value in sorted(estimator.get_params().items())
+        if name.rpartition("__")[2] == "random_state" and not isinstance(value, Integral)
+    }
+    return clone(estimator).set_params(**states)
