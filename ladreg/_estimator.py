@@ -39,8 +39,12 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         """The loss that the parameters ask for."""
 
     @abstractmethod
+    def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
+        """The penalty that the parameters ask for, with this alpha in the place of theirs."""
+
     def _penalty(self, data: Data) -> ElasticNet:
         """The penalty that the parameters ask for."""
+        return self._scaled_penalty(data, float(self.alpha))
 
     @abstractmethod
     def _solver(self, problem: Problem) -> Solver:

@@ -84,7 +84,7 @@ class SquaredFolds:
         if self.units.rows.size:
             place = np.full(problem.n_samples, -1, dtype=np.intp)
             place[self.units.rows] = np.arange(self.units.rows.size)
-            splits = [tuple(part[part >= 0] for part in (place[train], place[test])) for train, test in splits]
+            splits = [(_present(place[train]), _present(place[test])) for train, test in splits]
         self.splits = splits
         self.columns = Centred(self.twin)
         self._held: list[Moments] = []
@@ -184,8 +184,8 @@ class SquaredFolds:
         allowed = np.flatnonzero(np.isfinite(unit.strength))
         gram, slope = products[np.ix_(allowed, allowed)], products[allowed, -1]
         size = float(products[-1, -1])
-        options = {"tol": self.tol, "max_iter": self.max_iter}
-        for point in sequence.in_gram(gram, slope, size, unit.at(allowed), alphas, **options):
+        points = sequence.in_gram(gram, slope, size, unit.at(allowed), alphas, tol=self.tol, max_iter=self.max_iter)
+        for point in points:
             relaxed = self._relaxed_by_gram(point, gram, slope, unit.positive)
             yield replace(relaxed, features=allowed[point.features])
 
@@ -251,6 +251,10 @@ class SquaredFolds:
             predicted = self.columns.design.take(block).matvec_of(used, coefs) + constant
             losses += self.columns.weight[block] @ (self.columns.y[block, None] - predicted) ** 2
         return losses
+
+
+def _present(places: Index) -> Index:
+    return places[places >= 0]
 
 
 def refitted(columns: Centred, coef: Array, tol: float, max_iter: int) -> Array:

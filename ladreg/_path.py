@@ -61,10 +61,17 @@ class Path:
     def empty(cls, problem: Problem, alphas: Array) -> Path:
         """A path to be filled in."""
         size = alphas.size
-        numbers = [np.zeros(size) for _ in range(4)]
-        coef = np.zeros((problem.n_features, size), order="F")
-        flags = np.zeros(size, dtype=bool)
-        return cls(alphas, coef, *numbers, np.ones(size, dtype=np.intp), flags, [StopReason.TOLERANCE] * size)
+        return cls(
+            alphas=alphas,
+            coef=np.zeros((problem.n_features, size), order="F"),
+            intercept=np.zeros(size),
+            objective=np.zeros(size),
+            gap=np.zeros(size),
+            relative_gap=np.zeros(size),
+            n_iter=np.ones(size, dtype=np.intp),
+            unique=np.zeros(size, dtype=bool),
+            stopped=[StopReason.TOLERANCE] * size,
+        )
 
     def put(self, k: int, solution: Solution) -> None:
         """Fill in what was found for one alpha."""

@@ -55,9 +55,6 @@ class L1Regressor(CertifiedRegressor):
     def _check_alpha(self) -> None:
         check_real("alpha", self.alpha, low=0.0)
 
-    def _penalty(self, data: Data) -> ElasticNet:
-        return self._scaled_penalty(data, float(self.alpha))
-
     def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
         return ScaledPenalty.of(self._factors(data), alpha, bool(self.positive))
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 from ladreg._callbacks import CallbackSupportMixin, root_task, task, with_callbacks
-from ladreg._estimator import CertifiedRegressor
+from ladreg._estimator import ROUNDING, CertifiedRegressor
 from ladreg._folds import relaxed
 from ladreg._losses import Loss
 from ladreg._path import Path, grid, solve_path
@@ -60,7 +60,7 @@ class Candidate:
         return solve_path(self.problem, self.alphas, tol=tol, max_iter=max_iter, solver=self.model._solver)
 
 
-class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):  # type: ignore[misc]
+class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     """A regressor that chooses its alpha; subclasses say how, and which plain estimator it is for."""
 
     alphas: Any
@@ -168,7 +168,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):  # type: ignore[
         candidate = candidates[self._choice]
         self.alphas_ = np.array([one.alphas for one in candidates]) if len(candidates) > 1 else candidate.alphas
         self.alpha_ = float(candidate.alphas[k])
-        problem = candidate.problem.under(candidate.model._scaled_penalty(present(data), self.alpha_))
+        problem = candidate.problem.under(self._penalty(present(data)))
         start = path.coef[:, k], float(path.intercept[k])
         solution = self._solver(problem)(problem, start=start, tol=self.tol, max_iter=self.max_iter)
         self._store(data, [problem], [solution])
@@ -179,26 +179,16 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):  # type: ignore[
             coef, intercept = relaxed(problem, *found, self._mixing, self.tol, self.max_iter)
             self.coef_, self.intercept_ = coef[:, 0].astype(data.dtype), intercept.astype(data.dtype)[0]
         self._warn([solution])
-        self._warn_path(path)
-
-    def _warn_path(self, path: Path) -> None:
-        bad = [k for k in range(path.alphas.size) if not path.stopped[k].good]
-        bad = [k for k in bad if path.relative_gap[k] > max(self.tol, 1e-13)]
-        if bad:
-            worst = max(bad, key=lambda k: path.relative_gap[k])
-            warnings.warn(
-                f"{type(self).__name__}: {len(bad)} of {path.alphas.size} fits along the path did not reach "
-                f"tol={self.tol:g}; the worst, at alpha={path.alphas[worst]:.4g}, is proved to be within "
-                f"{path.relative_gap[worst]:.3g} of the optimum (relative). Raise max_iter, or eps.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        warn_of(path, self.tol, stacklevel=5)
 
     def _loss(self) -> Loss:
         return self._model._loss()
 
+    def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
+        return self._model._scaled_penalty(data, alpha)
+
     def _penalty(self, data: Data) -> ElasticNet:
-        return self._model._scaled_penalty(data, self.alpha_)
+        return self._scaled_penalty(data, self.alpha_)
 
     def _solver(self, problem: Problem) -> Solver:
         return self._model._solver(problem)
@@ -208,7 +198,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):  # type: ignore[
 
     def _say(self, text: str) -> None:
         if self.verbose:
-            print(f"[{type(self).__name__}] {text}", flush=True)  # noqa: T201 - asked for
+            print(f"[{type(self).__name__}] {text}", flush=True)
 
 
 def _one_target(data: Data) -> Data:
@@ -223,3 +213,19 @@ def _one_target(data: Data) -> Data:
         stacklevel=4,
     )
     return replace(data, single=True)
+
+
+def warn_of(path: Path, tol: float, stacklevel: int) -> None:
+    """Warn if the solver stopped before some gap met `tol`."""
+    bad = path.relative_gap > max(tol, ROUNDING)
+    bad &= np.array([not reason.good for reason in path.stopped])
+    if not bad.any():
+        return
+    worst = int(np.argmax(np.where(bad, path.relative_gap, 0.0)))
+    warnings.warn(
+        f"{int(bad.sum())} of {bad.size} fits along the path did not reach tol={tol:g}; the worst, at "
+        f"alpha={path.alphas[worst]:.4g}, is proved to be within {path.relative_gap[worst]:.3g} of the optimum "
+        "(relative). Raise max_iter, or eps.",
+        ConvergenceWarning,
+        stacklevel=stacklevel,
+    )

@@ -14,7 +14,6 @@ from ladreg._estimator import CertifiedRegressor
 from ladreg._folds import relaxed
 from ladreg._path import Path
 from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem
 from ladreg._tuning import Candidate, TunedRegressor
 from ladreg._validation import Data, check_choice, check_real
 from ladreg.lad import LADRegressor
@@ -72,7 +71,7 @@ class InformationRegressor(TunedRegressor):
         coef, intercept = relaxed(problem, path.coef, path.intercept, self._mixing, self.tol, self.max_iter)
         losses = np.array(
             [
-                problem.weight @ problem.loss.value(problem.residual(one, float(constant)))
+                float(problem.weight @ problem.loss.value(problem.residual(one, float(constant))))
                 for one, constant in zip(coef.T, intercept, strict=True)
             ]
         )
@@ -165,7 +164,7 @@ class LassoCDIC(InformationRegressor):
         deviation, strength = problem.design.deviations(problem.weight), problem.penalty.strength
         chosen = allowed & (strength > 0)
         unit = float(np.median(deviation[chosen] / strength[chosen])) if chosen.any() else 1.0
-        universal = unit * np.sqrt(2.0 * np.log(max(np.count_nonzero(allowed), 2)) / n_samples)
+        universal = unit * np.sqrt(2.0 * np.log(max(int(np.count_nonzero(allowed)), 2)) / n_samples)
         noisy = np.flatnonzero(alphas <= universal * np.sqrt(squares))
         k = int(noisy[0]) if noisy.size else squares.size - 1
         return float(squares[k] * n_samples / max(n_samples - used[k] - problem.fit_intercept, 1.0))

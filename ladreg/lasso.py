@@ -165,9 +165,6 @@ class ElasticNetCD(CertifiedRegressor):
     def _loss(self) -> Loss:
         return HalfSquared()
 
-    def _penalty(self, data: Data) -> ElasticNet:
-        return self._scaled_penalty(data, float(self.alpha))
-
     def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
         weights = feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
         excluded = np.isinf(weights)

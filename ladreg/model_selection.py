@@ -2,135 +2,21 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn import get_config
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.parallel import Parallel, delayed
+from numpy.typing import ArrayLike
 
-from ladreg._callbacks import subtasks, task
+from ladreg._cross_validation import CrossValidatedRegressor
 from ladreg._estimator import CertifiedRegressor
-from ladreg._folds import Folds, Split, SquaredFolds
+from ladreg._folds import Split, SquaredFolds
 from ladreg._path import Path
-from ladreg._penalties import ElasticNet
-from ladreg._tuning import Candidate, TunedRegressor
-from ladreg._validation import Data, check_choice, check_count
+from ladreg._tuning import Candidate
+from ladreg._validation import Data
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD, LassoCD
 from ladreg.quantile import QuantileRegressor
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
-
-
-class CrossValidatedRegressor(TunedRegressor):
-    """A regressor that chooses its alpha by the losses of held-out rows."""
-
-    _losses_name: ClassVar[str]
-    _folds: ClassVar[type[Folds] | type[SquaredFolds]] = Folds
-    cv: Any
-    n_jobs: int | None
-    selection: str
-
-    def _check_tuning(self) -> None:
-        super()._check_tuning()
-        check_choice("selection", self.selection, ("min", "1se"))
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """What metadata goes where: `sample_weight` to `fit`, `groups` and others to the splitter.
-
-        Returns
-        -------
-        MetadataRouter
-            As scikit-learn's meta-estimators give it.
-        """
-        mapping = MethodMapping().add(caller="fit", callee="split")
-        return MetadataRouter(owner=self).add_self_request(self).add(splitter=self._splitter(), method_mapping=mapping)
-
-    def _splitter(self) -> Any:
-        # Late, since it takes as long to import as everything else together.
-        from sklearn.model_selection import check_cv
-
-        return check_cv(self.cv)
-
-    def _n_tasks(self, choice: Any) -> int:
-        return len(choice) * len(self._models())
-
-    def _prepared(
-        self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]
-    ) -> list[Split]:
-        """The folds."""
-        splitter = self._splitter()
-        if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
-        else:
-            unknown = set(params) - {"groups"}
-            if unknown:
-                raise TypeError(f"fit got an unexpected argument {min(unknown)!r}: only groups go to the splitter.")
-            routed = params
-        splits = [(_rows(train, data), _rows(test, data)) for train, test in splitter.split(X, y, **routed)]
-        if not splits:
-            raise ValueError("cv gives no fold: an iterator serves once, a list of splits or a splitter always.")
-        for k, (train, test) in enumerate(splits):
-            for name, rows in (("training", train), ("held-out", test)):
-                if not np.any(data.weight[rows] > 0):
-                    raise ValueError(f"fold {k} of cv has no {name} rows, or none with a weight above zero.")
-        return splits
-
-    def _chosen(
-        self, candidates: list[Candidate], data: Data, choice: list[Split], context: Any
-    ) -> tuple[int, int, Path]:
-        losses = self._held_out(candidates, data, choice, context)
-        means = losses.mean(axis=2)
-        best, lowest = divmod(int(np.argmin(means)), means.shape[1])
-        spread = losses[best].std(axis=1, ddof=1) / np.sqrt(len(choice)) if len(choice) > 1 else 0 * means[best]
-        near = int(np.argmax(means[best] <= means[best, lowest] + spread[lowest]))
-        candidate = candidates[best]
-        self.alpha_min_, self.alpha_1se_ = float(candidate.alphas[lowest]), float(candidate.alphas[near])
-        setattr(self, self._losses_name, losses if len(candidates) > 1 else losses[0])
-        k = near if self.selection == "1se" else lowest
-        self._say(f"alpha={candidate.alphas[k]:.6g}, mean held-out loss {means[best, k]:.6g}; fitting the path")
-        return best, k, candidate.path(self.tol, self.max_iter)
-
-    def _held_out(self, candidates: list[Candidate], data: Data, splits: list[Split], context: Any) -> Array:
-        """Losses of held-out rows, of shape (n_candidates, n_alphas, n_folds)."""
-        jobs = []
-        contexts = iter(subtasks(context, "fold", len(candidates) * len(splits)))
-        for candidate in candidates:
-            model, alphas = candidate.model, candidate.alphas
-            problem = model._problems(data, candidate.problem.penalty)[0]
-            folds = self._folds(problem, splits, tol=self.tol, max_iter=self.max_iter, mixing=self._mixing)
-            for k, (train, _) in enumerate(splits):
-                jobs.append(delayed(self._fold)(folds, k, alphas, self._unit(model, data, train), next(contexts)))
-        self._say(f"{len(splits)} folds of {candidates[0].alphas.size} alphas")
-        # Threads: the kernels and BLAS release the interpreter, and X is not copied.
-        found = Parallel(n_jobs=self.n_jobs, prefer="threads", verbose=max(int(self.verbose) - 1, 0))(jobs)
-        return np.array(found).reshape(len(candidates), len(splits), -1).swapaxes(1, 2)
-
-    def _fold(self, folds: Folds | SquaredFolds, k: int, alphas: Array, unit: ElasticNet, context: Any) -> Array:
-        with task(context, self):
-            losses = folds.losses(k, alphas, unit)
-        self._say(f"fold {k + 1} of {len(folds.splits)}: smallest mean loss {losses.min():.6g}")
-        return losses
-
-    def _unit(self, model: CertifiedRegressor, data: Data, train: Index) -> ElasticNet:
-        """The penalty at alpha = 1 as the training rows of a fold make it."""
-        if not getattr(model, "standardize", False):
-            return model._scaled_penalty(data, 1.0)
-        weight = np.zeros(data.weight.size)
-        weight[train] = data.weight[train]
-        return model._scaled_penalty(replace(data, weight=weight / weight.sum()), 1.0)
-
-
-def _rows(rows: ArrayLike, data: Data) -> Index:
-    """Numbers of rows, of a mask as well."""
-    chosen = np.asarray(rows)
-    return np.flatnonzero(chosen) if chosen.dtype == bool else np.arange(data.weight.size)[chosen]
 
 
 class ElasticNetCDCV(CrossValidatedRegressor):

@@ -2,19 +2,405 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._path import Path, solve_path
-from ladreg._tuning import alpha_grid, checked_alphas
-from ladreg._validation import check_choice, check_count, check_flag, check_real, training_data
+from ladreg._tuning import alpha_grid, checked_alphas, warn_of
+from ladreg._validation import check_flag, check_real, training_data
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD
 from ladreg.quantile import QuantileRegressor
 
 Array = NDArray[np.float64]
+
+
+def enet_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    l1_ratio: float = 0.5,
+    eps: float = 1e-3,
+    alphas: int | ArrayLike | None = 100,
+    precompute: bool | Literal["auto"] | ArrayLike = "auto",
+    Xy: ArrayLike | None = None,  # noqa: ARG001
+    copy_X: bool = True,  # noqa: ARG001
+    coef_init: ArrayLike | None = None,  # noqa: ARG001
+    verbose: bool | int = False,
+    return_n_iter: bool = False,
+    positive: bool = False,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    standardize: bool = False,
+    max_iter: int = 10_000,
+    tol: float = 1e-10,
+) -> tuple[Any, ...]:
+    r"""Coefficients of the elastic net for a sequence of alphas, each proved.
+
+    For each :math:`\alpha` of a decreasing sequence it minimises
+
+    .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b)^2
+        + \alpha \sum_j v_j \Big( \rho \, |b_j| + \frac{1 - \rho}{2} \, b_j^2 \Big)
+
+    as `ElasticNetCD` does. The signature and what is returned are those of scikit-learn's function of the same name, so
+    that the one can take the place of the other; like it, this one fits no intercept unless it is asked to.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        Data; it is not changed.
+    y : array-like of shape (n_samples,)
+        Target.
+    l1_ratio : float, default=0.5
+        Share of the absolute values in the penalty: 1 is the lasso.
+    eps : float, default=1e-3
+        Smallest alpha of a path, as a part of the largest.
+    alphas : int or array-like, default=100
+        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas.
+    precompute : {"auto", True, False} or array-like, default="auto"
+        True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
+        matrix that is given counts as True: to check it against X would cost as much as to compute it.
+    Xy, copy_X, coef_init : object
+        Not used: there for calls of scikit-learn's function. X is never changed, and where a path starts does not matter.
+    verbose : bool or int, default=False
+        Whether to print a line when the path is done.
+    return_n_iter : bool, default=False
+        Whether to return numbers of iterations as well.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights; only their ratios matter.
+    fit_intercept : bool, default=False
+        Whether to fit an intercept; it is ``mean(y) - mean(X) @ coef``, with weighted means.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, as in `ElasticNetCD`.
+    standardize : bool, default=False
+        Whether to penalise as if every column had been divided by its (weighted) standard deviation.
+    max_iter : int, default=10000
+        Largest number of epochs and exact steps for each alpha.
+    tol : float, default=1e-10
+        Each gap is proved to be at most this part of its objective, up to rounding; looser ones save little.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+    coefs : ndarray of shape (n_features, n_alphas)
+        Coefficients, one column for each alpha.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Proved bounds of how far each objective is from its optimum.
+    n_iters : list of int
+        Epochs and steps, if `return_n_iter`.
+
+    Raises
+    ------
+    ValueError
+        For parameters or data that make no sense, and for several targets.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap of some alpha is larger than `tol` allows.
+
+    See Also
+    --------
+    lasso_path : The case ``l1_ratio=1``.
+    ElasticNetCDCV : Chooses alpha by cross-validation.
+
+    References
+    ----------
+    Friedman, J., Hastie, T. and Tibshirani, R. (2010). Regularization paths for generalized linear models via
+    coordinate descent. Journal of Statistical Software 33(1). doi:10.18637/jss.v033.i01
+
+    Larsson, J. and Wallin, J. (2022). The Hessian screening rule. NeurIPS 35. doi:10.48550/arXiv.2104.13026
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import enet_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> alphas, coefs, gaps = enet_path(X, y, l1_ratio=0.9, alphas=50)
+    >>> coefs.shape, bool(gaps.max() < 1e-8)
+    ((10, 50), True)
+    """
+    check_flag("return_n_iter", return_n_iter)
+    working: Any = precompute if precompute is False or isinstance(precompute, str) else True
+    model = ElasticNetCD(
+        l1_ratio=l1_ratio,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        penalty_weights=penalty_weights,
+        standardize=standardize,
+        precompute=working,
+        max_iter=max_iter,
+        tol=tol,
+    )
+    path = _path(model, X, y, sample_weight, alphas, eps, None if working == "auto" else bool(working))
+    if verbose:
+        print(f"{path.alphas.size} alphas, largest gap {path.relative_gap.max():.3g} (relative)")
+    found = path.alphas, path.coef, path.gap
+    return (*found, path.n_iter.tolist()) if return_n_iter else found
+
+
+def lasso_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    eps: float = 1e-3,
+    alphas: int | ArrayLike | None = 100,
+    precompute: bool | Literal["auto"] | ArrayLike = "auto",
+    Xy: ArrayLike | None = None,  # noqa: ARG001
+    copy_X: bool = True,  # noqa: ARG001
+    coef_init: ArrayLike | None = None,  # noqa: ARG001
+    verbose: bool | int = False,
+    return_n_iter: bool = False,
+    positive: bool = False,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    standardize: bool = False,
+    max_iter: int = 10_000,
+    tol: float = 1e-10,
+) -> tuple[Any, ...]:
+    r"""Coefficients of the lasso for a sequence of alphas, each proved.
+
+    For each :math:`\alpha` of a decreasing sequence it minimises
+
+    .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b)^2 + \alpha \sum_j v_j |b_j|
+
+    as `LassoCD` does. The signature and what is returned are those of scikit-learn's function of the same name, so that
+    the one can take the place of the other; like it, this one fits no intercept unless it is asked to.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        Data; it is not changed.
+    y : array-like of shape (n_samples,)
+        Target.
+    eps : float, default=1e-3
+        Smallest alpha of a path, as a part of the largest.
+    alphas : int or array-like, default=100
+        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas.
+    precompute : {"auto", True, False} or array-like, default="auto"
+        True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
+        matrix that is given counts as True: to check it against X would cost as much as to compute it.
+    Xy, copy_X, coef_init : object
+        Not used: there for calls of scikit-learn's function. X is never changed, and where a path starts does not matter.
+    verbose : bool or int, default=False
+        Whether to print a line when the path is done.
+    return_n_iter : bool, default=False
+        Whether to return numbers of iterations as well.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights; only their ratios matter.
+    fit_intercept : bool, default=False
+        Whether to fit an intercept; it is ``mean(y) - mean(X) @ coef``, with weighted means.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, as in `LassoCD`.
+    standardize : bool, default=False
+        Whether to penalise as if every column had been divided by its (weighted) standard deviation.
+    max_iter : int, default=10000
+        Largest number of epochs and exact steps for each alpha.
+    tol : float, default=1e-10
+        Each gap is proved to be at most this part of its objective, up to rounding; looser ones save little.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+    coefs : ndarray of shape (n_features, n_alphas)
+        Coefficients, one column for each alpha.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Proved bounds of how far each objective is from its optimum.
+    n_iters : list of int
+        Epochs and steps, if `return_n_iter`.
+
+    Raises
+    ------
+    ValueError
+        For parameters or data that make no sense, and for several targets.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap of some alpha is larger than `tol` allows.
+
+    See Also
+    --------
+    enet_path : Squares in the penalty as well.
+    LassoCDCV : Chooses alpha by cross-validation.
+    LassoCDIC : Chooses alpha by an information criterion.
+
+    References
+    ----------
+    Tibshirani, R. et al. (2012). Strong rules for discarding predictors in lasso-type problems. JRSS B 74(2), 245-266.
+    doi:10.1111/j.1467-9868.2011.01004.x
+
+    Larsson, J. and Wallin, J. (2022). The Hessian screening rule. NeurIPS 35. doi:10.48550/arXiv.2104.13026
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import lasso_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> alphas, coefs, gaps = lasso_path(X, y, alphas=[2.0, 1.0, 0.1], fit_intercept=True)
+    >>> np.count_nonzero(coefs, axis=0)
+    array([2, 3, 7])
+    """
+    return enet_path(
+        X,
+        y,
+        l1_ratio=1.0,
+        eps=eps,
+        alphas=alphas,
+        precompute=precompute,
+        verbose=verbose,
+        return_n_iter=return_n_iter,
+        positive=positive,
+        sample_weight=sample_weight,
+        fit_intercept=fit_intercept,
+        penalty_weights=penalty_weights,
+        standardize=standardize,
+        max_iter=max_iter,
+        tol=tol,
+    )
+
+
+def lad_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    eps: float = 1e-3,
+    alphas: int | ArrayLike = 100,
+    quantiles: ArrayLike | None = None,
+    alpha: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    max_iter: int | None = None,
+    tol: float = 1e-9,
+) -> tuple[Array, Array, Array, Array]:
+    r"""Coefficients of least absolute deviations for a sequence of penalties, or of quantiles, each proved.
+
+    For each :math:`\alpha` of a decreasing sequence it minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j v_j |b_j|
+
+    as `LADRegressor` does; with `quantiles`, for each :math:`\tau` the objective of `QuantileRegressor` at `alpha`.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        Data; it is not changed.
+    y : array-like of shape (n_samples,)
+        Target.
+    eps : float, default=1e-3
+        Smallest alpha of a path, as a part of the largest.
+    alphas : int or array-like, default=100
+        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas.
+    quantiles : array-like of shape (n_quantiles,), default=None
+        A grid of quantiles, each between 0 and 1, in the place of the alphas.
+    alpha : float, default=0.0
+        The penalty for a grid of quantiles, in units of `QuantileRegressor`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights; only their ratios matter.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, as in `LADRegressor`.
+    max_iter : int, default=None
+        Iteration limit of each call of a linear programming solver.
+    tol : float, default=1e-9
+        Largest relative gap that is accepted without a warning.
+
+    Returns
+    -------
+    grid : ndarray of shape (n_points,)
+        The alphas, decreasing, or the quantiles as they are given.
+    coefs : ndarray of shape (n_features, n_points)
+        Coefficients, one column for each.
+    intercepts : ndarray of shape (n_points,)
+        Intercepts.
+    dual_gaps : ndarray of shape (n_points,)
+        Proved bounds of how far each objective is from its optimum.
+
+    Raises
+    ------
+    ValueError
+        For parameters or data that make no sense, and for several targets.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If some gap is larger than `tol` allows.
+
+    See Also
+    --------
+    LADRegressorCV : Chooses alpha by cross-validation.
+    LADRegressorIC : Chooses alpha by an information criterion.
+
+    References
+    ----------
+    Wang, H., Li, G. and Jiang, G. (2007). Robust regression shrinkage and consistent variable selection through the
+    LAD-lasso. Journal of Business and Economic Statistics 25(3), 347-355. doi:10.1198/073500106000000251
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import lad_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> alphas, coefs, intercepts, gaps = lad_path(X, y, alphas=20)
+    >>> coefs.shape, bool(gaps.max() < 1e-10)
+    ((10, 20), True)
+    >>> quantiles, coefs, intercepts, gaps = lad_path(X, y, quantiles=[0.1, 0.5, 0.9])
+    >>> intercepts.round(0)
+    array([ 86., 147., 221.])
+    """
+    common: dict[str, Any] = {
+        "fit_intercept": fit_intercept,
+        "positive": positive,
+        "penalty_weights": penalty_weights,
+        "max_iter": max_iter,
+        "tol": tol,
+    }
+    if quantiles is None:
+        path = _path(LADRegressor(alpha=1.0, **common), X, y, sample_weight, alphas, eps, None)
+        return path.alphas, path.coef, path.intercept, path.gap
+    grid = np.atleast_1d(np.asarray(quantiles, dtype=np.float64))
+    several = QuantileRegressor(quantile=grid, alpha=alpha, **common).fit(X, y, sample_weight)
+    return grid, several.coef_.T.copy(), several.intercept_, several.dual_gap_
+
+
+def _path(
+    model: CertifiedRegressor,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    alphas: int | ArrayLike | None,
+    eps: float,
+    precompute: bool | None,
+) -> Path:
+    """The path of a plain estimator, its parameters and data checked."""
+    model._check_parameters()
+    alphas = 100 if alphas is None else alphas
+    checked_alphas(alphas)
+    check_real("eps", eps, low=0.0, high=1.0, open_ends=True)
+    data = training_data(model, X, y, sample_weight)
+    if data.Y.shape[1] > 1:
+        raise ValueError(f"y must have one target, got {data.Y.shape[1]}: each is a path of its own.")
+    problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
+    grid = alpha_grid(problem, alphas, eps)
+    path = solve_path(
+        problem, grid, tol=model.tol, max_iter=model.max_iter, precompute=precompute, solver=model._solver
+    )
+    warn_of(path, model.tol, stacklevel=4)
+    return path

@@ -34,6 +34,7 @@ LAYERS = {
     "_pivotal": 5,
     "_callbacks": 5,
     "_tuning": 6,
+    "_cross_validation": 6,
     "path": 6,
     "model_selection": 6,
     "information": 6,

@@ -322,7 +322,7 @@ class Walk:
             start=(start, 0.0),
             tol=self.tol,
             max_iter=self.max_iter,
-            canonical=np.count_nonzero(start) <= LARGEST_WORKING // 2,
+            canonical=bool(np.count_nonzero(start) <= LARGEST_WORKING // 2),
             columns=columns,
         )
         features = np.flatnonzero(draft.coef)
