@@ -13,10 +13,10 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._callbacks import subtasks, task
 from ladreg._estimator import CertifiedRegressor
-from ladreg._folds import Folds, Split, SquaredFolds
-from ladreg._path import Path
+from ladreg._folds import Folds, SquaredFolds
+from ladreg._moments import Split
 from ladreg._penalties import ElasticNet
-from ladreg._tuning import Candidate, TunedRegressor
+from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg._validation import Data, check_choice
 
 Array = NDArray[np.float64]
@@ -53,8 +53,8 @@ class CrossValidatedRegressor(TunedRegressor):
 
         return check_cv(self.cv)
 
-    def _n_tasks(self, choice: Any) -> int:
-        return len(choice) * len(self._models())
+    def _n_tasks(self, given: Any) -> int:
+        return len(given) * len(self._models())
 
     def _prepared(
         self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]
@@ -77,31 +77,31 @@ class CrossValidatedRegressor(TunedRegressor):
                     raise ValueError(f"fold {k} of cv has no {name} rows, or none with a weight above zero.")
         return splits
 
-    def _chosen(
-        self, candidates: list[Candidate], data: Data, choice: list[Split], context: Any
-    ) -> tuple[int, int, Path]:
-        losses = self._held_out(candidates, data, choice, context)
+    def _chosen(self, candidates: list[Candidate], data: Data, given: list[Split], context: Any) -> Choice:
+        model = candidates[0].model
+        problem = model._problems(data, candidates[0].problem.penalty)[0]
+        options = {"tol": self.tol, "max_iter": self.max_iter, "mixing": self._mixing, "choose": model._solver}
+        folds = self._folds(problem, given, **options)
+        losses = self._held_out(candidates, data, folds, context)
         means = losses.mean(axis=2)
         best, lowest = divmod(int(np.argmin(means)), means.shape[1])
-        spread = losses[best].std(axis=1, ddof=1) / np.sqrt(len(choice)) if len(choice) > 1 else 0 * means[best]
+        spread = losses[best].std(axis=1, ddof=1) / np.sqrt(len(given)) if len(given) > 1 else 0 * means[best]
         near = int(np.argmax(means[best] <= means[best, lowest] + spread[lowest]))
         candidate = candidates[best]
         self.alpha_min_, self.alpha_1se_ = float(candidate.alphas[lowest]), float(candidate.alphas[near])
         setattr(self, self._losses_name, losses if len(candidates) > 1 else losses[0])
         k = near if self.selection == "1se" else lowest
         self._say(f"alpha={candidate.alphas[k]:.6g}, mean held-out loss {means[best, k]:.6g}; fitting the path")
-        return best, k, candidate.path(self.tol, self.max_iter)
+        return Choice(best, k, folds.path(candidate.problem, candidate.alphas), folds.solver())
 
-    def _held_out(self, candidates: list[Candidate], data: Data, splits: list[Split], context: Any) -> Array:
+    def _held_out(self, candidates: list[Candidate], data: Data, folds: Folds | SquaredFolds, context: Any) -> Array:
         """Losses of held-out rows, of shape (n_candidates, n_alphas, n_folds)."""
-        jobs = []
+        jobs, splits = [], folds.splits
         contexts = iter(subtasks(context, "fold", len(candidates) * len(splits)))
         for candidate in candidates:
-            model, alphas = candidate.model, candidate.alphas
-            problem = model._problems(data, candidate.problem.penalty)[0]
-            folds = self._folds(problem, splits, tol=self.tol, max_iter=self.max_iter, mixing=self._mixing)
             for k, (train, _) in enumerate(splits):
-                jobs.append(delayed(self._fold)(folds, k, alphas, self._unit(model, data, train), next(contexts)))
+                unit = self._unit(candidate.model, data, train)
+                jobs.append(delayed(self._fold)(folds, k, candidate.alphas, unit, next(contexts)))
         self._say(f"{len(splits)} folds of {candidates[0].alphas.size} alphas")
         # Threads: the kernels and BLAS release the interpreter, and X is not copied.
         found = Parallel(n_jobs=self.n_jobs, prefer="threads", verbose=max(int(self.verbose) - 1, 0))(jobs)

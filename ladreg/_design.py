@@ -39,8 +39,10 @@ _PRODUCT_BYTES = 1 << 22
 class DenseDesign(Design):
     """A NumPy array in any memory order."""
 
-    def _picked(self, index: Index) -> NDArray[np.floating]:
+    def _picked(self, index: Index | slice) -> NDArray[np.floating]:
         """The chosen rows, in the memory order of X; of other arrays `np.take` would copy all first."""
+        if isinstance(index, slice):
+            return self.X[index]
         if self.X.flags.c_contiguous:
             return np.take(self.X, index, axis=0)
         return np.take(self.X.T, index, axis=1).T if self.X.flags.f_contiguous else self.X[index]
@@ -231,8 +233,8 @@ class DenseDesign(Design):
             values *= self.scale[columns]
         return chosen
 
-    def take(self, index: Index) -> Self:
-        """The design of the chosen rows."""
+    def take(self, index: Index | slice) -> Self:
+        """The design of the chosen rows; those of a slice are shared, not copied."""
         return replace(self, X=self._picked(index), _known={})
 
     def select(self, features: Index) -> Self:
@@ -282,8 +284,10 @@ class DenseDesign(Design):
         return result
 
     def _columns(self, block: slice, features: Index) -> Array:
-        """A block of the chosen columns, without their scale."""
+        """A copy of a block of the chosen columns, without their scale."""
         raw = self.X[block]
+        if features.size == self.n_features and np.array_equal(features, np.arange(self.n_features)):
+            return raw.astype(np.float64) if self._shift is None else np.subtract(raw, self.shift, dtype=np.float64)
         by_columns = self.X.strides[0] == self.X.itemsize
         # Of a block of columns `np.take` would copy all first.
         chosen = raw.T[features].T if by_columns else np.take(raw, features, axis=1)

@@ -6,59 +6,29 @@ ones, and needs no rows of its own. For more features, held-out rows have a weig
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._design import SparseDesign
-from ladreg._operator import CONSTANT
-from ladreg._path import solve_path
+from ladreg._moments import FoldMoments, Split, blocks
+from ladreg._path import Path, drafted_path, solve_path
 from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem
-from ladreg.solvers import choose_solver, coordinate_descent, sequence
+from ladreg._problem import Problem, StopReason
+from ladreg.solvers import Solver, choose_solver, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
-from ladreg.solvers.scaling import scaled
+from ladreg.solvers.scaling import Draft
 from ladreg.solvers.sequence import Point, scaled_by
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-Split = tuple[Index, Index]
 
-# Largest number of features whose Gram matrices are kept, and numbers in those of all folds.
-_WIDEST, _KEPT = 2000, 1 << 25
-# Numbers in a block of held-out rows.
-_BLOCK = 1 << 20
-# A difference of Gram matrices is trusted where it leaves so much of a column, and a mean that is at most so many
-# times its deviation.
-_LEFT, _FAR = 1e-3, 1e3
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Weighted sums over rows: of the weights, the columns with the target last, and their products."""
-
-    mass: float
-    sums: Array
-    products: Array
-
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(self.mass + other.mass, self.sums + other.sums, self.products + other.products)
-
-    def __sub__(self, other: Moments) -> Moments:
-        return Moments(self.mass - other.mass, self.sums - other.sums, self.products - other.products)
-
-    def centred(self, fit_intercept: bool) -> tuple[Array, Array]:
-        """Means, zero without intercept, and the mean products about them."""
-        mean = self.sums / self.mass if fit_intercept else np.zeros_like(self.sums)
-        products = self.products / self.mass
-        size = np.diag(products).copy()
-        products -= np.outer(mean, mean)
-        # A column that is constant up to rounding cannot be told from one that is constant.
-        constant = np.flatnonzero(np.diag(products) <= CONSTANT * size)
-        products[constant], products[:, constant] = 0.0, 0.0
-        return mean, products
+# Largest number of features whose Gram matrices are kept, and how many times its deviation a mean may be at most where
+# columns cannot be centred before their products are taken.
+_WIDEST, _FAR = 2000, 1e3
 
 
 class SquaredFolds:
@@ -74,21 +44,31 @@ class SquaredFolds:
         As for `solve_path`.
     mixing
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
+    choose
+        Chooses the solver for a single problem.
     """
 
     def __init__(
-        self, problem: Problem, splits: Sequence[Split], *, tol: float, max_iter: int | None, mixing: float = 1.0
+        self,
+        problem: Problem,
+        splits: Sequence[Split],
+        *,
+        tol: float,
+        max_iter: int | None,
+        mixing: float,
+        choose: Callable[[Problem], Solver],  # noqa: ARG002 - there is one for the squared loss
     ) -> None:
         self.tol, self.max_iter, self.mixing = tol, 10_000 if max_iter is None else max_iter, mixing
-        self.twin, self.units = scaled(problem)
+        self.twin, self.units = scaling.scaled(problem)
         if self.units.rows.size:
             place = np.full(problem.n_samples, -1, dtype=np.intp)
             place[self.units.rows] = np.arange(self.units.rows.size)
             splits = [(_present(place[train]), _present(place[test])) for train, test in splits]
         self.splits = splits
         self.columns = Centred(self.twin)
-        self._held: list[Moments] = []
-        self._total = self._all_moments() if self._shares_gram() else None
+        self._moments = FoldMoments(self.columns, splits) if self._shares_gram() else None
+        if self._moments is not None:
+            self.columns.gram.know(self._moments.gram())
 
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean squared error of the held-out rows for each alpha; `unit` is the penalty at alpha = 1.
@@ -101,11 +81,11 @@ class SquaredFolds:
         held = self.twin.weight[test]
         unit = unit.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
         # 1.
-        moments = self._moments_of(fold) if self._total is not None else None
-        walk = self._by_gram(moments, unit, alphas) if moments is not None else self._by_data(train, unit, alphas)
+        known = self._moments.training(fold) if self._moments is not None else None
+        points = self._by_gram(*known, unit, alphas) if known is not None else self._by_data(train, unit, alphas)
         losses = np.zeros(alphas.size)
         group: list[tuple[int, Point]] = []
-        for k, point in enumerate(walk):
+        for k, point in enumerate(points):
             # 2.
             if point.residual is None and not point.stopped.good:
                 point = self._again(train, unit, alphas[k], point)
@@ -114,73 +94,42 @@ class SquaredFolds:
                 group.append((k, point))
             else:
                 losses[k] = held @ point.residual[test] ** 2
-        if group:
-            assert moments is not None
-            losses[[k for k, _ in group]] = self._predicted(moments, test, [point for _, point in group])
-        return losses / held.sum() * self.units.unit**2
+        if group and known is not None:
+            losses[[k for k, _ in group]] = self._predicted(fold, known[0], [point for _, point in group])
+        return np.asarray(losses / held.sum() * self.units.unit**2)
+
+    def solver(self) -> Solver:
+        """The solver of single problems, which knows what the folds found out."""
+        if self._moments is None:
+            return partial(scaling.solve, inner=coordinate_descent.solve)
+
+        def inner(problem: Problem, **options: Any) -> Draft:
+            columns = self.columns.under(problem.penalty)
+            return coordinate_descent.solve(problem, columns=columns, precompute=True, **options)
+
+        return partial(scaling.solve, inner=inner)
+
+    def path(self, problem: Problem, alphas: Array) -> Path:
+        """The solutions for all rows; what was found out for the folds is used again, and nothing is certified."""
+        unit = problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
+        return drafted_path(
+            problem,
+            alphas,
+            self.columns.under(unit),
+            self.units,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            solver=self.solver(),
+        )
 
     def _shares_gram(self) -> bool:
         """Whether folds are to be solved by their Gram matrices."""
-        p = self.twin.n_features
         shortest = min(train.size for train, _ in self.splits)
-        if not p <= min(shortest, _WIDEST):
+        if not self.twin.n_features <= min(shortest, _WIDEST):
             return False
         return bool(np.all(self.columns.offset**2 <= _FAR * self.columns.curvature))
 
-    def _all_moments(self) -> Moments:
-        """Sums over all rows, from those over the held-out rows where these are a partition."""
-        rows = np.concatenate([test for _, test in self.splits])
-        n_samples, size = self.twin.n_samples, (self.twin.n_features + 1) ** 2
-        if rows.size == n_samples and len(self.splits) * size <= _KEPT and np.unique(rows).size == n_samples:
-            self._held = [self._sums(test) for _, test in self.splits]
-            total = self._held[0]
-            for part in self._held[1:]:
-                total = total + part
-            return total
-        return self._sums(np.arange(n_samples))
-
-    def _sums(self, rows: Index) -> Moments:
-        """Weighted sums over the chosen rows."""
-        p = self.twin.n_features
-        mass, sums, products = 0.0, np.zeros(p + 1), np.zeros((p + 1, p + 1))
-        features = np.arange(p)
-        for block in self._blocks(rows):
-            part, weight, y = self.columns.design.take(block), self.columns.weight[block], self.columns.y[block]
-            mass += float(weight.sum())
-            both = part.rmatvec(np.column_stack([weight, weight * y]))
-            sums += np.append(both[:, 0], weight @ y)
-            products[:p, :p] += part.cross(weight, features, p)
-            products[:p, p] += both[:, 1]
-            products[p, p] += weight @ y**2
-        products[p, :p] = products[:p, p]
-        return Moments(mass, sums, products)
-
-    def _blocks(self, rows: Index) -> Iterator[Index]:
-        size = rows.size if isinstance(self.twin.design, SparseDesign) else max(1, _BLOCK // (self.twin.n_features + 1))
-        for begin in range(0, rows.size, max(size, 1)):
-            yield rows[begin : begin + size]
-
-    def _moments_of(self, fold: int) -> tuple[Array, Array] | None:
-        """Means and centred products of a fold's training rows; None where they cannot be trusted."""
-        assert self._total is not None
-        train, test = self.splits[fold]
-        inside = np.zeros(self.twin.n_samples, dtype=np.int8)
-        inside[train] += 1
-        inside[test] += 2
-        if train.size + test.size == self.twin.n_samples and np.isin(inside, (1, 2)).all():
-            sums = self._total - (self._held[fold] if self._held else self._sums(test))
-        else:
-            sums = self._sums(train)
-        fit_intercept = self.twin.fit_intercept
-        mean, products = sums.centred(fit_intercept)
-        _, whole = self._total.centred(fit_intercept)
-        constant = np.append(self.columns.curvature == 0, False)
-        products[constant], products[:, constant] = 0.0, 0.0
-        left = np.diag(products) >= _LEFT * np.diag(whole)
-        return (mean, products) if np.all(left | constant) else None
-
-    def _by_gram(self, moments: tuple[Array, Array], unit: ElasticNet, alphas: Array) -> Iterator[Point]:
-        _, products = moments
+    def _by_gram(self, mean: Array, products: Array, unit: ElasticNet, alphas: Array) -> Iterator[Point]:  # noqa: ARG002
         allowed = np.flatnonzero(np.isfinite(unit.strength))
         gram, slope = products[np.ix_(allowed, allowed)], products[allowed, -1]
         size = float(products[-1, -1])
@@ -212,8 +161,13 @@ class SquaredFolds:
         problem = self._fold(train, unit)
         columns = Centred(problem)
         known: dict[bytes, Array] = {}
-        for point in sequence.solve(problem, alphas, tol=self.tol, max_iter=self.max_iter, precompute=False):
+        penalised = alphas[alphas > 0]
+        tol, max_iter = self.tol, self.max_iter
+        for point in sequence.solve(problem, penalised, tol=tol, max_iter=max_iter, precompute=False, columns=columns):
             yield self._relaxed_by_data(columns, point, known)
+        nothing = Point(np.zeros(0, dtype=np.intp), np.zeros(0), 1, StopReason.TOLERANCE, False)
+        for alpha in alphas[alphas <= 0]:
+            yield self._again(train, unit, alpha, nothing)
 
     def _relaxed_by_data(self, columns: Centred, point: Point, known: dict[bytes, Array]) -> Point:
         if self.mixing == 1.0 or point.features.size == 0:
@@ -238,16 +192,19 @@ class SquaredFolds:
         found = replace(point, features=features, coef=draft.coef[features], residual=columns.residual(draft.coef))
         return self._relaxed_by_data(columns, found, {})
 
-    def _predicted(self, moments: tuple[Array, Array], test: Index, points: list[Point]) -> Array:
+    def _predicted(self, fold: int, mean: Array, points: list[Point]) -> Array:
         """Weighted sums of squared errors in the held-out rows."""
-        mean, _ = moments
         used = np.unique(np.concatenate([point.features for point in points]))
         coefs = np.zeros((used.size, len(points)))
         for k, point in enumerate(points):
             coefs[np.searchsorted(used, point.features), k] = point.coef
         constant = mean[-1] - mean[used] @ coefs
+        assert self._moments is not None
+        known = self._moments.held(fold).losses(used, coefs, constant)
+        if known is not None:
+            return known
         losses = np.zeros(len(points))
-        for block in self._blocks(test):
+        for block in blocks(self.columns, self.splits[fold][1]):
             predicted = self.columns.design.take(block).matvec_of(used, coefs) + constant
             losses += self.columns.weight[block] @ (self.columns.y[block, None] - predicted) ** 2
         return losses
@@ -278,12 +235,22 @@ class Folds:
         As for `solve_path`.
     mixing
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
+    choose
+        Chooses the solver for a single problem.
     """
 
     def __init__(
-        self, problem: Problem, splits: Sequence[Split], *, tol: float, max_iter: int | None, mixing: float = 1.0
+        self,
+        problem: Problem,
+        splits: Sequence[Split],
+        *,
+        tol: float,
+        max_iter: int | None,
+        mixing: float,
+        choose: Callable[[Problem], Solver],
     ) -> None:
-        self.problem, self.splits, self.tol, self.max_iter, self.mixing = problem, splits, tol, max_iter, mixing
+        self.problem, self.splits = problem, splits
+        self.tol, self.max_iter, self.mixing, self.choose = tol, max_iter, mixing, choose
 
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean loss of the held-out rows for each alpha; `unit` is the penalty at alpha = 1."""
@@ -291,11 +258,19 @@ class Folds:
         given = self.problem
         weight = given.weight[train] / given.weight[train].sum()
         part = replace(given, design=given.design.take(train), y=given.y[train], weight=weight, penalty=unit)
-        path = solve_path(part, alphas, tol=self.tol, max_iter=self.max_iter)
+        path = self.path(part, alphas)
         coef, intercept = relaxed(part, path.coef, path.intercept, self.mixing, self.tol, self.max_iter)
         residual = given.y[test, None] - given.design.take(test).matvec(coef) - intercept
         losses = np.array([given.weight[test] @ given.loss.value(column) for column in residual.T])
-        return losses / given.weight[test].sum()
+        return np.asarray(losses / given.weight[test].sum())
+
+    def solver(self) -> Solver:
+        """The solver of single problems."""
+        return self.choose(self.problem)
+
+    def path(self, problem: Problem, alphas: Array) -> Path:
+        """The solutions for the rows of `problem`."""
+        return solve_path(problem, alphas, tol=self.tol, max_iter=self.max_iter, solver=self.choose)
 
 
 def relaxed(

@@ -130,8 +130,8 @@ class Design(ABC):
         """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
 
     @abstractmethod
-    def take(self, index: Index) -> Self:
-        """The design of the chosen rows."""
+    def take(self, index: Index | slice) -> Self:
+        """The design of the chosen rows; those of a slice may be shared, not copied."""
 
     @abstractmethod
     def transposed_csc(self, index: Index) -> sp.csc_array:

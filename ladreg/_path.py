@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import Solver, choose_solver, sequence
+from ladreg.solvers.centred import Centred
 from ladreg.solvers.scaling import Units, scaled
 from ladreg.solvers.sequence import Point, scaled_by
 
@@ -135,6 +136,40 @@ def solve_path(
         first += len(group)
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, tol, max_iter, solver)
+    return path
+
+
+def drafted_path(
+    problem: Problem,
+    alphas: Array,
+    columns: Centred,
+    units: Units,
+    *,
+    tol: float,
+    max_iter: int,
+    solver: Solver,
+) -> Path:
+    """A path of a squared loss as its solver leaves it, its gaps not computed; `columns` and `units` are of its twin.
+
+    `solver` solves what was not solved well along the path, which is certified.
+    """
+    path = Path.empty(problem, alphas)
+    for values in (path.objective, path.gap, path.relative_gap):
+        values[:] = np.nan
+    k = -1
+    for k, point in enumerate(
+        sequence.solve(columns.problem, alphas[alphas > 0], tol=tol, max_iter=max_iter, columns=columns)
+    ):
+        if not point.stopped.good:
+            _alone(problem, path, k, tol, max_iter, lambda _: solver)
+            continue
+        coef = np.zeros(problem.n_features)
+        coef[point.features] = point.coef
+        intercept = columns.intercept(coef) if problem.fit_intercept else 0.0
+        path.coef[:, k], path.intercept[k] = units.out_of(coef, intercept)
+        path.n_iter[k], path.unique[k] = point.n_iter, point.unique
+    for last in range(k + 1, alphas.size):  # alpha = 0
+        _alone(problem, path, last, tol, max_iter, lambda _: solver)
     return path
 
 

@@ -111,7 +111,7 @@ class SparseDesign(Design):
         chosen = self.X[index][:, features].toarray().astype(np.float64) * self.scale[features]
         return np.hstack([chosen, np.ones((index.size, 1))]) if border else chosen
 
-    def take(self, index: Index) -> Self:
+    def take(self, index: Index | slice) -> Self:
         """The design of the chosen rows."""
         return replace(self, X=self.X[index], _known={})
 

@@ -60,6 +60,16 @@ class Candidate:
         return solve_path(self.problem, self.alphas, tol=tol, max_iter=max_iter, solver=self.model._solver)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which candidate, which of its alphas, its path, and the solver for the fit with it."""
+
+    candidate: int
+    alpha: int
+    path: Path
+    solver: Solver
+
+
 class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     """A regressor that chooses its alpha; subclasses say how, and which plain estimator it is for."""
 
@@ -74,7 +84,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         """Plain estimators with the parameters of this one, at alpha = 1: one for each other setting to choose from."""
 
     @abstractmethod
-    def _n_tasks(self, choice: Any) -> int:
+    def _n_tasks(self, given: Any) -> int:
         """How many parts the choice has."""
 
     @abstractmethod
@@ -82,8 +92,8 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         """What the choice needs beside the candidates, checked before anything is computed."""
 
     @abstractmethod
-    def _chosen(self, candidates: list[Candidate], data: Data, choice: Any, context: Any) -> tuple[int, int, Path]:
-        """Which candidate, which of its alphas, and its path."""
+    def _chosen(self, candidates: list[Candidate], data: Data, given: Any, context: Any) -> Choice:
+        """The choice, from the candidates and what was prepared."""
 
     def _check_tuning(self) -> None:
         """Raise a ValueError for a parameter of the choice that makes no sense."""
@@ -149,12 +159,11 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         """
         self._check_parameters()
         data = _one_target(training_data(self, X, y, sample_weight, keep=True))
-        choice = self._prepared(X, y, data, sample_weight, params)
-        context = root_task(self, self._n_tasks(choice))
+        given = self._prepared(X, y, data, sample_weight, params)
+        context = root_task(self, self._n_tasks(given))
         with task(context, self, X=X, y=y):
             candidates = [self._candidate(model, present(data)) for model in self._models()]
-            self._choice, k, path = self._chosen(candidates, data, choice, context)
-            self._finish(candidates, data, k, path)
+            self._finish(candidates, data, self._chosen(candidates, data, given, context))
         return self
 
     def _candidate(self, model: CertifiedRegressor, data: Data) -> Candidate:
@@ -163,14 +172,15 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
             raise ValueError("l1_ratio=0 has no largest alpha: give alphas as a list.")
         return Candidate(model, problem, alpha_grid(problem, self.alphas, float(self.eps)))
 
-    def _finish(self, candidates: list[Candidate], data: Data, k: int, path: Path) -> None:
+    def _finish(self, candidates: list[Candidate], data: Data, choice: Choice) -> None:
         """Fit with what was chosen, and store that and the path."""
+        self._choice, k, path = choice.candidate, choice.alpha, choice.path
         candidate = candidates[self._choice]
         self.alphas_ = np.array([one.alphas for one in candidates]) if len(candidates) > 1 else candidate.alphas
         self.alpha_ = float(candidate.alphas[k])
         problem = candidate.problem.under(self._penalty(present(data)))
         start = path.coef[:, k], float(path.intercept[k])
-        solution = self._solver(problem)(problem, start=start, tol=self.tol, max_iter=self.max_iter)
+        solution = choice.solver(problem, start=start, tol=self.tol, max_iter=self.max_iter)
         self._store(data, [problem], [solution])
         self.coef_path_ = path.coef.astype(data.dtype)
         self.intercept_path_ = path.intercept.astype(data.dtype)

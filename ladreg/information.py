@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._folds import relaxed
-from ladreg._path import Path
 from ladreg._penalties import ElasticNet
-from ladreg._tuning import Candidate, TunedRegressor
+from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg._validation import Data, check_choice, check_real
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
@@ -41,7 +40,7 @@ class InformationRegressor(TunedRegressor):
         check_choice("criterion", self.criterion, ("aic", "bic", "ebic"))
         check_real("ebic_gamma", self.ebic_gamma, low=0.0)
 
-    def _n_tasks(self, choice: Any) -> int:  # noqa: ARG002 - a path is one task
+    def _n_tasks(self, given: Any) -> int:  # noqa: ARG002 - a path is one task
         return 0
 
     def _prepared(
@@ -55,17 +54,16 @@ class InformationRegressor(TunedRegressor):
         """How many samples there are: the sum of their weights."""
         if params:
             raise TypeError(f"fit got an unexpected argument {min(params)!r}.")
-        if sample_weight is None or np.ndim(sample_weight) == 0:
-            return float(data.weight.size)
-        return float(np.sum(np.asarray(sample_weight, dtype=np.float64)))
+        weight = np.asarray(1.0 if sample_weight is None else sample_weight, dtype=np.float64)
+        return float(data.weight.size if weight.ndim == 0 else weight.sum())
 
     def _chosen(
         self,
         candidates: list[Candidate],
         data: Data,  # noqa: ARG002
-        choice: float,
+        given: float,
         context: Any,  # noqa: ARG002
-    ) -> tuple[int, int, Path]:
+    ) -> Choice:
         candidate = candidates[0]
         problem, path = candidate.problem, candidate.path(self.tol, self.max_iter)
         coef, intercept = relaxed(problem, path.coef, path.intercept, self._mixing, self.tol, self.max_iter)
@@ -76,8 +74,8 @@ class InformationRegressor(TunedRegressor):
             ]
         )
         used = np.count_nonzero(path.coef, axis=0).astype(float)
-        criterion = self._deviance(candidate, losses, used, choice)
-        criterion += (2.0 if self.criterion == "aic" else np.log(choice)) * used
+        criterion = self._deviance(candidate, losses, used, given)
+        criterion += (2.0 if self.criterion == "aic" else np.log(given)) * used
         if self.criterion == "ebic":
             p = int(np.count_nonzero(np.isfinite(problem.penalty.strength)))
             ways = scipy.special.gammaln(p + 1) - scipy.special.gammaln(used + 1) - scipy.special.gammaln(p - used + 1)
@@ -85,7 +83,7 @@ class InformationRegressor(TunedRegressor):
         self.criterion_, self.n_selected_path_ = criterion, used.astype(int)
         k = int(np.argmin(criterion))
         self._say(f"alpha={candidate.alphas[k]:.6g}: {self.criterion} {criterion[k]:.6g}, {int(used[k])} features")
-        return 0, k, path
+        return Choice(0, k, path, candidate.model._solver(problem))
 
 
 class LassoCDIC(InformationRegressor):
@@ -140,16 +138,14 @@ class LassoCDIC(InformationRegressor):
         ]
 
     def _deviance(self, candidate: Candidate, losses: Array, used: Array, n_samples: float) -> Array:
-        squares = 2.0 * losses
+        problem, squares = candidate.problem, 2.0 * losses
         if self.noise_variance is None:
             self.noise_variance_ = self._estimated_noise(candidate, squares, used, n_samples)
         else:
             self.noise_variance_ = float(self.noise_variance)
-        if not self.noise_variance_ > 0:
-            raise ValueError(
-                "the noise variance is zero: the model fits y exactly, so that no criterion can weigh its errors. "
-                "Give noise_variance."
-            )
+        # Where y is fitted exactly every error counts, as in the limit of no noise.
+        least = _EXACT**2 * float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
+        self.noise_variance_ = max(self.noise_variance_, least) or 1.0
         return n_samples * (np.log(2 * np.pi * self.noise_variance_) + squares / self.noise_variance_)
 
     def _estimated_noise(self, candidate: Candidate, squares: Array, used: Array, n_samples: float) -> float:

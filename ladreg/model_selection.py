@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from ladreg._cross_validation import CrossValidatedRegressor
 from ladreg._estimator import CertifiedRegressor
-from ladreg._folds import Split, SquaredFolds
-from ladreg._path import Path
-from ladreg._tuning import Candidate
+from ladreg._folds import SquaredFolds
+from ladreg._moments import Split
+from ladreg._tuning import Candidate, Choice
 from ladreg._validation import Data
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD, LassoCD
@@ -75,12 +75,10 @@ class ElasticNetCDCV(CrossValidatedRegressor):
             for ratio in ratios
         ]
 
-    def _chosen(
-        self, candidates: list[Candidate], data: Data, choice: list[Split], context: Any
-    ) -> tuple[int, int, Path]:
-        found = super()._chosen(candidates, data, choice, context)
-        self.l1_ratio_ = float(candidates[found[0]].model.l1_ratio)
-        return found
+    def _chosen(self, candidates: list[Candidate], data: Data, given: list[Split], context: Any) -> Choice:
+        choice = super()._chosen(candidates, data, given, context)
+        self.l1_ratio_ = float(candidates[choice.candidate].model.l1_ratio)
+        return choice
 
 
 class LassoCDCV(CrossValidatedRegressor):

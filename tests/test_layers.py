@@ -31,6 +31,7 @@ LAYERS = {
     "lasso": 5,
     "_path": 4,
     "_folds": 4,
+    "_moments": 4,
     "_pivotal": 5,
     "_callbacks": 5,
     "_tuning": 6,

@@ -147,6 +147,10 @@ class Gram:
         self.features = np.zeros(0, dtype=np.intp)
         self.matrix = np.zeros((0, 0))
 
+    def know(self, matrix: Array) -> None:
+        """Take the Gram matrix of all columns as it is given."""
+        self.features, self.matrix = np.arange(matrix.shape[0]), matrix
+
     def work_on(self, wanted: Index) -> Index:
         """Make the wanted features the working set; they are returned in the order of `matrix`."""
         place = self._place()

@@ -1,11 +1,13 @@
-"""Problems that differ in their quantile or in the strength of their penalty, each solved from its neighbours.
+"""Problems that differ in their quantile or in the strength of their penalty, each solved from those before it.
 
-(prototype 2)
+Between two such problems most rows keep their side (Portnoy 1991, doi 10.1137/0912047, follows them one by one along
+the quantiles; Li and Zhu 2008, doi 10.1198/106186008X289155, along the penalty). What is left is a small program next to
+its optimum, which a few exchanges of basic rows solve.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,28 +26,115 @@ from ladreg.solvers.table import Table
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+Sides = NDArray[np.bool_]
 
+# Columns up to which basic rows are exchanged one by one.
 _FEW_COLUMNS = 64
+# Rows that estimate the density of residuals at zero, and rows of the program, per column.
 _WINDOW, _ROWS = 60, 10
+# Rows near the fit, in windows: at least, and as many as are worth no step on all rows.
+_LEAST, _MOST = 2, 6
+# So many times what rows move in the middle is more than any of them moves; the half of that each way.
+_REACH = 3.5
+# What the next problem's prediction may miss, relative to the last.
+_WORSE = 1.3
+# Newton steps, and a relative change of the last one that is small enough.
 _STEPS, _SMALL = 3, 0.3
+# Attempts at a problem, and at the program of rows near the fit.
+_ROUNDS, _TRIES = 6, 3
+# After so many failures, one after the other, the rest is solved one by one.
+_PATIENCE = 3
+# A row must be inside its interval by so much of its length to count as basic.
 _CLEAR = 1e-9
+# Residuals below this are rounding, at unit scale.
+_ZERO = 1e-12
+# A larger gap, relative to the objective, is more than rounding.
 _PROVED = 1e-12
-_ROUNDS = 6
-_PART = 0.6
-_REACH = 0.35
+
 STAT = []
+
+
+def solve(
+    problems: Iterable[Problem],
+    values: Array,
+    *,
+    choose: Callable[[Problem], Callable[..., Solution]],
+    tol: float,
+    max_iter: int | None = None,
+    start: tuple[Array, float] | None = None,
+) -> Iterator[Solution]:
+    """Solve problems that differ in the ends of their loss or in the strength of their penalty, in their order.
+
+    Parameters
+    ----------
+    problems
+        They share design, target and weights.
+    values
+        What they differ by, ascending or descending; solutions are near to a line in it.
+    choose
+        The solver for a problem on its own.
+    tol, max_iter
+        Passed to it.
+    start
+        Coefficients and intercept that may be near the first optimum.
+
+    Notes
+    -----
+    What cannot be proved to be exact is solved on its own from the solution before, as is everything where there are
+    few rows, or rows that repeat.
+    """
+    process: Process | None = None
+    known: list[tuple[float, Known]] = []
+    failures = 0
+    for value, problem in zip(values, problems, strict=True):
+        if process is None:
+            process = Process(problem)
+            if start is not None and process.pays:
+                known = [(np.nan, process.known(*start))]
+        found = None
+        if process.pays and known and failures < _PATIENCE:
+            found = process.step(problem, *_line(known, value))
+            failures = 0 if found is not None else failures + 1
+        if found is None:
+            STAT.append('alone')
+            solution = choose(problem)(problem, start=start, tol=tol, max_iter=max_iter)
+            here = process.known(solution.coef, solution.intercept) if process.pays else None
+        else:
+            solution, here = found
+        start = solution.coef, solution.intercept
+        if here is not None:
+            known = [*known[-1:], (value, here)]
+        yield solution
+
+
+def _line(known, value):
+    """The last two, and where `value` is on the line through them."""
+    (first, left), (last, right) = known[0], known[-1]
+    if len(known) == 1 or not abs(last - first) > 0:
+        return right, None, 0.0
+    return right, left, (value - last) / (last - first)
 
 
 @dataclass(frozen=True)
 class Known:
+    """A place: coefficients, residuals, which rows count as above, and the sum of ``weight * x`` over all others.
+
+    At a solved one the dual, the basic rows, and the rows near it.
+    """
+
     point: Array
     residual: Array
-    above: NDArray[np.bool_]
+    above: Sides
     below: Array
-    hessian: Callable | None = None
+    changed: tuple[Index, ...] = ()
+    ends: tuple[float, float] | None = None
+    dual: Array | None = None
+    near: Near | None = None
 
 
 class Process:
+    """What the problems share: the table at unit scale, and the weighted sum of its rows."""
+
     def __init__(self, problem: Problem) -> None:
         twin, self.units = scaled(problem)
         self.table = Table(twin)
@@ -59,287 +148,298 @@ class Process:
             and 0 < self.table.n_columns <= _FEW_COLUMNS
             and merging.merged(twin) is None
         )
-        self.mass = self.table.backward(twin.weight) if self.pays else np.zeros(0)
-        self.radius = 0.0
-        self.index = np.empty(twin.n_samples, dtype=np.intp)
-        self.bent = True
-        self.end = None
+        if not self.pays:
+            return
+        self.mass = self.table.backward(twin.weight)
+        self.window = min(_WINDOW * self.table.n_columns, twin.n_samples // _LEAST)
+        self._index = np.empty(twin.n_samples, dtype=np.intp)
+        # How many rows the last prediction missed, and whether the line would have been a good one.
+        self.missed, self.straight = 0.0, False
+        self.reached, self.found = 0.0, 1
 
-    def ends(self, lower, upper):
-        if self.end != (lower, upper):
-            w = self.table.problem.weight
-            self.hi, self.lo, self.end = w * upper, w * lower, (lower, upper)
-        return self.hi, self.lo
-
-    def known(self, solution: Solution) -> Known:
-        coef, intercept = self.units.into(solution.coef, solution.intercept)
-        return self.at(self.table.join(coef, intercept))
-
-    def null(self, problem) -> Known:
-        return self.at(self.table.join(np.zeros(problem.n_features), (problem.null_intercept()-self.units.y_shift)/self.units.unit))
-
-    def at(self, point):
-        residual = self.table.problem.residual(*self.table.split(point))
+    def known(self, coef: Array, intercept: float) -> Known:
+        """A place, in the table's units."""
+        table = self.table
+        coef, intercept = self.units.into(coef, intercept)
+        residual = table.problem.residual(coef, intercept)
         above = residual > 0
-        below = self.table.backward(np.where(above, 0.0, self.table.problem.weight))
-        return Known(point, residual, above, below)
+        return Known(table.join(coef, intercept), residual, above, table.backward(table.problem.weight * ~above))
 
-    def start(self, known: Known) -> tuple[Array, float]:
-        return self.units.out_of(*self.table.split(known.point))
-
-    def between(self, problem: Problem, left: Known | None, right: Known, share: float) -> tuple[Solution, Known] | None:
-        table, ends = self.table, problem.loss.rescaled(self.units.unit)[0].interval()
-        penalty = problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
-        weight = table.problem.weight
-        secant = right.point + (share - 1) * (right.point - left.point) if left is not None else right.point
-        if left is not None and not self.bent:
-            residual = right.residual - left.residual
-            residual *= share - 1
-            residual += right.residual
-            here, change = self._turned(right, secant, residual)
-        elif right.hessian is not None:
-            gradient = -(ends[1] * self.mass - (ends[1] - ends[0]) * right.below)
-            point = right.point + newton_step(right.hessian(), gradient, right.point, penalty)
-            here, change = self._turned(right, point, table.problem.residual(*table.split(point)))
-        else:
-            here, change = right, weight.size // 8
-        bent = self.bent
-        for round in range(_ROUNDS):
-            size = 3.5 * np.sqrt(table.n_columns * change) * 2 + 0.2 * change
-            size = int(max(size, 2 * _WINDOW * table.n_columns))
-            if size > _PART * weight.size:
-                return None
-            rows = self._nearest(here.residual, size)
-            near = Near(table, ends, penalty, here, rows, self.mass)
+    def step(
+        self, problem: Problem, right: Known, left: Known | None, ahead: float
+    ) -> tuple[Solution, Known] | None:
+        table, units = self.table, self.units
+        ends = problem.loss.rescaled(units.unit)[0].interval()
+        penalty = problem.penalty.rescaled(units.column_scale * units.unit, units.factor)
+        line = right.point if left is None else right.point + ahead * (right.point - left.point)
+        # 1.
+        here = self._predicted(right, left, ahead, line, ends, penalty)
+        missed = self.missed
+        for _ in range(_ROUNDS):
+            # 2.
+            size = int(min(max(2 * _REACH * _WORSE * missed, _LEAST * self.window), _MOST * self.window))
+            near = Near(table, ends, penalty, here, *self._nearest(here.residual, size), self.mass, self.window)
             left_over = near.refine()
-            if near.far:
-                self.bent = True
-                STAT.append((round, bent, change, rows.size, 'far', near.parts))
-                full = table.problem.residual(*table.split(near.point))
-                here, change = self._turned(here, near.point, full)
-                change = change // 4
+            if near.is_far(near.point - here.point):
+                STAT.append((self.straight, int(missed), size, near.rows.size, 'far', near.parts))
+                missed = 0.5 * near.count(near.point - here.point) ** .5
+                here = self._at(here, near.point, table.problem.residual(*table.split(near.point)))
                 continue
-            vertex = near.solve(max(left_over, _ROWS * table.n_columns))
-            if vertex is None:
-                STAT.append((round, bent, change, rows.size, left_over, near.parts, 'fail', near.why))
+            # 3.
+            if not near.solve(max(left_over, _ROWS * table.n_columns)):
+                STAT.append((self.straight, int(missed), size, near.rows.size, left_over, near.parts, 'fail', near.why))
                 return None
-            point, basis, inside, n_pivots = vertex
-            above = here.above.copy()
-            above[rows] = near.above
-            below = here.below + near.turned()
-            coef, intercept = self.units.out_of(*table.split(point))
-            lower, upper = ends
-            dual = np.where(above, *self.ends(*ends))
-            dual[basis] = inside
-            if self.units.rows.size or self.units.factor != self.units.unit:
-                dual = self.units.dual_out_of(dual, problem.n_samples)
-            n_iter = max(n_pivots, 1)
-            unique = True
-            if near.degenerate:
-                if dual.size != weight.size:
-                    STAT.append('degenerate')
-                    return None
-                found = self._canonical(penalty, dual, rows)
-                if found is None:
-                    STAT.append('degenerate')
-                    return None
-                coef, intercept, dual = found
-                point = table.join(coef, intercept)
-                coef, intercept = self.units.out_of(coef, intercept)
-                unique = None
-            residual, slope, total, _ = problem.design.audit(coef, problem.y, intercept, problem.weight, dual, False)
-            proof = problem.prove_by(coef, residual, dual, np.append(slope, total))
-            if not self.units.column_shift.any() and unique:
-                twin = np.append(slope * self.units.column_scale, total)[:table.n_columns] / (self.units.factor / self.units.unit)
-                B = near.basics
-                w = weight[basis]
-                twin += B.T @ (np.where(above[basis], w * upper, w * lower) - inside)
-                below = (upper * self.mass - twin) / (upper - lower)
-            ok = proof.gap <= _PROVED * max(self.units.factor, proof.objective)
-            if self.units.unit != 1.0:
-                residual /= self.units.unit
-            if self.units.rows.size:
-                residual = residual[self.units.rows]
-            STAT.append((round, bent, change, rows.size, left_over, near.parts, n_pivots, near.tries, proof.relative_gap, near.degenerate))
-            known = Known(point, residual, above, below, near.hessian)
-            if ok:
-                if unique is None:
-                    unique = problem.is_unique(coef, intercept, proof)
-                moved = near.A @ (secant - point)
-                if round == 0:
-                    self.bent = np.sqrt(np.mean(moved**2)) > _REACH * self.radius
-                solution = Solution(coef, intercept, proof.dual, proof.objective, proof.gap, proof.relative_gap,
-                     unique, n_iter, StopReason.EXACT, "simplex on reduced rows", {"rows_solved": left_over, "n_pivots": n_pivots})
+            # 4.
+            solution, known = self._certified(problem, here, right, near)
+            STAT.append((self.straight, int(missed), size, near.rows.size, left_over, near.parts, near.n_pivots, near.tries, solution.relative_gap, near.degenerate))
+            if solution.gap <= _PROVED * max(units.factor, solution.objective):
+                self.missed = near.count(known.point - here.point)
+                self.straight = 2 * _REACH * _WORSE * near.count(known.point - line) <= _MOST * self.window
                 return solution, known
-            here, change = self._turned(known, point, residual)
+            here = self._at(known, known.point, known.residual)
+            missed = 0.0
         return None
 
-    def _canonical(self, penalty, dual, rows):
-        return vertex.canonical(replace(self.table.problem, penalty=penalty), dual, among=np.sort(rows))
+    def _predicted(self, right: Known, left: Known | None, ahead: float, line: Array, ends, penalty) -> Known:
+        table = self.table
+        if left is not None and self.straight:
+            residual = right.residual - left.residual
+            residual *= ahead
+            residual += right.residual
+            return self._at(right, line, residual)
+        if right.near is None:
+            return right
+        gradient = (ends[1] - ends[0]) * right.below - ends[1] * self.mass
+        point = right.point + _newton(right.near.hessian()[-1], gradient, right.point, penalty)
+        return self._at(right, point, table.problem.residual(*table.split(point)))
 
-    def _turned(self, known, point, residual):
+    def _at(self, known: Known, point: Array, residual: Array) -> Known:
+        """A place where the sides are those of the residuals, from another one."""
         above = residual > 0
         moved = np.flatnonzero(above != known.above)
         weight = self.table.problem.weight[moved]
         below = known.below + self.table.backward_at(moved, np.where(above[moved], -weight, weight))
-        return Known(point, residual, above, below), moved.size
+        return Known(point, residual, above, below, (*known.changed, moved))
 
-    def _nearest(self, residual: Array, size: int) -> Index:
-        if not self.radius:
-            self.radius = float(np.partition(np.abs(residual), size)[size])
-            self.size = size
-        radius = self.radius * size / self.size
+    def _nearest(self, residual: Array, size: int) -> tuple[Index, float]:
+        """About so many rows with the smallest residuals, and their largest."""
+        if size >= residual.size:
+            return np.arange(residual.size), np.inf
+        reach = self.reached * size / self.found
         for _ in range(4):
-            found = _sides.within(residual, radius, self.index)
+            found = _sides.within(residual, reach, self._index)
             if 0.7 * size <= found <= 1.5 * size:
                 break
-            radius *= min(max(size / max(found, 1), 0.1), 10)
-        self.radius, self.size = radius, max(found, 1)
-        return self.index[:found].copy()
+            if 4 * found < size or found > 4 * size:
+                reach = float(np.partition(np.abs(residual), size)[size])
+            else:
+                reach *= size / found
+        self.reached, self.found = reach, max(found, 1)
+        return self._index[:found].copy(), reach
+
+    def _certified(self, problem: Problem, here: Known, right: Known, near: Near) -> tuple[Solution, Known]:
+        table, units = self.table, self.units
+        above = here.above.copy()
+        above[near.rows] = near.above
+        if right.dual is not None and right.ends == near.ends:
+            dual = right.dual.copy()
+            changed = np.concatenate([near.rows, right.near.basis, *here.changed])
+            dual[changed] = table.problem.weight[changed] * np.where(above[changed], near.ends[1], near.ends[0])
+        else:
+            dual = table.problem.weight * np.where(above, near.ends[1], near.ends[0])
+        dual[near.basis] = near.inside
+        point, unique = near.point, None
+        below = here.below + near.turned()
+        if near.degenerate:
+            twin = replace(table.problem, penalty=near.penalty, loss=problem.loss.rescaled(units.unit)[0])
+            found = vertex.canonical(twin, dual, among=np.sort(near.rows))
+            if found is not None:
+                point, dual = table.join(*found[:2]), found[2]
+        else:
+            unique = True
+        given = dual
+        if units.rows.size or units.factor != units.unit:
+            given = units.dual_out_of(dual, problem.n_samples)
+        coef, intercept = units.out_of(*table.split(point))
+        residual, slope, total, _ = problem.design.audit(coef, problem.y, intercept, problem.weight, given, False)
+        proof = problem.prove_by(coef, residual, given, np.append(slope, total))
+        if unique is None:
+            unique = problem.is_unique(coef, intercept, proof)
+        elif not units.column_shift.any():
+            # What was summed up anew is free of the rounding of all changes.
+            sums = np.append(slope * units.column_scale, total)[: table.n_columns] * (units.unit / units.factor)
+            weight = table.problem.weight[near.basis]
+            sums += near.basic.T @ (weight * np.where(above[near.basis], near.ends[1], near.ends[0]) - near.inside)
+            below = (near.ends[1] * self.mass - sums) / (near.ends[1] - near.ends[0])
+        residual = residual[units.rows] if units.rows.size else residual
+        if units.unit != 1.0:
+            residual /= units.unit
+        n_iter = max(near.n_pivots, 1)
+        solution = Solution(coef, intercept, proof.dual, proof.objective, proof.gap, proof.relative_gap,
+             unique, n_iter, StopReason.EXACT, "simplex on reduced rows", {"rows_solved": near.size, "n_pivots": near.n_pivots})
+        return solution, Known(point, residual, above, below, here.changed, near.ends, dual, near)
 
 
 class Near:
-    def __init__(self, table: Table, ends, penalty: ElasticNet, here: Known, rows: Index, mass: Array) -> None:
-        self.table, self.penalty, self.rows = table, penalty, rows
-        self.lower, self.upper = ends
-        self.residual, self.point = here.residual[rows], here.point.copy()
-        self.before = here.above[rows]
+    """The rows that may change sides, at a place near to a solution."""
+
+    def __init__(self, table: Table, ends, penalty: ElasticNet, here: Known, rows: Index, reach: float, mass: Array, window: int) -> None:
+        self.table, self.penalty, self.rows, self.ends, self.reach = table, penalty, rows, ends, reach
+        self.point, self.residual = here.point, here.residual[rows]
+        self.above = self.before = here.above[rows]
         self.A = np.asarray(table.rows(rows))
         self.weight = np.ascontiguousarray(table.problem.weight[rows])
-        total = self.upper * mass - (self.upper - self.lower) * here.below
-        self.held = total - self.A.T @ self._duals()
+        self.window = min(window, rows.size)
+        # The slope of all other rows, which stay on their side, is what is left of the total.
+        total = ends[1] * mass - (ends[1] - ends[0]) * here.below
+        self.held = total - self.A.T @ self._duals(slice(None))
         self.parts = []
         self.why = None
-        self.far = False
         self.degenerate = False
         self.tries = 0
+        self.n_pivots = 0
 
-    def _duals(self) -> Array:
-        return self.weight * np.where(self.residual > 0, self.upper, self.lower)
-
-    def _hessian(self):
-        n_columns, count = self.table.n_columns, self.rows.size
-        window = min(_WINDOW * n_columns, count)
-        size = np.abs(self.residual)
-        nearest = np.argpartition(size, window - 1)[:window]
-        width = max(float(size[nearest].max()), 1e-300)
-        return nearest, width, weighted_gram(self.A[nearest], self.weight[nearest] * (self.upper - self.lower) / (2 * width))
+    def _duals(self, chosen) -> Array:
+        return self.weight[chosen] * np.where(self.residual[chosen] > 0, self.ends[1], self.ends[0])
 
     def hessian(self):
-        return self._hessian()[-1]
+        """The rows nearest to zero, their largest residual, and the Hessian from their density."""
+        size = np.abs(self.residual)
+        nearest = np.argpartition(size, self.window - 1)[: self.window]
+        width = max(float(size[nearest].max()), 1e-300)
+        density = self.weight[nearest] * ((self.ends[1] - self.ends[0]) / (2 * width))
+        return nearest, width, weighted_gram(self.A[nearest], density)
+
+    def count(self, step: Array) -> float:
+        """How many rows a step moves over zero."""
+        return self.rows.size / (2 * self.reach) * self._spread(step)
+
+    def is_far(self, step: Array) -> bool:
+        return _REACH * self._spread(step) > self.reach
+
+    def _spread(self, step: Array) -> float:
+        moved = self.A @ step
+        return float(np.sqrt(moved @ moved / moved.size))
 
     def refine(self) -> int:
-        n_columns, count = self.table.n_columns, self.rows.size
-        left = count
+        left = self.rows.size
         for _ in range(_STEPS):
-            nearest, width, hessian = self._hessian()
-            window = nearest.size
-            gradient = -(self.held + self.A.T @ self._duals())
-            step = newton_step(hessian, gradient, self.point, self.penalty)
+            nearest, width, hessian = self.hessian()
+            gradient = -(self.held + self.A.T @ self._duals(slice(None)))
+            step = _newton(hessian, gradient, self.point, self.penalty)
             moved = self.A @ step
             self.residual = self.residual - moved
             self.point = self.point + step
             part = float(np.sqrt(np.mean(moved[nearest] ** 2))) / width
-            if part * window > 0.7 * count:
-                self.far = True
             self.parts.append(round(part, 3))
-            left = int(reduction.doubtful(n_columns, window, part))
-            if part <= _SMALL or self.far:
+            left = int(reduction.doubtful(step.size, self.window, part))
+            if part <= _SMALL or part * width > self.reach:
                 break
-        return min(left, count)
+        return min(left, self.rows.size)
 
     def solve(self, size):
-        while True:
+        for _ in range(_TRIES):
             self.tries += 1
-            found = self.vertex(size)
-            if found is None:
-                return None
-            point, basis, inside, n_pivots = found
-            self.residual = self.table.problem.y[self.rows] - self.A @ point
-            self.point = point
-            wrong = ((self.residual > 0) != self.above) & (np.abs(self.residual) > 1e-12)
-            n_wrong = np.count_nonzero(wrong)
-            if not n_wrong or self.tries > 2:
-                return found
-            size = size + 4 * n_wrong
+            if not self._vertex(size):
+                return False
+            self.residual = self.table.problem.y[self.rows] - self.A @ self.point
+            wrong = np.count_nonzero(((self.residual > 0) != self.above) & (np.abs(self.residual) > _ZERO))
+            if not wrong:
+                break
+            size = self.size + 4 * wrong
+        return True
 
-    def vertex(self, size: int):
-        q, features = self.table.n_columns, self.penalty.strength.size
-        size = min(size, self.rows.size)
+    def _vertex(self, size: int) -> bool:
+        q, strength = self.table.n_columns, self.penalty.strength
+        self.size = size = min(size, self.rows.size)
         order = np.argpartition(np.abs(self.residual), size - 1)
         chosen, others = order[:size], order[size:]
         chosen = chosen[np.argsort(np.abs(self.residual[chosen]), kind="stable")]
-        strength = self.penalty.strength
+        # Penalised coefficients are rows, too.
         penalised = np.flatnonzero(strength > 0)
-        zero = penalised[self.point[penalised] == 0]
-        used = np.ones(q, dtype=bool)
-        used[zero] = False
-        k = q - zero.size
-        first = _independent(self.A[chosen[: 4 * q]][:, used])
-        if first.size < k:
-            self.why = "rank"
-            return None
-        pseudo = np.zeros((penalised.size, q))
-        pseudo[np.arange(penalised.size), penalised] = 1.0
-        A = np.vstack([self.A[chosen], pseudo])
-        basis = np.concatenate([first, size + np.flatnonzero(self.point[penalised] == 0)]).astype(np.intp)
+        coef = self.point[penalised]
+        zero = np.flatnonzero(coef == 0)
+        A = np.zeros((size + penalised.size, q))
+        A[:size] = self.A[chosen]
+        A[size + np.arange(penalised.size), penalised] = 1.0
+        basis = np.append(np.arange(q - zero.size), size + zero)
         inverse = inverted(A[basis])
         if inverse is None:
-            self.why = "singular"
-            return None
-        residual = np.concatenate([self.residual[chosen], -self.point[penalised]])
-        residual = residual - A @ (inverse @ residual[basis])
+            used = np.ones(q, dtype=bool)
+            used[penalised[zero]] = False
+            first = _independent(A[: min(size, 4 * q), used])
+            basis = np.append(first, size + zero)
+            inverse = inverted(A[basis]) if basis.size == q else None
+            if inverse is None:
+                self.why = "singular"
+                return False
+        residual = np.append(self.residual[chosen], -coef)
+        residual -= A @ (inverse @ residual[basis])
         residual[basis] = 0.0
         weight = self.weight[chosen]
-        lower = np.concatenate([weight * self.lower, -strength[penalised]])
-        upper = np.concatenate([weight * self.upper, strength[penalised]])
-        dual = np.where(residual > 0, upper, lower)
-        dual[basis] = 0.0
-        base = -(self.held + self.A[others].T @ self._duals()[others])
-        goal = base - A.T @ dual
-        inside, move, when = np.empty(q), np.empty(A.shape[0]), np.empty(A.shape[0])
+        lower = np.append(weight * self.ends[0], -strength[penalised])
+        upper = np.append(weight * self.ends[1], strength[penalised])
+        held = self.held + self.A[others].T @ self._duals(others)
+
+        def goal() -> Array:
+            dual = np.where(residual > 0, upper, lower)
+            dual[basis] = 0.0
+            return -(held + A.T @ dual)
+
+        inside, move, when = np.empty(q), np.empty(lower.size), np.empty(lower.size)
         inverse = np.ascontiguousarray(inverse)
-        n_pivots = _simplex.pivot(
-            A, residual, lower, upper, goal, basis, inverse, inside, move, when, _CLEAR, 20 * q + size
+        self.n_pivots = _simplex.pivot(
+            A, residual, lower, upper, goal(), basis, inverse, inside, move, when, _CLEAR, 20 * q + size
         )
-        if n_pivots < 0:
-            self.why = "pivots"
-            return None
-        exact = inverted(A[basis])
+        matrix = A[basis]
+        exact = inverted(matrix) if self.n_pivots >= 0 else None
         if exact is None:
-            self.why = "singular2"
-            return None
-        dual = np.where(residual > 0, upper, lower)
-        dual[basis] = 0.0
-        goal = base - A.T @ dual
-        inside = exact.T @ goal
-        inside += exact.T @ (goal - A[basis].T @ inside)
+            self.why = "pivots"
+            return False
+        # Exactly, without the rounding of the exchanges.
+        want = goal()
+        inside = exact.T @ want
+        inside += exact.T @ (want - matrix.T @ inside)
         place = (inside - lower[basis]) / (upper - lower)[basis]
-        self.degenerate = place.min() <= _CLEAR or place.max() >= 1 - _CLEAR
+        self.degenerate = bool(place.min() <= _CLEAR or place.max() >= 1 - _CLEAR)
         data = np.flatnonzero(basis < size)
-        basic = self.rows[chosen[basis[data]]]
-        target, matrix = np.zeros(q), A[basis]
-        target[data] = self.table.problem.y[basic]
+        self.basis, self.inside, self.basic = self.rows[chosen[basis[data]]], inside[data], matrix[data]
+        target = np.zeros(q)
+        target[data] = self.table.problem.y[self.basis]
         point = exact @ target
         point += exact @ (target - matrix @ point)
         point[penalised[basis[basis >= size] - size]] = 0.0
-        above = self.residual > 0
-        above[chosen] = residual[:size] > 0
-        self.above = above
-        self.basics = matrix[data]
-        return point, basic, inside[data], n_pivots
+        self.point = point
+        self.above = self.residual > 0
+        self.above[chosen] = residual[:size] > 0
+        return True
 
-    def turned(self):
+    def turned(self) -> Array:
         moved = np.flatnonzero(self.above != self.before)
         weight = self.weight[moved]
         return self.A[moved].T @ np.where(self.above[moved], -weight, weight)
 
 
+def _newton(hessian: Array, gradient: Array, point: Array, penalty: ElasticNet) -> Array:
+    """`newton_step`, at once where no coefficient becomes zero or ceases to be."""
+    strength = np.zeros(point.size)
+    strength[: penalty.strength.size] = penalty.strength
+    used = np.flatnonzero((point != 0) | (strength == 0))
+    step = np.zeros(point.size)
+    try:
+        step[used] = np.linalg.solve(hessian[used[:, None], used], -(gradient + strength * np.sign(point))[used])
+    except np.linalg.LinAlgError:
+        return newton_step(hessian, gradient, point, penalty)
+    slope = gradient + hessian @ step
+    slope[used] = 0.0
+    if np.all(np.abs(slope) <= strength) and np.all((point + step) * np.sign(point) * strength >= 0):
+        return step
+    return newton_step(hessian, gradient, point, penalty)
+
+
 def _independent(A: Array) -> Index:
+    """As many of the first rows as there are columns, independent ones."""
     q = A.shape[1]
-    first = np.arange(q, dtype=np.intp)
-    if A.shape[0] >= q and inverted(A[:q]) is not None:
-        return first
     chosen: list[int] = []
     rest = A.copy()
     size = np.linalg.norm(A, axis=1)
@@ -357,24 +457,6 @@ def _independent(A: Array) -> Index:
 
 def alphas(problem, alphas, *, choose, tol, max_iter=None):
     from ladreg.solvers.sequence import scaled_by
-    process = Process(problem)
-    known = [(np.inf, process.null(problem))]
-    for k, alpha in enumerate(alphas):
-        single = problem.under(scaled_by(problem.penalty, alpha))
-        found = None
-        if known:
-            if len(known) == 1 or known[-1][0] == known[-2][0] or np.isinf(known[-2][0]):
-                share, left = 1.0, (0, None)
-            else:
-                left = known[-2]
-                share = (alpha - left[0]) / (known[-1][0] - left[0])
-            found = process.between(single, left[1], known[-1][1], share)
-        if found is None:
-            start = process.start(known[-1][1]) if known else None
-            solution = choose(single)(single, start=start, tol=tol, max_iter=max_iter)
-            here = process.known(solution)
-            STAT.append((k, 'alone'))
-        else:
-            solution, here = found
-        known = [*known[-1:], (alpha, here)]
-        yield solution
+    problems = (problem.under(scaled_by(problem.penalty, alpha)) for alpha in alphas)
+    start = np.zeros(problem.n_features), float(np.median(problem.y))
+    return solve(problems, alphas, choose=choose, tol=tol, max_iter=max_iter, start=start)

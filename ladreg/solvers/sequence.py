@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._face import is_regular
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers import coordinate_descent
@@ -33,6 +34,8 @@ _ROUNDS = 3
 _GROWTH, _LEAST = 1.0, 50
 # Largest Gram matrix: that of a working set, and of all features of a table with more rows than that.
 LARGEST_WORKING, LARGEST_GRAM = 2000, 4000
+# Features up to which one factorisation of all costs less than one of each support.
+_CHEAP = 1000
 # A violation below this part of a strength changes nothing; one of the first alpha counts so many times.
 _SLACK, _SURE = 1e-12, 1e6
 # Above this relative gap the optimal face cannot be told.
@@ -74,7 +77,13 @@ def scaled_by(penalty: ElasticNet, alpha: float) -> ElasticNet:
 
 
 def solve(
-    problem: Problem, alphas: Array, *, tol: float, max_iter: int, precompute: bool | None = None
+    problem: Problem,
+    alphas: Array,
+    *,
+    tol: float,
+    max_iter: int,
+    precompute: bool | None = None,
+    columns: Centred | None = None,
 ) -> Iterator[Point]:
     """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`) for each alpha.
 
@@ -90,11 +99,13 @@ def solve(
         Largest number of epochs and steps for each alpha.
     precompute
         Whether to work on the Gram matrix of all features; None to choose.
+    columns
+        The problem with the intercept eliminated, where that is known.
     """
+    columns = columns or Centred(problem)
     if not (by_gram(problem) if precompute is None else precompute):
-        yield from Walk(problem, alphas, tol=tol, max_iter=max_iter)
+        yield from Walk(columns, alphas, tol=tol, max_iter=max_iter)
         return
-    columns = Centred(problem)
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(problem.penalty.strength)))
     slope = columns.design.rmatvec(columns.weight * columns.y)[features]
     unit = problem.penalty.at(features)
@@ -126,16 +137,24 @@ def in_gram(
         Largest number of epochs and steps for each.
     """
     trail = Trail(gram, np.zeros(slope.size), slope)
+    # Then so is the Gram matrix of every support.
+    regular = slope.size <= _CHEAP and is_regular(gram)
     for alpha in alphas:
         penalty = scaled_by(unit, alpha)
         n_steps, done = trail.follow(penalty, max_iter)
-        loss = max(0.5 * (size - float(trail.coef @ (slope + trail.slope))), 0.0)
-        done = done or duality_gap(penalty, trail.coef, trail.slope, loss)[0] <= max(tol, _ROUNDING) * size
-        at_edge = penalty.excess(trail.slope) >= penalty.strength * (1 - 1e-9)
-        unique = np.count_nonzero(at_edge & (penalty.ridge == 0)) <= trail.support.size and trail.is_regular()
-        stopped = StopReason.TOLERANCE if done and unique else StopReason.STALLED
+        if not done:
+            loss = max(0.5 * (size - float(trail.coef @ (slope + trail.slope))), 0.0)
+            done = duality_gap(penalty, trail.coef, trail.slope, loss)[0] <= max(tol, _ROUNDING) * size
+        unique = done and (regular or _is_unique(trail, penalty))
+        stopped = StopReason.TOLERANCE if unique else StopReason.STALLED
         features = np.flatnonzero(trail.coef)
-        yield Point(features, trail.coef[features], max(n_steps, 1), stopped, bool(done and unique))
+        yield Point(features, trail.coef[features], max(n_steps, 1), stopped, bool(unique))
+
+
+def _is_unique(trail: Trail, penalty: ElasticNet) -> bool:
+    """Whether no feature but those of the support may be active, and these are independent."""
+    at_edge = penalty.excess(trail.slope) >= penalty.strength * (1 - 1e-9)
+    return bool(np.count_nonzero(at_edge & (penalty.ridge == 0)) <= trail.support.size) and trail.is_regular()
 
 
 @dataclass(frozen=True)
@@ -155,8 +174,8 @@ class Walk:
 
     Parameters
     ----------
-    problem
-        Loss `HalfSquared`, at unit scale, with the penalty at alpha = 1. Rows may have a weight of zero.
+    columns
+        A problem with loss `HalfSquared`, at unit scale, with the penalty at alpha = 1. Rows may have a weight of zero.
     alphas
         Decreasing, above zero.
     tol
@@ -165,9 +184,10 @@ class Walk:
         Largest number of epochs and steps for each alpha.
     """
 
-    def __init__(self, problem: Problem, alphas: Array, *, tol: float, max_iter: int) -> None:
-        self.problem, self.alphas, self.tol, self.max_iter = problem, alphas, tol, max_iter
-        self.columns, self.unit = Centred(problem), problem.penalty
+    def __init__(self, columns: Centred, alphas: Array, *, tol: float, max_iter: int) -> None:
+        problem = columns.problem
+        self.columns, self.problem, self.unit = columns, problem, problem.penalty
+        self.alphas, self.tol, self.max_iter = alphas, tol, max_iter
         # The last solution: its features, their coefficients, all slopes, and how these change with alpha.
         self.features = np.flatnonzero(self.unit.strength == 0)
         self.coef = np.zeros(self.features.size)

@@ -1,0 +1,146 @@
+"""Weighted sums over rows and over folds of rows: what least squares needs to know of them, without the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._design import SparseDesign
+from ladreg._operator import CONSTANT
+from ladreg.solvers.centred import Centred
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+Split = tuple[Index, Index]
+
+# Numbers in the products of all folds that are kept, and in a block of rows.
+_KEPT, _BLOCK = 1 << 25, 1 << 20
+# A difference of products is trusted where it leaves so much of a column.
+_LEFT = 1e-3
+# A loss is trusted that is so much of what it is the difference of.
+_DIGITS = 1e-5
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weighted sums over rows: of the weights, the columns with the target last, and their products."""
+
+    mass: float
+    sums: Array
+    products: Array
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.mass + other.mass, self.sums + other.sums, self.products + other.products)
+
+    def __sub__(self, other: Moments) -> Moments:
+        return Moments(self.mass - other.mass, self.sums - other.sums, self.products - other.products)
+
+    def centred(self, fit_intercept: bool) -> tuple[Array, Array]:
+        """Means, zero without intercept, and the mean products about them."""
+        mean = self.sums / self.mass if fit_intercept else np.zeros_like(self.sums)
+        products = self.products / self.mass
+        size = np.diag(products).copy()
+        if fit_intercept:
+            products -= np.outer(mean, mean)
+        # A column that is constant up to rounding cannot be told from one that is constant.
+        constant = np.flatnonzero(np.diag(products) <= CONSTANT * size)
+        products[constant], products[:, constant] = 0.0, 0.0
+        return mean, products
+
+    def losses(self, features: Index, coefs: Array, constant: Array) -> Array | None:
+        """Weighted sums of squared errors of predictions ``coefs.T @ x + constant``; None where digits are lost.
+
+        `coefs` has one column for each prediction, and a row for each of the `features`.
+        """
+        some = self.products[np.ix_(features, features)]
+        last = self.products[features, -1]
+        explained = (coefs * (some @ coefs)).sum(axis=0)
+        sizes = self.products[-1, -1] + explained
+        losses = sizes - 2.0 * (last @ coefs)
+        mean = self.sums[-1] - self.sums[features] @ coefs
+        losses += constant * (self.mass * constant - 2.0 * mean)
+        return losses if np.all(losses >= _DIGITS * sizes) else None
+
+
+def blocks(columns: Centred, rows: Index) -> Iterator[Index | slice]:
+    """Blocks of the chosen rows, as slices where these follow each other."""
+    sparse = isinstance(columns.design, SparseDesign)
+    size = max(rows.size if sparse else _BLOCK // (columns.problem.n_features + 1), 1)
+    for begin in range(0, rows.size, size):
+        block = rows[begin : begin + size]
+        straight = not sparse and int(block[-1]) - int(block[0]) + 1 == block.size and bool(np.all(np.diff(block) == 1))
+        yield slice(int(block[0]), int(block[-1]) + 1) if straight else block
+
+
+class FoldMoments:
+    """The sums of each fold's training rows, by subtraction of the held-out ones from all.
+
+    Parameters
+    ----------
+    columns
+        The centred problem of all rows.
+    splits
+        Training and held-out rows of each fold.
+    """
+
+    def __init__(self, columns: Centred, splits: Sequence[Split]) -> None:
+        self.columns, self.splits = columns, splits
+        self._held: list[Moments] = []
+        self.total = self._all()
+        _, self._products = self.total.centred(columns.problem.fit_intercept)
+        # Columns and target have been centred as they were read.
+        self._constant = np.append(columns.curvature == 0, False)
+
+    def gram(self) -> Array:
+        """The Gram matrix of all rows."""
+        products = self._products.copy()
+        products[self._constant], products[:, self._constant] = 0.0, 0.0
+        return np.ascontiguousarray(products[:-1, :-1])
+
+    def held(self, fold: int) -> Moments:
+        """The sums of a fold's held-out rows."""
+        return self._held[fold] if self._held else self._sums(self.splits[fold][1])
+
+    def training(self, fold: int) -> tuple[Array, Array] | None:
+        """Means and centred products of a fold's training rows; None where they cannot be trusted."""
+        train, test = self.splits[fold]
+        n_samples = self.columns.problem.n_samples
+        inside = np.zeros(n_samples, dtype=np.int8)
+        inside[train] += 1
+        inside[test] += 2
+        complement = train.size + test.size == n_samples and bool(np.isin(inside, (1, 2)).all())
+        sums = self.total - self.held(fold) if complement else self._sums(train)
+        mean, products = sums.centred(self.columns.problem.fit_intercept)
+        products[self._constant], products[:, self._constant] = 0.0, 0.0
+        left = np.diag(products) >= _LEFT * np.diag(self._products)
+        return (mean, products) if np.all(left | self._constant) else None
+
+    def _all(self) -> Moments:
+        """Sums over all rows, from those over the held-out rows where these are a partition."""
+        rows = np.concatenate([test for _, test in self.splits])
+        n_samples, size = self.columns.problem.n_samples, (self.columns.problem.n_features + 1) ** 2
+        if rows.size == n_samples and len(self.splits) * size <= _KEPT and np.unique(rows).size == n_samples:
+            self._held = [self._sums(test) for _, test in self.splits]
+            total = self._held[0]
+            for part in self._held[1:]:
+                total = total + part
+            return total
+        return self._sums(np.arange(n_samples))
+
+    def _sums(self, rows: Index) -> Moments:
+        columns, p = self.columns, self.columns.problem.n_features
+        mass, sums, products = 0.0, np.zeros(p + 1), np.zeros((p + 1, p + 1))
+        features = np.arange(p)
+        for block in blocks(columns, rows):
+            part, weight, y = columns.design.take(block), columns.weight[block], columns.y[block]
+            mass += float(weight.sum())
+            both = part.rmatvec(np.column_stack([weight, weight * y]))
+            sums += np.append(both[:, 0], weight @ y)
+            products[:p, :p] += part.cross(weight, features, p)
+            products[:p, p] += both[:, 1]
+            products[p, p] += weight @ y**2
+        products[p, :p] = products[:p, p]
+        return Moments(mass, sums, products)
