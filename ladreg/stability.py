@@ -29,6 +29,7 @@ from sklearn.utils.validation import (
 from ladreg._estimator import CertifiedRegressor
 from ladreg._validation import check_choice, check_count, check_real
 from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
+from ladreg.path import enet_path
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -412,11 +413,30 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     def _fits(self, estimator: Any, data: Sample, alphas: NDArray[Any] | None) -> Iterator[Array]:
         """Sizes of the coefficients at each setting; a certified fit may start from the last, which changes nothing."""
         model = clone(estimator)
+        if self._has_path(model, data) and alphas is not None:
+            yield from np.abs(self._path(model, data, alphas)).T
+            return
         if isinstance(model, CertifiedRegressor) and alphas is not None and alphas.size > 1:
             model.set_params(warm_start=True)
         for settings in [{}] if alphas is None else [{self.parameter: value} for value in alphas.tolist()]:
             model.set_params(**settings).fit(data.X, data.y, **data.fit_params)
             yield self._sizes(model, data.n_features)
+
+    def _has_path(self, model: Any, data: Sample) -> bool:
+        """Whether all settings can be solved as one path."""
+        plain = type(model) in (ElasticNetCD, LassoCD) and self.parameter == "alpha" and not data.others
+        return plain and data.y.ndim == 1 and self.importance_getter in ("auto", "coef_")
+
+    def _path(self, model: Any, data: Sample, alphas: NDArray[Any]) -> Array:
+        names = set(model.get_params()) - {"alpha", "l1_ratio", "warm_start"}
+        same = {name: getattr(model, name) for name in names}
+        order = np.argsort(-alphas, kind="stable")
+        _, coefs, _ = enet_path(
+            data.X, data.y, l1_ratio=model.l1_ratio, alphas=alphas, sample_weight=data.weight, **same
+        )
+        found = np.empty_like(coefs)
+        found[:, order] = coefs
+        return found
 
     def _sizes(self, model: Any, n_features: int) -> Array:
         """The largest absolute coefficient, or importance, of each feature."""

@@ -300,10 +300,10 @@ def simulated(shape, n_informative=20):
 
 # The table, the last alpha as a part of the largest, and the most steps, looks at all features and fits of their own.
 WORK = {
-    "NCI60": (nci60, 1e-3, 2000, 60, 0),
-    "100 x 2000": (lambda: simulated((100, 2000)), 1e-2, 1000, 40, 0),
-    "100 x 2000, as many features as rows": (lambda: simulated((100, 2000)), 1e-3, 1800, 50, 2),
-    "3000 x 100": (lambda: simulated((3000, 100)), 1e-3, 300, 0, 0),
+    "NCI60": (nci60, 1e-3, 2000, 20, 0),
+    "100 x 2000": (lambda: simulated((100, 2000)), 1e-2, 600, 15, 0),
+    "100 x 2000, as many features as rows": (lambda: simulated((100, 2000)), 1e-3, 1800, 18, 2),
+    "3000 x 100": (lambda: simulated((3000, 100)), 1e-3, 250, 0, 0),
 }
 
 
@@ -321,7 +321,6 @@ def test_the_work_along_a_path_is_counted(case):
     assert all(reason.good for reason in path.stopped)
     assert path.unique.all()
     assert path.relative_gap.max() <= 1e-10
-    print(case, path.n_iter.sum(), looks.call_count, singles.call_count)
     assert path.n_iter.sum() <= most_steps
     assert looks.call_count <= most_looks
     assert singles.call_count <= most_alone

@@ -35,9 +35,9 @@ _WINDOW, _ROWS = 60, 10
 # Rows near the fit, in windows: at least, and as many as are worth no step on all rows.
 _LEAST, _MOST = 2, 6
 # So many times what rows move in the middle is more than any of them moves; the half of that each way.
-_REACH = 3.5
+_REACH = 3.0
 # What the next problem's prediction may miss, relative to the last.
-_WORSE = 1.3
+_WORSE = 1.5
 # Newton steps, and a relative change of the last one that is small enough.
 _STEPS, _SMALL = 3, 0.3
 # Attempts at a problem, and at the program of rows near the fit.
@@ -154,7 +154,7 @@ class Process:
         self.window = min(_WINDOW * self.table.n_columns, twin.n_samples // _LEAST)
         self._index = np.empty(twin.n_samples, dtype=np.intp)
         # How many rows the last prediction missed, and whether the line would have been a good one.
-        self.missed, self.straight = 0.0, False
+        self.missed, self.straight, self.length, self.newton = 0.0, False, 1.0, None
         self.reached, self.found = 0.0, 1
 
     def known(self, coef: Array, intercept: float) -> Known:
@@ -173,12 +173,22 @@ class Process:
         penalty = problem.penalty.rescaled(units.column_scale * units.unit, units.factor)
         line = right.point if left is None else right.point + ahead * (right.point - left.point)
         # 1.
-        here = self._predicted(right, left, ahead, line, ends, penalty)
+        step = line - right.point
+        lead = None
+        if left is not None and right.near is not None and 2 * _REACH * (right.near.count(step)+_WORSE*self.missed) <= _LEAST * self.window:
+            here, lead = right, step
+            guess = line
+        else:
+            here = self._predicted(right, left, ahead, line, ends, penalty)
+            guess = here.point
         missed = self.missed
         for _ in range(_ROUNDS):
             # 2.
             size = int(min(max(2 * _REACH * _WORSE * missed, _LEAST * self.window), _MOST * self.window))
             near = Near(table, ends, penalty, here, *self._nearest(here.residual, size), self.mass, self.window)
+            if lead is not None:
+                near.point, near.residual = near.point + lead, near.residual - near.A @ lead
+                lead = None
             left_over = near.refine()
             if near.is_far(near.point - here.point):
                 STAT.append((self.straight, int(missed), size, near.rows.size, 'far', near.parts))
@@ -193,7 +203,9 @@ class Process:
             solution, known = self._certified(problem, here, right, near)
             STAT.append((self.straight, int(missed), size, near.rows.size, left_over, near.parts, near.n_pivots, near.tries, solution.relative_gap, near.degenerate))
             if solution.gap <= _PROVED * max(units.factor, solution.objective):
-                self.missed = near.count(known.point - here.point)
+                if not self.straight and self.newton is not None:
+                    self.length = min(max(self.newton[0] @ (known.point - self.newton[1]) / self.newton[2], .5), 1.5)
+                self.missed = near.count(known.point - guess)
                 self.straight = 2 * _REACH * _WORSE * near.count(known.point - line) <= _MOST * self.window
                 return solution, known
             here = self._at(known, known.point, known.residual)
@@ -210,7 +222,10 @@ class Process:
         if right.near is None:
             return right
         gradient = (ends[1] - ends[0]) * right.below - ends[1] * self.mass
-        point = right.point + _newton(right.near.hessian()[-1], gradient, right.point, penalty)
+        H = right.near.wide()
+        step = _newton(H, gradient, right.point, penalty)
+        self.newton = (H @ step, right.point, step @ H @ step)
+        point = right.point + self.length * step
         return self._at(right, point, table.problem.residual(*table.split(point)))
 
     def _at(self, known: Known, point: Array, residual: Array) -> Known:
@@ -310,6 +325,9 @@ class Near:
         density = self.weight[nearest] * ((self.ends[1] - self.ends[0]) / (2 * width))
         return nearest, width, weighted_gram(self.A[nearest], density)
 
+    def wide(self):
+        return weighted_gram(self.A, self.weight * ((self.ends[1] - self.ends[0]) / (2 * self.reach)))
+
     def count(self, step: Array) -> float:
         """How many rows a step moves over zero."""
         return self.rows.size / (2 * self.reach) * self._spread(step)
@@ -333,7 +351,7 @@ class Near:
             part = float(np.sqrt(np.mean(moved[nearest] ** 2))) / width
             self.parts.append(round(part, 3))
             left = int(reduction.doubtful(step.size, self.window, part))
-            if part <= _SMALL or part * width > self.reach:
+            if part <= _SMALL or self.is_far(step):
                 break
         return min(left, self.rows.size)
 

@@ -193,7 +193,7 @@ class Walk:
         self.coef = np.zeros(self.features.size)
         self.slope = problem.design.rmatvec(self.columns.weight * self.columns.y)
         self.rate = np.zeros(problem.n_features)
-        # The coefficients of the alpha before that, where it was solved alone.
+        # The coefficients and alpha of the solution before that, where both were solved alone.
         self.before: tuple[Array, float] | None = None
         bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
         ratio = self.unit.excess(self.slope)[bounds] / self.unit.strength[bounds]
@@ -296,7 +296,9 @@ class Walk:
                 start = np.zeros(self.problem.n_features)
                 start[look.features] = look.coef[:, k]
                 yield self._single(self.alphas[first + k], start)
+        # Two, since the slopes' rate of change is wanted as well.
         for k in range(max(len(proved) - 2, 0), len(proved)):
+            self.before = None
             used = np.flatnonzero(look.coef[:, k] != 0)
             self._moved(look.features[used], look.coef[used, k], look.slope[:, k], self.alphas[first + k])
 

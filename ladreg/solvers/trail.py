@@ -49,6 +49,7 @@ class Trail:
         self._support, self._factor = np.zeros(size, dtype=np.intp), np.zeros((size, size))
         self._size = 0
         self._ridge = np.zeros(size)
+        self._refactor()
 
     @property
     def support(self) -> Index:
@@ -147,9 +148,3 @@ class Trail:
             return
         self._size = chosen.size
         self._support[: chosen.size], self._factor[: chosen.size, : chosen.size] = chosen, lower
-
-    def restart(self, gram: Array, coef: Array, slope: Array) -> Trail:
-        """The walk in other columns, from the coefficients and slopes given."""
-        fresh = Trail(gram, coef, slope)
-        fresh._refactor()
-        return fresh

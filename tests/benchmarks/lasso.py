@@ -235,7 +235,7 @@ def _glmnet_sweep(X, y, alpha):
 def reached(problem, coef):
     """The relative gap that the residual proves at the best intercept for `coef`."""
     residual = problem.y - problem.design.matvec(coef)
-    intercept = float(problem.weight @ residual)
+    intercept = float(problem.weight @ residual) if problem.fit_intercept else 0.0
     return problem.prove(coef, intercept, problem.weight * (residual - intercept)).relative_gap
 
 

@@ -1,16 +1,12 @@
-"""Whole paths of the lasso and of penalised LAD, and cross-validation along paths, against their peers.
+"""Whole paths of the lasso and of penalised LAD against their peers.
 
-A path is judged by the largest of the gaps measured along it: each peer has to be as good everywhere. Data are centred,
+A path is judged by the largest of the gaps measured along it: everybody has to be as good everywhere. Data are centred,
 outside the timing, for those who fit no intercept.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,41 +18,36 @@ from types import SimpleNamespace
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.linear_model import LassoCV, lars_path
+from sklearn.linear_model import lars_path
 from sklearn.linear_model import lasso_path as scikit_path
-from sklearn.model_selection import KFold
 
-from ladreg import LADRegressor, LassoCDCV, lad_path, lasso_path
+from ladreg import LADRegressor, lad_path, lasso_path
 from ladreg._losses import HalfSquared
 from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem
 from ladreg.solvers import largest_alpha
 from tests.benchmarks import family
-from tests.benchmarks.family import LIMIT, MEMORY
-from tests.benchmarks.harness import Rival, timed
+from tests.benchmarks.family import LIMIT
+from tests.benchmarks.harness import Rival, alone, timed
 from tests.benchmarks.lasso import TOLERANCES, bag_of_words, correlated, nci60, reached
 from tests.benchmarks.peers import adapter, installed
+from tests.problems import make
 
 TARGETS = (1e-3, 1e-6)
 # A path that takes longer than so many seconds is timed once, others so many times more.
 _LONG, _REPEATS = 5.0, 3
-# Seconds beside the limit for what is not counted: R starts, paths are judged.
-_WAIT = 15.0
 # Tolerances in a row that may bring no smaller gap, once there is a gap below so much.
 _IDLE, _COARSE = 3, 0.1
 # Epochs for each alpha: the limit ends what takes too long.
 _EPOCHS = 100_000
 
-HEAD = "| problem | gap | ladreg, s | fastest peer | time / ours | other peers, time / ours |\n|---|---|---|---|---|---|"
-HEAD_CV = (
-    "| problem | solver | seconds | time / ours with as many jobs | largest difference from our curve |\n"
-    "|---|---|---|---|---|"
+HEAD = (
+    "| problem | gap | ladreg, s | fastest peer | time / ours | other peers, time / ours |\n|---|---|---|---|---|---|"
 )
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A name, a function from (X, y, alphas, tol) to (coefficients in columns, None), and which problems are its.
+    """A name, a function from (X, y, alphas, tol) to (coefficients in columns, anything), and which problems are its.
 
     A function that times itself returns its seconds as a third value. `centred` ones fit no intercept.
     """
@@ -81,19 +72,19 @@ class Task:
     @cached_property
     def problem(self):
         """At alpha = 1; a sparse X is not centred, so that nobody fits an intercept to it."""
-        return make_squared(self.X, self.y)
+        return make(self.X, self.y, loss=HalfSquared(), alpha=1.0, fit_intercept=not sp.issparse(self.X))
 
     @cached_property
     def alphas(self):
         return largest_alpha(self.problem) * np.logspace(0, -3, 100)
 
-    def at(self, k) -> Problem:
+    def at(self, k):
         return self.problem.under(ElasticNet(np.full(self.X.shape[1], self.alphas[k])))
 
     @cached_property
     def bounds(self):
         """What our path proves of each optimum."""
-        _, coefs, gaps = _ours(self.X, self.y, self.alphas, 1e-12)
+        coefs, gaps = _ours(self.X, self.y, self.alphas, 1e-12)
         return [self._objective(k, coefs[:, k]) - gaps[k] for k in range(self.alphas.size)]
 
     def _objective(self, k, coef):
@@ -109,13 +100,6 @@ class Task:
         if not self.against:
             return max(reached(self.at(k), coefs[:, k]) for k in judged)
         return max(1.0 - self.bounds[k] / self._objective(k, coefs[:, k]) for k in judged)
-
-
-def make_squared(X, y):
-    # Late, since it reads data.
-    from tests.problems import make
-
-    return make(X, y, loss=HalfSquared(), alpha=1.0, fit_intercept=not sp.issparse(X))
 
 
 def centred(X, y, order="F"):
@@ -147,7 +131,7 @@ def without_mean(read, *size):
 
 
 def _ours(X, y, alphas, tol):
-    return lasso_path(X, y, alphas=alphas, fit_intercept=not sp.issparse(X), tol=tol)
+    return lasso_path(X, y, alphas=alphas, fit_intercept=not sp.issparse(X), tol=tol)[1:]
 
 
 def _lars(X, y, alphas, tol):
@@ -209,13 +193,13 @@ def _adelie(X, y, alphas, tol):
 
 def _glmnet(X, y, alphas, tol):
     options = f"standardize = FALSE, intercept = {'FALSE' if sp.issparse(X) else 'TRUE'}, thresh = {tol!r}, maxit = 1e9"
-    seconds, found = _in_r(f"glmnet(X, y, lambda = l, {options})", "as.matrix(f$beta)", X, y, alphas)
+    seconds, found = in_glmnet(f"glmnet(X, y, lambda = l, {options})", "as.matrix(f$beta)", X, y, alphas)
     coefs = np.full((X.shape[1], alphas.size), np.nan)  # it ends before the last alpha where it does not converge
     coefs[:, : found.size // X.shape[1]] = found.reshape(-1, X.shape[1]).T
     return coefs, None, seconds
 
 
-def _in_r(call, value, X, y, alphas, fold=()):
+def in_glmnet(call, value, X, y, alphas, fold=()):
     """Seconds that `call` takes in R, after a small one, and `value`, where f is what the call gives."""
     numbers = {"X": X.data if sp.issparse(X) else np.ravel(X, order="F"), "y": y, "l": alphas, "g": fold}
     reads = [f"{key} <- readBin('{key}', 'double', {len(array)})" for key, array in numbers.items()]
@@ -237,14 +221,14 @@ def _in_r(call, value, X, y, alphas, fold=()):
             X.indices.astype(np.int32).tofile(Path(folder, "i"))
             X.indptr.astype(np.int32).tofile(Path(folder, "p"))
         subprocess.run(["Rscript", "-e", code], cwd=folder, capture_output=True, text=True, check=True)
-        seconds, *found = np.fromfile(Path(folder, "out"))
-    return seconds, np.array(found)
+        found = np.fromfile(Path(folder, "out"))
+    return found[0], found[1:]
 
 
 def peers():
     """Those that are installed."""
     found = [
-        Peer("ladreg", lambda *given: (_ours(*given)[1], None), centred=False),
+        Peer("ladreg", _ours, centred=False),
         Peer("lasso_path", partial(_scikit, precompute=False)),
         Peer("lasso_path with Gram matrix", partial(_scikit, precompute=True), sparse=False, widest=2000),
         Peer("lars_path", _lars, sparse=False, exact=True),
@@ -261,37 +245,6 @@ def peers():
 
 
 # Timing and judging.
-
-
-def alone(work, limit):
-    """The last that `work(send)` sent, from a process of its own, and whether it ended.
-
-    Compiled code cannot be interrupted: who sends nothing for longer than the limit is stopped from outside.
-    """
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_work, args=(work, sender))
-    child.start()
-    sender.close()
-    latest, ended = None, False
-    try:
-        while receiver.poll(limit + _WAIT):
-            latest = receiver.recv()
-    except EOFError:
-        child.join()
-        ended = True
-    finally:
-        if child.is_alive():
-            os.killpg(child.pid, signal.SIGKILL)  # with R, if it runs
-            child.join()
-    return latest, ended
-
-
-def _work(work, sender):
-    os.setsid()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    work(sender.send)
-    sender.close()
 
 
 @dataclass
@@ -313,8 +266,8 @@ class _Sweep:
 
     def path(self, index):
         self.send(self.result)  # the limit counts from here
-        fit = partial(self.peer.path, alphas=self.task.alphas, tol=TOLERANCES[index])
-        return timed(Rival(self.peer.name, lambda X, y: fit(X, y)), self.X, self.y)
+        path = partial(self.peer.path, alphas=self.task.alphas, tol=TOLERANCES[index])
+        return timed(Rival(self.peer.name, path), self.X, self.y)
 
     def gap(self, index):
         """The measured gap; infinite if the peer fails."""
@@ -364,7 +317,7 @@ def _compare(name, task, limit):
     results = {}
     for peer in peers():
         if (peer.sparse or not sp.issparse(task.X)) and task.X.shape[1] <= peer.widest:
-            results[peer.name], _ = alone(partial(_swept, peer, task, limit), limit)
+            results[peer.name] = alone(partial(_swept, peer, task, limit), limit)[0] or Result()
     ours = results.pop("ladreg").seconds
     for target in TARGETS:
         own = ours.get(target, np.nan)
@@ -385,7 +338,7 @@ def paths(*only):
     "shrink=50" makes them smaller, "limit=10" hurries; "excess=1" judges a path by how far its objectives are above the
     bounds that ours proves, which is kinder to those whose residuals prove less than they reached.
     """
-    options, only = _options(only)
+    options, only = options_of(only)
     shrink, limit = int(options.get("shrink", 1)), options.get("limit", LIMIT)
     chosen = [given for given in problems(shrink) if not only or any(part in given[0] for part in only)]
     if chosen:
@@ -402,7 +355,7 @@ def paths(*only):
         family._compare(name, lad_task(n_samples, 20), limit)
 
 
-def _options(given):
+def options_of(given):
     """Options as "name=value", and parts of names."""
     options = {key: float(value) for key, _, value in (part.partition("=") for part in given) if value}
     return options, [part for part in given if "=" not in part]
@@ -430,8 +383,6 @@ class LADPath:
 
 def lad_task(n_samples, n_features):
     """A path of 50 alphas against our own single fits, and against peers that fit five of the alphas."""
-    from tests.problems import make
-
     X, y = family.t2_noise(n_samples, n_features, min(5, n_features))
     shares = np.logspace(0, -3, 50)
     alphas = LADRegressor().alpha_max(X, y) * shares
