@@ -14,6 +14,9 @@ from ladreg._operator import Design
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# A difference that is this part of what it is taken from is rounding.
+_NOTHING = 1e-15
+
 
 @dataclass(frozen=True)
 class SparseDesign(Design):
@@ -78,7 +81,9 @@ class SparseDesign(Design):
         deviation = self._data() * self.scale[columns] - center[columns]
         stored = np.bincount(columns, inside * deviation**2, minlength=self.n_features)
         stored_weight = np.bincount(columns, inside, minlength=self.n_features)
-        return stored + np.maximum(weight.sum() - stored_weight, 0.0) * center**2
+        rest = weight.sum() - stored_weight
+        # A column without zeros has no rest, but for rounding.
+        return stored + np.where(rest > _NOTHING * weight.sum(), rest, 0.0) * center**2
 
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""

@@ -44,6 +44,8 @@ def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
     """The alphas as they are given, decreasing, or so many from the largest useful one down to `eps` times that."""
     if np.ndim(alphas) > 0:
         return np.sort(np.asarray(alphas, dtype=np.float64))[::-1].copy()
+    if problem.penalty.curved and not np.any(problem.penalty.strength > 0):
+        raise ValueError("l1_ratio=0 has no largest alpha, whose parts a grid could be: give alphas as a list.")
     return grid(largest_alpha(problem), eps, int(alphas))
 
 
@@ -168,8 +170,6 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
 
     def _candidate(self, model: CertifiedRegressor, data: Data) -> Candidate:
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
-        if np.ndim(self.alphas) == 0 and not np.any(problem.penalty.strength > 0) and problem.penalty.curved:
-            raise ValueError("l1_ratio=0 has no largest alpha: give alphas as a list.")
         return Candidate(model, problem, alpha_grid(problem, self.alphas, float(self.eps)))
 
     def _finish(self, candidates: list[Candidate], data: Data, choice: Choice) -> None:

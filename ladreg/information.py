@@ -87,7 +87,151 @@ class InformationRegressor(TunedRegressor):
 
 
 class LassoCDIC(InformationRegressor):
-    """The lasso."""
+    r"""The lasso, with `alpha` chosen by an information criterion along a path.
+
+    Minimises
+
+    .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + \alpha \sum_j v_j |b_j|
+
+    with :math:`v` for `penalty_weights`, as `LassoCD` does, for each :math:`\alpha` of a decreasing sequence, and takes
+    the fit with the smallest
+
+    .. math:: n \log(2 \pi \sigma^2) + \frac{1}{\sigma^2} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + c \, k
+
+    for k coefficients that are not zero, with c = 2 for "aic" and :math:`\log n` for "bic", as scikit-learn's
+    `LassoLarsIC` does; "ebic" adds a term (see Notes). The fit ends with a certificate.
+
+    Parameters
+    ----------
+    criterion : {"aic", "bic", "ebic"}, default="bic"
+        Akaike's criterion, which is for prediction and keeps more features; the Bayesian one, which is for selection;
+        or the extended Bayesian one, for selection among many features.
+    ebic_gamma : float, default=1.0
+        The factor :math:`\gamma \ge 0` of the extended criterion; 0 makes it the Bayesian one.
+    noise_variance : float, default=None
+        The variance :math:`\sigma^2` of the errors, in squared units of y; None estimates it (see Notes).
+    eps : float, default=1e-3
+        Smallest alpha of the grid, as a part of the largest.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas,
+        in units of y times units of X. 0 is least squares.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, one a feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
+        excludes it.
+    standardize : bool, default=False
+        Whether to penalise as if every column had been divided by its (weighted) standard deviation. Constant columns
+        count as of deviation one.
+    post_selection : float, default=None
+        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
+        features it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
+    max_iter : int, default=10000
+        Largest number of epochs and exact steps for each alpha.
+    tol : float, default=1e-10
+        As in `LassoCD`; along paths gaps are relative to their objectives.
+    verbose : int, default=0
+        Whether to print what was chosen.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The alpha that was chosen.
+    alphas_ : ndarray of shape (n_alphas,)
+        The alphas, decreasing.
+    criterion_ : ndarray of shape (n_alphas,)
+        The criterion for each of them.
+    n_selected_path_ : ndarray of shape (n_alphas,)
+        Number of coefficients that are not zero.
+    noise_variance_ : float
+        The variance of the errors that was used.
+    coef_path_ : ndarray of shape (n_features, n_alphas)
+        Coefficients of the penalised fits.
+    intercept_path_ : ndarray of shape (n_alphas,)
+        Their intercepts.
+    coef_ : ndarray of shape (n_features,)
+        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+    intercept_ : float
+        Intercept; 0 if `fit_intercept` is False.
+    n_iter_ : int
+        Epochs and steps of the last fit, which starts from the path's.
+    objective_ : float
+        Objective of the penalised fit.
+    dual_gap_ : float
+        Proved bound of ``objective_ - optimum``.
+    certificate_ : Certificate
+        The proof in full; of the penalised fit, before it is mixed with another.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    LassoCD : The lasso at one alpha.
+    LassoCDCV : Chooses alpha by cross-validation, which takes no view of the errors.
+    LADRegressorIC : Absolute loss.
+    sklearn.linear_model.LassoLarsIC : The same criterion at the kinks of the path, for more rows than features.
+
+    Notes
+    -----
+    Where there are more rows than features, :math:`\sigma^2` is the residual variance of least squares with all
+    features; where there are hardly more, that is hardly an estimate, and `noise_variance` is better given. Otherwise
+    it is that of the scaled lasso (Sun and Zhang 2012): of the largest alpha on the grid that is at most
+    :math:`\hat\sigma \sqrt{2 \log p / n}`, for columns of unit deviation, with :math:`\hat\sigma` the root of the mean
+    squared residual at that alpha itself. (For other columns it is that times the median deviation, divided by
+    `penalty_weights`.) Its sum of squared residuals is divided by n less the number of coefficients.
+
+    The number of coefficients that are not zero is an unbiased estimate of the degrees of freedom of the
+    lasso (Zou, Hastie and Tibshirani 2007). That of a relaxed fit is larger; the count is used all the same.
+
+    The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, for there are so many models of
+    k among p features. BIC takes them for equally likely, and selects too many features where p is large. Excluded
+    features are not counted in p.
+
+    n is the sum of the weights, so that integer weights are the same as repeated rows; without weights it is the number
+    of rows. Multiples of the same weights, which change no fit, change the criterion.
+
+    ``post_selection=0`` is least squares on the features selected, without the bias of the penalty (the relaxed lasso,
+    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
+    coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+
+    References
+    ----------
+    Zou, H., Hastie, T. and Tibshirani, R. (2007). On the degrees of freedom of the lasso. Annals of Statistics 35(5),
+    2173-2192. doi:10.1214/009053607000000127
+
+    Chen, J. and Chen, Z. (2008). Extended Bayesian information criteria for model selection with large model spaces.
+    Biometrika 95(3), 759-771. doi:10.1093/biomet/asn034
+
+    Sun, T. and Zhang, C.-H. (2012). Scaled sparse linear regression. Biometrika 99(4), 879-898.
+    doi:10.1093/biomet/ass043
+
+    Meinshausen, N. (2007). Relaxed lasso. Computational Statistics and Data Analysis 52(1), 374-393.
+    doi:10.1016/j.csda.2006.12.019
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import LassoCDIC
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = LassoCDIC("bic").fit(X, y)
+    >>> np.flatnonzero(model.coef_), round(model.alpha_, 4)
+    (array([1, 2, 3, 4, 6, 8, 9]), 0.0463)
+    >>> model.certificate_.relative_gap < 1e-12
+    True
+
+    Three of 300 features matter, with 80 rows:
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((80, 300))
+    >>> y = X[:, :3] @ [3.0, -2.0, 2.0] + rng.standard_normal(80)
+    >>> np.flatnonzero(LassoCDIC("ebic").fit(X, y).coef_)
+    array([0, 1, 2])
+    """
 
     def __init__(
         self,
@@ -167,7 +311,149 @@ class LassoCDIC(InformationRegressor):
 
 
 class LADRegressorIC(InformationRegressor):
-    """Least absolute deviations."""
+    r"""Least absolute deviations, with the strength of the L1 penalty chosen by an information criterion along a path.
+
+    Minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j v_j |b_j|
+
+    with :math:`v` for `penalty_weights`, as `LADRegressor` does, for each :math:`\alpha` of a decreasing sequence, and
+    takes the fit with the smallest
+
+    .. math:: 2 n \, (1 + \log 2 m) + c \, k, \qquad m = \frac1n \sum_i w_i \, |y_i - x_i^\top b - b_0|
+
+    for k coefficients that are not zero, with c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see
+    Notes). The first term is minus twice the log-likelihood of Laplace errors of scale m. The fit ends with a
+    certificate.
+
+    Parameters
+    ----------
+    criterion : {"aic", "bic", "ebic"}, default="bic"
+        Akaike's criterion, which is for prediction and keeps more features; the Bayesian one, which is for selection;
+        or the extended Bayesian one, for selection among many features.
+    ebic_gamma : float, default=1.0
+        The factor :math:`\gamma \ge 0` of the extended criterion; 0 makes it the Bayesian one.
+    eps : float, default=1e-3
+        Smallest alpha of the grid, as a part of the largest.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas,
+        in units of X. 0, which no grid has, is plain LAD.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, one a feature, as in `LADRegressor`: 0 leaves it unpenalised, infinity
+        excludes it.
+    post_selection : float, default=None
+        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the LAD fit to the features
+        it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
+    solver : {"auto", "linprog"}, default="auto"
+        As in `LADRegressor`, for all fits.
+    solver_options : dict, default=None
+        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds).
+    max_iter : int, default=None
+        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+    tol : float, default=1e-9
+        Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
+    verbose : int, default=0
+        Whether to print what was chosen.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The alpha that was chosen.
+    alphas_ : ndarray of shape (n_alphas,)
+        The alphas, decreasing.
+    criterion_ : ndarray of shape (n_alphas,)
+        The criterion for each of them, infinite where there are as many coefficients as rows, or no errors.
+    n_selected_path_ : ndarray of shape (n_alphas,)
+        Number of coefficients that are not zero.
+    coef_path_ : ndarray of shape (n_features, n_alphas)
+        Coefficients of the penalised fits.
+    intercept_path_ : ndarray of shape (n_alphas,)
+        Their intercepts.
+    coef_ : ndarray of shape (n_features,)
+        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+    intercept_ : float
+        Intercept; 0 if `fit_intercept` is False.
+    n_iter_ : int
+        Iterations of the linear programming solvers in the last fit, which starts from the path's; at least 1.
+    objective_ : float
+        Objective of the penalised fit.
+    dual_gap_ : float
+        Proved bound of ``objective_ - optimum``.
+    certificate_ : Certificate
+        The proof in full; of the penalised fit, before it is mixed with another.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    LADRegressor : The fit at one alpha, or at the pivotal one.
+    LADRegressorCV : Chooses alpha by cross-validation, which takes no view of the errors.
+    LassoCDIC : Squared loss.
+
+    Notes
+    -----
+    The scale of the errors is estimated anew for each alpha, so that it need not be known: up to constants the
+    criterion is :math:`\log m + c \, k / (2 n)` (Lee, Noh and Park 2014). It is for tables with many more rows than
+    features. Where a fit comes near to all rows, the logarithm falls faster than the number of coefficients grows;
+    where it leaves no errors at all, the alpha is not considered.
+
+    The number of coefficients that are not zero is an unbiased estimate of the degrees of freedom of the lasso (Zou,
+    Hastie and Tibshirani 2007); with absolute loss it is that of rows fitted exactly, which measures the same (Li and
+    Zhu 2008). That of a relaxed fit is larger; the count is used all the same.
+
+    The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, for there are so many models of
+    k among p features. BIC takes them for equally likely, and selects too many features where p is large. Excluded
+    features are not counted in p.
+
+    n is the sum of the weights, so that integer weights are the same as repeated rows; without weights it is the number
+    of rows. Multiples of the same weights, which change no fit, change the criterion.
+
+    ``post_selection=0`` is plain LAD on the features selected, without the bias of the penalty (the relaxed lasso,
+    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
+    coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+
+    References
+    ----------
+    Lee, E. R., Noh, H. and Park, B. U. (2014). Model selection via Bayesian information criterion for quantile
+    regression models. JASA 109(505), 216-229. doi:10.1080/01621459.2013.836975
+
+    Wang, H., Li, G. and Jiang, G. (2007). Robust regression shrinkage and consistent variable selection through the
+    LAD-lasso. Journal of Business and Economic Statistics 25(3), 347-355. doi:10.1198/073500106000000251
+
+    Zou, H., Hastie, T. and Tibshirani, R. (2007). On the degrees of freedom of the lasso. Annals of Statistics 35(5),
+    2173-2192. doi:10.1214/009053607000000127
+
+    Li, Y. and Zhu, J. (2008). L1-norm quantile regression. Journal of Computational and Graphical Statistics 17(1),
+    163-185. doi:10.1198/106186008X289155
+
+    Chen, J. and Chen, Z. (2008). Extended Bayesian information criteria for model selection with large model spaces.
+    Biometrika 95(3), 759-771. doi:10.1093/biomet/asn034
+
+    Meinshausen, N. (2007). Relaxed lasso. Computational Statistics and Data Analysis 52(1), 374-393.
+    doi:10.1016/j.csda.2006.12.019
+
+    Examples
+    --------
+    One target in ten is wrong; two features of twenty matter:
+
+    >>> import numpy as np
+    >>> from ladreg import LADRegressorIC
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((120, 20))
+    >>> y = 3 * X[:, 4] - 2 * X[:, 7] + rng.standard_normal(120)
+    >>> y[::10] += 100
+    >>> model = LADRegressorIC(alphas=30).fit(X, y)
+    >>> model.criterion_.shape, np.flatnonzero(model.coef_)
+    ((30,), array([4, 7]))
+    >>> model.certificate_.relative_gap < 1e-12
+    True
+    """
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ def enet_path(
     verbose: bool | int = False,
     return_n_iter: bool = False,
     positive: bool = False,
+    check_input: bool = True,  # noqa: ARG001
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
     penalty_weights: ArrayLike | None = None,
@@ -64,8 +65,9 @@ def enet_path(
     precompute : {"auto", True, False} or array-like, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
         matrix that is given counts as True: to check it against X would cost as much as to compute it.
-    Xy, copy_X, coef_init : object
-        Not used: there for calls of scikit-learn's function. X is never changed, and the start of a path does not matter.
+    Xy, copy_X, coef_init, check_input : object
+        Not used: there for calls of scikit-learn's function. X is never changed, the start of a path does not matter,
+        and input is always checked.
     verbose : bool or int, default=False
         Whether to print a line when the path is done.
     return_n_iter : bool, default=False
@@ -127,23 +129,23 @@ def enet_path(
     >>> coefs.shape, bool(gaps.max() < 1e-8)
     ((10, 50), True)
     """
-    check_flag("return_n_iter", return_n_iter)
-    working: Any = precompute if precompute is False or isinstance(precompute, str) else True
-    model = ElasticNetCD(
+    return _squares(
+        X,
+        y,
+        sample_weight,
+        alphas,
+        eps,
+        verbose,
+        return_n_iter,
         l1_ratio=l1_ratio,
+        precompute=precompute,
         fit_intercept=fit_intercept,
         positive=positive,
         penalty_weights=penalty_weights,
         standardize=standardize,
-        precompute=working,
         max_iter=max_iter,
         tol=tol,
     )
-    path = _path(model, X, y, sample_weight, alphas, eps, None if working == "auto" else bool(working))
-    if verbose:
-        print(f"{path.alphas.size} alphas, largest gap {path.relative_gap.max():.3g} (relative)")
-    found = path.alphas, path.coef, path.gap
-    return (*found, path.n_iter.tolist()) if return_n_iter else found
 
 
 def lasso_path(
@@ -253,18 +255,18 @@ def lasso_path(
     >>> np.count_nonzero(coefs, axis=0)
     array([2, 3, 7])
     """
-    return enet_path(
+    return _squares(
         X,
         y,
+        sample_weight,
+        alphas,
+        eps,
+        verbose,
+        return_n_iter,
         l1_ratio=1.0,
-        eps=eps,
-        alphas=alphas,
         precompute=precompute,
-        verbose=verbose,
-        return_n_iter=return_n_iter,
-        positive=positive,
-        sample_weight=sample_weight,
         fit_intercept=fit_intercept,
+        positive=positive,
         penalty_weights=penalty_weights,
         standardize=standardize,
         max_iter=max_iter,
@@ -380,6 +382,28 @@ def lad_path(
     return grid, several.coef_.T.copy(), several.intercept_, several.dual_gap_
 
 
+def _squares(
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    alphas: int | ArrayLike | None,
+    eps: float,
+    verbose: bool | int,
+    return_n_iter: bool,
+    *,
+    precompute: Any,
+    **parameters: Any,
+) -> tuple[Any, ...]:
+    check_flag("return_n_iter", return_n_iter)
+    working = precompute if precompute is False or isinstance(precompute, str) else True
+    model = ElasticNetCD(precompute=working, **parameters)
+    path = _path(model, X, y, sample_weight, alphas, eps, None if working == "auto" else bool(working), stacklevel=5)
+    if verbose:
+        print(f"{path.alphas.size} alphas, largest gap {path.relative_gap.max():.3g} (relative)")
+    found = path.alphas, path.coef, path.gap
+    return (*found, path.n_iter.tolist()) if return_n_iter else found
+
+
 def _path(
     model: CertifiedRegressor,
     X: ArrayLike,
@@ -388,6 +412,8 @@ def _path(
     alphas: int | ArrayLike | None,
     eps: float,
     precompute: bool | None,
+    *,
+    stacklevel: int = 4,
 ) -> Path:
     """The path of a plain estimator, its parameters and data checked."""
     model._check_parameters()
@@ -402,5 +428,5 @@ def _path(
     path = solve_path(
         problem, grid, tol=model.tol, max_iter=model.max_iter, precompute=precompute, solver=model._solver
     )
-    warn_of(path, model.tol, stacklevel=4)
+    warn_of(path, model.tol, stacklevel=stacklevel)
     return path

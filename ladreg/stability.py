@@ -413,7 +413,7 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     def _fits(self, estimator: Any, data: Sample, alphas: NDArray[Any] | None) -> Iterator[Array]:
         """Sizes of the coefficients at each setting; a certified fit may start from the last, which changes nothing."""
         model = clone(estimator)
-        if self._has_path(model, data) and alphas is not None:
+        if alphas is not None and alphas.size > 1 and self._has_path(model, data):
             yield from np.abs(self._path(model, data, alphas)).T
             return
         if isinstance(model, CertifiedRegressor) and alphas is not None and alphas.size > 1:

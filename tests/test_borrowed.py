@@ -1,7 +1,8 @@
 """Other projects' own tests of the lasso and the elastic net, run with our classes in the place of theirs.
 
-What scikit-learn and celer test of the public behaviour of `Lasso` and `ElasticNet` holds for ours; `LEFT_OUT` says
-which tests are not run, and why. celer's are run where it is installed.
+What scikit-learn and celer test of the public behaviour of `Lasso` and `ElasticNet`, of their paths and of the classes
+that cross-validate them holds for ours; `LEFT_OUT` says which tests are not run, and why. celer's are run where it is
+installed.
 """
 
 import importlib.util
@@ -11,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from ladreg import ElasticNetCD, LassoCD
+from ladreg import ElasticNetCD, ElasticNetCDCV, LassoCD, LassoCDCV, enet_path, lasso_path
 
 NO_PARAMETER = "uses selection, random_state, copy_X or check_input, which ours does not have"
 GIVEN_GRAM = "passes a Gram matrix as precompute; ours computes it, since it would have to be checked against X"
@@ -36,8 +37,34 @@ LEFT_OUT = {
     "test_enet_coordinate_descent_raises_convergence": "expects that one epoch is too few; it is enough here",
     "test_sparse_enet_coordinate_descent": "the same",
     "test_raise_errors_l1_ratio": "expects that l1_ratio=0 is refused and that constructors validate",
+    "test_lassoCV_does_not_set_precompute": "replaces a class inside scikit-learn, which ours do not use",
+    "test_lassocv_alphas_validation": "expects the same refusals in other words, one of them as a TypeError",
+    "test_enet_l1_ratio": "expects the same refusal in other words",
+    "test_path_unknown_parameter": "expects a ValueError; ours is Python's TypeError",
+    "test_path_function_deprecated_n_alphas": "n_alphas is on its way out, and ours never had it",
+    "test_sparse_dense_descent_paths": "several targets as well, which ours refuses; test_path.py has one",
+    "test_cv_estimators_reject_params_with_no_routing_enabled": "expects that groups are refused; ours takes them",
+    "test_1d_multioutput_enet_and_multitask_enet_cv": "compares seven digits of ours with four of scikit-learn's",
+    "test_1d_multioutput_lasso_and_multitask_lasso_cv": "the same",
+    "test_coef_default_threshold": "SelectFromModel knows scikit-learn's elastic net by its name",
     "test_weights_lasso": "expects that a weight of zero is refused; here it leaves a feature unpenalised",
 }
+
+
+class ScikitLassoCV(LassoCDCV):
+    """Takes `precompute`, which ours chooses by itself, and `random_state`, which it has no use for."""
+
+    def __init__(self, *, precompute="auto", random_state=None, **options):
+        super().__init__(**options)
+        self.precompute, self.random_state = precompute, random_state
+
+
+class ScikitElasticNetCV(ElasticNetCDCV):
+    """The same."""
+
+    def __init__(self, *, precompute="auto", random_state=None, **options):
+        super().__init__(**options)
+        self.precompute, self.random_state = precompute, random_state
 
 
 class CelerElasticNet(ElasticNetCD):
@@ -77,11 +104,13 @@ def global_random_seed(request):
 
 
 SKLEARN = "sklearn.linear_model.tests"
+PLAIN = {"Lasso": LassoCD, "ElasticNet": ElasticNetCD}
+TUNED = {"LassoCV": ScikitLassoCV, "ElasticNetCV": ScikitElasticNetCV}
+PATHS = {"lasso_path": lasso_path, "enet_path": enet_path}
 FOUND = {
-    **borrowed(f"{SKLEARN}.test_coordinate_descent", "sklearn.linear_model", Lasso=LassoCD, ElasticNet=ElasticNetCD),
-    **borrowed(
-        f"{SKLEARN}.test_sparse_coordinate_descent", "sklearn.linear_model", Lasso=LassoCD, ElasticNet=ElasticNetCD
-    ),
+    **borrowed(f"{SKLEARN}.test_coordinate_descent", "sklearn.linear_model", **PLAIN, **TUNED, **PATHS),
+    **borrowed(f"{SKLEARN}.test_sparse_coordinate_descent", "sklearn.linear_model", **PLAIN, **TUNED),
+    **borrowed("sklearn.feature_selection.tests.test_from_model", "sklearn.linear_model", **TUNED),
     **borrowed("celer.tests.test_lasso", "celer.dropin_sklearn", Lasso=CelerLasso),
     **borrowed("celer.tests.test_enet", "celer", Lasso=CelerLasso, ElasticNet=CelerElasticNet),
 }
@@ -89,4 +118,4 @@ globals().update(FOUND)
 
 
 def test_there_is_something_to_run():
-    assert len(FOUND) >= 15
+    assert len(FOUND) >= 30

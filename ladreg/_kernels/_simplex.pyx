@@ -2,6 +2,41 @@
 """From vertex to vertex of a small piecewise linear problem; `reference.py` is its specification."""
 from libc.math cimport fabs, INFINITY
 
+cdef extern from *:
+    """
+    #include "compiler.h"
+    /* How each residual moves along a direction, `side` times the product of its row with it, and when it crosses zero. */
+    CLONES
+    static void cross(ptrdiff_t m, ptrdiff_t q, const double *restrict A, const double *restrict direction, double side,
+                      const double *restrict residual, double *restrict move, double *restrict when)
+    {
+        for (ptrdiff_t i = 0; i < m; i++)
+            move[i] = side * dot(q, A + i * q, direction);
+        for (ptrdiff_t i = 0; i < m; i++) {
+            int crosses = (residual[i] > 0) ? move[i] < 0 : move[i] > 0;
+            when[i] = crosses ? -residual[i] / move[i] : INFINITY;
+        }
+    }
+    /* The inverse once `row` has taken the place of basic row `out`; `part` is as long as the row. */
+    CLONES
+    static void exchange(ptrdiff_t q, const double *restrict row, ptrdiff_t out, double *restrict inverse,
+                         double *restrict part)
+    {
+        for (ptrdiff_t k = 0; k < q; k++)
+            part[k] = 0.0;
+        for (ptrdiff_t j = 0; j < q; j++)
+            axpy(q, row[j], inverse + j * q, part);
+        for (ptrdiff_t j = 0; j < q; j++) {
+            const double value = inverse[j * q + out] / part[out];
+            axpy(q, -value, part, inverse + j * q);
+            inverse[j * q + out] = value;
+        }
+    }
+    """
+    void exchange(Py_ssize_t q, const double *row, Py_ssize_t out, double *inverse, double *part) nogil
+    void cross(Py_ssize_t m, Py_ssize_t q, const double *A, const double *direction, double side,
+               const double *residual, double *move, double *when) nogil
+
 # A residual of a row that has just become positive.
 cdef double TRACE = 1e-300
 
@@ -31,7 +66,7 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
     cdef double worst, violation, side, slope, length, change, value
     check(residual.shape[0] == m and lower.shape[0] == m and upper.shape[0] == m and move.shape[0] == m
           and when.shape[0] == m and goal.shape[0] == q and basis.shape[0] == q and inverse.shape[0] == q
-          and inverse.shape[1] == q and inside.shape[0] == q and q <= m)
+          and inverse.shape[1] == q and inside.shape[0] == q and 0 < q <= m)
     for k in range(q):
         check(0 <= basis[k] < m)
     with nogil:
@@ -57,17 +92,12 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
             # 2. Its residual leaves zero, those of the other basic rows stay: when does each row cross?
             i = basis[out]
             slope = upper[i] - inside[out] if side > 0 else inside[out] - lower[i]
-            for i in range(m):
-                value = 0.0
-                for j in range(q):
-                    value += A[i, j] * inverse[j, out]
-                move[i] = side * value
+            for j in range(q):
+                inside[j] = inverse[j, out]
+            cross(m, q, &A[0, 0], &inside[0], side, &residual[0], &move[0], &when[0])
             for k in range(q):
                 move[basis[k]] = 0.0
-            for i in range(m):
-                when[i] = INFINITY
-                if (move[i] < 0 and residual[i] > 0) or (move[i] > 0 and residual[i] <= 0):
-                    when[i] = -residual[i] / move[i]
+                when[basis[k]] = INFINITY
             # 3. Go on over rows that change sides, while the objective falls.
             while True:
                 enter, length = -1, INFINITY
@@ -102,15 +132,5 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
                 goal[j] += value * A[enter, j] - change * A[i, j]
             residual[enter] = 0.0
             basis[out] = enter
-            for k in range(q):
-                when[k] = 0.0
-            for j in range(q):
-                for k in range(q):
-                    when[k] += A[enter, j] * inverse[j, k]
-            for j in range(q):
-                inverse[j, out] /= when[out]
-                value = inverse[j, out]
-                for k in range(q):
-                    if k != out:
-                        inverse[j, k] -= value * when[k]
+            exchange(q, &A[enter, 0], out, &inverse[0, 0], &when[0])
     return -1

@@ -25,6 +25,8 @@ Index = NDArray[np.intp]
 
 # Epochs over the working set between two looks at it.
 _BURST = 30
+# The same between two iterates of an extrapolation.
+_SHORT_BURST = 3
 # Working sets have at least so many times the square root of all features: their Gram matrix costs about one pass.
 _LEAST_WORKING = 4.0
 # So many times the features that violate their condition come in with those nearest to it, and at least so many.
@@ -37,6 +39,8 @@ _ROUNDS = 20
 _LARGEST_GRAM = 2000
 # A working set is solved to this part of the whole gap.
 _INNER = 0.03
+# Without exact steps, to this part of the goal at least.
+_LAST = 0.3
 # When fewer features than this part of the support come in, exact steps alone are faster than epochs first.
 _FEW = 0.1
 # Iterates that an extrapolation is made of.
@@ -143,7 +147,7 @@ def solve(
         if state.by_gram and (working.size <= _LARGEST_GRAM or precompute):
             coef = _descend(columns, working, state, enough, limit)
         else:
-            coef = _descend_by_residuals(columns, working, state, enough, limit)
+            coef = _descend_by_residuals(columns, working, state, max(enough, _LAST * goal), limit)
         look = columns.look(coef)
         # The Gram matrix of columns that are all but dependent may see a descent where there is none.
         if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + 1e-9) + 1e-9 * columns.size:
@@ -234,7 +238,7 @@ def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal:
     iterates = [coef[working]]
     for _ in range(_ROUNDS):
         for _ in range(_ANDERSON):
-            n_epochs = min(_BURST // _ANDERSON, limit - state.used)
+            n_epochs = min(_SHORT_BURST, limit - state.used)
             if n_epochs <= 0:
                 break
             columns.burst(working, n_epochs, coef, residual)

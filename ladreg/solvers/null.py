@@ -15,6 +15,8 @@ from ladreg._problem import Problem, Solution
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# A sum that is this part of the size of its terms is zero, and one that a linear program was told to make small.
+_NOTHING, _FEASIBLE = 1e-15, 1e-12
 # Features whose slopes the linear program bounds at first, and by how much others may exceed it at last.
 _FIRST, _SLACK = 100, 1e-9
 
@@ -52,9 +54,8 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     dual = problem.weight * problem.loss.derivative(residual)
     lower, upper = problem.loss.kink()
     tied = tied_rows(problem, coef, intercept) if upper > lower else np.zeros(0, dtype=np.intp)
-    strength = penalty.strength[penalised]
     if tied.size == 0:
-        return _largest(problem, dual, penalised, strength)
+        return _largest(problem, dual, penalised)
     # 3.
     dual[tied] = 0.0
     given, total = problem.design.rmatvec(dual), float(dual.sum())
@@ -63,9 +64,9 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
         change = _least(problem, coef, given, total, tied, chosen, free)
         if change is None:
             dual[tied] = problem.weight[tied] * (lower + upper) / 2
-            return _largest(problem, dual, penalised, strength)
+            return _largest(problem, dual, penalised)
         dual[tied] = change
-        ratio = penalty.excess(problem.design.rmatvec(dual)[penalised]) / strength
+        ratio = _ratios(problem, dual, penalised, _FEASIBLE)
         bound = float(ratio[np.isin(penalised, chosen)].max(initial=0.0))
         beyond = penalised[ratio > bound * (1 + _SLACK) + 1e-300]
         beyond = np.setdiff1d(beyond, chosen)
@@ -75,9 +76,16 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
         chosen = np.union1d(chosen, beyond[worst])
 
 
-def _largest(problem: Problem, dual: Array, penalised: Index, strength: Array) -> float:
+def _ratios(problem: Problem, dual: Array, penalised: Index, nothing: float = _NOTHING) -> Array:
+    """The slopes of the penalised features as multiples of their strengths; zero where rounding is all there is."""
     slope = problem.penalty.excess(problem.design.rmatvec(dual)[penalised])
-    return float(np.max(slope / strength, initial=0.0))
+    # Where columns are constant, or nothing is left of y, sums of terms of this size should be zero.
+    terms = problem.design.reach()[penalised] * float(np.abs(dual).sum())
+    return np.where(slope > nothing * terms, slope / problem.penalty.strength[penalised], 0.0)
+
+
+def _largest(problem: Problem, dual: Array, penalised: Index) -> float:
+    return float(np.max(_ratios(problem, dual, penalised), initial=0.0))
 
 
 def _least(

@@ -72,7 +72,11 @@ class Point:
 
 def scaled_by(penalty: ElasticNet, alpha: float) -> ElasticNet:
     """The multiple of a penalty; what is excluded stays so."""
-    strength = np.where(np.isinf(penalty.strength), np.inf, alpha * np.minimum(penalty.strength, np.finfo(float).max))
+    strength = alpha * (
+        np.where(np.isinf(penalty.strength), 0.0, penalty.strength) if penalty.excluded else penalty.strength
+    )
+    if penalty.excluded:
+        strength[np.isinf(penalty.strength)] = np.inf
     return ElasticNet(strength, penalty.positive, alpha * penalty.ridge)
 
 
@@ -102,6 +106,8 @@ def solve(
     columns
         The problem with the intercept eliminated, where that is known.
     """
+    if alphas.size == 0:
+        return
     columns = columns or Centred(problem)
     if not (by_gram(problem) if precompute is None else precompute):
         yield from Walk(columns, alphas, tol=tol, max_iter=max_iter)

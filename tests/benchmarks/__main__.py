@@ -1,6 +1,6 @@
-"""`python -m tests.benchmarks [lad | growth | memory | lasso | family | paths | cv]`: prints the tables of docs/benchmarks.md.
+"""`python -m tests.benchmarks [lad | growth | memory | lasso | family | paths | cv]`.
 
-`lasso`, `family`, `paths` and `cv` take parts of the names of their problems.
+It prints the tables of docs/benchmarks.md; `lasso`, `family`, `paths` and `cv` take parts of their problems' names.
 """
 
 from __future__ import annotations

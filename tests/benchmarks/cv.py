@@ -10,6 +10,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 
 import numpy as np
 from sklearn.linear_model import LassoCV
@@ -33,7 +34,7 @@ HEAD = "| problem | solver | seconds | time / ours with as many jobs | largest d
 class Peer:
     """A name, a function from (X, y, alphas, splits) to (mean squared errors, anything), and with how many jobs.
 
-    `plain` ones fit no intercept, in folds of their own; they get centred data, and are held against our curve for that.
+    `plain` ones fit no intercept, in folds of their own; they get centred data, and our curve for that is theirs too.
     """
 
     name: str
@@ -65,7 +66,7 @@ def _chosen(X, y, alphas, splits, make_estimator):
 def _plain_splits(n_samples):
     """The folds of scm2cpp-learn, which may differ from scikit-learn's by a row."""
     ends, rows = np.linspace(0, n_samples, _FOLDS + 1).astype(int), np.arange(n_samples)
-    return [(np.delete(rows, np.s_[a:b]), rows[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+    return [(np.delete(rows, np.s_[a:b]), rows[a:b]) for a, b in pairwise(ends)]
 
 
 def _scm2cpp(X, y, alphas, splits, jobs):
@@ -91,28 +92,23 @@ def _glmnet(X, y, alphas, splits):
 def peers():
     """Ours, and those that are installed."""
     found = [
-        Peer(f"LassoCDCV n_jobs={k}", partial(_chosen, make_estimator=_with(LassoCDCV, n_jobs=k)), k) for k in (1, 2)
+        Peer(f"LassoCDCV n_jobs={k}", partial(_chosen, make_estimator=partial(LassoCDCV, n_jobs=k)), k) for k in (1, 2)
     ]
     for jobs in (None, 2):
-        model = _with(LassoCV, tol=1e-6, max_iter=10_000, n_jobs=jobs)
+        model = partial(LassoCV, tol=1e-6, max_iter=10_000, n_jobs=jobs)
         found.append(Peer(f"LassoCV tol=1e-6, n_jobs={jobs}", partial(_chosen, make_estimator=model), jobs or 1))
     if installed("scm2cpp_learn"):
         for jobs in (1, 2):
-            found.append(
-                Peer(f"scm2cpp-learn CovLassoCV n_jobs={jobs}", partial(_scm2cpp, jobs=jobs), jobs, plain=True)
-            )
+            fit = partial(_scm2cpp, jobs=jobs)
+            found += [Peer(f"scm2cpp-learn CovLassoCV n_jobs={jobs}", fit, jobs, plain=True)]
     if installed("celer"):
         import celer
 
-        model = _with(celer.LassoCV, tol=1e-6, n_jobs=2)
+        model = partial(celer.LassoCV, tol=1e-6, n_jobs=2)
         found.append(Peer("celer LassoCV tol=1e-6, n_jobs=2", partial(_chosen, make_estimator=model), 2))
     if shutil.which("Rscript"):
         found.append(Peer("cv.glmnet thresh=1e-10", _glmnet))
     return found
-
-
-def _with(estimator, **options):
-    return partial(estimator, **options)
 
 
 def _measure(peer, task, send):
@@ -136,7 +132,7 @@ def _compare(name, task, limit):
     @cache
     def reference(plain):
         """Our curve; without intercept on centred data where `plain`."""
-        ours = Peer("", partial(_chosen, make_estimator=_with(LassoCDCV, fit_intercept=not plain)), plain=plain)
+        ours = Peer("", partial(_chosen, make_estimator=partial(LassoCDCV, fit_intercept=not plain)), plain=plain)
         found, _ = alone(partial(_measure, ours, task), limit)
         return found[1] if found else np.full(task.alphas.size, np.nan)
 

