@@ -82,7 +82,7 @@ class CrossValidatedRegressor(TunedRegressor):
         problem = model._problems(data, candidates[0].problem.penalty)[0]
         options = {"tol": self.tol, "max_iter": self.max_iter, "mixing": self._mixing, "choose": model._solver}
         folds = self._folds(problem, given, **options)
-        losses = self._held_out(candidates, data, folds, context)
+        losses = self._held_out(candidates, data, folds, given, context)
         means = losses.mean(axis=2)
         best, lowest = divmod(int(np.argmin(means)), means.shape[1])
         spread = losses[best].std(axis=1, ddof=1) / np.sqrt(len(given)) if len(given) > 1 else 0 * means[best]
@@ -92,11 +92,18 @@ class CrossValidatedRegressor(TunedRegressor):
         setattr(self, self._losses_name, losses if len(candidates) > 1 else losses[0])
         k = near if self.selection == "1se" else lowest
         self._say(f"alpha={candidate.alphas[k]:.6g}, mean held-out loss {means[best, k]:.6g}; fitting the path")
-        return Choice(best, k, folds.path(candidate.problem, candidate.alphas), folds.solver())
+        return Choice(best, k, folds.path(candidate.problem, candidate.alphas), folds.solver)
 
-    def _held_out(self, candidates: list[Candidate], data: Data, folds: Folds | SquaredFolds, context: Any) -> Array:
+    def _held_out(
+        self,
+        candidates: list[Candidate],
+        data: Data,
+        folds: Folds | SquaredFolds,
+        splits: list[Split],
+        context: Any,
+    ) -> Array:
         """Losses of held-out rows, of shape (n_candidates, n_alphas, n_folds)."""
-        jobs, splits = [], folds.splits
+        jobs = []
         contexts = iter(subtasks(context, "fold", len(candidates) * len(splits)))
         for candidate in candidates:
             for k, (train, _) in enumerate(splits):
@@ -125,4 +132,8 @@ class CrossValidatedRegressor(TunedRegressor):
 def _rows(rows: ArrayLike, data: Data) -> Index:
     """Numbers of rows, of a mask as well."""
     chosen = np.asarray(rows)
+    if chosen.size == 0:
+        return np.zeros(0, dtype=np.intp)
+    if chosen.dtype.kind not in "iub" or chosen.ndim != 1:
+        raise ValueError(f"cv must give the numbers of rows, or masks, got {rows!r}.")
     return np.flatnonzero(chosen) if chosen.dtype == bool else np.arange(data.weight.size)[chosen]

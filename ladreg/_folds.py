@@ -98,14 +98,14 @@ class SquaredFolds:
             losses[[k for k, _ in group]] = self._predicted(fold, known[0], [point for _, point in group])
         return np.asarray(losses / held.sum() * self.units.unit**2)
 
-    def solver(self) -> Solver:
-        """The solver of single problems, which knows what the folds found out."""
+    def solver(self, problem: Problem) -> Solver:  # noqa: ARG002 - one serves all
+        """The solver of a single problem, which knows what the folds found out."""
         if self._moments is None:
             return partial(scaling.solve, inner=coordinate_descent.solve)
 
-        def inner(problem: Problem, **options: Any) -> Draft:
-            columns = self.columns.under(problem.penalty)
-            return coordinate_descent.solve(problem, columns=columns, precompute=True, **options)
+        def inner(twin: Problem, **options: Any) -> Draft:
+            columns = self.columns.under(twin.penalty)
+            return coordinate_descent.solve(twin, columns=columns, precompute=True, **options)
 
         return partial(scaling.solve, inner=inner)
 
@@ -119,7 +119,7 @@ class SquaredFolds:
             self.units,
             tol=self.tol,
             max_iter=self.max_iter,
-            solver=self.solver(),
+            solver=self.solver,
         )
 
     def _shares_gram(self) -> bool:
@@ -264,9 +264,9 @@ class Folds:
         losses = np.array([given.weight[test] @ given.loss.value(column) for column in residual.T])
         return np.asarray(losses / given.weight[test].sum())
 
-    def solver(self) -> Solver:
-        """The solver of single problems."""
-        return self.choose(self.problem)
+    def solver(self, problem: Problem) -> Solver:
+        """The solver of a single problem."""
+        return self.choose(problem)
 
     def path(self, problem: Problem, alphas: Array) -> Path:
         """The solutions for the rows of `problem`."""

@@ -147,11 +147,11 @@ def drafted_path(
     *,
     tol: float,
     max_iter: int,
-    solver: Solver,
+    solver: Callable[[Problem], Solver],
 ) -> Path:
     """A path of a squared loss as its solver leaves it, its gaps not computed; `columns` and `units` are of its twin.
 
-    `solver` solves what was not solved well along the path, which is certified.
+    `solver` chooses what solves the points that were not solved well along the path.
     """
     path = Path.empty(problem, alphas)
     for values in (path.objective, path.gap, path.relative_gap):
@@ -161,7 +161,7 @@ def drafted_path(
         sequence.solve(columns.problem, alphas[alphas > 0], tol=tol, max_iter=max_iter, columns=columns)
     ):
         if not point.stopped.good:
-            _alone(problem, path, k, tol, max_iter, lambda _: solver)
+            _alone(problem, path, k, tol, max_iter, solver)
             continue
         coef = np.zeros(problem.n_features)
         coef[point.features] = point.coef
@@ -169,7 +169,7 @@ def drafted_path(
         path.coef[:, k], path.intercept[k] = units.out_of(coef, intercept)
         path.n_iter[k], path.unique[k] = point.n_iter, point.unique
     for last in range(k + 1, alphas.size):  # alpha = 0
-        _alone(problem, path, last, tol, max_iter, lambda _: solver)
+        _alone(problem, path, last, tol, max_iter, solver)
     return path
 
 

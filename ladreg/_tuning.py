@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -64,12 +65,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which candidate, which of its alphas, its path, and the solver for the fit with it."""
+    """Which candidate, which of its alphas, its path, and what chooses the solver for the fit with it."""
 
     candidate: int
     alpha: int
     path: Path
-    solver: Solver
+    solver: Callable[[Problem], Solver]
 
 
 class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
@@ -180,7 +181,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         self.alpha_ = float(candidate.alphas[k])
         problem = candidate.problem.under(self._penalty(present(data)))
         start = path.coef[:, k], float(path.intercept[k])
-        solution = choice.solver(problem, start=start, tol=self.tol, max_iter=self.max_iter)
+        solution = choice.solver(problem)(problem, start=start, tol=self.tol, max_iter=self.max_iter)
         self._store(data, [problem], [solution])
         self.coef_path_ = path.coef.astype(data.dtype)
         self.intercept_path_ = path.intercept.astype(data.dtype)

@@ -83,7 +83,7 @@ class InformationRegressor(TunedRegressor):
         self.criterion_, self.n_selected_path_ = criterion, used.astype(int)
         k = int(np.argmin(criterion))
         self._say(f"alpha={candidate.alphas[k]:.6g}: {self.criterion} {criterion[k]:.6g}, {int(used[k])} features")
-        return Choice(0, k, path, candidate.model._solver(problem))
+        return Choice(0, k, path, candidate.model._solver)
 
 
 class LassoCDIC(InformationRegressor):

@@ -191,7 +191,7 @@ def lasso_path(
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
         matrix that is given counts as True: to check it against X would cost as much as to compute it.
     Xy, copy_X, coef_init : object
-        Not used: there for calls of scikit-learn's function. X is never changed, and the start of a path does not matter.
+        Not used: there for calls of scikit-learn's function. X is never changed, and where a path starts is no matter.
     verbose : bool or int, default=False
         Whether to print a line when the path is done.
     return_n_iter : bool, default=False

@@ -92,8 +92,7 @@ def test_stricter_criteria_select_fewer(kind, table):
     np.testing.assert_array_equal(plain.criterion_, none.criterion_)
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize(("seed", "unit"), [(0, 1.0), (1, 1e-6), (2, 1e6), (3, 1.0), (4, 1.0)])
 def test_many_features_are_no_obstacle(seed, unit):
     X, y = signal(80, 300, seed=seed)
     model = LassoCDIC("ebic").fit(X * unit, y)

@@ -35,20 +35,17 @@ from ladreg import (
 )
 
 FEW = {"alphas": 5, "eps": 1e-2, "cv": 3}
-FEWER = {"alphas": 3, "eps": 0.1, "cv": 3}
+FEWER = {"alphas": 2, "eps": 0.1, "cv": 2}
 CHECKED = [
     LassoCDCV(**FEW),
     LassoCDCV(**FEW, standardize=True, positive=True, selection="1se"),
     LassoCDCV(**FEW, fit_intercept=False, post_selection=0.5),
-    ElasticNetCDCV(**FEW),
     ElasticNetCDCV(**FEW, l1_ratio=[0.1, 1.0], n_jobs=2),
-    LADRegressorCV(**FEWER),
-    LADRegressorCV(**FEWER, post_selection=0.0, positive=True),
+    LADRegressorCV(**FEWER, post_selection=0.5),
     QuantileRegressorCV(**FEWER, quantile=0.3, fit_intercept=False),
     LassoCDIC(alphas=5, noise_variance=1.0),
     LassoCDIC("ebic", alphas=5, noise_variance=0.1, post_selection=0.0, standardize=True),
-    LADRegressorIC(alphas=3, eps=0.1),
-    LADRegressorIC("aic", alphas=3, eps=0.1, post_selection=0.5, positive=True),
+    LADRegressorIC("aic", alphas=3, eps=0.1, post_selection=0.0, positive=True),
 ]
 MODELS = [
     LassoCDCV(alphas=12),

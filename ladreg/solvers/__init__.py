@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem, Solution
-from ladreg.solvers import columns, coordinate_descent, ladder, linprog, newton, null, quantiles, scaling
+from ladreg.solvers import columns, coordinate_descent, ladder, linprog, neighbours, newton, null, scaling
 from ladreg.solvers.scaling import Solver
+from ladreg.solvers.sequence import scaled_by
 
-__all__ = ["Solver", "choose_solver", "largest_alpha", "recover_dual", "solve_quantiles"]
+__all__ = ["Solver", "choose_solver", "largest_alpha", "recover_dual", "solve_alphas", "solve_quantiles"]
 
 Array = NDArray[np.float64]
 
@@ -95,5 +96,35 @@ def solve_quantiles(
     max_iter: int | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> list[Solution]:
-    """Solve problems that differ in their quantiles only, together where that pays, in their order."""
-    return quantiles.solve(problems, choose=partial(choose_solver, options=options), tol=tol, max_iter=max_iter)
+    """Solve problems that differ in their quantiles only, each from those beside it, in their order."""
+    values = np.array([problem.loss.interval()[1] for problem in problems])
+    order = np.argsort(values, kind="stable")
+    ascending = (problems[place] for place in order)
+    choose = partial(choose_solver, options=options)
+    found = neighbours.solve(ascending, values[order], choose=choose, tol=tol, max_iter=max_iter)
+    solutions = dict(zip(order.tolist(), found, strict=True))
+    return [solutions[place] for place in range(len(problems))]
+
+
+def solve_alphas(
+    problem: Problem,
+    alphas: Array,
+    *,
+    tol: float,
+    max_iter: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[Solution]:
+    """Solve a problem whose loss is not a square for multiples of its penalty, each from those before it.
+
+    Parameters
+    ----------
+    problem
+        With the penalty at alpha = 1.
+    alphas
+        The multiples, decreasing and >= 0.
+    tol, max_iter, options
+        Passed to the solver of single problems.
+    """
+    problems = (problem.under(scaled_by(problem.penalty, alpha)) for alpha in alphas.tolist())
+    choose = partial(choose_solver, options=options)
+    return neighbours.solve(problems, alphas, choose=choose, tol=tol, max_iter=max_iter, from_zero=True)

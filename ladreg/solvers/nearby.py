@@ -161,14 +161,17 @@ class Near:
         """Go to the vertex; False where that fails."""
         self.size = max(self.size, _ROWS * self.point.size)
         for _ in range(_TRIES):
-            if not self._vertex():
+            if self._vertex():
+                self.residual = self.table.problem.y[self.rows] - self.A @ self.point
+                wrong = np.count_nonzero(((self.residual > 0) != self.above) & (np.abs(self.residual) > _ZERO))
+                if not wrong:
+                    return True
+                self.size += 4 * wrong
+            elif self.size < self.rows.size:
+                self.size *= 4
+            else:
                 return False
-            self.residual = self.table.problem.y[self.rows] - self.A @ self.point
-            wrong = np.count_nonzero(((self.residual > 0) != self.above) & (np.abs(self.residual) > _ZERO))
-            if not wrong:
-                break
-            self.size += 4 * wrong
-        return True
+        return self.n_pivots >= 0
 
     def _vertex(self) -> bool:
         """The vertex of the `size` rows nearest to the fit, the others held on their side."""

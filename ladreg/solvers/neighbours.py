@@ -20,7 +20,7 @@ from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import merging, reduction, vertex
 from ladreg.solvers.nearby import Near, Place, newton
 from ladreg.solvers.scaling import scaled
-from ladreg.solvers.table import Table
+from ladreg.solvers.table import Position, Table
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -35,8 +35,10 @@ _LEAST, _MOST = 2, 8
 _WORSE = 1.5
 # How much shorter or longer than the last Newton step a Newton step may be.
 _SHORTEST, _LONGEST = 0.5, 1.5
+# A step that moves more than this part of the rows over zero needs a line search.
+_PART = 0.02
 # Attempts at a problem.
-_ROUNDS = 6
+_ROUNDS = 8
 # After so many failures, one after the other, the rest is solved one by one.
 _PATIENCE = 3
 # A larger gap, relative to the objective, is more than rounding.
@@ -69,7 +71,7 @@ def solve(
     choose: Callable[[Problem], Callable[..., Solution]],
     tol: float,
     max_iter: int | None = None,
-    start: tuple[Array, float] | None = None,
+    from_zero: bool = False,
 ) -> Iterator[Solution]:
     """Solve problems that share design, target and weights, in their order.
 
@@ -83,45 +85,48 @@ def solve(
         The solver for a problem on its own.
     tol, max_iter
         Passed to it.
-    start
-        Coefficients and intercept that may be near the first optimum.
+    from_zero
+        Whether the first solution may be near to coefficients of zero.
 
     Notes
     -----
     What cannot be proved to be exact is solved on its own, from the solution before. So is everything where rows are
     few, sparse or repeated, or columns many.
     """
-    process: Process | None = None
+    process: _Process | None = None
     known: list[tuple[float, _Known]] = []
+    last: tuple[Array, float] | None = None
+    before: float | None = None
     failures = 0
-    for value, problem in zip(values, problems, strict=True):
-        if process is None:
-            process = Process(problem)
-            if start is not None and process.pays:
-                known = [(value, process.known(*start))]
+    for value, problem in zip(values.tolist(), problems, strict=True):
+        if process is None and (from_zero or last is not None):
+            process = _Process(problem)
+            if process.pays:
+                known = [(value if before is None else before, process.known(*(last or process.zero())))]
         found = None
         if known and failures < _PATIENCE:
+            assert process is not None
             found = process.step(problem, *_line(known, value))
             failures = failures + 1 if found is None else 0
-        if found is None:
-            solution = choose(problem)(problem, start=start, tol=tol, max_iter=max_iter)
-            here = process.known(solution.coef, solution.intercept) if process.pays and failures < _PATIENCE else None
-        else:
+        if found is not None:
             solution, here = found
-        start = solution.coef, solution.intercept
-        known = [*known[-1:], (value, here)] if here is not None else []
+            known = [*known[-1:], (value, here)]
+        else:
+            solution = choose(problem)(problem, start=last, tol=tol, max_iter=max_iter)
+            if known and failures < _PATIENCE:
+                assert process is not None
+                known = [*known[-1:], (value, process.known(solution.coef, solution.intercept))]
+        last, before = (solution.coef, solution.intercept), value
         yield solution
 
 
-def _line(known: list[tuple[float, _Known]], value: float) -> tuple[_Known, _Known | None, float]:
+def _line(known: list[tuple[float, _Known]], value: float) -> tuple[_Known, _Known, float]:
     """The last, the one before it, and how far ahead `value` is on the line through both."""
     (first, left), (last, right) = known[0], known[-1]
-    if first == last:
-        return right, None, 0.0
-    return right, left, (value - last) / (last - first)
+    return right, left, (value - last) / (last - first) if last != first else 0.0
 
 
-class Process:
+class _Process:
     """What the problems share: the table at unit scale, the weighted sum of its rows, how predictions went.
 
     Parameters
@@ -138,7 +143,7 @@ class Process:
             and isinstance(twin.design, DenseDesign)
             and twin.loss.curvature == 0
             and not np.isfinite(twin.loss.smoothness)
-            and not (twin.penalty.excluded or twin.penalty.positive)
+            and not (twin.penalty.excluded or twin.penalty.positive or twin.penalty.curved)
             and 0 < self.table.n_columns <= _FEW_COLUMNS
             and merging.merged(twin) is None
         )
@@ -150,6 +155,10 @@ class Process:
         # Residuals up to `reach` are about so many.
         self._reach, self._within = 0.0, 1
         self._index = np.empty(twin.n_samples, dtype=np.intp)
+
+    def zero(self) -> tuple[Array, float]:
+        """Coefficients of zero, and the intercept that goes with them."""
+        return np.zeros(self.table.problem.n_features), self.units.y_shift
 
     def known(self, coef: Array, intercept: float) -> _Known:
         """A place, in the table's units."""
@@ -164,7 +173,7 @@ class Process:
         return Place(point, residual, residual > 0, np.append(slope, total)[: point.size])
 
     def step(
-        self, problem: Problem, right: _Known, left: _Known | None, ahead: float
+        self, problem: Problem, right: _Known, left: _Known, ahead: float
     ) -> tuple[Solution, _Known] | None:
         """Solve a problem from the last two; None where that cannot be proved.
 
@@ -176,9 +185,7 @@ class Process:
         """
         twin = self._twin(problem)
         # 1.
-        line = right.place.point
-        if left is not None:
-            line = line + ahead * (line - left.place.point)
+        line = right.place.point + ahead * (right.place.point - left.place.point)
         guess = self._guess(twin, right, left, ahead, line)
         place, near = guess.place, guess.near
         missed = self.missed
@@ -189,7 +196,7 @@ class Process:
                 near = Near.at(self.table, twin, place, *self._nearest(place.residual, size), self.mass, self.window)
             near.refine()
             if near.is_far():
-                place = self._at(near.point, place)
+                place = self._stepped(twin, place, near)
                 near, missed = None, 0.0
                 continue
             # 3.
@@ -197,7 +204,7 @@ class Process:
                 return None
             # 4.
             solution, found = self._certified(problem, twin, place, right, near)
-            if solution.gap <= _PROVED * max(self.units.factor, solution.objective):
+            if solution.relative_gap <= _PROVED:
                 self._learn(near, guess, found.place.point, line, right)
                 return solution, found
             place = self._moved(found.place, found.place.point, found.place.residual)
@@ -212,12 +219,12 @@ class Process:
             penalty=problem.penalty.rescaled(units.column_scale * units.unit, units.factor),
         )
 
-    def _guess(self, twin: Problem, right: _Known, left: _Known | None, ahead: float, line: Array) -> _Guess:
+    def _guess(self, twin: Problem, right: _Known, left: _Known, ahead: float, line: Array) -> _Guess:
         """Step 1. On the line, the rows that were near the last solution may do once more."""
         place, near = right.place, right.near
         if near is None:
             return _Guess(place, place.point)
-        if left is not None and self.straight:
+        if self.straight:
             if near.reaches(line, _WORSE * self.missed):
                 return _Guess(place, line, near=near.again(twin, place, line, self.mass))
             residual = place.residual - left.place.residual
@@ -246,6 +253,18 @@ class Process:
         weight = self.table.problem.weight[turned]
         below = place.below + self.table.backward_at(turned, np.where(above[turned], -weight, weight))
         return Place(point, residual, above, below)
+
+    def _stepped(self, twin: Problem, place: Place, near: Near) -> Place:
+        """The place where the rows near another one lead, or as far that way as the objective falls."""
+        step = near.point - place.point
+        if near.count(step) <= _PART * twin.n_samples:
+            return self._at(near.point, place)
+        position = Position(Table(twin), place.point)
+        moved = self.table.predict(step)
+        position.advance(step, moved, position.search(step, moved))
+        lower, upper = twin.loss.interval()
+        below = (upper * self.mass - position.total) / (upper - lower)
+        return Place(position.point, position.residual, position.residual > 0, below)
 
     def _nearest(self, residual: Array, size: int) -> tuple[Index, float]:
         """About so many rows with the smallest residuals, and how large these are; infinity for all rows."""
