@@ -21,6 +21,7 @@ from ladreg._problem import Problem, StopReason
 from ladreg.solvers import Solver, choose_solver, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.scaling import Draft
+from ladreg.solvers.repeats import repeats
 from ladreg.solvers.sequence import Point, scaled_by
 
 Array = NDArray[np.float64]
@@ -66,6 +67,8 @@ class SquaredFolds:
             splits = [(_present(place[train]), _present(place[test])) for train, test in splits]
         self.splits = splits
         self.columns = Centred(self.twin)
+        slope = self.columns.design.rmatvec(self.columns.weight * self.columns.y)
+        self._same = repeats(self.columns.design, slope, self.twin.penalty)
         self._moments = FoldMoments(self.columns, splits) if self._shares_gram() else None
         if self._moments is not None:
             self.columns.gram.know(self._moments.gram())
@@ -87,7 +90,7 @@ class SquaredFolds:
         group: list[tuple[int, Point]] = []
         for k, point in enumerate(points):
             # 2.
-            if point.residual is None and not point.stopped.good:
+            if not point.stopped.good:
                 point = self._again(train, unit, alphas[k], point)
             # 3.
             if point.residual is None:
@@ -130,13 +133,15 @@ class SquaredFolds:
         return bool(np.all(self.columns.offset**2 <= _FAR * self.columns.curvature))
 
     def _by_gram(self, mean: Array, products: Array, unit: ElasticNet, alphas: Array) -> Iterator[Point]:  # noqa: ARG002
-        allowed = np.flatnonzero(np.isfinite(unit.strength))
+        hidden = unit if self._same is None else self._same.hidden(unit)
+        allowed = np.flatnonzero(np.isfinite(hidden.strength))
         gram, slope = products[np.ix_(allowed, allowed)], products[allowed, -1]
         size = float(products[-1, -1])
         points = sequence.in_gram(gram, slope, size, unit.at(allowed), alphas, tol=self.tol, max_iter=self.max_iter)
         for point in points:
             relaxed = self._relaxed_by_gram(point, gram, slope, unit.positive)
-            yield replace(relaxed, features=allowed[point.features])
+            relaxed = replace(relaxed, features=allowed[point.features])
+            yield relaxed if self._same is None else sequence.shared(relaxed, self._same)
 
     def _relaxed_by_gram(self, point: Point, gram: Array, slope: Array, positive: bool) -> Point:
         if self.mixing == 1.0 or point.features.size == 0:

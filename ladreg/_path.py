@@ -167,7 +167,7 @@ def drafted_path(
         coef[point.features] = point.coef
         intercept = columns.intercept(coef) if problem.fit_intercept else 0.0
         path.coef[:, k], path.intercept[k] = units.out_of(coef, intercept)
-        path.n_iter[k], path.unique[k] = point.n_iter, point.unique
+        path.n_iter[k], path.unique[k] = point.n_iter, bool(point.unique)
     for last in range(k + 1, alphas.size):  # alpha = 0
         _alone(problem, path, last, tol, max_iter, solver)
     return path
@@ -215,7 +215,7 @@ def _certified(problem: Problem, alphas: Array, units: Units, points: Sequence[P
             objective=proof.objective,
             gap=proof.gap,
             relative_gap=proof.relative_gap,
-            unique=point.unique,
+            unique=bool(point.unique),
             n_iter=point.n_iter,
             stopped=point.stopped,
             solver="coordinate descent",

@@ -12,15 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._folds import relaxed
+from ladreg._path import Path
 from ladreg._penalties import ElasticNet
 from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg._validation import Data, check_choice, check_real
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
-from ladreg.solvers import choose_solver
 
 Array = NDArray[np.float64]
 
+# Rounds in which the noise and the alpha that it asks for are estimated in turn.
+_ROUNDS = 5
 # A mean loss that is this part of the targets' mean size is that of an exact fit.
 _EXACT = 1e-12
 
@@ -32,8 +34,15 @@ class InformationRegressor(TunedRegressor):
     ebic_gamma: float
 
     @abstractmethod
-    def _deviance(self, candidate: Candidate, losses: Array, used: Array, n_samples: float) -> Array:
-        """Minus twice the log-likelihood for each alpha, from the mean losses and how many features are used."""
+    def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
+        """Minus twice the log-likelihood for each alpha, from the mean losses."""
+
+    def _refitted(self, candidate: Candidate, chosen: NDArray[np.bool_], n_samples: float) -> tuple[float, float]:
+        """Mean loss of the fit without penalty to the chosen features, and the degrees of freedom that it leaves."""
+        problem = candidate.problem
+        free = problem.under(ElasticNet(np.where(chosen, 0.0, np.inf), problem.penalty.positive))
+        found = candidate.model._solver(free)(free, tol=self.tol, max_iter=self.max_iter)
+        return found.objective, max(n_samples - np.count_nonzero(chosen) - problem.fit_intercept, 1.0)
 
     def _check_tuning(self) -> None:
         super()._check_tuning()
@@ -74,11 +83,13 @@ class InformationRegressor(TunedRegressor):
             ]
         )
         used = np.count_nonzero(path.coef, axis=0).astype(float)
-        criterion = self._deviance(candidate, losses, used, given)
+        criterion = self._deviance(candidate, path, losses, given)
         criterion += (2.0 if self.criterion == "aic" else np.log(given)) * used
         if self.criterion == "ebic":
             p = int(np.count_nonzero(np.isfinite(problem.penalty.strength)))
-            ways = scipy.special.gammaln(p + 1) - scipy.special.gammaln(used + 1) - scipy.special.gammaln(p - used + 1)
+            # Beyond one half the number of models falls again, which would reward more features.
+            some = np.minimum(used, p // 2)
+            ways = scipy.special.gammaln(p + 1) - scipy.special.gammaln(some + 1) - scipy.special.gammaln(p - some + 1)
             criterion += 2.0 * self.ebic_gamma * ways
         self.criterion_, self.n_selected_path_ = criterion, used.astype(int)
         k = int(np.argmin(criterion))
@@ -179,10 +190,10 @@ class LassoCDIC(InformationRegressor):
     -----
     Where there are more rows than features, :math:`\sigma^2` is the residual variance of least squares with all
     features; where there are hardly more, that is hardly an estimate, and `noise_variance` is better given. Otherwise
-    it is that of the scaled lasso (Sun and Zhang 2012): of the largest alpha on the grid that is at most
-    :math:`\hat\sigma \sqrt{2 \log p / n}`, for columns of unit deviation, with :math:`\hat\sigma` the root of the mean
-    squared residual at that alpha itself. (For other columns it is that times the median deviation, divided by
-    `penalty_weights`.) Its sum of squared residuals is divided by n less the number of coefficients.
+    it is that of least squares on the features which are selected at the largest alpha on the grid that is at most
+    :math:`\hat\sigma \sqrt{2 \log p / n}`, for columns of unit deviation: what noise alone stays below (Sun and Zhang
+    2012). :math:`\hat\sigma` is first the root of the mean squared residual at that alpha itself, and then, a few times,
+    the root of the estimate. (For other columns it is that times the median deviation, divided by `penalty_weights`.)
 
     The number of coefficients that are not zero is an unbiased estimate of the degrees of freedom of the
     lasso (Zou, Hastie and Tibshirani 2007). That of a relaxed fit is larger; the count is used all the same.
@@ -281,33 +292,36 @@ class LassoCDIC(InformationRegressor):
             )
         ]
 
-    def _deviance(self, candidate: Candidate, losses: Array, used: Array, n_samples: float) -> Array:
-        problem, squares = candidate.problem, 2.0 * losses
+    def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
         if self.noise_variance is None:
-            self.noise_variance_ = self._estimated_noise(candidate, squares, used, n_samples)
+            self.noise_variance_ = self._estimated_noise(candidate, path, 2.0 * losses, n_samples)
         else:
             self.noise_variance_ = float(self.noise_variance)
         # Where y is fitted exactly every error counts, as in the limit of no noise.
+        problem = candidate.problem
         least = _EXACT**2 * float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
         self.noise_variance_ = max(self.noise_variance_, least) or 1.0
-        return n_samples * (np.log(2 * np.pi * self.noise_variance_) + squares / self.noise_variance_)
+        return n_samples * (np.log(2 * np.pi * self.noise_variance_) + 2.0 * losses / self.noise_variance_)
 
-    def _estimated_noise(self, candidate: Candidate, squares: Array, used: Array, n_samples: float) -> float:
-        """Residual variance of least squares or, where features are too many, of the scaled lasso's fit."""
-        problem, alphas = candidate.problem, candidate.alphas
-        allowed = np.isfinite(problem.penalty.strength)
-        left = n_samples - np.count_nonzero(allowed) - problem.fit_intercept
-        if left > 0:
-            free = problem.under(ElasticNet(np.where(allowed, 0.0, np.inf), problem.penalty.positive))
-            return 2.0 * choose_solver(free)(free, tol=self.tol).objective * n_samples / left
-        # The alpha that is as large as noise of its own residuals' size lets slopes be (Sun and Zhang 2012).
-        deviation, strength = problem.design.deviations(problem.weight), problem.penalty.strength
-        chosen = allowed & (strength > 0)
-        unit = float(np.median(deviation[chosen] / strength[chosen])) if chosen.any() else 1.0
-        universal = unit * np.sqrt(2.0 * np.log(max(int(np.count_nonzero(allowed)), 2)) / n_samples)
-        noisy = np.flatnonzero(alphas <= universal * np.sqrt(squares))
-        k = int(noisy[0]) if noisy.size else squares.size - 1
-        return float(squares[k] * n_samples / max(n_samples - used[k] - problem.fit_intercept, 1.0))
+    def _estimated_noise(self, candidate: Candidate, path: Path, squares: Array, n_samples: float) -> float:
+        """Residual variance of least squares or, where features are too many, of those that noise alone leaves out.
+
+        In that case alpha is as large as noise of the residuals' size lets slopes be (Sun and Zhang 2012); the
+        residuals are those of least squares on the features selected there, from which alpha is taken again.
+        """
+        everything = np.isfinite(candidate.problem.penalty.strength)
+        if n_samples > np.count_nonzero(everything) + candidate.problem.fit_intercept:
+            loss, left = self._refitted(candidate, everything, n_samples)
+            return 2.0 * loss * n_samples / left
+        universal, variance = _universal(candidate, n_samples), 0.0
+        k = _first_below(path.alphas, universal * np.sqrt(squares))
+        for _ in range(_ROUNDS):
+            loss, left = self._refitted(candidate, path.coef[:, k] != 0, n_samples)
+            before, variance = variance, 2.0 * loss * n_samples / left
+            k = _first_below(path.alphas, universal * np.full(path.alphas.size, np.sqrt(variance)))
+            if variance == before:
+                break
+        return variance
 
 
 class LADRegressorIC(InformationRegressor):
@@ -323,8 +337,8 @@ class LADRegressorIC(InformationRegressor):
     .. math:: 2 n \, (1 + \log 2 m) + c \, k, \qquad m = \frac1n \sum_i w_i \, |y_i - x_i^\top b - b_0|
 
     for k coefficients that are not zero, with c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see
-    Notes). The first term is minus twice the log-likelihood of Laplace errors of scale m. The fit ends with a
-    certificate.
+    Notes). The first term is minus twice the log-likelihood of Laplace errors of scale m; where features are many, the
+    scale is the same for all alphas. The fit ends with a certificate.
 
     Parameters
     ----------
@@ -366,7 +380,7 @@ class LADRegressorIC(InformationRegressor):
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing.
     criterion_ : ndarray of shape (n_alphas,)
-        The criterion for each of them, infinite where there are as many coefficients as rows, or no errors.
+        The criterion for each of them.
     n_selected_path_ : ndarray of shape (n_alphas,)
         Number of coefficients that are not zero.
     coef_path_ : ndarray of shape (n_features, n_alphas)
@@ -399,9 +413,10 @@ class LADRegressorIC(InformationRegressor):
     Notes
     -----
     The scale of the errors is estimated anew for each alpha, so that it need not be known: up to constants the
-    criterion is :math:`\log m + c \, k / (2 n)` (Lee, Noh and Park 2014). It is for tables with many more rows than
-    features. Where a fit comes near to all rows, the logarithm falls faster than the number of coefficients grows;
-    where it leaves no errors at all, the alpha is not considered.
+    criterion is :math:`\log m + c \, k / (2 n)` (Lee, Noh and Park 2014). Where features are more than half the rows,
+    fits come near to all rows, and the logarithm would fall faster than the number of coefficients grows. There the
+    first term is :math:`2 n \, (\log 2 s + m / s)` with one scale s for all alphas: that of LAD on the features which
+    are selected at the alpha that noise alone stays below, :math:`\sqrt{2 \log p / n}` for columns of deviation one.
 
     The number of coefficients that are not zero is an unbiased estimate of the degrees of freedom of the lasso (Zou,
     Hastie and Tibshirani 2007); with absolute loss it is that of rows fitted exactly, which measures the same (Li and
@@ -490,9 +505,31 @@ class LADRegressorIC(InformationRegressor):
         names = ("fit_intercept", "positive", "penalty_weights", "solver", "solver_options", "max_iter", "tol")
         return [LADRegressor(alpha=1.0, **{name: getattr(self, name) for name in names})]
 
-    def _deviance(self, candidate: Candidate, losses: Array, used: Array, n_samples: float) -> Array:
+    def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
         problem = candidate.problem
-        exact = losses <= _EXACT * float(problem.weight @ np.abs(problem.y))
-        exact |= used + problem.fit_intercept >= n_samples
-        deviance = 2.0 * n_samples * (1.0 + np.log(2.0 * np.where(exact, 1.0, losses)))
-        return np.where(exact, np.inf, deviance)
+        # Where y is fitted exactly every error counts, as in the limit of no noise.
+        least = _EXACT * float(problem.weight @ np.abs(problem.y - problem.null_intercept())) or 1.0
+        if n_samples >= 2 * (np.count_nonzero(np.isfinite(problem.penalty.strength)) + problem.fit_intercept):
+            scale = np.maximum(losses, least)
+            return 2.0 * n_samples * (1.0 + np.log(2.0 * scale))
+        k = _first_below(path.alphas, np.full(path.alphas.size, _universal(candidate, n_samples)))
+        loss, left = self._refitted(candidate, path.coef[:, k] != 0, n_samples)
+        fixed = max(loss * n_samples / left, least)
+        return 2.0 * n_samples * (np.log(2.0 * fixed) + losses / fixed)
+
+
+def _universal(candidate: Candidate, n_samples: float) -> float:
+    """The alpha that noise of size one stays below, for columns of ordinary deviation."""
+    problem = candidate.problem
+    chosen = np.isfinite(problem.penalty.strength) & (problem.penalty.strength > 0)
+    if not chosen.any():
+        return 0.0
+    deviation = problem.design.deviations(problem.weight)[chosen]
+    unit = float(np.median(deviation / problem.penalty.strength[chosen]))
+    return unit * float(np.sqrt(2.0 * np.log(max(int(np.count_nonzero(chosen)), 2)) / n_samples))
+
+
+def _first_below(alphas: Array, limits: Array) -> int:
+    """The first alpha that is not above its limit, or the last."""
+    below = np.flatnonzero(alphas <= limits)
+    return int(below[0]) if below.size else alphas.size - 1

@@ -395,7 +395,7 @@ def _squares(
     **parameters: Any,
 ) -> tuple[Any, ...]:
     check_flag("return_n_iter", return_n_iter)
-    working = precompute if precompute is False or isinstance(precompute, str) else True
+    working: Any = precompute if precompute is False or isinstance(precompute, str) else True
     model = ElasticNetCD(precompute=working, **parameters)
     path = _path(model, X, y, sample_weight, alphas, eps, None if working == "auto" else bool(working), stacklevel=5)
     if verbose:

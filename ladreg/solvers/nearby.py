@@ -18,7 +18,6 @@ from ladreg._problem import Problem
 from ladreg.solvers import reduction
 from ladreg.solvers.interior_point import weighted_gram
 from ladreg.solvers.quadratic import newton_step
-from ladreg.solvers.table import Table
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -55,14 +54,14 @@ class Near:
 
     Parameters
     ----------
-    table, twin
-        The table, and the problem that is to be solved on it.
+    problem
+        A problem with a piecewise linear loss, at unit scale.
     place
         Where to begin.
     rows, A
         The rows that may change sides, by number and as they are.
-    reach
-        Size of their residuals at `origin`, where they were chosen; infinity where all rows are among them.
+    origin, reach
+        Where they were chosen, and how large residuals may be there; infinity where all rows are among them.
     mass
         The weighted sum of all rows.
     window
@@ -71,39 +70,37 @@ class Near:
 
     def __init__(
         self,
-        table: Table,
-        twin: Problem,
+        problem: Problem,
         place: Place,
         rows: Index,
         A: Array,
-        reach: float,
         origin: Array,
+        reach: float,
         mass: Array,
         window: int,
     ) -> None:
-        self.table, self.penalty, self.rows, self.A = table, twin.penalty, rows, A
-        self.ends, self.reach, self.origin = twin.loss.interval(), reach, origin
-        self.weight = np.ascontiguousarray(twin.weight[rows])
+        self.problem, self.rows, self.A, self.origin, self.reach = problem, rows, A, origin, reach
+        self.ends = problem.loss.interval()
+        self.weight = np.ascontiguousarray(problem.weight[rows])
         self.point, self.residual = place.point, place.residual[rows]
         self.above = self.begun = place.above[rows]
         self.window = min(window, rows.size)
         # The slope of all other rows, which stay on their side, is what is left of the total.
         lower, upper = self.ends
         self.held = upper * mass - (upper - lower) * place.below - A.T @ self._sides(self.begun)
-        # What was found: a vertex, its basic rows, which they are, their duals, and the exchanges it took.
-        self.size, self.n_pivots, self.degenerate = rows.size, 0, False
+        # A vertex: its basic rows and their duals, whether one of these is at an end, rows and exchanges it took.
         self.basis, self.inside = np.zeros(0, dtype=np.intp), np.zeros(0)
+        self.degenerate, self.size, self.n_pivots = False, rows.size, 0
 
     @classmethod
-    def at(
-        cls, table: Table, twin: Problem, place: Place, rows: Index, reach: float, mass: Array, window: int
-    ) -> Near:
+    def at(cls, problem: Problem, place: Place, rows: Index, reach: float, mass: Array, window: int) -> Near:
         """The rows near a place."""
-        return cls(table, twin, place, rows, np.asarray(table.rows(rows)), reach, place.point, mass, window)
+        A = problem.design.rows(rows, border=problem.fit_intercept)
+        return cls(problem, place, rows, A, place.point, reach, mass, window)
 
-    def again(self, twin: Problem, place: Place, point: Array, mass: Array) -> Near:
+    def again(self, problem: Problem, place: Place, point: Array, mass: Array) -> Near:
         """The same rows from another place, and ahead of it at a point."""
-        near = Near(self.table, twin, place, self.rows, self.A, self.reach, self.origin, mass, self.window)
+        near = Near(problem, place, self.rows, self.A, self.origin, self.reach, mass, self.window)
         near._go(point - place.point)
         return near
 
@@ -115,7 +112,7 @@ class Near:
     def count(self, step: Array) -> float:
         """How many rows a step moves over zero, each way."""
         reach = self.reach if np.isfinite(self.reach) else float(np.abs(self.residual).max())
-        return self.rows.size / (2 * max(reach, 1e-300)) * self._spread(step)
+        return self.rows.size / (2 * max(reach, _ZERO)) * self._spread(step)
 
     def reaches(self, point: Array, missed: float) -> bool:
         """Whether rows are enough at another point, and `missed` more."""
@@ -138,11 +135,11 @@ class Near:
         return moved
 
     def hessian(self, count: int = 0) -> tuple[Array, Index, float]:
-        """The Hessian from the density of residuals among the `count` nearest rows (or half of them), these, their reach."""
+        """The Hessian from the density of residuals at zero, the rows that tell it, and how large theirs are."""
         size = np.abs(self.residual)
         count = count or max(self.window, size.size // 2)
         nearest = np.argpartition(size, count - 1)[:count]
-        width = max(float(size[nearest].max()), 1e-300)
+        width = max(float(size[nearest].max()), _ZERO)
         density = self.weight[nearest] * ((self.ends[1] - self.ends[0]) / (2 * width))
         return weighted_gram(self.A[nearest], density), nearest, width
 
@@ -151,7 +148,7 @@ class Near:
         for _ in range(_STEPS):
             hessian, nearest, width = self.hessian(self.window)
             gradient = -(self.held + self.A.T @ self._sides(self.residual > 0))
-            moved = self._go(newton(hessian, gradient, self.point, self.penalty))
+            moved = self._go(newton(hessian, gradient, self.point, self.problem.penalty))
             part = float(np.sqrt(np.mean(moved[nearest] ** 2))) / width
             self.size = int(reduction.doubtful(self.point.size, self.window, part))
             if part <= _SMALL or self.is_far():
@@ -162,8 +159,8 @@ class Near:
         self.size = max(self.size, _ROWS * self.point.size)
         for _ in range(_TRIES):
             if self._vertex():
-                self.residual = self.table.problem.y[self.rows] - self.A @ self.point
-                wrong = np.count_nonzero(((self.residual > 0) != self.above) & (np.abs(self.residual) > _ZERO))
+                self.residual = self.problem.y[self.rows] - self.A @ self.point
+                wrong = int(np.count_nonzero(((self.residual > 0) != self.above) & (np.abs(self.residual) > _ZERO)))
                 if not wrong:
                     return True
                 self.size += 4 * wrong
@@ -185,8 +182,9 @@ class Near:
         sides[chosen] = 0.0
         held = self.held + self.A.T @ sides
         # Penalised coefficients are rows, too.
-        penalised = np.flatnonzero(self.penalty.strength > 0)
-        strength, coef = self.penalty.strength[penalised], self.point[penalised]
+        strength = self.problem.penalty.strength
+        penalised = np.flatnonzero(strength > 0)
+        strength, coef = strength[penalised], self.point[penalised]
         A = np.zeros((size + penalised.size, q))
         np.take(self.A, chosen, axis=0, out=A[:size])
         A[size + np.arange(penalised.size), penalised] = 1.0
@@ -221,7 +219,7 @@ class Near:
         data = np.flatnonzero(basis < size)
         self.basis, self.inside = self.rows[chosen[basis[data]]], inside[data]
         target = np.zeros(q)
-        target[data] = self.table.problem.y[self.basis]
+        target[data] = self.problem.y[self.basis]
         point = exact @ target
         point += exact @ (target - matrix @ point)
         point[penalised[basis[basis >= size] - size]] = 0.0

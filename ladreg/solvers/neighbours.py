@@ -27,20 +27,24 @@ Index = NDArray[np.intp]
 
 # Columns up to which basic rows are exchanged one by one.
 _FEW_COLUMNS = 64
-# Rows that estimate the density of residuals at zero, per column.
-_WINDOW = 40
+# Rows that estimate the density of residuals at zero, per square root of columns.
+_WINDOW = 120
 # Rows near the fit, in windows: at least, and as many as are worth no step on all rows.
 _LEAST, _MOST = 2, 8
+# Residuals that are enough to guess a radius from.
+_SAMPLE = 20_000
 # What a prediction misses, relative to the last one, at worst.
 _WORSE = 1.5
 # How much shorter or longer than the last Newton step a Newton step may be.
 _SHORTEST, _LONGEST = 0.5, 1.5
 # A step that moves more than this part of the rows over zero needs a line search.
-_PART = 0.02
+_PART = 0.05
 # Attempts at a problem.
 _ROUNDS = 8
 # After so many failures, one after the other, the rest is solved one by one.
 _PATIENCE = 3
+# Points that are so near to each other may be the same.
+_TIED = 1e-9
 # A larger gap, relative to the objective, is more than rounding.
 _PROVED = 1e-12
 
@@ -96,27 +100,22 @@ def solve(
     process: _Process | None = None
     known: list[tuple[float, _Known]] = []
     last: tuple[Array, float] | None = None
-    before: float | None = None
+    before = 0.0
     failures = 0
     for value, problem in zip(values.tolist(), problems, strict=True):
         if process is None and (from_zero or last is not None):
             process = _Process(problem)
             if process.pays:
-                known = [(value if before is None else before, process.known(*(last or process.zero())))]
+                known = [(value, process.zero()) if last is None else (before, process.known(*last))]
         found = None
-        if known and failures < _PATIENCE:
-            assert process is not None
+        if process is not None and known:
             found = process.step(problem, *_line(known, value))
             failures = failures + 1 if found is None else 0
-        if found is not None:
-            solution, here = found
-            known = [*known[-1:], (value, here)]
-        else:
-            solution = choose(problem)(problem, start=last, tol=tol, max_iter=max_iter)
-            if known and failures < _PATIENCE:
-                assert process is not None
-                known = [*known[-1:], (value, process.known(solution.coef, solution.intercept))]
+        solution = choose(problem)(problem, start=last, tol=tol, max_iter=max_iter) if found is None else found[0]
         last, before = (solution.coef, solution.intercept), value
+        if process is not None and known:
+            here = process.known(*last) if found is None else found[1]
+            known = [known[-1], (value, here)] if failures < _PATIENCE else []
         yield solution
 
 
@@ -141,14 +140,14 @@ class _Process:
         self.pays = (
             reduction.reduces(twin)
             and isinstance(twin.design, DenseDesign)
-            and twin.loss.curvature == 0
-            and not np.isfinite(twin.loss.smoothness)
+            and problem.loss.curvature == 0
+            and not np.isfinite(problem.loss.smoothness)
             and not (twin.penalty.excluded or twin.penalty.positive or twin.penalty.curved)
             and 0 < self.table.n_columns <= _FEW_COLUMNS
             and merging.merged(twin) is None
         )
         self.mass = self.table.backward(twin.weight) if self.pays else np.zeros(0)
-        self.window = min(_WINDOW * self.table.n_columns, twin.n_samples)
+        self.window = min(int(_WINDOW * self.table.n_columns**0.5), twin.n_samples)
         # How many rows the last prediction missed, whether the line through the last two solutions would have missed
         # few, and how much of the last Newton step was right.
         self.missed, self.straight, self.length = 0.0, False, 1.0
@@ -156,25 +155,29 @@ class _Process:
         self._reach, self._within = 0.0, 1
         self._index = np.empty(twin.n_samples, dtype=np.intp)
 
-    def zero(self) -> tuple[Array, float]:
-        """Coefficients of zero, and the intercept that goes with them."""
-        return np.zeros(self.table.problem.n_features), self.units.y_shift
+    def zero(self) -> _Known:
+        """Where all coefficients are zero, with the intercept that is best then."""
+        problem, point = self.table.problem, np.zeros(self.table.n_columns)
+        if problem.fit_intercept:
+            lower, upper = problem.loss.interval()
+            weight = np.array(problem.weight)
+            goal = float(weight.sum()) * upper / (upper - lower)
+            point[-1] = _sides.weighted_select(problem.y.copy(), weight, goal)
+        return _Known(self._at(point))
 
     def known(self, coef: Array, intercept: float) -> _Known:
         """A place, in the table's units."""
         return _Known(self._at(self.table.join(*self.units.into(coef, intercept))))
 
     def _at(self, point: Array, place: Place | None = None) -> Place:
-        """The place at a point, from another one."""
-        problem, (coef, intercept) = self.table.problem, self.table.split(point)
+        """The place at a point, by way of another one."""
         if place is not None:
-            return self._moved(place, point, problem.residual(coef, intercept))
+            return self._moved(place, point, place.residual - self.table.predict(point - place.point))
+        problem, (coef, intercept) = self.table.problem, self.table.split(point)
         residual, slope, total = problem.design.sweep(coef, problem.y, intercept, problem.weight, (1.0, 0.0))
         return Place(point, residual, residual > 0, np.append(slope, total)[: point.size])
 
-    def step(
-        self, problem: Problem, right: _Known, left: _Known, ahead: float
-    ) -> tuple[Solution, _Known] | None:
+    def step(self, problem: Problem, right: _Known, left: _Known, ahead: float) -> tuple[Solution, _Known] | None:
         """Solve a problem from the last two; None where that cannot be proved.
 
         1. Predict the solution, by the line through the last two or by a Newton step.
@@ -193,7 +196,7 @@ class _Process:
             # 2.
             if near is None:
                 size = min(max(int(Near.wanted(_WORSE * missed)), _LEAST * self.window), _MOST * self.window)
-                near = Near.at(self.table, twin, place, *self._nearest(place.residual, size), self.mass, self.window)
+                near = Near.at(twin, place, *self._nearest(place.residual, size), self.mass, self.window)
             near.refine()
             if near.is_far():
                 place = self._stepped(twin, place, near)
@@ -205,7 +208,7 @@ class _Process:
             # 4.
             solution, found = self._certified(problem, twin, place, right, near)
             if solution.relative_gap <= _PROVED:
-                self._learn(near, guess, found.place.point, line, right)
+                self._learn(near, guess, found.place.point, line if left is not right else None, right)
                 return solution, found
             place = self._moved(found.place, found.place.point, found.place.residual)
             near, missed = None, 0.0
@@ -239,10 +242,10 @@ class _Process:
         point = place.point + self.length * step
         return _Guess(self._at(point, place), point, along)
 
-    def _learn(self, near: Near, guess: _Guess, found: Array, line: Array, right: _Known) -> None:
+    def _learn(self, near: Near, guess: _Guess, found: Array, line: Array | None, right: _Known) -> None:
         """What the next prediction can make of this one."""
         self.missed = near.count(found - guess.point)
-        self.straight = Near.wanted(_WORSE * near.count(found - line)) <= _MOST * self.window
+        self.straight = line is not None and Near.wanted(_WORSE * near.count(found - line)) <= _MOST * self.window
         if guess.along is not None:
             self.length = float(np.clip(guess.along @ (found - right.place.point), _SHORTEST, _LONGEST))
 
@@ -272,8 +275,11 @@ class _Process:
             return np.arange(residual.size), np.inf
         reach = self._reach * size / self._within
         found = _sides.within(residual, reach, self._index)
-        if not 2 * size <= 3 * found <= 5 * size:
-            reach = float(np.partition(np.abs(residual), size)[size])
+        for step in (max(1, residual.size // _SAMPLE), 1):
+            if 2 * size <= 3 * found <= 5 * size:
+                break
+            sample = np.abs(residual[::step])
+            reach = float(np.partition(sample, size // step)[size // step])
             found = _sides.within(residual, reach, self._index)
         self._reach, self._within = reach, found
         return self._index[:found].copy(), reach
@@ -293,15 +299,17 @@ class _Process:
         else:
             dual = twin.weight * np.take([lower, upper], above)
         dual[near.basis] = near.inside
-        point, unique = near.point, None if near.degenerate else True
+        point, unique = near.point, True
         if near.degenerate:
             canonical = vertex.canonical(twin, dual, among=np.sort(near.rows))
             if canonical is not None:
                 point, dual = table.join(*canonical[:2]), canonical[2]
+                dual[near.rows] = np.clip(dual[near.rows], lower * near.weight, upper * near.weight)
+            # Another point that is optimal as well says that there are many.
+            unique = float(np.abs(point - near.point).max()) <= _TIED * float(np.abs(point).max())
         coef, intercept = units.out_of(*table.split(point))
-        given = dual
-        if units.rows.size or units.factor != units.unit:
-            given = units.dual_out_of(dual, problem.n_samples)
+        # In all units the dual is the same, as the loss is homogeneous.
+        given = units.dual_out_of(dual, problem.n_samples) if units.rows.size else dual
         residual, slope, total, _ = problem.design.audit(coef, problem.y, intercept, problem.weight, given, False)
         proof = problem.prove_by(coef, residual, given, np.append(slope, total))
         solution = Solution(
@@ -311,7 +319,7 @@ class _Process:
             objective=proof.objective,
             gap=proof.gap,
             relative_gap=proof.relative_gap,
-            unique=problem.is_unique(coef, intercept, proof) if unique is None else unique,
+            unique=unique and (not near.degenerate or problem.is_unique(coef, intercept, proof)),
             n_iter=max(near.n_pivots, 1),
             stopped=StopReason.EXACT,
             solver="simplex on reduced rows",
@@ -319,11 +327,10 @@ class _Process:
         )
         if units.rows.size:
             residual = residual[units.rows]
-        if units.unit != 1.0:
-            residual = residual / units.unit
+        residual /= units.unit
         below = place.below + near.turned()
         if not units.column_shift.any():
             # Sums over all rows are free of the rounding of many changes.
-            sums = np.append(slope * units.column_scale, total)[: table.n_columns] * (units.unit / units.factor)
+            sums = np.append(slope * units.column_scale, total)[: table.n_columns]
             below = (upper * self.mass - sums - near.beyond(dual)) / (upper - lower)
         return solution, _Known(Place(point, residual, above, below), dual, near)

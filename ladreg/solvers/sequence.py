@@ -19,6 +19,7 @@ from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers import coordinate_descent
 from ladreg.solvers.centred import Centred, duality_gap
+from ladreg.solvers.repeats import Repeats, repeats
 from ladreg.solvers.trail import Trail
 
 Array = NDArray[np.float64]
@@ -57,7 +58,7 @@ class Point:
     stopped
         Why the solver stopped.
     unique
-        Whether the optimum was proved to be a single point.
+        Whether the optimum was proved to be a single point; None where that was not tried.
     residual
         Centred residuals of all rows, where they were computed.
     """
@@ -66,7 +67,7 @@ class Point:
     coef: Array
     n_iter: int
     stopped: StopReason
-    unique: bool
+    unique: bool | None
     residual: Array | None = None
 
 
@@ -109,13 +110,33 @@ def solve(
     if alphas.size == 0:
         return
     columns = columns or Centred(problem)
-    if not (by_gram(problem) if precompute is None else precompute):
-        yield from Walk(columns, alphas, tol=tol, max_iter=max_iter)
+    slope = columns.design.rmatvec(columns.weight * columns.y)
+    same = repeats(columns.design, slope, problem.penalty)
+    if same is not None:
+        columns = columns.under(same.hidden(problem.penalty))
+    points = _points(columns, slope, alphas, tol, max_iter, by_gram(problem) if precompute is None else precompute)
+    for point in points:
+        yield point if same is None else shared(point, same)
+
+
+def shared(point: Point, same: Repeats) -> Point:
+    """The canonical solution where columns repeat others: coefficients of equal columns are equal.
+
+    Where that is not all that is open, it has to be found on its own.
+    """
+    features, coef, several = same.shared(point.features, point.coef)
+    stopped = StopReason.STALLED if point.unique is False else point.stopped
+    return replace(point, features=features, coef=coef, stopped=stopped, unique=point.unique and not several)
+
+
+def _points(columns: Centred, slope: Array, alphas: Array, tol: float, max_iter: int, in_all: bool) -> Iterator[Point]:
+    if not in_all:
+        yield from Walk(columns, slope, alphas, tol=tol, max_iter=max_iter)
         return
-    features = columns.gram.work_on(np.flatnonzero(np.isfinite(problem.penalty.strength)))
-    slope = columns.design.rmatvec(columns.weight * columns.y)[features]
-    unit = problem.penalty.at(features)
-    for point in in_gram(columns.gram.matrix, slope, columns.size, unit, alphas, tol=tol, max_iter=max_iter):
+    features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
+    unit = columns.penalty.at(features)
+    gram, size = columns.gram.matrix, columns.size
+    for point in in_gram(gram, slope[features], size, unit, alphas, tol=tol, max_iter=max_iter):
         yield replace(point, features=features[point.features])
 
 
@@ -182,6 +203,8 @@ class Walk:
     ----------
     columns
         A problem with loss `HalfSquared`, at unit scale, with the penalty at alpha = 1. Rows may have a weight of zero.
+    slope
+        The gradient of minus the loss where all coefficients are zero.
     alphas
         Decreasing, above zero.
     tol
@@ -190,14 +213,14 @@ class Walk:
         Largest number of epochs and steps for each alpha.
     """
 
-    def __init__(self, columns: Centred, alphas: Array, *, tol: float, max_iter: int) -> None:
+    def __init__(self, columns: Centred, slope: Array, alphas: Array, *, tol: float, max_iter: int) -> None:
         problem = columns.problem
         self.columns, self.problem, self.unit = columns, problem, problem.penalty
         self.alphas, self.tol, self.max_iter = alphas, tol, max_iter
         # The last solution: its features, their coefficients, all slopes, and how these change with alpha.
         self.features = np.flatnonzero(self.unit.strength == 0)
         self.coef = np.zeros(self.features.size)
-        self.slope = problem.design.rmatvec(self.columns.weight * self.columns.y)
+        self.slope = slope
         self.rate = np.zeros(problem.n_features)
         # The coefficients and alpha of the solution before that, where both were solved alone.
         self.before: tuple[Array, float] | None = None
@@ -297,7 +320,7 @@ class Walk:
             if unique is not False:
                 used = np.flatnonzero(look.coef[:, k])
                 found = look.features[used], look.coef[used, k], int(look.n_iter[k])
-                yield Point(*found, StopReason.TOLERANCE, bool(unique), look.residual[:, k])
+                yield Point(*found, StopReason.TOLERANCE, unique, look.residual[:, k])
             else:
                 start = np.zeros(self.problem.n_features)
                 start[look.features] = look.coef[:, k]
@@ -345,17 +368,19 @@ class Walk:
 
     def _single(self, alpha: float, start: Array) -> Point:
         columns = self.columns.under(scaled_by(self.unit, alpha))
+        canonical = np.count_nonzero(start) <= LARGEST_WORKING // 2
         draft = coordinate_descent.solve(
             columns.problem,
             start=(start, 0.0),
             tol=self.tol,
             max_iter=self.max_iter,
-            canonical=bool(np.count_nonzero(start) <= LARGEST_WORKING // 2),
+            canonical=bool(canonical),
             columns=columns,
         )
         features = np.flatnonzero(draft.coef)
         residual = self.columns.residual(draft.coef)
-        return Point(features, draft.coef[features], draft.n_iter, draft.stopped, bool(draft.unique), residual)
+        unique = draft.unique if canonical else None
+        return Point(features, draft.coef[features], draft.n_iter, draft.stopped, unique, residual)
 
 
 def _largest(values: Array, number: int) -> Index:
