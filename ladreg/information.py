@@ -21,8 +21,6 @@ from ladreg.lasso import LassoCD
 
 Array = NDArray[np.float64]
 
-# Rounds in which the noise and the alpha that it asks for are estimated in turn.
-_ROUNDS = 5
 # A mean loss that is this part of the targets' mean size is that of an exact fit.
 _EXACT = 1e-12
 
@@ -191,9 +189,9 @@ class LassoCDIC(InformationRegressor):
     Where there are more rows than features, :math:`\sigma^2` is the residual variance of least squares with all
     features; where there are hardly more, that is hardly an estimate, and `noise_variance` is better given. Otherwise
     it is that of least squares on the features which are selected at the largest alpha on the grid that is at most
-    :math:`\hat\sigma \sqrt{2 \log p / n}`, for columns of unit deviation: what noise alone stays below (Sun and Zhang
-    2012). :math:`\hat\sigma` is first the root of the mean squared residual at that alpha itself, and then, a few times,
-    the root of the estimate. (For other columns it is that times the median deviation, divided by `penalty_weights`.)
+    :math:`\hat\sigma \sqrt{2 \log p / n}`, for columns of unit deviation, with :math:`\hat\sigma` the root of the mean
+    squared residual at that alpha itself (Sun and Zhang 2012): what noise alone stays below. For other columns it is
+    that times the median deviation, divided by `penalty_weights`.
 
     The number of coefficients that are not zero is an unbiased estimate of the degrees of freedom of the
     lasso (Zou, Hastie and Tibshirani 2007). That of a relaxed fit is larger; the count is used all the same.
@@ -306,22 +304,16 @@ class LassoCDIC(InformationRegressor):
     def _estimated_noise(self, candidate: Candidate, path: Path, squares: Array, n_samples: float) -> float:
         """Residual variance of least squares or, where features are too many, of those that noise alone leaves out.
 
-        In that case alpha is as large as noise of the residuals' size lets slopes be (Sun and Zhang 2012); the
-        residuals are those of least squares on the features selected there, from which alpha is taken again.
+        In that case alpha is as large as noise of the residuals' size lets slopes be (Sun and Zhang 2012), and the
+        residuals that count are those of least squares on the features selected there.
         """
         everything = np.isfinite(candidate.problem.penalty.strength)
         if n_samples > np.count_nonzero(everything) + candidate.problem.fit_intercept:
             loss, left = self._refitted(candidate, everything, n_samples)
             return 2.0 * loss * n_samples / left
-        universal, variance = _universal(candidate, n_samples), 0.0
-        k = _first_below(path.alphas, universal * np.sqrt(squares))
-        for _ in range(_ROUNDS):
-            loss, left = self._refitted(candidate, path.coef[:, k] != 0, n_samples)
-            before, variance = variance, 2.0 * loss * n_samples / left
-            k = _first_below(path.alphas, universal * np.full(path.alphas.size, np.sqrt(variance)))
-            if variance == before:
-                break
-        return variance
+        k = _first_below(path.alphas, _universal(candidate, n_samples) * np.sqrt(squares))
+        loss, left = self._refitted(candidate, path.coef[:, k] != 0, n_samples)
+        return 2.0 * loss * n_samples / left
 
 
 class LADRegressorIC(InformationRegressor):

@@ -11,6 +11,7 @@ import re
 from unittest import mock
 
 import pytest
+import sklearn.linear_model
 
 from ladreg import ElasticNetCD, ElasticNetCDCV, LassoCD, LassoCDCV, enet_path, lasso_path
 
@@ -83,7 +84,7 @@ class CelerLasso(CelerElasticNet):
 
 def borrowed(name, package, **ours):
     """The tests of an installed module that use the classes that we replace, under names of their own."""
-    if not importlib.util.find_spec(package.partition(".")[0]):
+    if not ours or not importlib.util.find_spec(package.partition(".")[0]):
         return {}
     spec = importlib.util.find_spec(name)
     module = importlib.util.module_from_spec(spec)
@@ -107,6 +108,9 @@ SKLEARN = "sklearn.linear_model.tests"
 PLAIN = {"Lasso": LassoCD, "ElasticNet": ElasticNetCD}
 TUNED = {"LassoCV": ScikitLassoCV, "ElasticNetCV": ScikitElasticNetCV}
 PATHS = {"lasso_path": lasso_path, "enet_path": enet_path}
+# Before scikit-learn 1.9 numbers of alphas had a parameter of their own, which ours never had.
+if inspect.signature(sklearn.linear_model.lasso_path).parameters["alphas"].default is None:
+    TUNED, PATHS = {}, {}
 FOUND = {
     **borrowed(f"{SKLEARN}.test_coordinate_descent", "sklearn.linear_model", **PLAIN, **TUNED, **PATHS),
     **borrowed(f"{SKLEARN}.test_sparse_coordinate_descent", "sklearn.linear_model", **PLAIN, **TUNED),
@@ -118,4 +122,4 @@ globals().update(FOUND)
 
 
 def test_there_is_something_to_run():
-    assert len(FOUND) >= 30
+    assert len(FOUND) >= (30 if TUNED else 15)

@@ -1,0 +1,141 @@
+"""Paths of absolute and pinball losses: every alpha is what it is alone, and few are solved alone."""
+
+import numpy as np
+import pytest
+
+from ladreg._losses import Absolute, Combined, Pinball
+from ladreg.solvers import choose_solver, largest_alpha, nearby, neighbours, solve_alphas
+from ladreg.solvers.sequence import scaled_by
+from tests.problems import make
+
+N_SAMPLES = 4000
+
+
+def tables():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((N_SAMPLES, 5))
+    y = X @ [3.0, -2.0, 1.0, 0.1, 0.0] + rng.standard_t(2, N_SAMPLES)
+    weight = rng.exponential(1.0, N_SAMPLES)
+    yield "normal", X, y, {}
+    yield "weights", X, y, {"weight": weight}
+    absent = weight * (rng.random(N_SAMPLES) < 0.8)
+    yield "weights of zero", X, np.where(absent > 0, y, 1e200), {"weight": absent}
+    yield "strengths", X, y, {"alpha": [1.0, 0.2, 5.0, 1.0, 1.0]}
+    yield "free columns", X, y, {"alpha": [0.0, 1.0, 1.0, 0.0, 1.0]}
+    yield "one penalised", X, y, {"alpha": [1.0, 0.0, 0.0, 0.0, 0.0]}
+    yield "excluded", X, y, {"alpha": [1.0, np.inf, 1.0, 1.0, 1.0]}
+    yield "positive", X, y, {"positive": True}
+    yield "no intercept", X, y, {"fit_intercept": False}
+    yield "one column", X[:, :1], y, {}
+    yield "constant column", np.column_stack([X, np.full(N_SAMPLES, 0.1)]), y, {}
+    yield "twin columns", np.column_stack([X, X[:, 0]]), y, {}
+    yield "collinear", np.cumsum(X, axis=1), y, {}
+    yield "far from zero", X + 1000.0, y + 1e4, {}
+    yield "units", X * [1e-6, 1.0, 1e6, 1e3, 1.0], 1e-80 * y, {"alpha": [1e-6, 1.0, 1e6, 1e3, 1.0]}
+    yield "leverage", X * np.exp(rng.standard_normal((N_SAMPLES, 1))), y, {}
+    yield "by columns", np.asfortranarray(X), y, {}
+    yield "integer y", X, np.round(y), {}
+    yield "integers", np.round(X), np.round(y), {}
+    yield "repeats", np.repeat(X[:1500], 2, axis=0), np.repeat(y[:1500], 2), {}
+    yield "few rows", X[:100], y[:100], {}
+    yield "more columns than rows", rng.standard_normal((20, 40)), y[:20], {}
+
+
+def alphas_of(problem, smallest=1e-3, number=10):
+    """Above the largest alpha, from it to a small one, and none."""
+    return largest_alpha(problem) * np.append(np.append([3.0, 2.0], np.geomspace(1.0, smallest, number)), 0.0)
+
+
+@pytest.mark.parametrize("loss", [Absolute(), Pinball(0.3)], ids=["absolute", "pinball"])
+@pytest.mark.parametrize(("name", "X", "y", "more"), list(tables()), ids=lambda v: v if isinstance(v, str) else "")
+def test_every_alpha_is_what_it_is_alone(name, X, y, more, loss):
+    problem = make(X, y, loss=loss, **{"alpha": 1.0, **more})
+    alphas = alphas_of(problem)
+    found = list(solve_alphas(problem, alphas, tol=1e-12))
+    assert len(found) == alphas.size
+    for alpha, solution in zip(alphas, found, strict=True):
+        single = problem.under(scaled_by(problem.penalty, alpha))
+        alone = choose_solver(single)(single, tol=1e-12)
+        assert solution.stopped.good
+        assert solution.relative_gap <= max(1e-12, 2 * alone.relative_gap)
+        assert solution.objective == pytest.approx(
+            alone.objective, rel=1e-12, abs=1e-14 * single.objective(0 * alone.coef, 0.0)
+        )
+        again = single.prove(solution.coef, solution.intercept, solution.dual)
+        assert again.relative_gap <= max(1e-12, 4 * solution.relative_gap)
+        if solution.unique and alone.unique:
+            np.testing.assert_allclose(solution.coef, alone.coef, rtol=1e-8, atol=1e-11 * np.abs(alone.coef).max())
+
+
+def test_optima_that_are_not_unique_are_canonical():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((N_SAMPLES, 4))
+    problem = make(X, X @ [2.0, -1.0, 0.5, 0.0] + rng.standard_normal(N_SAMPLES), alpha=1.0)
+    largest = largest_alpha(problem)
+    (found,) = solve_alphas(problem, np.array([largest]), tol=1e-9)
+    single = problem.under(scaled_by(problem.penalty, largest))
+    alone = choose_solver(single)(single, tol=1e-9)
+    assert "n_pivots" in found.stats
+    assert not found.unique
+    assert not alone.unique
+    assert np.count_nonzero(found.coef) == 1
+    np.testing.assert_allclose(found.coef, alone.coef, rtol=1e-9)
+
+
+def well_behaved(n_samples=20_000, n_features=10):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, n_features))
+    return make(X, X @ rng.standard_normal(n_features) + rng.standard_t(3, n_samples), alpha=1.0)
+
+
+def test_most_alphas_are_solved_from_those_before(monkeypatch):
+    certificates = []
+    certified = neighbours._Process._certified
+    monkeypatch.setattr(neighbours._Process, "_certified", lambda *a: certificates.append(1) or certified(*a))
+    problem = well_behaved()
+    alphas = largest_alpha(problem) * np.geomspace(1.0, 1e-3, 50)
+    found = list(solve_alphas(problem, alphas, tol=1e-9))
+    between = [solution.stats for solution in found if "n_pivots" in solution.stats]
+    assert len(between) >= 48
+    assert len(certificates) <= len(between) + 5
+    assert np.mean([stats["rows_solved"] for stats in between]) < 0.02 * problem.n_samples
+    assert np.mean([stats["n_pivots"] for stats in between]) < 40
+    assert all(solution.relative_gap < 1e-13 for solution in found)
+    assert sum(solution.unique for solution in found) >= 49
+
+
+def test_a_path_may_begin_anywhere():
+    problem = well_behaved(5000)
+    alphas = largest_alpha(problem) * np.geomspace(1e-2, 1e-4, 12)
+    found = list(solve_alphas(problem, np.repeat(alphas, 2), tol=1e-9))
+    assert sum("n_pivots" in solution.stats for solution in found) >= 20
+    assert all(
+        one.objective == pytest.approx(other.objective, rel=1e-15)
+        for one, other in zip(found[::2], found[1::2], strict=True)
+    )
+
+
+def test_alphas_are_solved_one_by_one_where_a_vertex_cannot_be_proved(monkeypatch):
+    problem = well_behaved(5000)
+    alphas = largest_alpha(problem) * np.geomspace(1.0, 0.1, 8)
+    expected = [solution.objective for solution in solve_alphas(problem, alphas, tol=1e-9)]
+    calls = []
+    monkeypatch.setattr(nearby._simplex, "pivot", lambda *_: calls.append(1) or -1)
+    found = list(solve_alphas(problem, alphas, tol=1e-9))
+    assert not any("n_pivots" in solution.stats for solution in found)
+    assert len(calls) <= neighbours._PATIENCE * nearby._TRIES
+    assert [solution.objective for solution in found] == pytest.approx(expected, rel=1e-13)
+
+
+def test_other_losses_go_one_by_one():
+    problem = make(*well_behaved(3000).design.X.T[:2], loss=Combined(1.0, 0.5), alpha=1.0)
+    alphas = largest_alpha(problem) * np.geomspace(1.0, 0.1, 4)
+    for alpha, solution in zip(alphas, solve_alphas(problem, alphas, tol=1e-9), strict=True):
+        single = problem.under(scaled_by(problem.penalty, alpha))
+        assert solution.objective == pytest.approx(choose_solver(single)(single, tol=1e-9).objective, rel=1e-9)
+
+
+def test_solutions_come_one_at_a_time():
+    found = solve_alphas(well_behaved(3000), np.array([1.0, 0.1, -1.0]), tol=1e-9)
+    assert next(found).coef.shape == (10,)
+    assert next(found).objective > 0
