@@ -16,7 +16,7 @@ from ladreg._estimator import CertifiedRegressor
 from ladreg._folds import Folds, SquaredFolds
 from ladreg._moments import Split
 from ladreg._penalties import ElasticNet
-from ladreg._tuning import Candidate, Choice, TunedRegressor
+from ladreg._tuning import Candidate, Choice, TunedRegressor, is_joint
 from ladreg._validation import Data, check_choice
 
 Array = NDArray[np.float64]
@@ -80,8 +80,15 @@ class CrossValidatedRegressor(TunedRegressor):
     def _chosen(self, candidates: list[Candidate], data: Data, given: list[Split], context: Any) -> Choice:
         model = candidates[0].model
         problem = model._problems(data, candidates[0].problem.penalty)[0]
-        options = {"tol": self.tol, "max_iter": self.max_iter, "mixing": self._mixing, "choose": model._solver}
-        folds = self._folds(problem, given, **options)
+        folds = self._folds(
+            problem,
+            given,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            mixing=self._mixing,
+            choose=model._solver,
+            joint=is_joint(model),
+        )
         losses = self._held_out(candidates, data, folds, given, context)
         means = losses.mean(axis=2)
         best, lowest = divmod(int(np.argmin(means)), means.shape[1])

@@ -20,8 +20,8 @@ from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers import Solver, choose_solver, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
-from ladreg.solvers.scaling import Draft
 from ladreg.solvers.repeats import repeats
+from ladreg.solvers.scaling import Draft
 from ladreg.solvers.sequence import Point, scaled_by
 
 Array = NDArray[np.float64]
@@ -47,6 +47,8 @@ class SquaredFolds:
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
     choose
         Chooses the solver for a single problem.
+    joint
+        Whether alphas may be solved together.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class SquaredFolds:
         max_iter: int | None,
         mixing: float,
         choose: Callable[[Problem], Solver],  # noqa: ARG002 - there is one for the squared loss
+        joint: bool,  # noqa: ARG002
     ) -> None:
         self.tol, self.max_iter, self.mixing = tol, 10_000 if max_iter is None else max_iter, mixing
         self.twin, self.units = scaling.scaled(problem)
@@ -242,6 +245,8 @@ class Folds:
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
     choose
         Chooses the solver for a single problem.
+    joint
+        Whether alphas may be solved together.
     """
 
     def __init__(
@@ -253,9 +258,10 @@ class Folds:
         max_iter: int | None,
         mixing: float,
         choose: Callable[[Problem], Solver],
+        joint: bool,
     ) -> None:
-        self.problem, self.splits = problem, splits
-        self.tol, self.max_iter, self.mixing, self.choose = tol, max_iter, mixing, choose
+        self.problem, self.splits, self.mixing = problem, splits, mixing
+        self.tol, self.max_iter, self.choose, self.joint = tol, max_iter, choose, joint
 
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean loss of the held-out rows for each alpha; `unit` is the penalty at alpha = 1."""
@@ -275,7 +281,8 @@ class Folds:
 
     def path(self, problem: Problem, alphas: Array) -> Path:
         """The solutions for the rows of `problem`."""
-        return solve_path(problem, alphas, tol=self.tol, max_iter=self.max_iter, solver=self.choose)
+        tol, max_iter = self.tol, self.max_iter
+        return solve_path(problem, alphas, tol=tol, max_iter=max_iter, solver=self.choose, joint=self.joint)
 
 
 def relaxed(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem, Solution, StopReason
-from ladreg.solvers import Solver, choose_solver, sequence
+from ladreg.solvers import Solver, choose_solver, largest_alpha, sequence, solve_alphas
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.scaling import Units, scaled
 from ladreg.solvers.sequence import Point, scaled_by
@@ -82,11 +82,13 @@ class Path:
         self.unique[k], self.stopped[k] = solution.unique, solution.stopped
 
 
-def grid(largest: float, eps: float, number: int) -> Array:
-    """So many alphas from the largest to `eps` times that, equally spaced in their logarithms."""
+def grid(problem: Problem, eps: float, number: int) -> Array:
+    """So many alphas from the largest useful one to `eps` times that, equally spaced in their logarithms."""
+    largest = largest_alpha(problem)
     if largest <= 0:
-        return np.full(number, np.finfo(np.float64).resolution)
-    return np.asarray(np.geomspace(largest, largest * eps, number))
+        # Any will do; as small as scikit-learn's, or of ordinary size where a linear program is to tell it from zero.
+        return np.full(number, np.finfo(np.float64).resolution if np.isfinite(problem.loss.smoothness) else 1.0)
+    return np.sort(np.geomspace(largest, largest * eps, number))[::-1].copy()
 
 
 def solve_path(
@@ -97,6 +99,7 @@ def solve_path(
     max_iter: int | None = None,
     precompute: bool | None = None,
     solver: Callable[[Problem], Solver] = choose_solver,
+    joint: bool = True,
 ) -> Path:
     """Solve a problem for each alpha, a multiple of its penalty.
 
@@ -114,10 +117,16 @@ def solve_path(
         Whether to work on the Gram matrix of all features; None to choose. For the squared loss.
     solver
         Chooses the solver for a single problem.
+    joint
+        Without it every problem of a loss that is not a square is solved by that solver.
     """
     smooth = np.isfinite(problem.loss.smoothness) and not np.isfinite(problem.loss.interval()[1])
     path = Path.empty(problem, alphas)
     if not smooth:
+        if joint:
+            for k, solution in enumerate(solve_alphas(problem, alphas, tol=tol, max_iter=max_iter, choose=solver)):
+                path.put(k, solution)
+            return path
         for k in range(alphas.size):
             _alone(problem, path, k, tol, max_iter, solver)
         return path

@@ -20,7 +20,7 @@ from ladreg._path import Path, grid, solve_path
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, Solution
 from ladreg._validation import Data, check_count, check_real, present, training_data
-from ladreg.solvers import Solver, largest_alpha
+from ladreg.solvers import Solver
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,12 @@ def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
         return np.sort(np.asarray(alphas, dtype=np.float64))[::-1].copy()
     if problem.penalty.curved and not np.any(problem.penalty.strength > 0):
         raise ValueError("l1_ratio=0 has no largest alpha, whose parts a grid could be: give alphas as a list.")
-    return grid(largest_alpha(problem), eps, int(alphas))
+    return grid(problem, eps, int(alphas))
+
+
+def is_joint(model: CertifiedRegressor) -> bool:
+    """Whether alphas may be solved together: unless a solver for each was asked for."""
+    return getattr(model, "solver", "auto") == "auto"
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,9 @@ class Candidate:
 
     def path(self, tol: float, max_iter: int | None) -> Path:
         """The solutions for all alphas."""
-        return solve_path(self.problem, self.alphas, tol=tol, max_iter=max_iter, solver=self.model._solver)
+        return solve_path(
+            self.problem, self.alphas, tol=tol, max_iter=max_iter, solver=self.model._solver, joint=is_joint(self.model)
+        )
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     def _check_tuning(self) -> None:
         """Raise a ValueError for a parameter of the choice that makes no sense."""
         checked_alphas(self.alphas)
-        check_real("eps", self.eps, low=0.0, high=1.0, open_ends=True)
+        check_real("eps", self.eps, low=0.0, open_ends=True)
         if self.post_selection is not None:
             check_real("post_selection", self.post_selection, low=0.0, high=1.0)
         if not isinstance(self.verbose, int | np.integer | np.bool_):
@@ -177,7 +184,8 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         """Fit with what was chosen, and store that and the path."""
         self._choice, k, path = choice.candidate, choice.alpha, choice.path
         candidate = candidates[self._choice]
-        self.alphas_ = np.array([one.alphas for one in candidates]) if len(candidates) > 1 else candidate.alphas
+        several = len(candidates) > 1 and np.ndim(self.alphas) == 0
+        self.alphas_ = np.array([one.alphas for one in candidates]) if several else candidate.alphas
         self.alpha_ = float(candidate.alphas[k])
         problem = candidate.problem.under(self._penalty(present(data)))
         start = path.coef[:, k], float(path.intercept[k])

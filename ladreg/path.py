@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._path import Path, solve_path
-from ladreg._tuning import alpha_grid, checked_alphas, warn_of
+from ladreg._tuning import alpha_grid, checked_alphas, is_joint, warn_of
 from ladreg._validation import check_flag, check_real, training_data
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD
@@ -419,14 +419,20 @@ def _path(
     model._check_parameters()
     alphas = 100 if alphas is None else alphas
     checked_alphas(alphas)
-    check_real("eps", eps, low=0.0, high=1.0, open_ends=True)
+    check_real("eps", eps, low=0.0, open_ends=True)
     data = training_data(model, X, y, sample_weight)
     if data.Y.shape[1] > 1:
         raise ValueError(f"y must have one target, got {data.Y.shape[1]}: each is a path of its own.")
     problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
     grid = alpha_grid(problem, alphas, eps)
     path = solve_path(
-        problem, grid, tol=model.tol, max_iter=model.max_iter, precompute=precompute, solver=model._solver
+        problem,
+        grid,
+        tol=model.tol,
+        max_iter=model.max_iter,
+        precompute=precompute,
+        solver=model._solver,
+        joint=is_joint(model),
     )
     warn_of(path, model.tol, stacklevel=stacklevel)
     return path

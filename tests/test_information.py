@@ -217,7 +217,7 @@ def test_of_exact_fits_the_sparsest_is_chosen():
 
 
 def test_saturated_fits_are_not_rewarded():
-    X, y = signal(60, 300, 3)
+    X, y = signal(90, 300, 3)
     for kind in (LassoCDIC, LADRegressorIC):
         model = kind("ebic", alphas=40, post_selection=0.0).fit(X, y)
         assert np.count_nonzero(model.coef_) < 12

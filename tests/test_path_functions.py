@@ -196,7 +196,7 @@ def test_one_row():
         ({"alphas": [[1.0, 2.0]]}, "alphas"),
         ({"alphas": ["a"]}, "alphas"),
         ({"eps": 0.0}, "eps must be"),
-        ({"eps": 1.0}, "eps must be"),
+        ({"eps": -1.0}, "eps must be"),
         ({"eps": np.nan}, "eps must be"),
         ({"tol": -1.0}, "tol must be"),
         ({"max_iter": 0}, "max_iter must be"),

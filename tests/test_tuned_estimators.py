@@ -291,7 +291,7 @@ FIRST = np.arange(12)
         ({"alphas": None}, "alphas must be"),
         ({"alphas": [[0.1], [0.2]]}, "alphas"),
         ({"eps": 0.0}, "eps must be"),
-        ({"eps": 1.0}, "eps must be"),
+        ({"eps": -1.0}, "eps must be"),
         ({"eps": "small"}, "eps must be"),
         ({"selection": "max"}, "selection must be one of 'min', '1se'"),
         ({"selection": None}, "selection must be one of"),

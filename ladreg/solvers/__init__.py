@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -112,7 +112,7 @@ def solve_alphas(
     *,
     tol: float,
     max_iter: int | None = None,
-    options: Mapping[str, Any] | None = None,
+    choose: Callable[[Problem], Solver] = choose_solver,
 ) -> Iterator[Solution]:
     """Solve a problem whose loss is not a square for multiples of its penalty, each from those before it.
 
@@ -122,9 +122,10 @@ def solve_alphas(
         With the penalty at alpha = 1.
     alphas
         The multiples, decreasing and >= 0.
-    tol, max_iter, options
+    tol, max_iter
         Passed to the solver of single problems.
+    choose
+        Chooses that solver, for what cannot be solved from the others.
     """
     problems = (problem.under(scaled_by(problem.penalty, alpha)) for alpha in alphas.tolist())
-    choose = partial(choose_solver, options=options)
     return neighbours.solve(problems, alphas, choose=choose, tol=tol, max_iter=max_iter, from_zero=True)

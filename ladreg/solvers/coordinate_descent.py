@@ -18,6 +18,7 @@ from ladreg._problem import Problem, StopReason
 from ladreg.solvers import vertex
 from ladreg.solvers.active_set import Support
 from ladreg.solvers.centred import Centred, Look, duality_gap
+from ladreg.solvers.repeats import Repeats, repeats
 from ladreg.solvers.scaling import Draft
 
 Array = NDArray[np.float64]
@@ -122,6 +123,11 @@ def solve(
     limit = 10_000 if max_iter is None else max_iter
     goal = max(tol, _ROUNDING) * columns.size
     state = _State(coef, columns.look(coef))
+    # Equal columns have equal slopes, wherever the start is.
+    same = repeats(columns.design, state.look.slope, problem.penalty)
+    if same is not None:
+        columns = columns.under(same.hidden(problem.penalty))
+        state.coef = same.led(coef)
     idle, best, lowest = 0, np.inf, np.inf
     while True:
         # 1.
@@ -154,7 +160,7 @@ def solve(
             state.by_gram, idle, best = False, -1, np.inf
             continue
         state.coef, state.look = coef, look
-    return _finished(problem, columns, state, stopped, canonical)
+    return _finished(problem, columns, state, stopped, canonical, same)
 
 
 def _balanced(columns: Centred, state: _State) -> bool:
@@ -330,7 +336,9 @@ class _Restricted:
         return duality_gap(self.full, coef, slope, loss)[0]
 
 
-def _finished(problem: Problem, columns: Centred, state: _State, stopped: StopReason, canonical: bool) -> Draft:
+def _finished(
+    problem: Problem, columns: Centred, state: _State, stopped: StopReason, canonical: bool, same: Repeats | None
+) -> Draft:
     """Step 4: what was found, or the canonical optimum on its face."""
     coef, look = state.coef, state.look
     dual = columns.weight * look.residual / state.shrink
@@ -341,6 +349,11 @@ def _finished(problem: Problem, columns: Centred, state: _State, stopped: StopRe
     def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Draft:
         return Draft(coef, intercept, dual, max(state.used, 1), stopped, "coordinate descent", stats, unique)
 
+    if same is not None:
+        coef, several = same.shared(coef)
+        unique, shared = unique and not several, unique
+        if shared:
+            return draft(coef, intercept, dual, unique)
     if unique or not canonical:
         return draft(coef, intercept, dual, unique)
     solution = problem.certify(coef, intercept, dual, n_iter=1, stopped=stopped, solver="")

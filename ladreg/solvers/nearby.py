@@ -155,20 +155,22 @@ class Near:
                 break
 
     def solve(self) -> bool:
-        """Go to the vertex; False where that fails."""
+        """Go to the vertex; False where that fails. More rows come in where the others do not stay on their side."""
+        found = False
         self.size = max(self.size, _ROWS * self.point.size)
         for _ in range(_TRIES):
-            if self._vertex():
+            found = self._vertex()
+            if found:
                 self.residual = self.problem.y[self.rows] - self.A @ self.point
                 wrong = int(np.count_nonzero(((self.residual > 0) != self.above) & (np.abs(self.residual) > _ZERO)))
                 if not wrong:
-                    return True
+                    break
                 self.size += 4 * wrong
             elif self.size < self.rows.size:
                 self.size *= 4
             else:
-                return False
-        return self.n_pivots >= 0
+                break
+        return found
 
     def _vertex(self) -> bool:
         """The vertex of the `size` rows nearest to the fit, the others held on their side."""

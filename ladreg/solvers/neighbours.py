@@ -28,7 +28,7 @@ Index = NDArray[np.intp]
 # Columns up to which basic rows are exchanged one by one.
 _FEW_COLUMNS = 64
 # Rows that estimate the density of residuals at zero, per square root of columns.
-_WINDOW = 120
+_WINDOW = 160
 # Rows near the fit, in windows: at least, and as many as are worth no step on all rows.
 _LEAST, _MOST = 2, 8
 # Residuals that are enough to guess a radius from.
@@ -60,7 +60,10 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Guess:
-    """Where the next solution may be; after a Newton step, what a point's distance counts along it."""
+    """Where the next solution may be: the point, and the place from which to go there by the rows near it, if known.
+
+    After a Newton step, how much of the step another one is, ``along @ step``.
+    """
 
     place: Place
     point: Array
@@ -174,8 +177,10 @@ class _Process:
         if place is not None:
             return self._moved(place, point, place.residual - self.table.predict(point - place.point))
         problem, (coef, intercept) = self.table.problem, self.table.split(point)
-        residual, slope, total = problem.design.sweep(coef, problem.y, intercept, problem.weight, (1.0, 0.0))
-        return Place(point, residual, residual > 0, np.append(slope, total)[: point.size])
+        lower, upper = ends = problem.loss.interval()
+        residual, slope, total = problem.design.sweep(coef, problem.y, intercept, problem.weight, ends)
+        below = (upper * self.mass - np.append(slope, total)[: point.size]) / (upper - lower)
+        return Place(point, residual, residual > 0, below)
 
     def step(self, problem: Problem, right: _Known, left: _Known, ahead: float) -> tuple[Solution, _Known] | None:
         """Solve a problem from the last two; None where that cannot be proved.
@@ -304,7 +309,7 @@ class _Process:
             canonical = vertex.canonical(twin, dual, among=np.sort(near.rows))
             if canonical is not None:
                 point, dual = table.join(*canonical[:2]), canonical[2]
-                dual[near.rows] = np.clip(dual[near.rows], lower * near.weight, upper * near.weight)
+            dual[near.rows] = np.clip(dual[near.rows], lower * near.weight, upper * near.weight)
             # Another point that is optimal as well says that there are many.
             unique = float(np.abs(point - near.point).max()) <= _TIED * float(np.abs(point).max())
         coef, intercept = units.out_of(*table.split(point))

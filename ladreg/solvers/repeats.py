@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,17 +38,17 @@ class Repeats:
         others = self.leader != np.arange(self.leader.size)
         return replace(penalty, strength=np.where(others, np.inf, penalty.strength))
 
-    def shared(self, features: Index, coef: Array) -> tuple[Index, Array, bool]:
-        """Features and coefficients, those of leaders shared among all that they stand for; whether any was."""
-        counts = np.bincount(self.leader, minlength=self.leader.size)
-        several = counts[features] > 1
-        if not several.any():
-            return features, coef, False
-        full = np.zeros(self.leader.size)
-        full[features] = coef / counts[features]
-        every = full[self.leader]
-        chosen = np.flatnonzero(every)
-        return chosen, every[chosen], True
+    @cached_property
+    def _counts(self) -> Index:
+        return np.bincount(self.leader, minlength=self.leader.size)
+
+    def shared(self, coef: Array) -> tuple[Array, bool]:
+        """Coefficients of leaders shared among all that they stand for; whether any was."""
+        return (coef / np.maximum(self._counts, 1))[self.leader], bool(np.any(self._counts[coef != 0] > 1))
+
+    def led(self, coef: Array) -> Array:
+        """The coefficients of leaders that give the same predictions."""
+        return np.asarray(np.bincount(self.leader, coef, minlength=self.leader.size), dtype=np.float64)
 
 
 def repeats(design: Design, products: Array, penalty: ElasticNet) -> Repeats | None:

@@ -124,9 +124,12 @@ def shared(point: Point, same: Repeats) -> Point:
 
     Where that is not all that is open, it has to be found on its own.
     """
-    features, coef, several = same.shared(point.features, point.coef)
+    coef = np.zeros(same.leader.size)
+    coef[point.features] = point.coef
+    coef, several = same.shared(coef)
+    features = np.flatnonzero(coef)
     stopped = StopReason.STALLED if point.unique is False else point.stopped
-    return replace(point, features=features, coef=coef, stopped=stopped, unique=point.unique and not several)
+    return replace(point, features=features, coef=coef[features], stopped=stopped, unique=point.unique and not several)
 
 
 def _points(columns: Centred, slope: Array, alphas: Array, tol: float, max_iter: int, in_all: bool) -> Iterator[Point]:
@@ -308,7 +311,8 @@ class Walk:
             columns = self.columns.under(penalty)
             possible = columns.possible(look.slope[:, k], gap, shrink) >= penalty.strength * (1 - 1e-9)
             others = possible & (coef == 0) & (penalty.ridge == 0)
-            if look.regular[k] and others.any() and gap > _FACE_GAP * (loss + penalty.value(coef)):
+            rough = gap > max(_FACE_GAP * (loss + penalty.value(coef)), _ROUNDING * self.columns.size)
+            if look.regular[k] and others.any() and rough:
                 proved.append(None)
             else:
                 proved.append(bool(look.regular[k]) and not others.any())
