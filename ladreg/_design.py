@@ -94,11 +94,14 @@ class DenseDesign(Design):
         return slope * self.scale
 
     def _rmatmat(self, dual: Array) -> Array:
-        slope = np.zeros((self.n_features, dual.shape[1]))
+        slope = None
         for block, raw in self._walkable():
             values = raw if self._shift is None else raw - self._shift
-            slope += values.T.astype(np.float64, copy=False) @ dual[block]
-        return slope * self.scale[:, None]
+            part = values.T.astype(np.float64, copy=False) @ dual[block]
+            slope = part if slope is None else np.add(slope, part, out=slope)
+        slope = np.zeros((self.n_features, dual.shape[1])) if slope is None else slope
+        slope *= self.scale[:, None]
+        return slope
 
     def matvec_of(self, features: Index, coef: Array) -> Array:
         """`matvec` of coefficients that are zero in all but the chosen columns."""

@@ -133,7 +133,8 @@ class SquaredFolds:
         shortest = min(train.size for train, _ in self.splits)
         if not self.twin.n_features <= min(shortest, _WIDEST):
             return False
-        return bool(np.all(self.columns.offset**2 <= _FAR * self.columns.curvature))
+        offset = self.columns.offset
+        return not offset.any() or bool(np.all(offset**2 <= _FAR * self.columns.curvature))
 
     def _by_gram(self, mean: Array, products: Array, unit: ElasticNet, alphas: Array) -> Iterator[Point]:  # noqa: ARG002
         hidden = unit if self._same is None else self._same.hidden(unit)

@@ -104,7 +104,7 @@ class Pinball:
     def fenchel_young(self, residual: Array, slope: Array) -> Array:
         """|r| times the distance of the slope from the end of the interval on the residual's side."""
         lower, upper = self.interval()
-        return np.where(residual >= 0, residual * (upper - slope), residual * (lower - slope))
+        return np.maximum(residual * (upper - slope), residual * (lower - slope))
 
     def residual_at(self, slope: Array) -> Array:
         """Zero: a slope inside the interval belongs to the kink."""

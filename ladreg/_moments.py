@@ -91,8 +91,7 @@ class FoldMoments:
         self._held: list[Moments] = []
         self.total = self._all()
         _, self._products = self.total.centred(columns.problem.fit_intercept)
-        # Columns and target have been centred as they were read.
-        self._constant = np.append(columns.curvature == 0, False)
+        self._constant = np.append(self._constant_columns(), False)
 
     def gram(self) -> Array:
         """The Gram matrix of all rows."""
@@ -117,6 +116,13 @@ class FoldMoments:
         products[self._constant], products[:, self._constant] = 0.0, 0.0
         left = np.diag(products) >= _LEFT * np.diag(self._products)
         return (mean, products) if np.all(left | self._constant) else None
+
+    def _constant_columns(self) -> NDArray[np.bool_]:
+        if isinstance(self.columns.design, SparseDesign):
+            return self.columns.curvature == 0
+        # Dense columns are centred as they are read, so that their squares have no digits to lose.
+        size = np.diag(self._products)[:-1]
+        return np.asarray(size <= CONSTANT * (size + self.columns.mean**2))
 
     def _all(self) -> Moments:
         """Sums over all rows, from those over the held-out rows where these are a partition."""

@@ -33,8 +33,8 @@ _STEPS, _SMALL = 3, 0.3
 _TRIES = 3
 # A row must be inside its interval by so much of its length to count as basic.
 _CLEAR = 1e-9
-# Residuals of this size are rounding, at unit scale.
-_ZERO = 1e-12
+# Residuals of this size are rounding, at unit scale, and coefficients.
+_ZERO, _TINY = 1e-12, 1e-13
 # Rows whose part beside the others is smaller than this depend on them.
 _DEPENDENT = 1e-6
 
@@ -224,7 +224,10 @@ class Near:
         target[data] = self.problem.y[self.basis]
         point = exact @ target
         point += exact @ (target - matrix @ point)
-        point[penalised[basis[basis >= size] - size]] = 0.0
+        # A penalised coefficient that is zero in exact arithmetic comes out as rounding where its row is not basic.
+        tiny = np.abs(point[penalised]) <= _TINY * max(1.0, float(np.abs(point).max()))
+        tiny[basis[basis >= size] - size] = True
+        point[penalised[tiny]] = 0.0
         self.point, self.above[chosen] = point, residual[:size] > 0
         return True
 

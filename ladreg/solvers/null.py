@@ -49,7 +49,7 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
         part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
         found = solver(part)(part, tol=1e-12)
         coef[free], intercept = found.coef, found.intercept
-    residual = problem.residual(coef, intercept)
+    residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
     # 2.
     dual = problem.weight * problem.loss.derivative(residual)
     lower, upper = problem.loss.kink()

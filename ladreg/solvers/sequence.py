@@ -225,6 +225,7 @@ class Walk:
         self.coef = np.zeros(self.features.size)
         self.slope = slope
         self.rate = np.zeros(problem.n_features)
+        self.spread = problem.design.spread(problem.fit_intercept)
         # The coefficients and alpha of the solution before that, where both were solved alone.
         self.before: tuple[Array, float] | None = None
         bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
@@ -308,8 +309,8 @@ class Walk:
             gap, shrink = duality_gap(penalty, coef, look.slope[:, k], loss)
             if gap > max(self.tol * (loss + penalty.value(coef)), _ROUNDING * self.columns.size):
                 break
-            columns = self.columns.under(penalty)
-            possible = columns.possible(look.slope[:, k], gap, shrink) >= penalty.strength * (1 - 1e-9)
+            possible = penalty.excess(look.slope[:, k]) / shrink + self.problem.margin(self.spread, gap)
+            possible = possible >= penalty.strength * (1 - 1e-9)
             others = possible & (coef == 0) & (penalty.ridge == 0)
             rough = gap > max(_FACE_GAP * (loss + penalty.value(coef)), _ROUNDING * self.columns.size)
             if look.regular[k] and others.any() and rough:
