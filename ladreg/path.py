@@ -65,15 +65,16 @@ def enet_path(
     precompute : {"auto", True, False} or array-like, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
         matrix that is given counts as True: to check it against X would cost as much as to compute it.
-    Xy, copy_X, coef_init, check_input : object
-        Not used: there for calls of scikit-learn's function. X is never changed, the start of a path does not matter,
-        and input is always checked.
+    Xy, copy_X, coef_init : object
+        Not used: there for calls of scikit-learn's function. X is never changed, and where a path starts is no matter.
     verbose : bool or int, default=False
         Whether to print a line when the path is done.
     return_n_iter : bool, default=False
         Whether to return numbers of iterations as well.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    check_input : bool, default=True
+        Not used either: input is always checked.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=False

@@ -111,8 +111,8 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         What the bound may assume about the share of pairs that select a feature from both halves: nothing, or that its
         distribution has a single peak, which gives about half the bound.
     importance_getter : str or callable, default="auto"
-        Where the coefficients are: an attribute of the fitted estimator such as "named_steps.lassocd.coef_", or a
-        function of it. "auto" is `coef_`, or `feature_importances_`.
+        Where the coefficients are: an attribute of the fitted estimator such as ``"named_steps.lassocd.coef_"``, or
+        a function of it. "auto" is `coef_`, or `feature_importances_`.
     random_state : int, RandomState instance or None, default=None
         For the halves, and for random states of the estimator that are not fixed by an integer.
     n_jobs : int, default=None

@@ -206,7 +206,7 @@ def test_units_do_not_matter(unit):
 
 
 def test_of_exact_fits_the_sparsest_is_chosen():
-    X, y = signal(30, 5)
+    X, _ = signal(30, 5)
     exact = X @ [1.0, 2.0, 0.0, 0.0, 1.0] + 3.0
     for kind in (LassoCDIC, LADRegressorIC):
         model = kind(alphas=[0.3, 0.1, 0.0]).fit(X, exact)

@@ -309,9 +309,8 @@ class Walk:
             gap, shrink = duality_gap(penalty, coef, look.slope[:, k], loss)
             if gap > max(self.tol * (loss + penalty.value(coef)), _ROUNDING * self.columns.size):
                 break
-            possible = penalty.excess(look.slope[:, k]) / shrink + self.problem.margin(self.spread, gap)
-            possible = possible >= penalty.strength * (1 - 1e-9)
-            others = possible & (coef == 0) & (penalty.ridge == 0)
+            most = penalty.excess(look.slope[:, k]) / shrink + self.problem.margin(self.spread, gap)
+            others = (most >= penalty.strength * (1 - 1e-9)) & (coef == 0) & (penalty.ridge == 0)
             rough = gap > max(_FACE_GAP * (loss + penalty.value(coef)), _ROUNDING * self.columns.size)
             if look.regular[k] and others.any() and rough:
                 proved.append(None)
