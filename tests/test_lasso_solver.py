@@ -139,6 +139,17 @@ def test_duplicate_columns_share_the_coefficient():
     assert not solution.unique
 
 
+def test_columns_that_repeat_others_share_whatever_the_leverage():
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((5, 6)) * np.exp(2 * rng.standard_normal((5, 1)))
+        y = rng.integers(0, 4, 5).astype(float)
+        twice = LassoCD(1e-3).fit(np.hstack([X, X]), y)
+        np.testing.assert_array_equal(twice.coef_[:6], twice.coef_[6:])
+        assert twice.dual_gap_ <= 1e-9 * max(twice.objective_, 1e-3)
+        assert not (twice.certificate_.unique and twice.coef_.any())
+
+
 def test_passes_over_all_features_are_few_and_working_sets_small():
     rng = np.random.default_rng(4)
     X = np.asfortranarray(rng.standard_normal((100, 3000)))
