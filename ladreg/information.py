@@ -238,7 +238,7 @@ class LassoCDIC(InformationRegressor):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((80, 300))
     >>> y = X[:, :3] @ [3.0, -2.0, 2.0] + rng.standard_normal(80)
-    >>> np.flatnonzero(LassoCDIC("ebic").fit(X, y).coef_)
+    >>> np.flatnonzero(LassoCDIC("ebic", post_selection=0).fit(X, y).coef_)
     array([0, 1, 2])
     """
 

@@ -366,7 +366,7 @@ def lad_path(
     ((10, 20), True)
     >>> quantiles, coefs, intercepts, gaps = lad_path(X, y, quantiles=[0.1, 0.5, 0.9])
     >>> intercepts.round(0)
-    array([ 86., 147., 221.])
+    array([ 80., 152., 224.])
     """
     common: dict[str, Any] = {
         "fit_intercept": fit_intercept,
