@@ -18,7 +18,7 @@ from ladreg._moments import FoldMoments, Split, blocks
 from ladreg._path import Path, drafted_path, solve_path
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
-from ladreg.solvers import Solver, choose_solver, coordinate_descent, scaling, sequence
+from ladreg.solvers import Solver, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.repeats import repeats
 from ladreg.solvers.scaling import Draft
@@ -106,12 +106,11 @@ class SquaredFolds:
 
     def solver(self, problem: Problem) -> Solver:  # noqa: ARG002 - one serves all
         """The solver of a single problem, which knows what the folds found out."""
-        if self._moments is None:
-            return partial(scaling.solve, inner=coordinate_descent.solve)
+        precompute = None if self._moments is None else True
 
         def inner(twin: Problem, **options: Any) -> Draft:
             columns = self.columns.under(twin.penalty)
-            return coordinate_descent.solve(twin, columns=columns, precompute=True, **options)
+            return coordinate_descent.solve(twin, columns=columns, precompute=precompute, **options)
 
         return partial(scaling.solve, inner=inner)
 
@@ -196,17 +195,15 @@ class SquaredFolds:
         columns = Centred(problem)
         start = np.zeros(problem.n_features)
         start[point.features] = point.coef
-        draft = coordinate_descent.solve(problem, start=(start, 0.0), tol=self.tol, max_iter=self.max_iter)
+        tol, max_iter = self.tol, self.max_iter
+        draft = coordinate_descent.solve(problem, start=(start, 0.0), tol=tol, max_iter=max_iter, columns=columns)
         features = np.flatnonzero(draft.coef)
         found = replace(point, features=features, coef=draft.coef[features], residual=columns.residual(draft.coef))
         return self._relaxed_by_data(columns, found, {})
 
     def _predicted(self, fold: int, mean: Array, points: list[Point]) -> Array:
         """Weighted sums of squared errors in the held-out rows."""
-        used = np.unique(np.concatenate([point.features for point in points]))
-        coefs = np.zeros((used.size, len(points)))
-        for k, point in enumerate(points):
-            coefs[np.searchsorted(used, point.features), k] = point.coef
+        used, coefs = sequence.gathered(points)
         constant = mean[-1] - mean[used] @ coefs
         assert self._moments is not None
         known = self._moments.held(fold).losses(used, coefs, constant)
@@ -225,8 +222,7 @@ def _present(places: Index) -> Index:
 
 def refitted(columns: Centred, coef: Array, tol: float, max_iter: int) -> Array:
     """Least squares on the features whose coefficients are not zero."""
-    strength = np.where(coef != 0, 0.0, np.inf)
-    free = columns.under(ElasticNet(strength, columns.penalty.positive))
+    free = columns.under(columns.penalty.released(coef != 0))
     draft = coordinate_descent.solve(free.problem, start=(coef, 0.0), tol=tol, max_iter=max_iter, columns=free)
     return draft.coef
 
@@ -271,7 +267,10 @@ class Folds:
         weight = given.weight[train] / given.weight[train].sum()
         part = replace(given, design=given.design.take(train), y=given.y[train], weight=weight, penalty=unit)
         path = self.path(part, alphas)
-        coef, intercept = relaxed(part, path.coef, path.intercept, self.mixing, self.tol, self.max_iter)
+        tol, max_iter = self.tol, self.max_iter
+        coef, intercept = relaxed(
+            part, path.coef, path.intercept, self.mixing, tol=tol, max_iter=max_iter, choose=self.choose
+        )
         residual = given.y[test, None] - given.design.take(test).matvec(coef) - intercept
         losses = np.array([given.weight[test] @ given.loss.value(column) for column in residual.T])
         return np.asarray(losses / given.weight[test].sum())
@@ -287,9 +286,19 @@ class Folds:
 
 
 def relaxed(
-    problem: Problem, coef: Array, intercept: Array, mixing: float, tol: float, max_iter: int | None
+    problem: Problem,
+    coef: Array,
+    intercept: Array,
+    mixing: float,
+    *,
+    tol: float,
+    max_iter: int | None,
+    choose: Callable[[Problem], Solver],
 ) -> tuple[Array, Array]:
-    """The columns of `coef` and intercepts, mixed with those of fits without penalty to the same features."""
+    """The columns of `coef` and intercepts, mixed with those of fits without penalty to the same features.
+
+    `choose` chooses the solver of these.
+    """
     if mixing == 1.0:
         return coef, intercept
     coefs, intercepts = mixing * coef, mixing * intercept
@@ -297,9 +306,9 @@ def relaxed(
     for k in range(intercept.size):
         chosen = coef[:, k] != 0
         if before is None or not np.array_equal(chosen, before):
-            free = problem.under(ElasticNet(np.where(chosen, 0.0, np.inf), problem.penalty.positive))
+            free = problem.under(problem.penalty.released(chosen))
             start = coef[:, k], float(intercept[k])
-            solution = choose_solver(free)(free, start=start, tol=tol, max_iter=max_iter)
+            solution = choose(free)(free, start=start, tol=tol, max_iter=max_iter)
             before, found = chosen, (solution.coef, solution.intercept)
         coefs[:, k] += (1 - mixing) * found[0]
         intercepts[k] += (1 - mixing) * found[1]

@@ -92,12 +92,11 @@ class FoldMoments:
         self.total = self._all()
         _, self._products = self.total.centred(columns.problem.fit_intercept)
         self._constant = np.append(self._constant_columns(), False)
+        self._products[self._constant], self._products[:, self._constant] = 0.0, 0.0
 
     def gram(self) -> Array:
         """The Gram matrix of all rows."""
-        products = self._products.copy()
-        products[self._constant], products[:, self._constant] = 0.0, 0.0
-        return np.ascontiguousarray(products[:-1, :-1])
+        return np.ascontiguousarray(self._products[:-1, :-1])
 
     def held(self, fold: int) -> Moments:
         """The sums of a fold's held-out rows."""
@@ -115,7 +114,7 @@ class FoldMoments:
         mean, products = sums.centred(self.columns.problem.fit_intercept)
         products[self._constant], products[:, self._constant] = 0.0, 0.0
         left = np.diag(products) >= _LEFT * np.diag(self._products)
-        return (mean, products) if np.all(left | self._constant) else None
+        return (mean, products) if np.all(left) else None
 
     def _constant_columns(self) -> NDArray[np.bool_]:
         if isinstance(self.columns.design, SparseDesign):

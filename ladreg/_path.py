@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem, Solution, StopReason
-from ladreg.solvers import Solver, choose_solver, largest_alpha, sequence, solve_alphas
+from ladreg.solvers import Solver, choose_solver, is_square, largest_alpha, sequence, solve_alphas
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.scaling import Units, scaled
-from ladreg.solvers.sequence import Point, scaled_by
+from ladreg.solvers.sequence import Point, gathered, scaled_by
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -120,9 +120,8 @@ def solve_path(
     joint
         Without it every problem of a loss that is not a square is solved by that solver.
     """
-    smooth = np.isfinite(problem.loss.smoothness) and not np.isfinite(problem.loss.interval()[1])
     path = Path.empty(problem, alphas)
-    if not smooth:
+    if not is_square(problem.loss):
         if joint:
             for k, solution in enumerate(solve_alphas(problem, alphas, tol=tol, max_iter=max_iter, choose=solver)):
                 path.put(k, solution)
@@ -165,10 +164,9 @@ def drafted_path(
     path = Path.empty(problem, alphas)
     for values in (path.objective, path.gap, path.relative_gap):
         values[:] = np.nan
-    k = -1
-    for k, point in enumerate(
-        sequence.solve(columns.problem, alphas[alphas > 0], tol=tol, max_iter=max_iter, columns=columns)
-    ):
+    penalised = alphas[alphas > 0]
+    points = sequence.solve(columns.problem, penalised, tol=tol, max_iter=max_iter, columns=columns)
+    for k, point in enumerate(points):
         if not point.stopped.good:
             _alone(problem, path, k, tol, max_iter, solver)
             continue
@@ -177,8 +175,8 @@ def drafted_path(
         intercept = columns.intercept(coef) if problem.fit_intercept else 0.0
         path.coef[:, k], path.intercept[k] = units.out_of(coef, intercept)
         path.n_iter[k], path.unique[k] = point.n_iter, bool(point.unique)
-    for last in range(k + 1, alphas.size):  # alpha = 0
-        _alone(problem, path, last, tol, max_iter, solver)
+    for k in range(penalised.size, alphas.size):  # alpha = 0
+        _alone(problem, path, k, tol, max_iter, solver)
     return path
 
 
@@ -200,10 +198,7 @@ def _alone(
 
 def _certified(problem: Problem, alphas: Array, units: Units, points: Sequence[Point]) -> Iterator[Solution]:
     """The points of a squared loss, their units undone, proved on `problem` in two products with the data."""
-    used = np.unique(np.concatenate([point.features for point in points]))
-    coefs = np.zeros((used.size, len(points)))
-    for k, point in enumerate(points):
-        coefs[np.searchsorted(used, point.features), k] = point.coef
+    used, coefs = gathered(points)
     coefs *= units.column_scale[used, None] * units.unit
     residual = problem.y[:, None] - problem.design.matvec_of(used, coefs)
     # The best intercepts, so that duals need no correction for theirs.

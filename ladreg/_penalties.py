@@ -128,6 +128,10 @@ class ElasticNet:
         with np.errstate(over="ignore"):
             return ElasticNet(strength, self.positive, np.minimum(self.ridge * root * root, _HUGE))
 
+    def released(self, chosen: NDArray[np.bool_]) -> ElasticNet:
+        """No penalty on the chosen features, all others excluded: for a fit to what was selected."""
+        return ElasticNet(np.where(chosen, 0.0, np.inf), self.positive)
+
     def at(self, features: Index) -> ElasticNet:
         """The penalty of the chosen features."""
         return ElasticNet(self.strength[features], self.positive, self.ridge[features])

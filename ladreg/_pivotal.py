@@ -102,8 +102,7 @@ def pivotal_alpha(
     Five of 100 features matter, and a penalty that was chosen without y finds them:
 
     >>> import numpy as np
-    >>> from ladreg import QuantileRegressor
-    >>> from ladreg._pivotal import pivotal_alpha
+    >>> from ladreg import QuantileRegressor, pivotal_alpha
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((200, 100))
     >>> y = X[:, :5] @ [3.0, -2.0, 2.0, 1.0, 1.0] + rng.standard_t(2, 200)

@@ -105,6 +105,12 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     def _chosen(self, candidates: list[Candidate], data: Data, given: Any, context: Any) -> Choice:
         """The choice, from the candidates and what was prepared."""
 
+    def _like(self, kind: type[CertifiedRegressor], **others: Any) -> CertifiedRegressor:
+        """A plain estimator with the parameters that it shares with this one, and some others."""
+        own = self.get_params(deep=False)
+        shared = {name: own[name] for name in kind().get_params(deep=False) if name in own}
+        return kind(**{**shared, **others})
+
     def _check_tuning(self) -> None:
         """Raise a ValueError for a parameter of the choice that makes no sense."""
         checked_alphas(self.alphas)
@@ -147,7 +153,8 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, used for the fits and for the losses of held-out rows.
         **params : dict
-            `groups` for the splitter, or what else it asks for by metadata routing.
+            `groups` for the splitter of a cross-validation, or what else it asks for by metadata routing. A choice by
+            an information criterion takes nothing here.
 
         Returns
         -------
@@ -195,7 +202,9 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         self.intercept_path_ = path.intercept.astype(data.dtype)
         if self._mixing < 1.0:
             found = solution.coef[:, None], np.array([solution.intercept])
-            coef, intercept = relaxed(problem, *found, self._mixing, self.tol, self.max_iter)
+            coef, intercept = relaxed(
+                problem, *found, self._mixing, tol=self.tol, max_iter=self.max_iter, choose=self._solver
+            )
             self.coef_, self.intercept_ = coef[:, 0].astype(data.dtype), intercept.astype(data.dtype)[0]
         self._warn([solution])
         warn_of(path, self.tol, stacklevel=5)

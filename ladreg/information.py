@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from ladreg._estimator import CertifiedRegressor
 from ladreg._folds import relaxed
 from ladreg._path import Path
-from ladreg._penalties import ElasticNet
 from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg._validation import Data, check_choice, check_real
 from ladreg.lad import LADRegressor
@@ -38,7 +37,7 @@ class InformationRegressor(TunedRegressor):
     def _refitted(self, candidate: Candidate, chosen: NDArray[np.bool_], n_samples: float) -> tuple[float, float]:
         """Mean loss of the fit without penalty to the chosen features, and the degrees of freedom that it leaves."""
         problem = candidate.problem
-        free = problem.under(ElasticNet(np.where(chosen, 0.0, np.inf), problem.penalty.positive))
+        free = problem.under(problem.penalty.released(chosen))
         found = candidate.model._solver(free)(free, tol=self.tol, max_iter=self.max_iter)
         return found.objective, max(n_samples - np.count_nonzero(chosen) - problem.fit_intercept, 1.0)
 
@@ -73,7 +72,9 @@ class InformationRegressor(TunedRegressor):
     ) -> Choice:
         candidate = candidates[0]
         problem, path = candidate.problem, candidate.path(self.tol, self.max_iter)
-        coef, intercept = relaxed(problem, path.coef, path.intercept, self._mixing, self.tol, self.max_iter)
+        tol, max_iter, choose = self.tol, self.max_iter, candidate.model._solver
+        found = path.coef, path.intercept
+        coef, intercept = relaxed(problem, *found, self._mixing, tol=tol, max_iter=max_iter, choose=choose)
         losses = np.array(
             [
                 float(problem.weight @ problem.loss.value(problem.residual(one, float(constant))))
@@ -279,16 +280,7 @@ class LassoCDIC(InformationRegressor):
             check_real("noise_variance", self.noise_variance, low=0.0, open_ends=True)
 
     def _models(self) -> list[CertifiedRegressor]:
-        return [
-            LassoCD(
-                fit_intercept=self.fit_intercept,
-                positive=self.positive,
-                penalty_weights=self.penalty_weights,
-                standardize=self.standardize,
-                max_iter=self.max_iter,
-                tol=self.tol,
-            )
-        ]
+        return [self._like(LassoCD)]
 
     def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
         if self.noise_variance is None:
@@ -494,8 +486,7 @@ class LADRegressorIC(InformationRegressor):
         self.verbose = verbose
 
     def _models(self) -> list[CertifiedRegressor]:
-        names = ("fit_intercept", "positive", "penalty_weights", "solver", "solver_options", "max_iter", "tol")
-        return [LADRegressor(alpha=1.0, **{name: getattr(self, name) for name in names})]
+        return [self._like(LADRegressor, alpha=1.0)]
 
     def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
         problem = candidate.problem

@@ -189,18 +189,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         ratios = np.atleast_1d(np.asarray(self.l1_ratio, dtype=object)).tolist()
         if not ratios:
             raise ValueError("l1_ratio must be a number or a list of at least one, got an empty list.")
-        return [
-            ElasticNetCD(
-                l1_ratio=ratio,
-                fit_intercept=self.fit_intercept,
-                positive=self.positive,
-                penalty_weights=self.penalty_weights,
-                standardize=self.standardize,
-                max_iter=self.max_iter,
-                tol=self.tol,
-            )
-            for ratio in ratios
-        ]
+        return [self._like(ElasticNetCD, l1_ratio=ratio) for ratio in ratios]
 
     def _chosen(self, candidates: list[Candidate], data: Data, given: list[Split], context: Any) -> Choice:
         choice = super()._chosen(candidates, data, given, context)
@@ -379,16 +368,7 @@ class LassoCDCV(CrossValidatedRegressor):
         self.verbose = verbose
 
     def _models(self) -> list[CertifiedRegressor]:
-        return [
-            LassoCD(
-                fit_intercept=self.fit_intercept,
-                positive=self.positive,
-                penalty_weights=self.penalty_weights,
-                standardize=self.standardize,
-                max_iter=self.max_iter,
-                tol=self.tol,
-            )
-        ]
+        return [self._like(LassoCD)]
 
 
 class LADRegressorCV(CrossValidatedRegressor):
@@ -556,12 +536,8 @@ class LADRegressorCV(CrossValidatedRegressor):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def _plain(self) -> dict[str, Any]:
-        names = ("fit_intercept", "positive", "penalty_weights", "solver", "solver_options", "max_iter", "tol")
-        return {name: getattr(self, name) for name in names}
-
     def _models(self) -> list[CertifiedRegressor]:
-        return [LADRegressor(alpha=1.0, **self._plain())]
+        return [self._like(LADRegressor, alpha=1.0)]
 
 
 class QuantileRegressorCV(LADRegressorCV):
@@ -733,4 +709,4 @@ class QuantileRegressorCV(LADRegressorCV):
     def _models(self) -> list[CertifiedRegressor]:
         if np.ndim(self.quantile) > 0:
             raise ValueError(f"quantile must be one number here, got {self.quantile!r}: fit one model for each.")
-        return [QuantileRegressor(quantile=self.quantile, alpha=1.0, **self._plain())]
+        return [self._like(QuantileRegressor, alpha=1.0)]

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._losses import Loss
 from ladreg._problem import Problem, Solution
 from ladreg.solvers import columns, coordinate_descent, ladder, linprog, neighbours, newton, null, scaling
 from ladreg.solvers.scaling import Solver
 from ladreg.solvers.sequence import scaled_by
 
-__all__ = ["Solver", "choose_solver", "largest_alpha", "recover_dual", "solve_alphas", "solve_quantiles"]
+__all__ = ["Solver", "choose_solver", "is_square", "largest_alpha", "recover_dual", "solve_alphas", "solve_quantiles"]
 
 Array = NDArray[np.float64]
 
@@ -50,12 +51,17 @@ def choose_solver(
     precompute
         Whether coordinate descent works on the Gram matrix of all features; None to choose.
     """
-    if np.isfinite(problem.loss.smoothness) and not np.isfinite(problem.loss.interval()[1]):
+    if is_square(problem.loss):
         return partial(scaling.solve, inner=partial(coordinate_descent.solve, precompute=precompute))
     if name not in ("auto", "linprog"):
         raise ValueError(f"solver must be 'auto' or 'linprog', got {name!r}.")
     direct = partial(_in_all_columns, name=name, options=options)
     return partial(columns.solve, inner=direct) if columns.generates(problem) else direct(problem)
+
+
+def is_square(loss: Loss) -> bool:
+    """Whether a loss is curved everywhere: smooth, and with slopes of any size."""
+    return bool(np.isfinite(loss.smoothness) and not np.isfinite(loss.interval()[1]))
 
 
 def _in_all_columns(problem: Problem, name: str, options: Mapping[str, Any] | None) -> Solver:

@@ -124,7 +124,7 @@ def solve(
     goal = max(tol, _ROUNDING) * columns.size
     state = _State(coef, columns.look(coef))
     # Equal columns have equal slopes, wherever the start is.
-    same = repeats(columns.design, state.look.slope, problem.penalty)
+    same = repeats(columns.design, state.look.slope, problem.penalty) if canonical else None
     if same is not None:
         columns = columns.under(same.hidden(problem.penalty))
         state.coef = same.led(coef)
@@ -351,9 +351,8 @@ def _finished(
 
     if same is not None:
         coef, several = same.shared(coef)
-        unique, shared = unique and not several, unique
-        if shared:
-            return draft(coef, intercept, dual, unique)
+        if unique:
+            return draft(coef, intercept, dual, not several)
     if unique or not canonical:
         return draft(coef, intercept, dual, unique)
     solution = problem.certify(coef, intercept, dual, n_iter=1, stopped=stopped, solver="")

@@ -8,7 +8,7 @@ product with the data checks the conditions of all features for all penalties of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -117,6 +117,15 @@ def solve(
     points = _points(columns, slope, alphas, tol, max_iter, by_gram(problem) if precompute is None else precompute)
     for point in points:
         yield point if same is None else shared(point, same)
+
+
+def gathered(points: Sequence[Point]) -> tuple[Index, Array]:
+    """The features of any of the points, and their coefficients in all of them, one column each."""
+    used = np.unique(np.concatenate([point.features for point in points]))
+    coefs = np.zeros((used.size, len(points)))
+    for k, point in enumerate(points):
+        coefs[np.searchsorted(used, point.features), k] = point.coef
+    return used, coefs
 
 
 def shared(point: Point, same: Repeats) -> Point:
