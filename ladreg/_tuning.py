@@ -107,8 +107,8 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
 
     def _like(self, kind: type[CertifiedRegressor], **others: Any) -> CertifiedRegressor:
         """A plain estimator with the parameters that it shares with this one, and some others."""
-        own = self.get_params(deep=False)
-        shared = {name: own[name] for name in kind().get_params(deep=False) if name in own}
+        names = kind().get_params(deep=False)
+        shared = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return kind(**{**shared, **others})
 
     def _check_tuning(self) -> None:
