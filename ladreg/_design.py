@@ -286,6 +286,20 @@ class DenseDesign(Design):
         result *= scale
         return result
 
+    def moments(self, weight: Array, others: Array) -> tuple[Array, Array]:
+        """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others`, in one read of X."""
+        features = np.arange(self.n_features)
+        inner, outer = np.zeros((features.size, features.size)), np.zeros((features.size, others.shape[1]))
+        for block in self._slices(_PRODUCT_BYTES, features.size):
+            Z, root = self._columns(block, features), np.sqrt(weight[block])[:, None]
+            Z *= root
+            inner += Z.T @ Z
+            outer += Z.T @ (root * others[block])
+        inner *= self.scale[:, None]
+        inner *= self.scale
+        outer *= self.scale[:, None]
+        return inner, outer
+
     def _columns(self, block: slice, features: Index) -> Array:
         """A copy of a block of the chosen columns, without their scale."""
         raw = self.X[block]

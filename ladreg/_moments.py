@@ -138,14 +138,13 @@ class FoldMoments:
     def _sums(self, rows: Index) -> Moments:
         columns, p = self.columns, self.columns.problem.n_features
         mass, sums, products = 0.0, np.zeros(p + 1), np.zeros((p + 1, p + 1))
-        features = np.arange(p)
         for block in blocks(columns, rows):
             part, weight, y = columns.design.take(block), columns.weight[block], columns.y[block]
             mass += float(weight.sum())
-            both = part.rmatvec(np.column_stack([weight, weight * y]))
-            sums += np.append(both[:, 0], weight @ y)
-            products[:p, :p] += part.cross(weight, features, p)
-            products[:p, p] += both[:, 1]
+            inner, outer = part.moments(weight, np.column_stack([np.ones(y.size), y]))
+            sums += np.append(outer[:, 0], weight @ y)
+            products[:p, :p] += inner
+            products[:p, p] += outer[:, 1]
             products[p, p] += weight @ y**2
         products[p, :p] = products[:p, p]
         return Moments(mass, sums, products)

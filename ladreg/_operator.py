@@ -145,6 +145,11 @@ class Design(ABC):
     def cross(self, weight: Array, features: Index, last: int) -> Array:
         """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
 
+    def moments(self, weight: Array, others: Array) -> tuple[Array, Array]:
+        """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others` of shape (n_samples, k)."""
+        features = np.arange(self.n_features)
+        return self.cross(weight, features, features.size), self.rmatvec(weight[:, None] * others)
+
     @abstractmethod
     def select(self, features: Index) -> Self:
         """The design of the chosen columns, which are copied."""
