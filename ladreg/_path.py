@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Numbers in the residuals that are certified together.
-_ENTRIES = 1 << 23
+_ENTRIES = 1 << 22
 # A relative gap that is rounding.
 _ROUNDING = 1e-13
 
@@ -138,9 +138,11 @@ def solve_path(
     for group in batched(points, width):
         for k, solution in enumerate(_certified(problem, alphas[first:], units, group), first):
             path.put(k, solution)
-            enough = solution.gap <= max(tol, _ROUNDING) * max(solution.objective, 1e-3 * size)
+            share = max(solution.objective / size, 1e-3) if size > 0 else 1.0
+            enough = solution.gap <= max(tol, _ROUNDING) * share * size
             if not (enough and solution.stopped.good):
-                _alone(problem, path, k, tol, max_iter, solver, (solution.coef, solution.intercept))
+                start = solution.coef, solution.intercept
+                _alone(problem, path, k, tol * min(share, 1.0), max_iter, solver, start)
         first += len(group)
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, tol, max_iter, solver)
@@ -200,7 +202,8 @@ def _certified(problem: Problem, alphas: Array, units: Units, points: Sequence[P
     """The points of a squared loss, their units undone, proved on `problem` in two products with the data."""
     used, coefs = gathered(points)
     coefs *= units.column_scale[used, None] * units.unit
-    residual = problem.y[:, None] - problem.design.matvec_of(used, coefs)
+    residual = problem.design.matvec_of(used, coefs)
+    np.subtract(problem.y[:, None], residual, out=residual)
     # The best intercepts, so that duals need no correction for theirs.
     intercept = problem.weight @ residual if problem.fit_intercept else np.zeros(len(points))
     residual -= intercept

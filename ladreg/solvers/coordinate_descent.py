@@ -48,6 +48,8 @@ _FEW = 0.1
 _ANDERSON = 5
 # Looks in a row that may bring nothing.
 _PATIENCE = 3
+# Gaps are relative to objectives of at least this part of mean(y^2).
+_LEAST_SHARE = 1e-3
 # Gaps below this part of mean(y^2) are rounding.
 _ROUNDING = 4 * float(np.finfo(float).eps)
 # Above this relative gap the dual is not exact enough to tell the optimal face.
@@ -86,6 +88,7 @@ def solve(
     max_iter: int | None = None,
     precompute: bool | None = None,
     canonical: bool = True,
+    relative: bool = False,
     columns: Centred | None = None,
 ) -> Draft:
     """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`).
@@ -104,6 +107,8 @@ def solve(
         True for the Gram matrix of all features, False for a working set that grows; None to choose.
     canonical
         Without it step 4 is left out, which costs more than the solution where the support is very large.
+    relative
+        Whether `tol` is a part of the objective instead, or of a thousandth of that sum where it is smaller.
     columns
         The problem with the intercept eliminated, where that is known.
 
@@ -121,7 +126,7 @@ def solve(
         coef = np.maximum(coef, 0.0)
     coef[np.isinf(problem.penalty.strength)] = 0.0
     limit = 10_000 if max_iter is None else max_iter
-    goal = max(tol, _ROUNDING) * columns.size
+    rounding = _ROUNDING * columns.size
     state = _State(coef, columns.look(coef))
     # Equal columns have equal slopes, wherever the start is.
     same = repeats(columns.design, state.look.slope, problem.penalty) if canonical else None
@@ -133,14 +138,15 @@ def solve(
         # 1.
         state.n_checks += 1
         state.gap, state.shrink = duality_gap(problem.penalty, state.coef, state.look.slope, state.look.loss)
+        value = state.look.loss + problem.penalty.value(state.coef)
+        goal = max(tol * (max(value, _LEAST_SHARE * columns.size) if relative else columns.size), rounding)
         met = state.gap <= goal and _balanced(columns, state)
-        if met and (state.exact or state.gap <= _ROUNDING * columns.size):
+        if met and (state.exact or state.gap <= rounding):
             stopped = StopReason.TOLERANCE
             break
-        value = state.look.loss + problem.penalty.value(state.coef)
         idle = 0 if value < lowest - 1e-15 * columns.size or state.gap < 0.5 * best else idle + 1
         best, lowest = min(best, state.gap), min(lowest, value)
-        if idle >= _PATIENCE or state.used >= limit:
+        if idle >= _PATIENCE or state.used >= limit or not np.isfinite(state.gap):
             short = StopReason.ITERATION_LIMIT if state.used >= limit else StopReason.STALLED
             stopped = StopReason.TOLERANCE if met else short
             break
@@ -283,7 +289,10 @@ def extrapolated(iterates: list[Array], penalty: ElasticNet) -> Array | None:
     size = float(np.trace(products))
     if not size > 0.0:
         return None
-    share = np.linalg.solve(products + 1e-15 * size * np.eye(len(products)), np.ones(len(products)))
+    try:
+        share = np.linalg.solve(products + 1e-15 * size * np.eye(len(products)), np.ones(len(products)))
+    except np.linalg.LinAlgError:
+        return None
     if not np.isfinite(share).all() or abs(share.sum()) <= 1e-300:
         return None
     bold = (share / share.sum()) @ np.array(iterates[1:])

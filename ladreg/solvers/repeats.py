@@ -63,40 +63,49 @@ def repeats(design: Design, products: Array, penalty: ElasticNet) -> Repeats | N
     penalty
         Strengths and ridges.
     """
-    order = np.argsort(products, kind="stable")
+    able = np.flatnonzero((penalty.ridge == 0) & np.isfinite(penalty.strength))
+    order = able[np.argsort(products[able], kind="stable")]
     near = np.diff(products[order]) <= _EQUAL * float(np.abs(products).max(initial=0.0))
     if not near.any():
         return None
-    leader = np.arange(products.size)
-    begins = np.flatnonzero(near & np.append(True, ~near[:-1]))
-    for begin in begins.tolist():
-        end = begin + 1
-        while end < near.size and near[end]:
-            end += 1
-        _gather(design, penalty, np.sort(order[begin : end + 1]), leader)
+    group = np.cumsum(np.append(True, ~near)[: order.size])
+    alike = np.append(near, False) | np.append(False, near)
+    leader = _led(design, penalty, order[alike], group[alike])
     return None if np.array_equal(leader, np.arange(products.size)) else Repeats(leader)
 
 
-def _gather(design: Design, penalty: ElasticNet, alike: Index, leader: Index) -> None:
-    """Find the equal ones of columns whose products are equal."""
-    alike = alike[(penalty.ridge[alike] == 0) & np.isfinite(penalty.strength[alike])]
-    leaders: list[int] = []
-    for j in alike.tolist():
-        for i in leaders:
-            if penalty.strength[i] == penalty.strength[j] and _equal(design, i, j):
-                leader[j] = i
-                break
-        else:
-            if len(leaders) >= _TRIES:
-                return
-            leaders.append(j)
+def _led(design: Design, penalty: ElasticNet, features: Index, group: Index) -> Index:
+    """The leader of each column, where only those of a group may be equal."""
+    leader = np.arange(penalty.strength.size)
+    place = np.lexsort((features, group))
+    features, group = features[place], group[place]
+    for _ in range(_TRIES):
+        first = np.append(True, np.diff(group) > 0)
+        heads = features[first][np.cumsum(first) - 1]
+        rest = np.flatnonzero(~first)
+        if rest.size == 0:
+            break
+        same = penalty.strength[heads[rest]] == penalty.strength[features[rest]]
+        same[same] = _equal(design, heads[rest[same]], features[rest[same]])
+        leader[features[rest[same]]] = heads[rest[same]]
+        features, group = features[rest[~same]], group[rest[~same]]
+        if features.size == 0:
+            break
+    return leader
 
 
-def _equal(design: Design, i: int, j: int) -> bool:
+def _equal(design: Design, one: Index, other: Index) -> NDArray[np.bool_]:
+    """Whether the columns of each pair are equal."""
     if not isinstance(design, SparseDesign):
-        return bool(np.array_equal(design.X[:, i], design.X[:, j]))
+        return np.array([np.array_equal(design.X[:, i], design.X[:, j]) for i, j in zip(one, other, strict=True)], bool)
     X = design.X
     if X.format != "csc":
-        return False
-    one, other = (slice(X.indptr[k], X.indptr[k + 1]) for k in (i, j))
-    return bool(np.array_equal(X.indices[one], X.indices[other]) and np.array_equal(X.data[one], X.data[other]))
+        return np.zeros(one.size, dtype=bool)
+    lengths = np.diff(X.indptr)
+    equal = lengths[one] == lengths[other]
+    pairs, counts = np.flatnonzero(equal), lengths[one[equal]]
+    within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    left, right = (np.repeat(X.indptr[side[pairs]], counts) + within for side in (one, other))
+    differ = (X.indices[left] != X.indices[right]) | (X.data[left] != X.data[right])
+    equal[np.repeat(pairs, counts)[differ]] = False
+    return equal

@@ -388,6 +388,7 @@ class Walk:
             tol=self.tol,
             max_iter=self.max_iter,
             canonical=bool(canonical),
+            relative=True,
             columns=columns,
         )
         features = np.flatnonzero(draft.coef)
