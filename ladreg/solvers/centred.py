@@ -59,7 +59,7 @@ class Centred:
         self.y_mean = float(self.weight @ problem.y) if problem.fit_intercept else 0.0
         self.y = problem.y - self.y_mean
         self.size = float(self.weight @ self.y**2)
-        self.gram = Gram(self)
+        self.gram = Gram(design, self.weight, self.mean, self.offset)
         # The features that `screen` left, None for all, and those that it did not.
         self.candidates: Index | None = None
         self.hidden = np.zeros(problem.n_features, dtype=bool)
@@ -109,13 +109,6 @@ class Centred:
         """The best intercept for `coef`."""
         return self.y_mean - float(self.mean @ coef) if self.problem.fit_intercept else 0.0
 
-    def cross(self, features: Index, last: int) -> Array:
-        """Products of the last of the centred columns with all of them."""
-        cross = self.design.cross(self.weight, features, last)
-        if self.offset.any():
-            cross -= np.outer(self.offset[features[features.size - last :]], self.offset[features])
-        return cross
-
     @cached_property
     def curvature(self) -> Array:
         """Mean square of each column; zero where it cannot be told from that of a constant column."""
@@ -142,8 +135,8 @@ class Centred:
 class Gram:
     """Products of the columns of the working set; what stays in it is not computed again."""
 
-    def __init__(self, columns: Centred) -> None:
-        self.columns = columns
+    def __init__(self, design: Design, weight: Array, mean: Array, offset: Array) -> None:
+        self.design, self.weight, self.mean, self.offset = design, weight, mean, offset
         self.features = np.zeros(0, dtype=np.intp)
         self.matrix = np.zeros((0, 0))
 
@@ -172,15 +165,17 @@ class Gram:
         return self._products(features, features.size)
 
     def _place(self) -> Index:
-        place = np.full(self.columns.problem.n_features, -1, dtype=np.intp)
+        place = np.full(self.mean.size, -1, dtype=np.intp)
         place[self.features] = np.arange(self.features.size)
         return place
 
     def _products(self, features: Index, last: int) -> Array:
-        cross = self.columns.cross(features, last)
         here, new = np.arange(last), features[features.size - last :]
+        cross = self.design.cross(self.weight, features, last)
+        if self.offset.any():
+            cross -= np.outer(self.offset[new], self.offset[features])
         # A column that is constant up to rounding cannot be told from one that is constant.
         square = cross[here, here + features.size - last]
-        constant = np.flatnonzero(square <= CONSTANT * (square + self.columns.mean[new] ** 2))
+        constant = np.flatnonzero(square <= CONSTANT * (square + self.mean[new] ** 2))
         cross[constant], cross[:, constant + features.size - last] = 0.0, 0.0
         return cross
