@@ -17,6 +17,7 @@ from ladreg._folds import Folds, SquaredFolds
 from ladreg._moments import Split
 from ladreg._penalties import ElasticNet
 from ladreg._tuning import Candidate, Choice, TunedRegressor, is_joint
+from ladreg._problem import TOO_LARGE
 from ladreg._validation import Data, check_choice
 
 Array = NDArray[np.float64]
@@ -92,6 +93,8 @@ class CrossValidatedRegressor(TunedRegressor):
         losses = self._held_out(candidates, data, folds, given, context)
         means = losses.mean(axis=2)
         best, lowest = divmod(int(np.argmin(means)), means.shape[1])
+        if np.isnan(means).any():
+            raise OverflowError(TOO_LARGE)
         spread = losses[best].std(axis=1, ddof=1) / np.sqrt(len(given)) if len(given) > 1 else 0 * means[best]
         near = int(np.argmax(means[best] <= means[best, lowest] + spread[lowest]))
         candidate = candidates[best]

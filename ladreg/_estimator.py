@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +24,17 @@ Array = NDArray[np.float64]
 
 # A relative gap that rounding alone explains.
 ROUNDING = 1e-13
+
+
+@contextmanager
+def all_or_nothing(estimator: Any) -> Iterator[None]:
+    """An estimator whose fit ends with an exception, Ctrl-C among them, is as it was before."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before
+        raise
 
 
 class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta):
@@ -84,12 +97,13 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         ConvergenceWarning
             If the solver stopped before the proved gap met `tol`; the best coefficients found are kept.
         """
-        self._check_parameters()
-        data = training_data(self, X, y, sample_weight)
-        problems = self._problems(data, self._penalty(data))
-        solutions = self._solve(problems, self._starts(data, len(problems)))
-        self._store(data, problems, solutions)
-        self._warn(solutions)
+        with all_or_nothing(self):
+            self._check_parameters()
+            data = training_data(self, X, y, sample_weight)
+            problems = self._problems(data, self._penalty(data))
+            solutions = self._solve(problems, self._starts(data, len(problems)))
+            self._store(data, problems, solutions)
+            self._warn(solutions)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.floating]:

@@ -204,6 +204,14 @@ def is_unique(
     if not optimal and margin is None:
         return False
     face = optimal_face(problem, dual, slope, 0.0 if margin is None else margin)
+    try:
+        return _is_point(problem, face, coef, intercept, optimal)
+    except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition: nothing is proved
+        return False
+
+
+def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optimal: bool) -> bool:
+    """Whether a face that the dual of a solution describes is a single point."""
     n_columns = face.features.size + problem.fit_intercept
     if n_columns == 0:
         return True
@@ -221,13 +229,13 @@ def is_unique(
     if not optimal:
         return False
     # A direction within the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
-    tied = tied_rows(problem, coef, intercept, edge=edges(problem, dual))
+    tied = tied_rows(problem, coef, intercept, edge=edges(problem, face.dual))
     tied = tied[np.isin(tied, face.pinned, invert=True, assume_unique=True) & (problem.weight[tied] > 0)]
     move = predictions(problem, tied, face.features, basis)
     at_zero = (face.feature_side != 0) & (coef[face.features] == 0)
     cone = np.vstack(
         [
-            -sides(problem, dual, tied)[:, None] * move,
+            -sides(problem, face.dual, tied)[:, None] * move,
             (face.feature_side[:, None] * basis[: face.features.size])[at_zero],
         ]
     )

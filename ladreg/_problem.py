@@ -248,6 +248,8 @@ class Problem:
         """
         residual = self._present(residual)
         objective = self._value(residual, coef)
+        if not np.isfinite(products).all():  # nothing is known of the dual, and zero proves something
+            dual, products = np.zeros_like(dual), np.zeros_like(products)
         best = None
         for candidate, product, shrink in self._projections(dual, products):
             if shrink > 1.0:
@@ -348,7 +350,10 @@ class Problem:
         proportion to its weight; failing that, zero remains. `products` are ``X'dual`` and the sum of the dual.
         """
         for elastic in (self._room, lambda _: self.weight):
-            found = self._project(dual, products, elastic)
+            try:
+                found = self._project(dual, products, elastic)
+            except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
+                found = None
             if found is not None:
                 candidate, slope = found
                 beyond = 1.0 if candidate is dual else self._beyond(candidate)
@@ -442,7 +447,8 @@ class Problem:
         rank = int(np.sum(diagonal > 1e-13 * diagonal.max(initial=0.0)))
 
         def correct(error: Array) -> Array:
-            solved = scipy.linalg.solve_triangular(r[:rank, :rank], (error / size)[order][:rank], trans="T")
+            goal = (error / size)[order][:rank]
+            solved = scipy.linalg.solve_triangular(r[:rank, :rank], goal, trans="T", check_finite=False)
             correction = np.zeros_like(elastic)
             correction[rows] = np.sqrt(elastic[rows]) * (q[:, :rank] @ solved)
             return correction

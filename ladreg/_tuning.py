@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 from ladreg._callbacks import CallbackSupportMixin, root_task, task, with_callbacks
-from ladreg._estimator import ROUNDING, CertifiedRegressor
+from ladreg._estimator import ROUNDING, CertifiedRegressor, all_or_nothing
 from ladreg._folds import relaxed
 from ladreg._losses import Loss
 from ladreg._path import Path, grid, solve_path
@@ -140,7 +140,6 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         tags.target_tags.single_output = True
         return tags
 
-    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Choose alpha, fit the model with it, and prove how good the fit is.
 
@@ -174,6 +173,12 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         ConvergenceWarning
             If the solver stopped before the proved gap met `tol`; the best coefficients found are kept.
         """
+        with all_or_nothing(self):
+            self._tune(X, y, sample_weight, params)
+        return self
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _tune(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, params: dict[str, Any]) -> None:
         self._check_parameters()
         data = _one_target(training_data(self, X, y, sample_weight, keep=True))
         given = self._prepared(X, y, data, sample_weight, params)
@@ -181,7 +186,6 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         with task(context, self, X=X, y=y):
             candidates = [self._candidate(model, present(data)) for model in self._models()]
             self._finish(candidates, data, self._chosen(candidates, data, given, context))
-        return self
 
     def _candidate(self, model: CertifiedRegressor, data: Data) -> Candidate:
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
@@ -207,7 +211,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
             )
             self.coef_, self.intercept_ = coef[:, 0].astype(data.dtype), intercept.astype(data.dtype)[0]
         self._warn([solution])
-        warn_of(path, self.tol, stacklevel=5)
+        warn_of(path, self.tol, stacklevel=6)
 
     def _loss(self) -> Loss:
         return self._model._loss()
@@ -238,7 +242,7 @@ def _one_target(data: Data) -> Data:
         "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), "
         "for example using ravel().",
         DataConversionWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
     return replace(data, single=True)
 

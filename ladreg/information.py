@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ladreg._estimator import CertifiedRegressor
 from ladreg._folds import relaxed
 from ladreg._path import Path
+from ladreg._problem import TOO_LARGE
 from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg._validation import Data, check_choice, check_real
 from ladreg.lad import LADRegressor
@@ -91,6 +92,8 @@ class InformationRegressor(TunedRegressor):
             ways = scipy.special.gammaln(p + 1) - scipy.special.gammaln(some + 1) - scipy.special.gammaln(p - some + 1)
             criterion += 2.0 * self.ebic_gamma * ways
         self.criterion_, self.n_selected_path_ = criterion, used.astype(int)
+        if np.isnan(criterion).any():
+            raise OverflowError(TOO_LARGE)
         k = int(np.argmin(criterion))
         self._say(f"alpha={candidate.alphas[k]:.6g}: {self.criterion} {criterion[k]:.6g}, {int(used[k])} features")
         return Choice(0, k, path, candidate.model._solver)

@@ -26,7 +26,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ladreg._estimator import CertifiedRegressor
+from ladreg._estimator import CertifiedRegressor, all_or_nothing
 from ladreg._validation import check_choice, check_count, check_real
 from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
 from ladreg.path import enet_path
@@ -242,6 +242,11 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
             If a parameter is out of its range or contradicts another, if `max_false_selections` cannot be met, and as
             the estimator does for data that make no sense.
         """
+        with all_or_nothing(self):
+            self._select(X, y, fit_params)
+        return self
+
+    def _select(self, X: ArrayLike, y: ArrayLike, fit_params: dict[str, Any]) -> None:
         self._check_parameters()
         estimator = clone(self._estimator)
         if get_config()["enable_metadata_routing"]:
@@ -255,7 +260,6 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
             delayed(self._pair)(estimator, data, seed) for seed in seeds
         )
         self._store(pairs)
-        return self
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What `fit` hands on to the estimator, where scikit-learn's metadata routing is enabled.

@@ -82,7 +82,7 @@ class Support:
             lower = np.linalg.cholesky(chosen)
         except np.linalg.LinAlgError:
             return 0
-        if np.min(np.diag(lower) ** 2 / np.diag(chosen)) <= _PIVOT:
+        if not np.min(np.diag(lower) ** 2 / np.diag(chosen)) > _PIVOT:  # nor is NaN
             return 0
         support[: at.size], factor[: at.size, : at.size] = at, lower
         return int(at.size)

@@ -354,13 +354,13 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
         diagonal += ridge
         try:
             lower = np.linalg.cholesky(gram)
+            if size.size > _SMALL:
+                return lambda right: (
+                    (scipy.linalg.cho_solve((lower, True), (right.T * scale).T, check_finite=False).T * scale).T
+                )
+            inverse = np.linalg.inv(lower) * scale
         except np.linalg.LinAlgError:
             continue
-        if size.size > _SMALL:
-            return lambda right: (
-                (scipy.linalg.cho_solve((lower, True), (right.T * scale).T, check_finite=False).T * scale).T
-            )
-        inverse = np.linalg.inv(lower) * scale
         return lambda right: inverse.T @ (inverse @ right)
     return None
 

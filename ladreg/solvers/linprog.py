@@ -213,7 +213,7 @@ def _solve_rows(
     # t_j, the slope X_j'd, earns the coefficient that its penalty starts from.
     cost = -np.concatenate([residual[rows], coef[bounded]]) / unit
     result = _call(cost, sp.csc_array(sp.block_array(blocks)), goal / mass, bounds, method, settings)
-    if result is None or result.x is None or result.status != 0:
+    if not _usable(result):
         return _Answer(None, 0.0, dual, _iterations(result), _reason(result, settings))
     dual[rows] = result.x[: rows.size] * mass
     change = -np.asarray(result.eqlin.marginals) * unit
@@ -232,13 +232,21 @@ def _call(
     for chosen in choices:
         try:
             result = linprog(cost, A_eq=matrix, b_eq=goal, bounds=bounds, method=method, options=chosen)
-        except (TypeError, ValueError, FloatingPointError):
-            if chosen is choices[-1] and settings:
+        except (TypeError, ValueError, FloatingPointError, RuntimeError):
+            if chosen is choices[-1] and settings.keys() - {"maxiter"}:
                 raise  # the user's own options
             continue
-        if result.status in (0, 1) and (result.status == 1 or result.x is not None):
+        if result.status == 1 or _usable(result):
             break
     return result
+
+
+def _usable(result: Any) -> bool:
+    """Whether linprog found a point, and all of its numbers are numbers."""
+    if result is None or result.x is None or result.status != 0:
+        return False
+    marginals = getattr(result.get("eqlin"), "marginals", None)
+    return marginals is not None and bool(np.isfinite(result.x).all() and np.isfinite(marginals).all())
 
 
 def _iterations(result: Any) -> int:
@@ -272,10 +280,13 @@ def _fallback(problem: Problem, origin: tuple[Array, float], stopped: StopReason
     everything = np.arange(problem.n_samples)
     root = np.sqrt(problem.weight)[:, None]
     matrix = np.hstack([problem.design.rows(everything), np.ones((everything.size, int(problem.fit_intercept)))])
-    point = np.linalg.lstsq(matrix * root, problem.y * root[:, 0], rcond=None)[0]
-    squares = point[: problem.n_features], float(point[-1]) if problem.fit_intercept else 0.0
     null = np.zeros(problem.n_features), problem.null_intercept()
-    if problem.penalty.positive:
+    try:
+        point = np.linalg.lstsq(matrix * root, problem.y * root[:, 0], rcond=None)[0]
+        squares = point[: problem.n_features], float(point[-1]) if problem.fit_intercept else 0.0
+    except np.linalg.LinAlgError:
+        squares = null
+    if problem.penalty.positive or not np.isfinite(squares[0]).all():
         squares = null
     coef, intercept = min((origin, squares, null), key=lambda candidate: problem.objective(*candidate))
     dual = problem.weight * problem.loss.derivative(problem.residual(coef, intercept))

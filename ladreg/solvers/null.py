@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from ladreg._face import tied_rows
 from ladreg._problem import Problem, Solution
+from ladreg.solvers.scaling import typical
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # A sum that is this part of the size of its terms is zero, and one that a linear program was told to make small.
 _NOTHING, _FEASIBLE = 1e-15, 1e-12
+# A residual below this part of an ordinary target is rounding.
+_ROUNDED = 1e-14
 # Features whose slopes the linear program bounds at first, and by how much others may exceed it at last.
 _FIRST, _SLACK = 100, 1e-9
 
@@ -44,6 +47,8 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     if penalised.size == 0:
         return 0.0
     # 1.
+    if problem.fit_intercept:
+        problem = replace(problem, y=problem.y - typical(problem.y))
     coef, intercept = np.zeros(problem.n_features), problem.null_intercept()
     if free.size:
         part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
@@ -53,7 +58,7 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     # 2.
     dual = problem.weight * problem.loss.derivative(residual)
     lower, upper = problem.loss.kink()
-    tied = tied_rows(problem, coef, intercept) if upper > lower else np.zeros(0, dtype=np.intp)
+    tied = _on_kink(problem, coef, intercept) if upper > lower else np.zeros(0, dtype=np.intp)
     if tied.size == 0:
         return _largest(problem, dual, penalised)
     # 3.
@@ -63,8 +68,7 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     while True:
         change = _least(problem, coef, given, total, tied, chosen, free)
         if change is None:
-            dual[tied] = problem.weight[tied] * (lower + upper) / 2
-            return _largest(problem, dual, penalised)
+            raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
         dual[tied] = change
         ratio = _ratios(problem, dual, penalised, _FEASIBLE)
         bound = float(ratio[np.isin(penalised, chosen)].max(initial=0.0))
@@ -74,6 +78,13 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
             return float(ratio.max(initial=0.0))
         worst = np.argsort(-ratio[np.searchsorted(penalised, beyond)])[: max(_FIRST, chosen.size)]
         chosen = np.union1d(chosen, beyond[worst])
+
+
+def _on_kink(problem: Problem, coef: Array, intercept: float) -> Index:
+    """Rows with a residual of zero; next to an ordinary target rounding is zero, even where nothing cancels."""
+    residual, size = np.abs(problem.residual(coef, intercept)), np.abs(problem.y[problem.weight > 0])
+    ordinary = float(np.median(size[size > 0])) if size.any() else 0.0
+    return np.union1d(tied_rows(problem, coef, intercept), np.flatnonzero(residual <= _ROUNDED * ordinary))
 
 
 def _ratios(problem: Problem, dual: Array, penalised: Index, nothing: float = _NOTHING) -> Array:
@@ -91,7 +102,7 @@ def _largest(problem: Problem, dual: Array, penalised: Index) -> float:
 def _least(
     problem: Problem, coef: Array, slope: Array, total: float, tied: Index, chosen: Index, free: Index
 ) -> Array | None:
-    """The dual of the tied rows that makes the largest slope of the chosen features least; None where that fails.
+    """The dual of the tied rows that makes the largest slope of the chosen features least; None where the LP fails.
 
     `slope` and `total` are what the dual of all other rows gives.
     """
@@ -109,13 +120,15 @@ def _least(
     # Slopes of features that cost nothing are zero, or not positive where a coefficient at zero may not be negative.
     held = free[coef[free] == 0] if problem.penalty.positive else free[:0]
     if held.size:
-        unit_held = np.maximum(weight @ np.abs(rows[:, held]), 1e-300)
+        unit_held = weight @ np.abs(rows[:, held])
+        unit_held[unit_held == 0] = 1.0
         matrix = np.vstack([matrix, np.column_stack([(weight[:, None] * rows[:, held] / unit_held).T, 0.0 * held])])
         limit = np.append(limit, -slope[held] / unit_held)
     free = np.setdiff1d(free, held, assume_unique=True)
     columns = np.column_stack([rows[:, free], np.ones((tied.size, int(problem.fit_intercept)))]) * weight[:, None]
     goal = -np.append(slope[free], total) if problem.fit_intercept else -slope[free]
-    large = np.maximum(np.abs(columns).max(axis=0, initial=0.0), 1e-300)
+    large = np.abs(columns).max(axis=0, initial=0.0)
+    large[large == 0] = 1.0
     result = scipy.optimize.linprog(
         np.append(np.zeros(tied.size), 1.0),
         A_ub=matrix,
@@ -126,4 +139,6 @@ def _least(
         method="highs",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
-    return None if result.x is None else weight * np.asarray(result.x[:-1])
+    if result.status != 0 or result.x is None or not np.isfinite(result.x).all():
+        return None
+    return weight * np.asarray(result.x[:-1])

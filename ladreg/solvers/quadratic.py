@@ -58,9 +58,9 @@ def newton_step(
         diagonal += ridge
         try:
             np.linalg.cholesky(scaled)
+            return np.asarray(np.linalg.solve(scaled, right) / size)
         except np.linalg.LinAlgError:
             continue
-        return np.asarray(np.linalg.solve(scaled, right) / size)
     return right / size
 
 

@@ -189,11 +189,14 @@ def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array
         if inverse is not None and not np.abs(inverse).sum(axis=1).max() < _SINGULAR:
             inverse = None
         if inverse is None:
-            inverse = np.linalg.pinv(matrix, rcond=1e-12, hermitian=True)
+            try:
+                inverse = np.linalg.pinv(matrix, rcond=1e-12, hermitian=True)
+            except np.linalg.LinAlgError:
+                inverse = None
 
     def solve(gradient: Array, residual: Array) -> tuple[Array, Array]:
         if inverse is None:
-            return np.zeros(0), np.zeros(0)
+            return np.zeros(size), np.zeros(n_rows)
         found = inverse @ np.concatenate([gradient / unit / stiff, residual])
         return found[:size] / unit, -found[size:] * stiff
 

@@ -104,6 +104,9 @@ class Trail:
             n_steps += steps
             done = steps < limit
         # 4.
+        if not np.isfinite(self.coef).all():
+            self.coef, self._size = begin.copy(), 0
+            return n_steps, False
         moved = np.flatnonzero(self.coef != begin)
         if 4 * moved.size > self.coef.size:
             self.slope = begin_slope - self.gram @ (self.coef - begin)
@@ -144,7 +147,7 @@ class Trail:
         except np.linalg.LinAlgError:
             return
         diagonal = self._ridged.ravel()[:: self.coef.size + 1][chosen]
-        if np.min(np.diag(lower) ** 2 / diagonal) <= 1e-10:
+        if not np.min(np.diag(lower) ** 2 / diagonal) > 1e-10:  # nor is NaN
             return
         self._size = chosen.size
         self._support[: chosen.size], self._factor[: chosen.size, : chosen.size] = chosen, lower

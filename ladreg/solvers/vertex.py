@@ -67,6 +67,15 @@ def canonical(
     if products is None:
         products = np.append(problem.design.rmatvec(dual), dual.sum())
     face = optimal_face(problem, dual, products[: problem.n_features], at_end=at_end, among=among)
+    try:
+        found = _on_face(problem, face, products, among)
+    except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
+        return None
+    return found if found is not None and np.isfinite([*found[0], found[1]]).all() else None
+
+
+def _on_face(problem: Problem, face: Face, products: Array, among: Index | None) -> tuple[Array, float, Array] | None:
+    """Steps 2 to 4."""
     pinned = _Pinned.of(face)
     point = pinned.point
     if pinned.basis.shape[1]:
@@ -289,7 +298,7 @@ def _active_constraints(
     equations = np.vstack([rows.T, bounds / reach])
     try:
         multiplier, distance = scipy.optimize.nnls(equations, np.append(np.zeros(rows.shape[1]), 1.0))
-    except RuntimeError:  # its iteration limit
+    except (RuntimeError, ValueError):  # its iteration limit, or NaN
         return None
     if distance <= 1e-9:  # the constraints contradict each other: the face is empty
         return None
