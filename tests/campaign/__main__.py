@@ -1,0 +1,93 @@
+"""``python -m tests.campaign --minutes 1``: random problems until the time is over, judged; one table at the end."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import queue
+import sys
+import time
+
+import numpy as np
+
+from tests.campaign.problem import Verdict, judged, replayed
+from tests.campaign.table import Tally
+from tests.campaign.worker import TOO_LONG, work
+
+
+def campaign(options):
+    """Start the processes and sum up what they send."""
+    for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[threads] = "1"  # for the processes that are spawned, before they load NumPy
+    context = multiprocessing.get_context("spawn")
+    results, tally = context.Queue(), Tally()
+    first = options.seed * 10**9
+    last = first + options.problems if options.problems else first + 10**9
+    deadline = np.inf if options.problems else time.time() + 60 * options.minutes
+    workers = []
+    for k in range(options.jobs):
+        current = context.Value("q", -1)
+        task = (first + k, options.jobs, last, deadline, options.only, current, results)
+        workers.append((context.Process(target=work, args=task, daemon=True), current))
+        workers[-1][0].start()
+    try:
+        _collect(tally, workers, results)
+    except KeyboardInterrupt:
+        print("interrupted: this is what there is", file=sys.stderr)
+    for worker, _ in workers:
+        worker.terminate()
+    return tally
+
+
+def _collect(tally, workers, results):
+    open_ends = len(workers)
+    while open_ends:
+        try:
+            batch = results.get(timeout=5)
+        except queue.Empty:
+            dead = [(worker, current) for worker, current in workers if worker.exitcode not in (None, 0)]
+            for worker, current in dead:
+                text = f"the process ended with {worker.exitcode}: a crash, or more than {TOO_LONG} s"
+                tally.add(Verdict(current.value, "crash", [], {}, complaints=[text]))
+                workers.remove((worker, current))
+                open_ends -= 1
+            continue
+        if batch is None:
+            open_ends -= 1
+        for verdict in batch or ():
+            tally.add(verdict)
+
+
+def replay(seed):
+    """Print data and verdict of one problem."""
+    model, case = replayed(seed)
+    np.set_printoptions(precision=17, threshold=10_000, linewidth=120)
+    print(f"{model}\nills = {case.ills}\ncontainer = {case.container!r}")
+    print(f"X = {case.X!r}\ny = {case.y!r}\nweight = {case.weight!r}")
+    verdict = judged(seed)
+    print(f"warned = {verdict.warned}\nrefused = {verdict.refused!r}\nverdict: {verdict.complaints or 'no complaint'}")
+    return int(bool(verdict.complaints))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=0, help="problems of other seeds are other problems")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", default="", metavar="PART", help="estimators whose name contains this")
+    parser.add_argument("--problems", type=int, help="so many, instead of minutes")
+    parser.add_argument("--replay", type=int, metavar="INTEGER", help="print data and verdict of one problem")
+    options = parser.parse_args()
+    if options.replay is not None:
+        return replay(options.replay)
+    start = time.time()
+    tally = campaign(options)
+    print(tally.report())
+    rate = tally.total["problems"] / (time.time() - start) / options.jobs
+    print(f"\n{rate:.0f} problems a second and process", file=sys.stderr)
+    return int(bool(tally.failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

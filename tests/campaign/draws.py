@@ -1,0 +1,149 @@
+"""Random data that are nasty on purpose: every ill on its own, and all of them at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+# Powers of ten between which y, columns and weights are scaled.
+FAR = 150
+COLUMNS = ("normal", "integer", "dummies", "leverage", "powers", "correlated", "repeated rows")
+TARGETS = ("normal", "integer", "constant", "exact", "few values", "outliers", "zero")
+
+
+@dataclass
+class Case:
+    """One data set, and the ills that were drawn for it."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None
+    ills: list[str] = field(default_factory=list)
+    container: str = "dense"
+
+    def contained(self):
+        """X as it is handed to the estimator."""
+        if self.container == "dense":
+            return self.X
+        if self.container == "fortran":
+            return np.asfortranarray(self.X)
+        if self.container == "strided":
+            return np.repeat(self.X, 2, axis=1)[:, ::2]
+        return {"csr": sp.csr_array, "csc": sp.csc_matrix}[self.container](self.X)
+
+
+def draw(rng, *, tiny=False):
+    """A data set; `tiny` ones are small enough for rational arithmetic, and have few digits."""
+    most = (6, 2) if tiny else (40, 10)
+    n_samples, n_features = int(rng.integers(1, most[0] + 1)), int(rng.integers(1, most[1] + 1))
+    kind = str(rng.choice(COLUMNS))
+    case = Case(_columns(rng, kind, n_samples, n_features), np.zeros(n_samples), None, [kind])
+    _sicken_columns(rng, case)
+    _target(rng, case)
+    _weights(rng, case)
+    if tiny:
+        case.X, case.y = np.round(case.X, 2), np.round(case.y, 2)
+    _scales(rng, case)
+    if rng.random() < 0.15:
+        order = np.argsort(case.X[:, 0], kind="stable")
+        case.X, case.y = case.X[order], case.y[order]
+        case.weight = None if case.weight is None else case.weight[order]
+        case.ills.append("sorted rows")
+    case.container = str(rng.choice(["dense", "fortran", "strided", "csr", "csc"], p=[0.6, 0.1, 0.05, 0.15, 0.1]))
+    return case
+
+
+def _columns(rng, kind, n_samples, n_features):
+    X = rng.standard_normal((n_samples, n_features))
+    if kind == "integer":
+        return rng.integers(-2, 3, X.shape).astype(float)
+    if kind == "dummies":
+        levels = rng.integers(0, n_features, n_samples)
+        return (levels[:, None] == np.arange(n_features)).astype(float)
+    if kind == "leverage":
+        return X * np.exp(3 * rng.standard_normal((n_samples, 1)))
+    if kind == "powers":
+        return np.power.outer(rng.uniform(0, 2, n_samples), np.arange(1, n_features + 1))
+    if kind == "correlated":
+        return X[:, :1] + 10.0 ** -rng.integers(1, 7) * X
+    if kind == "repeated rows":
+        return X[rng.integers(0, max(1, n_samples // 3), n_samples)]
+    return X
+
+
+def _sicken_columns(rng, case):
+    X = case.X
+    n_features = X.shape[1]
+    j, k = rng.integers(0, n_features, 2)
+    ill = rng.random(5) < 0.1
+    if ill[0]:
+        X[:, j] = 3.0
+        case.ills.append("constant column")
+    if ill[1]:
+        X[:, k] = 0.0
+        case.ills.append("column of zeros")
+    if ill[2] and n_features > 1:
+        X[:, j] = X[:, j - 1]
+        case.ills.append("equal columns")
+    if ill[3] and n_features > 2:
+        X[:, j] = X[:, j - 1] - 2 * X[:, j - 2]
+        case.ills.append("dependent columns")
+    if ill[4]:
+        X[:, j] += 10.0 ** rng.integers(1, 7)
+        case.ills.append("far from the origin")
+
+
+def _target(rng, case):
+    n_samples, n_features = case.X.shape
+    kind = str(rng.choice(TARGETS))
+    case.ills.append(f"y {kind}")
+    noise = rng.standard_normal(n_samples)
+    coef = rng.standard_normal(n_features) * (rng.random(n_features) < 0.5)
+    case.y = {
+        "normal": lambda: case.X @ coef + noise,
+        "integer": lambda: rng.integers(0, 4, n_samples).astype(float),
+        "constant": lambda: np.full(n_samples, float(rng.integers(-2, 3))),
+        "exact": lambda: case.X @ rng.integers(-2, 3, n_features).astype(float),
+        "few values": lambda: (rng.random(n_samples) < 0.2).astype(float),
+        "outliers": lambda: noise + np.where(rng.random(n_samples) < 0.2, 1e8, 0.0),
+        "zero": lambda: np.zeros(n_samples),
+    }[kind]()
+
+
+def _weights(rng, case):
+    n_samples = case.y.size
+    kind = rng.integers(6)
+    if kind < 3:
+        return
+    weight = [rng.integers(0, 4, n_samples).astype(float), rng.exponential(1.0, n_samples), np.ones(n_samples)][
+        kind - 3
+    ]
+    if rng.random() < 0.3:
+        weight[rng.random(n_samples) < 0.3] = 1e-10
+        weight[rng.random(n_samples) < 0.1] = 1e12
+        case.ills.append("weights of 1e-10 and 1e12")
+    weight[rng.integers(n_samples)] += 1.0
+    case.weight = weight
+    case.ills.append(("integer weights", "weights", "equal weights")[kind - 3])
+
+
+def _scales(rng, case):
+    ill = rng.random(4) < 0.12
+    if ill[0]:
+        case.y = case.y + 1e9
+        case.ills.append("y + 1e9")
+    if ill[1]:
+        case.y = case.y * _power(rng)
+        case.ills.append("y scaled")
+    if ill[2]:
+        case.X = case.X * (_power(rng) if rng.random() < 0.5 else 10.0 ** rng.integers(-9, 10, case.X.shape[1]))
+        case.ills.append("columns scaled")
+    if ill[3]:
+        case.weight = (np.ones(case.y.size) if case.weight is None else case.weight) * _power(rng)
+        case.ills.append("weights scaled")
+
+
+def _power(rng):
+    return 10.0 ** int(rng.integers(-FAR, FAR + 1))

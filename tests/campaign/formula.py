@@ -1,0 +1,143 @@
+"""The objectives of the estimators' docstrings in 80-bit arithmetic, whose exponents no power of ten here exceeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+LONG = np.longdouble
+EPS = LONG(2) ** -52
+# Numbers below this have lost digits in float64.
+FLOOR = LONG(np.finfo(float).tiny) * 64
+# How many roundings an answer may cost: one for the product, sum and subtraction of each of a row's terms, in the
+# coefficients, the residuals and the dual, with a factor for what an elimination of ten columns adds.
+ROUNDINGS = 64
+
+
+@dataclass(frozen=True)
+class Loss:
+    """``up * max(r, 0) + down * max(-r, 0) + square * r^2``, the square going on as a line beyond |r| = `bend`."""
+
+    up: float = 0.0
+    down: float = 0.0
+    square: float = 0.0
+    bend: float = np.inf
+
+    @property
+    def smooth(self):
+        return self.up == self.down == 0
+
+    def value(self, residual):
+        inner = np.minimum(np.abs(residual), LONG(self.bend))
+        curve = self.square * inner * (2 * np.abs(residual) - inner)
+        return np.where(residual > 0, self.up * residual, -self.down * residual) + curve
+
+    def slope(self, residual):
+        """The derivative; at zero the middle of the kink."""
+        kink = np.where(residual > 0, self.up, np.where(residual < 0, -self.down, (self.up - self.down) / 2))
+        return kink + 2 * self.square * np.clip(residual, -LONG(self.bend), LONG(self.bend))
+
+    def ends(self):
+        """The largest and smallest slope."""
+        most = 2 * LONG(self.square) * LONG(self.bend) if self.square else LONG(0)
+        return -LONG(self.down) - most, LONG(self.up) + most
+
+    def excess(self, residual, slope):
+        """``value(r) + conjugate(s) - r s`` for a slope between the ends, from its nonnegative parts."""
+        within = np.clip(slope, -LONG(self.down), LONG(self.up))
+        kink = residual * (np.where(residual > 0, LONG(self.up), -LONG(self.down)) - within)
+        if not self.square:
+            return kink
+        inner = np.clip(residual, -LONG(self.bend), LONG(self.bend))
+        there = (slope - within) / (2 * LONG(self.square))
+        line = (residual - inner) * (2 * self.square * inner - (slope - within))
+        return kink + self.square * (inner - there) ** 2 + np.maximum(line, 0)
+
+
+@dataclass(frozen=True)
+class Formula:
+    """``sum weight * loss(y - X b - b0) + sum strength |b| + ridge b^2 / 2``; infinite strengths exclude."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    loss: Loss
+    strength: np.ndarray
+    ridge: np.ndarray
+    positive: bool
+    fit_intercept: bool
+    # The part of mean((y - mean(y))^2) that the estimator's tol allows.
+    share: float = 0.0
+
+    @classmethod
+    def of(cls, X, y, weight, loss, strength, *, ridge=None, positive=False, fit_intercept=True, share=0.0):
+        """From float64 arrays: rows of weight zero left out, weights divided by their sum."""
+        X, y = np.asarray(X, LONG), np.asarray(y, LONG)
+        weight = np.ones(y.size, LONG) if weight is None else np.asarray(weight, LONG)
+        kept = weight > 0
+        weight = weight[kept] / weight[kept].sum()
+        strength = np.asarray(strength, LONG)
+        ridge = np.zeros(strength.size, LONG) if ridge is None else np.asarray(ridge, LONG)
+        return cls(X[kept], y[kept], weight, loss, strength, ridge, positive, fit_intercept, share)
+
+    def residual(self, coef, intercept):
+        return self.y - self.X @ np.asarray(coef, LONG) - LONG(intercept)
+
+    def objective(self, coef, intercept):
+        coef = np.asarray(coef, LONG)
+        used = coef != 0
+        penalty = (self.strength[used] * np.abs(coef[used]) + self.ridge[used] * coef[used] ** 2 / 2).sum()
+        return self.weight @ self.loss.value(self.residual(coef, intercept)) + penalty
+
+    @cached_property
+    def centre(self):
+        """Weighted means of y and the columns; zero where there is no intercept to take them up."""
+        return (self.weight @ self.y, self.weight @ self.X) if self.fit_intercept else (LONG(0), 0 * self.X[0])
+
+    @cached_property
+    def columns(self):
+        """The columns without their means, which the intercept takes up: the same problem, better conditioned."""
+        constant = self.X.max(axis=0) == self.X.min(axis=0)
+        return np.where(constant & self.fit_intercept, 0, self.X - self.centre[1])
+
+    @cached_property
+    def variance(self):
+        return self.weight @ (self.y - self.centre[0]) ** 2
+
+    @cached_property
+    def deviation(self):
+        """Weighted mean deviations of the columns from their means."""
+        return self.weight @ np.abs(self.columns)
+
+    def sizes(self, coef, intercept):
+        """What the rounding of each residual is relative to, and the same where an intercept takes up all means."""
+        coef = np.abs(np.asarray(coef, LONG))
+        raw = np.abs(self.y) + np.abs(self.X) @ coef + abs(LONG(intercept))
+        return raw, np.abs(self.y - self.centre[0]) + np.abs(self.columns) @ coef
+
+    def rounding(self, coef, intercept):
+        """What rounding alone may cost the objective.
+
+        A residual is known up to some `EPS` of the sizes of its terms. On a kink that costs as much as it is large
+        (first order). On a curve it costs its square only; but solvers sum squares, of which each is known to a part
+        of `EPS`, and so their answers: those are sizes after the means are gone, or an intercept would excuse all.
+        """
+        raw, centred = self.sizes(coef, intercept)
+        kink = max(self.loss.up, self.loss.down) * (self.weight @ raw)
+        curve = self.weight @ Loss(square=self.loss.square, bend=self.loss.bend).value(centred)
+        lost = self.weight @ self.loss.value(ROUNDINGS * EPS * raw)
+        return ROUNDINGS * EPS * (kink + curve) + lost + FLOOR
+
+    def allowed(self, coef, intercept):
+        """The gap that an answer without a warning may have."""
+        return 1e-8 * self.objective(coef, intercept) + self.share * self.variance + self.rounding(coef, intercept)
+
+    def evaluation(self, coef, intercept):
+        """What rounding may change in the value of the objective at given coefficients."""
+        raw, _ = self.sizes(coef, intercept)
+        slope = np.abs(self.loss.slope(self.residual(coef, intercept)))
+        steep = np.maximum(slope, max(self.loss.up, self.loss.down))
+        lost = self.weight @ self.loss.value(ROUNDINGS * EPS * raw)
+        return ROUNDINGS * EPS * (self.weight @ (steep * raw) + self.objective(coef, intercept)) + lost + FLOOR

@@ -1,0 +1,234 @@
+"""The judge: a lower bound of the optimum from a dual vector that is checked, not trusted, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.campaign.formula import EPS, LONG, ROUNDINGS
+
+
+@dataclass
+class Answer:
+    """What an estimator said: its coefficients, its claims, and the dual vector behind them, if it is known."""
+
+    coef: np.ndarray
+    intercept: float
+    objective: float | None
+    gap: float
+    warned: bool
+    unique: bool = False
+    witness: np.ndarray | None = None
+
+
+def proved_gap(formula, coef, intercept, slopes):
+    """An upper bound of objective - optimum from slopes theta / weight, whatever they are.
+
+    Slopes are clipped to the loss's interval. What then exceeds a feature's strength is either shrunk away with the
+    whole vector, or, where it is rounding of ``X'theta``, counted against all coefficients in a box around the answer
+    as wide as data of this size make them (a convex function that cannot fall in a box cannot fall outside it).
+    """
+    coef = np.asarray(coef, LONG)
+    slopes = np.clip(slopes, *formula.loss.ends())
+    residual = formula.residual(coef, intercept)
+    product, total = _products(formula, slopes)
+    beyond = _beyond(formula, product)
+    missed = np.append(beyond, abs(total))
+    gap = _parts(formula, coef, residual, slopes, product) + _slack(formula, coef, intercept, slopes, missed)
+    bound = (beyond > 0) & (formula.strength > 0)
+    if not bound.any():
+        return gap
+    shrink = np.max(1 + beyond[bound] / formula.strength[bound])
+    slopes, product = slopes / shrink, product / shrink
+    missed = np.append(np.where(formula.strength > 0, 0, _beyond(formula, product)), abs(total / shrink))
+    other = _parts(formula, coef, residual, slopes, product) + _slack(formula, coef, intercept, slopes, missed)
+    return min(gap, other)
+
+
+def _products(formula, slopes):
+    theta = formula.weight * slopes
+    return formula.columns.T @ theta, theta.sum() if formula.fit_intercept else LONG(0)
+
+
+def _beyond(formula, product):
+    """How far each product ``X_j'theta`` is outside the dual set; a ridge has none, an excluded feature neither."""
+    size = product if formula.positive else np.abs(product)
+    excess = np.maximum(size - np.where(np.isinf(formula.strength), 0, formula.strength), 0)
+    return np.where((formula.ridge > 0) | np.isinf(formula.strength), 0, excess)
+
+
+def _parts(formula, coef, residual, slopes, product):
+    """The Fenchel-Young terms of rows and features, all nonnegative; what is beyond the dual set is left out."""
+    rows = formula.weight @ formula.loss.excess(residual, slopes)
+    kept = np.isfinite(formula.strength)
+    strength, ridge, coef, product = (a[kept] for a in (formula.strength, formula.ridge, coef, product))
+    size = np.maximum(product, 0) if formula.positive else np.abs(product)
+    curved = ridge > 0
+    there = np.sign(product) * np.maximum(size - strength, 0) / np.where(curved, ridge, 1)
+    there = np.where(curved, there, 0)
+    within = np.clip(product - ridge * there, -np.inf if formula.positive else -strength, strength)
+    linear = np.abs(coef) * strength - coef * within
+    return rows + np.maximum(linear, 0).sum() + (ridge * (coef - there) ** 2 / 2).sum()
+
+
+def _slack(formula, coef, intercept, slopes, missed):
+    """What missed constraints may cost in the box; infinite where they are more than rounding."""
+    _, sizes = formula.sizes(coef, intercept)
+    reach = formula.weight @ sizes
+    mass = formula.weight @ np.abs(formula.X)
+    varied = formula.deviation > 0
+    width = reach / np.where(varied, formula.deviation, 1)
+    steepest = np.abs(slopes).max(initial=0)
+    if np.any(missed > ROUNDINGS * EPS * steepest * np.append(mass, 1)):
+        return LONG(np.inf)
+    return missed @ np.append(np.where(varied, np.abs(coef) + width, 0), reach)
+
+
+def snapped(formula, coef, intercept, witness):
+    """The slopes of the pieces that residuals are on; the witness where they are zero up to rounding, at a kink."""
+    residual = formula.residual(coef, intercept)
+    raw, _ = formula.sizes(coef, intercept)
+    slopes = formula.loss.slope(residual)
+    if formula.loss.smooth or witness is None:
+        return slopes
+    within = np.clip(witness, -LONG(formula.loss.down), LONG(formula.loss.up))
+    return np.where(np.abs(residual) <= ROUNDINGS * EPS * raw, within, slopes)
+
+
+def polished(formula, coef, slopes, *, active, elastic):
+    """Slopes moved, in long arithmetic, to where the constraints that should be equalities are.
+
+    Those are the intercept's, those of free features and of violated ones, and with `active` those of all nonzero
+    coefficients. Rows inside their kink or their interval take up the correction; or all rows, and the vector is
+    shrunk into the interval again.
+    """
+    coef = np.asarray(coef, LONG)
+    low, high = formula.loss.ends()
+    slopes = np.clip(slopes, low, high)
+    violated = np.zeros(coef.size, bool)
+    for _ in range(4):
+        product, total = _products(formula, slopes)
+        goal, violated = _goals(formula, coef, product, violated, active)
+        room = _room(formula, slopes, elastic)
+        columns = np.column_stack([formula.columns[:, violated], np.ones((slopes.size, int(formula.fit_intercept)))])
+        missed = (product - goal)[violated]
+        missed = np.append(missed, total) if formula.fit_intercept else missed
+        slopes = slopes - room * (columns @ _solved(columns, formula.weight * room, missed))
+        if elastic == "all" and np.isfinite(high):
+            slopes = slopes / max(1, np.max(slopes) / high if high else 1, np.min(slopes) / low if low else 1)
+        slopes = np.clip(slopes, low, high)
+    return slopes
+
+
+def _room(formula, slopes, elastic):
+    low, high = formula.loss.ends()
+    if elastic == "kink":
+        low, high = -LONG(formula.loss.down), LONG(formula.loss.up)
+    if elastic == "all" or not np.isfinite(high) or high == low:
+        return np.ones(slopes.size, LONG)
+    return np.maximum(np.minimum(slopes - low, high - slopes) / (high - low), 0)
+
+
+def _goals(formula, coef, product, violated, active):
+    beyond = _beyond(formula, product)
+    free = (formula.strength == 0) & (formula.ridge == 0)
+    violated = violated | (beyond > 0) | (free & (not formula.positive))
+    if active:
+        violated = violated | ((coef != 0) & np.isfinite(formula.strength))
+    sign = np.where(coef != 0, np.sign(coef), 1 if formula.positive else np.sign(product))
+    return np.where(np.isinf(formula.strength), 0, formula.strength) * sign + formula.ridge * coef, violated
+
+
+def _solved(Z, weight, goal):
+    """u with ``Z' diag(weight) Z u = goal``, by orthogonal columns; dependent ones are left out."""
+    root = np.sqrt(weight)[:, None] * Z
+    size = np.sqrt((root**2).sum(axis=0))
+    size[size == 0] = 1
+    root, goal = root / size, goal / size
+    u, basis, mixes = np.zeros(size.size, LONG), [], []
+    for j in range(size.size):
+        column, mix = root[:, j].copy(), np.zeros(size.size, LONG)
+        mix[j] = 1
+        for _ in range(2):
+            for direction, other in zip(basis, mixes, strict=True):
+                part = direction @ column
+                column, mix = column - part * direction, mix - part * other
+        length = np.sqrt(column @ column)
+        if length < 1e-16:
+            continue
+        basis.append(column / length)
+        mixes.append(mix / length)
+        u += mixes[-1] * (mixes[-1] @ goal)
+    return u / size
+
+
+def best_gap(formula, answer, wanted):
+    """The smallest gap that can be proved; the search ends where one is small enough."""
+    best = formula.objective(answer.coef, answer.intercept)  # no objective is below zero
+    for slopes in _candidates(formula, answer):
+        if best <= wanted:
+            break
+        best = min(best, proved_gap(formula, answer.coef, answer.intercept, slopes))
+    return best
+
+
+def _candidates(formula, answer):
+    """Dual vectors that may prove the answer, the likeliest first."""
+    known = answer.witness is not None and np.all(np.isfinite(answer.witness))
+    witness = np.asarray(answer.witness, LONG) / formula.weight if known else None
+    own = snapped(formula, answer.coef, answer.intercept, witness)
+    starts = [own] if witness is None or formula.loss.smooth else [witness, own]
+    if witness is not None and formula.loss.smooth:
+        starts.append(witness)
+    yield from starts
+    ways = ("all",) if formula.loss.smooth and np.isinf(formula.loss.bend) else ("room", "kink", "all")
+    for active in (False, True):
+        for start in starts:
+            for elastic in ways:
+                yield polished(formula, answer.coef, start, active=active, elastic=elastic)
+
+
+def complaints(formula, answer):
+    """What is wrong with an answer; nothing, for most."""
+    coef, intercept = np.asarray(answer.coef), answer.intercept
+    if not (np.all(np.isfinite(coef)) and np.isfinite(intercept)):
+        return ["coefficients are not finite"]
+    found = []
+    if np.any(coef[np.isinf(formula.strength)] != 0):
+        found.append("an excluded feature has a coefficient")
+    if formula.positive and np.any(coef < 0):
+        found.append("a coefficient is negative")
+    if not formula.fit_intercept and intercept != 0:
+        found.append("there is an intercept")
+    objective = formula.objective(coef, intercept)
+    if answer.objective is not None and not (
+        abs(LONG(answer.objective) - objective) <= formula.evaluation(coef, intercept)
+    ):
+        found.append(f"objective_ is {answer.objective:.17g}, not {objective:.17g}")
+    if not answer.gap >= 0:
+        found.append(f"dual_gap_ is {answer.gap}")
+    return found if answer.warned or found else found + _unproved(formula, answer, objective)
+
+
+def _unproved(formula, answer, objective):
+    wanted = formula.allowed(answer.coef, answer.intercept)
+    gap = best_gap(formula, answer, wanted)
+    if gap <= wanted:
+        return []
+    return [f"silent wrong: gap {gap:.3g}, allowed {wanted:.3g}, objective {objective:.6g}, dual_gap_ {answer.gap:.3g}"]
+
+
+def refuted(formula, answer, rival, name):
+    """What a better point, or an optimum known exactly, says against an answer and its proof.
+
+    `rival` is an objective that some coefficients reach. The bound that was claimed may not be above it.
+    """
+    objective = formula.objective(answer.coef, answer.intercept)
+    distance = objective - rival
+    slop = formula.rounding(answer.coef, answer.intercept)
+    if not answer.warned and distance > formula.allowed(answer.coef, answer.intercept):
+        return [f"disagreement: {name} reaches {rival:.17g}, the answer {objective:.17g}"]
+    if distance > LONG(answer.gap) + slop:
+        return [f"false proof: {name} is better by {distance:.3g}, dual_gap_ is {answer.gap:.3g}"]
+    return []

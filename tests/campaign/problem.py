@@ -1,0 +1,82 @@
+"""One problem of the campaign, derived from one integer: drawn, fitted, judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tests.campaign.draws import draw
+from tests.campaign.exact import long_of, optimum
+from tests.campaign.judge import complaints, refuted
+from tests.campaign.models import draw_model, drawn_name, run
+from tests.campaign.oracles import linear_rival
+from tests.campaign.relations import broken
+
+# Parts of the problems that are tiny, so that their optimum is known exactly, and that are asked more than once.
+TINY, RIVALS, RELATIONS = 0.06, 0.03, 0.03
+
+
+@dataclass
+class Verdict:
+    """What one problem showed."""
+
+    seed: int
+    name: str
+    ills: list[str]
+    parameters: dict
+    warned: bool = False
+    refused: str = ""
+    compared: int = 0
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def disagreements(self):
+        return sum(any(word in text for word in ("disagreement", "false proof")) for text in self.complaints)
+
+
+def judged(seed, only=""):
+    """The verdict on the problem of an integer; None if its estimator's name does not contain `only`."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    name = drawn_name(rng)
+    if only.lower() not in name.lower():
+        return None
+    model, case, chances = posed(rng, name)
+    outcome = run(model, case)
+    verdict = Verdict(seed, model.name, case.ills, model.parameters, outcome.warned, outcome.refused)
+    verdict.complaints += outcome.complaints
+    for formula, answer in outcome.answers:
+        verdict.complaints += complaints(formula, answer)
+    if not verdict.complaints:
+        _ask_others(rng, verdict, model, case, outcome, chances)
+    return verdict
+
+
+def posed(rng, name):
+    """The model, the case, and the three chances that decide who else is asked."""
+    chances = rng.random(3)
+    case = draw(rng, tiny=chances[0] < TINY)
+    return draw_model(rng, name, case), case, chances
+
+
+def replayed(seed):
+    """Model and case of an integer, to look at."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    return posed(rng, drawn_name(rng))[:2]
+
+
+def _ask_others(rng, verdict, model, case, outcome, chances):
+    for formula, answer in outcome.answers:
+        rivals = []
+        if chances[0] < TINY:
+            known = optimum(formula)
+            rivals += [("exact arithmetic", long_of(known))] if known is not None else []
+        if chances[1] < RIVALS:
+            rival = linear_rival(formula)
+            rivals += [("the linear program", rival)] if rival is not None else []
+        for name, value in rivals:
+            verdict.compared += 1
+            verdict.complaints += refuted(formula, answer, value, name)
+    if outcome.answers and chances[2] < RELATIONS and not outcome.warned:
+        verdict.compared += 1
+        verdict.complaints += broken(rng, model, case, outcome)

@@ -1,0 +1,44 @@
+"""What a campaign found, as one Markdown table and a line for each failure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+COLUMNS = ("problems", "uncertified", "refused", "comparisons", "disagreements", "silent wrong")
+
+
+@dataclass
+class Tally:
+    """Sums over verdicts."""
+
+    counts: dict[str, Counter] = field(default_factory=dict)
+    failures: list = field(default_factory=list)
+
+    def add(self, verdict):
+        count = self.counts.setdefault(verdict.name, Counter())
+        count["problems"] += 1
+        count["uncertified"] += bool(verdict.warned)
+        count["refused"] += bool(verdict.refused)
+        count["comparisons"] += verdict.compared
+        count["disagreements"] += verdict.disagreements > 0
+        count["silent wrong"] += bool(verdict.complaints) and not verdict.disagreements
+        if verdict.complaints:
+            self.failures.append(verdict)
+
+    @property
+    def total(self):
+        return sum(self.counts.values(), Counter())
+
+    def table(self):
+        rows = [*sorted(self.counts.items()), ("**total**", self.total)]
+        lines = [f"| estimator | {' | '.join(COLUMNS)} |", "|---|" + "---:|" * len(COLUMNS)]
+        lines += [f"| {name} | {' | '.join(str(count[column]) for column in COLUMNS)} |" for name, count in rows]
+        return "\n".join(lines)
+
+    def report(self):
+        lines = [self.table()]
+        for verdict in sorted(self.failures, key=lambda one: one.seed):
+            lines += ["", f"--replay {verdict.seed}: {verdict.name}({verdict.parameters})", f"  {verdict.ills}"]
+            lines += [f"  {text}" for text in verdict.complaints[:4]]
+        return "\n".join(lines)
