@@ -260,7 +260,7 @@ class Problem:
             )
             # A free column's term is zero by step 1; coef * rounding would be noise.
             features = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, product))
-            gap = rows + float(features.sum())
+            gap = max(rows, 0.0) + float(features.sum())  # slopes at an end of the interval may be past it by rounding
             if best is None or gap < best.gap:
                 best = Proof(objective, gap, self._relative(gap, objective), candidate, product, shrink)
         assert best is not None
