@@ -248,6 +248,7 @@ def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal:
     residual = state.look.residual.copy()
     weight = columns.weight
     iterates = [coef[working]]
+    lowest, kept = state.look.loss + columns.penalty.value(coef), coef.copy()
     for _ in range(_ROUNDS):
         for _ in range(_ANDERSON):
             n_epochs = min(_SHORT_BURST, limit - state.used)
@@ -258,15 +259,20 @@ def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal:
             iterates.append(coef[working])
         # The residual from the data: a burst's own drifts by rounding.
         residual = columns.residual(coef)
+        here = 0.5 * float(weight @ residual**2) + penalty.value(coef[working])
+        # Where one row has all but all of the weight, centred slopes of sparse columns are rounding and descent is none.
+        if not here <= lowest + 1e-9 * columns.size:
+            return kept
         bold = extrapolated(iterates[-_ANDERSON - 1 :], penalty)
         if bold is not None:
             leap = coef.copy()
             leap[working] = bold
             after = columns.residual(leap)
-            here = 0.5 * float(weight @ residual**2) + penalty.value(coef[working])
-            if 0.5 * float(weight @ after**2) + penalty.value(bold) < here:
-                coef, residual = leap, after
+            there = 0.5 * float(weight @ after**2) + penalty.value(bold)
+            if there < here:
+                coef, residual, here = leap, after, there
                 iterates = [bold]
+        lowest, kept = here, coef.copy()
         dual = weight * residual
         gap = duality_gap(
             penalty, coef[working], columns.design.rmatvec_of(working, dual), 0.5 * float(dual @ residual)

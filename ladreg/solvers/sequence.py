@@ -368,7 +368,7 @@ class Walk:
         last = np.zeros(self.problem.n_features)
         last[self.features] = self.coef
         start = last
-        if self.before is not None:
+        if self.before is not None and self.before[1] > self.alpha:
             ahead = (self.alphas[k] - self.alpha) / (self.alpha - self.before[1])
             bold = last + ahead * (last - self.before[0])
             start = np.where(bold * last > 0, bold, last)
