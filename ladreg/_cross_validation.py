@@ -13,11 +13,12 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._callbacks import subtasks, task
 from ladreg._estimator import CertifiedRegressor
+from ladreg._face import power_of_two
 from ladreg._folds import Folds, SquaredFolds
 from ladreg._moments import Split
 from ladreg._penalties import ElasticNet
-from ladreg._tuning import Candidate, Choice, TunedRegressor, is_joint
 from ladreg._problem import TOO_LARGE
+from ladreg._tuning import Candidate, Choice, TunedRegressor, is_joint
 from ladreg._validation import Data, check_choice
 
 Array = NDArray[np.float64]
@@ -92,11 +93,13 @@ class CrossValidatedRegressor(TunedRegressor):
         )
         losses = self._held_out(candidates, data, folds, given, context)
         means = losses.mean(axis=2)
-        best, lowest = divmod(int(np.argmin(means)), means.shape[1])
         if np.isnan(means).any():
             raise OverflowError(TOO_LARGE)
-        spread = losses[best].std(axis=1, ddof=1) / np.sqrt(len(given)) if len(given) > 1 else 0 * means[best]
-        near = int(np.argmax(means[best] <= means[best, lowest] + spread[lowest]))
+        best, lowest = divmod(int(np.argmin(means)), means.shape[1])
+        unit = float(power_of_two(means[best, lowest]))  # squares of losses of any size neither overflow nor vanish
+        lots = losses[best, lowest] / unit
+        spread = float(lots.std(ddof=1)) / np.sqrt(lots.size) * unit if lots.size > 1 else 0.0
+        near = int(np.argmax(means[best] <= means[best, lowest] + spread))
         candidate = candidates[best]
         self.alpha_min_, self.alpha_1se_ = float(candidate.alphas[lowest]), float(candidate.alphas[near])
         setattr(self, self._losses_name, losses if len(candidates) > 1 else losses[0])
@@ -144,6 +147,14 @@ def _rows(rows: ArrayLike, data: Data) -> Index:
     chosen = np.asarray(rows)
     if chosen.size == 0:
         return np.zeros(0, dtype=np.intp)
+    n_samples = data.weight.size
     if chosen.dtype.kind not in "iub" or chosen.ndim != 1:
         raise ValueError(f"cv must give the numbers of rows, or masks, got {rows!r}.")
-    return np.flatnonzero(chosen) if chosen.dtype == bool else np.arange(data.weight.size)[chosen]
+    if chosen.dtype == bool:
+        if chosen.size != n_samples:
+            raise ValueError(f"cv gives a mask of {chosen.size} rows, but there are {n_samples}.")
+        return np.flatnonzero(chosen)
+    beyond = chosen[(chosen < -n_samples) | (chosen >= n_samples)]
+    if beyond.size:
+        raise ValueError(f"cv gives row {beyond[0]}, but there are {n_samples} rows.")
+    return np.arange(n_samples)[chosen]

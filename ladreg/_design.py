@@ -31,6 +31,8 @@ _FAR = 8.0
 # Rows pass in blocks of about so many bytes, of which temporary copies stay in the cache; those that are not copied in
 # larger ones, and in blocks of so many rows at least where columns are contiguous.
 _CHUNK_BYTES, _WALK_BYTES, _STRETCH = 1 << 20, 1 << 22, 1 << 11
+# Columns of which the scale is further from one than this are multiplied by it before they are squared, not after.
+_TAME = 2.0**400
 # Products of columns with each other are worth larger blocks.
 _PRODUCT_BYTES = 1 << 22
 
@@ -51,6 +53,14 @@ class DenseDesign(Design):
     def _shift(self) -> Array | None:
         """The shift, None where it is zero."""
         return self.shift if self.shift.any() else None
+
+    @cached_property
+    def _scales(self) -> tuple[Array | None, Array]:
+        """The scale in two parts: what columns are multiplied by before they are squared, if anything, and after."""
+        wild = (self.scale > _TAME) | (self.scale < 1.0 / _TAME)
+        if not wild.any():
+            return None, self.scale
+        return np.where(wild, self.scale, 1.0), np.where(wild, 1.0, self.scale)
 
     def _slices(self, n_bytes: int, n_columns: int | None = None) -> Iterator[slice]:
         """Blocks of rows of so many bytes in so many columns."""
@@ -155,9 +165,13 @@ class DenseDesign(Design):
     def curvatures(self, weight: Array, center: Array) -> Array:
         """Column sums of ``weight * (x - center)^2``."""
         total, center = np.zeros(self.n_features), self.shift + center / self.scale
+        before, after = self._scales
         for block, raw in self._walkable():
-            _rows.curvatures(raw, center, weight[block], total)
-        return total * self.scale**2
+            if before is None:
+                _rows.curvatures(raw, center, weight[block], total)
+            else:
+                _rows.curvatures(raw * before, center * before, weight[block], total)
+        return total * after**2
 
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
@@ -273,13 +287,16 @@ class DenseDesign(Design):
         """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
         result = np.zeros((last, features.size))
         uniform = weight.strides == (0,) or bool(np.all(weight == weight[:1]))
+        before, after = self._scales
         for block in self._slices(_PRODUCT_BYTES, features.size):
             Z = self._columns(block, features)
+            if before is not None:
+                Z *= before[features]
             if not uniform:
                 Z *= np.sqrt(weight[block])[:, None]
             # The product of a matrix with its own transpose takes half the time.
             result += Z.T @ Z if last == features.size else Z[:, features.size - last :].T @ Z
-        scale = self.scale[features]
+        scale = after[features]
         if uniform and weight.size:
             result *= weight[0]
         result *= scale[features.size - last :, None]
@@ -290,14 +307,15 @@ class DenseDesign(Design):
         """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others`, in one read of X."""
         features = np.arange(self.n_features)
         inner, outer = np.zeros((features.size, features.size)), np.zeros((features.size, others.shape[1]))
+        before, after = self._scales
         for block in self._slices(_PRODUCT_BYTES, features.size):
             Z, root = self._columns(block, features), np.sqrt(weight[block])[:, None]
-            Z *= root
+            Z *= root if before is None else root * before
             inner += Z.T @ Z
             outer += Z.T @ (root * others[block])
-        inner *= self.scale[:, None]
-        inner *= self.scale
-        outer *= self.scale[:, None]
+        inner *= after[:, None]
+        inner *= after
+        outer *= after[:, None]
         return inner, outer
 
     def _columns(self, block: slice, features: Index) -> Array:

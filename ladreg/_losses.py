@@ -307,7 +307,7 @@ class Combined:
         if linear < _VANISHES * quadratic:
             return HalfSquared(), 2.0 * quadratic
         largest = max(linear, quadratic)
-        if not np.isfinite(largest):
+        if largest == 0 or not np.isfinite(largest):
             return self, largest
         factor = float(np.ldexp(1.0, int(np.frexp(largest)[1]) - 1))
         return Combined(linear / factor, quadratic / factor), factor
@@ -394,7 +394,7 @@ class Huber:
         if self.delta < _NARROW * unit:
             return Absolute(), self.stiffness * self.delta * unit
         factor = self.stiffness * unit * min(self.delta, unit)
-        if not np.isfinite(factor):
+        if factor == 0 or not np.isfinite(factor):
             return self, factor
         factor = float(np.ldexp(1.0, int(np.frexp(factor)[1]) - 1))
         return Huber(self.delta / unit, self.stiffness * unit / factor * unit), factor

@@ -19,7 +19,7 @@ from ladreg._losses import Loss
 from ladreg._path import Path, grid, solve_path
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, Solution
-from ladreg._validation import Data, check_count, check_real, present, training_data
+from ladreg._validation import Data, check_count, check_real, check_verbose, present, training_data
 from ladreg.solvers import Solver
 
 Array = NDArray[np.float64]
@@ -117,8 +117,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         check_real("eps", self.eps, low=0.0, open_ends=True)
         if self.post_selection is not None:
             check_real("post_selection", self.post_selection, low=0.0, high=1.0)
-        if not isinstance(self.verbose, int | np.integer | np.bool_):
-            raise ValueError(f"verbose must be an integer or a bool, got {self.verbose!r}.")
+        check_verbose(self.verbose)
 
     def _check_parameters(self) -> None:
         self._check_tuning()

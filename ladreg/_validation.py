@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -83,6 +84,12 @@ def check_options(name: str, value: object) -> None:
         raise ValueError(f"{name} must be None or a dict, got {value!r}.")
 
 
+def check_verbose(value: object) -> None:
+    """Raise a ValueError unless `value` is an integer or a bool."""
+    if not isinstance(value, int | np.integer | np.bool_):
+        raise ValueError(f"verbose must be an integer or a bool, got {value!r}.")
+
+
 def training_data(
     estimator: Any,
     X: ArrayLike,
@@ -118,12 +125,13 @@ def training_data(
     design = as_design(_canonical(checked_X))
     if not design.is_finite:
         check_array(checked_X, accept_sparse=("csr", "csc"), dtype=None, estimator=estimator, input_name="X")
+    Y = Y[:, None] if Y.ndim == 1 else Y
     data = Data(
-        design=design,
-        Y=Y[:, None] if Y.ndim == 1 else Y,
+        design=_without_denormal_columns(design),
+        Y=_without("y", Y, _is_denormal(np.abs(Y).max(axis=0))),
         weight=weight,
         dtype=checked_X.dtype,
-        single=Y.ndim == 1,
+        single=checked_y.ndim == 1,
     )
     return data if keep else present(data)
 
@@ -166,8 +174,41 @@ def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
     if not np.any(weight > 0):
         raise ValueError("sample_weight must contain at least one number that is not zero: all weights are zero.")
     weight = weight / weight.max()  # first, so that the sum of huge weights is finite
+    weight = _without("sample_weight", weight, _is_denormal(weight))
     normalised: Array = weight / weight.sum()
     return normalised
+
+
+def _is_denormal(sizes: Array) -> NDArray[np.bool_]:
+    return (sizes > 0) & (sizes < np.finfo(np.float64).tiny)
+
+
+def _without(name: str, values: Array, denormal: NDArray[np.bool_]) -> Array:
+    """Values, or columns of them, as they are, or as zero where they are denormal; then it warns."""
+    if not denormal.any():
+        return values
+    warnings.warn(
+        f"{name} has denormal numbers (smaller than {np.finfo(np.float64).tiny:.3g}, for weights as parts of the "
+        "largest), which have lost digits: they are treated as zero.",
+        UserWarning,
+        stacklevel=5,
+    )
+    return np.where(denormal, 0.0, values)
+
+
+def _without_denormal_columns(design: Design) -> Design:
+    """The design, columns zero in which all numbers are denormal; among others such numbers do no harm."""
+    X: Any = design.X
+    if not hasattr(X, "indptr"):
+        denormal = _is_denormal(design.reach())
+        return as_design(_without("X", X, denormal)) if denormal.any() else design
+    if not _is_denormal(np.abs(X.data)).any():
+        return design
+    columns = np.repeat(np.arange(X.shape[1]), np.diff(X.indptr)) if X.format == "csc" else X.indices
+    largest = np.zeros(X.shape[1])
+    np.maximum.at(largest, columns, np.abs(X.data))
+    data = _without("X", X.data, _is_denormal(largest)[columns])
+    return as_design(type(X)((data, X.indices, X.indptr), shape=X.shape))
 
 
 def _canonical(X: Any) -> Any:

@@ -15,6 +15,7 @@ from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, Solution
 from ladreg._validation import Data, check_real
 from ladreg.solvers import choose_solver
+from ladreg.solvers.scaling import typical
 
 Array = NDArray[np.float64]
 
@@ -161,7 +162,8 @@ class HuberLossRegressor(L1Regressor):
             return float(self.scale)
         # Without the penalty, but without the features that it excludes.
         strength = np.where(np.isinf(problem.penalty.strength), np.inf, 0.0)
-        absolute = replace(problem, loss=Absolute(), penalty=ElasticNet(strength, bool(self.positive)))
+        y = problem.y - typical(problem.y) if problem.fit_intercept else problem.y
+        absolute = replace(problem, y=y, loss=Absolute(), penalty=ElasticNet(strength, bool(self.positive)))
         if 2 * problem.n_features > problem.n_samples:
             coef, intercept = np.zeros(problem.n_features), absolute.null_intercept()
         else:

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_regressor
@@ -27,7 +28,7 @@ from sklearn.utils.validation import (
 )
 
 from ladreg._estimator import CertifiedRegressor, all_or_nothing
-from ladreg._validation import check_choice, check_count, check_real
+from ladreg._validation import check_choice, check_count, check_real, check_verbose
 from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
 from ladreg.path import enet_path
 
@@ -279,6 +280,7 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         check_choice("assumption", self.assumption, ASSUMPTIONS)
         if self.max_false_selections is not None:
             check_real("max_false_selections", self.max_false_selections, low=0.0, open_ends=True)
+        check_verbose(self.verbose)
         if not (callable(self.importance_getter) or isinstance(self.importance_getter, str)):
             raise ValueError(f"importance_getter must be a string or a function, got {self.importance_getter!r}.")
         if isinstance(self.threshold, str):
@@ -310,6 +312,8 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
             multi_output=True,
             y_numeric=is_regressor(estimator),
         )
+        if sp.issparse(y):
+            raise ValueError("y must be dense; call y.toarray() first.")
         if sample_weight is None:
             return Sample(X, np.asarray(y), None, others)
         if not has_fit_parameter(estimator, "sample_weight"):

@@ -359,7 +359,7 @@ def test_more_that_makes_no_sense():
     spent = LassoCDCV(alphas=3, cv=splits).fit(X, y)
     with pytest.raises(ValueError, match="cv gives no fold: an iterator serves once"):
         spent.fit(X, y)
-    with pytest.raises(IndexError):
+    with pytest.raises(ValueError, match="cv gives row 24, but there are 24 rows"):
         LassoCDCV(cv=[(FIRST, [24])]).fit(X, y)
 
 

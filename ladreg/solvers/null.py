@@ -20,6 +20,8 @@ Index = NDArray[np.intp]
 _NOTHING, _FEASIBLE = 1e-15, 1e-12
 # A residual below this part of an ordinary target is rounding.
 _ROUNDED = 1e-14
+# How far a dual may be beyond its bounds.
+_KEPT = 1e-8
 # Features whose slopes the linear program bounds at first, and by how much others may exceed it at last.
 _FIRST, _SLACK = 100, 1e-9
 
@@ -139,6 +141,10 @@ def _least(
         method="highs",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
-    if result.status != 0 or result.x is None or not np.isfinite(result.x).all():
+    if result.status != 0 or result.x is None:
         return None
-    return weight * np.asarray(result.x[:-1])
+    # A dual that is feasible bounds the largest alpha from above, whatever else is wrong with it; NaN is not.
+    change = np.asarray(result.x[:-1])
+    inside = np.all((change >= lower - _KEPT) & (change <= upper + _KEPT))
+    met = np.all(np.abs(columns.T @ change - goal) <= _KEPT * large * (1.0 + np.abs(change).sum()))
+    return weight * change if inside and met else None

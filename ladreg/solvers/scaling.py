@@ -98,6 +98,11 @@ def _median(values: Array, positive: bool = False) -> float:
     return float(np.partition(values, middle)[middle]) if values.size else 0.0
 
 
+def typical(y: Array) -> float:
+    """One of the targets, in their middle: the others less this one have digits that a large intercept rounds away."""
+    return _median(y)
+
+
 def scaled(problem: Problem) -> tuple[Problem, Units]:
     """The problem without rows of weight zero, with columns and target of ordinary size."""
     y, weight, design = problem.y, problem.weight, problem.design
@@ -107,14 +112,16 @@ def scaled(problem: Problem) -> tuple[Problem, Units]:
         y, weight, design = y[rows], weight[rows], design.take(rows)
     shift, distance = design.extent(problem.fit_intercept)
     scale = 1.0 / power_of_two(distance)
-    y_shift = _median(y) if problem.fit_intercept else 0.0
+    y_shift = typical(y) if problem.fit_intercept else 0.0
     y = y - y_shift
     # The median: a few wild targets must not push the others below a solver's tolerance.
     unit = float(power_of_two(np.array(_median(np.abs(y), positive=True))))
     with np.errstate(over="ignore"):
         loss, factor = problem.loss.rescaled(unit)
-    if not np.isfinite(factor) or factor == 0:
-        raise OverflowError(TOO_LARGE if factor else TOO_SMALL)
+    if not np.isfinite(factor):
+        raise OverflowError(TOO_LARGE)
+    if factor < np.finfo(np.float64).tiny:  # sums of denormal numbers would have few digits, or none
+        raise OverflowError(TOO_SMALL)
     twin = replace(
         problem,
         design=design.rescaled(shift, scale),
