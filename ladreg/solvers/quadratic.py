@@ -44,7 +44,7 @@ def newton_step(
     """
     # 1.
     size = power_of_two(np.sqrt(np.maximum(np.diag(hessian), 0.0)))
-    scaled = hessian / size / size[:, None]
+    scaled = np.ascontiguousarray(hessian / size / size[:, None])  # whose diagonal below is a view
     right = -gradient / size
     n_features = penalty.strength.size
     penalised = bool(penalty.strength.any()) or penalty.positive

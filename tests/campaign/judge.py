@@ -135,7 +135,9 @@ def _goals(formula, coef, product, violated, active):
     free = (formula.strength == 0) & (formula.ridge == 0)
     violated = violated | (beyond > 0) | (free & (not formula.positive))
     if active:
-        violated = violated | ((coef != 0) & np.isfinite(formula.strength))
+        size = product if formula.positive else np.abs(product)
+        tight = (coef != 0) | ((formula.ridge > 0) & (size > formula.strength))
+        violated = violated | (tight & np.isfinite(formula.strength))
     sign = np.where(coef != 0, np.sign(coef), 1 if formula.positive else np.sign(product))
     return np.where(np.isinf(formula.strength), 0, formula.strength) * sign + formula.ridge * coef, violated
 
@@ -215,7 +217,7 @@ def _unproved(formula, answer, objective):
     wanted = formula.allowed(answer.coef, answer.intercept)
     gap = best_gap(formula, answer, wanted)
     if gap <= wanted:
-        return []
+        return [] if answer.gap <= wanted else [f"no warning: dual_gap_ {answer.gap:.3g}, allowed {wanted:.3g}"]
     return [f"silent wrong: gap {gap:.3g}, allowed {wanted:.3g}, objective {objective:.6g}, dual_gap_ {answer.gap:.3g}"]
 
 

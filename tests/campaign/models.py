@@ -42,8 +42,8 @@ QUANTILES = ("QuantileRegressor", "QuantileRegressorCV")
 PATHS = ("lasso_path", "enet_path", "lad_path")
 TOL = 1e-10
 # What an error may say: that numbers are out of range, that there are no folds of such weights.
-RANGE = re.compile(r"(?i)overflow|underflow|too large|too small|out of range|scale (y|X|the columns)")
-FOLDS = re.compile(r"fold \d+ of cv has no|at least two numbers that are not zero")
+RANGE = re.compile(r"(?i)overflow|underflow|too large|too small|out of range|leave float64|scale (y|X|the columns)")
+FOLDS = re.compile(r"fold \d+ of cv has no|at least two numbers that are not zero|a minimum of 2 is required")
 
 
 @dataclass

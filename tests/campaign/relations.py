@@ -109,8 +109,6 @@ def broken(rng, model, case, outcome):
 
 def _compared(formula, answer, second, unit):
     coef, intercept = second.coef.astype(LONG) * unit[:-1], LONG(second.intercept) * unit[-1]
-    # In the units of the first problem: columns scaled up have small coefficients there.
-    coef = coef * unit[-1]
     one, two = formula.objective(answer.coef, answer.intercept), formula.objective(coef, intercept)
     slop = formula.share * formula.variance + formula.rounding(answer.coef, answer.intercept)
     if abs(one - two) > 1e-9 * min(one, two) + slop + formula.rounding(coef, intercept):
