@@ -17,8 +17,8 @@ Index = NDArray[np.intp]
 # Gathering a column costs so many products with it.
 _GATHERING = 4
 
-# A difference that is this part of what it is taken from is rounding.
-_NOTHING = 1e-15
+# Weights are of like size where they differ by less than so many powers of two.
+_LIKE = 16
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,22 @@ class SparseDesign(Design):
         inside = weight[rows]
         deviation = self._data() * self.scale[columns] - center[columns]
         stored = np.bincount(columns, inside * deviation**2, minlength=self.n_features)
-        stored_weight = np.bincount(columns, inside, minlength=self.n_features)
-        rest = weight.sum() - stored_weight
-        # A column without zeros has no rest, but for rounding.
-        return stored + np.where(rest > _NOTHING * weight.sum(), rest, 0.0) * center**2
+        return stored + self._of_zeros(weight, columns, rows) * center**2
+
+    def _of_zeros(self, weight: Array, columns: Index, rows: Index) -> Array:
+        """The weight of the rows where each column is zero.
+
+        It is what stored rows leave of all, among weights of like size only: the rest of a heavy row is rounding.
+        """
+        rest, size = np.zeros(self.n_features), np.where(weight > 0, np.frexp(weight)[1] // _LIKE, np.iinfo(int).min)
+        sizes = np.unique(size[weight > 0])
+        for one in sizes:
+            alike = size == one
+            chosen = slice(None) if alike.all() else alike[rows]
+            number = np.bincount(columns[chosen], minlength=self.n_features)
+            known = np.bincount(columns[chosen], weight[rows[chosen]], minlength=self.n_features)
+            rest += np.where(number < np.count_nonzero(alike), np.maximum(weight[alike].sum() - known, 0.0), 0.0)
+        return rest
 
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""

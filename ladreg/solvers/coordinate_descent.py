@@ -260,7 +260,7 @@ def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal:
         # The residual from the data: a burst's own drifts by rounding.
         residual = columns.residual(coef)
         here = 0.5 * float(weight @ residual**2) + penalty.value(coef[working])
-        # Where one row has all but all of the weight, centred slopes of sparse columns are rounding and descent is none.
+        # Where one row has nearly all of the weight, slopes of sparse columns are rounding, and descent is none.
         if not here <= lowest + 1e-9 * columns.size:
             return kept
         bold = extrapolated(iterates[-_ANDERSON - 1 :], penalty)
