@@ -28,17 +28,20 @@ Array = NDArray[np.float64]
 _MOST = 100_000
 
 
-def checked_alphas(values: Any) -> None:
-    """Raise a ValueError unless `values` is a number of alphas, or alphas >= 0."""
+def check_number_of_alphas(values: Any) -> None:
+    """Raise a ValueError where there are none, or more than anyone means."""
     if np.ndim(values) == 0:
         check_count("alphas", values)
-        number = int(values)
-    else:
-        number = len(values)
-        for k, alpha in enumerate(np.asarray(values).tolist() if number <= _MOST else ()):
-            check_real(f"alphas[{k}]", alpha, low=0.0)
+    number = int(values) if np.ndim(values) == 0 else len(values)
     if not 1 <= number <= _MOST:
         raise ValueError(f"alphas must be between 1 and {_MOST}, got {number} of them: each is a fit of its own.")
+
+
+def checked_alphas(values: Any) -> None:
+    """Raise a ValueError unless `values` is a number of alphas, or alphas >= 0."""
+    check_number_of_alphas(values)
+    for k, alpha in enumerate(np.asarray(values).tolist() if np.ndim(values) > 0 else ()):
+        check_real(f"alphas[{k}]", alpha, low=0.0)
 
 
 def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:

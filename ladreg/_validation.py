@@ -159,12 +159,8 @@ def present(data: Data) -> Data:
     return replace(data, design=data.design.take(rows), Y=data.Y[rows], weight=data.weight[rows])
 
 
-def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
-    """Weights of sum one; equal ones are one number in memory."""
-    if sample_weight is None:
-        return np.broadcast_to(1.0 / n_samples, n_samples)
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(n_samples, float(sample_weight))
+def relative_weights(sample_weight: ArrayLike, n_samples: int) -> Array:
+    """Weights as parts of the largest; a ValueError unless they are finite, >= 0 and not all zero."""
     weight = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
     if weight.ndim != 1:
         raise ValueError(f"sample_weight must be one-dimensional, got an array of shape {weight.shape}.")
@@ -173,8 +169,17 @@ def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
         raise ValueError(f"Negative values in sample_weight: they must be >= 0, got {weight.min():g}.")
     if not np.any(weight > 0):
         raise ValueError("sample_weight must contain at least one number that is not zero: all weights are zero.")
-    weight = weight / weight.max()  # first, so that the sum of huge weights is finite
-    weight = _without("sample_weight", weight, _is_denormal(weight))
+    weight = weight / weight.max()
+    return _without("sample_weight", weight, _is_denormal(weight))
+
+
+def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
+    """Weights of sum one; equal ones are one number in memory."""
+    if sample_weight is None:
+        return np.broadcast_to(1.0 / n_samples, n_samples)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, float(sample_weight))
+    weight = relative_weights(sample_weight, n_samples)  # the sum of huge weights is not finite
     normalised: Array = weight / weight.sum()
     return normalised
 

@@ -170,10 +170,11 @@ class ElasticNetCD(CertifiedRegressor):
         excluded = np.isinf(weights)
         strength = alpha * np.where(excluded, 0.0, weights)
         unit = data.design.deviations(data.weight) if self.standardize else np.ones_like(strength)
-        with np.errstate(over="ignore", under="ignore"):
-            ridge = strength * (1.0 - self.l1_ratio) * unit**2
-        lost = (ridge < np.finfo(np.float64).tiny) | ~np.isfinite(ridge)
-        if self.standardize and np.any(lost & (strength * (1.0 - self.l1_ratio) > 0)):
+        share, ridge = strength * (1.0 - self.l1_ratio), np.zeros_like(strength)
+        with np.errstate(over="ignore"):
+            np.multiply(share, unit**2, out=ridge, where=share > 0)
+        lost = (ridge < np.finfo(np.float64).tiny) | np.isinf(ridge)
+        if self.standardize and np.any(lost & (share > 0)):
             raise OverflowError("the squares of the columns' deviations leave float64. Scale them to ordinary sizes.")
         return ElasticNet(
             strength=np.where(excluded, np.inf, strength * self.l1_ratio * unit),

@@ -20,15 +20,14 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
     check_is_fitted,
     has_fit_parameter,
     validate_data,
 )
 
 from ladreg._estimator import CertifiedRegressor, all_or_nothing
-from ladreg._validation import check_choice, check_count, check_real, check_verbose
+from ladreg._tuning import check_number_of_alphas
+from ladreg._validation import check_choice, check_count, check_real, check_verbose, relative_weights
 from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
 from ladreg.path import enet_path
 
@@ -281,6 +280,9 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         if self.max_false_selections is not None:
             check_real("max_false_selections", self.max_false_selections, low=0.0, open_ends=True)
         check_verbose(self.verbose)
+        alphas: Any = self.alphas
+        if isinstance(alphas, Integral) or np.size(alphas) > 1:
+            check_number_of_alphas(alphas)
         if not (callable(self.importance_getter) or isinstance(self.importance_getter, str)):
             raise ValueError(f"importance_getter must be a string or a function, got {self.importance_getter!r}.")
         if isinstance(self.threshold, str):
@@ -318,12 +320,8 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
             return Sample(X, np.asarray(y), None, others)
         if not has_fit_parameter(estimator, "sample_weight"):
             raise ValueError(f"sample_weight is given, but {estimator!r} does not take it.")
-        weight = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
-        if weight.ndim != 1:
-            raise ValueError(f"sample_weight must be one-dimensional, got an array of shape {weight.shape}.")
-        check_consistent_length(X, weight)
-        if np.any(weight < 0):
-            raise ValueError(f"Negative values in sample_weight: they must be >= 0, got {weight.min():g}.")
+        present = relative_weights(sample_weight, len(np.asarray(y))) > 0
+        weight = np.where(present, np.asarray(sample_weight, dtype=np.float64), 0.0)
         rows = np.flatnonzero(weight)
         if rows.size < 2:
             raise ValueError(f"sample_weight must have at least two numbers that are not zero, got {rows.size}.")
@@ -368,7 +366,6 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         if self.parameter not in estimator.get_params():
             raise ValueError(f"{estimator!r} has no parameter {self.parameter!r}: name another, or set alphas to None.")
         if isinstance(self.alphas, Integral):
-            check_count("alphas", self.alphas)
             largest = self._largest(estimator, data)
             return np.geomspace(largest, self.eps * largest, int(self.alphas))
         values = np.asarray(self.alphas)
