@@ -54,7 +54,7 @@ class ElasticNet:
             value = float(self.strength[used] @ np.abs(coef[used]))
         else:
             value = float(self.strength @ np.abs(coef))
-        return value + 0.5 * float(self.ridge @ coef**2) if self.curved else value
+        return value + 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2)) if self.curved else value
 
     def prox(self, z: Array, step: float = 1.0) -> Array:
         """Minimiser over b of ``(b - z)^2 / 2 + step * value(b)``: soft-thresholding, then shrinking."""
@@ -101,7 +101,7 @@ class ElasticNet:
         curved = self.ridge > 0
         there = np.where(curved, self.fixed(slope), 0.0)
         rest = np.where(curved, slope - self.ridge * there, slope)
-        return self._absolute_term(coef, rest) + np.where(curved, 0.5 * self.ridge * (coef - there) ** 2, 0.0)
+        return self._absolute_term(coef, rest) + 0.5 * (np.sqrt(self.ridge) * (coef - there)) ** 2
 
     def _absolute_term(self, coef: Array, slope: Array) -> Array:
         if self.excluded:

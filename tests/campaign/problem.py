@@ -34,6 +34,11 @@ class Verdict:
     def disagreements(self):
         return sum(any(word in text for word in ("disagreement", "false proof")) for text in self.complaints)
 
+    @property
+    def is_unwarned(self):
+        """Whether all that is wrong is a claim that misses the tolerance, of an answer that is right."""
+        return bool(self.complaints) and all("no warning:" in text for text in self.complaints)
+
 
 def judged(seed, only=""):
     """The verdict on the problem of an integer; None if its estimator's name does not contain `only`."""

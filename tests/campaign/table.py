@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-COLUMNS = ("problems", "uncertified", "refused", "comparisons", "disagreements", "silent wrong")
+COLUMNS = ("problems", "uncertified", "refused", "comparisons", "disagreements", "silent wrong", "unwarned")
 
 
 @dataclass
@@ -22,7 +22,8 @@ class Tally:
         count["refused"] += bool(verdict.refused)
         count["comparisons"] += verdict.compared
         count["disagreements"] += verdict.disagreements > 0
-        count["silent wrong"] += bool(verdict.complaints) and not verdict.disagreements
+        count["unwarned"] += verdict.is_unwarned
+        count["silent wrong"] += bool(verdict.complaints) and not verdict.disagreements and not verdict.is_unwarned
         if verdict.complaints:
             self.failures.append(verdict)
 
