@@ -218,7 +218,9 @@ def _solve_rows(
     dual[rows] = result.x[: rows.size] * mass
     change = -np.asarray(result.eqlin.marginals) * unit
     intercept = origin[1] + (float(change[-1]) if problem.fit_intercept else 0.0)
-    return _Answer(coef + change[: coef.size], intercept, dual, _iterations(result), StopReason.TOLERANCE)
+    coef = coef + change[: coef.size]
+    coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef  # marginals are multipliers up to a tolerance
+    return _Answer(coef, intercept, dual, _iterations(result), StopReason.TOLERANCE)
 
 
 def _call(
