@@ -153,7 +153,8 @@ def natural_alpha(model, case):
         order = np.argsort(formula.y)
         middle = np.searchsorted(np.cumsum(formula.weight[order]), 0.5)
         constant = formula.centre[0] if formula.loss.smooth else formula.y[order][min(middle, order.size - 1)]
-    product = formula.X.T @ (formula.weight * formula.loss.slope(formula.y - constant))
+    slopes = formula.loss.slope(formula.y - constant)
+    product = formula.columns.T @ (formula.weight * slopes)
     unit = np.where(formula.strength > 0, formula.strength, formula.ridge)
     usable = (unit > 0) & np.isfinite(unit)
     return np.max(np.abs(product[usable]) / unit[usable], initial=0)

@@ -1,0 +1,223 @@
+"""The campaign in short, the judge judged, and the problems that once were wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor
+from ladreg._penalties import ElasticNet
+from ladreg.solvers.quadratic import newton_step
+from tests.campaign import models, problem
+from tests.campaign.draws import Case
+from tests.campaign.exact import long_of, optimum
+from tests.campaign.formula import LONG, Formula, Loss
+from tests.campaign.judge import best_gap, complaints, refuted
+from tests.campaign.oracles import linear_rival
+from tests.campaign.table import Tally
+
+ABSOLUTE, HALF = Loss(1.0, 1.0), Loss(square=0.5)
+# Right answers whose `dual_gap_` misses the tolerance without a warning: rounding of slopes beside rows of weight 1e12,
+# beside means of 1e6, or beside a ridge far below it. Nothing else may be wrong with them.
+UNWARNED = {431, 768, 787, 810, 1464}
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_the_campaign_in_short(block):
+    tally = Tally()
+    for seed in range(200 * block, 200 * (block + 1)):
+        tally.add(problem.judged(seed))
+    assert tally.total["problems"] == 200
+    assert tally.total["uncertified"] < 20
+    failures = [one for one in tally.failures if not (one.seed in UNWARNED and one.is_unwarned)]
+    assert not failures, Tally(tally.counts, failures).report()
+
+
+def fitted(model, case):
+    """The only formula and answer of a model on a case."""
+    outcome = models.run(model, case)
+    assert not outcome.complaints
+    return outcome.answers[0]
+
+
+def some(kind):
+    rng = np.random.default_rng(3)
+    case = Case(rng.standard_normal((30, 4)), rng.standard_normal(30), None)
+    own = {"fit_intercept": True, "positive": False, "alpha": 0.05}
+    extra = {
+        "HuberLossRegressor": {"epsilon": 1.35},
+        "CombinedLossRegressor": {"l1_ratio": 0.5},
+        "QuantileRegressor": {"quantile": 0.3},
+        "ElasticNetCD": {"l1_ratio": 0.5, "standardize": True},
+    }
+    return fitted(models.Model(kind, {**own, **extra.get(kind, {})}), case)
+
+
+KINDS = (
+    "LassoCD",
+    "ElasticNetCD",
+    "LADRegressor",
+    "QuantileRegressor",
+    "CombinedLossRegressor",
+    "HuberLossRegressor",
+)
+every = pytest.mark.parametrize("kind", KINDS)
+
+
+@every
+def test_a_right_answer_is_proved_by_its_dual_and_for_smooth_losses_without(kind):
+    formula, answer = some(kind)
+    assert complaints(formula, answer) == []
+    alone = replace(answer, witness=None)
+    assert (complaints(formula, alone) == []) == bool(formula.loss.square)
+
+
+@every
+def test_a_corrupted_coefficient_is_caught(kind):
+    formula, answer = some(kind)
+    wrong = replace(answer, coef=answer.coef + np.array([0.0, 1e-2, 0.0, 0.0]))
+    assert any("objective_" in text for text in complaints(formula, wrong))
+    honest = replace(wrong, objective=None)
+    assert any("silent wrong" in text for text in complaints(formula, honest))
+    assert complaints(formula, replace(honest, warned=True)) == []
+
+
+@every
+def test_silent_zeros_are_caught(kind):
+    formula, answer = some(kind)
+    zeros = replace(answer, coef=np.zeros(4), objective=None)
+    assert any("silent wrong" in text for text in complaints(formula, zeros))
+
+
+@every
+def test_a_false_gap_is_caught(kind):
+    formula, answer = some(kind)
+    worse = replace(answer, coef=answer.coef + 1e-2, objective=None, warned=True)
+    best = formula.objective(answer.coef, answer.intercept)
+    assert any("false proof" in text for text in refuted(formula, worse, best, "the answer"))
+    assert any("disagreement" in text for text in refuted(formula, replace(worse, warned=False), best, "the answer"))
+    distance = float(formula.objective(worse.coef, worse.intercept) - best)
+    assert refuted(formula, replace(worse, gap=distance), best, "the answer") == []
+
+
+@every
+@pytest.mark.parametrize("fault", ["nan", "negative gap", "nan gap", "large gap", "intercept", "negative", "excluded"])
+def test_other_faults_are_caught(kind, fault):
+    formula, answer = some(kind)
+    if fault == "nan":
+        answer = replace(answer, coef=answer.coef * np.nan, warned=True)
+    elif "gap" in fault:
+        answer = replace(answer, gap={"negative gap": -1e-20, "nan gap": np.nan, "large gap": 1e-3}[fault])
+    elif fault == "intercept":
+        formula = replace(formula, fit_intercept=False)
+    elif fault == "negative":
+        answer = replace(answer, coef=-np.abs(answer.coef))
+        formula = replace(formula, positive=True)
+    else:
+        formula = replace(formula, strength=np.where(answer.coef != 0, np.inf, 1))
+    assert complaints(formula, answer)
+
+
+def test_a_witness_of_another_problem_proves_nothing():
+    formula, answer = some("LADRegressor")
+    noise = np.random.default_rng(0).uniform(-1, 1, answer.witness.size) * formula.weight.astype(float)
+    assert best_gap(formula, replace(answer, witness=noise), 0) > 1e-3 * answer.objective
+
+
+def test_exceptions_and_warnings_are_accounted_for(monkeypatch):
+    case = Case(np.arange(6.0)[:, None], np.arange(6.0) ** 2, None)
+    model = models.Model("LassoCD", {"fit_intercept": True, "positive": False, "alpha": 0.1})
+    errors = [(OverflowError("overflows float64"), True), (KeyError("x"), False), (ValueError("x"), False)]
+    for error, refused in errors:
+
+        def raise_it(*args, error=error, **kwargs):
+            raise error
+
+        monkeypatch.setattr(LassoCD, "fit", raise_it)
+        outcome = models.run(model, case)
+        assert bool(outcome.refused) == refused
+        assert bool(outcome.complaints) != refused
+    monkeypatch.undo()
+    monkeypatch.setattr(LassoCD, "_check_parameters", lambda _: np.float64(1.0) / np.float64(0.0))
+    assert any("leaked RuntimeWarning" in text for text in models.run(model, case).complaints)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1.0, 1e150])
+def test_exact_optima_that_are_known_by_hand(scale):
+    x, y = np.array([[0.0], [1.0], [2.0]]), scale * np.array([1.0, 2.0, 9.0])
+    # The line through the ends: |2 - 5| / 3; the median of the constants: (1 + 0 + 7) / 3.
+    assert float(long_of(optimum(Formula.of(x, y, None, ABSOLUTE, [0.0]))) / scale) == pytest.approx(1.0, rel=1e-15)
+    constant = Formula.of(x, y, None, ABSOLUTE, [np.inf])
+    assert float(long_of(optimum(constant)) / scale) == pytest.approx(8 / 3, rel=1e-15)
+    # A slope that may not be positive where only a negative one would help is zero.
+    falling = Formula.of(-x, y, None, ABSOLUTE, [0.0], positive=True)
+    assert float(long_of(optimum(falling)) / scale) == pytest.approx(8 / 3, rel=1e-15)
+
+
+def test_exact_optimum_of_the_lasso_and_ridge():
+    x, y = np.array([[-1.0], [1.0], [-1.0], [1.0]]), np.array([1.0, 5.0, 1.0, 5.0])
+    # Soft-thresholding: slope 2 - 1/2; r = 1/2 everywhere, so 1/8 + 3/4. Ridge: slope 2 / (1 + 1), 1/2 + 1/2.
+    assert optimum(Formula.of(x, y, None, HALF, [0.5])) == 0.875
+    assert optimum(Formula.of(x, y, None, HALF, [0.0], ridge=[1.0])) == 1
+    twins = Formula.of(np.hstack([x, x]), y, None, HALF, [0.5, 0.5])
+    assert optimum(twins) == 0.875
+    assert optimum(Formula.of(x, y, None, Loss(0.5, 0.5, 0.5), [0.0])) is None
+
+
+def test_the_linear_program_finds_what_exact_arithmetic_does():
+    rng = np.random.default_rng(1)
+    for seed in range(10):
+        X, y, weight = rng.integers(-3, 4, (6, 2)) * 1e9, rng.integers(-3, 4, 6) * 1e-9, rng.integers(1, 4, 6)
+        loss = Loss(0.25, 0.75) if seed % 2 else ABSOLUTE
+        formula = Formula.of(X, y, weight, loss, rng.choice([0.0, 1e8, np.inf], 2), positive=seed % 3 == 0)
+        known = long_of(optimum(formula))
+        assert abs(linear_rival(formula) - known) <= 1e-9 * abs(known) + LONG(1e-24)
+
+
+def test_the_table_counts_and_names_failures():
+    tally = Tally()
+    tally.add(problem.Verdict(7, "LassoCD", ["ill"], {}, warned=True))
+    tally.add(problem.Verdict(8, "LassoCD", ["ill"], {}, complaints=["silent wrong: gap"]))
+    tally.add(problem.Verdict(9, "LADRegressor", ["ill"], {}, complaints=["false proof: by 1"]))
+    assert [tally.total[name] for name in ("problems", "uncertified", "disagreements", "silent wrong")] == [3, 1, 1, 1]
+    assert "| LassoCD | 2 | 1 | 0 | 0 | 0 | 1 | 0 |" in tally.table()
+    assert "--replay 8" in tally.report()
+    assert "--replay 7" not in tally.report()
+
+
+# Named problems: each of them was wrong once.
+
+
+def test_gap_is_not_negative_where_one_minus_the_quantile_rounds():
+    y = np.array([0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0])
+    for quantile in (0.05, 0.1, 0.8, 0.9, 0.99):
+        for scale in (1.0, 1e8, 1e100):
+            assert QuantileRegressor(quantile=quantile, alpha=0).fit(np.ones((7, 1)), y * scale).dual_gap_ >= 0
+
+
+def test_a_ridge_reaches_a_hessian_in_fortran_order():
+    step = newton_step(np.zeros((2, 2), order="F"), np.ones(2), np.zeros(2), ElasticNet(np.full(1, 2.0)))
+    np.testing.assert_allclose(step, [0.0, -1e10])
+
+
+def test_a_narrow_bend_and_a_penalty_without_rows_on_the_curve(recwarn):
+    X, y = np.random.default_rng(0).standard_normal((12, 3)), np.arange(12.0) % 4
+    HuberLossRegressor(epsilon=0.1, scale=3e-7, alpha=0.067).fit(X, y)
+    assert not [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
+
+
+def test_a_ridge_times_a_square_that_leaves_float64():
+    penalty = ElasticNet(np.zeros(1), ridge=np.array([1e-250]))
+    assert penalty.value(np.array([1e200])) == pytest.approx(0.5e150)
+    assert penalty.fenchel_young(np.array([1e200]), np.zeros(1))[0] == pytest.approx(0.5e150)
+
+
+def test_multipliers_of_a_positive_fit_are_not_negative():
+    model, case = problem.replayed(2000004133)
+    assert model.made().fit(case.contained(), case.y, case.weight).coef_.min() >= 0
+
+
+def test_what_is_drawn_is_what_a_replay_draws():
+    one, two = problem.replayed(11), problem.replayed(11)
+    np.testing.assert_array_equal(one[1].X, two[1].X)
+    assert repr(one[0]) == repr(two[0])
