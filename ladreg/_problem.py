@@ -34,6 +34,8 @@ TOO_LARGE = (
 _ORTHOGONAL = 1e-12
 # Below this part nothing is left to correct.
 _EXACT = 1e-15
+# Weights that differ by no more than this factor are alike.
+_ALIKE = 1e3
 # A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
 _EXACT_FIT = 1e-12
 # A dual whose relative gap is smaller than this describes the optimal face.
@@ -191,7 +193,7 @@ class Problem:
     def under(self, penalty: ElasticNet) -> Problem:
         """The same problem with another penalty; what was found out about the data is shared."""
         other = replace(self, penalty=penalty)
-        for name in ("_magnitudes", "_all_present"):
+        for name in ("_magnitudes", "_all_present", "_weights_are_alike"):
             other.__dict__[name] = getattr(self, name)
         return other
 
@@ -408,12 +410,23 @@ class Problem:
         """At least ``|X|'|dual|``, and the sum of ``|dual|`` last: what rounding in ``X'dual`` is relative to.
 
         Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
+        Where weights differ widely the largest dual of light rows says nothing of heavy ones, whose targets do.
         """
         lower, upper = self.loss.interval()
         reach = max(-lower, upper)
-        if not np.isfinite(reach):
-            reach = max(map(abs, self._extremes(dual)))
-        return reach * np.append(self._magnitudes, 1.0)
+        if np.isfinite(reach):
+            return reach * np.append(self._magnitudes, 1.0)
+        if self._weights_are_alike:
+            return max(map(abs, self._extremes(dual))) * np.append(self._magnitudes, 1.0)
+        sizes = np.empty(self.n_samples)
+        for block, weight in self._blocks():
+            sizes[block] = weight * np.maximum(np.abs(self._ratio(dual[block], weight)), np.abs(self.y[block]))
+        return np.append(self.design.magnitudes(sizes), sizes.sum())
+
+    @cached_property
+    def _weights_are_alike(self) -> bool:
+        least = float(self.weight.min(initial=np.inf, where=self.weight > 0))
+        return float(self.weight.max(initial=0.0)) <= _ALIKE * least
 
     def _extremes(self, dual: Array) -> tuple[float, float]:
         """The smallest and the largest dual per weight, and zero."""
