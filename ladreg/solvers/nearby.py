@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ladreg._face import inverted
 from ladreg._kernels import _simplex
 from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem
+from ladreg._problem import TOO_LARGE, Problem
 from ladreg.solvers import reduction
 from ladreg.solvers.interior_point import weighted_gram
 from ladreg.solvers.quadratic import newton_step
@@ -150,6 +150,8 @@ class Near:
             gradient = -(self.held + self.A.T @ self._sides(self.residual > 0))
             moved = self._go(newton(hessian, gradient, self.point, self.problem.penalty))
             part = float(np.sqrt(np.mean(moved[nearest] ** 2))) / width
+            if not np.isfinite(part):
+                raise OverflowError(TOO_LARGE)
             self.size = int(reduction.doubtful(self.point.size, self.window, part))
             if part <= _SMALL or self.is_far():
                 break

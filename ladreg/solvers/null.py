@@ -10,7 +10,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from ladreg._face import tied_rows
-from ladreg._problem import Problem, Solution
+from ladreg._problem import TOO_LARGE, Problem, Solution
 from ladreg.solvers.scaling import typical
 
 Array = NDArray[np.float64]
@@ -92,6 +92,8 @@ def _on_kink(problem: Problem, coef: Array, intercept: float) -> Index:
 def _ratios(problem: Problem, dual: Array, penalised: Index, nothing: float = _NOTHING) -> Array:
     """The slopes of the penalised features as multiples of their strengths; zero where rounding is all there is."""
     slope = problem.penalty.excess(problem.design.rmatvec(dual)[penalised])
+    if not np.isfinite(slope).all():
+        raise OverflowError(TOO_LARGE)
     # Where columns are constant, or nothing is left of y, sums of terms of this size should be zero.
     terms = problem.design.reach()[penalised] * float(np.abs(dual).sum())
     return np.where(slope > nothing * terms, slope / problem.penalty.strength[penalised], 0.0)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ladreg._design import SparseDesign
 from ladreg._kernels import _sides
-from ladreg._problem import Problem
+from ladreg._problem import TOO_LARGE, Problem
 from ladreg.solvers.interior_point import BoundedDual
 
 Array = NDArray[np.float64]
@@ -252,6 +252,8 @@ class Position:
         found = _sides.within(residual, radius, self._index)
         if found < count:
             found = _sides.within(residual, np.inf, self._index)
+        if found == 0:  # NaN is nowhere near
+            raise OverflowError(TOO_LARGE)
         rows = self._index[:found]
         order = np.argpartition(np.abs(residual[rows]), count - 1)[:count] if found > count else slice(None)
         return np.sort(rows[order])

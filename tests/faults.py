@@ -1,0 +1,70 @@
+"""Functions that misbehave when they are told to, tables to fit meanwhile, and what is asked of the result."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+
+def table(n_samples, n_features, *, whole=False):
+    rng = np.random.default_rng(n_samples)
+    X = rng.standard_normal((n_samples, n_features))
+    y = 2 * X[:, 0] - X[:, -1] + rng.standard_t(2, size=n_samples)
+    return (np.round(X), np.round(y)) if whole else (X, y)
+
+
+SMALL, TIED, MANY, WIDE = table(40, 3), table(30, 3, whole=True), table(2500, 3), table(12, 30)
+TWINS = np.column_stack([SMALL[0], SMALL[0][:, :2]]), SMALL[1]
+SPARSE = sp.csr_array(np.where(np.abs(SMALL[0]) > 0.7, SMALL[0], 0.0)), SMALL[1]
+
+
+@contextmanager
+def faulty(module, name, number, fault):
+    """The function misbehaves at its call of that number; yields the count of calls."""
+    real, calls = getattr(module, name), []
+
+    def function(*args, **kwargs):
+        calls.append(name)
+        return fault(real, *args, **kwargs) if len(calls) == number else real(*args, **kwargs)
+
+    setattr(module, name, function)
+    try:
+        yield calls
+    finally:
+        setattr(module, name, real)
+
+
+@contextmanager
+def always(module, name, fault):
+    real = getattr(module, name)
+    setattr(module, name, lambda *args, **kwargs: fault(real, *args, **kwargs))
+    try:
+        yield
+    finally:
+        setattr(module, name, real)
+
+
+def numbers():
+    """1, 2, ..., 8, and then every so many: a loop over them ends where the fault is no longer reached."""
+    number = 1
+    while True:
+        yield number
+        number += max(1, number // 4)
+
+
+def certificates(found):
+    return found if isinstance(found, list) else [found]
+
+
+def proved(model, X, y):
+    """Whether the coefficients are optimal, by what the fit says and by what the data say; both agree that it is not
+    worse than told."""
+    told = certificates(model.certificate_)
+    judged = certificates(model.verify(X, y))
+    for one, other in zip(told, judged, strict=True):
+        assert one.objective == pytest.approx(other.objective, rel=1e-12)
+        assert one.bound <= other.objective * (1 + 1e-12)
+        assert other.gap <= one.gap + 1e-9 * abs(one.objective)
+    scale = max(np.var(y), *(one.objective for one in told))  # that of the tolerance for squares
+    return max(one.gap for one in [*told, *judged]) <= max(model.tol, 1e-12) * scale
