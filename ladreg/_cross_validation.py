@@ -137,8 +137,7 @@ class CrossValidatedRegressor(TunedRegressor):
         """The penalty at alpha = 1 as the training rows of a fold make it."""
         if not getattr(model, "standardize", False):
             return model._scaled_penalty(data, 1.0)
-        weight = np.zeros(data.weight.size)
-        weight[train] = data.weight[train]
+        weight = np.bincount(train, data.weight[train], minlength=data.weight.size)
         return model._scaled_penalty(replace(data, weight=weight / weight.sum()), 1.0)
 
 

@@ -161,8 +161,7 @@ class SquaredFolds:
 
     def _fold(self, train: Index, unit: ElasticNet) -> Problem:
         """The problem of the training rows; the others have a weight of zero."""
-        weight = np.zeros(self.twin.n_samples)
-        weight[train] = self.twin.weight[train]
+        weight = np.bincount(train, self.twin.weight[train], minlength=self.twin.n_samples)
         return replace(self.twin, weight=weight / weight.sum(), penalty=unit)
 
     def _by_data(self, train: Index, unit: ElasticNet, alphas: Array) -> Iterator[Point]:

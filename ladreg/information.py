@@ -62,7 +62,13 @@ class InformationRegressor(TunedRegressor):
         if params:
             raise TypeError(f"fit got an unexpected argument {min(params)!r}.")
         weight = np.asarray(1.0 if sample_weight is None else sample_weight, dtype=np.float64)
-        return float(data.weight.size if weight.ndim == 0 else weight.sum())
+        if weight.ndim == 0:
+            return float(data.weight.size)
+        with np.errstate(over="ignore"):
+            total = float(weight.sum())
+        if np.isinf(total):
+            raise OverflowError("the sum of sample_weight, which is the number of samples, overflows float64.")
+        return total
 
     def _chosen(
         self,

@@ -153,6 +153,24 @@ def test_the_scale_of_weights_does_not_matter(model):
     plain = clone(given).fit(X, y, sample_weight=weight)
     for factor in (1e-300, 1e-10, 1e12, 1e300):
         same(clone(given).fit(X, y, sample_weight=weight * factor), plain)
+    largest = weight * (1e308 / weight.max())  # their sum is infinite
+    if model in CRITERIA:
+        with pytest.raises(OverflowError, match="the sum of sample_weight"):
+            clone(given).fit(X, y, sample_weight=largest)
+    else:
+        same(clone(given).fit(X, y, sample_weight=largest), plain)
+
+
+@pytest.mark.parametrize("model", CROSS_VALIDATED, ids=repr)
+@pytest.mark.parametrize("n_others", [0, 30])
+def test_a_training_row_that_is_named_twice_counts_twice(model, n_others):
+    table = np.column_stack([X, 0.1 * np.random.default_rng(3).standard_normal((24, n_others))])
+    train, test = np.arange(12), np.arange(12, 24)
+    twice, weight = np.append(train, train[:6]), np.repeat([2.0, 1.0], [6, 18])
+    name = type(model)._losses_name
+    one = clone(model).set_params(cv=[(twice, test)], alphas=[0.3, 0.1]).fit(table, y)
+    other = clone(model).set_params(cv=[(train, test)], alphas=[0.3, 0.1]).fit(table, y, sample_weight=weight)
+    np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-9)
 
 
 @every
