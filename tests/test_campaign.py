@@ -12,7 +12,7 @@ from tests.campaign import models, problem
 from tests.campaign.draws import Case
 from tests.campaign.exact import long_of, optimum
 from tests.campaign.formula import LONG, Formula, Loss
-from tests.campaign.judge import best_gap, complaints, refuted
+from tests.campaign.judge import Answer, best_gap, complaints, refuted
 from tests.campaign.oracles import linear_rival
 from tests.campaign.table import Tally
 
@@ -215,6 +215,23 @@ def test_a_ridge_times_a_square_that_leaves_float64():
 def test_multipliers_of_a_positive_fit_are_not_negative():
     model, case = problem.replayed(2000004133)
     assert model.made().fit(case.contained(), case.y, case.weight).coef_.min() >= 0
+
+
+def test_an_interior_point_method_that_does_not_end_is_ended():
+    model, case = problem.replayed(6000005646)
+    assert model.parameters["solver"] == "highs-ipm"
+    formula, answer = fitted(model, case)
+    assert complaints(formula, answer) == []
+
+
+def test_a_tiny_ridge_is_judged_by_its_tangent():
+    x, y = np.array([[0.0], [1.0], [3.0], [4.0]]), 1e-45 * np.array([0.0, 1.0, 1.0, 4.0])
+    formula = Formula.of(x, y, None, HALF, [1e-46], ridge=[1e-46])
+    coef = 1e-45 * np.array([(8.0 - 0.4) / 10])  # (x'y - 4 alpha) / x'x with x centred: the ridge is lost in rounding
+    answer = Answer(coef, float(np.mean(y) - 2.0 * coef[0]), None, 0.0, False)
+    exact = long_of(optimum(formula))
+    assert formula.objective(answer.coef, answer.intercept) - exact <= best_gap(formula, answer, 0)
+    assert best_gap(formula, answer, 0) <= 1e-12 * exact
 
 
 def test_what_is_drawn_is_what_a_replay_draws():

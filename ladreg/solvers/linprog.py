@@ -32,6 +32,9 @@ _SIMPLEX_ENTRIES = 100_000
 _MOST_ROUNDS = 4
 # A relative gap that rounding alone explains.
 _ROUNDING = 1e-14
+# Iterations of HiGHS's interior point method and crossover, far more than they need, and so many more for each row:
+# where weights differ by 1e22 they were seen to go on for ever.
+_ENDLESS, _ENDLESS_ROW = 100_000, 10
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def solve(
     """
     small = problem.n_samples * problem.n_features <= _SIMPLEX_ENTRIES
     method, settings = _settings(max_iter, options, "highs-ds" if small else "highs-ipm")
+    if method == "highs-ipm":
+        settings.setdefault("maxiter", _ENDLESS + _ENDLESS_ROW * problem.n_samples)
     everything = np.arange(problem.n_samples)
     origin = start if start is not None else (np.zeros(problem.n_features), 0.0)
     name = f"linprog ({method})"

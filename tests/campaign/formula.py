@@ -70,6 +70,8 @@ class Formula:
     fit_intercept: bool
     # The part of mean((y - mean(y))^2) that the estimator's tol allows.
     share: float = 0.0
+    # A linear term of the objective, which slopes stand against; only the judge has use for it.
+    tilt: np.ndarray | float = 0.0
 
     @classmethod
     def of(cls, X, y, weight, loss, strength, *, ridge=None, positive=False, fit_intercept=True, share=0.0):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,15 @@ class Answer:
     warned: bool
     unique: bool = False
     witness: np.ndarray | None = None
+
+
+def tangent(formula, coef):
+    """The problem with each ridge replaced by its tangent at `coef`: never more than it, and the same there.
+
+    Where a ridge is far below what slopes are known to, this proves more than its conjugate does.
+    """
+    tilt = formula.ridge * np.asarray(coef, LONG)
+    return replace(formula, ridge=np.zeros_like(formula.ridge), tilt=tilt)
 
 
 def proved_gap(formula, coef, intercept, slopes):
@@ -48,7 +57,7 @@ def proved_gap(formula, coef, intercept, slopes):
 
 def _products(formula, slopes):
     theta = formula.weight * slopes
-    return formula.columns.T @ theta, theta.sum() if formula.fit_intercept else LONG(0)
+    return formula.columns.T @ theta - formula.tilt, theta.sum() if formula.fit_intercept else LONG(0)
 
 
 def _beyond(formula, product):
@@ -67,9 +76,9 @@ def _parts(formula, coef, residual, slopes, product):
     curved = ridge > 0
     there = np.sign(product) * np.maximum(size - strength, 0) / np.where(curved, ridge, 1)
     there = np.where(curved, there, 0)
-    within = np.clip(product - ridge * there, -np.inf if formula.positive else -strength, strength)
-    linear = np.abs(coef) * strength - coef * within
-    return rows + np.maximum(linear, 0).sum() + (ridge * (coef - there) ** 2 / 2).sum()
+    low = -np.inf if formula.positive else -strength
+    linear = np.abs(coef) * strength - coef * np.clip(product - ridge * there, low, strength)
+    return rows + (np.maximum(linear, 0) + ridge * (coef - there) ** 2 / 2).sum()
 
 
 def _slack(formula, coef, intercept, slopes, missed):
@@ -168,10 +177,11 @@ def _solved(Z, weight, goal):
 def best_gap(formula, answer, wanted):
     """The smallest gap that can be proved; the search ends where one is small enough."""
     best = formula.objective(answer.coef, answer.intercept)  # no objective is below zero
-    for slopes in _candidates(formula, answer):
-        if best <= wanted:
-            break
-        best = min(best, proved_gap(formula, answer.coef, answer.intercept, slopes))
+    for posed in (formula, tangent(formula, answer.coef)) if formula.ridge.any() else (formula,):
+        for slopes in _candidates(posed, answer):
+            if best <= wanted:
+                return best
+            best = min(best, proved_gap(posed, answer.coef, answer.intercept, slopes))
     return best
 
 
