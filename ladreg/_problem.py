@@ -414,13 +414,12 @@ class Problem:
         """
         lower, upper = self.loss.interval()
         reach = max(-lower, upper)
-        if np.isfinite(reach):
-            return reach * np.append(self._magnitudes, 1.0)
         if self._weights_are_alike:
-            return max(map(abs, self._extremes(dual))) * np.append(self._magnitudes, 1.0)
-        sizes = np.empty(self.n_samples)
-        for block, weight in self._blocks():
-            sizes[block] = weight * np.maximum(np.abs(self._ratio(dual[block], weight)), np.abs(self.y[block]))
+            reach = reach if np.isfinite(reach) else max(map(abs, self._extremes(dual)))
+            return reach * np.append(self._magnitudes, 1.0)
+        sizes = np.abs(dual)
+        if not np.isfinite(reach):
+            sizes = np.maximum(sizes, self.weight * np.abs(self.y))
         return np.append(self.design.magnitudes(sizes), sizes.sum())
 
     @cached_property

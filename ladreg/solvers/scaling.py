@@ -14,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._face import power_of_two
+from ladreg._losses import HalfSquared
 from ladreg._problem import TOO_LARGE, Problem, Solution, StopReason
 
 Array = NDArray[np.float64]
 
 # What the user reads where squares of y are zero in float64, though y is not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
+
+# Part of mean((y - mean(y))^2) that rounding of the user's numbers may leave unproved without a word; rounding of y.
+_UNPROVED, _ROUNDING = 1e-8, 1e-13
 
 # Values that are enough to tell a typical size.
 _SAMPLE = 10_000
@@ -145,8 +149,16 @@ def solve(
     twin, units = scaled(problem)
     if start is not None:
         start = units.into(*start)
-    solution = inner(twin, start=start, tol=tol, max_iter=max_iter)
-    return certified(problem, units, solution)
+    solution = certified(problem, units, inner(twin, start=start, tol=tol, max_iter=max_iter))
+    return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, tol) else solution
+
+
+def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
+    """Whether a tolerance that was met on the twin is far from met by the proof, whose numbers are the user's own."""
+    if not (solution.stopped.good and isinstance(problem.loss, HalfSquared)):
+        return False
+    size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
+    return solution.gap > max(tol, _UNPROVED) * size + _ROUNDING**2 * float(problem.weight @ problem.y**2)
 
 
 def certified(problem: Problem, units: Units, found: Solution | Draft, **counts: float) -> Solution:
