@@ -217,6 +217,11 @@ def test_multipliers_of_a_positive_fit_are_not_negative():
     assert model.made().fit(case.contained(), case.y, case.weight).coef_.min() >= 0
 
 
+def test_a_face_that_rounding_empties():
+    model, case = problem.replayed(7000006630)
+    fitted(model, case)
+
+
 def test_an_interior_point_method_that_does_not_end_is_ended():
     model, case = problem.replayed(6000005646)
     assert model.parameters["solver"] == "highs-ipm"

@@ -300,10 +300,10 @@ def _active_constraints(
         multiplier, distance = scipy.optimize.nnls(equations, np.append(np.zeros(rows.shape[1]), 1.0))
     except (RuntimeError, ValueError):  # its iteration limit, or NaN
         return None
-    if distance <= 1e-9:  # the constraints contradict each other: the face is empty
-        return None
     remainder = equations @ multiplier
     remainder[-1] -= 1.0
+    if distance <= 1e-9 or remainder[-1] >= 0:  # the constraints contradict each other: the face is empty
+        return None
     u = -remainder[:-1] / remainder[-1] * reach
     return center + np.linalg.solve(r, u), multiplier > 1e-12 * multiplier.max(initial=0.0)
 
