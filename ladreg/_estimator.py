@@ -228,7 +228,7 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
         """Whether a solution needs no warning."""
         return solution.stopped.good or solution.relative_gap <= min(self.tol, ROUNDING)
 
-    def _warn(self, solutions: list[Solution]) -> None:
+    def _warn(self, solutions: list[Solution], stacklevel: int = 3) -> None:
         failed = [solution for solution in solutions if not self._is_done(solution)]
         if not failed:
             return
@@ -241,5 +241,5 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
             f"proved to be within {worst.gap:.3g} of the optimum ({worst.relative_gap:.3g} relative). "
             f"{reason[0].upper()}{reason[1:]}.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )

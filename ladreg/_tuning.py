@@ -212,7 +212,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
                 problem, *found, self._mixing, tol=self.tol, max_iter=self.max_iter, choose=self._solver
             )
             self.coef_, self.intercept_ = coef[:, 0].astype(data.dtype), intercept.astype(data.dtype)[0]
-        self._warn([solution])
+        self._warn([solution], stacklevel=6)
         warn_of(path, self.tol, stacklevel=6)
 
     def _loss(self) -> Loss:
