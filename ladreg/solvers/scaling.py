@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
 
 # Part of mean((y - mean(y))^2) that rounding of the user's numbers may leave unproved without a word; rounding of y.
-_UNPROVED, _ROUNDING = 1e-8, 1e-13
+_UNPROVED, _ROUNDING = 1e-9, 1e-13
 
 # Values that are enough to tell a typical size.
 _SAMPLE = 10_000
@@ -157,8 +157,10 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     """Whether a tolerance that was met on the twin is far from met by the proof, whose numbers are the user's own."""
     if not (solution.stopped.good and isinstance(problem.loss, HalfSquared)):
         return False
-    size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
-    return solution.gap > max(tol, _UNPROVED) * size + _ROUNDING**2 * float(problem.weight @ problem.y**2)
+    with np.errstate(over="ignore"):  # infinite squares excuse everything, and their objective is an error elsewhere
+        size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
+        rounding = float(problem.weight @ (_ROUNDING * problem.y) ** 2)
+    return solution.gap > max(tol, _UNPROVED) * size + rounding
 
 
 def certified(problem: Problem, units: Units, found: Solution | Draft, **counts: float) -> Solution:
