@@ -133,7 +133,8 @@ def solve_path(
     twin, units = scaled(problem)
     points = sequence.solve(twin, alphas[alphas > 0], tol=tol, max_iter=limit, precompute=precompute)
     width = max(1, _ENTRIES // (problem.n_samples + problem.n_features))
-    size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
+    with np.errstate(over="ignore"):  # an objective that overflows is an error where it is proved
+        size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
     first = 0
     for group in batched(points, width):
         for k, solution in enumerate(_certified(problem, alphas[first:], units, group), first):

@@ -356,10 +356,10 @@ class Walk:
         worst = np.zeros(self.problem.n_features)
         for k in range(n_proved, look.n_iter.size):
             limit = self.alphas[first + k] * self.unit.strength
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 excess = self.unit.excess(look.slope[:, k]) / limit - 1.0
-            # The first says what is wrong for sure, the others what may be.
-            worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
+                # The first says what is wrong for sure, the others what may be.
+                worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
         worst[look.features] = 0.0
         return _largest(np.where(worst > _SLACK, worst, 0.0), max(_LEAST, int(_GROWTH * look.features.size)))
 
