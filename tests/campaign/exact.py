@@ -12,6 +12,23 @@ from tests.campaign.formula import LONG
 
 def optimum(formula):
     """The optimum of a formula with a piecewise linear or squared loss; None for other losses."""
+    found = _best(formula)
+    return None if found is None else found[0]
+
+
+def optimal_point(formula):
+    """`optimum` rounded, and a point that reaches it; None for other losses."""
+    found = _best(formula)
+    if found is None:
+        return None
+    value, beta = found
+    coef = np.zeros(formula.strength.size, LONG)
+    kept = np.isfinite(formula.strength)
+    coef[kept] = [long_of(one) for one in beta[: kept.sum()]]
+    return long_of(value), coef, long_of(beta[-1]) if formula.fit_intercept else LONG(0)
+
+
+def _best(formula):
     kept = [j for j, strength in enumerate(formula.strength) if np.isfinite(strength)]
     X = [[rational(value) for value in row] + [Fraction(1)] * formula.fit_intercept for row in formula.X[:, kept]]
     table = Table(
@@ -73,7 +90,7 @@ class Table:
             if beta is None or (self.positive and any(b < 0 for b in beta[: self.p])):
                 continue
             value = self.objective(beta)
-            best = value if best is None or value < best else best
+            best = (value, beta) if best is None or value < best[0] else best
         return best
 
     def stationary(self):
@@ -81,7 +98,7 @@ class Table:
         for signs in product((0, 1) if self.positive else (0, 1, -1), repeat=self.p):
             beta = self._at(signs)
             if beta is not None and self._is_optimal(beta, signs):
-                return self.objective(beta)
+                return self.objective(beta), beta
         return None
 
     def _at(self, signs):

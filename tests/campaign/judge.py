@@ -234,16 +234,16 @@ def _unproved(formula, answer, objective):
     return [f"silent wrong: gap {gap:.3g}, allowed {wanted:.3g}, objective {objective:.6g}, dual_gap_ {answer.gap:.3g}"]
 
 
-def refuted(formula, answer, rival, name):
+def refuted(formula, answer, value, coef, intercept, name):
     """What a better point, or an optimum known exactly, says against an answer and its proof.
 
-    `rival` is an objective that some coefficients reach. The bound that was claimed may not be above it.
+    A rival with such large coefficients that rounding of X alone moves its objective by as much refutes nothing: it
+    lives on digits that the data do not have (columns that are equal but for their last bit).
     """
     objective = formula.objective(answer.coef, answer.intercept)
-    distance = objective - rival
-    slop = formula.rounding(answer.coef, answer.intercept)
+    distance = objective - value - formula.rounding(coef, intercept)
     if not answer.warned and distance > formula.allowed(answer.coef, answer.intercept):
-        return [f"disagreement: {name} reaches {rival:.17g}, the answer {objective:.17g}"]
-    if distance > LONG(answer.gap) + slop:
+        return [f"disagreement: {name} reaches {value:.17g}, the answer {objective:.17g}"]
+    if distance > LONG(answer.gap) + formula.rounding(answer.coef, answer.intercept):
         return [f"false proof: {name} is better by {distance:.3g}, dual_gap_ is {answer.gap:.3g}"]
     return []

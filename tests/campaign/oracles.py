@@ -11,7 +11,7 @@ from tests.campaign.formula import LONG
 
 
 def linear_rival(formula):
-    """The objective of the point that HiGHS finds on the primal linear program, at unit scale by powers of two.
+    """Objective, coefficients and intercept from HiGHS on the primal linear program, at unit scale by powers of two.
 
     Whatever its accuracy, a point that is better than an answer refutes it. None where the loss is curved, or HiGHS
     gives up.
@@ -38,7 +38,8 @@ def linear_rival(formula):
     coef = np.zeros(formula.strength.size, LONG)
     coef[kept] = (found[: kept.size] - found[kept.size : 2 * kept.size]) * unit / size
     intercept = LONG(found[2 * kept.size] - found[2 * kept.size + 1]) * unit
-    return formula.objective(np.maximum(coef, 0) if formula.positive else coef, intercept)
+    coef = np.maximum(coef, 0) if formula.positive else coef
+    return formula.objective(coef, intercept), coef, intercept
 
 
 def _power(size):

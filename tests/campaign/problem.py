@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.campaign.draws import draw
-from tests.campaign.exact import long_of, optimum
+from tests.campaign.exact import optimal_point
 from tests.campaign.judge import complaints, refuted
 from tests.campaign.models import draw_model, drawn_name, run
 from tests.campaign.oracles import linear_rival
@@ -74,14 +74,13 @@ def _ask_others(rng, verdict, model, case, outcome, chances):
     for formula, answer in outcome.answers:
         rivals = []
         if chances[0] < TINY:
-            known = optimum(formula)
-            rivals += [("exact arithmetic", long_of(known))] if known is not None else []
+            rivals.append(("exact arithmetic", optimal_point(formula)))
         if chances[1] < RIVALS:
-            rival = linear_rival(formula)
-            rivals += [("the linear program", rival)] if rival is not None else []
-        for name, value in rivals:
-            verdict.compared += 1
-            verdict.complaints += refuted(formula, answer, value, name)
+            rivals.append(("the linear program", linear_rival(formula)))
+        for name, rival in rivals:
+            if rival is not None:
+                verdict.compared += 1
+                verdict.complaints += refuted(formula, answer, *rival, name)
     if outcome.answers and chances[2] < RELATIONS and not outcome.warned:
         verdict.compared += 1
         verdict.complaints += broken(rng, model, case, outcome)
