@@ -163,7 +163,7 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
         rounding = float(problem.weight @ (_ROUNDING * problem.y) ** 2)
     strength = problem.penalty.strength
     least = float(strength.min(initial=np.inf, where=strength > 0))
-    # Strengths below the rounding of slopes, which has no proof: columns that are constant, and penalties that are none.
+    # Nothing is proved of strengths below the rounding of slopes: constant columns, penalties that are next to none.
     provable = least >= _EPSILON * float(problem.design.reach().max(initial=0.0)) * np.sqrt(size)
     return bool(provable and solution.gap > max(tol, _UNPROVED) * size + rounding)
 
