@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ladreg._problem import Certificate
+from ladreg._version import __version__
 from ladreg.combined import CombinedLossRegressor
 from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from ladreg.model_selection import ElasticNetCDCV, LADRegressorCV, LassoCDCV, QuantileRegressorCV
     from ladreg.path import enet_path, lad_path, lasso_path
     from ladreg.stability import StabilitySelection
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Certificate",

@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ladreg._losses import Loss
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Certificate, Problem, Solution, StopReason
-from ladreg._validation import Data, training_data
+from ladreg._validation import Data, sound, training_data
+from ladreg._version import __version__
 from ladreg.solvers import Solver, recover_dual
 
 Array = NDArray[np.float64]
@@ -37,7 +38,26 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
         raise
 
 
-class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta):
+class Versioned:
+    """An estimator that is saved with the version of ladreg, and loaded with a warning if that is another one."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_ladreg_version": __version__}  # type: ignore[dict-item]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        version = state.pop("_ladreg_version", __version__)
+        if version != __version__:
+            warnings.warn(
+                f"{type(self).__name__} was saved by ladreg {version} and is loaded by ladreg {__version__}. Its "
+                "coefficients and parameters are as they were saved; if anything else is missing, fit it again.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)  # type: ignore[misc]
+
+
+class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta):
     """A linear model whose fit is a Problem and ends with a certificate."""
 
     _doc_link_module = "ladreg"
@@ -120,7 +140,9 @@ class CertifiedRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator, metacl
             ``X @ coef_.T + intercept_``.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc", "coo"), dtype=[np.float64, np.float32])
+        X = validate_data(
+            self, sound(X), reset=False, accept_sparse=("csr", "csc", "coo"), dtype=[np.float64, np.float32]
+        )
         prediction: NDArray[np.floating] = X @ self.coef_.T + self.intercept_
         return prediction
 

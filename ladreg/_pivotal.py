@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_random_state
 
 from ladreg._losses import Loss
 from ladreg._operator import CONSTANT, Design
-from ladreg._validation import Data, check_count, check_flag, check_real, feature_weights, training_data
+from ladreg._validation import Data, check_count, check_flag, check_real, feature_weights, sound, training_data
 
 Array = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ def pivotal_alpha(
     check_real("confidence", confidence, low=0.0, high=1.0, open_ends=True)
     check_real("slack", slack, low=0.0, high=np.finfo(float).max, open_ends=True)
     check_count("n_simulations", n_simulations)
-    table = check_array(X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], input_name="X")
+    table = check_array(sound(X), accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], input_name="X")
     data = training_data(BaseEstimator(), table, np.zeros(table.shape[0]), sample_weight)
     level = noise_level(
         data,

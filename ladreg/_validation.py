@@ -105,7 +105,7 @@ def training_data(
     """
     checked_X, checked_y = validate_data(
         estimator,
-        X,
+        sound(X),
         y,
         reset=reset,
         accept_sparse=("csr", "csc"),
@@ -118,7 +118,7 @@ def training_data(
     if sp.issparse(checked_y):
         raise ValueError("y must be dense; call y.toarray() first.")
     try:
-        Y = np.asarray(checked_y, dtype=np.float64)
+        Y = _aligned(np.asarray(checked_y, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise ValueError(f"y must be numeric, got an array of dtype {checked_y.dtype}.") from error
     weight = _checked_weight(sample_weight, Y.shape[0])
@@ -216,10 +216,55 @@ def _without_denormal_columns(design: Design) -> Design:
     return as_design(type(X)((data, X.indices, X.indptr), shape=X.shape))
 
 
+def sound(X: Any) -> Any:
+    """X; a ValueError if it is sparse and names rows or columns that are not there, which SciPy takes on trust."""
+    is_sparse: bool = sp.issparse(X)
+    if not is_sparse or X.ndim != 2:
+        return X
+    if X.format == "coo":
+        fits = all(
+            _indexes(axis, size) and axis.shape == X.data.shape for axis, size in zip(X.coords, X.shape, strict=True)
+        )
+    elif X.format in ("csr", "csc", "bsr"):
+        rows, columns = (size // block for size, block in zip(X.shape, getattr(X, "blocksize", (1, 1)), strict=True))
+        fits = _is_compressed(X, *((columns, rows) if X.format == "csc" else (rows, columns)))
+    else:
+        return sound(X.tocsr())
+    if not fits:
+        raise ValueError(
+            "Input X is a sparse matrix whose indices are inconsistent: they name entries that are not there."
+        )
+    return X
+
+
+def _indexes(values: Any, size: int) -> bool:
+    """Whether these are integers from 0 to `size` - 1."""
+    return (
+        values.ndim == 1 and values.dtype.kind in "iu" and values.min(initial=0) >= 0 and values.max(initial=-1) < size
+    )
+
+
+def _is_compressed(X: Any, n_lines: int, n_places: int) -> bool:
+    """Whether the lines of X, rows or columns, begin and end where there is data, in places that are there."""
+    begin = X.indptr
+    if begin.shape != (n_lines + 1,) or begin[0] != 0 or not _indexes(begin, min(X.indices.size, X.data.shape[0]) + 1):
+        return False
+    return bool(np.all(begin[1:] >= begin[:-1])) and _indexes(X.indices[: begin[-1]], n_places)
+
+
+def _aligned(values: NDArray[Any]) -> NDArray[Any]:
+    """As they are, or copied where they lie across the bounds of numbers in memory, as fields of packed records do."""
+    return values if values.flags.aligned else values.copy()
+
+
 def _canonical(X: Any) -> Any:
-    """Sparse X without repeated entries, whose absolute values would otherwise be summed wrongly."""
-    if hasattr(X, "has_canonical_format") and not X.has_canonical_format:
-        summed = X.copy()
-        summed.sum_duplicates()
-        return summed
+    """Sparse X without repeated entries, whose absolute values would otherwise be summed wrongly; all of it aligned."""
+    is_sparse: bool = sp.issparse(X)
+    if not is_sparse:
+        return _aligned(X)
+    if not all(part.flags.aligned for part in (X.data, X.indices, X.indptr)):
+        X = X.copy()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
     return X

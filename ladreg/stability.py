@@ -25,9 +25,9 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ladreg._estimator import CertifiedRegressor, all_or_nothing
+from ladreg._estimator import CertifiedRegressor, Versioned, all_or_nothing
 from ladreg._tuning import check_number_of_alphas
-from ladreg._validation import check_choice, check_count, check_real, check_verbose, relative_weights
+from ladreg._validation import check_choice, check_count, check_real, check_verbose, relative_weights, sound
 from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
 from ladreg.path import enet_path
 
@@ -70,7 +70,7 @@ class Sample:
         return Sample(self.X[rows], self.y[rows], weight, self.others)
 
 
-class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
+class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Keep the features that an estimator selects from most halves of the data.
 
     The rows are divided at random into two halves, many times over (complementary pairs), and the estimator is fitted
@@ -306,7 +306,7 @@ class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         """The data, checked as far as halving them asks for; the estimator checks them again."""
         X, y = validate_data(
             self,
-            X,
+            sound(X),
             y,
             accept_sparse="csr",
             ensure_all_finite="allow-nan" if get_tags(self).input_tags.allow_nan else True,

@@ -3,9 +3,41 @@
 from cython cimport floating
 from libc.math cimport fabs
 
-ctypedef fused index_t:
-    int
-    long long
+from ladreg._kernels._check cimport below, index_t, indexes, of, places, starts
+
+
+cdef void check(bint fits) except *:
+    if not fits:
+        raise ValueError("arrays of different lengths, not aligned, or with indices that are not there")
+
+
+cdef bint fit(const double[::1] center, const double[::1] scale, const double[::1] curvature,
+              const double[::1] strength, const double[::1] ridge, const Py_ssize_t[::1] features,
+              const double[::1] coef, const double[::1] weight, const double[::1] residual) noexcept:
+    """What both bursts ask for: a number each feature, a number each row, and features that are there."""
+    cdef Py_ssize_t p = coef.shape[0], n = residual.shape[0]
+    return (of(center, p) and of(scale, p) and of(curvature, p) and of(strength, p) and of(ridge, p) and of(coef, p)
+            and of(weight, n) and of(residual, n) and places(features, features.shape[0])
+            and below(features, features.shape[0], p))
+
+
+cdef bint columns_fit(const index_t[::1] indices, const index_t[::1] indptr, const Py_ssize_t[::1] features,
+                      Py_ssize_t n) noexcept:
+    """Sparse columns that are there, with rows that are there; one look at all columns costs less than at many."""
+    cdef long long begin, end, total = 0, size = indices.shape[0]
+    cdef Py_ssize_t k
+    for k in range(features.shape[0]):
+        begin, end = indptr[features[k]], indptr[features[k] + 1]
+        if not 0 <= begin <= end <= size:
+            return False
+        total += end - begin
+    if 4 * total > size:
+        return indexes(&indices[0], size, n)
+    for k in range(features.shape[0]):
+        begin, end = indptr[features[k]], indptr[features[k] + 1]
+        if not indexes(&indices[0] + begin, end - begin, n):
+            return False
+    return True
 
 
 cdef inline double soft_threshold(double z, double strength, bint positive) noexcept nogil:
@@ -54,6 +86,11 @@ def dense_burst(const floating[:, :] X, const double[::1] center, const double[:
     cdef double largest = 0.0
     cdef double gradient, old, new
     cdef const floating* column
+    check(fit(center, scale, curvature, strength, ridge, features, coef, weight, residual))
+    check(residual.shape[0] == n and coef.shape[0] == X.shape[1])
+    check(n == 0 or coef.shape[0] == 0 or (<size_t> &X[0, 0] % sizeof(floating) == 0
+                                           and X.strides[0] % <Py_ssize_t> sizeof(floating) == 0
+                                           and X.strides[1] % <Py_ssize_t> sizeof(floating) == 0))
     if n == 0 or X.shape[1] == 0:
         return 0.0
     with nogil:
@@ -122,6 +159,10 @@ def sparse_burst(const floating[::1] data, const index_t[::1] indices, const ind
     cdef double gradient, old, new, move
     cdef bint equal = weight.shape[0] > 0
     cdef Py_ssize_t i
+    check(fit(center, scale, curvature, strength, ridge, features, coef, weight, residual))
+    check(data.shape[0] == indices.shape[0] and starts(indptr, coef.shape[0])
+          and (data.shape[0] == 0 or <size_t> &data[0] % sizeof(floating) == 0))
+    check(columns_fit(indices, indptr, features, residual.shape[0]))
     with nogil:
         for i in range(weight.shape[0]):
             if weight[i] != weight[0]:

@@ -4,6 +4,9 @@
 The algorithms are in `gram.h`; `reference.py` is their specification.
 """
 from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from ladreg._kernels._check cimport below, of, places, table
 
 cdef extern from "gram.h":
     ctypedef struct Lasso:
@@ -36,8 +39,8 @@ def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint posit
     """
     cdef Lasso s
     cdef Py_ssize_t p = coef.shape[0], done
-    if gram.shape[0] != p or gram.shape[1] != p or strength.shape[0] != p or slope.shape[0] != p:
-        raise ValueError("arrays of different lengths")
+    if not (table(gram, p, p) and of(strength, p) and of(coef, p) and of(slope, p)):
+        raise ValueError("arrays of different lengths, or not aligned")
     if p == 0:
         return min(n_epochs, 1)
     s.p, s.positive = p, positive
@@ -65,12 +68,11 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
     cdef Lasso s
     cdef Py_ssize_t p = coef.shape[0], k, steps
     cdef double *work
-    if (gram.shape[0] != p or gram.shape[1] != p or strength.shape[0] != p or slope.shape[0] != p
-            or support.shape[0] != p or factor.shape[0] != p or factor.shape[1] != p or not 0 <= size <= p):
-        raise ValueError("arrays of different lengths")
-    for k in range(size):
-        if not 0 <= support[k] < p:
-            raise ValueError("a feature that is not there")
+    if not (table(gram, p, p) and of(strength, p) and of(coef, p) and of(slope, p) and places(support, p)
+            and table(factor, p, p) and 0 <= size <= p):
+        raise ValueError("arrays of different lengths, or not aligned")
+    if not below(support, size, p):
+        raise ValueError("a feature that is not there")
     if p == 0:
         return 0, 0
     work = <double *> malloc(p * (4 * sizeof(double) + 1))
@@ -80,6 +82,12 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
     s.gram, s.strength, s.coef, s.slope = &gram[0, 0], &strength[0], &coef[0], &slope[0]
     s.support, s.factor = &support[0], &factor[0, 0]
     s.sign, s.step, s.state = work, work + p, <char *> (work + 4 * p)
+    memset(s.state, 0, p)
+    for k in range(size):
+        if s.state[support[k]]:
+            free(work)
+            raise ValueError("a feature that is there twice")
+        s.state[support[k]] = 1
     with nogil:
         steps = c_settle(&s, max_steps, tolerance, work + 2 * p, work + 3 * p)
     free(work)

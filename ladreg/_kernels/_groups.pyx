@@ -4,6 +4,8 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from ladreg._kernels._check cimport of, places
+
 
 def group(const double[::1] keys, Py_ssize_t[::1] groups, Py_ssize_t[::1] first):
     """Number equal keys in the order in which they appear; `first` gets the place where each number appears first.
@@ -17,8 +19,8 @@ def group(const double[::1] keys, Py_ssize_t[::1] groups, Py_ssize_t[::1] first)
     cdef uint64_t size = 16, slot, bits
     cdef double key
     cdef Py_ssize_t* table
-    if groups.shape[0] != n or first.shape[0] != n:
-        raise ValueError("arrays of different lengths")
+    if not (of(keys, n) and places(groups, n) and places(first, n)):
+        raise ValueError("arrays of different lengths, or not aligned")
     while size < <uint64_t>(2 * n):
         size *= 2
     table = <Py_ssize_t*>malloc(size * sizeof(Py_ssize_t))

@@ -4,11 +4,12 @@
 ``a`` and ``s`` are a dual's distances from its lower and upper bound, `under` and `over` their multipliers, ``q`` the
 inverse of ``under / a + over / s``; the prefix ``d`` marks a step. All arrays have one length.
 """
+from ladreg._kernels._check cimport of
 
 
 cdef void check(bint fits) except *:
     if not fits:
-        raise ValueError("arrays of different lengths")
+        raise ValueError("arrays of different lengths, or not aligned")
 
 
 def weigh(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
@@ -16,8 +17,8 @@ def weigh(const double[::1] a, const double[::1] s, const double[::1] under, con
     """``q``, and the predictor's right-hand side ``pushed = q * residual``."""
     cdef Py_ssize_t i
     cdef Py_ssize_t n = a.shape[0]
-    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and residual.shape[0] == n
-          and q.shape[0] == n and pushed.shape[0] == n)
+    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n)
+          and of(q, n) and of(pushed, n))
     with nogil:
         for i in range(n):
             q[i] = 1.0 / (under[i] / a[i] + over[i] / s[i])
@@ -36,8 +37,8 @@ def predict(const double[::1] a, const double[::1] s, const double[::1] under, c
     cdef Py_ssize_t i
     cdef double primal = bold, dual = bold, one = 0, two = 0, three = 0, both = 0, step, dunder, dover, ratio
     cdef Py_ssize_t n = a.shape[0]
-    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and residual.shape[0] == n
-          and q.shape[0] == n and moved.shape[0] == n and da.shape[0] == n)
+    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n)
+          and of(q, n) and of(moved, n) and of(da, n))
     with nogil:
         for i in range(n):
             step = q[i] * (residual[i] - moved[i])
@@ -66,9 +67,9 @@ def correct(const double[::1] a, const double[::1] s, const double[::1] under, c
     cdef Py_ssize_t i
     cdef double dunder, dover
     cdef Py_ssize_t n = a.shape[0]
-    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and residual.shape[0] == n
-          and q.shape[0] == n and da.shape[0] == n and to_under.shape[0] == n and to_over.shape[0] == n
-          and push.shape[0] == n and pushed.shape[0] == n)
+    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n)
+          and of(q, n) and of(da, n) and of(to_under, n) and of(to_over, n)
+          and of(push, n) and of(pushed, n))
     with nogil:
         for i in range(n):
             dunder = -under[i] * (1.0 + da[i] / a[i])
@@ -92,9 +93,9 @@ def direct(const double[::1] a, const double[::1] s, const double[::1] under, co
     cdef Py_ssize_t i
     cdef double primal = bold, dual = bold, move, ratio
     cdef Py_ssize_t n = a.shape[0]
-    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and q.shape[0] == n
-          and push.shape[0] == n and moved.shape[0] == n and da.shape[0] == n and to_under.shape[0] == n
-          and to_over.shape[0] == n)
+    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(q, n)
+          and of(push, n) and of(moved, n) and of(da, n) and of(to_under, n)
+          and of(to_over, n))
     with nogil:
         for i in range(n):
             move = q[i] * (push[i] - moved[i])
@@ -118,8 +119,8 @@ def step(double[::1] a, double[::1] s, double[::1] under, double[::1] over, cons
     cdef Py_ssize_t i
     cdef double total = 0
     cdef Py_ssize_t n = a.shape[0]
-    check(s.shape[0] == n and under.shape[0] == n and over.shape[0] == n and da.shape[0] == n
-          and dunder.shape[0] == n and dover.shape[0] == n)
+    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(da, n)
+          and of(dunder, n) and of(dover, n))
     with nogil:
         for i in range(n):
             a[i] += primal * da[i]

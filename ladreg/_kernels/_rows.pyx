@@ -7,6 +7,8 @@ function does to a row is in `walk.h`. A shift of None is zero.
 from cython cimport floating
 from libc.stdlib cimport calloc, free
 
+from ladreg._kernels._check cimport index_t, indexes, of, spaced, starts, table
+
 cdef enum:
     _FORWARD = 1
     _SIDES = 2
@@ -86,12 +88,14 @@ cdef Layout layout_of(const floating[:, :] X) except *:
     layout.step = (X.strides[1] if layout.by_columns else X.strides[0]) // width
     if not layout.by_columns and X.strides[1] != width:
         raise ValueError("X must have contiguous rows or contiguous columns")
+    if <size_t> layout.first % width or X.strides[0] % width or X.strides[1] % width:
+        raise ValueError("X must be aligned")
     return layout
 
 
 cdef void check(bint fits) except *:
     if not fits:
-        raise ValueError("arrays of other lengths than X")
+        raise ValueError("arrays of other lengths than X, or not aligned")
 
 
 cdef const double* start(const double[::1] values) noexcept nogil:
@@ -104,10 +108,13 @@ cdef double run(int flags, Layout x, const double[::1] shift, const double[::1] 
                 double[::1] slope, double[::1] size) except? -1.0:
     """One walk, with what is not asked for None."""
     cdef double total
-    check((shift is None or shift.shape[0] == x.p) and (coef is None or coef.shape[0] == x.p) and (y is None or y.shape[0] == x.n))
-    check((weight is None or weight.shape[0] == x.n) and (dual is None or dual.shape[0] == x.n))
-    check((slope is None or slope.shape[0] == x.p) and (size is None or size.shape[0] == x.p))
-    check(out is None or out.shape[0] == x.n)
+    check((shift is None or of(shift, x.p)) and (coef is None or of(coef, x.p)) and (y is None or spaced(y, x.n)))
+    check((weight is None or spaced(weight, x.n)) and (dual is None or of(dual, x.n)))
+    check((slope is None or of(slope, x.p)) and (size is None or of(size, x.p)) and (out is None or of(out, x.n)))
+    check(not flags & _FORWARD or (coef is not None and y is not None and out is not None))
+    check(not flags & (_SIDES | _BACKWARD) or slope is not None)
+    check(not flags & (_SIDES | _SIZES) or weight is not None)
+    check((not flags & _BACKWARD or dual is not None) and (not flags & _SIZES or size is not None))
     if x.n == 0:
         return 0.0
     cdef double* part = <double*>calloc(x.p + 1, sizeof(double))
@@ -157,7 +164,7 @@ def magnitudes(const floating[:, :] X, const double[::1] shift, const double[:] 
 def curvatures(const floating[:, :] X, const double[::1] center, const double[:] weight, double[::1] total):
     """``total += weight @ (X - center)^2``."""
     cdef Layout x = layout_of(X)
-    check(center.shape[0] == x.p and weight.shape[0] == x.n and total.shape[0] == x.p)
+    check(of(center, x.p) and spaced(weight, x.n) and of(total, x.p))
     if x.n == 0 or x.p == 0:
         return
     with nogil:
@@ -171,7 +178,7 @@ def column_stats(const floating[:, :] X, double[:, ::1] known):
     NaN shows in the third and fourth row.
     """
     cdef Layout x = layout_of(X)
-    check(known.shape[0] == 4 and known.shape[1] == x.p)
+    check(table(known, 4, x.p))
     if x.n == 0 or x.p == 0:
         return
     cdef double* part = <double*>calloc(x.p, sizeof(double))
@@ -183,19 +190,19 @@ def column_stats(const floating[:, :] X, double[:, ::1] known):
     free(part)
 
 
-ctypedef fused index:
-    int
-    long
-
-
-def sparse_gram(const double[::1] data, const index[::1] indices, const index[::1] indptr, const double[:] weight,
+def sparse_gram(const double[::1] data, const index_t[::1] indices, const index_t[::1] indptr, const double[:] weight,
                 double[:, ::1] gram):
     """``gram += A.T @ diag(weight) @ A`` for the rows of a CSR array with ascending indices."""
     cdef Py_ssize_t i, a, b, j
     cdef double value
+    cdef bint ascending = True
     cdef Py_ssize_t n_columns = gram.shape[0]
-    check(indptr.shape[0] == weight.shape[0] + 1 and gram.shape[1] == n_columns)
-    check(data.shape[0] == indices.shape[0] and indptr[indptr.shape[0] - 1] <= data.shape[0])
+    check(table(gram, n_columns, n_columns) and spaced(weight, weight.shape[0]) and of(data, indices.shape[0]))
+    check(starts(indptr, weight.shape[0]))
+    for i in range(weight.shape[0]):
+        ascending = ascending and indptr[i] <= indptr[i + 1]
+    check(ascending and 0 <= indptr[0] and indptr[weight.shape[0]] <= indices.shape[0])
+    check(indexes(&indices[0], indices.shape[0], n_columns))
     with nogil:
         for i in range(weight.shape[0]):
             for a in range(indptr[i], indptr[i + 1]):

@@ -5,10 +5,12 @@ Index and value buffers are as long as the residuals; how much of them was fille
 """
 from libc.math cimport fabs
 
+from ladreg._kernels._check cimport of, places, spaced
+
 
 cdef void check(bint fits) except *:
     if not fits:
-        raise ValueError("arrays of different lengths")
+        raise ValueError("arrays of different lengths, or not aligned")
 
 
 def crossings(const double[::1] residual, const double[::1] moved, const double[:] weight, double reach,
@@ -18,7 +20,7 @@ def crossings(const double[::1] residual, const double[::1] moved, const double[
     The number of them is returned.
     """
     cdef Py_ssize_t n = residual.shape[0], i, count = 0
-    check(moved.shape[0] == n and weight.shape[0] == n and lengths.shape[0] == n and rises.shape[0] == n)
+    check(of(residual, n) and of(moved, n) and spaced(weight, n) and of(lengths, n) and of(rises, n))
     with nogil:
         for i in range(n):
             if residual[i] * moved[i] > 0 and fabs(residual[i]) < reach * fabs(moved[i]):
@@ -35,7 +37,7 @@ def weighted_select(double[::1] values, double[::1] weights, double goal, double
     """
     cdef Py_ssize_t low = 0, high = values.shape[0], i, left, right
     cdef double pivot, below, at, a, b, c
-    check(weights.shape[0] == high)
+    check(of(values, high) and of(weights, high))
     with nogil:
         while high > low:
             a, b, c = values[low], values[low + (high - low) // 2], values[high - 1]
@@ -72,7 +74,7 @@ def advance(double[::1] residual, const double[::1] moved, double length, Py_ssi
     """``residual -= length * moved``; rows that became positive or ceased to be are listed, their number returned."""
     cdef Py_ssize_t n = residual.shape[0], i, count = 0
     cdef double now
-    check(moved.shape[0] == n and changed.shape[0] == n)
+    check(of(residual, n) and of(moved, n) and places(changed, n))
     with nogil:
         for i in range(n):
             now = residual[i] - length * moved[i]
@@ -86,7 +88,7 @@ def crossed(const double[::1] residual, const double[::1] moved, double slack, P
     """Rows whose ``residual - moved`` is on the other side of zero by more than `slack`; zero belongs to below."""
     cdef Py_ssize_t n = residual.shape[0], i, count = 0
     cdef double now
-    check(moved.shape[0] == n and rows.shape[0] == n)
+    check(of(residual, n) and of(moved, n) and places(rows, n))
     with nogil:
         for i in range(n):
             now = residual[i] - moved[i]
@@ -98,7 +100,7 @@ def crossed(const double[::1] residual, const double[::1] moved, double slack, P
 def within(const double[::1] residual, double radius, Py_ssize_t[::1] rows):
     """Rows with ``|residual| <= radius``."""
     cdef Py_ssize_t n = residual.shape[0], i, count = 0
-    check(rows.shape[0] == n)
+    check(of(residual, n) and places(rows, n))
     with nogil:
         for i in range(n):
             rows[count] = i

@@ -2,6 +2,8 @@
 """From vertex to vertex of a small piecewise linear problem; `reference.py` is its specification."""
 from libc.math cimport fabs, INFINITY
 
+from ladreg._kernels._check cimport below, of, places, table
+
 cdef extern from *:
     """
     #include "compiler.h"
@@ -39,11 +41,13 @@ cdef extern from *:
 
 # A residual of a row that has just become positive.
 cdef double TRACE = 1e-300
+# More exchanges than anyone waits for.
+cdef Py_ssize_t _MOST = 1 << 60
 
 
 cdef void check(bint fits) except *:
     if not fits:
-        raise ValueError("arrays of different lengths")
+        raise ValueError("arrays of different lengths, or not aligned")
 
 
 def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower, const double[::1] upper,
@@ -64,13 +68,11 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
     """
     cdef Py_ssize_t m = A.shape[0], q = A.shape[1], i, j, k, out, enter, done
     cdef double worst, violation, side, slope, length, change, value
-    check(residual.shape[0] == m and lower.shape[0] == m and upper.shape[0] == m and move.shape[0] == m
-          and when.shape[0] == m and goal.shape[0] == q and basis.shape[0] == q and inverse.shape[0] == q
-          and inverse.shape[1] == q and inside.shape[0] == q and 0 < q <= m)
-    for k in range(q):
-        check(0 <= basis[k] < m)
+    check(table(A, m, q) and of(residual, m) and of(lower, m) and of(upper, m) and of(move, m) and of(when, m)
+          and of(goal, q) and places(basis, q) and table(inverse, q, q) and of(inside, q) and 0 < q <= m)
+    check(below(basis, q, m))
     with nogil:
-        for done in range(most + 1):
+        for done in range(min(most, _MOST) + 1):
             # 1. The duals of the basic rows, and the one that is farthest outside.
             worst, out, side = tolerance, -1, 0.0
             for k in range(q):

@@ -181,10 +181,11 @@ INLINE int slide(Lasso *s, ptrdiff_t j, double *cosine, double *sine)
 INLINE void enter(Lasso *s, ptrdiff_t j, double *cosine, double *sine)
 {
     while (append(s, j) <= RANK && s->size > 0)
-        if (!slide(s, j, cosine, sine)) {
-            s->state[j] = RESTING;
-            return;
-        }
+        if (!slide(s, j, cosine, sine))
+            break;
+    /* Also where a number is not finite, so that recruiting ends. */
+    if (s->state[j] != INSIDE)
+        s->state[j] = RESTING;
 }
 
 INLINE double violation(const Lasso *s, ptrdiff_t j)
@@ -201,7 +202,7 @@ INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
         double worst = 0.0;
         for (ptrdiff_t j = 0; j < s->p; j++)
             worst = fmax(worst, violation(s, j));
-        if (worst <= tolerance)
+        if (!(worst > fmax(tolerance, 0.0)))
             return 0;
         int entered = 0;
         for (ptrdiff_t j = 0; j < s->p && s->size < s->p; j++)

@@ -1,0 +1,184 @@
+"""A valid call of every compiled function, from which others are made."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ladreg._kernels import _cd, _gram, _groups, _newton, _rows, _sides, _simplex
+
+MODULES = (_cd, _gram, _groups, _newton, _rows, _sides, _simplex)
+N, P = 7, 3
+SEVERAL = np.array([0.5, 1.25, 2.0, 0.75, 1.5, 0.25, 1.0])
+TABLE = np.array([[1, 2, 0], [0, 1, 3], [2, 0, 1], [1, 1, 1], [0, 2, 0], [3, 0, 2], [1, 0, 1]], dtype=float)
+GRAM = TABLE.T @ TABLE / N
+ROWS, COLUMNS = np.nonzero(TABLE)
+BY_COLUMNS = np.lexsort((ROWS, COLUMNS))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A valid call: `written` arguments are changed, `listed` ones hold indices, `free` ones have any length."""
+
+    function: Any
+    make: Any
+    written: tuple[str, ...]
+    listed: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    limits: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self):
+        return self.function.__name__
+
+
+def some(n, start=0):
+    return np.roll(SEVERAL, start)[:n].copy()
+
+
+def signed(n, start=0):
+    return some(n, start) * np.where(np.arange(n) % 2, -1.0, 1.0)
+
+
+def room(n=N):
+    return np.zeros(n, dtype=np.intp)
+
+
+def burst(**first):
+    return {
+        **first,
+        "center": some(P), "scale": np.ones(P), "weight": some(N), "curvature": some(P), "strength": some(P) / 10,
+        "ridge": np.zeros(P), "positive": False, "features": np.array([2, 0, 1], dtype=np.intp), "n_epochs": 2,
+        "coef": np.zeros(P), "residual": signed(N),
+    }  # fmt: skip
+
+
+def sparse(order, pointer, index=np.int32):
+    return {
+        "data": TABLE[ROWS, COLUMNS][order],
+        "indices": (ROWS if order is BY_COLUMNS else COLUMNS)[order].astype(index),
+        "indptr": np.concatenate([[0], np.cumsum(np.bincount(pointer))]).astype(index),
+    }
+
+
+def settling():
+    return {
+        "gram": GRAM.copy(), "strength": some(P) / 10, "positive": False, "max_steps": 20, "tolerance": 1e-12,
+        "coef": np.zeros(P), "slope": signed(P), "support": np.arange(P), "factor": np.linalg.cholesky(GRAM), "size": P,
+    }  # fmt: skip
+
+
+def rows(*names):
+    """Arguments of the passes over rows and of the interior point method, by their names."""
+    values = {
+        "X": TABLE, "shift": some(P), "center": some(P), "coef": signed(P), "y": signed(N), "offset": 0.5,
+        "weight": some(N, 1), "lower": -0.3, "upper": 0.7, "dual": signed(N, 2), "out": np.zeros(N),
+        "slope": np.zeros(P), "size": np.zeros(P), "total": np.zeros(P), "known": np.zeros((4, P)),
+        "residual": signed(N), "moved": signed(N, 3), "reach": 2.0, "lengths": np.zeros(N), "rises": np.zeros(N),
+        "values": some(N, 1), "weights": some(N, 4), "goal": 1.0, "rate": 0.1, "length": 0.7, "changed": room(),
+        "slack": 0.1, "rows": room(), "radius": 0.5, "keys": some(N), "groups": room(), "first": room(),
+        "a": some(N), "s": some(N, 1), "under": some(N, 2), "over": some(N, 3), "q": some(N, 4), "pushed": np.zeros(N),
+        "bold": 0.9, "da": signed(N) / 9, "middle": 0.01, "to_under": signed(N, 5), "to_over": signed(N, 6),
+        "push": signed(N, 2), "dunder": signed(N) / 9, "dover": signed(N, 1) / 9, "primal": 0.5, "rest": 0.6,
+    }  # fmt: skip
+    return lambda: {name: np.copy(values[name]) if np.ndim(values[name]) else values[name] for name in names}
+
+
+def exchanging():
+    basis = np.array([0, 1, 2], dtype=np.intp)
+    residual = signed(N)
+    residual[basis] = 0.0
+    lower, upper = -some(N), some(N, 1)
+    dual = np.where(residual > 0, upper, lower)
+    dual[basis] = 0.0
+    return {
+        "A": TABLE.copy(), "residual": residual, "lower": lower, "upper": upper, "goal": -TABLE.T @ dual,
+        "basis": basis, "inverse": np.linalg.inv(TABLE[basis]), "inside": np.zeros(P), "move": np.zeros(N),
+        "when": np.zeros(N), "tolerance": 1e-9, "most": 50,
+    }  # fmt: skip
+
+
+STATE = ("a", "s", "under", "over")
+HUGE = 2**63 - 1
+CALLS = [
+    Call(_cd.dense_burst, lambda: burst(X=TABLE.copy()), ("coef", "residual"), ("features",), ("features",)),
+    *(
+        Call(
+            _cd.sparse_burst,
+            lambda index=index: {**burst(**sparse(BY_COLUMNS, COLUMNS, index)), "move": 0.0},
+            ("coef", "residual"),
+            ("features", "indices", "indptr"),
+            ("features",),
+        )
+        for index in (np.int32, np.int64)
+    ),
+    Call(
+        _gram.gram_burst,
+        lambda: {"gram": GRAM.copy(), "strength": some(P) / 10, "positive": False, "n_epochs": 3}
+        | {"coef": np.zeros(P), "slope": signed(P)},
+        ("coef", "slope"),
+    ),
+    Call(
+        _gram.settle,
+        settling,
+        ("coef", "slope", "support", "factor"),
+        ("support",),
+        limits={"size": HUGE},
+    ),
+    Call(_groups.group, rows("keys", "groups", "first"), ("groups", "first")),
+    Call(_newton.weigh, rows(*STATE, "residual", "q", "pushed"), ("q", "pushed")),
+    Call(_newton.predict, rows(*STATE, "residual", "q", "moved", "bold", "da"), ("da",)),
+    Call(
+        _newton.correct,
+        rows(*STATE, "residual", "q", "da", "middle", "to_under", "to_over", "push", "pushed"),
+        ("to_under", "to_over", "push", "pushed"),
+    ),
+    Call(
+        _newton.direct,
+        rows(*STATE, "q", "push", "moved", "bold", "da", "to_under", "to_over"),
+        ("da", "to_under", "to_over"),
+    ),
+    Call(_newton.step, rows(*STATE, "da", "dunder", "dover", "primal", "rest"), STATE),
+    Call(_rows.forward, rows("X", "shift", "coef", "y", "offset", "out"), ("out",), optional=("shift",)),
+    Call(_rows.backward, rows("X", "shift", "dual", "slope"), ("slope",), optional=("shift",)),
+    Call(
+        _rows.sweep,
+        rows("X", "shift", "coef", "y", "offset", "weight", "lower", "upper", "out", "slope"),
+        ("out", "slope"),
+        optional=("shift",),
+    ),
+    Call(
+        _rows.audit,
+        rows("X", "shift", "coef", "y", "offset", "weight", "dual", "out", "slope", "size"),
+        ("out", "slope", "size"),
+        optional=("shift", "size"),
+    ),
+    Call(_rows.magnitudes, rows("X", "shift", "weight", "size"), ("size",), optional=("shift",)),
+    Call(_rows.curvatures, rows("X", "center", "weight", "total"), ("total",)),
+    Call(_rows.column_stats, rows("X", "known"), ("known",), free=("X",)),
+    *(
+        Call(
+            _rows.sparse_gram,
+            lambda index=index: {**sparse(np.arange(ROWS.size), ROWS, index), "weight": some(N)}
+            | {"gram": np.zeros((P, P))},
+            ("gram",),
+            ("indices", "indptr"),
+        )
+        for index in (np.int32, np.int64)
+    ),
+    Call(
+        _sides.crossings, rows("residual", "moved", "weight", "reach", "lengths", "rises"), ("lengths", "rises")
+    ),
+    Call(_sides.weighted_select, rows("values", "weights", "goal", "rate"), ("values", "weights")),
+    Call(_sides.advance, rows("residual", "moved", "length", "changed"), ("residual", "changed")),
+    Call(_sides.crossed, rows("residual", "moved", "slack", "rows"), ("rows",)),
+    Call(_sides.within, rows("residual", "radius", "rows"), ("rows",)),
+    Call(
+        _simplex.pivot,
+        exchanging,
+        ("residual", "goal", "basis", "inverse", "inside", "move", "when"),
+        ("basis",),
+        limits={"most": HUGE},
+    ),
+]  # fmt: skip
