@@ -103,7 +103,8 @@ class SparseDesign(Design):
 
         It is what stored rows leave of all, among weights of like size only: the rest of a heavy row is rounding.
         """
-        rest, size = np.zeros(self.n_features), np.where(weight > 0, np.frexp(weight)[1] // _LIKE, np.iinfo(int).min)
+        rest = np.zeros(self.n_features)
+        size = np.where(weight > 0, np.frexp(weight)[1] // _LIKE, np.iinfo(np.int32).min)
         sizes = np.unique(size[weight > 0])
         for one in sizes:
             alike = size == one

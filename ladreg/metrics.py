@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared_error
+from sklearn.utils import check_array
 
 from ladreg._validation import check_real
 
@@ -15,6 +16,14 @@ __all__ = ["combined_loss", "huber_loss", "l1_loss", "l2_loss", "pinball_loss"]
 
 Average = str | ArrayLike
 Value = float | NDArray[np.float64]
+
+
+def _finite(sample_weight: ArrayLike | None) -> ArrayLike | None:
+    """The weights; a ValueError if one is not finite, of which older versions of scikit-learn say nothing."""
+    if sample_weight is None:
+        return None
+    checked: NDArray[np.floating] = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
+    return checked
 
 
 def l1_loss(
@@ -54,7 +63,7 @@ def l1_loss(
     >>> l1_loss([21, 23, 25], [20, 22, 24])
     1.0
     """
-    return mean_absolute_error(y_true, y_pred, sample_weight=sample_weight, multioutput=multioutput)
+    return mean_absolute_error(y_true, y_pred, sample_weight=_finite(sample_weight), multioutput=multioutput)
 
 
 def l2_loss(
@@ -98,7 +107,7 @@ def l2_loss(
     >>> l1_loss([1, 2, 3], [2, 3, 4]), l1_loss([1, 2, 3], [1, 2, 6])
     (1.0, 1.0)
     """
-    return mean_squared_error(y_true, y_pred, sample_weight=sample_weight, multioutput=multioutput)
+    return mean_squared_error(y_true, y_pred, sample_weight=_finite(sample_weight), multioutput=multioutput)
 
 
 def combined_loss(
@@ -143,8 +152,8 @@ def combined_loss(
     2.0
     """
     check_real("l1_ratio", l1_ratio, low=0.0, high=1.0)
-    absolute = l1_loss(y_true, y_pred, sample_weight=sample_weight, multioutput=multioutput)
-    squared = l2_loss(y_true, y_pred, sample_weight=sample_weight, multioutput=multioutput)
+    absolute = l1_loss(y_true, y_pred, sample_weight=_finite(sample_weight), multioutput=multioutput)
+    squared = l2_loss(y_true, y_pred, sample_weight=_finite(sample_weight), multioutput=multioutput)
     return l1_ratio * absolute + (1.0 - l1_ratio) * squared
 
 
@@ -201,7 +210,7 @@ def huber_loss(
     size = np.abs(true - predicted)
     small = np.minimum(size, delta)
     loss = small * (size - small / 2)
-    return mean_absolute_error(loss, np.zeros_like(loss), sample_weight=sample_weight, multioutput=multioutput)
+    return mean_absolute_error(loss, np.zeros_like(loss), sample_weight=_finite(sample_weight), multioutput=multioutput)
 
 
 def pinball_loss(
@@ -250,4 +259,6 @@ def pinball_loss(
     0.9
     """
     check_real("quantile", quantile, low=0.0, high=1.0)
-    return mean_pinball_loss(y_true, y_pred, alpha=quantile, sample_weight=sample_weight, multioutput=multioutput)
+    return mean_pinball_loss(
+        y_true, y_pred, alpha=quantile, sample_weight=_finite(sample_weight), multioutput=multioutput
+    )
