@@ -13,6 +13,8 @@ Index = NDArray[np.intp]
 
 # Ridges stay below this, so that products with them are finite.
 _HUGE = 1e300
+# What a proof may lose without a word.
+_TELLING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,23 @@ class ElasticNet:
     def excess(self, slope: Array) -> Array:
         """How far each slope ``X_j'theta`` counts against its strength: its size, or its positive part."""
         return np.maximum(slope, 0.0) if self.positive else np.abs(slope)
+
+    def nearest_slope(self, coef: Array, slope: Array) -> Array:
+        """The point of the subdifferential at `coef` that is nearest to each slope."""
+        inside = self._clipped(slope)
+        strength = np.where(coef == 0, 0.0, self.strength)
+        return np.where(coef == 0, inside, np.sign(coef) * strength + self.ridge * coef)
+
+    def _clipped(self, slope: Array) -> Array:
+        return np.clip(slope, -np.inf if self.positive else -self.strength, self.strength)
+
+    def tells(self, slope: Array, apart: Array, objective: float) -> bool:
+        """Whether slopes that are so far `apart` from optimal ones prove less than optimal ones would."""
+        beyond = self.bounds & (self.excess(slope) > self.strength * (1 + _TELLING))
+        if not self.curved:
+            return bool(beyond.any())
+        steep = apart * apart > 2 * self.ridge * (_TELLING * objective)
+        return bool(beyond.any() or (steep & (self.ridge > 0)).any())
 
     def overrun(self, slope: Array) -> float:
         """How many times too large slopes are for the dual set, at least 1."""

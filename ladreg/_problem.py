@@ -32,12 +32,14 @@ TOO_LARGE = (
 
 # Free columns count as orthogonal to a dual when their product is below this part of the sum of its terms' sizes.
 _ORTHOGONAL = 1e-12
-# Below this part nothing is left to correct.
+# Below this part nothing is left to correct: it is rounding of the product.
 _EXACT = 1e-15
 # Weights that differ by no more than this factor are alike.
 _ALIKE = 1e3
 # A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
 _EXACT_FIT = 1e-12
+# Rounding of a residual, as a part of the sizes of its terms.
+_ROUNDINGS = 64 * float(np.finfo(float).eps)
 # A dual whose relative gap is smaller than this describes the optimal face.
 _OPTIMAL = 1e-9
 # Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
@@ -253,7 +255,9 @@ class Problem:
         if not np.isfinite(products).all():  # nothing is known of the dual, and zero proves something
             dual, products = np.zeros_like(dual), np.zeros_like(products)
         best = None
-        for candidate, product, shrink in self._projections(dual, products):
+        for candidate, product, beyond in self._projections(dual, products):
+            product = self._settled(coef, candidate, product, objective)
+            shrink = max(beyond, self.penalty.overrun(product))
             if shrink > 1.0:
                 candidate, product = candidate / shrink, product / shrink
             rows = sum(
@@ -264,7 +268,7 @@ class Problem:
             features = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, product))
             gap = max(rows, 0.0) + float(features.sum())  # slopes at an end of the interval may be past it by rounding
             if best is None or gap < best.gap:
-                best = Proof(objective, gap, self._relative(gap, objective), candidate, product, shrink)
+                best = Proof(objective, gap, self._relative(gap, objective, coef), candidate, product, shrink)
         assert best is not None
         return best
 
@@ -322,7 +326,19 @@ class Problem:
         with np.errstate(over="ignore"):  # an infinite margin settles nothing
             return np.asarray(np.sqrt(spread * (2 * gap * self.loss.smoothness)))
 
-    def _relative(self, gap: float, objective: float) -> float:
+    def _settled(self, coef: Array, dual: Array, slope: Array, objective: float) -> Array:
+        """Slopes within rounding of what an optimal one would be, set to it where more than rounding depends on them.
+
+        So is it where the rounding of a slope is more than its strength: that of a constant column, which is zero, or
+        a penalty that is next to none.
+        """
+        optimal = self.penalty.nearest_slope(coef, slope)
+        apart = np.abs(slope - optimal)
+        if not self.penalty.tells(slope, apart, objective):
+            return slope
+        return np.where(apart <= _EXACT * self.design.magnitudes(np.abs(dual)), optimal, slope)
+
+    def _relative(self, gap: float, objective: float, coef: Array) -> float:
         if gap <= 0:
             return 0.0
         largest = np.array([max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))])
@@ -330,12 +346,21 @@ class Problem:
             ordinary = objective > self.loss.value(_EXACT_FIT * largest)[0] + self.loss.value(-_EXACT_FIT * largest)[0]
         if ordinary:
             return gap / objective
-        y = np.where(self.weight > 0, self.y, 0.0)
-        rounding = float(self.weight @ self.loss.value(_EXACT_FIT * y))
+        y = self._present(np.abs(self.y))
+        rounding = self._both_ways(_EXACT_FIT * y)
+        if not np.isfinite(self.loss.smoothness):
+            # Heavy rows that are fitted exactly may leave light ones an objective that is small, and not rounding.
+            sizes = y + self._present(self.design.absolute_matvec(coef))
+            rounding = min(rounding, self._both_ways(_ROUNDINGS * sizes))
         if objective > rounding:
             return gap / objective
-        scale = float(self.weight @ self.loss.value(y))
+        scale = float(self.weight @ self.loss.value(self._present(self.y)))
         return gap / scale if scale > 0 else np.inf
+
+    def _both_ways(self, sizes: Array) -> float:
+        """What residuals of these sizes cost at most, whatever their signs."""
+        with np.errstate(over="ignore"):
+            return float(self.weight @ np.maximum(self.loss.value(sizes), self.loss.value(-sizes)))
 
     def _clipped(self, dual: Array) -> Array:
         """The dual brought into the loss's interval."""
@@ -347,7 +372,7 @@ class Problem:
 
     def _projections(self, dual: Array, products: Array) -> Iterator[tuple[Array, Array, float]]:
         """Duals near `dual` that are orthogonal to the free columns, the best first, their slopes, and how
-        many times too large they are.
+        many times too large for the loss they are.
 
         Rows strictly inside their interval can take up a correction and stay there; failing that, every row does in
         proportion to its weight; failing that, zero remains. `products` are ``X'dual`` and the sum of the dual.
@@ -360,7 +385,7 @@ class Problem:
             if found is not None:
                 candidate, slope = found
                 beyond = 1.0 if candidate is dual else self._beyond(candidate)
-                yield candidate, slope, max(beyond, self.penalty.overrun(slope))
+                yield candidate, slope, beyond
                 if beyond <= 1.0 + 1e-13:
                     return
         yield np.zeros_like(dual), np.zeros(self.n_features), 1.0
@@ -395,23 +420,22 @@ class Problem:
         self, dual: Array, products: Array, elastic: Callable[[Array], Array], free: Index
     ) -> tuple[Array, Array] | None:
         columns = np.append(free, self.n_features) if self.fit_intercept else free
-        size = self._sizes(dual)[columns]
         correct = None
         # Thrice: one projection leaves an error of order eps * cond(Z), the next remove it.
         for _ in range(3):
-            if np.all(np.abs(products[columns]) <= _EXACT * size):
+            if np.all(np.abs(products[columns]) <= _EXACT * self._sizes(dual)[columns]):
                 break
             correct = correct or self._corrector(elastic(dual), free)
             dual = dual - correct(products[columns])
             products = np.append(self.design.rmatvec(dual), dual.sum())
-        small = np.all(np.abs(products[columns]) <= _ORTHOGONAL * size)
+        small = np.all(np.abs(products[columns]) <= _ORTHOGONAL * self._sizes(dual)[columns])
         return (dual, products[: self.n_features]) if small else None
 
     def _sizes(self, dual: Array) -> Array:
         """At least ``|X|'|dual|``, and the sum of ``|dual|`` last: what rounding in ``X'dual`` is relative to.
 
         Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
-        Where weights differ widely the largest dual of light rows says nothing of heavy ones, whose targets do.
+        Where weights differ widely the largest dual of light rows says nothing of heavy ones: each counts as it is.
         """
         lower, upper = self.loss.interval()
         reach = max(-lower, upper)
@@ -419,8 +443,6 @@ class Problem:
             reach = reach if np.isfinite(reach) else max(map(abs, self._extremes(dual)))
             return reach * np.append(self._magnitudes, 1.0)
         sizes = np.abs(dual)
-        if not np.isfinite(reach):
-            sizes = np.maximum(sizes, self.weight * np.abs(self.y))
         return np.append(self.design.magnitudes(sizes), sizes.sum())
 
     @cached_property
