@@ -280,7 +280,8 @@ def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
     """A cheap proof of full column rank; it may fail for nearly collinear columns, which the SVD then settles."""
     chosen = np.zeros(problem.n_samples)
     chosen[face.pinned] = 1.0
-    gram = problem.design.gram(chosen, face.features, border=problem.fit_intercept)
+    with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` says no
+        gram = problem.design.gram(chosen, face.features, border=problem.fit_intercept)
     known = np.flatnonzero(~np.isnan(face.fixed))
     gram[known, known] += 1.0
     return is_regular(gram)

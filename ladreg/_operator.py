@@ -15,6 +15,8 @@ Index = NDArray[np.intp]
 
 # Columns whose variance is below this part of their mean square are constant up to rounding.
 CONSTANT = 1e-28
+# Below this part of its range squared, rounding of a column's mean may be part of its variance.
+_CONCENTRATED = 1e-8
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,10 @@ class Design(ABC):
     def curvatures(self, weight: Array, center: Array) -> Array:
         """Column sums of ``weight * (x - center)^2``."""
 
+    def means_from(self, center: Array, weight: Array) -> Array:
+        """Weighted means of ``x - center``, the centre rounded as it is by `curvatures`."""
+        return self.rescaled(center, np.ones_like(center)).means(weight)
+
     @abstractmethod
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
@@ -165,5 +171,8 @@ class Design(ABC):
         near = self.rescaled(shift, np.ldexp(1.0, np.clip(-exponent, -1000, 1000)))
         mean = near.means(weight)
         square = near.curvatures(weight, mean)
+        if np.any(square < _CONCENTRATED):  # nearly all weight is on one value, and the mean is not known well enough
+            rest = near.means_from(mean, weight)
+            square = np.maximum(square - rest**2, 0.0)
         constant = (square <= CONSTANT * (square + mean**2)) | (distance == 0)
         return np.where(constant, 1.0, np.ldexp(np.sqrt(square), np.clip(exponent, -1000, 1000)))

@@ -7,7 +7,7 @@ for other losses one problem follows the other. What the certificate does not co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -124,7 +124,7 @@ def solve_path(
     if not is_square(problem.loss):
         if joint:
             for k, solution in enumerate(solve_alphas(problem, alphas, tol=tol, max_iter=max_iter, choose=solver)):
-                path.put(k, solution)
+                path.put(k, _as_proved(solution, tol))
             return path
         for k in range(alphas.size):
             _alone(problem, path, k, tol, max_iter, solver)
@@ -196,7 +196,14 @@ def _alone(
     if start is None and k > 0:
         start = path.coef[:, k - 1], float(path.intercept[k - 1])
     single = problem.under(scaled_by(problem.penalty, path.alphas[k]))
-    path.put(k, solver(single)(single, start=start, tol=tol, max_iter=max_iter))
+    solution = solver(single)(single, start=start, tol=tol, max_iter=max_iter)
+    path.put(k, solution if is_square(problem.loss) else _as_proved(solution, tol))
+
+
+def _as_proved(solution: Solution, tol: float) -> Solution:
+    """A solution that is not done where its own gap misses the tolerance, whatever its solver met at unit scale."""
+    missed = solution.stopped.good and not solution.relative_gap <= max(tol, _ROUNDING)
+    return replace(solution, stopped=StopReason.STALLED) if missed else solution
 
 
 def _certified(problem: Problem, alphas: Array, units: Units, points: Sequence[Point]) -> Iterator[Solution]:

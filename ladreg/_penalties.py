@@ -98,15 +98,16 @@ class ElasticNet:
         beyond = self.bounds & (self.excess(slope) > self.strength * (1 + _TELLING))
         if not self.curved:
             return bool(beyond.any())
-        steep = apart * apart > 2 * self.ridge * (_TELLING * objective)
-        return bool(beyond.any() or (steep & (self.ridge > 0)).any())
+        steep = (self.ridge > 0) & (apart > np.sqrt(self.ridge) * np.sqrt(2 * _TELLING * objective))
+        return bool(beyond.any() or steep.any())
 
     def overrun(self, slope: Array) -> float:
         """How many times too large slopes are for the dual set, at least 1."""
-        used = self.excess(slope)
+        used, strength = self.excess(slope), self.strength
         if not self._all_bound:
-            return max(1.0, float(np.max(used[self.bounds] / self.strength[self.bounds], initial=0.0)))
-        return max(1.0, float(np.max(used / self.strength, initial=0.0)))
+            used, strength = used[self.bounds], strength[self.bounds]
+        with np.errstate(over="ignore"):  # infinitely many: zero is what remains of the dual
+            return max(1.0, float(np.max(used / strength, initial=0.0)))
 
     @cached_property
     def _all_bound(self) -> bool:

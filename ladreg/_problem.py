@@ -256,19 +256,13 @@ class Problem:
             dual, products = np.zeros_like(dual), np.zeros_like(products)
         best = None
         for candidate, product, beyond in self._projections(dual, products):
-            product = self._settled(coef, candidate, product, objective)
-            shrink = max(beyond, self.penalty.overrun(product))
-            if shrink > 1.0:
-                candidate, product = candidate / shrink, product / shrink
-            rows = sum(
-                float(weight @ self.loss.fenchel_young(residual[block], self._ratio(candidate[block], weight)))
-                for block, weight in self._blocks()
-            )
-            # A free column's term is zero by step 1; coef * rounding would be noise.
-            features = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, product))
-            gap = max(rows, 0.0) + float(features.sum())  # slopes at an end of the interval may be past it by rounding
-            if best is None or gap < best.gap:
-                best = Proof(objective, gap, self._relative(gap, objective, coef), candidate, product, shrink)
+            for slope, charge in self._readings(coef, residual, candidate, product, objective):
+                shrink = max(beyond, self.penalty.overrun(slope))
+                inside = candidate if shrink == 1.0 else candidate / shrink
+                slope = slope if shrink == 1.0 else slope / shrink
+                gap = charge + self._gap(coef, residual, inside, slope)
+                if best is None or gap < best.gap:
+                    best = Proof(objective, gap, self._relative(gap, objective, coef), inside, slope, shrink)
         assert best is not None
         return best
 
@@ -326,17 +320,34 @@ class Problem:
         with np.errstate(over="ignore"):  # an infinite margin settles nothing
             return np.asarray(np.sqrt(spread * (2 * gap * self.loss.smoothness)))
 
-    def _settled(self, coef: Array, dual: Array, slope: Array, objective: float) -> Array:
-        """Slopes within rounding of what an optimal one would be, set to it where more than rounding depends on them.
+    def _gap(self, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
+        """The Fenchel-Young gaps of rows and features."""
+        rows = sum(
+            float(weight @ self.loss.fenchel_young(residual[block], self._ratio(dual[block], weight)))
+            for block, weight in self._blocks()
+        )
+        # A free column's term is zero by projection; coef * rounding would be noise.
+        features = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, slope))
+        return max(rows, 0.0) + float(features.sum())  # slopes at an end of the interval may be past it by rounding
 
-        So is it where the rounding of a slope is more than its strength: that of a constant column, which is zero, or
-        a penalty that is next to none.
+    def _readings(
+        self, coef: Array, residual: Array, dual: Array, slope: Array, objective: float
+    ) -> Iterator[tuple[Array, float]]:
+        """Slopes as they were computed, and as they would be without their rounding, with what that may cost the bound.
+
+        The rounding of a slope may be more than its strength, where its column is constant and the slope zero, or
+        where the penalty is next to none. It counts against all coefficients that would move a residual by the largest
+        there is.
         """
+        yield slope, 0.0
         optimal = self.penalty.nearest_slope(coef, slope)
         apart = np.abs(slope - optimal)
         if not self.penalty.tells(slope, apart, objective):
-            return slope
-        return np.where(apart <= _EXACT * self.design.magnitudes(np.abs(dual)), optimal, slope)
+            return
+        rounded = apart <= _EXACT * self.design.magnitudes(np.abs(dual))
+        distance = self.design.extent(self.fit_intercept)[1]
+        width = np.divide(float(np.abs(residual).max()), distance, out=np.zeros_like(distance), where=distance > 0)
+        yield np.where(rounded, optimal, slope), float(np.where(rounded, apart * (np.abs(coef) + width), 0.0).sum())
 
     def _relative(self, gap: float, objective: float, coef: Array) -> float:
         if gap <= 0:
@@ -354,7 +365,8 @@ class Problem:
             rounding = min(rounding, self._both_ways(_ROUNDINGS * sizes))
         if objective > rounding:
             return gap / objective
-        scale = float(self.weight @ self.loss.value(self._present(self.y)))
+        with np.errstate(over="ignore"):  # infinitely many times the objective of zero is no gap at all
+            scale = float(self.weight @ self.loss.value(self._present(self.y)))
         return gap / scale if scale > 0 else np.inf
 
     def _both_ways(self, sizes: Array) -> float:

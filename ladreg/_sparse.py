@@ -88,15 +88,24 @@ class SparseDesign(Design):
 
     def curvatures(self, weight: Array, center: Array) -> Array:
         """Column sums of ``weight * (x - center)^2``, the zeros counted without being visited."""
+        columns, rows, deviation = self._deviations(center)
+        stored = np.bincount(columns, weight[rows] * deviation**2, minlength=self.n_features)
+        return stored + self._of_zeros(weight, columns, rows) * center**2
+
+    def means_from(self, center: Array, weight: Array) -> Array:
+        """Weighted means of ``x - center``, the zeros counted without being visited."""
+        columns, rows, deviation = self._deviations(center)
+        stored = np.bincount(columns, weight[rows] * deviation, minlength=self.n_features)
+        return stored - self._of_zeros(weight, columns, rows) * center
+
+    def _deviations(self, center: Array) -> tuple[Index, Index, Array]:
+        """Columns and rows of the stored values, and those less the centres."""
         lengths = np.diff(self.X.indptr)
         if self.X.format == "csc":
             columns, rows = np.repeat(np.arange(self.n_features), lengths), self.X.indices
         else:
             columns, rows = self.X.indices, np.repeat(np.arange(self.n_samples), lengths)
-        inside = weight[rows]
-        deviation = self._data() * self.scale[columns] - center[columns]
-        stored = np.bincount(columns, inside * deviation**2, minlength=self.n_features)
-        return stored + self._of_zeros(weight, columns, rows) * center**2
+        return columns, rows, self._data() * self.scale[columns] - center[columns]
 
     def _of_zeros(self, weight: Array, columns: Index, rows: Index) -> Array:
         """The weight of the rows where each column is zero.

@@ -51,11 +51,11 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     # 1.
     if problem.fit_intercept:
         problem = replace(problem, y=problem.y - typical(problem.y))
-    coef, intercept = np.zeros(problem.n_features), problem.null_intercept()
+    coef, intercept, known = np.zeros(problem.n_features), problem.null_intercept(), None
     if free.size:
         part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
         found = solver(part)(part, tol=1e-12)
-        coef[free], intercept = found.coef, found.intercept
+        coef[free], intercept, known = found.coef, found.intercept, found.dual
     residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
     # 2.
     dual = problem.weight * problem.loss.derivative(residual)
@@ -69,6 +69,8 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     chosen = penalised[:_FIRST]
     while True:
         change = _least(problem, coef, given, total, tied, chosen, free)
+        if change is None and known is not None:  # feasible, but nobody chose it so that slopes are small
+            return _largest(problem, known, penalised)
         if change is None:
             raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
         dual[tied] = change
@@ -113,6 +115,10 @@ def _least(
     lower, upper = problem.loss.kink()
     weight, strength = problem.weight[tied], problem.penalty.strength[chosen]
     rows = problem.design.rows(tied)
+    if problem.fit_intercept:
+        # The whole dual has sum zero: columns count from anywhere, and far from there the program sees only rounding.
+        centre = weight @ rows / (weight.sum() or 1.0)
+        rows, slope = rows - centre, slope - centre * total
     # Slopes relative to those that every tied row at its largest would give.
     size = np.maximum(np.abs(slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
     unit = float(size.max(initial=0.0)) or 1.0

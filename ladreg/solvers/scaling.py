@@ -22,8 +22,9 @@ Array = NDArray[np.float64]
 # What the user reads where squares of y are zero in float64, though y is not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
 
-# Part of mean((y - mean(y))^2) that rounding of the user's numbers may leave unproved without a word; rounding of y.
-_UNPROVED, _ROUNDING = 1e-9, 1e-13
+# Parts of mean((y - mean(y))^2) and of the objective that rounding of the user's numbers may leave unproved without a
+# word; rounding of y.
+_UNPROVED, _RELATIVE, _ROUNDING = 1e-9, 1e-8, 1e-13
 
 # Values that are enough to tell a typical size.
 _SAMPLE = 10_000
@@ -160,12 +161,13 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     with np.errstate(over="ignore"):  # infinite squares excuse everything, and their objective is an error elsewhere
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
         rounding = float(problem.weight @ (_ROUNDING * problem.y) ** 2)
-    return bool(solution.gap > max(tol, _UNPROVED) * size + rounding)
+    return bool(solution.gap > max(tol * size, min(_UNPROVED * size, _RELATIVE * solution.objective)) + rounding)
 
 
 def certified(problem: Problem, units: Units, found: Solution | Draft, **counts: float) -> Solution:
     """What was found for the scaled twin, its units undone, proved on `problem`; `counts` join its stats."""
-    coef, intercept = units.out_of(found.coef, found.intercept)
+    least = np.maximum(found.coef, 0.0) if problem.penalty.positive else found.coef  # rounding of a barrier's solver
+    coef, intercept = units.out_of(least, found.intercept)
     return problem.certify(
         coef,
         intercept if problem.fit_intercept else 0.0,

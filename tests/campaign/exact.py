@@ -28,10 +28,53 @@ def optimal_point(formula):
     return long_of(value), coef, long_of(beta[-1]) if formula.fit_intercept else LONG(0)
 
 
+def exact_gap(formula, coef, residual, slopes, room):
+    """The gap that slopes prove once they meet their equations exactly; infinite where they do not meet the bounds.
+
+    The equations are those of the intercept, of free features and of coefficients that are not zero; rows take up the
+    correction in proportion to `room`.
+    """
+    low, high = (rational(end) if np.isfinite(end) else None for end in formula.loss.ends())
+    table = _table(formula)
+    kept = np.flatnonzero(np.isfinite(formula.strength))
+    beta = [rational(value) for value in np.asarray(coef)[kept]]
+    steep = [s * ((b > 0) - (b < 0)) + r * b for s, r, b in zip(table.strength, table.ridge, beta, strict=True)]
+    tight = [j for j in range(table.p) if beta[j] or (not table.strength[j] and not table.ridge[j])]
+    tight = [j for j in tight if beta[j] or not table.positive] + list(range(table.p, table.size))
+    theta = [w * rational(s) for w, s in zip(table.weight, slopes, strict=True)]
+    give = [w * rational(r) for w, r in zip(table.weight, room, strict=True)]
+    missed = [_dot(table.X, theta, j) - (steep[j] if j < table.p else 0) for j in tight]
+    gram = [[sum(g * x[j] * x[k] for g, x in zip(give, table.X, strict=True)) for k in tight] for j in tight]
+    u = solved(gram, missed, dependent=True)
+    change = [g * sum(x[j] * v for j, v in zip(tight, u, strict=True)) for g, x in zip(give, table.X, strict=True)]
+    theta = [t - c for t, c in zip(theta, change, strict=True)]
+    exact = [t / w for t, w in zip(theta, table.weight, strict=True)]
+    if any(_dot(table.X, theta, j) != (steep[j] if j < table.p else 0) for j in tight):
+        return np.inf
+    if high is not None and not all(low <= s <= high for s in exact):
+        return np.inf
+    for j in set(range(table.p)) - set(tight):
+        product = _dot(table.X, theta, j)
+        if (product if table.positive else abs(product)) > table.strength[j]:
+            return np.inf
+    return formula.weight @ formula.loss.excess(residual, np.array([long_of(s) for s in exact], LONG))
+
+
+def _dot(rows, theta, j):
+    return sum(row[j] * t for row, t in zip(rows, theta, strict=True))
+
+
 def _best(formula):
+    table = _table(formula)
+    if not formula.loss.square:
+        return table.best_vertex()
+    return table.stationary() if formula.loss.smooth and np.isinf(formula.loss.bend) else None
+
+
+def _table(formula):
     kept = [j for j, strength in enumerate(formula.strength) if np.isfinite(strength)]
     X = [[rational(value) for value in row] + [Fraction(1)] * formula.fit_intercept for row in formula.X[:, kept]]
-    table = Table(
+    return Table(
         X=X,
         y=[rational(value) for value in formula.y],
         weight=[rational(value) for value in formula.weight],
@@ -39,9 +82,6 @@ def _best(formula):
         ridge=[rational(formula.ridge[j]) for j in kept],
         formula=formula,
     )
-    if not formula.loss.square:
-        return table.best_vertex()
-    return table.stationary() if formula.loss.smooth and np.isinf(formula.loss.bend) else None
 
 
 def rational(value):
@@ -134,18 +174,23 @@ class Table:
         return True
 
 
-def solved(rows, goal):
-    """The solution of a square system in fractions, None if it is singular."""
-    size = len(goal)
+def solved(rows, goal, *, dependent=False):
+    """The solution of a square system in fractions; None if it is singular, unless `dependent` unknowns may be zero."""
+    size, pivots = len(goal), []
     table = [[*row, value] for row, value in zip(rows, goal, strict=True)]
     for k in range(size):
-        pivot = next((i for i in range(k, size) if table[i][k]), None)
-        if pivot is None:
+        place = len(pivots)
+        pivot = next((i for i in range(place, size) if table[i][k]), None)
+        if pivot is None and not dependent:
             return None
-        table[k], table[pivot] = table[pivot], table[k]
-        table[k] = [value / table[k][k] for value in table[k]]
+        if pivot is None:
+            continue
+        table[place], table[pivot] = table[pivot], table[place]
+        table[place] = [value / table[place][k] for value in table[place]]
         for i in range(size):
-            if i != k and table[i][k]:
+            if i != place and table[i][k]:
                 factor = table[i][k]
-                table[i] = [a - factor * b for a, b in zip(table[i], table[k], strict=True)]
-    return [row[size] for row in table]
+                table[i] = [a - factor * b for a, b in zip(table[i], table[place], strict=True)]
+        pivots.append(k)
+    known = dict(zip(pivots, table, strict=False))
+    return [known[k][size] if k in known else Fraction(0) for k in range(size)]

@@ -64,6 +64,8 @@ def _scaled_y(rng, model, case):
 
 def _scaled_column(rng, model, case):
     own, j = dict(model.parameters), rng.integers(case.X.shape[1])
+    if own.get("standardize") and np.ptp(case.X[:, j]) == 0:
+        return None  # the deviation of a constant column counts as one, whatever the unit
     factor = 2.0 ** int(rng.integers(-20, 21))
     X, unit = case.X.copy(), _same(case)
     X[:, j] *= factor
