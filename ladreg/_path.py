@@ -26,6 +26,8 @@ Index = NDArray[np.intp]
 _ENTRIES = 1 << 22
 # A relative gap that is rounding.
 _ROUNDING = 1e-13
+# A gap that is rounding, as a part of mean((y - mean(y))^2).
+_SQUARES_ROUNDING = 64 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,13 @@ def solve_path(
     for group in batched(points, width):
         for k, solution in enumerate(_certified(problem, alphas[first:], units, group), first):
             path.put(k, solution)
-            share = max(solution.objective / size, 1e-3) if size > 0 else 1.0
-            enough = solution.gap <= max(tol, _ROUNDING) * share * size
-            if not (enough and solution.stopped.good):
-                start = solution.coef, solution.intercept
-                _alone(problem, path, k, tol * min(share, 1.0), max_iter, solver, start)
+            goal = max(max(tol, _ROUNDING) * solution.objective, _SQUARES_ROUNDING * size)
+            if solution.gap <= goal and solution.stopped.good:
+                continue
+            share = goal / size if size > 0 else tol
+            _alone(problem, path, k, share, max_iter, solver, (solution.coef, solution.intercept))
+            if path.stopped[k].good and not path.gap[k] <= goal:
+                path.stopped[k] = StopReason.STALLED
         first += len(group)
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, tol, max_iter, solver)

@@ -339,15 +339,31 @@ class Problem:
         where the penalty is next to none. It counts against all coefficients that would move a residual by the largest
         there is.
         """
-        yield slope, 0.0
+        left = 0.0 if self._weights_are_alike else self._left(coef, residual, dual, slope)
+        yield slope, left
         optimal = self.penalty.nearest_slope(coef, slope)
         apart = np.abs(slope - optimal)
         if not self.penalty.tells(slope, apart, objective):
             return
         rounded = apart <= _EXACT * self.design.magnitudes(np.abs(dual))
-        distance = self.design.extent(self.fit_intercept)[1]
+        charge = np.where(rounded, apart * self._widths(coef, residual)[: self.n_features], 0.0)
+        yield np.where(rounded, optimal, slope), left + float(charge.sum())
+
+    def _left(self, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
+        """What free columns may cost the bound that are not orthogonal to the dual, though as much as rows allow.
+
+        Beside heavy rows, whose duals are known to so many digits, those of light rows may have none.
+        """
+        products = np.append(slope, dual.sum())
+        beyond = np.maximum(np.abs(products) - _EXACT * self._sizes(dual), 0.0)
+        beyond *= np.append(self.penalty.free(), self.fit_intercept)
+        return float(beyond @ self._widths(coef, residual))
+
+    def _widths(self, coef: Array, residual: Array) -> Array:
+        """How large coefficients and, last, the intercept may be that move no residual by more than the largest."""
+        distance = np.append(self.design.extent(self.fit_intercept)[1], 1.0)
         width = np.divide(float(np.abs(residual).max()), distance, out=np.zeros_like(distance), where=distance > 0)
-        yield np.where(rounded, optimal, slope), float(np.where(rounded, apart * (np.abs(coef) + width), 0.0).sum())
+        return width + np.append(np.abs(coef), 0.0)
 
     def _relative(self, gap: float, objective: float, coef: Array) -> float:
         if gap <= 0:
@@ -358,12 +374,9 @@ class Problem:
         if ordinary:
             return gap / objective
         y = self._present(np.abs(self.y))
-        rounding = self._both_ways(_EXACT_FIT * y)
-        if not np.isfinite(self.loss.smoothness):
-            # Heavy rows that are fitted exactly may leave light ones an objective that is small, and not rounding.
-            sizes = y + self._present(self.design.absolute_matvec(coef))
-            rounding = min(rounding, self._both_ways(_ROUNDINGS * sizes))
-        if objective > rounding:
+        # Heavy rows that are fitted exactly may leave light ones an objective that is small, and not rounding.
+        sizes = y + self._present(self.design.absolute_matvec(coef))
+        if objective > min(self._both_ways(_EXACT_FIT * y), self._both_ways(_ROUNDINGS * sizes)):
             return gap / objective
         with np.errstate(over="ignore"):  # infinitely many times the objective of zero is no gap at all
             scale = float(self.weight @ self.loss.value(self._present(self.y)))
@@ -449,11 +462,10 @@ class Problem:
         Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
         Where weights differ widely the largest dual of light rows says nothing of heavy ones: each counts as it is.
         """
-        lower, upper = self.loss.interval()
-        reach = max(-lower, upper)
         if self._weights_are_alike:
-            reach = reach if np.isfinite(reach) else max(map(abs, self._extremes(dual)))
-            return reach * np.append(self._magnitudes, 1.0)
+            # Some row is at an end of its interval where the loss is piecewise linear.
+            ends = self._extremes(dual) if self.loss.curvature > 0 else self.loss.interval()
+            return max(map(abs, ends)) * np.append(self._magnitudes, 1.0)
         sizes = np.abs(dual)
         return np.append(self.design.magnitudes(sizes), sizes.sum())
 

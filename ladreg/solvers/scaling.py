@@ -24,7 +24,7 @@ TOO_SMALL = "the objective underflows float64: y is too small for its squares. S
 
 # Parts of mean((y - mean(y))^2) and of the objective that rounding of the user's numbers may leave unproved without a
 # word; rounding of y.
-_UNPROVED, _RELATIVE, _ROUNDING = 1e-9, 1e-8, 1e-13
+_UNPROVED, _RELATIVE, _ROUNDING = 1e-9, 1e-8, 64 * float(np.finfo(float).eps)
 
 # Values that are enough to tell a typical size.
 _SAMPLE = 10_000
