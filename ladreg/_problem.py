@@ -464,7 +464,8 @@ class Problem:
         """
         if self._weights_are_alike:
             # Some row is at an end of its interval where the loss is piecewise linear.
-            ends = self._extremes(dual) if self.loss.curvature > 0 else self.loss.interval()
+            linear = self.loss.curvature == 0 and not np.isfinite(self.loss.smoothness)
+            ends = self.loss.interval() if linear else self._extremes(dual)
             return max(map(abs, ends)) * np.append(self._magnitudes, 1.0)
         sizes = np.abs(dual)
         return np.append(self.design.magnitudes(sizes), sizes.sum())
