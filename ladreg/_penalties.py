@@ -13,8 +13,6 @@ Index = NDArray[np.intp]
 
 # Ridges stay below this, so that products with them are finite.
 _HUGE = 1e300
-# What a proof may lose without a word.
-_TELLING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -93,13 +91,11 @@ class ElasticNet:
     def _clipped(self, slope: Array) -> Array:
         return np.clip(slope, -np.inf if self.positive else -self.strength, self.strength)
 
-    def tells(self, slope: Array, apart: Array, objective: float) -> bool:
-        """Whether slopes that are so far `apart` from optimal ones prove less than optimal ones would."""
-        beyond = self.bounds & (self.excess(slope) > self.strength * (1 + _TELLING))
-        if not self.curved:
-            return bool(beyond.any())
-        steep = (self.ridge > 0) & (apart > np.sqrt(self.ridge) * np.sqrt(2 * _TELLING * objective))
-        return bool(beyond.any() or steep.any())
+    def bend(self, apart: Array) -> float:
+        """The most that ridges charge for a slope that is so far from the optimal one."""
+        with np.errstate(over="ignore"):
+            size = np.divide(apart, np.sqrt(self.ridge), out=np.zeros_like(apart), where=self.ridge > 0)
+            return float(0.5 * np.max(size, initial=0.0) ** 2)
 
     def overrun(self, slope: Array) -> float:
         """How many times too large slopes are for the dual set, at least 1."""

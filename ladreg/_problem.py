@@ -40,6 +40,8 @@ _ALIKE = 1e3
 _EXACT_FIT = 1e-12
 # Rounding of a residual, as a part of the sizes of its terms.
 _ROUNDINGS = 64 * float(np.finfo(float).eps)
+# What a proof may lose to rounding of slopes before that is looked at.
+_TELLING = 1e-12
 # A dual whose relative gap is smaller than this describes the optimal face.
 _OPTIMAL = 1e-9
 # Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
@@ -256,8 +258,8 @@ class Problem:
             dual, products = np.zeros_like(dual), np.zeros_like(products)
         best = None
         for candidate, product, beyond in self._projections(dual, products):
-            for slope, charge in self._readings(coef, residual, candidate, product, objective):
-                shrink = max(beyond, self.penalty.overrun(slope))
+            for slope, overrun, charge in self._readings(coef, residual, candidate, product, objective):
+                shrink = max(beyond, overrun)
                 inside = candidate if shrink == 1.0 else candidate / shrink
                 slope = slope if shrink == 1.0 else slope / shrink
                 gap = charge + self._gap(coef, residual, inside, slope)
@@ -332,22 +334,27 @@ class Problem:
 
     def _readings(
         self, coef: Array, residual: Array, dual: Array, slope: Array, objective: float
-    ) -> Iterator[tuple[Array, float]]:
-        """Slopes as they were computed, and as they would be without their rounding, with what that may cost the bound.
+    ) -> Iterator[tuple[Array, float, float]]:
+        """Slopes as they were computed, and as they would be without their rounding; how many times too large they are,
+        and what they may cost the bound.
 
         The rounding of a slope may be more than its strength, where its column is constant and the slope zero, or
         where the penalty is next to none. It counts against all coefficients that would move a residual by the largest
         there is.
         """
         left = 0.0 if self._weights_are_alike else self._left(coef, residual, dual, slope)
-        yield slope, left
+        overrun = self.penalty.overrun(slope)
+        yield slope, overrun, left
+        if overrun <= 1.0 + _TELLING and not self.penalty.curved:
+            return
         optimal = self.penalty.nearest_slope(coef, slope)
         apart = np.abs(slope - optimal)
-        if not self.penalty.tells(slope, apart, objective):
+        if overrun <= 1.0 + _TELLING and self.penalty.bend(apart) <= _TELLING * objective:
             return
         rounded = apart <= _EXACT * self.design.magnitudes(np.abs(dual))
         charge = np.where(rounded, apart * self._widths(coef, residual)[: self.n_features], 0.0)
-        yield np.where(rounded, optimal, slope), left + float(charge.sum())
+        slope = np.where(rounded, optimal, slope)
+        yield slope, self.penalty.overrun(slope), left + float(charge.sum())
 
     def _left(self, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
         """What free columns may cost the bound that are not orthogonal to the dual, though as much as rows allow.
