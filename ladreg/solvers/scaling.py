@@ -150,7 +150,9 @@ def solve(
     twin, units = scaled(problem)
     if start is not None:
         start = units.into(*start)
-    solution = certified(problem, units, inner(twin, start=start, tol=tol, max_iter=max_iter))
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no number proves nothing
+        draft = inner(twin, start=start, tol=tol, max_iter=max_iter)
+    solution = certified(problem, units, draft)
     return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, tol) else solution
 
 

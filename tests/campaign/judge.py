@@ -95,7 +95,7 @@ def _slack(formula, coef, intercept, slopes, missed):
     return missed @ np.append(np.where(varied, np.abs(coef) + width, 0), reach)
 
 
-def snapped(formula, coef, intercept, witness):
+def snapped(formula, coef, intercept, witness, zero=ROUNDINGS * EPS):
     """The slopes of the pieces that residuals are on; the witness where they are zero up to rounding, at a kink."""
     residual = formula.residual(coef, intercept)
     raw, _ = formula.sizes(coef, intercept)
@@ -103,7 +103,7 @@ def snapped(formula, coef, intercept, witness):
     if formula.loss.smooth or witness is None:
         return slopes
     within = np.clip(witness, -LONG(formula.loss.down), LONG(formula.loss.up))
-    return np.where(np.abs(residual) <= ROUNDINGS * EPS * raw, within, slopes)
+    return np.where(np.abs(residual) <= zero * raw, within, slopes)
 
 
 def polished(formula, coef, slopes, *, active, elastic):
@@ -244,9 +244,10 @@ def _exact_gap(formula, answer):
     known = answer.witness is not None and np.all(np.isfinite(answer.witness))
     witness = np.asarray(answer.witness, LONG) / formula.weight if known else None
     low, high = formula.loss.ends()
-    slopes = np.clip(snapped(formula, answer.coef, answer.intercept, witness), low, high)
-    for elastic in ("room", "kink", "all"):
-        best = min(best, exact_gap(formula, answer.coef, residual, slopes, _room(formula, slopes, elastic)))
+    for zero in (ROUNDINGS * EPS, LONG(1e-10)):
+        slopes = np.clip(snapped(formula, answer.coef, answer.intercept, witness, zero), low, high)
+        for elastic in ("room", "kink", "all"):
+            best = min(best, exact_gap(formula, answer.coef, residual, slopes, _room(formula, slopes, elastic)))
     return best
 
 
