@@ -146,8 +146,6 @@ def solve_path(
                 continue
             share = goal / size if size > 0 else tol
             _alone(problem, path, k, share, max_iter, solver, (solution.coef, solution.intercept))
-            if path.stopped[k].good and not path.gap[k] <= goal:
-                path.stopped[k] = StopReason.STALLED
         first += len(group)
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, tol, max_iter, solver)

@@ -30,7 +30,7 @@ TOO_LARGE = (
     "Scale y, or the columns of X, to ordinary sizes."
 )
 
-# Free columns count as orthogonal to a dual when their product is below this part of the sum of its terms' sizes.
+# Products of columns and dual may be rounding below this part of the sum of their terms' sizes.
 _ORTHOGONAL = 1e-12
 # Below this part nothing is left to correct: it is rounding of the product.
 _EXACT = 1e-15
@@ -351,7 +351,7 @@ class Problem:
         apart = np.abs(slope - optimal)
         if overrun <= 1.0 + _TELLING and self.penalty.bend(apart) <= _TELLING * objective:
             return
-        rounded = apart <= _EXACT * self.design.magnitudes(np.abs(dual))
+        rounded = apart <= _ORTHOGONAL * self.design.magnitudes(np.abs(dual))
         charge = np.where(rounded, apart * self._widths(coef, residual)[: self.n_features], 0.0)
         slope = np.where(rounded, optimal, slope)
         yield slope, self.penalty.overrun(slope), left + float(charge.sum())

@@ -256,10 +256,11 @@ def warn_of(path: Path, tol: float, stacklevel: int) -> None:
     if not bad.any():
         return
     worst = int(np.argmax(np.where(bad, path.relative_gap, 0.0)))
+    reason = path.stopped[worst].value
     warnings.warn(
         f"{int(bad.sum())} of {bad.size} fits along the path did not reach tol={tol:g}; the worst, at "
         f"alpha={path.alphas[worst]:.4g}, is proved to be within {path.relative_gap[worst]:.3g} of the optimum "
-        "(relative). Raise max_iter, or eps.",
+        f"(relative). {reason[0].upper()}{reason[1:]}, or raise eps.",
         ConvergenceWarning,
         stacklevel=stacklevel,
     )

@@ -1,5 +1,7 @@
 """One operator, whatever the storage: every operation equals that of the dense float64 array it stands for."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -123,3 +125,14 @@ def test_extent_of_a_constant_column_is_exactly_zero():
     shift, distance = as_design(np.full((3, 1), 0.1)).extent(centred=True)
     assert shift[0] == 0.1
     assert distance[0] == 0.0
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array, sp.csc_array])
+def test_deviations_where_nearly_all_weight_is_on_one_row(storage):
+    x, weight = [1e6, 1e6 + 1.0, 1e6 + 3.0, 0.0], [1e12, 1e-10, 2.0, 1e-10]
+    exact = [[Fraction(value) for value in column] for column in (x, weight)]
+    total = sum(exact[1])
+    mean = sum(a * b for a, b in zip(*exact, strict=True)) / total
+    variance = sum(b * (a - mean) ** 2 for a, b in zip(*exact, strict=True)) / total
+    found = as_design(storage(np.array(x)[:, None])).deviations(np.array(weight) / np.sum(weight))
+    np.testing.assert_allclose(found, np.sqrt(float(variance)), rtol=1e-12)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ladreg._losses import HalfSquared, Pinball
+from ladreg import LassoCD
+from ladreg._losses import Absolute, HalfSquared, Huber, Pinball
 from ladreg._problem import StopReason
 from ladreg.solvers import largest_alpha
 from tests.problems import NAMED, make, rounding, solve
@@ -110,6 +111,56 @@ def test_relative_gap_of_an_exact_fit_is_relative_to_the_data():
     solution = solve(problem)
     assert solution.objective < 1e-14
     assert solution.relative_gap < 1e-14
+
+
+@pytest.mark.parametrize("size", [1.0, 1e100])
+def test_a_constant_column_and_a_penalty_that_is_next_to_none_leave_no_gap(size):
+    rng = np.random.default_rng(2)
+    X = np.column_stack([rng.standard_normal((30, 2)), np.full(30, 3.0 * size)])
+    for alpha in (0.1, 1e-3, 1e-200):
+        model = LassoCD(alpha=alpha).fit(X, X[:, 0] + rng.standard_normal(30))
+        assert model.dual_gap_ <= 1e-9 * model.objective_
+
+
+LIGHT = np.array([1e12, 1e12, 1.0, 1.0, 1.0, 1e-10])
+
+
+@pytest.mark.parametrize("loss", [HalfSquared(), Absolute()])
+def test_what_is_wrong_with_light_rows_beside_heavy_ones_is_in_the_gap(loss):
+    """Their part of the objective is below the rounding of the heavy rows' part of each product."""
+    X = np.array([[1.0, 0.0], [3.0, 0.0], [1.0, 1.0], [2.0, 1.0], [0.3, 2.0], [0.1, 1.0]])
+    y = X @ [0.1, 2.0] + np.array([0.0, 0.0, 0.2, -0.1, 0.1, 0.3])
+    problem = make(X, y, weight=LIGHT, loss=loss, fit_intercept=False)
+    for wrong in (2.5, 100.0):
+        residual = problem.residual(np.array([0.1, wrong]), 0.0)
+        solution = certify(problem, np.array([0.1, wrong]), 0.0, problem.weight * loss.derivative(residual))
+        least = problem.objective(np.array([0.1, 2.0]), 0.0)
+        assert solution.gap >= 0.99 * (solution.objective - least) > 0
+        # Heavy rows that are fitted exactly do not make the fit an exact one.
+        assert solution.relative_gap == solution.gap / solution.objective
+
+
+def test_the_intercept_of_light_rows_beside_heavy_ones_is_in_the_gap():
+    """Found by the campaign: the two heavy rows leave [1, 2] to the intercept, and the light ones choose 2."""
+    weight, y = np.array([0.5, 0.5, 1e-12, 5e-13]), np.array([1.0, 2.0, 3.0, 0.0])
+    problem = make(np.zeros((4, 1)), y, weight=weight)
+    solution = certify(problem, np.zeros(1), 1.5, 0.5 * problem.weight * np.array([-1.0, 1.0, 1.0, -1.0]))
+    assert solution.gap >= problem.objective(np.zeros(1), 1.5) - problem.objective(np.zeros(1), 2.0)
+
+
+def test_a_huber_dual_that_is_small_beside_its_interval_must_be_orthogonal_all_the_same():
+    x = np.arange(8.0)
+    problem = make(x[:, None], x + 0.1 * np.sin(x), loss=Huber(1e20))
+    best = solve(problem)
+    worse = best.coef + 1e-6
+    dual = problem.weight * problem.loss.derivative(problem.residual(worse, best.intercept))
+    solution = certify(problem, worse, best.intercept, dual)
+    assert solution.gap >= 0.99 * (solution.objective - best.objective) > 0
+
+
+def test_the_largest_alpha_of_columns_far_from_the_origin():
+    X = 1e6 + np.random.default_rng(0).standard_normal((14, 10))
+    assert largest_alpha(make(X, np.zeros(14), alpha=1.0)) == 0.0
 
 
 def test_overflow_is_an_error_not_an_answer():

@@ -356,7 +356,7 @@ def _finished(
 ) -> Draft:
     """Step 4: what was found, or the canonical optimum on its face."""
     coef, look = state.coef, state.look
-    dual = columns.weight * look.residual / state.shrink
+    dual = columns.weight * look.residual
     intercept = columns.intercept(coef)
     stats = {name: getattr(state, name) for name in ("n_epochs", "n_checks", "n_newton", "largest_working_set")}
     unique = canonical and _proved_unique(columns, state)
