@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ladreg._moments import FoldMoments, Split, blocks
 from ladreg._path import Path, drafted_path, solve_path
 from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem, StopReason
+from ladreg._problem import TOO_LARGE, Problem, StopReason
 from ladreg.solvers import Solver, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.repeats import repeats
@@ -102,7 +102,11 @@ class SquaredFolds:
                 losses[k] = held @ point.residual[test] ** 2
         if group and known is not None:
             losses[[k for k, _ in group]] = self._predicted(fold, known[0], [point for _, point in group])
-        return np.asarray(losses / held.sum() * self.units.unit**2)
+        with np.errstate(over="ignore"):
+            losses = losses / held.sum() * self.units.unit**2
+        if not np.isfinite(losses).all():
+            raise OverflowError(TOO_LARGE)
+        return losses
 
     def solver(self, problem: Problem) -> Solver:  # noqa: ARG002 - one serves all
         """The solver of a single problem, which knows what the folds found out."""

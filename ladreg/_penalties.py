@@ -95,7 +95,7 @@ class ElasticNet:
         """The most that ridges charge for a slope that is so far from the optimal one."""
         with np.errstate(over="ignore"):
             size = np.divide(apart, np.sqrt(self.ridge), out=np.zeros_like(apart), where=self.ridge > 0)
-            return float(0.5 * np.max(size, initial=0.0) ** 2)
+            return float(0.5 * np.square(np.max(size, initial=0.0)))
 
     def overrun(self, slope: Array) -> float:
         """How many times too large slopes are for the dual set, at least 1."""
@@ -117,7 +117,8 @@ class ElasticNet:
         curved = self.ridge > 0
         there = np.where(curved, self.fixed(slope), 0.0)
         rest = np.where(curved, slope - self.ridge * there, slope)
-        return self._absolute_term(coef, rest) + 0.5 * (np.sqrt(self.ridge) * (coef - there)) ** 2
+        with np.errstate(over="ignore"):  # a coefficient that is infinitely far away proves nothing
+            return self._absolute_term(coef, rest) + 0.5 * (np.sqrt(self.ridge) * (coef - there)) ** 2
 
     def _absolute_term(self, coef: Array, slope: Array) -> Array:
         if self.excluded:

@@ -32,8 +32,9 @@ TOO_LARGE = (
 
 # Products of columns and dual may be rounding below this part of the sum of their terms' sizes.
 _ORTHOGONAL = 1e-12
-# Below this part nothing is left to correct: it is rounding of the product.
-_EXACT = 1e-15
+# Below the first part nothing is left to correct: it is rounding of the product. Above the second it is no rounding, and
+# coefficients of columns that are all but dependent may be as large as it is small.
+_EXACT, _ACCEPTED = 1e-15, 1e-14
 # Weights that differ by no more than this factor are alike.
 _ALIKE = 1e3
 # A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
@@ -460,7 +461,7 @@ class Problem:
             correct = correct or self._corrector(elastic(dual), free)
             dual = dual - correct(products[columns])
             products = np.append(self.design.rmatvec(dual), dual.sum())
-        small = np.all(np.abs(products[columns]) <= _ORTHOGONAL * self._sizes(dual)[columns])
+        small = np.all(np.abs(products[columns]) <= _ACCEPTED * self._sizes(dual)[columns])
         return (dual, products[: self.n_features]) if small else None
 
     def _sizes(self, dual: Array) -> Array:

@@ -152,7 +152,7 @@ def solve(
         start = units.into(*start)
     with np.errstate(over="ignore", invalid="ignore"):  # what is no number proves nothing
         draft = inner(twin, start=start, tol=tol, max_iter=max_iter)
-    solution = certified(problem, units, draft)
+        solution = certified(problem, units, draft)
     return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, tol) else solution
 
 

@@ -103,7 +103,7 @@ def snapped(formula, coef, intercept, witness, zero=ROUNDINGS * EPS):
     if formula.loss.smooth or witness is None:
         return slopes
     within = np.clip(witness, -LONG(formula.loss.down), LONG(formula.loss.up))
-    return np.where(np.abs(residual) <= zero * raw, within, slopes)
+    return np.where(np.abs(residual) <= zero * (raw + formula.weight @ raw), within, slopes)
 
 
 def polished(formula, coef, slopes, *, active, elastic):
