@@ -32,8 +32,8 @@ TOO_LARGE = (
 
 # Products of columns and dual may be rounding below this part of the sum of their terms' sizes.
 _ORTHOGONAL = 1e-12
-# Below the first part nothing is left to correct: it is rounding of the product. Above the second it is no rounding, and
-# coefficients of columns that are all but dependent may be as large as it is small.
+# Below the first part nothing is left to correct: it is rounding of the product. Above the second it is not, and may
+# cost as much as it is: coefficients of columns that are all but dependent may be as large as it is small.
 _EXACT, _ACCEPTED = 1e-15, 1e-14
 # Weights that differ by no more than this factor are alike.
 _ALIKE = 1e3

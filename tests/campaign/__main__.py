@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from tests.campaign.problem import Verdict, judged, replayed
-from tests.campaign.table import Tally
+from tests.campaign.table import Tally, told
 from tests.campaign.worker import TOO_LONG, work
 
 
@@ -57,6 +57,8 @@ def _collect(tally, workers, results):
             open_ends -= 1
         for verdict in batch or ():
             tally.add(verdict)
+            if verdict.complaints:
+                print(told(verdict), file=sys.stderr, flush=True)
 
 
 def replay(seed):

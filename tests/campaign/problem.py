@@ -35,6 +35,12 @@ class Verdict:
         return sum(any(word in text for word in ("disagreement", "false proof")) for text in self.complaints)
 
     @property
+    def is_fault(self):
+        """Whether all that is wrong is an error, a stray warning or the end of the process: no answer is at stake."""
+        faults = ("leaked ", "Error: ", "the process ended")
+        return bool(self.complaints) and all(any(fault in text for fault in faults) for text in self.complaints)
+
+    @property
     def is_unwarned(self):
         """Whether all that is wrong is a claim that misses the tolerance, of an answer that is right."""
         return bool(self.complaints) and all("no warning:" in text for text in self.complaints)

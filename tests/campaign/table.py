@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-COLUMNS = ("problems", "uncertified", "refused", "comparisons", "disagreements", "silent wrong", "unwarned")
+COLUMNS = ("problems", "uncertified", "refused", "comparisons", "disagreements", "silent wrong", "unwarned", "faults")
 
 
 @dataclass
@@ -23,7 +23,9 @@ class Tally:
         count["comparisons"] += verdict.compared
         count["disagreements"] += verdict.disagreements > 0
         count["unwarned"] += verdict.is_unwarned
-        count["silent wrong"] += bool(verdict.complaints) and not verdict.disagreements and not verdict.is_unwarned
+        count["faults"] += verdict.is_fault
+        known = verdict.disagreements > 0 or verdict.is_unwarned or verdict.is_fault
+        count["silent wrong"] += bool(verdict.complaints) and not known
         if verdict.complaints:
             self.failures.append(verdict)
 
@@ -39,7 +41,11 @@ class Tally:
 
     def report(self):
         lines = [self.table()]
-        for verdict in sorted(self.failures, key=lambda one: one.seed):
-            lines += ["", f"--replay {verdict.seed}: {verdict.name}({verdict.parameters})", f"  {verdict.ills}"]
-            lines += [f"  {text}" for text in verdict.complaints[:4]]
+        lines += [f"\n{told(verdict)}" for verdict in sorted(self.failures, key=lambda one: one.seed)]
         return "\n".join(lines)
+
+
+def told(verdict):
+    """What is wrong with one problem, and how to see it again."""
+    lines = [f"--replay {verdict.seed}: {verdict.name}({verdict.parameters})", f"  {verdict.ills}"]
+    return "\n".join(lines + [f"  {text}" for text in verdict.complaints[:4]])
