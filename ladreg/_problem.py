@@ -508,7 +508,8 @@ class Problem:
             return self._gram_corrector(elastic, free)
         Z = self.design.rows(rows, free)
         Z = np.hstack([Z, np.ones((rows.size, int(self.fit_intercept)))]) * np.sqrt(elastic[rows])[:, None]
-        size = np.linalg.norm(Z, axis=0)
+        peak = np.maximum(np.abs(Z).max(axis=0), np.finfo(np.float64).tiny)
+        size = peak * np.linalg.norm(Z / peak, axis=0)
         size[size == 0] = 1.0
         q, r, order = scipy.linalg.qr(Z / size, mode="economic", pivoting=True)
         diagonal = np.abs(np.diag(r))

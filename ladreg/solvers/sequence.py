@@ -283,7 +283,7 @@ class Walk:
         ratio = np.zeros(self.problem.n_features)
         for alpha in alphas:
             slope = self.slope + self.rate * (alpha - self.alpha)
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 ratio = np.fmax(ratio, self.unit.excess(slope) / (alpha * self.unit.strength))
         return _largest(np.where(ratio >= 1 - _NEAR, ratio, 0.0), max(_LEAST, int(_GROWTH * self.features.size)))
 

@@ -31,33 +31,52 @@ def optimal_point(formula):
 def exact_gap(formula, coef, residual, slopes, room):
     """The gap that slopes prove once they meet their equations exactly; infinite where they do not meet the bounds.
 
-    The equations are those of the intercept, of free features and of coefficients that are not zero; rows take up the
-    correction in proportion to `room`.
+    The equations are those of the intercept, of free features, of coefficients that are not zero, and of bounds that
+    were exceeded; rows take up the correction in proportion to `room`. Where they contradict each other, strengths are
+    left out, at their own price.
     """
-    low, high = (rational(end) if np.isfinite(end) else None for end in formula.loss.ends())
     table = _table(formula)
-    kept = np.flatnonzero(np.isfinite(formula.strength))
-    beta = [rational(value) for value in np.asarray(coef)[kept]]
-    steep = [s * ((b > 0) - (b < 0)) + r * b for s, r, b in zip(table.strength, table.ridge, beta, strict=True)]
-    tight = [j for j in range(table.p) if beta[j] or (not table.strength[j] and not table.ridge[j])]
-    tight = [j for j in tight if beta[j] or not table.positive] + list(range(table.p, table.size))
+    gap = _proved(formula, table, coef, residual, slopes, room)
+    if np.isfinite(gap):
+        return gap
+    kept = np.isfinite(formula.strength)
+    price = (formula.strength[kept] * np.abs(np.asarray(coef, LONG))[kept]).sum()
+    return price + _proved(formula, table, coef, residual, slopes, room, strengths=False)
+
+
+def _proved(formula, table, coef, residual, slopes, room, *, strengths=True):
+    beta = [rational(value) for value in np.asarray(coef)[np.isfinite(formula.strength)]]
+    goals = {}
+    for j, (s, r, b) in enumerate(zip(table.strength, table.ridge, beta, strict=True)):
+        if b or not (s or r or table.positive):
+            goals[j] = s * ((b > 0) - (b < 0)) * strengths + r * b
+    goals |= dict.fromkeys(range(table.p, table.size), Fraction(0))
     theta = [w * rational(s) for w, s in zip(table.weight, slopes, strict=True)]
     give = [w * rational(r) for w, r in zip(table.weight, room, strict=True)]
-    missed = [_dot(table.X, theta, j) - (steep[j] if j < table.p else 0) for j in tight]
-    gram = [[sum(g * x[j] * x[k] for g, x in zip(give, table.X, strict=True)) for k in tight] for j in tight]
-    u = solved(gram, missed, dependent=True)
-    change = [g * sum(x[j] * v for j, v in zip(tight, u, strict=True)) for g, x in zip(give, table.X, strict=True)]
-    theta = [t - c for t, c in zip(theta, change, strict=True)]
-    exact = [t / w for t, w in zip(theta, table.weight, strict=True)]
-    if any(_dot(table.X, theta, j) != (steep[j] if j < table.p else 0) for j in tight):
-        return np.inf
-    if high is not None and not all(low <= s <= high for s in exact):
-        return np.inf
-    for j in set(range(table.p)) - set(tight):
-        product = _dot(table.X, theta, j)
-        if (product if table.positive else abs(product)) > table.strength[j]:
+    for _ in range(3):
+        theta = _corrected(table.X, theta, give, goals)
+        if any(_dot(table.X, theta, j) != goal for j, goal in goals.items()):
             return np.inf
+        products = {j: _dot(table.X, theta, j) for j in set(range(table.p)) - set(goals)}
+        beyond = {j: t for j, t in products.items() if (t if table.positive else abs(t)) > table.strength[j]}
+        if not beyond:
+            break
+        goals |= {j: table.strength[j] * (1 if t > 0 else -1) * strengths for j, t in beyond.items()}
+    exact = [t / w for t, w in zip(theta, table.weight, strict=True)]
+    low, high = formula.loss.ends()
+    outside = np.isfinite(high) and not all(rational(low) <= s <= rational(high) for s in exact)
+    if beyond or outside:
+        return np.inf
     return formula.weight @ formula.loss.excess(residual, np.array([long_of(s) for s in exact], LONG))
+
+
+def _corrected(X, theta, give, goals):
+    """Theta changed in proportion to `give`, so that its products with some columns are their goals if they can be."""
+    missed = [_dot(X, theta, j) - goal for j, goal in goals.items()]
+    gram = [[sum(g * x[j] * x[k] for g, x in zip(give, X, strict=True)) for k in goals] for j in goals]
+    u = solved(gram, missed, dependent=True)
+    change = [g * sum(x[j] * v for j, v in zip(goals, u, strict=True)) for g, x in zip(give, X, strict=True)]
+    return [t - c for t, c in zip(theta, change, strict=True)]
 
 
 def _dot(rows, theta, j):
