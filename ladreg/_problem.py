@@ -443,7 +443,7 @@ class Problem:
             if found is None or not one_sided.any():
                 return found
             candidate, slope = found
-            violated = one_sided & ~free & (slope > _ORTHOGONAL * self._sizes(candidate)[: self.n_features])
+            violated = one_sided & ~free & (slope > _ACCEPTED * self._sizes(candidate)[: self.n_features])
             if not violated.any():
                 return found
             free = free | violated

@@ -6,6 +6,22 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from ladreg import (
+    CombinedLossRegressor,
+    ElasticNetCD,
+    ElasticNetCDCV,
+    HuberLossRegressor,
+    LADRegressor,
+    LADRegressorCV,
+    LADRegressorIC,
+    LassoCD,
+    LassoCDCV,
+    LassoCDIC,
+    QuantileRegressor,
+    QuantileRegressorCV,
+    StabilitySelection,
+)
+
 
 def table(n_samples, n_features, *, whole=False):
     rng = np.random.default_rng(n_samples)
@@ -17,6 +33,33 @@ def table(n_samples, n_features, *, whole=False):
 SMALL, TIED, MANY, WIDE = table(40, 3), table(30, 3, whole=True), table(2500, 3), table(12, 30)
 TWINS = np.column_stack([SMALL[0], SMALL[0][:, :2]]), SMALL[1]
 SPARSE = sp.csr_array(np.where(np.abs(SMALL[0]) > 0.7, SMALL[0], 0.0)), SMALL[1]
+
+# A fit of every kind, through every solver.
+CASES = {
+    "lad": (LADRegressor(), TIED),
+    "lad by reduction": (LADRegressor(), MANY),
+    "lad, more columns than rows": (LADRegressor(), WIDE),
+    "lad, repeated columns": (LADRegressor(positive=True), TWINS),
+    "lad, wide and penalised": (LADRegressor(alpha=0.05), WIDE),
+    "lad by linprog": (LADRegressor(alpha=0.1, solver="linprog"), TIED),
+    "lad, sparse": (LADRegressor(), SPARSE),
+    "quantiles": (QuantileRegressor(quantile=[0.2, 0.5, 0.8], alpha=0.01), MANY),
+    "combined": (CombinedLossRegressor(alpha=0.05), TIED),
+    "combined, repeated columns": (CombinedLossRegressor(), TWINS),
+    "huber": (HuberLossRegressor(scale=1.0), SPARSE),
+    "huber, repeated columns": (HuberLossRegressor(alpha=0.01), TWINS),
+    "lasso": (LassoCD(alpha=0.01), WIDE),
+    "lasso by residuals": (LassoCD(alpha=0.01, precompute=False), SPARSE),
+    "least squares": (LassoCD(alpha=0.0), TWINS),
+    "elastic net": (ElasticNetCD(alpha=0.1, standardize=True), TWINS),
+    "lasso, folds": (LassoCDCV(alphas=4, cv=2), WIDE),
+    "elastic net, folds": (ElasticNetCDCV(alphas=4, cv=2), SMALL),
+    "lad, folds": (LADRegressorCV(alphas=2, cv=2), SMALL),
+    "lasso, criterion": (LassoCDIC(alphas=4), SMALL),
+    "lad, criterion": (LADRegressorIC(alphas=2), SMALL),
+    "quantile, folds": (QuantileRegressorCV(alphas=2, cv=2), SMALL),
+    "stability": (StabilitySelection(LADRegressor(), n_pairs=1, alphas=2, random_state=0), SMALL),
+}
 
 
 @contextmanager

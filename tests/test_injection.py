@@ -10,49 +10,12 @@ import scipy.optimize
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from ladreg import (
-    CombinedLossRegressor,
-    ElasticNetCD,
-    ElasticNetCDCV,
-    HuberLossRegressor,
-    LADRegressor,
-    LADRegressorCV,
-    LADRegressorIC,
-    LassoCD,
-    LassoCDCV,
-    LassoCDIC,
-    QuantileRegressor,
-    StabilitySelection,
-)
+from ladreg import LADRegressorCV, LADRegressorIC, LassoCDCV, LassoCDIC
 from ladreg._folds import Folds, SquaredFolds
 from ladreg._kernels import _cd, _gram, _groups, _newton, _rows, _sides, _simplex
 from ladreg.solvers import coordinate_descent, interior_point
-from tests.faults import MANY, SMALL, SPARSE, TIED, TWINS, WIDE, faulty, numbers, proved
+from tests.faults import CASES, SMALL, faulty, numbers, proved
 
-CASES = {
-    "lad": (LADRegressor(), TIED),
-    "lad by reduction": (LADRegressor(), MANY),
-    "lad, more columns than rows": (LADRegressor(), WIDE),
-    "lad, repeated columns": (LADRegressor(positive=True), TWINS),
-    "lad, wide and penalised": (LADRegressor(alpha=0.05), WIDE),
-    "lad by linprog": (LADRegressor(alpha=0.1, solver="linprog"), TIED),
-    "lad, sparse": (LADRegressor(), SPARSE),
-    "quantiles": (QuantileRegressor(quantile=[0.2, 0.5, 0.8], alpha=0.01), MANY),
-    "combined": (CombinedLossRegressor(alpha=0.05), TIED),
-    "combined, repeated columns": (CombinedLossRegressor(), TWINS),
-    "huber": (HuberLossRegressor(scale=1.0), SPARSE),
-    "huber, repeated columns": (HuberLossRegressor(alpha=0.01), TWINS),
-    "lasso": (LassoCD(alpha=0.01), WIDE),
-    "lasso by residuals": (LassoCD(alpha=0.01, precompute=False), SPARSE),
-    "least squares": (LassoCD(alpha=0.0), TWINS),
-    "elastic net": (ElasticNetCD(alpha=0.1, standardize=True), TWINS),
-    "lasso, folds": (LassoCDCV(alphas=4, cv=2), WIDE),
-    "elastic net, folds": (ElasticNetCDCV(alphas=4, cv=2), SMALL),
-    "lad, folds": (LADRegressorCV(alphas=2, cv=2), SMALL),
-    "lasso, criterion": (LassoCDIC(alphas=4), SMALL),
-    "lad, criterion": (LADRegressorIC(alphas=2), SMALL),
-    "stability": (StabilitySelection(LADRegressor(), n_pairs=1, alphas=2, random_state=0), SMALL),
-}
 cases = pytest.mark.parametrize("case", CASES)
 DECOMPOSITIONS = [(np.linalg, name) for name in ("cholesky", "inv", "pinv", "solve", "lstsq", "qr", "svd")]
 RAISING = [*DECOMPOSITIONS, *((scipy.linalg, name) for name in ("qr", "solve_triangular"))]

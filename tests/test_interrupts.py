@@ -15,40 +15,38 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import (
-    CombinedLossRegressor,
-    ElasticNetCD,
     ElasticNetCDCV,
     HuberLossRegressor,
-    LADRegressor,
-    LADRegressorCV,
-    LADRegressorIC,
-    LassoCD,
     LassoCDCV,
-    LassoCDIC,
     QuantileRegressor,
-    QuantileRegressorCV,
     StabilitySelection,
     lad_path,
     lasso_path,
 )
-from tests.faults import MANY, SMALL, SPARSE, TIED, TWINS, WIDE
+from tests import faults
+from tests.faults import SMALL, WIDE
 
+# Every call of these is interrupted, so they are few, and small.
+SHARED = (
+    "lad",
+    "lad by reduction",
+    "lad by linprog",
+    "lad, sparse",
+    "combined",
+    "lasso",
+    "lasso by residuals",
+    "elastic net",
+    "lad, folds",
+    "quantile, folds",
+    "lasso, criterion",
+    "lad, criterion",
+)
 CASES = {
-    "lad": (LADRegressor(), TWINS),
-    "lad by reduction": (LADRegressor(), MANY),
-    "lad by linprog": (LADRegressor(alpha=0.1, solver="linprog"), TIED),
-    "lad, sparse": (LADRegressor(), SPARSE),
+    **{name: faults.CASES[name] for name in SHARED},
     "quantiles": (QuantileRegressor(quantile=[0.2, 0.8], alpha=0.01), SMALL),
-    "combined": (CombinedLossRegressor(), TWINS),
     "huber": (HuberLossRegressor(alpha=0.01), SMALL),
-    "lasso": (LassoCD(alpha=0.01), WIDE),
-    "elastic net": (ElasticNetCD(alpha=0.1, standardize=True), SPARSE),
     "lasso, folds": (LassoCDCV(alphas=4, cv=2, post_selection=0.5), WIDE),
     "elastic net, folds": (ElasticNetCDCV(alphas=3, cv=2, l1_ratio=[0.5, 1.0]), SMALL),
-    "lad, folds": (LADRegressorCV(alphas=2, cv=2), SMALL),
-    "quantile, folds": (QuantileRegressorCV(alphas=2, cv=2), SMALL),
-    "lasso, criterion": (LassoCDIC(alphas=4), SMALL),
-    "lad, criterion": (LADRegressorIC(alphas=2), SMALL),
     "stability": (StabilitySelection(n_pairs=2, alphas=3, random_state=0), SMALL),
 }
 cases = pytest.mark.parametrize("case", CASES)

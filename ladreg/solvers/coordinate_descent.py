@@ -80,6 +80,7 @@ class _State:
         return self.n_epochs + self.n_newton
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
 def solve(
     problem: Problem,
     *,
