@@ -53,6 +53,9 @@ class CrossValidatedRegressor(TunedRegressor):
         # Late, since it takes as long to import as everything else together.
         from sklearn.model_selection import check_cv
 
+        for pair in self.cv if isinstance(self.cv, list | tuple) else ():
+            if not isinstance(pair, list | tuple | np.ndarray) or len(pair) != 2:
+                raise ValueError(f"cv must give pairs, rows to train with and rows that are held out, got {pair!r}.")
         return check_cv(self.cv)
 
     def _n_tasks(self, given: Any) -> int:

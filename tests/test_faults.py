@@ -164,7 +164,7 @@ BAD = {
     "assumption": (["none", 1], "assumption must be one of .* got {value}"),
     "confidence": ([0, 1, np.nan, "a"], REAL),
     "criterion": (["mallows", None], "criterion must be one of 'aic', 'bic', 'ebic'; got {value}"),
-    "cv": ([0, 1, "a", 99, [], [([0], [])], [([], [0])]], "cv|n_splits"),
+    "cv": ([0, 1, "a", 99, [], [1, 2], ["ab"], [([0, 1],)], [([0], [])], [([], [0])]], "cv|n_splits"),
     "delta": ([0, -1, np.nan, "a"], REAL),
     "ebic_gamma": ([-1, np.nan, None], REAL),
     "eps": ([0, -1, np.nan, "a", None], REAL),
