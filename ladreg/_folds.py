@@ -76,6 +76,7 @@ class SquaredFolds:
         if self._moments is not None:
             self.columns.gram.know(self._moments.gram())
 
+    @np.errstate(over="ignore", invalid="ignore")  # told below
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean squared error of the held-out rows for each alpha; `unit` is the penalty at alpha = 1.
 
@@ -102,8 +103,7 @@ class SquaredFolds:
                 losses[k] = held @ point.residual[test] ** 2
         if group and known is not None:
             losses[[k for k, _ in group]] = self._predicted(fold, known[0], [point for _, point in group])
-        with np.errstate(over="ignore"):
-            losses = losses / held.sum() * self.units.unit**2
+        losses = losses / held.sum() * self.units.unit**2
         if not np.isfinite(losses).all():
             raise OverflowError(TOO_LARGE)
         return losses

@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Ridges stay below this, so that products with them are finite.
-_HUGE = 1e300
+HUGE = 1e300
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class ElasticNet:
             return ElasticNet(strength, self.positive)
         root = unit / np.sqrt(factor)
         with np.errstate(over="ignore"):
-            return ElasticNet(strength, self.positive, np.minimum(self.ridge * root * root, _HUGE))
+            return ElasticNet(strength, self.positive, np.minimum(self.ridge * root * root, HUGE))
 
     def released(self, chosen: NDArray[np.bool_]) -> ElasticNet:
         """No penalty on the chosen features, all others excluded: for a fit to what was selected."""

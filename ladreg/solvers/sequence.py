@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._face import is_regular
-from ladreg._penalties import ElasticNet
+from ladreg._penalties import HUGE, ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers import coordinate_descent
 from ladreg.solvers.centred import Centred, duality_gap
@@ -78,7 +78,9 @@ def scaled_by(penalty: ElasticNet, alpha: float) -> ElasticNet:
     )
     if penalty.excluded:
         strength[np.isinf(penalty.strength)] = np.inf
-    return ElasticNet(strength, penalty.positive, alpha * penalty.ridge)
+    with np.errstate(over="ignore"):
+        ridge = np.minimum(alpha * penalty.ridge, HUGE)
+    return ElasticNet(strength, penalty.positive, ridge)
 
 
 def solve(
@@ -287,6 +289,7 @@ class Walk:
                 ratio = np.fmax(ratio, self.unit.excess(slope) / (alpha * self.unit.strength))
         return _largest(np.where(ratio >= 1 - _NEAR, ratio, 0.0), max(_LEAST, int(_GROWTH * self.features.size)))
 
+    @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
     def _look(self, wanted: Index, first: int, last: int) -> _Look:
         """Step 2."""
         problem, gram, weight = self.problem, self.columns.gram, self.columns.weight
@@ -307,6 +310,7 @@ class Walk:
             residual -= weight @ residual
         return _Look(features, coef, residual, problem.design.rmatvec(weight[:, None] * residual), n_iter, regular)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _proved(self, look: _Look, first: int) -> list[bool | None]:
         """Those before the first whose gap is too large: whether the optimum is unique, None where that is open."""
         proved: list[bool | None] = []
