@@ -14,6 +14,7 @@ from tests.campaign.exact import long_of, optimum
 from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer, best_gap, complaints, refuted
 from tests.campaign.oracles import linear_rival
+from tests.campaign.simplex import simplex_optimum
 from tests.campaign.table import Tally
 
 ABSOLUTE, HALF = Loss(1.0, 1.0), Loss(square=0.5)
@@ -168,6 +169,17 @@ def test_the_linear_program_finds_what_exact_arithmetic_does():
         formula = Formula.of(X, y, weight, loss, rng.choice([0.0, 1e8, np.inf], 2), positive=seed % 3 == 0)
         known = long_of(optimum(formula))
         assert abs(linear_rival(formula)[0] - known) <= 1e-9 * abs(known) + LONG(1e-24)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_exact_simplex_method_finds_what_all_vertices_do_from_anywhere(seed):
+    rng = np.random.default_rng(seed)
+    X, y, weight = rng.integers(-2, 3, (6, 2)), rng.integers(-2, 3, 6) * 1e-9, rng.integers(1, 4, 6)
+    loss = Loss(0.25, 0.75) if seed % 2 else ABSOLUTE
+    formula = Formula.of(X, y, weight, loss, rng.choice([0.0, 0.5, np.inf], 2), positive=seed % 3 == 0)
+    known = long_of(optimum(formula))
+    start = np.where(np.isinf(formula.strength), 0.0, np.abs(rng.standard_normal(2)))
+    assert abs(simplex_optimum(formula, start, 1.0) - known) <= 1e-18 * abs(known) + LONG(1e-60)
 
 
 def test_the_table_counts_and_names_failures():

@@ -33,6 +33,7 @@ class _Program:
         size = len(kept) + len(one)
         weight = [rational(value) for value in formula.weight]
         up, down = rational(formula.loss.up), rational(formula.loss.down)
+        self.n_samples = len(rows)
         self.rows, self.goal = rows, [rational(value) for value in formula.y]
         self.up, self.down = [w * up for w in weight], [w * down for w in weight]
         for place, j in enumerate(kept):
@@ -43,8 +44,18 @@ class _Program:
                 self.goal.append(Fraction(0))
                 self.up.append(strength)
                 self.down.append(None if formula.positive else strength)
+        self._perturb()
         start = [rational(value) for value in np.asarray(coef)[kept]]
         self.point = start + [rational(intercept)] * formula.fit_intercept
+
+    def _perturb(self):
+        """Move all goals by less than any digit that counts, so that no two planes meet by chance and none is tied."""
+        rng = np.random.default_rng(0)
+        unit = max(map(abs, self.goal)) or Fraction(1)
+        size = max((abs(value) for row in self.rows for value in row), default=Fraction(1))
+        for i in range(len(self.goal)):
+            shift = unit * Fraction(int(rng.integers(1, 2**30)), 2**230)
+            self.goal[i] += shift if i < self.n_samples else shift / max(size, 1)
 
     def optimum(self):
         order = sorted(range(len(self.rows)), key=lambda i: abs(self._residual(i)))
