@@ -7,19 +7,19 @@ the penalty at ``coef_j``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from ladreg._design import Design
 from ladreg._face import BLOCK, is_unique
 from ladreg._losses import Loss
 from ladreg._penalties import ElasticNet
+from ladreg._projection import EXACT, Projection
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -32,9 +32,6 @@ TOO_LARGE = (
 
 # Products of columns and dual may be rounding below this part of the sum of their terms' sizes.
 _ORTHOGONAL = 1e-12
-# Below the first part nothing is left to correct: it is rounding of the product. Above the second it is not, and may
-# cost as much as it is: coefficients of columns that are all but dependent may be as large as it is small.
-_EXACT, _ACCEPTED = 1e-15, 1e-14
 # Weights that differ by no more than this factor are alike.
 _ALIKE = 1e3
 # A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
@@ -45,8 +42,6 @@ _ROUNDINGS = 64 * float(np.finfo(float).eps)
 _TELLING = 1e-12
 # A dual whose relative gap is smaller than this describes the optimal face.
 _OPTIMAL = 1e-9
-# Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
-_QR_ENTRIES = 1 << 21
 
 
 class StopReason(Enum):
@@ -198,7 +193,7 @@ class Problem:
     def under(self, penalty: ElasticNet) -> Problem:
         """The same problem with another penalty; what was found out about the data is shared."""
         other = replace(self, penalty=penalty)
-        for name in ("_magnitudes", "_all_present", "_weights_are_alike"):
+        for name in ("magnitudes", "_all_present", "weights_are_alike"):
             other.__dict__[name] = getattr(self, name)
         return other
 
@@ -214,7 +209,7 @@ class Problem:
         """The residual, zero in rows of weight zero: what stands there may be too large to square."""
         return residual if self._all_present else np.where(self.weight > 0, residual, 0.0)
 
-    def _blocks(self) -> Iterator[tuple[slice, Array]]:
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Blocks of rows, whose temporary arrays stay in the cache, and their weights."""
         for begin in range(0, self.n_samples, BLOCK):
             block = slice(begin, begin + BLOCK)
@@ -222,7 +217,7 @@ class Problem:
 
     def _value(self, residual: Array, coef: Array) -> float:
         with np.errstate(over="ignore", invalid="ignore"):
-            value = sum(float(weight @ self.loss.value(residual[block])) for block, weight in self._blocks())
+            value = sum(float(weight @ self.loss.value(residual[block])) for block, weight in self.blocks())
             value += self.penalty.value(coef)
         if not np.isfinite(value):
             raise OverflowError(TOO_LARGE)
@@ -242,10 +237,10 @@ class Problem:
         """
         dual = self._clipped(dual)
         residual, slope, total, sizes = self.design.audit(
-            coef, self.y, intercept, self.weight, dual, "_magnitudes" not in self.__dict__
+            coef, self.y, intercept, self.weight, dual, "magnitudes" not in self.__dict__
         )
         if sizes is not None:
-            self.__dict__["_magnitudes"] = sizes
+            self.__dict__["magnitudes"] = sizes
         return self.prove_by(coef, residual, dual, np.append(slope, total))
 
     def prove_by(self, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
@@ -257,8 +252,8 @@ class Problem:
         objective = self._value(residual, coef)
         if not np.isfinite(products).all():  # nothing is known of the dual, and zero proves something
             dual, products = np.zeros_like(dual), np.zeros_like(products)
-        best = None
-        for candidate, product, beyond in self._projections(dual, products):
+        best, projection = None, Projection(self)
+        for candidate, product, beyond in projection.near(dual, products):
             for slope, overrun, charge in self._readings(coef, residual, candidate, product, objective):
                 shrink = max(beyond, overrun)
                 inside = candidate if shrink == 1.0 else candidate / shrink
@@ -326,8 +321,8 @@ class Problem:
     def _gap(self, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
         """The Fenchel-Young gaps of rows and features."""
         rows = sum(
-            float(weight @ self.loss.fenchel_young(residual[block], self._ratio(dual[block], weight)))
-            for block, weight in self._blocks()
+            float(weight @ self.loss.fenchel_young(residual[block], self.ratio(dual[block], weight)))
+            for block, weight in self.blocks()
         )
         # A free column's term is zero by projection; coef * rounding would be noise.
         features = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, slope))
@@ -343,7 +338,7 @@ class Problem:
         where the penalty is next to none. It counts against all coefficients that would move a residual by the largest
         there is.
         """
-        left = 0.0 if self._weights_are_alike else self._left(coef, residual, dual, slope)
+        left = 0.0 if self.weights_are_alike else self._left(coef, residual, dual, slope)
         overrun = self.penalty.overrun(slope)
         yield slope, overrun, left
         if overrun <= 1.0 + _TELLING and not self.penalty.curved:
@@ -363,7 +358,7 @@ class Problem:
         Beside heavy rows, whose duals are known to so many digits, those of light rows may have none.
         """
         products = np.append(slope, dual.sum())
-        beyond = np.maximum(np.abs(products) - _EXACT * self._sizes(dual), 0.0)
+        beyond = np.maximum(np.abs(products) - EXACT * Projection(self).sizes(dual), 0.0)
         beyond *= np.append(self.penalty.free(), self.fit_intercept)
         return float(beyond @ self._widths(coef, residual))
 
@@ -399,155 +394,21 @@ class Problem:
         """The dual brought into the loss's interval."""
         lower, upper = self.loss.interval()
         clipped = np.empty(self.n_samples)
-        for block, weight in self._blocks():
-            clipped[block] = weight * np.clip(self._ratio(dual[block], weight), lower, upper)
+        for block, weight in self.blocks():
+            clipped[block] = weight * np.clip(self.ratio(dual[block], weight), lower, upper)
         return clipped
 
-    def _projections(self, dual: Array, products: Array) -> Iterator[tuple[Array, Array, float]]:
-        """Duals near `dual` that are orthogonal to the free columns, the best first, their slopes, and how
-        many times too large for the loss they are.
-
-        Rows strictly inside their interval can take up a correction and stay there; failing that, every row does in
-        proportion to its weight; failing that, zero remains. `products` are ``X'dual`` and the sum of the dual.
-        """
-        for elastic in (self._room, lambda _: self.weight):
-            try:
-                found = self._project(dual, products, elastic)
-            except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
-                found = None
-            if found is not None:
-                candidate, slope = found
-                beyond = 1.0 if candidate is dual else self._beyond(candidate)
-                yield candidate, slope, beyond
-                if beyond <= 1.0 + 1e-13:
-                    return
-        yield np.zeros_like(dual), np.zeros(self.n_features), 1.0
-
-    def _room(self, dual: Array) -> Array:
-        """How far each row is from the ends of its interval."""
-        lower, upper = self.loss.interval()
-        if not np.isfinite(upper - lower):
-            return self.weight
-        ratio = self._ratio(dual, self.weight)
-        return np.maximum(self.weight * np.minimum(ratio - lower, upper - ratio), 0.0)
-
-    def _project(self, dual: Array, products: Array, elastic: Callable[[Array], Array]) -> tuple[Array, Array] | None:
-        """``dual - elastic * Z u`` with ``Z'dual = 0``, or None where `elastic` leaves no such correction.
-
-        With `positive`, an unpenalised feature asks for ``X_j'dual <= 0`` only: it joins Z when it violates that.
-        """
-        free = self.penalty.free()
-        one_sided = self.penalty.one_sided
-        for _ in range(1 + int(one_sided.sum())):
-            found = self._orthogonal(dual, products, elastic, np.flatnonzero(free))
-            if found is None or not one_sided.any():
-                return found
-            candidate, slope = found
-            violated = one_sided & ~free & (slope > _ACCEPTED * self._sizes(candidate)[: self.n_features])
-            if not violated.any():
-                return found
-            free = free | violated
-        return None
-
-    def _orthogonal(
-        self, dual: Array, products: Array, elastic: Callable[[Array], Array], free: Index
-    ) -> tuple[Array, Array] | None:
-        columns = np.append(free, self.n_features) if self.fit_intercept else free
-        correct = None
-        # Thrice: one projection leaves an error of order eps * cond(Z), the next remove it.
-        for _ in range(3):
-            if np.all(np.abs(products[columns]) <= _EXACT * self._sizes(dual)[columns]):
-                break
-            correct = correct or self._corrector(elastic(dual), free)
-            dual = dual - correct(products[columns])
-            products = np.append(self.design.rmatvec(dual), dual.sum())
-        small = np.all(np.abs(products[columns]) <= _ACCEPTED * self._sizes(dual)[columns])
-        return (dual, products[: self.n_features]) if small else None
-
-    def _sizes(self, dual: Array) -> Array:
-        """At least ``|X|'|dual|``, and the sum of ``|dual|`` last: what rounding in ``X'dual`` is relative to.
-
-        Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
-        Where weights differ widely the largest dual of light rows says nothing of heavy ones: each counts as it is.
-        """
-        if self._weights_are_alike:
-            # Some row is at an end of its interval where the loss is piecewise linear.
-            linear = self.loss.curvature == 0 and not np.isfinite(self.loss.smoothness)
-            ends = self.loss.interval() if linear else self._extremes(dual)
-            return max(map(abs, ends)) * np.append(self._magnitudes, 1.0)
-        sizes = np.abs(dual)
-        return np.append(self.design.magnitudes(sizes), sizes.sum())
-
     @cached_property
-    def _weights_are_alike(self) -> bool:
+    def weights_are_alike(self) -> bool:
         least = float(self.weight.min(initial=np.inf, where=self.weight > 0))
         return float(self.weight.max(initial=0.0)) <= _ALIKE * least
 
-    def _extremes(self, dual: Array) -> tuple[float, float]:
-        """The smallest and the largest dual per weight, and zero."""
-        low = high = 0.0
-        for block, weight in self._blocks():
-            ratio = self._ratio(dual[block], weight)
-            low, high = min(low, float(ratio.min())), max(high, float(ratio.max()))
-        return low, high
-
     @cached_property
-    def _magnitudes(self) -> Array:
+    def magnitudes(self) -> Array:
         """Column sums of ``weight * |x|``."""
         return self.design.magnitudes(self.weight)
 
-    def _corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
-        """The map from ``Z'dual`` to ``elastic * Z u`` with the same product with Z: ``u = (Z'EZ)^+ Z'dual``."""
-        if free.size == 0:
-            share = elastic / (elastic.sum() or 1.0)
-            return lambda error: share * error[0]
-        rows = np.flatnonzero(elastic > 0)
-        if rows.size == 0:
-            return lambda _: np.zeros_like(elastic)
-        if rows.size * (free.size + 1) > _QR_ENTRIES:
-            return self._gram_corrector(elastic, free)
-        Z = self.design.rows(rows, free)
-        Z = np.hstack([Z, np.ones((rows.size, int(self.fit_intercept)))]) * np.sqrt(elastic[rows])[:, None]
-        peak = np.maximum(np.abs(Z).max(axis=0), np.finfo(np.float64).tiny)
-        size = peak * np.linalg.norm(Z / peak, axis=0)
-        size[size == 0] = 1.0
-        q, r, order = scipy.linalg.qr(Z / size, mode="economic", pivoting=True)
-        diagonal = np.abs(np.diag(r))
-        rank = int(np.sum(diagonal > 1e-13 * diagonal.max(initial=0.0)))
-
-        def correct(error: Array) -> Array:
-            goal = (error / size)[order][:rank]
-            solved = scipy.linalg.solve_triangular(r[:rank, :rank], goal, trans="T", check_finite=False)
-            correction = np.zeros_like(elastic)
-            correction[rows] = np.sqrt(elastic[rows]) * (q[:, :rank] @ solved)
-            return correction
-
-        return correct
-
-    def _gram_corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
-        """`_corrector` without a dense copy of Z; less exact, so that its caller's repetition matters."""
-        gram = self.design.gram(elastic, free, border=self.fit_intercept)
-        size = np.sqrt(np.diag(gram))
-        size[size == 0] = 1.0
-        inverse = np.linalg.pinv(gram / np.outer(size, size), rcond=1e-13, hermitian=True)
-
-        def correct(error: Array) -> Array:
-            u = inverse @ (error / size) / size
-            coef = np.zeros(self.n_features)
-            coef[free] = u[: free.size]
-            return elastic * (self.design.matvec(coef) + (u[-1] if self.fit_intercept else 0.0))
-
-        return correct
-
-    def _beyond(self, dual: Array) -> float:
-        """How many times too large a dual is for the loss, at least 1."""
-        lower, upper = self.loss.interval()
-        if not np.isfinite(upper):
-            return 1.0
-        low, high = self._extremes(dual)
-        return max(1.0, high / upper, low / lower)
-
-    def _ratio(self, dual: Array, weight: Array) -> Array:
+    def ratio(self, dual: Array, weight: Array) -> Array:
         """``dual / weight``, zero in rows of weight zero."""
         if self._all_present:
             return dual / weight

@@ -102,7 +102,7 @@ def test_large_free_parts_use_the_gram_matrix_and_say_the_same(monkeypatch):
     coef = rng.standard_normal(4)
     dual = problem.weight * problem.residual(coef, 0.0)
     by_qr = certify(problem, coef, 0.0, dual)
-    monkeypatch.setattr("ladreg._problem._QR_ENTRIES", 0)
+    monkeypatch.setattr("ladreg._projection._QR_ENTRIES", 0)
     assert certify(problem, coef, 0.0, dual).bound == pytest.approx(by_qr.bound, rel=1e-12)
 
 

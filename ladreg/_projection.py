@@ -1,0 +1,165 @@
+"""Duals that have no product with the columns that cost nothing: the intercept's, and those of free features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ladreg._problem import Problem
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Below the first part of the sum of its terms' sizes nothing is left to correct of a product: it is rounding. Above the
+# second it is not, and may cost as much as it is: coefficients of columns that are all but dependent may be as large as
+# it is small.
+EXACT, _ACCEPTED = 1e-15, 1e-14
+# Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
+_QR_ENTRIES = 1 << 21
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The duals of a problem, and those near them that are feasible for its free columns."""
+
+    problem: Problem
+
+    def near(self, dual: Array, products: Array) -> Iterator[tuple[Array, Array, float]]:
+        """Duals near `dual` that are orthogonal to the free columns, the best first, their slopes, and how
+        many times too large for the loss they are.
+
+        Rows strictly inside their interval can take up a correction and stay there; failing that, every row does in
+        proportion to its weight; failing that, zero remains. `products` are ``X'dual`` and the sum of the dual.
+        """
+        for elastic in (self._room, lambda _: self.problem.weight):
+            try:
+                found = self._project(dual, products, elastic)
+            except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
+                found = None
+            if found is not None:
+                candidate, slope = found
+                beyond = 1.0 if candidate is dual else self._beyond(candidate)
+                yield candidate, slope, beyond
+                if beyond <= 1.0 + 1e-13:
+                    return
+        yield np.zeros_like(dual), np.zeros(self.problem.n_features), 1.0
+
+    def _room(self, dual: Array) -> Array:
+        """How far each row is from the ends of its interval."""
+        lower, upper = self.problem.loss.interval()
+        if not np.isfinite(upper - lower):
+            return self.problem.weight
+        ratio = self.problem.ratio(dual, self.problem.weight)
+        return np.maximum(self.problem.weight * np.minimum(ratio - lower, upper - ratio), 0.0)
+
+    def _project(self, dual: Array, products: Array, elastic: Callable[[Array], Array]) -> tuple[Array, Array] | None:
+        """``dual - elastic * Z u`` with ``Z'dual = 0``, or None where `elastic` leaves no such correction.
+
+        With `positive`, an unpenalised feature asks for ``X_j'dual <= 0`` only: it joins Z when it violates that.
+        """
+        free = self.problem.penalty.free()
+        one_sided = self.problem.penalty.one_sided
+        for _ in range(1 + int(one_sided.sum())):
+            found = self._orthogonal(dual, products, elastic, np.flatnonzero(free))
+            if found is None or not one_sided.any():
+                return found
+            candidate, slope = found
+            violated = one_sided & ~free & (slope > _ACCEPTED * self.sizes(candidate)[: self.problem.n_features])
+            if not violated.any():
+                return found
+            free = free | violated
+        return None
+
+    def _orthogonal(
+        self, dual: Array, products: Array, elastic: Callable[[Array], Array], free: Index
+    ) -> tuple[Array, Array] | None:
+        columns = np.append(free, self.problem.n_features) if self.problem.fit_intercept else free
+        correct = None
+        # Thrice: one projection leaves an error of order eps * cond(Z), the next remove it.
+        for _ in range(3):
+            if np.all(np.abs(products[columns]) <= EXACT * self.sizes(dual)[columns]):
+                break
+            correct = correct or self._corrector(elastic(dual), free)
+            dual = dual - correct(products[columns])
+            products = np.append(self.problem.design.rmatvec(dual), dual.sum())
+        small = np.all(np.abs(products[columns]) <= _ACCEPTED * self.sizes(dual)[columns])
+        return (dual, products[: self.problem.n_features]) if small else None
+
+    def sizes(self, dual: Array) -> Array:
+        """At least ``|X|'|dual|``, and the sum of ``|dual|`` last: what rounding in ``X'dual`` is relative to.
+
+        Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
+        Where weights differ widely the largest dual of light rows says nothing of heavy ones: each counts as it is.
+        """
+        if self.problem.weights_are_alike:
+            # Some row is at an end of its interval where the loss is piecewise linear.
+            linear = self.problem.loss.curvature == 0 and not np.isfinite(self.problem.loss.smoothness)
+            ends = self.problem.loss.interval() if linear else self._extremes(dual)
+            return max(map(abs, ends)) * np.append(self.problem.magnitudes, 1.0)
+        sizes = np.abs(dual)
+        return np.append(self.problem.design.magnitudes(sizes), sizes.sum())
+
+    def _extremes(self, dual: Array) -> tuple[float, float]:
+        """The smallest and the largest dual per weight, and zero."""
+        low = high = 0.0
+        for block, weight in self.problem.blocks():
+            ratio = self.problem.ratio(dual[block], weight)
+            low, high = min(low, float(ratio.min())), max(high, float(ratio.max()))
+        return low, high
+
+    def _corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
+        """The map from ``Z'dual`` to ``elastic * Z u`` with the same product with Z: ``u = (Z'EZ)^+ Z'dual``."""
+        if free.size == 0:
+            share = elastic / (elastic.sum() or 1.0)
+            return lambda error: share * error[0]
+        rows = np.flatnonzero(elastic > 0)
+        if rows.size == 0:
+            return lambda _: np.zeros_like(elastic)
+        if rows.size * (free.size + 1) > _QR_ENTRIES:
+            return self._gram_corrector(elastic, free)
+        Z = self.problem.design.rows(rows, free)
+        Z = np.hstack([Z, np.ones((rows.size, int(self.problem.fit_intercept)))]) * np.sqrt(elastic[rows])[:, None]
+        peak = np.maximum(np.abs(Z).max(axis=0), np.finfo(np.float64).tiny)
+        size = peak * np.linalg.norm(Z / peak, axis=0)
+        size[size == 0] = 1.0
+        q, r, order = scipy.linalg.qr(Z / size, mode="economic", pivoting=True)
+        diagonal = np.abs(np.diag(r))
+        rank = int(np.sum(diagonal > 1e-13 * diagonal.max(initial=0.0)))
+
+        def correct(error: Array) -> Array:
+            goal = (error / size)[order][:rank]
+            solved = scipy.linalg.solve_triangular(r[:rank, :rank], goal, trans="T", check_finite=False)
+            correction = np.zeros_like(elastic)
+            correction[rows] = np.sqrt(elastic[rows]) * (q[:, :rank] @ solved)
+            return correction
+
+        return correct
+
+    def _gram_corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
+        """`_corrector` without a dense copy of Z; less exact, so that its caller's repetition matters."""
+        gram = self.problem.design.gram(elastic, free, border=self.problem.fit_intercept)
+        size = np.sqrt(np.diag(gram))
+        size[size == 0] = 1.0
+        inverse = np.linalg.pinv(gram / np.outer(size, size), rcond=1e-13, hermitian=True)
+
+        def correct(error: Array) -> Array:
+            u = inverse @ (error / size) / size
+            coef = np.zeros(self.problem.n_features)
+            coef[free] = u[: free.size]
+            return elastic * (self.problem.design.matvec(coef) + (u[-1] if self.problem.fit_intercept else 0.0))
+
+        return correct
+
+    def _beyond(self, dual: Array) -> float:
+        """How many times too large a dual is for the loss, at least 1."""
+        lower, upper = self.problem.loss.interval()
+        if not np.isfinite(upper):
+            return 1.0
+        low, high = self._extremes(dual)
+        return max(1.0, high / upper, low / lower)
