@@ -158,6 +158,28 @@ def test_a_huber_dual_that_is_small_beside_its_interval_must_be_orthogonal_all_t
     assert solution.gap >= 0.99 * (solution.objective - best.objective) > 0
 
 
+def test_a_feature_far_from_the_origin_that_may_only_grow_counts_by_what_is_beyond_rounding():
+    """A slope of 1e-7 whose terms are 1e6: with coefficient 2 and intercept -1 the objective is 2e-7 lower."""
+    X, y = 1e6 + np.array([[1.0], [0.0], [1.0 - 4e-7], [0.0]]), np.array([1.0, 1.0, -1.0, -1.0])
+    problem = make(X, y, positive=True)
+    solution = certify(problem, np.zeros(1), 0.0, 0.25 * y)
+    assert solution.gap >= 1.99e-7
+
+
+def test_a_dual_that_a_column_all_but_dependent_refutes_is_not_accepted():
+    """Found by the campaign: a product of 1e-12 is no rounding where coefficients may be 1e14."""
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((20, 2))
+    X = np.column_stack([x, x[:, 0] + 1e-12 * rng.standard_normal(20)])
+    direction = X[:, 2] - X[:, 0]
+    problem = make(X, x[:, 1] + 0.3 * rng.standard_normal(20) + 1e11 * direction, fit_intercept=False)
+    plain = solve(make(x, problem.y, fit_intercept=False))
+    coef = np.append(plain.coef, 0.0)
+    solution = certify(problem, coef, 0.0, plain.dual)
+    least = problem.objective(np.array([plain.coef[0] - 1e11, 1.0, 1e11]), 0.0)
+    assert solution.gap >= solution.objective - least > 0
+
+
 def test_the_largest_alpha_of_columns_far_from_the_origin():
     X = 1e6 + np.random.default_rng(0).standard_normal((14, 10))
     assert largest_alpha(make(X, np.zeros(14), alpha=1.0)) == 0.0
