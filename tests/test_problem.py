@@ -125,26 +125,27 @@ def test_a_constant_column_and_a_penalty_that_is_next_to_none_leave_no_gap(size)
 LIGHT = np.array([1e12, 1e12, 1.0, 1.0, 1.0, 1e-10])
 
 
+@pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("loss", [HalfSquared(), Absolute()])
-def test_what_is_wrong_with_light_rows_beside_heavy_ones_is_in_the_gap(loss):
+def test_what_is_wrong_with_light_rows_beside_heavy_ones_is_in_the_gap(seed, loss):
     """Their part of the objective is below the rounding of the heavy rows' part of each product."""
-    X = np.array([[1.0, 0.0], [3.0, 0.0], [1.0, 1.0], [2.0, 1.0], [0.3, 2.0], [0.1, 1.0]])
-    y = X @ [0.1, 2.0] + np.array([0.0, 0.0, 0.2, -0.1, 0.1, 0.3])
-    problem = make(X, y, weight=LIGHT, loss=loss, fit_intercept=False)
-    for wrong in (2.5, 100.0):
-        residual = problem.residual(np.array([0.1, wrong]), 0.0)
-        solution = certify(problem, np.array([0.1, wrong]), 0.0, problem.weight * loss.derivative(residual))
-        least = problem.objective(np.array([0.1, 2.0]), 0.0)
-        assert solution.gap >= 0.99 * (solution.objective - least) > 0
-        # Heavy rows that are fitted exactly do not make the fit an exact one.
-        assert solution.relative_gap == solution.gap / solution.objective
+    rng = np.random.default_rng(seed)
+    light = np.where(LIGHT < 1e12, 1.0, 0.0)
+    X = rng.standard_normal((6, 3)) * np.column_stack([np.ones((6, 2)), light])
+    coef = rng.standard_normal(3)
+    problem = make(X, X @ coef + light * rng.standard_normal(6), weight=LIGHT, loss=loss, fit_intercept=False)
+    wrong = coef + np.array([0.0, 0.0, 1.0])
+    solution = certify(problem, wrong, 0.0, problem.weight * loss.derivative(problem.residual(wrong, 0.0)))
+    assert solution.gap >= 0.99 * (solution.objective - problem.objective(coef, 0.0))
+    # Heavy rows that are fitted exactly do not make the fit an exact one.
+    assert solution.relative_gap == solution.gap / solution.objective
 
 
 def test_the_intercept_of_light_rows_beside_heavy_ones_is_in_the_gap():
     """Found by the campaign: the two heavy rows leave [1, 2] to the intercept, and the light ones choose 2."""
     weight, y = np.array([0.5, 0.5, 1e-12, 5e-13]), np.array([1.0, 2.0, 3.0, 0.0])
     problem = make(np.zeros((4, 1)), y, weight=weight)
-    solution = certify(problem, np.zeros(1), 1.5, 0.5 * problem.weight * np.array([-1.0, 1.0, 1.0, -1.0]))
+    solution = certify(problem, np.zeros(1), 1.5, problem.weight * np.array([-1.0, 1.0, 1.0, -1.0]))
     assert solution.gap >= problem.objective(np.zeros(1), 1.5) - problem.objective(np.zeros(1), 2.0)
 
 
@@ -180,8 +181,11 @@ def test_a_dual_that_a_column_all_but_dependent_refutes_is_not_accepted():
     assert solution.gap >= solution.objective - least > 0
 
 
-def test_the_largest_alpha_of_columns_far_from_the_origin():
-    X = 1e6 + np.random.default_rng(0).standard_normal((14, 10))
+@pytest.mark.parametrize("spread", [1.0, 1e-6])
+def test_the_largest_alpha_beside_a_column_far_from_the_origin(spread):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((14, 1)) + spread * rng.standard_normal((14, 10))
+    X[:, 9] += 1e6
     assert largest_alpha(make(X, np.zeros(14), alpha=1.0)) == 0.0
 
 
