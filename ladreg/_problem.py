@@ -30,8 +30,6 @@ TOO_LARGE = (
     "Scale y, or the columns of X, to ordinary sizes."
 )
 
-# Products of columns and dual may be rounding below this part of the sum of their terms' sizes.
-_ORTHOGONAL = 1e-12
 # Weights that differ by no more than this factor are alike.
 _ALIKE = 1e3
 # A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
@@ -347,7 +345,7 @@ class Problem:
         apart = np.abs(slope - optimal)
         if overrun <= 1.0 + _TELLING and self.penalty.bend(apart) <= _TELLING * objective:
             return
-        rounded = apart <= _ORTHOGONAL * self.design.magnitudes(np.abs(dual))
+        rounded = apart <= EXACT * self.design.magnitudes(np.abs(dual))
         charge = np.where(rounded, apart * self._widths(coef, residual)[: self.n_features], 0.0)
         slope = np.where(rounded, optimal, slope)
         yield slope, self.penalty.overrun(slope), left + float(charge.sum())

@@ -73,13 +73,11 @@ class Point:
 
 def scaled_by(penalty: ElasticNet, alpha: float) -> ElasticNet:
     """The multiple of a penalty; what is excluded stays so."""
-    strength = alpha * (
-        np.where(np.isinf(penalty.strength), 0.0, penalty.strength) if penalty.excluded else penalty.strength
-    )
+    finite = np.where(np.isinf(penalty.strength), 0.0, penalty.strength) if penalty.excluded else penalty.strength
+    with np.errstate(over="ignore"):
+        strength, ridge = alpha * finite, np.minimum(alpha * penalty.ridge, HUGE)
     if penalty.excluded:
         strength[np.isinf(penalty.strength)] = np.inf
-    with np.errstate(over="ignore"):
-        ridge = np.minimum(alpha * penalty.ridge, HUGE)
     return ElasticNet(strength, penalty.positive, ridge)
 
 
