@@ -171,16 +171,13 @@ class ElasticNetCD(CertifiedRegressor):
         strength = alpha * np.where(excluded, 0.0, weights)
         unit = data.design.deviations(data.weight) if self.standardize else np.ones_like(strength)
         share, ridge = strength * (1.0 - self.l1_ratio), np.zeros_like(strength)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # no coefficient stands against an infinite strength
             np.multiply(share, unit**2, out=ridge, where=share > 0)
+            penalised = np.where(excluded, np.inf, strength * self.l1_ratio * unit)
         lost = (ridge < np.finfo(np.float64).tiny) | np.isinf(ridge)
         if self.standardize and np.any(lost & (share > 0)):
             raise OverflowError("the squares of the columns' deviations leave float64. Scale them to ordinary sizes.")
-        return ElasticNet(
-            strength=np.where(excluded, np.inf, strength * self.l1_ratio * unit),
-            positive=bool(self.positive),
-            ridge=ridge,
-        )
+        return ElasticNet(strength=penalised, positive=bool(self.positive), ridge=ridge)
 
     def _solver(self, problem: Problem) -> Solver:
         return choose_solver(problem, precompute=None if self.precompute == "auto" else bool(self.precompute))
