@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._problem import Problem, Solution, StopReason
+from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
 from ladreg.solvers import Solver, choose_solver, is_square, largest_alpha, sequence, solve_alphas
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.scaling import Units, scaled
@@ -26,8 +26,6 @@ Index = NDArray[np.intp]
 _ENTRIES = 1 << 22
 # A relative gap that is rounding.
 _ROUNDING = 1e-13
-# A gap that is rounding, as a part of mean((y - mean(y))^2).
-_SQUARES_ROUNDING = 64 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def solve_path(
     for group in batched(points, width):
         for k, solution in enumerate(_certified(problem, alphas[first:], units, group), first):
             path.put(k, solution)
-            goal = max(max(tol, _ROUNDING) * solution.objective, _SQUARES_ROUNDING * size)
+            goal = max(max(tol, _ROUNDING) * solution.objective, ROUNDINGS * size)
             if solution.gap <= goal and solution.stopped.good:
                 continue
             share = goal / size if size > 0 else tol

@@ -35,7 +35,7 @@ _ALIKE = 1e3
 # A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
 _EXACT_FIT = 1e-12
 # Rounding of a residual, as a part of the sizes of its terms.
-_ROUNDINGS = 64 * float(np.finfo(float).eps)
+ROUNDINGS = 64 * float(np.finfo(float).eps)
 # What a proof may lose to rounding of slopes before that is looked at.
 _TELLING = 1e-12
 # A dual whose relative gap is smaller than this describes the optimal face.
@@ -250,17 +250,18 @@ class Problem:
         objective = self._value(residual, coef)
         if not np.isfinite(products).all():  # nothing is known of the dual, and zero proves something
             dual, products = np.zeros_like(dual), np.zeros_like(products)
-        best, projection = None, Projection(self)
-        for candidate, product, beyond in projection.near(dual, products):
+        best: tuple[float, Array, Array, float] | None = None
+        for candidate, product, beyond in Projection(self).near(dual, products):
             for slope, overrun, charge in self._readings(coef, residual, candidate, product, objective):
                 shrink = max(beyond, overrun)
                 inside = candidate if shrink == 1.0 else candidate / shrink
                 slope = slope if shrink == 1.0 else slope / shrink
                 gap = charge + self._gap(coef, residual, inside, slope)
-                if best is None or gap < best.gap:
-                    best = Proof(objective, gap, self._relative(gap, objective, coef), inside, slope, shrink)
+                if best is None or gap < best[0]:
+                    best = gap, inside, slope, shrink
         assert best is not None
-        return best
+        gap, inside, slope, shrink = best
+        return Proof(objective, gap, self._relative(gap, objective, coef), inside, slope, shrink)
 
     def certify(
         self,
@@ -351,7 +352,7 @@ class Problem:
         yield slope, self.penalty.overrun(slope), left + float(charge.sum())
 
     def _left(self, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
-        """What free columns may cost the bound that are not orthogonal to the dual, though as much as rows allow.
+        """What free columns may cost the bound where their products with the dual are more than its own rounding.
 
         Beside heavy rows, whose duals are known to so many digits, those of light rows may have none.
         """
@@ -377,7 +378,7 @@ class Problem:
         y = self._present(np.abs(self.y))
         # Heavy rows that are fitted exactly may leave light ones an objective that is small, and not rounding.
         sizes = y + self._present(self.design.absolute_matvec(coef))
-        if objective > min(self._both_ways(_EXACT_FIT * y), self._both_ways(_ROUNDINGS * sizes)):
+        if objective > min(self._both_ways(_EXACT_FIT * y), self._both_ways(ROUNDINGS * sizes)):
             return gap / objective
         with np.errstate(over="ignore"):  # infinitely many times the objective of zero is no gap at all
             scale = float(self.weight @ self.loss.value(self._present(self.y)))

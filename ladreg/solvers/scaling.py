@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ladreg._face import power_of_two
 from ladreg._losses import HalfSquared
-from ladreg._problem import TOO_LARGE, Problem, Solution, StopReason
+from ladreg._problem import ROUNDINGS, TOO_LARGE, Problem, Solution, StopReason
 
 Array = NDArray[np.float64]
 
@@ -23,8 +23,8 @@ Array = NDArray[np.float64]
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
 
 # Parts of mean((y - mean(y))^2) and of the objective that rounding of the user's numbers may leave unproved without a
-# word; rounding of y.
-_UNPROVED, _RELATIVE, _ROUNDING = 1e-9, 1e-8, 64 * float(np.finfo(float).eps)
+# word.
+_UNPROVED, _RELATIVE = 1e-9, 1e-8
 
 # Values that are enough to tell a typical size.
 _SAMPLE = 10_000
@@ -162,7 +162,7 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
         return False
     with np.errstate(over="ignore"):  # infinite squares excuse everything, and their objective is an error elsewhere
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
-        rounding = float(problem.weight @ (_ROUNDING * problem.y) ** 2)
+        rounding = float(problem.weight @ (ROUNDINGS * problem.y) ** 2)
     return bool(solution.gap > max(tol * size, min(_UNPROVED * size, _RELATIVE * solution.objective)) + rounding)
 
 

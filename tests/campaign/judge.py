@@ -190,10 +190,15 @@ def best_gap(formula, answer, wanted):
     return best
 
 
+def _witness(formula, answer):
+    """The slopes that the dual behind an answer stands for, if it is known."""
+    known = answer.witness is not None and np.all(np.isfinite(answer.witness))
+    return np.asarray(answer.witness, LONG) / formula.weight if known else None
+
+
 def _candidates(formula, answer):
     """Dual vectors that may prove the answer, the likeliest first."""
-    known = answer.witness is not None and np.all(np.isfinite(answer.witness))
-    witness = np.asarray(answer.witness, LONG) / formula.weight if known else None
+    witness = _witness(formula, answer)
     own = snapped(formula, answer.coef, answer.intercept, witness)
     starts = [own] if witness is None or formula.loss.smooth else [witness, own]
     if witness is not None and formula.loss.smooth:
@@ -255,8 +260,7 @@ def _known_optimum(formula, answer):
 def _exact_gap(formula, answer):
     """The gap in fractions, which costs much more: where weights are far apart long arithmetic proves too little."""
     residual, best = formula.residual(answer.coef, answer.intercept), np.inf
-    known = answer.witness is not None and np.all(np.isfinite(answer.witness))
-    witness = np.asarray(answer.witness, LONG) / formula.weight if known else None
+    witness = _witness(formula, answer)
     low, high = formula.loss.ends()
     for zero in (ROUNDINGS * EPS, LONG(1e-10)):
         slopes = np.clip(snapped(formula, answer.coef, answer.intercept, witness, zero), low, high)

@@ -14,10 +14,7 @@ _MOST = 300
 
 def simplex_optimum(formula, coef, intercept):
     """The smallest value of a formula whose loss is piecewise linear, from near an answer; None if it is given up."""
-    if formula.loss.square:
-        return None
-    program = _Program(formula, coef, intercept)
-    return program.optimum()
+    return _Program(formula, coef, intercept).optimum()
 
 
 class _Program:
@@ -59,9 +56,8 @@ class _Program:
 
     def optimum(self):
         order = sorted(range(len(self.rows)), key=lambda i: abs(self._residual(i)))
-        basis = self._independent(order)
+        basis, seen = self._independent(order)
         # Directions that no row sees change nothing: their unknowns stay where they are.
-        seen = _pivots([self.rows[i] for i in basis])
         still = {k: value for k, value in enumerate(self.point) if k not in seen}
         for _ in range(_MOST):
             self._to_vertex(basis, seen, still)
@@ -90,6 +86,7 @@ class _Program:
         return u > self.up[i] or (self.down[i] is not None and -u > self.down[i])
 
     def _independent(self, order):
+        """The first independent rows, and the columns in which they are independent."""
         basis, table = [], []
         for i in order:
             row = list(self.rows[i])
@@ -99,7 +96,7 @@ class _Program:
             if pivot is not None:
                 table.append((pivot, [value / row[pivot] for value in row]))
                 basis.append(i)
-        return basis
+        return basis, sorted(pivot for pivot, _ in table)
 
     def _to_vertex(self, basis, seen, still):
         goal = [self.goal[i] - sum(self.rows[i][k] * value for k, value in still.items()) for i in basis]
@@ -143,20 +140,3 @@ class _Program:
                 return i
             rate += jump
         return None
-
-
-def _pivots(rows):
-    """Columns in which the rows are independent."""
-    table, found = [list(row) for row in rows], []
-    for k in range(len(rows[0]) if rows else 0):
-        place = len(found)
-        pivot = next((i for i in range(place, len(table)) if table[i][k]), None)
-        if pivot is None:
-            continue
-        table[place], table[pivot] = table[pivot], table[place]
-        for i in range(place + 1, len(table)):
-            factor = table[i][k] / table[place][k]
-            if factor:
-                table[i] = [a - factor * b for a, b in zip(table[i], table[place], strict=True)]
-        found.append(k)
-    return found
