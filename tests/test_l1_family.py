@@ -22,7 +22,9 @@ every_loss = pytest.mark.parametrize("loss", L1_LOSSES, ids=repr)
 def clarabel(problem):
     """The objective at Clarabel's coefficients, from the problem as cvxpy writes it."""
     kept = np.isfinite(problem.penalty.strength)
-    X = problem.design.rows(np.arange(problem.n_samples))[:, kept]
+    X, strength = problem.design.rows(np.arange(problem.n_samples))[:, kept], problem.penalty.strength[kept]
+    if not kept.any():  # cvxpy has no empty variables
+        X, strength = np.zeros((problem.n_samples, 1)), np.ones(1)
     coef, intercept = cp.Variable(X.shape[1]), cp.Variable()
     residual = problem.y - X @ coef - intercept
     loss, weight = problem.loss, problem.weight
@@ -31,13 +33,14 @@ def clarabel(problem):
     else:
         absolute, square = (loss.absolute, loss.square) if isinstance(loss, Combined) else (0.0, loss.curvature / 2)
         cost = absolute * (weight @ cp.abs(residual)) + square * cp.sum_squares(cp.multiply(np.sqrt(weight), residual))
-    cost += problem.penalty.strength[kept] @ cp.abs(coef)
+    cost += strength @ cp.abs(coef)
     limits = [] if problem.fit_intercept else [intercept == 0]
     limits += [coef >= 0] if problem.penalty.positive else []
     tight = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "max_iter": 500}
     cp.Problem(cp.Minimize(cost), limits).solve(solver=cp.CLARABEL, **tight)
     found = np.zeros(problem.n_features)
-    found[kept] = np.maximum(coef.value, 0.0) if problem.penalty.positive else coef.value
+    values = coef.value[: np.count_nonzero(kept)]
+    found[kept] = np.maximum(values, 0.0) if problem.penalty.positive else values
     return problem.objective(found, float(intercept.value) if problem.fit_intercept else 0.0)
 
 
