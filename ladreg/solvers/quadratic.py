@@ -14,8 +14,6 @@ Array = NDArray[np.float64]
 
 # Ridges, as parts of the diagonal, for a Hessian that is not positive definite up to rounding.
 _RIDGES = (1e-10, 1e-6, 1e-2)
-# A pivot below which curvature may be rounding, and the part of the largest curvature that is.
-_PIVOT, _ROUNDINGS = 1e-11, 64 * np.finfo(float).eps
 # Epochs that settle most signs before exact steps.
 _BURST = 10
 
@@ -41,8 +39,7 @@ def newton_step(
     Notes
     -----
     1. Columns are brought to size one, by powers of two: a coefficient that becomes zero is zero exactly.
-    2. Without penalty this is a linear system, with as much of a ridge as rare columns ask for. Where a pivot is
-       rounding, directions in which the curvature is rounding are left out: a step there would be noise, magnified.
+    2. Without penalty this is a linear system, with as much of a ridge as rare columns ask for.
     3. Otherwise the intercept is eliminated, and the lasso that is left is solved exactly.
     """
     # 1.
@@ -60,15 +57,10 @@ def newton_step(
     for ridge in ridges:
         diagonal += ridge
         try:
-            pivots = np.diag(np.linalg.cholesky(scaled)) ** 2
-            if pivots.min(initial=1.0) >= _PIVOT:
-                return np.asarray(np.linalg.solve(scaled, right) / size)
-            curvature, axes = np.linalg.eigh(scaled)
+            np.linalg.cholesky(scaled)
+            return np.asarray(np.linalg.solve(scaled, right) / size)
         except np.linalg.LinAlgError:
             continue
-        kept = curvature - ridge > _ROUNDINGS * curvature[-1]
-        along = axes[:, kept]
-        return np.asarray(along @ ((right @ along) / curvature[kept]) / size)
     return right / size
 
 
