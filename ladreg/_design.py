@@ -104,14 +104,15 @@ class DenseDesign(Design):
         return slope * self.scale
 
     def _rmatmat(self, dual: Array) -> Array:
-        slope = None
+        """The product with each dual is contiguous."""
+        slope, dual = None, np.ascontiguousarray(dual.T)
         for block, raw in self._walkable():
-            values = raw if self._shift is None else raw - self._shift
-            part = values.T.astype(np.float64, copy=False) @ dual[block]
+            values = (raw if self._shift is None else raw - self._shift).astype(np.float64, copy=False)
+            part = dual[:, block] @ values
             slope = part if slope is None else np.add(slope, part, out=slope)
-        slope = np.zeros((self.n_features, dual.shape[1])) if slope is None else slope
-        slope *= self.scale[:, None]
-        return slope
+        slope = np.zeros((dual.shape[0], self.n_features)) if slope is None else slope
+        slope *= self.scale
+        return slope.T
 
     def matvec_of(self, features: Index, coef: Array) -> Array:
         """`matvec` of coefficients that are zero in all but the chosen columns."""

@@ -7,6 +7,7 @@ feature strictly inside its dual constraint is zero; at the boundary its coeffic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -298,6 +299,21 @@ def is_regular(gram: Array) -> bool:
     except np.linalg.LinAlgError:
         return False
     return True
+
+
+def are_regular(gram: Array, supports: Sequence[Index], most: int) -> NDArray[np.bool_]:
+    """`is_regular` for the Gram matrix of each of several sets of features, together where it is true of their union.
+
+    No set of more than `most` features is regular.
+    """
+    union = np.unique(np.concatenate(supports)) if supports else np.zeros(0, np.intp)
+    if union.size <= most and (union.size == 0 or is_regular(gram[np.ix_(union, union)])):
+        return np.ones(len(supports), dtype=bool)
+    if len(supports) <= 1:
+        return np.zeros(len(supports), dtype=bool)
+    middle = len(supports) // 2
+    parts = supports[:middle], supports[middle:]
+    return np.concatenate([are_regular(gram, part, most) for part in parts])
 
 
 def _only_zero(cone: Array) -> bool:

@@ -22,7 +22,7 @@ from ladreg.solvers import Solver, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.repeats import repeats
 from ladreg.solvers.scaling import Draft
-from ladreg.solvers.sequence import Point, scaled_by
+from ladreg.solvers.sequence import Point
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -194,7 +194,7 @@ class SquaredFolds:
 
     def _again(self, train: Index, unit: ElasticNet, alpha: float, point: Point) -> Point:
         """A point whose Gram matrix is too near to singular, from the data."""
-        problem = self._fold(train, scaled_by(unit, alpha))
+        problem = self._fold(train, unit.times(alpha))
         columns = Centred(problem)
         start = np.zeros(problem.n_features)
         start[point.features] = point.coef

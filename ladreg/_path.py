@@ -17,7 +17,7 @@ from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
 from ladreg.solvers import Solver, choose_solver, is_square, largest_alpha, sequence, solve_alphas
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.scaling import Units, scaled
-from ladreg.solvers.sequence import Point, gathered, scaled_by
+from ladreg.solvers.sequence import Point, gathered
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -195,7 +195,7 @@ def _alone(
     """One alpha as a problem of its own, from `start` or the solution before it."""
     if start is None and k > 0:
         start = path.coef[:, k - 1], float(path.intercept[k - 1])
-    single = problem.under(scaled_by(problem.penalty, path.alphas[k]))
+    single = problem.under(problem.penalty.times(path.alphas[k]))
     solution = solver(single)(single, start=start, tol=tol, max_iter=max_iter)
     path.put(k, solution if is_square(problem.loss) else _as_proved(solution, tol))
 
@@ -220,7 +220,7 @@ def _certified(problem: Problem, alphas: Array, units: Units, points: Sequence[P
     for k, point in enumerate(points):
         coef = np.zeros(problem.n_features)
         coef[used] = coefs[:, k]
-        single = problem.under(scaled_by(problem.penalty, alphas[k]))
+        single = problem.under(problem.penalty.times(alphas[k]))
         products = np.append(slope[:, k], total[k])
         proof = single.prove_by(coef, np.ascontiguousarray(residual[:, k]), np.ascontiguousarray(dual[:, k]), products)
         yield Solution(

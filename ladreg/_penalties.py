@@ -32,6 +32,32 @@ class ElasticNet:
         if self.ridge.size != self.strength.size:
             object.__setattr__(self, "ridge", np.zeros(self.strength.size))
 
+    def times(self, alpha: float) -> ElasticNet:
+        """The multiple of a penalty; what is excluded stays so."""
+        finite = np.where(np.isinf(self.strength), 0.0, self.strength) if self.excluded else self.strength
+        with np.errstate(over="ignore"):
+            strength = alpha * finite
+            ridge = np.minimum(alpha * self.ridge, HUGE) if self.curved else self.ridge
+        if self.excluded:
+            strength[np.isinf(self.strength)] = np.inf
+        other = ElasticNet(strength, self.positive, ridge)
+        least, most = (float(alpha) * end for end in self._ends)
+        if not self.curved and least > 0.0 and most < np.inf:
+            other.__dict__.update(self._kinds)
+        return other
+
+    @cached_property
+    def _kinds(self) -> dict[str, object]:
+        """Which features are of which kind: the same for all multiples, if none is rounded to zero or infinity."""
+        names = "curved", "excluded", "bounds", "one_sided", "_free", "free_features", "_all_bound"
+        return {name: getattr(self, name) for name in names}
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        """The least strength above zero, and the largest that is finite."""
+        finite = self.strength[(self.strength > 0) & np.isfinite(self.strength)]
+        return float(finite.min(initial=np.inf)), float(finite.max(initial=0.0))
+
     @cached_property
     def curved(self) -> bool:
         """Whether any ridge is not zero."""
@@ -49,11 +75,8 @@ class ElasticNet:
 
     def value(self, coef: Array) -> float:
         """``sum(strength * |coef| + ridge * coef^2 / 2)``."""
-        if self.excluded:
-            used = coef != 0
-            value = float(self.strength[used] @ np.abs(coef[used]))
-        else:
-            value = float(self.strength @ np.abs(coef))
+        used = np.flatnonzero(coef)
+        value = float(np.sum(self.strength[used] * np.abs(coef[used])))
         return value + 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2)) if self.curved else value
 
     def prox(self, z: Array, step: float = 1.0) -> Array:
@@ -72,6 +95,11 @@ class ElasticNet:
     def free(self) -> NDArray[np.bool_]:
         """Features whose dual constraint is an equality whatever their coefficient."""
         return self._free
+
+    @cached_property
+    def free_features(self) -> Index:
+        """The numbers of the features that are free."""
+        return np.flatnonzero(self._free)
 
     @cached_property
     def one_sided(self) -> NDArray[np.bool_]:
@@ -103,7 +131,8 @@ class ElasticNet:
         if not self._all_bound:
             used, strength = used[self.bounds], strength[self.bounds]
         with np.errstate(over="ignore"):  # infinitely many: zero is what remains of the dual
-            return max(1.0, float(np.max(used / strength, initial=0.0)))
+            largest = float(np.max(used / strength, initial=0.0))
+        return 1.0 if largest <= 1.0 else largest  # NaN stays
 
     @cached_property
     def _all_bound(self) -> bool:
@@ -121,10 +150,11 @@ class ElasticNet:
             return self._absolute_term(coef, rest) + 0.5 * (np.sqrt(self.ridge) * (coef - there)) ** 2
 
     def _absolute_term(self, coef: Array, slope: Array) -> Array:
-        if self.excluded:
-            strength = np.where(coef == 0, 0.0, self.strength)
-            return np.abs(coef) * np.maximum(strength - np.sign(coef) * slope, 0.0)
-        return np.abs(coef) * np.maximum(self.strength - np.sign(coef) * slope, 0.0)
+        terms = np.zeros(coef.size)
+        used = np.flatnonzero(coef)
+        here = coef[used]
+        terms[used] = np.abs(here) * np.maximum(self.strength[used] - np.sign(here) * slope[used], 0.0)
+        return terms
 
     def fixed(self, slope: Array) -> Array:
         """The coefficients that an optimal slope determines, where there is a ridge; NaN elsewhere."""

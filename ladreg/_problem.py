@@ -324,7 +324,8 @@ class Problem:
             for block, weight in self.blocks()
         )
         # A free column's term is zero by projection; coef * rounding would be noise.
-        features = np.where(self.penalty.free(), 0.0, self.penalty.fenchel_young(coef, slope))
+        features = self.penalty.fenchel_young(coef, slope)
+        features[self.penalty.free_features] = 0.0
         return max(rows, 0.0) + float(features.sum())  # slopes at an end of the interval may be past it by rounding
 
     def _readings(

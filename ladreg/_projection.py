@@ -63,8 +63,10 @@ class Projection:
 
         With `positive`, an unpenalised feature asks for ``X_j'dual <= 0`` only: it joins Z when it violates that.
         """
-        free = self.problem.penalty.free()
-        one_sided = self.problem.penalty.one_sided
+        penalty = self.problem.penalty
+        if not penalty.positive:
+            return self._orthogonal(dual, products, elastic, penalty.free_features)
+        free, one_sided = penalty.free(), penalty.one_sided
         for _ in range(1 + int(one_sided.sum())):
             found = self._orthogonal(dual, products, elastic, np.flatnonzero(free))
             if found is None or not one_sided.any():
@@ -83,16 +85,18 @@ class Projection:
         correct = None
         # Thrice: one projection leaves an error of order eps * cond(Z), the next remove it.
         for _ in range(3):
-            if np.all(np.abs(products[columns]) <= EXACT * self.sizes(dual)[columns]):
-                break
+            if np.all(np.abs(products[columns]) <= EXACT * self.sizes(dual, columns)):
+                return dual, products[: self.problem.n_features]
             correct = correct or self._corrector(elastic(dual), free)
             dual = dual - correct(products[columns])
             products = np.append(self.problem.design.rmatvec(dual), dual.sum())
-        small = np.all(np.abs(products[columns]) <= _ACCEPTED * self.sizes(dual)[columns])
+        small = np.all(np.abs(products[columns]) <= _ACCEPTED * self.sizes(dual, columns))
         return (dual, products[: self.problem.n_features]) if small else None
 
-    def sizes(self, dual: Array) -> Array:
+    def sizes(self, dual: Array, columns: Index | None = None) -> Array:
         """At least ``|X|'|dual|``, and the sum of ``|dual|`` last: what rounding in ``X'dual`` is relative to.
+
+        Those of the chosen columns if asked for.
 
         Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
         Where weights differ widely the largest dual of light rows says nothing of heavy ones: each counts as it is.
@@ -101,9 +105,16 @@ class Projection:
             # Some row is at an end of its interval where the loss is piecewise linear.
             linear = self.problem.loss.curvature == 0 and not np.isfinite(self.problem.loss.smoothness)
             ends = self.problem.loss.interval() if linear else self._extremes(dual)
-            return max(map(abs, ends)) * np.append(self.problem.magnitudes, 1.0)
-        sizes = np.abs(dual)
-        return np.append(self.problem.design.magnitudes(sizes), sizes.sum())
+            magnitudes, total = self.problem.magnitudes, 1.0
+            largest = max(map(abs, ends))
+        else:
+            sizes, largest = np.abs(dual), 1.0
+            magnitudes, total = self.problem.design.magnitudes(sizes), float(sizes.sum())
+        if columns is None:
+            return largest * np.append(magnitudes, total)
+        chosen, inside = np.full(columns.size, total), columns < magnitudes.size
+        chosen[inside] = magnitudes[columns[inside]]
+        return largest * chosen
 
     def _extremes(self, dual: Array) -> tuple[float, float]:
         """The smallest and the largest dual per weight, and zero."""

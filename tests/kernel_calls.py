@@ -69,6 +69,15 @@ def settling():
     }  # fmt: skip
 
 
+def following():
+    return {
+        "gram": GRAM.copy(), "unit": some(P), "positive": False, "alphas": np.array([0.1, 0.05]), "max_steps": 20,
+        "budget": 100, "rounding": 1e-14, "coef": np.zeros(P), "slope": signed(P), "support": np.arange(P),
+        "factor": np.linalg.cholesky(GRAM), "size": P, "coefs": np.zeros((2, P)), "slopes": np.zeros((2, P)),
+        "n_steps": room(2), "done": room(2), "at": 0, "used": 0,
+    }  # fmt: skip
+
+
 def rows(*names):
     """Arguments of the passes over rows and of the interior point method, by their names."""
     values = {
@@ -123,6 +132,13 @@ CALLS = [
         _gram.settle,
         settling,
         ("coef", "slope", "support", "factor"),
+        ("support",),
+        limits={"size": HUGE},
+    ),
+    Call(
+        _gram.follow,
+        following,
+        ("coef", "slope", "support", "factor", "coefs", "slopes", "n_steps", "done"),
         ("support",),
         limits={"size": HUGE},
     ),

@@ -315,6 +315,77 @@ def test_settle_takes_up_a_factor_and_counts_its_steps():
     assert _gram.settle(gram, strength, False, 2, 1e-14, coef, slope, support, factor, 0)[1] == 2
 
 
+def followed(kernel, gram, b, unit, positive=False, budget=10**6, max_steps=2000):
+    """The last arguments of `follow` after as many calls as it takes, and the number of these."""
+    alphas, size = np.geomspace(1.0, 0.01, 12), b.size
+    coef, slope, support, factor = np.zeros(size), b.copy(), np.zeros(size, dtype=np.intp), np.zeros((size, size))
+    found = np.zeros((12, size)), np.zeros((12, size)), np.zeros(12, dtype=np.intp), np.zeros(12, dtype=np.intp)
+    known, at, used, calls = 0, 0, 0, 0
+    while at < alphas.size:
+        calls += 1
+        known, at, used = kernel(
+            gram,
+            unit,
+            positive,
+            alphas,
+            max_steps,
+            budget,
+            1e-14,
+            coef,
+            slope,
+            support,
+            factor,
+            known,
+            *found,
+            at,
+            used,
+        )
+    return alphas, *found, calls
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("shape", [(40, 15), (20, 60), (5, 30)], ids=str)
+@pytest.mark.parametrize("repeats", [False, True])
+def test_follow_is_its_reference(positive, shape, repeats):
+    gram, b, unit = gram_problem(3, *shape, 1.0, repeats)
+    unit[2] *= 0.1
+    alphas, *ours, _ = followed(_gram.follow, gram, b, unit, positive)
+    _, *twin, _ = followed(reference.follow, gram, b, unit, positive)
+    assert np.all(ours[3] == 1)
+    np.testing.assert_allclose(ours[1], twin[1], atol=1e-11)
+    np.testing.assert_allclose(ours[1], b - ours[0] @ gram, atol=1e-12)
+    for alpha, one, other in zip(alphas, ours[0], twin[0], strict=True):
+        value = lambda coef: coef @ gram @ coef / 2 - b @ coef + alpha * unit @ np.abs(coef)  # noqa: B023, E731
+        assert value(one) == pytest.approx(value(other), rel=1e-12, abs=1e-14)
+
+
+def test_follow_goes_on_where_its_budget_ended():
+    gram, b, unit = gram_problem(4, 60, 80, 1.0)
+    _, *whole, once = followed(_gram.follow, gram, b, unit)
+    _, *parts, calls = followed(_gram.follow, gram, b, unit, budget=3)
+    assert once == 1
+    assert calls > 12
+    assert whole[2].sum() <= parts[2].sum() <= whole[2].sum() + calls
+    np.testing.assert_allclose(parts[0], whole[0], atol=1e-13)
+
+
+def test_follow_says_where_its_steps_did_not_suffice():
+    gram, b, unit = gram_problem(5, 60, 80, 1.0)
+    _, coefs, _, n_steps, done, _ = followed(_gram.follow, gram, b, unit, max_steps=2)
+    assert not done.all()
+    assert np.all(n_steps[done == 0] == 2)
+    assert np.isfinite(coefs).all()
+
+
+def test_follow_keeps_the_last_solution_where_numbers_overflow():
+    gram, b, _ = gram_problem(6, 30, 5, 1.0)
+    gram[3, 3], gram[2, 3], gram[3, 2], b[3] = 1e-300, 1e300, 1e300, 1e10
+    _, coefs, slopes, _, done, _ = followed(_gram.follow, gram, b, np.full(5, 1e-3))
+    assert np.isfinite(coefs).all()
+    assert np.isfinite(slopes).all()
+    assert not done.all()
+
+
 @pytest.mark.parametrize("wrong", ["strength", "coef", "slope", "support", "factor", "size", "feature"])
 def test_settle_refuses_arrays_that_do_not_fit(wrong):
     given = {

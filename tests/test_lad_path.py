@@ -5,7 +5,6 @@ import pytest
 
 from ladreg._losses import Absolute, Combined, Pinball
 from ladreg.solvers import choose_solver, largest_alpha, nearby, neighbours, solve_alphas
-from ladreg.solvers.sequence import scaled_by
 from tests.problems import make
 
 N_SAMPLES = 4000
@@ -54,7 +53,7 @@ def test_every_alpha_is_what_it_is_alone(name, X, y, more, loss):
     found = list(solve_alphas(problem, alphas, tol=1e-12))
     assert len(found) == alphas.size
     for alpha, solution in zip(alphas, found, strict=True):
-        single = problem.under(scaled_by(problem.penalty, alpha))
+        single = problem.under(problem.penalty.times(alpha))
         alone = choose_solver(single)(single, tol=1e-12)
         assert solution.stopped.good
         assert solution.relative_gap <= max(1e-12, 2 * alone.relative_gap)
@@ -74,7 +73,7 @@ def test_optima_that_are_not_unique_are_canonical():
     problem = make(X, X @ [2.0, -1.0, 0.5, 0.0] + rng.standard_normal(N_SAMPLES), alpha=1.0)
     largest = largest_alpha(problem)
     (found,) = solve_alphas(problem, np.array([largest]), tol=1e-9)
-    single = problem.under(scaled_by(problem.penalty, largest))
+    single = problem.under(problem.penalty.times(largest))
     alone = choose_solver(single)(single, tol=1e-9)
     assert "n_pivots" in found.stats
     assert not found.unique
@@ -132,7 +131,7 @@ def test_other_losses_go_one_by_one():
     problem = make(*well_behaved(3000).design.X.T[:2], loss=Combined(1.0, 0.5), alpha=1.0)
     alphas = largest_alpha(problem) * np.geomspace(1.0, 0.1, 4)
     for alpha, solution in zip(alphas, solve_alphas(problem, alphas, tol=1e-9), strict=True):
-        single = problem.under(scaled_by(problem.penalty, alpha))
+        single = problem.under(problem.penalty.times(alpha))
         assert solution.objective == pytest.approx(choose_solver(single)(single, tol=1e-9).objective, rel=1e-9)
 
 

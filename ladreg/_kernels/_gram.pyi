@@ -22,3 +22,23 @@ def settle(
     factor: NDArray[Any],
     size: int,
 ) -> tuple[int, int]: ...
+def follow(
+    gram: NDArray[Any],
+    unit: NDArray[Any],
+    positive: bool,
+    alphas: NDArray[Any],
+    max_steps: int,
+    budget: int,
+    rounding: float,
+    coef: NDArray[Any],
+    slope: NDArray[Any],
+    support: NDArray[Any],
+    factor: NDArray[Any],
+    size: int,
+    coefs: NDArray[Any],
+    slopes: NDArray[Any],
+    n_steps: NDArray[Any],
+    done: NDArray[Any],
+    at: int,
+    used: int,
+) -> tuple[int, int, int]: ...

@@ -19,11 +19,50 @@ cdef extern from "gram.h":
         double *factor
         double *sign
         double *step
+        double *half
+        double *begin
+        double *begin_slope
+        double *here
         char *state
         int positive
+    ctypedef struct Sequence:
+        Py_ssize_t n, at, used
+        const double *alphas
+        const double *unit
+        double *strength
+        double *coefs
+        double *slopes
+        Py_ssize_t *n_steps
+        Py_ssize_t *done
     Py_ssize_t descend(Lasso *s, Py_ssize_t n_epochs) nogil
     Py_ssize_t c_settle "settle"(Lasso *s, Py_ssize_t max_steps, double tolerance, double *cosine,
                                  double *sine) nogil
+    void c_follow "follow"(Lasso *s, Sequence *q, Py_ssize_t max_steps, Py_ssize_t budget, double rounding,
+                           double *cosine, double *sine) nogil
+
+cdef enum:
+    ROOM = 9  # vectors that the steps work in
+
+cdef double* work_space(Lasso *s) except NULL:
+    """Memory for the steps: the last vector but two, and two for rotations, are not yet used."""
+    cdef Py_ssize_t p = s.p
+    cdef double *work = <double *> malloc(p * (ROOM * sizeof(double) + 1))
+    if work == NULL:
+        raise MemoryError
+    s.sign, s.step, s.half, s.begin = work, work + p, work + 2 * p, work + 3 * p
+    s.begin_slope, s.here, s.state = work + 4 * p, work + 5 * p, <char *> (work + ROOM * p)
+    return work
+
+
+cdef bint distinct(Lasso *s, const Py_ssize_t[::1] support) noexcept:
+    """Whether no feature is twice in the support."""
+    cdef Py_ssize_t k
+    memset(s.state, 0, s.p)
+    for k in range(s.size):
+        if s.state[support[k]]:
+            return False
+        s.state[support[k]] = 1
+    return True
 
 
 def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint positive, Py_ssize_t n_epochs,
@@ -66,7 +105,7 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
         Features in the support, and steps done: fewer than `max_steps` if all conditions hold.
     """
     cdef Lasso s
-    cdef Py_ssize_t p = coef.shape[0], k, steps
+    cdef Py_ssize_t p = coef.shape[0], steps
     cdef double *work
     if not (table(gram, p, p) and of(strength, p) and of(coef, p) and of(slope, p) and places(support, p)
             and table(factor, p, p) and 0 <= size <= p):
@@ -75,20 +114,63 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
         raise ValueError("a feature that is not there")
     if p == 0:
         return 0, 0
-    work = <double *> malloc(p * (4 * sizeof(double) + 1))
-    if work == NULL:
-        raise MemoryError
     s.p, s.size, s.positive = p, size, positive
     s.gram, s.strength, s.coef, s.slope = &gram[0, 0], &strength[0], &coef[0], &slope[0]
     s.support, s.factor = &support[0], &factor[0, 0]
-    s.sign, s.step, s.state = work, work + p, <char *> (work + 4 * p)
-    memset(s.state, 0, p)
-    for k in range(size):
-        if s.state[support[k]]:
-            free(work)
-            raise ValueError("a feature that is there twice")
-        s.state[support[k]] = 1
+    work = work_space(&s)
+    if not distinct(&s, support):
+        free(work)
+        raise ValueError("a feature that is there twice")
     with nogil:
-        steps = c_settle(&s, max_steps, tolerance, work + 2 * p, work + 3 * p)
+        steps = c_settle(&s, max_steps, tolerance, work + 6 * p, work + 7 * p)
     free(work)
     return s.size, steps
+
+
+def follow(const double[:, ::1] gram, const double[::1] unit, bint positive, const double[::1] alphas,
+           Py_ssize_t max_steps, Py_ssize_t budget, double rounding, double[::1] coef, double[::1] slope,
+           Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size, double[:, ::1] coefs,
+           double[:, ::1] slopes, Py_ssize_t[::1] n_steps, Py_ssize_t[::1] done, Py_ssize_t at, Py_ssize_t used):
+    """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before.
+
+    Where more features come in than ten and a quarter of the support, 30 epochs of `gram_burst` are first. Conditions
+    hold to `rounding`, as a part of the largest slope. What is found for each penalty is a row of `coefs`
+    and of `slopes`, epochs and steps are counted in `n_steps`, `max_steps` of them at most, and `done` is whether all
+    conditions hold; coefficients that are not finite are those of before. The last arguments of one call are what the
+    call before returned.
+
+    Returns
+    -------
+    size, at, used : int
+        Features in the support; the first penalty that is not solved, since there were `budget` steps; and the epochs
+        and steps that it has taken.
+    """
+    cdef Lasso s
+    cdef Sequence q
+    cdef Py_ssize_t p = coef.shape[0], n = alphas.shape[0]
+    cdef double *work
+    if not (table(gram, p, p) and of(unit, p) and of(coef, p) and of(slope, p) and places(support, p)
+            and table(factor, p, p) and 0 <= size <= p and of(alphas, n) and table(coefs, n, p)
+            and table(slopes, n, p) and places(n_steps, n) and places(done, n)):
+        raise ValueError("arrays of different lengths, or not aligned")
+    if max_steps < 0 or at < 0 or used < 0:
+        raise ValueError("numbers below zero")
+    if not below(support, size, p):
+        raise ValueError("a feature that is not there")
+    if p == 0 or at >= n:
+        n_steps[at:], done[at:] = 0, 1
+        return size, n, 0
+    s.p, s.size, s.positive = p, size, positive
+    s.gram, s.coef, s.slope, s.support, s.factor = &gram[0, 0], &coef[0], &slope[0], &support[0], &factor[0, 0]
+    q.n, q.at, q.used, q.alphas, q.unit = n, at, used, &alphas[0], &unit[0]
+    q.coefs, q.slopes, q.n_steps, q.done = &coefs[0, 0], &slopes[0, 0], &n_steps[0], &done[0]
+    work = work_space(&s)
+    if not distinct(&s, support):
+        free(work)
+        raise ValueError("a feature that is there twice")
+    q.strength = work + 8 * p
+    s.strength = q.strength
+    with nogil:
+        c_follow(&s, &q, max_steps, budget, rounding, work + 6 * p, work + 7 * p)
+    free(work)
+    return s.size, q.at, q.used

@@ -28,10 +28,35 @@ INLINE double dot(ptrdiff_t n, const double *restrict a, const double *restrict 
     return total;
 }
 
+/* Four products with b at once, which read it once. */
+INLINE void dot4(ptrdiff_t n, const double *restrict a0, const double *restrict a1, const double *restrict a2,
+                 const double *restrict a3, const double *restrict b, double *restrict totals)
+{
+    double t0 = 0.0, t1 = 0.0, t2 = 0.0, t3 = 0.0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        t0 += a0[i] * b[i];
+        t1 += a1[i] * b[i];
+        t2 += a2[i] * b[i];
+        t3 += a3[i] * b[i];
+    }
+    totals[0] = t0;
+    totals[1] = t1;
+    totals[2] = t2;
+    totals[3] = t3;
+}
+
 /* y += move * x */
 INLINE void axpy(ptrdiff_t n, double move, const double *restrict x, double *restrict y)
 {
     for (ptrdiff_t i = 0; i < n; i++)
         y[i] += move * x[i];
+}
+
+/* Four moves at once, which write y once. */
+INLINE void axpy4(ptrdiff_t n, double m0, double m1, double m2, double m3, const double *restrict x0,
+                  const double *restrict x1, const double *restrict x2, const double *restrict x3, double *restrict y)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        y[i] += (m0 * x0[i] + m1 * x1[i]) + (m2 * x2[i] + m3 * x3[i]);
 }
 #endif

@@ -9,7 +9,15 @@
 /* A pivot below this part of the diagonal is that of a dependent column. */
 #define RANK 1e-12
 /* Features enter together when they violate their condition by at least this part of the worst violation. */
-#define NEARLY 0.5
+#define NEARLY 0.25
+/* So many features are let in at once. */
+#define MANY 4
+/* Epochs of coordinate descent come first where more features come in than these, and than this part of the support. */
+#define BURST 30
+#define ENTERING 10.0
+#define SHARE 0.25
+/* Changes of the support after which its factor is computed again. */
+#define CHANGED 30
 
 typedef struct {
     ptrdiff_t p, size;         /* features, and those in the support */
@@ -17,9 +25,12 @@ typedef struct {
     double *coef, *slope;      /* slope: gradient of minus the smooth part */
     ptrdiff_t *support;
     double *factor;            /* p x p */
-    double *sign, *step;
+    double *sign, *step, *half; /* half: the step between the two triangular systems */
+    double *begin, *begin_slope; /* coefficients and slopes where the steps began */
+    double *here;              /* slopes of the support; those in `slope` are as of the last look */
     char *state;               /* what is known of each feature */
     int positive;
+    int dropped;               /* whether a feature has left since this was set to zero */
 } Lasso;
 
 /* Epochs of coordinate descent until nothing moves, `n_epochs` at most; the number of those done. */
@@ -51,39 +62,91 @@ CLONES static ptrdiff_t descend(Lasso *s, ptrdiff_t n_epochs)
 
 enum { OUTSIDE, INSIDE, RESTING };
 
+/* Features that are about to enter. */
+typedef struct {
+    int n;
+    ptrdiff_t features[MANY];
+} Waiting;
+
 INLINE int is_signed(const Lasso *s, ptrdiff_t j) { return s->positive || s->strength[j] > 0.0; }
 
 INLINE double *row(const Lasso *s, ptrdiff_t i) { return s->factor + i * s->p; }
 
-/* L x = x */
-INLINE void forward_solve(const Lasso *s, double *x)
+/* The first `known` entries of L x = x are given. */
+INLINE void forward_solve(const Lasso *s, ptrdiff_t known, double *x)
 {
-    for (ptrdiff_t i = 0; i < s->size; i++)
+    ptrdiff_t i = known;
+    for (; i + 4 <= s->size; i += 4) {
+        double part[4];
+        dot4(i, row(s, i), row(s, i + 1), row(s, i + 2), row(s, i + 3), x, part);
+        for (ptrdiff_t k = i; k < i + 4; k++) {
+            double rest = x[k] - part[k - i];
+            for (ptrdiff_t m = i; m < k; m++)
+                rest -= row(s, k)[m] * x[m];
+            x[k] = rest / row(s, k)[k];
+        }
+    }
+    for (; i < s->size; i++)
         x[i] = (x[i] - dot(i, row(s, i), x)) / row(s, i)[i];
 }
 
 /* L' x = x */
 INLINE void backward_solve(const Lasso *s, double *x)
 {
-    for (ptrdiff_t i = s->size - 1; i >= 0; i--) {
+    ptrdiff_t i = s->size;
+    for (; i >= 4; i -= 4) {
+        for (ptrdiff_t k = i - 1; k >= i - 4; k--) {
+            x[k] /= row(s, k)[k];
+            for (ptrdiff_t m = i - 4; m < k; m++)
+                x[m] -= x[k] * row(s, k)[m];
+        }
+        axpy4(i - 4, -x[i - 1], -x[i - 2], -x[i - 3], -x[i - 4],
+              row(s, i - 1), row(s, i - 2), row(s, i - 3), row(s, i - 4), x);
+    }
+    for (i--; i >= 0; i--) {
         x[i] /= row(s, i)[i];
         axpy(i, -x[i], row(s, i), x);
     }
 }
 
-/* A new last row of the factor; the pivot relative to the diagonal. The feature is inside if that is large enough. */
-INLINE double append(Lasso *s, ptrdiff_t j)
+/* The slopes of all features, from where the steps began, so that rounding does not add up. */
+INLINE void look(Lasso *s)
+{
+    const double *rows[4];
+    double moves[4];
+    int n = 0;
+    memcpy(s->slope, s->begin_slope, (size_t)s->p * sizeof(double));
+    for (ptrdiff_t j = 0; j < s->p; j++) {
+        if (s->coef[j] == s->begin[j])
+            continue;
+        rows[n] = s->gram + j * s->p;
+        moves[n++] = s->begin[j] - s->coef[j];
+        if (n == 4) {
+            axpy4(s->p, moves[0], moves[1], moves[2], moves[3], rows[0], rows[1], rows[2], rows[3], s->slope);
+            n = 0;
+        }
+    }
+    for (int k = 0; k < n; k++)
+        axpy(s->p, moves[k], rows[k], s->slope);
+    for (ptrdiff_t i = 0; i < s->size; i++)
+        s->here[s->support[i]] = s->slope[s->support[i]];
+}
+
+/* A new last row of the factor, of which the first `known` entries are there; the pivot relative to the diagonal. The
+   feature is inside if that is large enough. */
+INLINE double append(Lasso *s, ptrdiff_t j, ptrdiff_t known)
 {
     const double *products = s->gram + j * s->p;
     double *last = row(s, s->size);
-    for (ptrdiff_t i = 0; i < s->size; i++)
+    for (ptrdiff_t i = known; i < s->size; i++)
         last[i] = products[s->support[i]];
-    forward_solve(s, last);
+    forward_solve(s, known, last);
     const double pivot = products[j] - dot(s->size, last, last);
     if (pivot > RANK * products[j]) {
         last[s->size] = sqrt(pivot);
         s->support[s->size++] = j;
         s->state[j] = INSIDE;
+        s->here[j] = s->slope[j];
     }
     return products[j] > 0.0 ? pivot / products[j] : 0.0;
 }
@@ -92,6 +155,7 @@ INLINE double append(Lasso *s, ptrdiff_t j)
 INLINE void drop(Lasso *s, ptrdiff_t k, double *cosine, double *sine)
 {
     s->state[s->support[k]] = RESTING;
+    s->dropped = 1;
     for (ptrdiff_t i = k; i + 1 < s->size; i++) {
         double *to = row(s, i), *from = row(s, i + 1);
         s->support[i] = s->support[i + 1];
@@ -125,12 +189,13 @@ INLINE double first_crossing(const Lasso *s, double most, ptrdiff_t *where)
     return most;
 }
 
+/* Of the slopes only those of the support follow: they go straight to where the step leads. */
 INLINE void move(Lasso *s, double part)
 {
     for (ptrdiff_t i = 0; part > 0.0 && i < s->size; i++) {
         const ptrdiff_t j = s->support[i];
         s->coef[j] += part * s->step[i];
-        axpy(s->p, -part * s->step[i], s->gram + j * s->p, s->slope);
+        s->here[j] -= part * (s->here[j] - s->strength[j] * s->sign[j]);
     }
 }
 
@@ -166,23 +231,24 @@ INLINE int slide(Lasso *s, ptrdiff_t j, double *cosine, double *sine)
     }
     if (isinf(most))
         return 0;
-    move(s, most);
-    s->coef[j] += most * along;
-    axpy(s->p, -most * along, s->gram + j * s->p, s->slope);
-    if (where < 0) {
-        s->coef[j] = 0.0;
-        return 0;
+    for (ptrdiff_t i = 0; i < s->size; i++)
+        s->coef[s->support[i]] += most * s->step[i];
+    s->coef[j] = where < 0 ? 0.0 : s->coef[j] + most * along;
+    if (where >= 0) {
+        s->coef[s->support[where]] = 0.0;
+        drop(s, where, cosine, sine);
     }
-    s->coef[s->support[where]] = 0.0;
-    drop(s, where, cosine, sine);
-    return 1;
+    look(s);
+    return where >= 0;
 }
 
-INLINE void enter(Lasso *s, ptrdiff_t j, double *cosine, double *sine)
+INLINE void enter(Lasso *s, ptrdiff_t j, ptrdiff_t known, double *cosine, double *sine)
 {
-    while (append(s, j) <= RANK && s->size > 0)
+    while (append(s, j, known) <= RANK && s->size > 0) {
         if (!slide(s, j, cosine, sine))
             break;
+        known = 0;
+    }
     /* Also where a number is not finite, so that recruiting ends. */
     if (s->state[j] != INSIDE)
         s->state[j] = RESTING;
@@ -195,9 +261,67 @@ INLINE double violation(const Lasso *s, ptrdiff_t j)
     return (s->positive ? s->slope[j] : fabs(s->slope[j])) - s->strength[j];
 }
 
+/* Rows of the factor for several features at once, which reads it once; the last rows are theirs. */
+INLINE void prepare(Lasso *s, const ptrdiff_t *features, int n)
+{
+    const ptrdiff_t size = s->size;
+    for (int k = 0; k < n; k++)
+        for (ptrdiff_t i = 0; i < size; i++)
+            row(s, size + k)[i] = s->gram[features[k] * s->p + s->support[i]];
+    if (n < MANY) {
+        for (int k = 0; k < n; k++)
+            forward_solve(s, 0, row(s, size + k));
+        return;
+    }
+    double *a = row(s, size), *b = row(s, size + 1), *c = row(s, size + 2), *d = row(s, size + 3);
+    for (ptrdiff_t i = 0; i < size; i++) {
+        double part[MANY];
+        dot4(i, a, b, c, d, row(s, i), part);
+        const double pivot = row(s, i)[i];
+        a[i] = (a[i] - part[0]) / pivot;
+        b[i] = (b[i] - part[1]) / pivot;
+        c[i] = (c[i] - part[2]) / pivot;
+        d[i] = (d[i] - part[3]) / pivot;
+    }
+}
+
+/* Features enter one after the other; the last that were prepared may find the support changed, and begin anew. */
+INLINE void enter_all(Lasso *s, const ptrdiff_t *features, int n, double *cosine, double *sine)
+{
+    const ptrdiff_t size = s->size;
+    if (size + n > s->p)
+        n = (int)(s->p - size);
+    prepare(s, features, n);
+    int as_prepared = 1;
+    for (int k = 0; k < n; k++) {
+        const ptrdiff_t j = features[k];
+        if (as_prepared && s->size < size + k)
+            memcpy(row(s, s->size), row(s, size + k), (size_t)size * sizeof(double));
+        s->dropped = 0;
+        enter(s, j, as_prepared ? size : 0, cosine, sine);
+        as_prepared &= !s->dropped;
+    }
+}
+
+/* Enter a feature together with others; with j = -1 those that are left. Whether any is inside now. */
+INLINE int gather(Lasso *s, Waiting *list, ptrdiff_t j, double *cosine, double *sine)
+{
+    int entered = 0;
+    if (j >= 0)
+        list->features[list->n++] = j;
+    if (list->n == MANY || (j < 0 && list->n > 0)) {
+        enter_all(s, list->features, list->n, cosine, sine);
+        for (int k = 0; k < list->n; k++)
+            entered |= s->state[list->features[k]] == INSIDE;
+        list->n = 0;
+    }
+    return entered;
+}
+
 /* Let in the features that violate their condition most; whether there were any. */
 INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
 {
+    Waiting list = { .n = 0 };
     for (;;) {
         double worst = 0.0;
         for (ptrdiff_t j = 0; j < s->p; j++)
@@ -205,14 +329,14 @@ INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
         if (!(worst > fmax(tolerance, 0.0)))
             return 0;
         int entered = 0;
-        for (ptrdiff_t j = 0; j < s->p && s->size < s->p; j++)
+        for (ptrdiff_t j = 0; j < s->p; j++)
             if (violation(s, j) >= NEARLY * worst) {
                 s->sign[j] = s->slope[j] > 0.0 ? 1.0 : -1.0;
-                enter(s, j, cosine, sine);
-                entered |= s->state[j] == INSIDE;
+                entered |= gather(s, &list, j, cosine, sine);
             }
-        if (entered)
-            return 1;
+        entered |= gather(s, &list, -1, cosine, sine);
+        if (entered || s->size == s->p)
+            return entered;
     }
 }
 
@@ -220,22 +344,30 @@ INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
 CLONES static ptrdiff_t settle(Lasso *s, ptrdiff_t max_steps, double tolerance, double *cosine, double *sine)
 {
     const ptrdiff_t given = s->size;
+    memcpy(s->begin, s->coef, (size_t)s->p * sizeof(double));
+    memcpy(s->begin_slope, s->slope, (size_t)s->p * sizeof(double));
     for (ptrdiff_t j = 0; j < s->p; j++) {
-        s->sign[j] = s->coef[j] < 0.0 ? -1.0 : 1.0;
+        /* Where a feature has entered and not moved yet, its slope says where it goes. */
+        s->sign[j] = (s->coef[j] == 0.0 ? s->slope[j] : s->coef[j]) < 0.0 ? -1.0 : 1.0;
         s->state[j] = OUTSIDE;
+        s->here[j] = s->slope[j];
     }
     for (ptrdiff_t i = 0; i < given; i++)
         s->state[s->support[i]] = INSIDE;
+    Waiting list = { .n = 0 };
     for (ptrdiff_t j = 0; j < s->p; j++)
         if (s->coef[j] != 0.0 && s->state[j] != INSIDE)
-            enter(s, j, cosine, sine);
+            gather(s, &list, j, cosine, sine);
+    gather(s, &list, -1, cosine, sine);
+    ptrdiff_t known = 0; /* entries of `half` */
     for (ptrdiff_t steps = 0; steps < max_steps; steps++) {
         /* 1. The minimum with the signs as they are, and the way there as far as they stay so. */
-        for (ptrdiff_t i = 0; i < s->size; i++) {
+        for (ptrdiff_t i = known; i < s->size; i++) {
             const ptrdiff_t j = s->support[i];
-            s->step[i] = s->slope[j] - s->strength[j] * s->sign[j];
+            s->half[i] = s->here[j] - s->strength[j] * s->sign[j];
         }
-        forward_solve(s, s->step);
+        forward_solve(s, known, s->half);
+        memcpy(s->step, s->half, (size_t)s->size * sizeof(double));
         backward_solve(s, s->step);
         ptrdiff_t where = -1;
         const double part = first_crossing(s, 1.0, &where);
@@ -247,11 +379,81 @@ CLONES static ptrdiff_t settle(Lasso *s, ptrdiff_t max_steps, double tolerance, 
         if (where >= 0) {
             s->coef[s->support[where]] = 0.0;
             drop(s, where, cosine, sine);
+            /* Of what is left to go the rows before have the same part. */
+            known = where;
+            for (ptrdiff_t i = 0; i < known; i++)
+                s->half[i] *= 1.0 - part;
             continue;
         }
         /* 3. Who violates its condition comes in. */
+        known = 0;
+        look(s);
         if (!recruit(s, tolerance, cosine, sine))
             return steps + 1;
     }
+    look(s);
     return max_steps;
+}
+
+/* Penalties that are multiples of one, and what is found for each. */
+typedef struct {
+    ptrdiff_t n, at, used;     /* how many; the one at hand, and the epochs and steps it has taken */
+    const double *alphas, *unit;
+    double *strength;          /* that of the one at hand */
+    double *coefs, *slopes;
+    ptrdiff_t *n_steps, *done;
+} Sequence;
+
+/* Where many features come in at once epochs settle most of the signs. */
+INLINE ptrdiff_t settle_signs(Lasso *s, double tolerance, ptrdiff_t max_epochs)
+{
+    ptrdiff_t entering = 0, changed = 0;
+    for (ptrdiff_t j = 0; j < s->p; j++) {
+        const double excess = s->positive ? s->slope[j] : fabs(s->slope[j]);
+        s->state[j] = s->coef[j] != 0.0;
+        entering += !s->state[j] && excess > s->strength[j] + tolerance;
+    }
+    if (!((double)entering > fmax(ENTERING, SHARE * (double)s->size)))
+        return 0;
+    const ptrdiff_t epochs = descend(s, max_epochs < BURST ? max_epochs : BURST);
+    for (ptrdiff_t j = 0; j < s->p; j++)
+        changed += s->state[j] != (s->coef[j] != 0.0);
+    if (changed > CHANGED)
+        s->size = 0;
+    return epochs;
+}
+
+/* Go from one solution to the next, in `budget` steps at most. Conditions hold to `rounding`, as a part of the largest
+   slope: strengths may be larger by any factor, and then their features are out of question. */
+CLONES static void follow(Lasso *s, Sequence *q, ptrdiff_t max_steps, ptrdiff_t budget, double rounding,
+                          double *cosine, double *sine)
+{
+    const size_t bytes = (size_t)s->p * sizeof(double);
+    for (; q->at < q->n && budget > 0; q->at++, q->used = 0) {
+        double largest = 0.0;
+        for (ptrdiff_t j = 0; j < s->p; j++) {
+            q->strength[j] = q->alphas[q->at] * q->unit[j];
+            largest = fmax(largest, fabs(s->slope[j]));
+        }
+        if (q->used == 0)
+            q->used = settle_signs(s, rounding * largest, max_steps);
+        const ptrdiff_t left = max_steps - q->used, limit = left < budget ? left : budget;
+        const ptrdiff_t steps = limit > 0 ? settle(s, limit, rounding * largest, cosine, sine) : 0;
+        int done = steps < limit, finite = 1;
+        for (ptrdiff_t j = 0; j < s->p; j++)
+            finite &= isfinite(s->coef[j]) != 0;
+        if (!finite) {
+            memcpy(s->coef, s->begin, bytes);
+            memcpy(s->slope, s->begin_slope, bytes);
+            s->size = done = 0;
+        }
+        q->used += steps;
+        budget -= steps > 0 ? steps : 1;
+        if (!done && finite && q->used < max_steps)
+            return;
+        memcpy(q->coefs + q->at * s->p, s->coef, bytes);
+        memcpy(q->slopes + q->at * s->p, s->slope, bytes);
+        q->n_steps[q->at] = q->used;
+        q->done[q->at] = done;
+    }
 }

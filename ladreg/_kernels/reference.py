@@ -126,6 +126,35 @@ def settle(
     return len(inside), steps
 
 
+def follow(
+    gram: Array,
+    unit: Array,
+    positive: bool,
+    alphas: Array,
+    max_steps: int,
+    budget: int,  # noqa: ARG001 - all steps are made
+    rounding: float,
+    coef: Array,
+    slope: Array,
+    support: NDArray[np.intp],
+    factor: Array,
+    size: int,
+    coefs: Array,
+    slopes: Array,
+    n_steps: NDArray[np.intp],
+    done: NDArray[np.intp],
+    at: int,
+    used: int,  # noqa: ARG001
+) -> tuple[int, int, int]:
+    """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the one before, without epochs."""
+    for k in range(at, alphas.size):
+        strength = alphas[k] * unit
+        tolerance = rounding * np.abs(slope).max(initial=0.0)
+        size, steps = settle(gram, strength, positive, max_steps, tolerance, coef, slope, support, factor, size)
+        coefs[k], slopes[k], n_steps[k], done[k] = coef, slope, steps, steps < max_steps
+    return size, alphas.size, 0
+
+
 def _null_vector(gram: Array) -> Array | None:
     """A vector that a Gram matrix maps to zero, None where it is regular."""
     values, vectors = np.linalg.eigh(gram) if gram.size else (np.ones(1), np.zeros((1, 1)))

@@ -16,7 +16,6 @@ from ladreg._losses import Loss
 from ladreg._problem import Problem, Solution
 from ladreg.solvers import columns, coordinate_descent, ladder, linprog, neighbours, newton, null, scaling
 from ladreg.solvers.scaling import Solver
-from ladreg.solvers.sequence import scaled_by
 
 __all__ = ["Solver", "choose_solver", "is_square", "largest_alpha", "recover_dual", "solve_alphas", "solve_quantiles"]
 
@@ -133,5 +132,5 @@ def solve_alphas(
     choose
         Chooses that solver, for what cannot be solved from the others.
     """
-    problems = (problem.under(scaled_by(problem.penalty, alpha)) for alpha in alphas.tolist())
+    problems = (problem.under(problem.penalty.times(alpha)) for alpha in alphas.tolist())
     return neighbours.solve(problems, alphas, choose=choose, tol=tol, max_iter=max_iter, from_zero=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._face import is_regular
-from ladreg._penalties import HUGE, ElasticNet
+from ladreg._face import are_regular
+from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers import coordinate_descent
 from ladreg.solvers.centred import Centred, duality_gap
@@ -35,12 +35,12 @@ _ROUNDS = 3
 _GROWTH, _LEAST = 1.0, 50
 # Largest Gram matrix: that of a working set, and of all features of a table with more rows than that.
 LARGEST_WORKING, LARGEST_GRAM = 2000, 4000
-# Features up to which one factorisation of all costs less than one of each support.
-_CHEAP = 1000
 # A violation below this part of a strength changes nothing; one of the first alpha counts so many times.
 _SLACK, _SURE = 1e-12, 1e6
 # Above this relative gap the optimal face cannot be told.
 _FACE_GAP = 1e-10
+# Slopes this near to their strength, relative to it, count as being there.
+_AT_EDGE = 1e-9
 # Gaps below this part of mean(y^2) are rounding.
 _ROUNDING = 4 * float(np.finfo(float).eps)
 
@@ -69,16 +69,6 @@ class Point:
     stopped: StopReason
     unique: bool | None
     residual: Array | None = None
-
-
-def scaled_by(penalty: ElasticNet, alpha: float) -> ElasticNet:
-    """The multiple of a penalty; what is excluded stays so."""
-    finite = np.where(np.isinf(penalty.strength), 0.0, penalty.strength) if penalty.excluded else penalty.strength
-    with np.errstate(over="ignore"):
-        strength, ridge = alpha * finite, np.minimum(alpha * penalty.ridge, HUGE)
-    if penalty.excluded:
-        strength[np.isinf(penalty.strength)] = np.inf
-    return ElasticNet(strength, penalty.positive, ridge)
 
 
 def solve(
@@ -176,34 +166,39 @@ def in_gram(
         Largest number of epochs and steps for each.
     """
     trail = Trail(gram, np.zeros(slope.size), slope)
-    # Then so is the Gram matrix of every support.
-    regular = slope.size <= _CHEAP and is_regular(gram)
-    for alpha in alphas:
-        penalty = scaled_by(unit, alpha)
-        n_steps, done = trail.follow(penalty, max_iter)
-        if not done:
-            loss = max(0.5 * (size - float(trail.coef @ (slope + trail.slope))), 0.0)
-            done = duality_gap(penalty, trail.coef, trail.slope, loss)[0] <= max(tol, _ROUNDING) * size
-        unique = done and (regular or _is_unique(trail, penalty))
-        stopped = StopReason.TOLERANCE if unique else StopReason.STALLED
-        features = np.flatnonzero(trail.coef)
-        yield Point(features, trail.coef[features], max(n_steps, 1), stopped, bool(unique))
-
-
-def _is_unique(trail: Trail, penalty: ElasticNet) -> bool:
-    """Whether no feature but those of the support may be active, and these are independent."""
-    at_edge = penalty.excess(trail.slope) >= penalty.strength * (1 - 1e-9)
-    return bool(np.count_nonzero(at_edge & (penalty.ridge == 0)) <= trail.support.size) and trail.is_regular()
+    width = max(1, _ENTRIES // max(slope.size, 1))
+    for first in range(0, alphas.size, width):
+        group = alphas[first : first + width]
+        found = trail.follow(unit, group, max_iter)
+        edge = group[:, None] * (unit.strength * (1 - _AT_EDGE))
+        # Who may be active in any optimum; ridges make those that have one unique.
+        active = ((unit.excess(found.slope) >= edge) | (found.coef != 0)) & (unit.ridge == 0)
+        regular = are_regular(gram, [np.flatnonzero(row) for row in active], slope.size)
+        for k, alpha in enumerate(group.tolist()):
+            coef, done = found.coef[k], bool(found.done[k])
+            if not done:
+                loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)
+                done = duality_gap(unit.times(alpha), coef, found.slope[k], loss)[0] <= max(tol, _ROUNDING) * size
+            unique = done and bool(regular[k])
+            stopped = StopReason.TOLERANCE if unique else StopReason.STALLED
+            features = np.flatnonzero(coef)
+            yield Point(features, coef[features], max(int(found.n_steps[k]), 1), stopped, unique)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What a round found on its features, and what a look at all features shows, one column for each alpha."""
+    """What a round found on its features, and what a look at all features shows, one row for each alpha.
+
+    `unit` is the penalty of the features at alpha = 1; `ratio` is how much of its strength there each slope takes, zero
+    where there is no bound.
+    """
 
     features: Index
+    unit: ElasticNet
     coef: Array
     residual: Array
     slope: Array
+    ratio: Array
     n_iter: NDArray[np.intp]
     regular: NDArray[np.bool_]
 
@@ -234,12 +229,18 @@ class Walk:
         self.coef = np.zeros(self.features.size)
         self.slope = slope
         self.rate = np.zeros(problem.n_features)
-        self.spread = problem.design.spread(problem.fit_intercept)
+        # How far slopes may be from the optimal ones where the gap is one; they go with its root.
+        self.margin = problem.margin(problem.design.spread(problem.fit_intercept), 1.0)
+        self.boundless = (self.unit.strength == 0) & (self.unit.ridge == 0)
+        # Features whose coefficient may be zero in one optimum and not so in another.
+        self.able = (self.unit.ridge == 0) & np.isfinite(self.unit.strength)
         # The coefficients and alpha of the solution before that, where both were solved alone.
         self.before: tuple[Array, float] | None = None
         bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
-        ratio = self.unit.excess(self.slope)[bounds] / self.unit.strength[bounds]
-        self.alpha = float(np.max(ratio, initial=alphas[0]))
+        with np.errstate(divide="ignore", over="ignore"):
+            self.per_strength = np.where(bounds, 1.0 / self.unit.strength, 0.0)
+            self.alpha = float(np.max(self.unit.excess(self.slope) * self.per_strength, initial=alphas[0]))
+            self.widest = float(np.max(self.margin * self.per_strength, initial=0.0))
 
     def __iter__(self) -> Iterator[Point]:
         """Solutions in the order of the alphas.
@@ -283,9 +284,9 @@ class Walk:
         ratio = np.zeros(self.problem.n_features)
         for alpha in alphas:
             slope = self.slope + self.rate * (alpha - self.alpha)
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                ratio = np.fmax(ratio, self.unit.excess(slope) / (alpha * self.unit.strength))
-        return _largest(np.where(ratio >= 1 - _NEAR, ratio, 0.0), max(_LEAST, int(_GROWTH * self.features.size)))
+            with np.errstate(invalid="ignore", over="ignore"):
+                ratio = np.fmax(ratio, self.unit.excess(slope) * (self.per_strength / alpha))
+        return _largest(ratio, 1 - _NEAR, max(_LEAST, int(_GROWTH * self.features.size)))
 
     @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
     def _look(self, wanted: Index, first: int, last: int) -> _Look:
@@ -296,55 +297,76 @@ class Walk:
         place[features] = np.arange(features.size)
         begin = np.zeros(features.size)
         begin[place[self.features]] = self.coef
-        trail, unit = Trail(gram.matrix, begin, self.slope[features]), self.unit.at(features)
-        coef = np.zeros((features.size, last - first))
-        n_iter, regular = np.ones(last - first, dtype=np.intp), np.zeros(last - first, dtype=bool)
-        for k, alpha in enumerate(self.alphas[first:last]):
-            n_steps, _ = trail.follow(scaled_by(unit, alpha), self.max_iter)
-            coef[:, k], n_iter[k], regular[k] = trail.coef, max(n_steps, 1), trail.is_regular()
-        used = np.flatnonzero(coef.any(axis=1))
-        residual = self.columns.y[:, None] - problem.design.matvec_of(features[used], coef[used])
+        trail, alphas = Trail(gram.matrix, begin, self.slope[features]), self.alphas[first:last]
+        unit = self.unit.at(features)
+        found = trail.follow(unit, alphas, self.max_iter)
+        inside = (found.coef != 0) & (unit.ridge == 0)
+        regular = are_regular(gram.matrix, [np.flatnonzero(row) for row in inside], problem.n_samples)
+        used = np.flatnonzero(found.coef.any(axis=0))
+        residual = self.columns.y - problem.design.matvec_of(features[used], found.coef.T[used]).T
         if problem.fit_intercept:
-            residual -= weight @ residual
-        return _Look(features, coef, residual, problem.design.rmatvec(weight[:, None] * residual), n_iter, regular)
+            residual -= (residual @ weight)[:, None]
+        slope = problem.design.rmatvec((weight * residual).T).T
+        ratio = self.unit.excess(slope)
+        ratio *= self.per_strength
+        return _Look(features, unit, found.coef, residual, slope, ratio, np.maximum(found.n_steps, 1), regular)
 
     @np.errstate(over="ignore", invalid="ignore")
     def _proved(self, look: _Look, first: int) -> list[bool | None]:
         """Those before the first whose gap is too large: whether the optimum is unique, None where that is open."""
         proved: list[bool | None] = []
-        for k in range(look.n_iter.size):
-            penalty = scaled_by(self.unit, self.alphas[first + k])
-            coef = np.zeros(self.problem.n_features)
-            coef[look.features] = look.coef[:, k]
-            loss = 0.5 * float(self.columns.weight @ look.residual[:, k] ** 2)
-            gap, shrink = duality_gap(penalty, coef, look.slope[:, k], loss)
-            if gap > max(self.tol * (loss + penalty.value(coef)), _ROUNDING * self.columns.size):
+        for k, alpha in enumerate(self.alphas[first : first + look.n_iter.size].tolist()):
+            gap, shrink, value = self._gap(look, k, alpha)
+            if not gap <= max(self.tol * value, _ROUNDING * self.columns.size):
                 break
-            most = penalty.excess(look.slope[:, k]) / shrink + self.problem.margin(self.spread, gap)
-            others = (most >= penalty.strength * (1 - 1e-9)) & (coef == 0) & (penalty.ridge == 0)
-            rough = gap > max(_FACE_GAP * (loss + penalty.value(coef)), _ROUNDING * self.columns.size)
-            if look.regular[k] and others.any() and rough:
-                proved.append(None)
-            else:
-                proved.append(bool(look.regular[k]) and not others.any())
+            alone = bool(look.regular[k]) and not self._others(look, k, alpha * (1 - _AT_EDGE), shrink, np.sqrt(gap))
+            rough = gap > max(_FACE_GAP * value, _ROUNDING * self.columns.size)
+            proved.append(None if look.regular[k] and not alone and rough else alone)
         return proved
+
+    def _gap(self, look: _Look, k: int, alpha: float) -> tuple[float, float, float]:
+        """The gap of the k-th alpha, how many times too large its dual is, and the objective."""
+        loss = 0.5 * float(self.columns.weight @ look.residual[k] ** 2)
+        if not self.unit.curved:  # the slopes of others count by the largest of them alone
+            largest = float(look.ratio[k].max(initial=0.0)) / alpha
+            shrink = 1.0 if largest <= 1.0 else largest  # NaN stays
+            penalty = look.unit.times(alpha)
+            terms = penalty.fenchel_young(look.coef[k], look.slope[k, look.features] / shrink)
+            gap = loss * (1.0 - 1.0 / shrink) ** 2 + float(terms.sum())
+            return gap, shrink, loss + penalty.value(look.coef[k])
+        coef = np.zeros(self.problem.n_features)
+        coef[look.features] = look.coef[k]
+        penalty = self.unit.times(alpha)
+        return *duality_gap(penalty, coef, look.slope[k], loss), loss + penalty.value(coef)
+
+    def _others(self, look: _Look, k: int, edge: float, shrink: float, root: float) -> bool:
+        """Whether a feature that is zero may not be so in another optimum, where slopes may be `root` margins away."""
+        unit, support = self.unit, look.features[look.coef[k] != 0]
+        if np.count_nonzero(self.boundless) > np.count_nonzero(self.boundless[support]):
+            return True
+        near = np.flatnonzero(look.ratio[k] >= (edge - root * self.widest) * shrink)
+        self.able[support] = False
+        near = near[self.able[near]]
+        self.able[support] = self.unit.ridge[support] == 0
+        most = unit.excess(look.slope[k, near]) / shrink + self.margin[near] * root
+        return bool(np.any(most >= edge * unit.strength[near]))
 
     def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[Point]:
         """Step 3: hand out what was proved, canonical; the last is where the next round starts."""
         for k, unique in enumerate(proved):
             if unique is not False:
-                used = np.flatnonzero(look.coef[:, k])
-                found = look.features[used], look.coef[used, k], int(look.n_iter[k])
-                yield Point(*found, StopReason.TOLERANCE, unique, look.residual[:, k])
+                used = np.flatnonzero(look.coef[k])
+                found = look.features[used], look.coef[k, used], int(look.n_iter[k])
+                yield Point(*found, StopReason.TOLERANCE, unique, look.residual[k])
             else:
                 start = np.zeros(self.problem.n_features)
-                start[look.features] = look.coef[:, k]
+                start[look.features] = look.coef[k]
                 yield self._single(self.alphas[first + k], start)
         # Two, since the slopes' rate of change is wanted as well.
         for k in range(max(len(proved) - 2, 0), len(proved)):
             self.before = None
-            used = np.flatnonzero(look.coef[:, k] != 0)
-            self._moved(look.features[used], look.coef[used, k], look.slope[:, k], self.alphas[first + k])
+            used = np.flatnonzero(look.coef[k])
+            self._moved(look.features[used], look.coef[k, used], look.slope[k], self.alphas[first + k])
 
     def _moved(self, features: Index, coef: Array, slope: Array, alpha: float) -> None:
         if alpha < self.alpha:
@@ -357,13 +379,12 @@ class Walk:
         """Features outside that violate their condition, for the first alpha that is not proved or most for others."""
         worst = np.zeros(self.problem.n_features)
         for k in range(n_proved, look.n_iter.size):
-            limit = self.alphas[first + k] * self.unit.strength
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                excess = self.unit.excess(look.slope[:, k]) / limit - 1.0
+            with np.errstate(invalid="ignore", over="ignore"):
+                excess = look.ratio[k] / self.alphas[first + k] - 1.0
                 # The first says what is wrong for sure, the others what may be.
                 worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
         worst[look.features] = 0.0
-        return _largest(np.where(worst > _SLACK, worst, 0.0), max(_LEAST, int(_GROWTH * look.features.size)))
+        return _largest(worst, _SLACK, max(_LEAST, int(_GROWTH * look.features.size)))
 
     def _alone(self, k: int) -> Point:
         """One alpha by the solver of single problems, from the last solution."""
@@ -382,7 +403,7 @@ class Walk:
         return found
 
     def _single(self, alpha: float, start: Array) -> Point:
-        columns = self.columns.under(scaled_by(self.unit, alpha))
+        columns = self.columns.under(self.unit.times(alpha))
         canonical = np.count_nonzero(start) <= LARGEST_WORKING // 2
         draft = coordinate_descent.solve(
             columns.problem,
@@ -399,9 +420,9 @@ class Walk:
         return Point(features, draft.coef[features], draft.n_iter, draft.stopped, unique, residual)
 
 
-def _largest(values: Array, number: int) -> Index:
-    """The places of the largest values above zero, at most so many."""
-    chosen = np.flatnonzero(values > 0)
+def _largest(values: Array, least: float, number: int) -> Index:
+    """The places of the largest values from `least` on, at most so many."""
+    chosen = np.flatnonzero(values >= least)
     if chosen.size > number:
         chosen = chosen[np.argpartition(-values[chosen], number)[:number]]
     return chosen

@@ -6,27 +6,49 @@ doi 10.1093/imanum/20.3.389), so that the first exact step from one solution pre
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import scipy.linalg.lapack
 from numpy.typing import NDArray
 
-from ladreg._face import is_regular
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Epochs that settle most signs where many features come in at once: so many, and this part of the support.
-_BURST, _MANY, _SHARE = 30, 10, 0.25
-# Changes of the support after which its factor is computed again.
-_CHANGES = 30
-# A violation below this part of a strength is rounding.
+# A violation below this part of the largest slope is rounding.
 _ROUNDING = 1e-14
 # Work of one call of the kernel in multiplications: between two calls Ctrl-C is heard.
 _WORK = 2e8
-# A smallest eigenvalue, by an estimate, from which the support is regular without a doubt, as `is_regular` would find.
-_REGULAR = 1e-8
+# Pivots below this part of the diagonal are left to the kernel, which tells dependent columns.
+_PIVOT = 1e-10
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Solutions for several penalties, a row each.
+
+    Attributes
+    ----------
+    coef, slope : ndarray of shape (n_alphas, n_features)
+        Coefficients, and the gradient of minus the loss there.
+    n_steps : ndarray of shape (n_alphas,)
+        Epochs and exact steps.
+    done : ndarray of shape (n_alphas,)
+        1 where all conditions hold up to rounding, else 0.
+    """
+
+    coef: Array
+    slope: Array
+    n_steps: Index
+    done: Index
+
+    @classmethod
+    def empty(cls, n_alphas: int, size: int) -> Stretch:
+        """Room for the solutions."""
+        shape = n_alphas, size
+        return cls(np.zeros(shape), np.zeros(shape), np.zeros(n_alphas, np.intp), np.zeros(n_alphas, np.intp))
 
 
 class Trail:
@@ -45,109 +67,79 @@ class Trail:
     def __init__(self, gram: Array, coef: Array, slope: Array) -> None:
         size = coef.size
         self.gram, self.coef, self.slope = np.ascontiguousarray(gram), coef.copy(), slope.copy()
-        self._ridged = self.gram
         self._support, self._factor = np.zeros(size, dtype=np.intp), np.zeros((size, size))
-        self._size = 0
-        self._ridge = np.zeros(size)
-        self._refactor()
+        self._size = self._refactor(self.gram)
 
-    @property
-    def support(self) -> Index:
-        """The features that may be different from zero, in the order of the factor."""
-        return self._support[: self._size]
+    def follow(self, unit: ElasticNet, alphas: Array, max_steps: int) -> Stretch:
+        """Go from solution to solution.
 
-    def follow(self, penalty: ElasticNet, max_steps: int) -> tuple[int, bool]:
-        """Go to the solution for `penalty`; its strengths are finite.
-
-        Returns
-        -------
-        n_steps, done
-            Epochs and exact steps, and whether all conditions hold up to rounding.
-
-        Notes
-        -----
-        1. Ridges join the diagonal; where they changed, the factor is computed again.
-        2. Where many features come in at once, epochs of coordinate descent settle most of the signs.
-        3. Exact steps on the support.
-        4. The slopes from the Gram matrix, so that rounding does not add up along the way.
+        Parameters
+        ----------
+        unit
+            The penalty at alpha = 1; its strengths are finite.
+        alphas
+            Multiples of it, the nearest first.
+        max_steps
+            Largest number of epochs and steps for each.
         """
-        begin, begin_slope = self.coef.copy(), self.slope.copy()
-        # 1.
-        slope = self.slope - penalty.ridge * self.coef
-        if not np.array_equal(penalty.ridge, self._ridge):
-            self._ridge = penalty.ridge
-            self._ridged = self.gram + np.diag(penalty.ridge) if penalty.curved else self.gram
-            self._refactor()
-        tolerance = _ROUNDING * max(float(penalty.strength.max(initial=0.0)), float(np.abs(slope).max(initial=0.0)))
-        # 2.
-        n_steps = 0
-        entering = np.count_nonzero((penalty.excess(slope) > penalty.strength + tolerance) & (self.coef == 0))
-        if entering > max(_MANY, _SHARE * self._size):
-            n_steps += self._burst(penalty, slope, min(_BURST, max_steps))
-        # 3.
-        done = False
-        at_once = max(10, int(_WORK / max(self.coef.size, 1) ** 2))
-        while not done and n_steps < max_steps:
-            limit = min(at_once, max_steps - n_steps)
-            self._size, steps = _gram.settle(
-                self._ridged,
-                penalty.strength,
-                penalty.positive,
-                limit,
-                tolerance,
+        found = Stretch.empty(alphas.size, self.coef.size)
+        if not unit.curved:
+            self._follow(self.gram, unit, alphas, max_steps, self.slope, found)
+            return found
+        for k in range(alphas.size):
+            self._follow_ridged(unit.times(alphas[k]), max_steps, found, k)
+        return found
+
+    def _follow_ridged(self, penalty: ElasticNet, max_steps: int, found: Stretch, k: int) -> None:
+        """The k-th solution, whose ridges join the diagonal: its factor is not that of the one before."""
+        begin, ridged = self.coef.copy(), self.gram + np.diag(penalty.ridge)
+        self._size = self._refactor(ridged)
+        row = slice(k, k + 1)
+        part = Stretch(found.coef[row], found.slope[row], found.n_steps[row], found.done[row])
+        self._follow(ridged, penalty, np.ones(1), max_steps, self.slope - penalty.ridge * self.coef, part)
+        # Slopes without the ridges again, from the Gram matrix: the difference might cancel.
+        moved = np.flatnonzero(self.coef != begin)
+        self.slope -= (self.coef - begin)[moved] @ self.gram[moved]
+        found.slope[k] = self.slope
+
+    def _follow(
+        self, gram: Array, unit: ElasticNet, alphas: Array, max_steps: int, slope: Array, found: Stretch
+    ) -> None:
+        """`coef` and `slope` move."""
+        at, used = 0, 0
+        budget = max(10, int(_WORK / max(self.coef.size, 1) ** 2))
+        while at < alphas.size:
+            self._size, at, used = _gram.follow(
+                gram,
+                unit.strength,
+                unit.positive,
+                alphas,
+                max_steps,
+                budget,
+                _ROUNDING,
                 self.coef,
                 slope,
                 self._support,
                 self._factor,
                 self._size,
+                found.coef,
+                found.slope,
+                found.n_steps,
+                found.done,
+                at,
+                used,
             )
-            n_steps += steps
-            done = steps < limit
-        # 4.
-        if not np.isfinite(self.coef).all():
-            self.coef, self._size = begin.copy(), 0
-            return n_steps, False
-        moved = np.flatnonzero(self.coef != begin)
-        if 4 * moved.size > self.coef.size:
-            self.slope = begin_slope - self.gram @ (self.coef - begin)
-        else:
-            self.slope = begin_slope - (self.coef - begin)[moved] @ self.gram[moved]
-        return n_steps, done
 
-    def is_regular(self) -> bool:
-        """Whether the Gram matrix of the support, ridges included, is safely regular."""
-        size = self._size
-        if size == 0:
-            return True
-        lower = self._factor[:size, :size]
-        diagonal = self._ridged.ravel()[:: self.coef.size + 1][self.support]
-        # Columns of length one, so that units do not count; the triangle of LAPACK's transpose is the upper one.
-        unit = lower / np.sqrt(diagonal)[:, None]
-        norm = float(np.abs(unit).sum(axis=0).max() * np.abs(unit).sum(axis=1).max())
-        reciprocal, _ = scipy.linalg.lapack.dpocon(unit.T, norm, uplo="U")
-        if reciprocal * norm > _REGULAR * size:
-            return True
-        return is_regular(self._ridged[np.ix_(self.support, self.support)])
-
-    def _burst(self, penalty: ElasticNet, slope: Array, n_epochs: int) -> int:
-        before = self.coef != 0
-        done = _gram.gram_burst(self._ridged, penalty.strength, penalty.positive, n_epochs, self.coef, slope)
-        if np.count_nonzero(before != (self.coef != 0)) > _CHANGES:
-            self._refactor()
-        return done
-
-    def _refactor(self) -> None:
-        """The factor of the present support; nothing is known where that is not regular."""
+    def _refactor(self, gram: Array) -> int:
+        """The factor of the present support, and its size; nothing is known where that is not regular."""
         chosen = np.flatnonzero(self.coef)
-        self._size = 0
         if chosen.size == 0:
-            return
+            return 0
         try:
-            lower = np.linalg.cholesky(self._ridged[np.ix_(chosen, chosen)])
+            lower = np.linalg.cholesky(gram[np.ix_(chosen, chosen)])
         except np.linalg.LinAlgError:
-            return
-        diagonal = self._ridged.ravel()[:: self.coef.size + 1][chosen]
-        if not np.min(np.diag(lower) ** 2 / diagonal) > 1e-10:  # nor is NaN
-            return
-        self._size = chosen.size
+            return 0
+        if not np.min(np.diag(lower) ** 2 / gram.ravel()[:: self.coef.size + 1][chosen]) > _PIVOT:  # nor is NaN
+            return 0
         self._support[: chosen.size], self._factor[: chosen.size, : chosen.size] = chosen, lower
+        return int(chosen.size)
