@@ -7,7 +7,6 @@ feature strictly inside its dual constraint is zero; at the boundary its coeffic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -301,18 +300,18 @@ def is_regular(gram: Array) -> bool:
     return True
 
 
-def are_regular(gram: Array, supports: Sequence[Index], most: int) -> NDArray[np.bool_]:
+def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
     """`is_regular` for the Gram matrix of each of several sets of features, together where it is true of their union.
 
-    No set of more than `most` features is regular.
+    Sets are rows of `supports`; none of more than `most` features is regular.
     """
-    union = np.unique(np.concatenate(supports)) if supports else np.zeros(0, np.intp)
+    n_sets = supports.shape[0]
+    union = np.flatnonzero(supports.any(axis=0))
     if union.size <= most and (union.size == 0 or is_regular(gram[np.ix_(union, union)])):
-        return np.ones(len(supports), dtype=bool)
-    if len(supports) <= 1:
-        return np.zeros(len(supports), dtype=bool)
-    middle = len(supports) // 2
-    parts = supports[:middle], supports[middle:]
+        return np.ones(n_sets, dtype=bool)
+    if n_sets <= 1:
+        return np.zeros(n_sets, dtype=bool)
+    parts = supports[: n_sets // 2], supports[n_sets // 2 :]
     return np.concatenate([are_regular(gram, part, most) for part in parts])
 
 

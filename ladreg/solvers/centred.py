@@ -149,10 +149,12 @@ class Gram:
         place = self._place()
         kept, new = place[wanted], wanted[place[wanted] < 0]
         kept = kept[kept >= 0]
+        if new.size == 0 and kept.size == self.features.size and np.array_equal(kept, np.arange(kept.size)):
+            return self.features
         features = np.concatenate([self.features[kept], new])
         matrix = np.empty((features.size,) * 2)
         matrix[: kept.size, : kept.size] = self.matrix[kept[:, None], kept]
-        cross = self._products(features, new.size)
+        cross = self._products(features, new.size) if new.size else np.zeros((0, features.size))
         matrix[kept.size :], matrix[: kept.size, kept.size :] = cross, cross[:, : kept.size].T
         self.features, self.matrix = features, matrix
         return features

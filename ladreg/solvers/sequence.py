@@ -111,7 +111,7 @@ def solve(
 
 def gathered(points: Sequence[Point]) -> tuple[Index, Array]:
     """The features of any of the points, and their coefficients in all of them, one column each."""
-    used = np.unique(np.concatenate([point.features for point in points]))
+    used = np.flatnonzero(np.bincount(np.concatenate([point.features for point in points])))
     coefs = np.zeros((used.size, len(points)))
     for k, point in enumerate(points):
         coefs[np.searchsorted(used, point.features), k] = point.coef
@@ -136,10 +136,8 @@ def _points(columns: Centred, slope: Array, alphas: Array, tol: float, max_iter:
         yield from Walk(columns, slope, alphas, tol=tol, max_iter=max_iter)
         return
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
-    unit = columns.penalty.at(features)
-    gram, size = columns.gram.matrix, columns.size
-    for point in in_gram(gram, slope[features], size, unit, alphas, tol=tol, max_iter=max_iter):
-        yield replace(point, features=features[point.features])
+    unit, gram, size = columns.penalty.at(features), columns.gram.matrix, columns.size
+    yield from in_gram(gram, slope[features], size, unit, alphas, features, tol=tol, max_iter=max_iter)
 
 
 def by_gram(problem: Problem) -> bool:
@@ -148,7 +146,7 @@ def by_gram(problem: Problem) -> bool:
 
 
 def in_gram(
-    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, *, tol: float, max_iter: int
+    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, names: Index, *, tol: float, max_iter: int
 ) -> Iterator[Point]:
     """Solutions for each alpha from the Gram matrix of all features alone.
 
@@ -160,6 +158,8 @@ def in_gram(
         The penalty at alpha = 1; its strengths are finite.
     alphas
         Decreasing.
+    names
+        What the features are called in the solutions.
     tol
         Part of `size` that gaps may reach, by the Gram matrix.
     max_iter
@@ -173,7 +173,7 @@ def in_gram(
         edge = group[:, None] * (unit.strength * (1 - _AT_EDGE))
         # Who may be active in any optimum; ridges make those that have one unique.
         active = ((unit.excess(found.slope) >= edge) | (found.coef != 0)) & (unit.ridge == 0)
-        regular = are_regular(gram, [np.flatnonzero(row) for row in active], slope.size)
+        regular = are_regular(gram, active, slope.size)
         for k, alpha in enumerate(group.tolist()):
             coef, done = found.coef[k], bool(found.done[k])
             if not done:
@@ -182,7 +182,7 @@ def in_gram(
             unique = done and bool(regular[k])
             stopped = StopReason.TOLERANCE if unique else StopReason.STALLED
             features = np.flatnonzero(coef)
-            yield Point(features, coef[features], max(int(found.n_steps[k]), 1), stopped, unique)
+            yield Point(names[features], coef[features], max(int(found.n_steps[k]), 1), stopped, unique)
 
 
 @dataclass(frozen=True)
@@ -301,7 +301,7 @@ class Walk:
         unit = self.unit.at(features)
         found = trail.follow(unit, alphas, self.max_iter)
         inside = (found.coef != 0) & (unit.ridge == 0)
-        regular = are_regular(gram.matrix, [np.flatnonzero(row) for row in inside], problem.n_samples)
+        regular = are_regular(gram.matrix, inside, problem.n_samples)
         used = np.flatnonzero(found.coef.any(axis=0))
         residual = self.columns.y - problem.design.matvec_of(features[used], found.coef.T[used]).T
         if problem.fit_intercept:
