@@ -75,7 +75,7 @@ class ElasticNet:
 
     def value(self, coef: Array) -> float:
         """``sum(strength * |coef| + ridge * coef^2 / 2)``."""
-        used = np.flatnonzero(coef)
+        used = np.flatnonzero(coef != 0)
         value = float(np.sum(self.strength[used] * np.abs(coef[used])))
         return value + 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2)) if self.curved else value
 
@@ -151,7 +151,7 @@ class ElasticNet:
 
     def _absolute_term(self, coef: Array, slope: Array) -> Array:
         terms = np.zeros(coef.size)
-        used = np.flatnonzero(coef)
+        used = np.flatnonzero(coef != 0)
         here = coef[used]
         terms[used] = np.abs(here) * np.maximum(self.strength[used] - np.sign(here) * slope[used], 0.0)
         return terms

@@ -37,7 +37,15 @@ class SparseDesign(Design):
 
     def rmatvec(self, dual: Array) -> Array:
         """Product of the transpose with a vector (n_samples,) or a matrix (n_samples, k)."""
-        return np.asarray((self.X.T @ dual).T * self.scale, dtype=np.float64).T
+        transposed = self.X.T
+        if dual.ndim == 1:
+            return np.asarray(transposed @ dual, dtype=np.float64) * self.scale
+        # Each product is contiguous, since who asks for several looks at one after the other.
+        slope = np.empty((dual.shape[1], self.n_features))
+        for k, one in enumerate(np.ascontiguousarray(dual.T)):
+            slope[k] = transposed @ one
+        slope *= self.scale
+        return slope.T
 
     def _is_most(self, features: Index) -> bool:
         """Whether a product with all columns costs less than gathering the chosen ones."""

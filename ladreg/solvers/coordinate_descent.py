@@ -15,7 +15,7 @@ from ladreg._face import is_regular
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
-from ladreg.solvers import vertex
+from ladreg.solvers import conjugate, vertex
 from ladreg.solvers.active_set import Support
 from ladreg.solvers.centred import Centred, Look, duality_gap
 from ladreg.solvers.repeats import Repeats, repeats
@@ -46,6 +46,11 @@ _LAST = 0.3
 _FEW = 0.1
 # Iterates that an extrapolation is made of.
 _ANDERSON = 5
+# Newton steps without a Gram matrix are for supports of which less than this part is new. They leave this part of the
+# slopes, and less where fewer features are new than that, as the goal asks for.
+_SETTLED, _ROUGH, _FEW_FRESH, _FINEST = 0.5, 0.1, 0.01, 1e-5
+# Supports of more than this part of the rows are left to epochs, and so is what so many products do not solve.
+_REGULAR, _PRODUCTS = 0.9, 300
 # Looks in a row that may bring nothing.
 _PATIENCE = 3
 # Gaps are relative to objectives of at least this part of mean(y^2).
@@ -67,8 +72,9 @@ class _State:
     support: Support = field(default_factory=Support)
     # Whether the last steps were exact, or exact ones are out of reach.
     exact: bool = False
-    # Whether the Gram matrix is to be trusted.
+    # Whether the Gram matrix is to be trusted, and whether the last step without one descended.
     by_gram: bool = True
+    newton_helps: bool = True
     n_epochs: int = 0
     n_checks: int = 0
     n_newton: int = 0
@@ -90,6 +96,7 @@ def solve(
     precompute: bool | None = None,
     canonical: bool = True,
     relative: bool = False,
+    largest_gram: int | None = None,
     columns: Centred | None = None,
 ) -> Draft:
     """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`).
@@ -110,6 +117,8 @@ def solve(
         Without it step 4 is left out, which costs more than the solution where the support is very large.
     relative
         Whether `tol` is a part of the objective instead, or of a thousandth of that sum where it is smaller.
+    largest_gram
+        The largest working set that is solved by its Gram matrix, to the last digit; None for the default.
     columns
         The problem with the intercept eliminated, where that is known.
 
@@ -127,6 +136,7 @@ def solve(
         coef = np.maximum(coef, 0.0)
     coef[np.isinf(problem.penalty.strength)] = 0.0
     limit = 10_000 if max_iter is None else max_iter
+    largest_gram = _LARGEST_GRAM if largest_gram is None else largest_gram
     rounding = _ROUNDING * columns.size
     state = _State(coef, columns.look(coef))
     # Equal columns have equal slopes, wherever the start is.
@@ -157,10 +167,10 @@ def solve(
         state.largest_working_set = max(state.largest_working_set, working.size)
         # 3.
         enough = 0.0 if met or _INNER * state.gap <= goal else _INNER * state.gap
-        if state.by_gram and (working.size <= _LARGEST_GRAM or precompute):
+        if state.by_gram and (working.size <= largest_gram or precompute):
             coef = _descend(columns, working, state, enough, limit)
         else:
-            coef = _descend_by_residuals(columns, working, state, max(enough, _LAST * goal), limit)
+            coef = _descend_without_gram(columns, working, state, goal, max(enough, _LAST * goal), limit)
         look = columns.look(coef)
         # The Gram matrix of columns that are all but dependent may see a descent where there is none.
         if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + 1e-9) + 1e-9 * columns.size:
@@ -240,6 +250,28 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
     coef = state.coef.copy()
     coef[working] = here
     return coef
+
+
+def _descend_without_gram(
+    columns: Centred, working: Index, state: _State, goal: float, enough: float, limit: int
+) -> Array:
+    """Step 3 for working sets whose Gram matrix would be too large: Newton steps where the support is all but known."""
+    features = conjugate.active(columns, state.coef, state.look.slope)
+    known = int(np.count_nonzero(state.coef))
+    fresh = features.size - known
+    # Beyond the rank the signs contradict each other.
+    settled = fresh <= _SETTLED * known and features.size <= _REGULAR * np.count_nonzero(columns.weight)
+    if settled and state.newton_helps:
+        share = _ROUGH if fresh > _FEW_FRESH * known else min(max(_LAST * goal / state.gap, _FINEST), _ROUGH)
+        most = min(limit - state.used, _PRODUCTS)
+        coef, n_products = conjugate.newton_step(columns, state.coef, state.look, features, share, most)
+        state.n_epochs += n_products
+        state.n_newton += 1
+        state.newton_helps = coef is not None
+        if coef is not None:
+            state.exact = True
+            return coef
+    return _descend_by_residuals(columns, working, state, enough, limit)
 
 
 def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal: float, limit: int) -> Array:

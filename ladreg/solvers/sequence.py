@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._design import SparseDesign
 from ladreg._face import are_regular
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
@@ -35,6 +36,8 @@ _ROUNDS = 3
 _GROWTH, _LEAST = 1.0, 50
 # Largest Gram matrix: that of a working set, and of all features of a table with more rows than that.
 LARGEST_WORKING, LARGEST_GRAM = 2000, 4000
+# Largest Gram matrix of sparse columns where alphas are solved one by one: products with few numbers are cheaper soon.
+_LARGEST_SPARSE = 500
 # A violation below this part of a strength changes nothing; one of the first alpha counts so many times.
 _SLACK, _SURE = 1e-12, 1e6
 # Above this relative gap the optimal face cannot be told.
@@ -412,6 +415,7 @@ class Walk:
             max_iter=self.max_iter,
             canonical=bool(canonical),
             relative=True,
+            largest_gram=_LARGEST_SPARSE if isinstance(columns.design, SparseDesign) else None,
             columns=columns,
         )
         features = np.flatnonzero(draft.coef)

@@ -1,0 +1,165 @@
+"""Newton steps on supports too large for a Gram matrix, by conjugate gradients (Hestenes and Stiefel 1952,
+doi 10.6028/jres.049.044).
+
+With the signs fixed the problem is a linear system in the coefficients that are not zero. Its matrix is never made: a
+product with it is two with the data. What would change its sign on the way becomes zero (Bertsekas 1982,
+doi 10.1137/0320018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._design import SparseDesign
+from ladreg.solvers.centred import Centred, Look
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Parts of a step that are tried.
+_PARTS = (1.0, 0.5, 0.25, 0.1, 0.02)
+# Near the optimum slopes still gain where the objective's gain is lost in its rounding, which is this part of it.
+_ROUNDING = 1e-14
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the centred columns, and products with them."""
+
+    columns: Centred
+    features: Index
+
+    @cached_property
+    def _gathered(self) -> tuple[Any, Any, Array] | None:
+        """Sparse columns, their transpose and scales, gathered once, which costs as much as a few products.
+
+        Dense ones are not copied.
+        """
+        design = self.columns.design
+        if not isinstance(design, SparseDesign):
+            return None
+        part = design.select(self.features)
+        return part.X, part.X.T, part.scale
+
+    @property
+    def _is_most(self) -> bool:
+        """Whether products with all columns cost no more."""
+        return 4 * self.features.size > self.columns.design.n_features
+
+    def forward(self, coef: Array) -> Array:
+        """The predictions of coefficients of these columns."""
+        design = self.columns.design
+        if self._gathered is not None:
+            X, _, scale = self._gathered
+            predicted = np.asarray(X @ (scale * coef), dtype=np.float64)
+        elif self._is_most:
+            everywhere = np.zeros(design.n_features)
+            everywhere[self.features] = coef
+            predicted = design.matvec(everywhere)
+        else:
+            predicted = design.matvec_of(self.features, coef)
+        return predicted - float(self.columns.offset[self.features] @ coef)
+
+    def backward(self, dual: Array) -> Array:
+        """The product of these columns with a vector."""
+        design = self.columns.design
+        if self._gathered is not None:
+            _, transposed, scale = self._gathered
+            slope = np.asarray(transposed @ dual, dtype=np.float64) * scale
+        elif self._is_most:
+            slope = design.rmatvec(dual)[self.features]
+        else:
+            slope = design.rmatvec_of(self.features, dual)
+        return slope - self.columns.offset[self.features] * float(dual.sum())
+
+    def curve(self, coef: Array) -> Array:
+        """The product with the Hessian of the smooth part."""
+        ridge = self.columns.penalty.ridge[self.features]
+        return self.backward(self.columns.weight * self.forward(coef)) + ridge * coef
+
+
+def active(columns: Centred, coef: Array, slope: Array) -> Index:
+    """The support, and the features that violate their condition; none that is constant."""
+    penalty = columns.penalty
+    entering = (penalty.excess(slope - penalty.ridge * coef) > penalty.strength) & ~columns.hidden
+    return np.flatnonzero(((coef != 0) | entering) & (columns.curvature > 0) & np.isfinite(penalty.strength))
+
+
+def newton_step(
+    columns: Centred, coef: Array, look: Look, features: Index, share: float, limit: int
+) -> tuple[Array | None, int]:
+    """One step towards the minimum in the active features, if it does not lead uphill.
+
+    Parameters
+    ----------
+    columns
+        The problem.
+    coef, look
+        Where the step begins, and what is seen there.
+    features
+        Those that are `active`.
+    share
+        Part of the slopes, in the norm that the columns' sizes give, that the step may leave.
+    limit
+        Largest number of products with the Hessian.
+
+    Returns
+    -------
+    coef, n_products
+        None where every part of the step leads uphill.
+
+    Notes
+    -----
+    1. Signs: those of the coefficients, and of the slopes where these are zero.
+    2. Conjugate gradients.
+    3. The largest part of the step that is not uphill, with what changed its sign set to zero.
+    """
+    part, penalty = Part(columns, features), columns.penalty.at(features)
+    here = coef[features]
+    # 1.
+    slope = look.slope[features] - penalty.ridge * here
+    sign = np.sign(np.where(here != 0, here, slope))
+    signed = (penalty.strength > 0) | penalty.positive
+    # 2.
+    size = columns.curvature[features] + penalty.ridge
+    step, n_products = _solved(part.curve, slope - penalty.strength * sign, size, share, limit)
+    # 3.
+    before = (look.loss + penalty.value(here)) * (1 + _ROUNDING)
+    for length in _PARTS:
+        there = here + length * step
+        there[signed & (there * sign < 0)] = 0.0
+        residual = look.residual - part.forward(there - here)
+        residual -= float(columns.weight @ residual) if columns.problem.fit_intercept else 0.0
+        if 0.5 * float(columns.weight @ residual**2) + penalty.value(there) <= before:
+            after = coef.copy()
+            after[features] = there
+            return after, n_products
+    return None, n_products
+
+
+def _solved(curve: Callable[[Array], Array], right: Array, size: Array, share: float, limit: int) -> tuple[Array, int]:
+    """The solution of a positive semidefinite system, preconditioned by its diagonal, and the products it took."""
+    solution, rest = np.zeros(right.size), right.copy()
+    scaled = rest / size
+    direction, square = scaled.copy(), float(rest @ scaled)
+    goal = share**2 * square
+    for number in range(limit):
+        if not square > goal:
+            return solution, number
+        moved = curve(direction)
+        bend = float(direction @ moved)
+        if not bend > 0:  # nothing is curved in this direction
+            return solution, number + 1
+        length = square / bend
+        solution += length * direction
+        rest -= length * moved
+        scaled = rest / size
+        before, square = square, float(rest @ scaled)
+        direction = scaled + (square / before) * direction
+    return solution, limit
