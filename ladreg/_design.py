@@ -123,10 +123,10 @@ class DenseDesign(Design):
 
     def rmatvec_of(self, features: Index, dual: Array) -> Array:
         """The chosen entries of `rmatvec`."""
-        slope = np.zeros(features.size)
+        slope = np.zeros((*dual.shape[1:], features.size))
         for block in self._slices(_WALK_BYTES, features.size):
-            slope += dual[block] @ self._columns(block, features)
-        return slope * self.scale[features]
+            slope += dual[block].T @ self._columns(block, features)
+        return (slope * self.scale[features]).T
 
     def sweep(
         self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]

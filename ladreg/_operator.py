@@ -75,7 +75,7 @@ class Design(ABC):
 
     @abstractmethod
     def rmatvec_of(self, features: Index, dual: Array) -> Array:
-        """The chosen entries of `rmatvec`."""
+        """The chosen entries of `rmatvec`, of a vector or a matrix."""
 
     @abstractmethod
     def sweep(

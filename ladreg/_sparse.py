@@ -66,7 +66,7 @@ class SparseDesign(Design):
         """The chosen entries of `rmatvec`."""
         if self._is_most(features):
             return self.rmatvec(dual)[features]
-        return np.asarray(self.X[:, features].T @ dual, dtype=np.float64) * self.scale[features]
+        return (np.asarray(self.X[:, features].T @ dual, dtype=np.float64).T * self.scale[features]).T
 
     def sweep(
         self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]

@@ -15,21 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._design import SparseDesign
-from ladreg._face import are_regular
+from ladreg._face import are_regular, is_regular
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers import coordinate_descent
 from ladreg.solvers.centred import Centred, duality_gap
 from ladreg.solvers.repeats import Repeats, repeats
-from ladreg.solvers.trail import Trail
+from ladreg.solvers.trail import Stretch, Trail
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Features come in that are predicted to be this near to their strength.
 _NEAR = 0.1
+# Features that are looked at before all are: as near as this, so many times those that come in; and rounds of that.
+_POOL, _PER_POOL, _POOL_ROUNDS = 0.6, 6.0, 6
+# Of these come in at once: so many, or this fraction of the features that are in.
+_FEW, _PART = 10, 4
 # Penalties in a step at first and at most, and numbers in the residuals of a step.
 _FIRST, _MOST, _ENTRIES = 4, 32, 1 << 23
+# Slopes are extrapolated over steps to this part of alpha at most.
+_REACH = 0.5
 # Rounds of a step that make the next one shorter.
 _ROUNDS = 3
 # At most so many times the features of the working set come in at once, and at least so many.
@@ -234,7 +240,7 @@ class Walk:
         self.rate = np.zeros(problem.n_features)
         # How far slopes may be from the optimal ones where the gap is one; they go with its root.
         self.margin = problem.margin(problem.design.spread(problem.fit_intercept), 1.0)
-        self.boundless = (self.unit.strength == 0) & (self.unit.ridge == 0)
+        self.boundless = np.flatnonzero((self.unit.strength == 0) & (self.unit.ridge == 0))
         # Features whose coefficient may be zero in one optimum and not so in another.
         self.able = (self.unit.ridge == 0) & np.isfinite(self.unit.strength)
         # The coefficients and alpha of the solution before that, where both were solved alone.
@@ -258,9 +264,12 @@ class Walk:
         first, length = 0, _FIRST
         most = max(1, min(_MOST, _ENTRIES // (self.problem.n_samples + self.problem.n_features)))
         while first < self.alphas.size:
-            last = min(first + length, self.alphas.size)
+            near = int(np.count_nonzero(self.alphas[first:] >= _REACH * self.alphas[first]))
+            last = min(first + min(length, near), self.alphas.size)
             # 1.
-            wanted = np.union1d(self.features, self._predicted(self.alphas[first], self.alphas[last - 1]))
+            ratio = self._predicted(self.alphas[first], self.alphas[last - 1])
+            wanted = np.union1d(self.features, self._nearest(ratio, 1 - _NEAR))
+            pool = self._nearest(ratio, 1 - _POOL, _PER_POOL)
             n_rounds = 0
             while first < last:
                 if wanted.size > LARGEST_WORKING:
@@ -268,51 +277,76 @@ class Walk:
                     yield from map(self._alone, range(first, self.alphas.size))
                     return
                 # 2.
-                look = self._look(wanted, first, last)
+                look = self._look(wanted, pool, first, last)
                 # 3.
                 proved = self._proved(look, first)
                 yield from self._accepted(look, first, proved)
-                violating = self._violating(look, first, len(proved))
                 first += len(proved)
                 n_rounds += 1
-                if first < last and violating.size == 0:
+                if len(proved) == look.n_iter.size:
+                    break
+                violating = self._violating(look, first - len(proved), len(proved))
+                if violating.size == 0:
                     yield self._alone(first)
                     first += 1
-                wanted = np.union1d(wanted, violating)
-            length = length * 2 if n_rounds <= 2 else length // 2 if n_rounds > _ROUNDS else length
+                wanted = np.union1d(look.features, violating)
+            if first < last:
+                length = max(look.n_iter.size, _FIRST)
+            else:
+                length = length * 2 if n_rounds <= 2 else length // 2 if n_rounds > _ROUNDS else length
             length = min(max(length, 1), most)
 
-    def _predicted(self, *alphas: float) -> Index:
-        """Features that come near to their strength, if slopes go on as they did; the nearest, where they are many."""
+    def _nearest(self, ratio: Array, least: float, share: float = 1.0) -> Index:
+        """Features of the largest ratios, from `least` on; so many times as usual."""
+        return _largest(ratio, least, int(share * max(_LEAST, _GROWTH * self.features.size)))
+
+    def _predicted(self, *alphas: float) -> Array:
+        """How much of its strength each slope will take at most, if slopes go on as they did."""
         ratio = np.zeros(self.problem.n_features)
         for alpha in alphas:
             slope = self.slope + self.rate * (alpha - self.alpha)
             with np.errstate(invalid="ignore", over="ignore"):
                 ratio = np.fmax(ratio, self.unit.excess(slope) * (self.per_strength / alpha))
-        return _largest(ratio, 1 - _NEAR, max(_LEAST, int(_GROWTH * self.features.size)))
+        return ratio
 
     @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
-    def _look(self, wanted: Index, first: int, last: int) -> _Look:
-        """Step 2."""
-        problem, gram, weight = self.problem, self.columns.gram, self.columns.weight
-        features = gram.work_on(wanted)
-        place = np.full(problem.n_features, -1, dtype=np.intp)
-        place[features] = np.arange(features.size)
-        begin = np.zeros(features.size)
-        begin[place[self.features]] = self.coef
-        trail, alphas = Trail(gram.matrix, begin, self.slope[features]), self.alphas[first:last]
-        unit = self.unit.at(features)
-        found = trail.follow(unit, alphas, self.max_iter)
+    def _look(self, wanted: Index, pool: Index, first: int, last: int) -> _Look:
+        """Step 2; a look at the pool alone shows most of what was not predicted."""
+        design, weight, alphas = self.problem.design, self.columns.weight, self.alphas[first:last]
+        for _ in range(_POOL_ROUNDS):
+            features, unit, found = self._solved(wanted, alphas)
+            used = np.flatnonzero(found.coef.any(axis=0))
+            residual = self.columns.y - design.matvec_of(features[used], found.coef.T[used]).T
+            if self.problem.fit_intercept:
+                residual -= (residual @ weight)[:, None]
+            dual = (weight * residual).T
+            rest = np.setdiff1d(pool, features, assume_unique=True)
+            ratio = self.unit.excess(design.rmatvec_of(rest, dual)) * (self.per_strength[rest, None] / alphas)
+            violated = ratio > 1.0 + _SLACK
+            entering = rest[_earliest(violated, max(_FEW, features.size // _PART))]
+            if entering.size == 0 or wanted.size + entering.size > LARGEST_WORKING:
+                break
+            wanted = np.union1d(features, entering)
+        # Those before the first that is known to be wrong.
+        right = max(1, int(np.argmax(np.append(violated.any(axis=0), True))))
+        found, residual, dual = found.first(right), residual[:right], dual[:, :right]
         inside = (found.coef != 0) & (unit.ridge == 0)
-        regular = are_regular(gram.matrix, inside, problem.n_samples)
-        used = np.flatnonzero(found.coef.any(axis=0))
-        residual = self.columns.y - problem.design.matvec_of(features[used], found.coef.T[used]).T
-        if problem.fit_intercept:
-            residual -= (residual @ weight)[:, None]
-        slope = problem.design.rmatvec((weight * residual).T).T
+        regular = are_regular(self.columns.gram.matrix, inside, self.problem.n_samples)
+        slope = design.rmatvec(dual).T
         ratio = self.unit.excess(slope)
         ratio *= self.per_strength
         return _Look(features, unit, found.coef, residual, slope, ratio, np.maximum(found.n_steps, 1), regular)
+
+    def _solved(self, wanted: Index, alphas: Array) -> tuple[Index, ElasticNet, Stretch]:
+        """The solutions in these features alone, their order, and their penalty at alpha = 1."""
+        gram = self.columns.gram
+        features = gram.work_on(wanted)
+        place = np.full(self.problem.n_features, -1, dtype=np.intp)
+        place[features] = np.arange(features.size)
+        begin = np.zeros(features.size)
+        begin[place[self.features]] = self.coef
+        unit = self.unit.at(features)
+        return features, unit, Trail(gram.matrix, begin, self.slope[features]).follow(unit, alphas, self.max_iter)
 
     @np.errstate(over="ignore", invalid="ignore")
     def _proved(self, look: _Look, first: int) -> list[bool | None]:
@@ -322,10 +356,23 @@ class Walk:
             gap, shrink, value = self._gap(look, k, alpha)
             if not gap <= max(self.tol * value, _ROUNDING * self.columns.size):
                 break
-            alone = bool(look.regular[k]) and not self._others(look, k, alpha * (1 - _AT_EDGE), shrink, np.sqrt(gap))
+            others = self._others(look, k, alpha * (1 - _AT_EDGE), shrink, np.sqrt(gap))
             rough = gap > max(_FACE_GAP * value, _ROUNDING * self.columns.size)
-            proved.append(None if look.regular[k] and not alone and rough else alone)
+            if look.regular[k] and others.size and rough:
+                proved.append(None)
+            else:
+                proved.append(bool(look.regular[k]) and self._are_independent(look, k, others))
         return proved
+
+    def _are_independent(self, look: _Look, k: int, others: Index) -> bool:
+        """Whether no others than the support may be active, or these are independent of it and of each other."""
+        if others.size == 0:
+            return True
+        support = look.features[(look.coef[k] != 0) & (look.unit.ridge == 0)]
+        number = support.size + others.size
+        if number > min(self.problem.n_samples, LARGEST_WORKING):
+            return False
+        return is_regular(self.columns.gram.of(np.append(support, others)))
 
     def _gap(self, look: _Look, k: int, alpha: float) -> tuple[float, float, float]:
         """The gap of the k-th alpha, how many times too large its dual is, and the objective."""
@@ -342,17 +389,16 @@ class Walk:
         penalty = self.unit.times(alpha)
         return *duality_gap(penalty, coef, look.slope[k], loss), loss + penalty.value(coef)
 
-    def _others(self, look: _Look, k: int, edge: float, shrink: float, root: float) -> bool:
-        """Whether a feature that is zero may not be so in another optimum, where slopes may be `root` margins away."""
+    def _others(self, look: _Look, k: int, edge: float, shrink: float, root: float) -> Index:
+        """Features that are zero, and may not be so in another optimum, whose slopes may be `root` margins away."""
         unit, support = self.unit, look.features[look.coef[k] != 0]
-        if np.count_nonzero(self.boundless) > np.count_nonzero(self.boundless[support]):
-            return True
         near = np.flatnonzero(look.ratio[k] >= (edge - root * self.widest) * shrink)
+        near = np.union1d(near, self.boundless) if self.boundless.size else near
         self.able[support] = False
         near = near[self.able[near]]
         self.able[support] = self.unit.ridge[support] == 0
         most = unit.excess(look.slope[k, near]) / shrink + self.margin[near] * root
-        return bool(np.any(most >= edge * unit.strength[near]))
+        return near[most >= edge * unit.strength[near]]
 
     def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[Point]:
         """Step 3: hand out what was proved, canonical; the last is where the next round starts."""
@@ -422,6 +468,12 @@ class Walk:
         residual = self.columns.residual(draft.coef)
         unique = draft.unique if canonical else None
         return Point(features, draft.coef[features], draft.n_iter, draft.stopped, unique, residual)
+
+
+def _earliest(violated: NDArray[np.bool_], number: int) -> Index:
+    """The rows that are violated in the first columns, at most so many."""
+    when = np.where(violated.any(axis=1), violated.argmax(axis=1), violated.shape[1])
+    return np.argsort(when, kind="stable")[: min(number, int(np.count_nonzero(when < violated.shape[1])))]
 
 
 def _largest(values: Array, least: float, number: int) -> Index:

@@ -44,6 +44,10 @@ class Stretch:
     n_steps: Index
     done: Index
 
+    def first(self, number: int) -> Stretch:
+        """So many of the solutions."""
+        return Stretch(self.coef[:number], self.slope[:number], self.n_steps[:number], self.done[:number])
+
     @classmethod
     def empty(cls, n_alphas: int, size: int) -> Stretch:
         """Room for the solutions."""
