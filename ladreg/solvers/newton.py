@@ -26,8 +26,8 @@ Index = NDArray[np.intp]
 _SAMPLE, _MANY = 1 << 15, 4
 # Ridges, as parts of the diagonal: where few rows lie on the curved piece, the step is kept short.
 _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
-# Curvature below this part of the largest is rounding of the Hessian's sums. Where all rows are curved so is the
-# gradient there, in squares: columns that are equal but for last digits would have coefficients of 1e10 for nothing.
+# Curvature below this part of the largest is rounding of the Hessian's sums. Where all rows are curved, what is to be
+# gained there is rounding of the columns: those equal but for last digits would have coefficients of 1e10 for it.
 _FLAT = 64 * float(np.finfo(float).eps)
 # Part of the slope's promise that a step must keep.
 _KEPT = 1e-4
