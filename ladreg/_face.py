@@ -273,7 +273,9 @@ def tied_rows(problem: Problem, coef: Array, intercept: float, zero: float = ZER
     largest = float(problem.design.reach() @ np.abs(coef)) + abs(intercept)
     rows = np.flatnonzero(residual <= zero * (largest + np.abs(problem.y)))
     size = problem.design.take(rows).absolute_matvec(coef) + abs(intercept) + np.abs(problem.y[rows])
-    return rows[residual[rows] <= zero * size]
+    # An intercept that should be zero is rounding of other rows' terms, and all there is in a row of zeros.
+    rounding = 4 * np.finfo(float).eps * float(size.mean()) if rows.size else 0.0
+    return rows[residual[rows] <= zero * size + rounding]
 
 
 def _gram_has_full_rank(problem: Problem, face: Face) -> bool:

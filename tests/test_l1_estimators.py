@@ -110,8 +110,9 @@ def test_hubers_loss_ends_at_least_squares_and_at_lad(alpha):
     for delta in (1e-3, 1e-6, 1e-9, 1e-50):
         small = HuberLossRegressor(delta, scale=1.0, alpha=delta * alpha).fit(X, y)
         assert small.certificate_.relative_gap <= 1e-9
-        assert np.abs(small.coef_ - absolute.coef_).max() <= 20 * delta
-        assert small.objective_ / delta == pytest.approx(absolute.objective_, abs=delta)
+        assert np.abs(small.coef_ - absolute.coef_).max() <= 20 * delta + 1e-14
+        # Beside `delta`, sums of 60 losses in other units are the same up to rounding only.
+        assert small.objective_ / delta == pytest.approx(absolute.objective_, rel=1e-14, abs=delta)
 
 
 @family

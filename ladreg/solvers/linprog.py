@@ -33,7 +33,7 @@ _MOST_ROUNDS = 4
 # A relative gap that rounding alone explains.
 _ROUNDING = 1e-14
 # Iterations of HiGHS's interior point method and crossover, far more than they need, and so many more for each row:
-# where weights differ by 1e22 they were seen to go on for ever.
+# where weights differ by 1e22, or rounds ask for what rounding leaves, they were seen to go on for ever.
 _ENDLESS, _ENDLESS_ROW = 100_000, 10
 
 
@@ -80,9 +80,7 @@ def solve(
     3. The best certified answer is returned; without any, a least-squares fit is.
     """
     small = problem.n_samples * problem.n_features <= _SIMPLEX_ENTRIES
-    method, settings = _settings(max_iter, options, "highs-ds" if small else "highs-ipm")
-    if method == "highs-ipm":
-        settings.setdefault("maxiter", _ENDLESS + _ENDLESS_ROW * problem.n_samples)
+    method, settings = _settings(problem, max_iter, options, "highs-ds" if small else "highs-ipm")
     everything = np.arange(problem.n_samples)
     origin = start if start is not None else (np.zeros(problem.n_features), 0.0)
     name = f"linprog ({method})"
@@ -123,7 +121,7 @@ def refine(
     tol, max_iter, options
         As in `solve`.
     """
-    method, settings = _settings(max_iter, options, "highs-ds")
+    method, settings = _settings(problem, max_iter, options, "highs-ds")
     stats = {"rows_solved": 0, "n_rounds": 0, "n_lp_iter": 0, **best.stats}
     for _ in range(_MOST_ROUNDS - 1):
         if best.relative_gap <= min(tol, _ROUNDING):
@@ -142,12 +140,16 @@ def refine(
     return replace(best, stats=stats)
 
 
-def _settings(max_iter: int | None, options: Mapping[str, Any] | None, default: str) -> tuple[str, dict[str, Any]]:
+def _settings(
+    problem: Problem, max_iter: int | None, options: Mapping[str, Any] | None, default: str
+) -> tuple[str, dict[str, Any]]:
     """The method and the options of scipy.optimize.linprog."""
     settings = dict(options or {})
     method = settings.pop("method", None) or default
     if max_iter is not None:
         settings.setdefault("maxiter", max_iter)
+    if method != "highs-ds":
+        settings.setdefault("maxiter", _ENDLESS + _ENDLESS_ROW * problem.n_samples)
     return method, settings
 
 

@@ -26,6 +26,9 @@ Index = NDArray[np.intp]
 _SAMPLE, _MANY = 1 << 15, 4
 # Ridges, as parts of the diagonal: where few rows lie on the curved piece, the step is kept short.
 _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
+# Curvature below this part of the largest is rounding of the Hessian's sums. Where all rows are curved, what is to be
+# gained there is rounding of the columns: those equal but for last digits would have coefficients of 1e10 for it.
+_FLAT = 64 * float(np.finfo(float).eps)
 # Part of the slope's promise that a step must keep.
 _KEPT = 1e-4
 # Evaluations of a line search.
@@ -143,6 +146,7 @@ def _first(
         square.point,
         problem.penalty,
         _RIDGES,
+        flat=_FLAT,
     )
     starts = [table.split(step), (found.coef, found.intercept)]
     return min(starts, key=lambda start: problem.objective(*start)), None
@@ -172,10 +176,6 @@ class _Place:
         self.stats["n_passes"] += 1
         return -self.table.backward(self.dual())
 
-    def curved(self, residual: Array) -> NDArray[np.bool_]:
-        """Rows on the curved piece."""
-        return np.abs(residual) <= self.problem.loss.residual_at(np.array(self.problem.loss.interval()[1]))
-
     def value(self, point: Array, residual: Array) -> float:
         """The objective."""
         coef = self.table.split(point)[0]
@@ -183,7 +183,7 @@ class _Place:
 
     def gram(self) -> Array:
         """Hessian of the loss; only the rows that changed their piece are read again."""
-        curved = self.curved(self.residual)
+        curved = _curved(self.problem, self.residual)
         if self._gram is None:
             self._gram = self.weighted(np.where(curved, self.problem.weight, 0.0)), curved
         known, before = self._gram
@@ -210,6 +210,11 @@ class _Place:
         return np.setdiff1d(np.arange(self.table.n_columns), zero, assume_unique=True)
 
 
+def _curved(problem: Problem, residual: Array) -> NDArray[np.bool_]:
+    """Rows on the curved piece."""
+    return np.abs(residual) <= problem.loss.residual_at(np.array(problem.loss.interval()[1]))
+
+
 def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
     """Step 2; a Hessian that is given serves the first steps."""
     problem, table = place.problem, place.table
@@ -219,10 +224,11 @@ def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
         place.stats["n_newton"] += 1
         exact = hessian is None
         model = place.gram() if hessian is None else hessian
-        step = newton_step(model, place.gradient(), place.point, problem.penalty, _RIDGES[ridge:])
+        before = _curved(problem, place.residual)
+        flat = _FLAT if exact and before.all() else 0.0
+        step = newton_step(model, place.gradient(), place.point, problem.penalty, _RIDGES[ridge:], flat=flat)
         moved = table.predict(step)
         place.stats["n_passes"] += 1
-        before = place.curved(place.residual)
         length, after = _length(place, step, moved, value)
         if length == 0.0:
             if exact and ridge + 1 >= len(_RIDGES):
@@ -231,7 +237,7 @@ def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
             continue
         residual = place.residual - length * moved
         point = place.point + length * step
-        changed = int(np.count_nonzero(before != place.curved(residual)))
+        changed = int(np.count_nonzero(before != _curved(problem, residual)))
         sides = bool(np.any((place.residual > 0) != (residual > 0), where=~before)) if exact and not changed else True
         settled_here = exact and length == 1.0 and not changed and not sides
         gained = value - after

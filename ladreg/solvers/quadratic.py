@@ -14,12 +14,20 @@ Array = NDArray[np.float64]
 
 # Ridges, as parts of the diagonal, for a Hessian that is not positive definite up to rounding.
 _RIDGES = (1e-10, 1e-6, 1e-2)
+# Columns of size one with pivots above this have no direction that is flat up to rounding.
+_STEEP = 1e-8
 # Epochs that settle most signs before exact steps.
 _BURST = 10
 
 
 def newton_step(
-    hessian: Array, gradient: Array, point: Array, penalty: ElasticNet, ridges: tuple[float, ...] = _RIDGES
+    hessian: Array,
+    gradient: Array,
+    point: Array,
+    penalty: ElasticNet,
+    ridges: tuple[float, ...] = _RIDGES,
+    *,
+    flat: float = 0.0,
 ) -> Array:
     """Minimiser d of ``gradient'd + d'Hd / 2 + penalty(point + d)``.
 
@@ -35,6 +43,8 @@ def newton_step(
         Strengths of the features, without ridges.
     ridges
         Parts of the diagonal that may be added; the first of them always is, and suffices where there is a penalty.
+    flat
+        Without penalty, directions whose curvature is no more than this part of the largest are left out.
 
     Notes
     -----
@@ -57,11 +67,21 @@ def newton_step(
     for ridge in ridges:
         diagonal += ridge
         try:
-            np.linalg.cholesky(scaled)
-            return np.asarray(np.linalg.solve(scaled, right) / size)
+            pivots = np.diag(np.linalg.cholesky(scaled)) ** 2
+            if flat == 0.0 or pivots.min(initial=1.0) > _STEEP:
+                return np.asarray(np.linalg.solve(scaled, right) / size)
+            return _curved_step(scaled, right, ridge, flat) / size
         except np.linalg.LinAlgError:
             continue
     return right / size
+
+
+def _curved_step(hessian: Array, right: Array, ridge: float, flat: float) -> Array:
+    """Step 2 without the directions that are flat but for the ridge."""
+    curvature, axes = np.linalg.eigh(hessian)
+    kept = curvature - ridge > flat * curvature[-1]
+    along = axes[:, kept]
+    return np.asarray(along @ ((right @ along) / curvature[kept]))
 
 
 def _penalised_step(hessian: Array, right: Array, begin: Array, penalty: ElasticNet, size: Array) -> Array:

@@ -173,7 +173,7 @@ def _by_residuals(place: Position, held: _Held, pieces: settled.Pieces) -> settl
     dual[held.rows] = held.inside
     residual = problem.residual(coef, intercept)
     near = replace(pieces, kinked=held.rows[np.abs(residual[held.rows]) <= _TIED])
-    exact = settled.settled(problem, near, coef, intercept, guesses=1)
+    exact = settled.settled(problem, near, coef, intercept, guesses=1, held=dual[near.kinked])
     bare = np.where(np.isin(np.arange(coef.size), pieces.active), coef, 0.0)
     bare = np.maximum(bare, 0.0) if problem.penalty.positive else bare
 

@@ -68,8 +68,18 @@ class Answer:
         return other if other.proof.gap < self.proof.gap else self
 
 
-def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float, guesses: int = _GUESSES) -> Answer:
+def settled(
+    problem: Problem,
+    pieces: Pieces,
+    coef: Array,
+    intercept: float,
+    guesses: int = _GUESSES,
+    held: Array | None = None,
+) -> Answer:
     """The optimum, from a point near it and a guess at its pieces, and `guesses` at most.
+
+    Of kinked rows that depend on each other many duals solve the system: the first guess takes the one nearest to
+    `held`, or to zero.
 
     Notes
     -----
@@ -80,9 +90,10 @@ def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float, gue
     best: Answer | None = None
     sides = np.sign(problem.residual(coef, intercept))
     signs = np.sign(coef)
-    for _ in range(guesses):
+    for number in range(guesses):
         # 1.
-        found, held = _solved(problem, pieces, coef, intercept, signs)
+        start = np.zeros(pieces.kinked.size) if held is None or number else held
+        found, held = _solved(problem, pieces, coef, intercept, signs, start)
         answer = Answer.of(problem, *found)
         proved = answer.proof.relative_gap <= _PROVED
         # Of two answers that are proved alike, the later one has the pieces that agree with it.
@@ -116,9 +127,9 @@ def settled(problem: Problem, pieces: Pieces, coef: Array, intercept: float, gue
 
 
 def _solved(
-    problem: Problem, pieces: Pieces, coef: Array, intercept: float, signs: Array
+    problem: Problem, pieces: Pieces, coef: Array, intercept: float, signs: Array, held: Array
 ) -> tuple[tuple[Array, float, Array], Array]:
-    """Step 1, and the part of the kinked rows' dual that the kink gives.
+    """Step 1, and the part of the kinked rows' dual that the kink gives, from a guess at it.
 
     With S the active columns and E the kinked rows, the change d of coefficients and v of that part solve
 
@@ -136,7 +147,7 @@ def _solved(
     goal = problem.penalty.strength[features] * sign
     trimmed = np.zeros(problem.n_features)
     trimmed[features] = coef[features]
-    coef, held = trimmed, np.zeros(kinked.size)
+    coef = trimmed
     for number in range(_ROUNDS + 1):
         residual = problem.residual(coef, intercept)
         slopes = problem.loss.derivative(residual)

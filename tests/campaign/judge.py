@@ -249,9 +249,11 @@ def _unproved(formula, answer, objective):
 
 
 def _known_optimum(formula, answer):
-    """The smallest objective in fractions, which costs more still; None where it would cost too much."""
-    if not formula.loss.square:
-        return simplex_optimum(formula, answer.coef, answer.intercept)
+    """At most the smallest objective, in fractions, which costs more still; None where it would cost too much."""
+    if not formula.loss.smooth:
+        # Squares beside a kink are left out, which is less: far below one, y has squares that are nothing.
+        linear = replace(formula, loss=replace(formula.loss, square=0.0))
+        return simplex_optimum(linear, answer.coef, answer.intercept)
     few = np.count_nonzero(np.isfinite(formula.strength)) <= MOST_SIGNS
     found = optimum(formula) if few else None
     return None if found is None else long_of(found)
