@@ -20,9 +20,9 @@ from ladreg._penalties import ElasticNet
 from ladreg._problem import TOO_LARGE, Problem, StopReason
 from ladreg.solvers import Solver, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
+from ladreg.solvers.points import Point, gathered, shared
 from ladreg.solvers.repeats import repeats
 from ladreg.solvers.scaling import Draft
-from ladreg.solvers.sequence import Point
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -150,7 +150,7 @@ class SquaredFolds:
             if self.mixing < 1.0:
                 relaxed = self._relaxed_by_gram(point, gram, slope, unit.positive)
                 point = replace(relaxed, features=allowed[point.features])
-            yield point if self._same is None else sequence.shared(point, self._same)
+            yield point if self._same is None else shared(point, self._same)
 
     def _relaxed_by_gram(self, point: Point, gram: Array, slope: Array, positive: bool) -> Point:
         if point.features.size == 0:
@@ -207,7 +207,7 @@ class SquaredFolds:
 
     def _predicted(self, fold: int, mean: Array, points: list[Point]) -> Array:
         """Weighted sums of squared errors in the held-out rows."""
-        used, coefs = sequence.gathered(points)
+        used, coefs = gathered(points)
         constant = mean[-1] - mean[used] @ coefs
         assert self._moments is not None
         known = self._moments.held(fold).losses(used, coefs, constant)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
 from ladreg.solvers import Solver, choose_solver, is_square, largest_alpha, sequence, solve_alphas
 from ladreg.solvers.centred import Centred
+from ladreg.solvers.points import Point, gathered
 from ladreg.solvers.scaling import Units, scaled
-from ladreg.solvers.sequence import Point, gathered
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ladreg import lasso_path
 from ladreg._losses import HalfSquared
 from ladreg._penalties import ElasticNet
-from ladreg.solvers import conjugate, coordinate_descent, sequence
+from ladreg.solvers import conjugate, coordinate_descent, walk
 from ladreg.solvers.centred import Centred
 from tests.problems import make, solve
 from tests.strategies import tables
@@ -97,9 +97,9 @@ def test_a_limit_of_products_is_kept():
 def test_paths_without_gram_matrices_are_those_with_them(monkeypatch, storage, options):
     X, y = wide(storage, 80, 150)
     alphas, expected, gaps = lasso_path(X, y, alphas=30, eps=0.02, tol=1e-10, **options)
-    for module, name in ((coordinate_descent, "_LARGEST_GRAM"), (sequence, "_LARGEST_SPARSE")):
+    for module, name in ((coordinate_descent, "_LARGEST_GRAM"), (walk, "_LARGEST_SPARSE")):
         monkeypatch.setattr(module, name, 5)
-    monkeypatch.setattr(sequence, "LARGEST_WORKING", 5)
+    monkeypatch.setattr(walk, "LARGEST_WORKING", 5)
     taken = []
     real = conjugate.newton_step
     monkeypatch.setattr(conjugate, "newton_step", lambda *given: taken.append(real(*given)) or taken[-1])

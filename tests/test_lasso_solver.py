@@ -18,7 +18,7 @@ from ladreg._design import as_design
 from ladreg._losses import HalfSquared
 from ladreg._penalties import ElasticNet
 from ladreg._problem import StopReason
-from ladreg.solvers import coordinate_descent, largest_alpha
+from ladreg.solvers import anderson, coordinate_descent, largest_alpha
 from ladreg.solvers.centred import Centred, duality_gap
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, diabetes, make, solve
 from tests.strategies import tables
@@ -319,10 +319,10 @@ def test_extrapolation_finds_the_limit_of_a_linear_iteration():
     iterates = [np.zeros(4)]
     for _ in range(5):
         iterates.append(limit + matrix @ (iterates[-1] - limit))
-    bold = coordinate_descent.extrapolated(iterates, ElasticNet(np.ones(4)))
+    bold = anderson.extrapolated(iterates, ElasticNet(np.ones(4)))
     assert np.abs(bold - limit).max() < 1e-3 * np.abs(iterates[-1] - limit).max()
-    assert coordinate_descent.extrapolated(iterates[:2], ElasticNet(np.ones(4))) is None
-    assert coordinate_descent.extrapolated([limit] * 4, ElasticNet(np.ones(4))) is None
+    assert anderson.extrapolated(iterates[:2], ElasticNet(np.ones(4))) is None
+    assert anderson.extrapolated([limit] * 4, ElasticNet(np.ones(4))) is None
 
 
 @pytest.mark.parametrize("tol", [1e-1, 1e-4, 1e-8])

@@ -13,7 +13,7 @@ from sklearn.datasets import load_diabetes
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, QuantileRegressor, enet_path, lad_path, lasso_path
 from ladreg._losses import HalfSquared
 from ladreg._path import solve_path
-from ladreg.solvers import coordinate_descent, sequence
+from ladreg.solvers import coordinate_descent, walk
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, make
 from tests.strategies import tables
 
@@ -228,7 +228,7 @@ def test_the_work_along_a_path_is_counted(case):
     problem = make(X, y, loss=HalfSquared(), alpha=1.0)
     largest = np.abs(X.T @ (y - y.mean())).max() / y.size
     alphas = np.geomspace(0.999 * largest, last * largest, 100)
-    look = mock.patch.object(sequence.Walk, "_look", autospec=True, side_effect=sequence.Walk._look)
+    look = mock.patch.object(walk.Walk, "_look", autospec=True, side_effect=walk.Walk._look)
     single = mock.patch.object(coordinate_descent, "solve", side_effect=coordinate_descent.solve)
     with look as looks, single as singles:
         path = solve_path(problem, alphas, tol=1e-10)

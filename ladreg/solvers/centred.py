@@ -19,6 +19,10 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 
+# Gaps below this part of mean(y^2) are rounding.
+ROUNDING = 4 * float(np.finfo(float).eps)
+
+
 @dataclass(frozen=True)
 class Look:
     """What a pass over the data shows at given coefficients: residual, half its mean square, and slopes."""

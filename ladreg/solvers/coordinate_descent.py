@@ -17,7 +17,8 @@ from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers import conjugate, vertex
 from ladreg.solvers.active_set import Support
-from ladreg.solvers.centred import Centred, Look, duality_gap
+from ladreg.solvers.anderson import extrapolated
+from ladreg.solvers.centred import ROUNDING, Centred, Look, duality_gap
 from ladreg.solvers.repeats import Repeats, repeats
 from ladreg.solvers.scaling import Draft
 
@@ -55,8 +56,6 @@ _REGULAR, _PRODUCTS = 0.9, 300
 _PATIENCE = 3
 # Gaps are relative to objectives of at least this part of mean(y^2).
 _LEAST_SHARE = 1e-3
-# Gaps below this part of mean(y^2) are rounding.
-_ROUNDING = 4 * float(np.finfo(float).eps)
 # Above this relative gap the dual is not exact enough to tell the optimal face.
 _FACE_GAP = 1e-10
 
@@ -137,7 +136,7 @@ def solve(
     coef[np.isinf(problem.penalty.strength)] = 0.0
     limit = 10_000 if max_iter is None else max_iter
     largest_gram = _LARGEST_GRAM if largest_gram is None else largest_gram
-    rounding = _ROUNDING * columns.size
+    rounding = ROUNDING * columns.size
     state = _State(coef, columns.look(coef))
     # Equal columns have equal slopes, wherever the start is.
     same = repeats(columns.design, state.look.slope, problem.penalty) if canonical else None
@@ -187,7 +186,7 @@ def _balanced(columns: Centred, state: _State) -> bool:
         return True
     problem, coef = columns.problem, state.coef
     proof = problem.prove(coef, columns.intercept(coef), columns.weight * state.look.residual)
-    return bool(proof.gap <= 10 * max(state.gap, _ROUNDING * columns.size))
+    return bool(proof.gap <= 10 * max(state.gap, ROUNDING * columns.size))
 
 
 def _working_set(columns: Centred, state: _State, precompute: bool | None) -> Index:
@@ -313,30 +312,6 @@ def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal:
         if gap <= goal or state.used >= limit:
             break
     return coef
-
-
-def extrapolated(iterates: list[Array], penalty: ElasticNet) -> Array | None:
-    """Anderson's extrapolation of a sequence of coefficients (Bertrand and Massias 2021, arXiv 2011.10065).
-
-    The affine combination of the iterates whose residual, the change they bring, is smallest; None where that is not
-    determined.
-    """
-    if len(iterates) < 3:
-        return None
-    changes = np.diff(np.array(iterates), axis=0)
-    products = changes @ changes.T
-    size = float(np.trace(products))
-    if not size > 0.0:
-        return None
-    try:
-        share = np.linalg.solve(products + 1e-15 * size * np.eye(len(products)), np.ones(len(products)))
-    except np.linalg.LinAlgError:
-        return None
-    if not np.isfinite(share).all() or abs(share.sum()) <= 1e-300:
-        return None
-    bold = (share / share.sum()) @ np.array(iterates[1:])
-    bold[iterates[-1] == 0] = 0.0
-    return np.maximum(bold, 0.0) if penalty.positive else bold
 
 
 @dataclass(frozen=True)

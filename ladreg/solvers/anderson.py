@@ -1,0 +1,34 @@
+"""Extrapolation of the iterates of coordinate descent."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._penalties import ElasticNet
+
+Array = NDArray[np.float64]
+
+
+def extrapolated(iterates: list[Array], penalty: ElasticNet) -> Array | None:
+    """Anderson's extrapolation of a sequence of coefficients (Bertrand and Massias 2021, arXiv 2011.10065).
+
+    The affine combination of the iterates whose residual, the change they bring, is smallest; None where that is not
+    determined.
+    """
+    if len(iterates) < 3:
+        return None
+    changes = np.diff(np.array(iterates), axis=0)
+    products = changes @ changes.T
+    size = float(np.trace(products))
+    if not size > 0.0:
+        return None
+    try:
+        share = np.linalg.solve(products + 1e-15 * size * np.eye(len(products)), np.ones(len(products)))
+    except np.linalg.LinAlgError:
+        return None
+    if not np.isfinite(share).all() or abs(share.sum()) <= 1e-300:
+        return None
+    bold = (share / share.sum()) @ np.array(iterates[1:])
+    bold[iterates[-1] == 0] = 0.0
+    return np.maximum(bold, 0.0) if penalty.positive else bold

@@ -1,0 +1,63 @@
+"""Solutions along a path of the lasso, as they are handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._problem import StopReason
+from ladreg.solvers.repeats import Repeats
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Point:
+    """The solution for one alpha, at unit scale.
+
+    Attributes
+    ----------
+    features, coef
+        The features that may be different from zero, and their coefficients.
+    n_iter
+        Epochs and steps.
+    stopped
+        Why the solver stopped.
+    unique
+        Whether the optimum was proved to be a single point; None where that was not tried.
+    residual
+        Centred residuals of all rows, where they were computed.
+    """
+
+    features: Index
+    coef: Array
+    n_iter: int
+    stopped: StopReason
+    unique: bool | None
+    residual: Array | None = None
+
+
+def gathered(points: Sequence[Point]) -> tuple[Index, Array]:
+    """The features of any of the points, and their coefficients in all of them, one column each."""
+    used = np.flatnonzero(np.bincount(np.concatenate([point.features for point in points])))
+    coefs = np.zeros((used.size, len(points)))
+    for k, point in enumerate(points):
+        coefs[np.searchsorted(used, point.features), k] = point.coef
+    return used, coefs
+
+
+def shared(point: Point, same: Repeats) -> Point:
+    """The canonical solution where columns repeat others: coefficients of equal columns are equal.
+
+    Where that is not all that is open, it has to be found on its own.
+    """
+    coef = np.zeros(same.leader.size)
+    coef[point.features] = point.coef
+    coef, several = same.shared(coef)
+    features = np.flatnonzero(coef)
+    stopped = StopReason.STALLED if point.unique is False else point.stopped
+    return replace(point, features=features, coef=coef[features], stopped=stopped, unique=point.unique and not several)

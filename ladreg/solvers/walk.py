@@ -1,0 +1,340 @@
+"""Along the path of a lasso whose features are too many for one Gram matrix, in steps of several penalties at once.
+
+The features that matter next are few and mostly known: those whose slopes, extrapolated along the path, come near to
+their strength (the strong rule, Tibshirani et al. 2012, doi 10.1111/j.1467-9868.2011.01004.x, with the prediction of
+Larsson and Wallin 2022, doi 10.48550/arXiv.2104.13026). On them every problem is solved exactly in Gram form, and one
+product with the data checks the conditions of all features for all penalties of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._design import SparseDesign
+from ladreg._face import AT_END, are_regular, is_regular
+from ladreg._penalties import ElasticNet
+from ladreg._problem import StopReason
+from ladreg.solvers import coordinate_descent
+from ladreg.solvers.centred import ROUNDING, Centred, duality_gap
+from ladreg.solvers.points import Point
+from ladreg.solvers.trail import Stretch, Trail
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Features come in that are predicted to be this near to their strength.
+_NEAR = 0.1
+# Features that are looked at before all are: as near as this, so many times those that come in; and rounds of that.
+_POOL, _PER_POOL, _POOL_ROUNDS = 0.6, 6.0, 6
+# Of these come in at once: so many, or this fraction of the features that are in.
+_FEW, _PART = 10, 4
+# Penalties in a step at first and at most, and numbers in the residuals of a step.
+_FIRST, _MOST, _ENTRIES = 4, 32, 1 << 23
+# Slopes are extrapolated over steps to this part of alpha at most.
+_REACH = 0.5
+# Rounds of a step that make the next one shorter.
+_ROUNDS = 3
+# At most so many times the features of the working set come in at once, and at least so many.
+_GROWTH, _LEAST = 1.0, 50
+# Largest working set that is solved by its Gram matrix.
+LARGEST_WORKING = 2000
+# The same for sparse columns where alphas are solved one by one: products with few numbers are cheaper soon.
+_LARGEST_SPARSE = 500
+# A violation below this part of a strength changes nothing; one of the first alpha counts so many times.
+_SLACK, _SURE = 1e-12, 1e6
+# Above this relative gap the optimal face cannot be told.
+_FACE_GAP = 1e-10
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a round found on its features, and what a look at all features shows, one row for each alpha.
+
+    `unit` is the penalty of the features at alpha = 1; `ratio` is how much of its strength there each slope takes, zero
+    where there is no bound.
+    """
+
+    features: Index
+    unit: ElasticNet
+    coef: Array
+    residual: Array
+    slope: Array
+    ratio: Array
+    n_iter: NDArray[np.intp]
+    regular: NDArray[np.bool_]
+
+
+class Walk:
+    """Along the path of a problem whose features are too many for one Gram matrix.
+
+    Parameters
+    ----------
+    columns
+        A problem with loss `HalfSquared`, at unit scale, with the penalty at alpha = 1. Rows may have a weight of zero.
+    slope
+        The gradient of minus the loss where all coefficients are zero.
+    alphas
+        Decreasing, above zero.
+    tol
+        Part of each objective that its gap may reach.
+    max_iter
+        Largest number of epochs and steps for each alpha.
+    """
+
+    def __init__(self, columns: Centred, slope: Array, alphas: Array, *, tol: float, max_iter: int) -> None:
+        problem = columns.problem
+        self.columns, self.problem, self.unit = columns, problem, problem.penalty
+        self.alphas, self.tol, self.max_iter = alphas, tol, max_iter
+        # The last solution: its features, their coefficients, all slopes, and how these change with alpha.
+        self.features = np.flatnonzero(self.unit.strength == 0)
+        self.coef = np.zeros(self.features.size)
+        self.slope = slope
+        self.rate = np.zeros(problem.n_features)
+        # How far slopes may be from the optimal ones where the gap is one; they go with its root.
+        self.margin = problem.margin(problem.design.spread(problem.fit_intercept), 1.0)
+        self.boundless = np.flatnonzero((self.unit.strength == 0) & (self.unit.ridge == 0))
+        # Features whose coefficient may be zero in one optimum and not so in another.
+        self.able = (self.unit.ridge == 0) & np.isfinite(self.unit.strength)
+        # The coefficients and alpha of the solution before that, where both were solved alone.
+        self.before: tuple[Array, float] | None = None
+        bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
+        with np.errstate(divide="ignore", over="ignore"):
+            self.per_strength = np.where(bounds, 1.0 / self.unit.strength, 0.0)
+            self.alpha = float(np.max(self.unit.excess(self.slope) * self.per_strength, initial=alphas[0]))
+            self.widest = float(np.max(self.margin * self.per_strength, initial=0.0))
+
+    def __iter__(self) -> Iterator[Point]:
+        """Solutions in the order of the alphas.
+
+        Notes
+        -----
+        1. Choose the features that the prediction for the next few alphas brings near to their strength.
+        2. Solve these alphas in Gram form, and look at all features for all of them.
+        3. Hand out those that are solved. Features that violate their condition come in, and what is left is solved
+           again; where none does, or they are too many, the solver of single problems takes over.
+        """
+        first, length = 0, _FIRST
+        most = max(1, min(_MOST, _ENTRIES // (self.problem.n_samples + self.problem.n_features)))
+        while first < self.alphas.size:
+            near = int(np.count_nonzero(self.alphas[first:] >= _REACH * self.alphas[first]))
+            last = min(first + min(length, near), self.alphas.size)
+            # 1.
+            ratio = self._predicted(self.alphas[first], self.alphas[last - 1])
+            wanted = np.union1d(self.features, self._nearest(ratio, 1 - _NEAR))
+            pool = self._nearest(ratio, 1 - _POOL, _PER_POOL)
+            n_rounds = 0
+            while first < last:
+                if wanted.size > LARGEST_WORKING:
+                    _ = self.columns.curvature  # once for all
+                    yield from map(self._alone, range(first, self.alphas.size))
+                    return
+                # 2.
+                look = self._look(wanted, pool, first, last)
+                # 3.
+                proved = self._proved(look, first)
+                yield from self._accepted(look, first, proved)
+                first += len(proved)
+                n_rounds += 1
+                if len(proved) == look.n_iter.size:
+                    break
+                violating = self._violating(look, first - len(proved), len(proved))
+                if violating.size == 0:
+                    yield self._alone(first)
+                    first += 1
+                wanted = np.union1d(look.features, violating)
+            if first < last:
+                length = max(look.n_iter.size, _FIRST)
+            else:
+                length = length * 2 if n_rounds <= 2 else length // 2 if n_rounds > _ROUNDS else length
+            length = min(max(length, 1), most)
+
+    def _nearest(self, ratio: Array, least: float, share: float = 1.0) -> Index:
+        """Features of the largest ratios, from `least` on; so many times as usual."""
+        return _largest(ratio, least, int(share * max(_LEAST, _GROWTH * self.features.size)))
+
+    def _predicted(self, *alphas: float) -> Array:
+        """How much of its strength each slope will take at most, if slopes go on as they did."""
+        ratio = np.zeros(self.problem.n_features)
+        for alpha in alphas:
+            slope = self.slope + self.rate * (alpha - self.alpha)
+            with np.errstate(invalid="ignore", over="ignore"):
+                ratio = np.fmax(ratio, self.unit.excess(slope) * (self.per_strength / alpha))
+        return ratio
+
+    @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
+    def _look(self, wanted: Index, pool: Index, first: int, last: int) -> _Look:
+        """Step 2; a look at the pool alone shows most of what was not predicted."""
+        design, weight, alphas = self.problem.design, self.columns.weight, self.alphas[first:last]
+        for _ in range(_POOL_ROUNDS):
+            features, unit, found = self._solved(wanted, alphas)
+            used = np.flatnonzero(found.coef.any(axis=0))
+            residual = self.columns.y - design.matvec_of(features[used], found.coef.T[used]).T
+            if self.problem.fit_intercept:
+                residual -= (residual @ weight)[:, None]
+            dual = (weight * residual).T
+            rest = np.setdiff1d(pool, features, assume_unique=True)
+            ratio = self.unit.excess(design.rmatvec_of(rest, dual)) * (self.per_strength[rest, None] / alphas)
+            violated = ratio > 1.0 + _SLACK
+            entering = rest[_earliest(violated, max(_FEW, features.size // _PART))]
+            if entering.size == 0 or wanted.size + entering.size > LARGEST_WORKING:
+                break
+            wanted = np.union1d(features, entering)
+        # Those before the first that is known to be wrong.
+        right = max(1, int(np.argmax(np.append(violated.any(axis=0), True))))
+        found, residual, dual = found.first(right), residual[:right], dual[:, :right]
+        inside = (found.coef != 0) & (unit.ridge == 0)
+        regular = are_regular(self.columns.gram.matrix, inside, self.problem.n_samples)
+        slope = design.rmatvec(dual).T
+        ratio = self.unit.excess(slope)
+        ratio *= self.per_strength
+        return _Look(features, unit, found.coef, residual, slope, ratio, np.maximum(found.n_steps, 1), regular)
+
+    def _solved(self, wanted: Index, alphas: Array) -> tuple[Index, ElasticNet, Stretch]:
+        """The solutions in these features alone, their order, and their penalty at alpha = 1."""
+        gram = self.columns.gram
+        features = gram.work_on(wanted)
+        place = np.full(self.problem.n_features, -1, dtype=np.intp)
+        place[features] = np.arange(features.size)
+        begin = np.zeros(features.size)
+        begin[place[self.features]] = self.coef
+        unit = self.unit.at(features)
+        return features, unit, Trail(gram.matrix, begin, self.slope[features]).follow(unit, alphas, self.max_iter)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _proved(self, look: _Look, first: int) -> list[bool | None]:
+        """Those before the first whose gap is too large: whether the optimum is unique, None where that is open."""
+        proved: list[bool | None] = []
+        for k, alpha in enumerate(self.alphas[first : first + look.n_iter.size].tolist()):
+            gap, shrink, value = self._gap(look, k, alpha)
+            if not gap <= max(self.tol * value, ROUNDING * self.columns.size):
+                break
+            others = self._others(look, k, alpha * (1 - AT_END), shrink, np.sqrt(gap))
+            rough = gap > max(_FACE_GAP * value, ROUNDING * self.columns.size)
+            if look.regular[k] and others.size and rough:
+                proved.append(None)
+            else:
+                proved.append(bool(look.regular[k]) and self._are_independent(look, k, others))
+        return proved
+
+    def _are_independent(self, look: _Look, k: int, others: Index) -> bool:
+        """Whether no others than the support may be active, or these are independent of it and of each other."""
+        if others.size == 0:
+            return True
+        support = look.features[(look.coef[k] != 0) & (look.unit.ridge == 0)]
+        number = support.size + others.size
+        if number > min(self.problem.n_samples, LARGEST_WORKING):
+            return False
+        return is_regular(self.columns.gram.of(np.append(support, others)))
+
+    def _gap(self, look: _Look, k: int, alpha: float) -> tuple[float, float, float]:
+        """The gap of the k-th alpha, how many times too large its dual is, and the objective."""
+        loss = 0.5 * float(self.columns.weight @ look.residual[k] ** 2)
+        if not self.unit.curved:  # the slopes of others count by the largest of them alone
+            largest = float(look.ratio[k].max(initial=0.0)) / alpha
+            shrink = 1.0 if largest <= 1.0 else largest  # NaN stays
+            penalty = look.unit.times(alpha)
+            terms = penalty.fenchel_young(look.coef[k], look.slope[k, look.features] / shrink)
+            gap = loss * (1.0 - 1.0 / shrink) ** 2 + float(terms.sum())
+            return gap, shrink, loss + penalty.value(look.coef[k])
+        coef = np.zeros(self.problem.n_features)
+        coef[look.features] = look.coef[k]
+        penalty = self.unit.times(alpha)
+        return *duality_gap(penalty, coef, look.slope[k], loss), loss + penalty.value(coef)
+
+    def _others(self, look: _Look, k: int, edge: float, shrink: float, root: float) -> Index:
+        """Features that are zero, and may not be so in another optimum, whose slopes may be `root` margins away."""
+        unit, support = self.unit, look.features[look.coef[k] != 0]
+        near = np.flatnonzero(look.ratio[k] >= (edge - root * self.widest) * shrink)
+        near = np.union1d(near, self.boundless) if self.boundless.size else near
+        self.able[support] = False
+        near = near[self.able[near]]
+        self.able[support] = self.unit.ridge[support] == 0
+        most = unit.excess(look.slope[k, near]) / shrink + self.margin[near] * root
+        return near[most >= edge * unit.strength[near]]
+
+    def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[Point]:
+        """Step 3: hand out what was proved, canonical; the last is where the next round starts."""
+        for k, unique in enumerate(proved):
+            if unique is not False:
+                used = np.flatnonzero(look.coef[k])
+                found = look.features[used], look.coef[k, used], int(look.n_iter[k])
+                yield Point(*found, StopReason.TOLERANCE, unique, look.residual[k])
+            else:
+                start = np.zeros(self.problem.n_features)
+                start[look.features] = look.coef[k]
+                yield self._single(self.alphas[first + k], start)
+        # Two, since the slopes' rate of change is wanted as well.
+        for k in range(max(len(proved) - 2, 0), len(proved)):
+            self.before = None
+            used = np.flatnonzero(look.coef[k])
+            self._moved(look.features[used], look.coef[k, used], look.slope[k], self.alphas[first + k])
+
+    def _moved(self, features: Index, coef: Array, slope: Array, alpha: float) -> None:
+        if alpha < self.alpha:
+            self.rate = (slope - self.slope) / (alpha - self.alpha)
+        free = np.setdiff1d(np.flatnonzero(self.unit.strength == 0), features)
+        self.features, self.coef = np.append(features, free), np.append(coef, np.zeros(free.size))
+        self.slope, self.alpha = slope, alpha
+
+    def _violating(self, look: _Look, first: int, n_proved: int) -> Index:
+        """Features outside that violate their condition, for the first alpha that is not proved or most for others."""
+        worst = np.zeros(self.problem.n_features)
+        for k in range(n_proved, look.n_iter.size):
+            with np.errstate(invalid="ignore", over="ignore"):
+                excess = look.ratio[k] / self.alphas[first + k] - 1.0
+                # The first says what is wrong for sure, the others what may be.
+                worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
+        worst[look.features] = 0.0
+        return _largest(worst, _SLACK, max(_LEAST, int(_GROWTH * look.features.size)))
+
+    def _alone(self, k: int) -> Point:
+        """One alpha by the solver of single problems, from the last solution."""
+        last = np.zeros(self.problem.n_features)
+        last[self.features] = self.coef
+        start = last
+        if self.before is not None and self.before[1] > self.alpha:
+            ahead = (self.alphas[k] - self.alpha) / (self.alpha - self.before[1])
+            bold = last + ahead * (last - self.before[0])
+            start = np.where(bold * last > 0, bold, last)
+        self.before = last, self.alpha
+        found = self._single(self.alphas[k], start)
+        assert found.residual is not None
+        slope = self.problem.design.rmatvec(self.columns.weight * found.residual)
+        self._moved(found.features, found.coef, slope, self.alphas[k])
+        return found
+
+    def _single(self, alpha: float, start: Array) -> Point:
+        columns = self.columns.under(self.unit.times(alpha))
+        canonical = np.count_nonzero(start) <= LARGEST_WORKING // 2
+        draft = coordinate_descent.solve(
+            columns.problem,
+            start=(start, 0.0),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            canonical=bool(canonical),
+            relative=True,
+            largest_gram=_LARGEST_SPARSE if isinstance(columns.design, SparseDesign) else None,
+            columns=columns,
+        )
+        features = np.flatnonzero(draft.coef)
+        residual = self.columns.residual(draft.coef)
+        unique = draft.unique if canonical else None
+        return Point(features, draft.coef[features], draft.n_iter, draft.stopped, unique, residual)
+
+
+def _earliest(violated: NDArray[np.bool_], number: int) -> Index:
+    """The rows that are violated in the first columns, at most so many."""
+    when = np.where(violated.any(axis=1), violated.argmax(axis=1), violated.shape[1])
+    return np.argsort(when, kind="stable")[: min(number, int(np.count_nonzero(when < violated.shape[1])))]
+
+
+def _largest(values: Array, least: float, number: int) -> Index:
+    """The places of the largest values from `least` on, at most so many."""
+    chosen = np.flatnonzero(values >= least)
+    if chosen.size > number:
+        chosen = chosen[np.argpartition(-values[chosen], number)[:number]]
+    return chosen
