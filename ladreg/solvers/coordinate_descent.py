@@ -260,8 +260,9 @@ def _descend_without_gram(
     fresh = features.size - known
     # Beyond the rank the signs contradict each other.
     settled = fresh <= _SETTLED * known and features.size <= _REGULAR * np.count_nonzero(columns.weight)
-    if settled and state.newton_helps:
-        share = _ROUGH if fresh > _FEW_FRESH * known else min(max(_LAST * goal / state.gap, _FINEST), _ROUGH)
+    if settled and state.by_gram and state.newton_helps:
+        rough = fresh > _FEW_FRESH * known or state.gap <= goal
+        share = _ROUGH if rough else min(max(_LAST * goal / state.gap, _FINEST), _ROUGH)
         most = min(limit - state.used, _PRODUCTS)
         coef, n_products = conjugate.newton_step(columns, state.coef, state.look, features, share, most)
         state.n_epochs += n_products
