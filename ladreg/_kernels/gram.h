@@ -1,4 +1,4 @@
-/* The lasso in Gram form; `gram_burst` and `settle` in reference.py are its specification.
+/* The lasso in Gram form; `gram_burst`, `settle` and `follow` in reference.py are its specification.
 
    `support` lists the features that may be different from zero, and `factor` is the lower triangle of the Cholesky
    factor of their Gram matrix, kept up to date as features come and go. */

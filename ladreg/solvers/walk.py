@@ -145,7 +145,8 @@ class Walk:
                 if violating.size == 0:
                     yield self._alone(first)
                     first += 1
-                wanted = np.union1d(look.features, violating)
+                # What was solved alone may have found others.
+                wanted = np.unique(np.concatenate([look.features, violating, self.features]))
             if first < last:
                 length = max(look.n_iter.size, _FIRST)
             else:
