@@ -310,10 +310,15 @@ class DenseDesign(Design):
         inner, outer = np.zeros((features.size, features.size)), np.zeros((features.size, others.shape[1]))
         before, after = self._scales
         for block in self._slices(_PRODUCT_BYTES, features.size):
-            Z, root = self._columns(block, features), np.sqrt(weight[block])[:, None]
-            Z *= root if before is None else root * before
-            inner += Z.T @ Z
-            outer += Z.T @ (root * others[block])
+            Z, part = self._columns(block, features), weight[block]
+            if before is not None:
+                Z *= before
+            equal = bool(np.all(part == part[:1]))
+            if not equal:
+                Z *= np.sqrt(part)[:, None]
+            # The product of a matrix with its own transpose takes half the time.
+            inner += (part[0] if equal else 1.0) * (Z.T @ Z)
+            outer += Z.T @ ((part if equal else np.sqrt(part))[:, None] * others[block])
         inner *= after[:, None]
         inner *= after
         outer *= after[:, None]

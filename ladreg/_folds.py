@@ -70,11 +70,13 @@ class SquaredFolds:
             splits = [(_present(place[train]), _present(place[test])) for train, test in splits]
         self.splits = splits
         self.columns = Centred(self.twin)
-        slope = self.columns.design.rmatvec(self.columns.weight * self.columns.y)
-        self._same = repeats(self.columns.design, slope, self.twin.penalty)
         self._moments = FoldMoments(self.columns, splits) if self._shares_gram() else None
-        if self._moments is not None:
+        if self._moments is None:
+            slope = self.columns.design.rmatvec(self.columns.weight * self.columns.y)
+        else:
+            slope = self._moments.slope()
             self.columns.gram.know(self._moments.gram())
+        self._same = repeats(self.columns.design, slope, self.twin.penalty)
 
     @np.errstate(over="ignore", invalid="ignore")  # told below
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:

@@ -98,6 +98,10 @@ class FoldMoments:
         """The Gram matrix of all rows."""
         return np.ascontiguousarray(self._products[:-1, :-1])
 
+    def slope(self) -> Array:
+        """The products of all rows with the target."""
+        return self._products[:-1, -1].copy()
+
     def held(self, fold: int) -> Moments:
         """The sums of a fold's held-out rows."""
         return self._held[fold] if self._held else self._sums(self.splits[fold][1])
