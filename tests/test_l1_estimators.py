@@ -132,6 +132,14 @@ def test_alpha_max_is_where_the_last_penalised_feature_goes(model):
                     assert before.coef_[penalised].any()
 
 
+def test_alpha_max_where_the_rows_on_the_kink_have_no_room():
+    """Half of the weight and 2e-11 more is on y = 0: its duals are all but -1, and the slope is (-2 + 1 - 2) / 4."""
+    X, y = np.array([[-1.0], [-1.0], [-1.0], [-1.0], [2.0], [2.0]]), np.array([0.0, 1.0, 0.0, 1.0, 0.0, 0.0])
+    weight = np.array([1e-10, 1.0, 1.0, 1.0 + 1e-10, 1.0, 1e-10])
+    for shift in (0.0, 1e9):
+        assert LADRegressor().alpha_max(X, y + shift, sample_weight=weight) == pytest.approx(0.75, rel=1e-9)
+
+
 @family
 def test_alpha_max_changes_nothing_and_knows_targets_and_weights(model):
     fresh = clone(model)

@@ -20,8 +20,8 @@ Index = NDArray[np.intp]
 _NOTHING, _FEASIBLE = 1e-15, 1e-12
 # A residual below this part of an ordinary target is rounding.
 _ROUNDED = 1e-14
-# How far a dual may be beyond its bounds.
-_KEPT = 1e-8
+# How far a dual may be beyond its bounds, and how near to all of them it leaves no room.
+_KEPT, _TIGHT = 1e-8, 1e-8
 # Features whose slopes the linear program bounds at first, and by how much others may exceed it at last.
 _FIRST, _SLACK = 100, 1e-9
 
@@ -69,10 +69,12 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     chosen = penalised[:_FIRST]
     while True:
         change = _least(problem, coef, given, total, tied, chosen, free)
-        if change is None and known is not None:  # feasible, but nobody chose it so that slopes are small
-            return _largest(problem, known, penalised)
         if change is None:
-            raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
+            known = _at_ends(problem, dual, total, tied) if known is None and not free.size else known
+            if known is None:
+                raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
+            # Feasible, but nobody chose it so that slopes are small.
+            return _largest(problem, known, penalised)
         dual[tied] = change
         ratio = _ratios(problem, dual, penalised, _FEASIBLE)
         bound = float(ratio[np.isin(penalised, chosen)].max(initial=0.0))
@@ -82,6 +84,20 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
             return float(ratio.max(initial=0.0))
         worst = np.argsort(-ratio[np.searchsorted(penalised, beyond)])[: max(_FIRST, chosen.size)]
         chosen = np.union1d(chosen, beyond[worst])
+
+
+def _at_ends(problem: Problem, dual: Array, total: float, tied: Index) -> Array | None:
+    """The dual that makes up for `total` where tied rows can do so at an end of their intervals only.
+
+    Less room than a linear program's tolerance is none to it. Rows share what there is in proportion to their weights.
+    """
+    weight = problem.weight[tied]
+    share = -total / (float(weight.sum()) or 1.0)
+    if not problem.fit_intercept or min(abs(share - end) for end in problem.loss.kink()) > _TIGHT:
+        return None
+    balanced = dual.copy()
+    balanced[tied] = share * weight
+    return balanced
 
 
 def _on_kink(problem: Problem, coef: Array, intercept: float) -> Index:
