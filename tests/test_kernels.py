@@ -386,6 +386,22 @@ def test_follow_keeps_the_last_solution_where_numbers_overflow():
     assert not done.all()
 
 
+@pytest.mark.parametrize("max_steps", [3, 30, 2000])
+def test_follow_begins_again_where_epochs_overflow(max_steps):
+    """Twenty features come in at once, whose products with each other are no Gram matrix: epochs come first."""
+    size = 20
+    gram = np.where(np.eye(size), 1e-300, 1e300)
+    alphas, slope = np.array([1.0, 0.05]), np.linspace(0.9, 0.95, size)
+    coef, support, factor = np.zeros(size), np.zeros(size, dtype=np.intp), np.zeros((size, size))
+    coefs, slopes = np.full((2, size), 7.0), np.full((2, size), 7.0)
+    n_steps, done = np.zeros(2, dtype=np.intp), np.zeros(2, dtype=np.intp)
+    given = gram, np.ones(size), False, alphas, max_steps, 10**6, 1e-14, coef, slope, support, factor, 0
+    _gram.follow(*given, coefs, slopes, n_steps, done, 0, 0)
+    assert done.tolist() == [1, 0]
+    np.testing.assert_array_equal(coefs, 0.0)
+    np.testing.assert_array_equal(slopes, [np.linspace(0.9, 0.95, size)] * 2)
+
+
 @pytest.mark.parametrize("wrong", ["strength", "coef", "slope", "support", "factor", "size", "feature"])
 def test_settle_refuses_arrays_that_do_not_fit(wrong):
     given = {

@@ -44,7 +44,7 @@ cdef enum:
     ROOM = 9  # vectors that the steps work in
 
 cdef double* work_space(Lasso *s) except NULL:
-    """Memory for the steps: the last vector but two, and two for rotations, are not yet used."""
+    """Memory for the steps, to be freed; its last three vectors are for two rotations and for strengths."""
     cdef Py_ssize_t p = s.p
     cdef double *work = <double *> malloc(p * (ROOM * sizeof(double) + 1))
     if work == NULL:

@@ -109,6 +109,13 @@ INLINE void backward_solve(const Lasso *s, double *x)
     }
 }
 
+/* Steps begin here. */
+INLINE void begin(Lasso *s)
+{
+    memcpy(s->begin, s->coef, (size_t)s->p * sizeof(double));
+    memcpy(s->begin_slope, s->slope, (size_t)s->p * sizeof(double));
+}
+
 /* The slopes of all features, from where the steps began, so that rounding does not add up. */
 INLINE void look(Lasso *s)
 {
@@ -341,11 +348,9 @@ INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
 }
 
 /* Steps until every condition holds to `tolerance`; fewer than `max_steps` were enough if all do. */
-CLONES static ptrdiff_t settle(Lasso *s, ptrdiff_t max_steps, double tolerance, double *cosine, double *sine)
+CLONES static ptrdiff_t go_on(Lasso *s, ptrdiff_t max_steps, double tolerance, double *cosine, double *sine)
 {
     const ptrdiff_t given = s->size;
-    memcpy(s->begin, s->coef, (size_t)s->p * sizeof(double));
-    memcpy(s->begin_slope, s->slope, (size_t)s->p * sizeof(double));
     for (ptrdiff_t j = 0; j < s->p; j++) {
         /* Where a feature has entered and not moved yet, its slope says where it goes. */
         s->sign[j] = (s->coef[j] == 0.0 ? s->slope[j] : s->coef[j]) < 0.0 ? -1.0 : 1.0;
@@ -395,6 +400,12 @@ CLONES static ptrdiff_t settle(Lasso *s, ptrdiff_t max_steps, double tolerance, 
     return max_steps;
 }
 
+static ptrdiff_t settle(Lasso *s, ptrdiff_t max_steps, double tolerance, double *cosine, double *sine)
+{
+    begin(s);
+    return go_on(s, max_steps, tolerance, cosine, sine);
+}
+
 /* Penalties that are multiples of one, and what is found for each. */
 typedef struct {
     ptrdiff_t n, at, used;     /* how many; the one at hand, and the epochs and steps it has taken */
@@ -420,6 +431,7 @@ INLINE ptrdiff_t settle_signs(Lasso *s, double tolerance, ptrdiff_t max_epochs)
         changed += s->state[j] != (s->coef[j] != 0.0);
     if (changed > CHANGED)
         s->size = 0;
+    look(s);
     return epochs;
 }
 
@@ -431,6 +443,7 @@ CLONES static void follow(Lasso *s, Sequence *q, ptrdiff_t max_steps, ptrdiff_t 
     const size_t bytes = (size_t)s->p * sizeof(double);
     for (; q->at < q->n && budget > 0; q->at++, q->used = 0) {
         double largest = 0.0;
+        begin(s);
         for (ptrdiff_t j = 0; j < s->p; j++) {
             q->strength[j] = q->alphas[q->at] * q->unit[j];
             largest = fmax(largest, fabs(s->slope[j]));
@@ -438,10 +451,10 @@ CLONES static void follow(Lasso *s, Sequence *q, ptrdiff_t max_steps, ptrdiff_t 
         if (q->used == 0)
             q->used = settle_signs(s, rounding * largest, max_steps);
         const ptrdiff_t left = max_steps - q->used, limit = left < budget ? left : budget;
-        const ptrdiff_t steps = limit > 0 ? settle(s, limit, rounding * largest, cosine, sine) : 0;
+        const ptrdiff_t steps = limit > 0 ? go_on(s, limit, rounding * largest, cosine, sine) : 0;
         int done = steps < limit, finite = 1;
         for (ptrdiff_t j = 0; j < s->p; j++)
-            finite &= isfinite(s->coef[j]) != 0;
+            finite &= isfinite(s->coef[j]) && isfinite(s->slope[j]);
         if (!finite) {
             memcpy(s->coef, s->begin, bytes);
             memcpy(s->slope, s->begin_slope, bytes);
