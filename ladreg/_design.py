@@ -33,6 +33,8 @@ _FAR = 8.0
 _CHUNK_BYTES, _WALK_BYTES, _STRETCH = 1 << 20, 1 << 22, 1 << 11
 # Columns of which the scale is further from one than this are multiplied by it before they are squared, not after.
 _TAME = 2.0**400
+# Gathering a column costs so many products with it.
+_GATHERING = 4
 # Products of columns with each other are worth larger blocks.
 _PRODUCT_BYTES = 1 << 22
 
@@ -114,8 +116,16 @@ class DenseDesign(Design):
         slope *= self.scale
         return slope.T
 
+    def _is_most(self, features: Index, vector: Array) -> bool:
+        """Whether a product of one vector with all columns costs less than gathering the chosen ones."""
+        return vector.ndim == 1 and _GATHERING * features.size > self.n_features
+
     def matvec_of(self, features: Index, coef: Array) -> Array:
         """`matvec` of coefficients that are zero in all but the chosen columns."""
+        if self._is_most(features, coef):
+            everywhere = np.zeros(self.n_features)
+            everywhere[features] = coef
+            return self.matvec(everywhere)
         result, scaled = np.empty((self.n_samples, *coef.shape[1:])), (self.scale[features] * coef.T).T
         for block in self._slices(_WALK_BYTES, features.size):
             result[block] = self._columns(block, features) @ scaled
@@ -123,6 +133,8 @@ class DenseDesign(Design):
 
     def rmatvec_of(self, features: Index, dual: Array) -> Array:
         """The chosen entries of `rmatvec`."""
+        if self._is_most(features, dual):
+            return self.rmatvec(dual)[features]
         slope = np.zeros((*dual.shape[1:], features.size))
         for block in self._slices(_WALK_BYTES, features.size):
             slope += dual[block].T @ self._columns(block, features)
@@ -277,11 +289,8 @@ class DenseDesign(Design):
                 )
             else:
                 Z = self.rows(rows, features, border)
-            # The product of a matrix with its own transpose takes half the time.
-            equal = bool(np.all(part == part[0]))
-            if not equal:
-                Z *= np.sqrt(part)[:, None]
-            result += (part[0] if equal else 1.0) * (Z.T @ Z)
+            factor, _ = _weighed(Z, part)
+            result += factor * (Z.T @ Z)
         return result
 
     def cross(self, weight: Array, features: Index, last: int) -> Array:
@@ -310,15 +319,12 @@ class DenseDesign(Design):
         inner, outer = np.zeros((features.size, features.size)), np.zeros((features.size, others.shape[1]))
         before, after = self._scales
         for block in self._slices(_PRODUCT_BYTES, features.size):
-            Z, part = self._columns(block, features), weight[block]
+            Z = self._columns(block, features)
             if before is not None:
                 Z *= before
-            equal = bool(np.all(part == part[:1]))
-            if not equal:
-                Z *= np.sqrt(part)[:, None]
-            # The product of a matrix with its own transpose takes half the time.
-            inner += (part[0] if equal else 1.0) * (Z.T @ Z)
-            outer += Z.T @ ((part if equal else np.sqrt(part))[:, None] * others[block])
+            factor, root = _weighed(Z, weight[block])
+            inner += factor * (Z.T @ Z)
+            outer += factor * (Z.T @ (root * others[block]))
         inner *= after[:, None]
         inner *= after
         outer *= after[:, None]
@@ -340,6 +346,23 @@ class DenseDesign(Design):
     def transposed_csc(self, index: Index) -> sp.csc_array:
         """Transpose of the chosen rows, in the form that an LP solver takes."""
         return sp.csc_array(self.rows(index).T)
+
+
+def _weighed(Z: Array, weight: Array) -> tuple[float, Array | float]:
+    """Multiply the rows of Z by the roots of their weights, where these differ.
+
+    The product of a matrix with its own transpose takes half the time of another.
+
+    Returns
+    -------
+    factor, root
+        What is left to multiply ``Z'Z`` by, and what the rows were multiplied by.
+    """
+    if np.all(weight == weight[:1]):
+        return float(weight[0]), 1.0
+    root = np.sqrt(weight)[:, None]
+    Z *= root
+    return 1.0, root
 
 
 def as_design(X: NDArray[np.floating] | sp.csr_array | sp.csc_array) -> Design:

@@ -146,18 +146,15 @@ class SquaredFolds:
         allowed = np.flatnonzero(np.isfinite(hidden.strength))
         gram, slope = products[np.ix_(allowed, allowed)], products[allowed, -1]
         size = float(products[-1, -1])
-        names = np.arange(allowed.size) if self.mixing < 1.0 else allowed
-        given = gram, slope, size, unit.at(allowed), alphas, names
+        given = gram, slope, size, unit.at(allowed), alphas, allowed
         for point in sequence.in_gram(*given, tol=self.tol, max_iter=self.max_iter):
-            if self.mixing < 1.0:
-                relaxed = self._relaxed_by_gram(point, gram, slope, unit.positive)
-                point = replace(relaxed, features=allowed[point.features])
-            yield point if self._same is None else shared(point, self._same)
+            relaxed = self._relaxed_by_gram(point, allowed, gram, slope, unit.positive)
+            yield relaxed if self._same is None else shared(relaxed, self._same)
 
-    def _relaxed_by_gram(self, point: Point, gram: Array, slope: Array, positive: bool) -> Point:
-        if point.features.size == 0:
+    def _relaxed_by_gram(self, point: Point, allowed: Index, gram: Array, slope: Array, positive: bool) -> Point:
+        if self.mixing == 1.0 or point.features.size == 0:
             return point
-        chosen = point.features
+        chosen = np.searchsorted(allowed, point.features)
         free = ElasticNet(np.zeros(chosen.size), positive)
         part = gram[np.ix_(chosen, chosen)], slope[chosen], 1.0, free, np.ones(1), np.arange(chosen.size)
         refit = sequence.in_gram(*part, tol=self.tol, max_iter=self.max_iter)

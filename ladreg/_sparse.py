@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -37,15 +38,19 @@ class SparseDesign(Design):
 
     def rmatvec(self, dual: Array) -> Array:
         """Product of the transpose with a vector (n_samples,) or a matrix (n_samples, k)."""
-        transposed = self.X.T
         if dual.ndim == 1:
-            return np.asarray(transposed @ dual, dtype=np.float64) * self.scale
+            return np.asarray(self._transposed @ dual, dtype=np.float64) * self.scale
         # Each product is contiguous, since who asks for several looks at one after the other.
         slope = np.empty((dual.shape[1], self.n_features))
         for k, one in enumerate(np.ascontiguousarray(dual.T)):
-            slope[k] = transposed @ one
+            slope[k] = self._transposed @ one
         slope *= self.scale
         return slope.T
+
+    @cached_property
+    def _transposed(self) -> Any:
+        """Shares the arrays of X; it is kept, since making it costs as much as a short product."""
+        return self.X.T
 
     def _is_most(self, features: Index) -> bool:
         """Whether a product with all columns costs less than gathering the chosen ones."""

@@ -19,8 +19,8 @@ Index = NDArray[np.intp]
 _PIVOT = 1e-10
 # A kept factor is worth its repair for so many features that have left.
 _GONE = 10
-# A violation below this part of a strength is rounding.
-_ROUNDING = 1e-14
+# A violation below this part of the largest slope is rounding; strengths may be larger by any factor.
+ROUNDING = 1e-14
 # Work of one call in multiplications: between two calls Ctrl-C is heard.
 _WORK = 2e8
 
@@ -58,8 +58,8 @@ class Support:
         size = working.size
         support, factor = np.zeros(size, dtype=np.intp), np.zeros((size, size))
         known = self._known(working, gram, coef, support, factor)
-        tolerance = _ROUNDING * max(float(penalty.strength.max(initial=0.0)), float(np.abs(slope).max(initial=0.0)))
-        at_once = min(max_steps, max(10, int(_WORK / max(size, 1) ** 2)))
+        tolerance = ROUNDING * float(np.abs(slope).max(initial=0.0))
+        at_once = min(max_steps, steps_at_once(size))
         known, n_steps = _gram.settle(
             gram, penalty.strength, penalty.positive, at_once, tolerance, coef, slope, support, factor, known
         )
@@ -75,14 +75,23 @@ class Support:
             support[: at.size], factor[: at.size, : at.size] = at, self.factor
             return int(at.size)
         at = np.flatnonzero(coef)
-        if at.size == 0:
-            return 0
-        chosen = gram[at[:, None], at]
-        try:
-            lower = np.linalg.cholesky(chosen)
-        except np.linalg.LinAlgError:
-            return 0
-        if not np.min(np.diag(lower) ** 2 / np.diag(chosen)) > _PIVOT:  # nor is NaN
+        lower = factored(gram, at)
+        if lower is None:
             return 0
         support[: at.size], factor[: at.size, : at.size] = at, lower
         return int(at.size)
+
+
+def factored(gram: Array, chosen: Index) -> Array | None:
+    """The Cholesky factor of the Gram matrix of the chosen features, None where that is not safely regular."""
+    part = gram[np.ix_(chosen, chosen)]
+    try:
+        lower = np.asarray(np.linalg.cholesky(part), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return None
+    return lower if np.min(np.diag(lower) ** 2 / np.diag(part), initial=1.0) > _PIVOT else None  # nor is NaN
+
+
+def steps_at_once(size: int) -> int:
+    """Steps that one call of a kernel may make on so many features."""
+    return max(10, int(_WORK / max(size, 1) ** 2))

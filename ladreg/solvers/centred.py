@@ -80,10 +80,7 @@ class Centred:
         support = np.flatnonzero(coef)
         if support.size == 0:
             return self.y.copy()
-        if 4 * support.size > coef.size:
-            predicted = self.design.matvec(coef)
-        else:
-            predicted = self.design.matvec_of(support, coef[support])
+        predicted = self.design.matvec_of(support, coef[support])
         return self.y - predicted + float(self.offset @ coef)
 
     def look(self, coef: Array) -> Look:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,46 +35,21 @@ class Part:
     features: Index
 
     @cached_property
-    def _gathered(self) -> tuple[Any, Any, Array] | None:
-        """Sparse columns, their transpose and scales, gathered once, which costs as much as a few products.
-
-        Dense ones are not copied.
-        """
+    def _gathered(self) -> SparseDesign | None:
+        """Sparse columns are gathered once, which costs as much as a few products; dense ones are not copied."""
         design = self.columns.design
-        if not isinstance(design, SparseDesign):
-            return None
-        part = design.select(self.features)
-        return part.X, part.X.T, part.scale
-
-    @property
-    def _is_most(self) -> bool:
-        """Whether products with all columns cost no more."""
-        return 4 * self.features.size > self.columns.design.n_features
+        return design.select(self.features) if isinstance(design, SparseDesign) else None
 
     def forward(self, coef: Array) -> Array:
         """The predictions of coefficients of these columns."""
-        design = self.columns.design
-        if self._gathered is not None:
-            X, _, scale = self._gathered
-            predicted = np.asarray(X @ (scale * coef), dtype=np.float64)
-        elif self._is_most:
-            everywhere = np.zeros(design.n_features)
-            everywhere[self.features] = coef
-            predicted = design.matvec(everywhere)
-        else:
-            predicted = design.matvec_of(self.features, coef)
+        part = self._gathered
+        predicted = self.columns.design.matvec_of(self.features, coef) if part is None else part.matvec(coef)
         return predicted - float(self.columns.offset[self.features] @ coef)
 
     def backward(self, dual: Array) -> Array:
         """The product of these columns with a vector."""
-        design = self.columns.design
-        if self._gathered is not None:
-            _, transposed, scale = self._gathered
-            slope = np.asarray(transposed @ dual, dtype=np.float64) * scale
-        elif self._is_most:
-            slope = design.rmatvec(dual)[self.features]
-        else:
-            slope = design.rmatvec_of(self.features, dual)
+        part = self._gathered
+        slope = self.columns.design.rmatvec_of(self.features, dual) if part is None else part.rmatvec(dual)
         return slope - self.columns.offset[self.features] * float(dual.sum())
 
     def curve(self, coef: Array) -> Array:
@@ -135,7 +109,6 @@ def newton_step(
         there = here + length * step
         there[signed & (there * sign < 0)] = 0.0
         residual = look.residual - part.forward(there - here)
-        residual -= float(columns.weight @ residual) if columns.problem.fit_intercept else 0.0
         if 0.5 * float(columns.weight @ residual**2) + penalty.value(there) <= before:
             after = coef.copy()
             after[features] = there

@@ -255,12 +255,14 @@ def _descend_without_gram(
     columns: Centred, working: Index, state: _State, goal: float, enough: float, limit: int
 ) -> Array:
     """Step 3 for working sets whose Gram matrix would be too large: Newton steps where the support is all but known."""
+    if not (state.by_gram and state.newton_helps):
+        return _descend_by_residuals(columns, working, state, enough, limit)
     features = conjugate.active(columns, state.coef, state.look.slope)
     known = int(np.count_nonzero(state.coef))
     fresh = features.size - known
     # Beyond the rank the signs contradict each other.
     settled = fresh <= _SETTLED * known and features.size <= _REGULAR * np.count_nonzero(columns.weight)
-    if settled and state.by_gram and state.newton_helps:
+    if settled:
         rough = fresh > _FEW_FRESH * known or state.gap <= goal
         share = _ROUGH if rough else min(max(_LAST * goal / state.gap, _FINEST), _ROUGH)
         most = min(limit - state.used, _PRODUCTS)

@@ -176,6 +176,10 @@ class _Place:
         self.stats["n_passes"] += 1
         return -self.table.backward(self.dual())
 
+    def curved(self, residual: Array) -> NDArray[np.bool_]:
+        """Rows on the curved piece."""
+        return np.abs(residual) <= self.problem.loss.residual_at(np.array(self.problem.loss.interval()[1]))
+
     def value(self, point: Array, residual: Array) -> float:
         """The objective."""
         coef = self.table.split(point)[0]
@@ -183,7 +187,7 @@ class _Place:
 
     def gram(self) -> Array:
         """Hessian of the loss; only the rows that changed their piece are read again."""
-        curved = _curved(self.problem, self.residual)
+        curved = self.curved(self.residual)
         if self._gram is None:
             self._gram = self.weighted(np.where(curved, self.problem.weight, 0.0)), curved
         known, before = self._gram
@@ -210,11 +214,6 @@ class _Place:
         return np.setdiff1d(np.arange(self.table.n_columns), zero, assume_unique=True)
 
 
-def _curved(problem: Problem, residual: Array) -> NDArray[np.bool_]:
-    """Rows on the curved piece."""
-    return np.abs(residual) <= problem.loss.residual_at(np.array(problem.loss.interval()[1]))
-
-
 def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
     """Step 2; a Hessian that is given serves the first steps."""
     problem, table = place.problem, place.table
@@ -224,7 +223,7 @@ def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
         place.stats["n_newton"] += 1
         exact = hessian is None
         model = place.gram() if hessian is None else hessian
-        before = _curved(problem, place.residual)
+        before = place.curved(place.residual)
         flat = _FLAT if exact and before.all() else 0.0
         step = newton_step(model, place.gradient(), place.point, problem.penalty, _RIDGES[ridge:], flat=flat)
         moved = table.predict(step)
@@ -237,7 +236,7 @@ def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
             continue
         residual = place.residual - length * moved
         point = place.point + length * step
-        changed = int(np.count_nonzero(before != _curved(problem, residual)))
+        changed = int(np.count_nonzero(before != place.curved(residual)))
         sides = bool(np.any((place.residual > 0) != (residual > 0), where=~before)) if exact and not changed else True
         settled_here = exact and length == 1.0 and not changed and not sides
         gained = value - after

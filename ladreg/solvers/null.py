@@ -70,7 +70,7 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     while True:
         change = _least(problem, coef, given, total, tied, chosen, free)
         if change is None:
-            known = _at_ends(problem, dual, total, tied) if known is None and not free.size else known
+            known = _at_ends(problem, dual, total, tied) if known is None else known
             if known is None:
                 raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
             # Feasible, but nobody chose it so that slopes are small.

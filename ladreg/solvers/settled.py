@@ -156,9 +156,7 @@ def _solved(
         dual[kinked] += held
         if number == _ROUNDS:
             break
-        many = 2 * features.size > problem.n_features
-        slope = problem.design.rmatvec(dual)[features] if many else problem.design.rmatvec_of(features, dual)
-        gradient = slope - goal
+        gradient = problem.design.rmatvec_of(features, dual) - goal
         gradient = np.append(gradient, dual.sum()) if border else gradient
         step, change = solve(gradient, residual[kinked])
         if not (np.isfinite(step).all() and np.isfinite(change).all()):

@@ -13,16 +13,10 @@ from numpy.typing import NDArray
 
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
+from ladreg.solvers.active_set import ROUNDING, factored, steps_at_once
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-
-# A violation below this part of the largest slope is rounding.
-_ROUNDING = 1e-14
-# Work of one call of the kernel in multiplications: between two calls Ctrl-C is heard.
-_WORK = 2e8
-# Pivots below this part of the diagonal are left to the kernel, which tells dependent columns.
-_PIVOT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -44,9 +38,9 @@ class Stretch:
     n_steps: Index
     done: Index
 
-    def first(self, number: int) -> Stretch:
-        """So many of the solutions."""
-        return Stretch(self.coef[:number], self.slope[:number], self.n_steps[:number], self.done[:number])
+    def part(self, rows: slice) -> Stretch:
+        """Some of the solutions; the arrays are shared."""
+        return Stretch(self.coef[rows], self.slope[rows], self.n_steps[rows], self.done[rows])
 
     @classmethod
     def empty(cls, n_alphas: int, size: int) -> Stretch:
@@ -91,27 +85,24 @@ class Trail:
             self._follow(self.gram, unit, alphas, max_steps, self.slope, found)
             return found
         for k in range(alphas.size):
-            self._follow_ridged(unit.times(alphas[k]), max_steps, found, k)
+            self._follow_ridged(unit.times(alphas[k]), max_steps, found.part(slice(k, k + 1)))
         return found
 
-    def _follow_ridged(self, penalty: ElasticNet, max_steps: int, found: Stretch, k: int) -> None:
-        """The k-th solution, whose ridges join the diagonal: its factor is not that of the one before."""
+    def _follow_ridged(self, penalty: ElasticNet, max_steps: int, found: Stretch) -> None:
+        """One solution, whose ridges join the diagonal: its factor is not that of the one before."""
         begin, ridged = self.coef.copy(), self.gram + np.diag(penalty.ridge)
         self._size = self._refactor(ridged)
-        row = slice(k, k + 1)
-        part = Stretch(found.coef[row], found.slope[row], found.n_steps[row], found.done[row])
-        self._follow(ridged, penalty, np.ones(1), max_steps, self.slope - penalty.ridge * self.coef, part)
+        self._follow(ridged, penalty, np.ones(1), max_steps, self.slope - penalty.ridge * self.coef, found)
         # Slopes without the ridges again, from the Gram matrix: the difference might cancel.
         moved = np.flatnonzero(self.coef != begin)
         self.slope -= (self.coef - begin)[moved] @ self.gram[moved]
-        found.slope[k] = self.slope
+        found.slope[0] = self.slope
 
     def _follow(
         self, gram: Array, unit: ElasticNet, alphas: Array, max_steps: int, slope: Array, found: Stretch
     ) -> None:
         """`coef` and `slope` move."""
         at, used = 0, 0
-        budget = max(10, int(_WORK / max(self.coef.size, 1) ** 2))
         while at < alphas.size:
             self._size, at, used = _gram.follow(
                 gram,
@@ -119,8 +110,8 @@ class Trail:
                 unit.positive,
                 alphas,
                 max_steps,
-                budget,
-                _ROUNDING,
+                steps_at_once(self.coef.size),
+                ROUNDING,
                 self.coef,
                 slope,
                 self._support,
@@ -137,13 +128,8 @@ class Trail:
     def _refactor(self, gram: Array) -> int:
         """The factor of the present support, and its size; nothing is known where that is not regular."""
         chosen = np.flatnonzero(self.coef)
-        if chosen.size == 0:
-            return 0
-        try:
-            lower = np.linalg.cholesky(gram[np.ix_(chosen, chosen)])
-        except np.linalg.LinAlgError:
-            return 0
-        if not np.min(np.diag(lower) ** 2 / gram.ravel()[:: self.coef.size + 1][chosen]) > _PIVOT:  # nor is NaN
+        lower = factored(gram, chosen)
+        if lower is None:
             return 0
         self._support[: chosen.size], self._factor[: chosen.size, : chosen.size] = chosen, lower
         return int(chosen.size)

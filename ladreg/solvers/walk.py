@@ -90,7 +90,8 @@ class Walk:
         self.columns, self.problem, self.unit = columns, problem, problem.penalty
         self.alphas, self.tol, self.max_iter = alphas, tol, max_iter
         # The last solution: its features, their coefficients, all slopes, and how these change with alpha.
-        self.features = np.flatnonzero(self.unit.strength == 0)
+        self.free = np.flatnonzero(self.unit.strength == 0)
+        self.features = self.free
         self.coef = np.zeros(self.features.size)
         self.slope = slope
         self.rate = np.zeros(problem.n_features)
@@ -186,7 +187,7 @@ class Walk:
             wanted = np.union1d(features, entering)
         # Those before the first that is known to be wrong.
         right = max(1, int(np.argmax(np.append(violated.any(axis=0), True))))
-        found, residual, dual = found.first(right), residual[:right], dual[:, :right]
+        found, residual, dual = found.part(slice(right)), residual[:right], dual[:, :right]
         inside = (found.coef != 0) & (unit.ridge == 0)
         regular = are_regular(self.columns.gram.matrix, inside, self.problem.n_samples)
         slope = design.rmatvec(dual).T
@@ -277,7 +278,7 @@ class Walk:
     def _moved(self, features: Index, coef: Array, slope: Array, alpha: float) -> None:
         if alpha < self.alpha:
             self.rate = (slope - self.slope) / (alpha - self.alpha)
-        free = np.setdiff1d(np.flatnonzero(self.unit.strength == 0), features)
+        free = np.setdiff1d(self.free, features)
         self.features, self.coef = np.append(features, free), np.append(coef, np.zeros(free.size))
         self.slope, self.alpha = slope, alpha
 
