@@ -13,6 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._multiples import Answers, proofs
 from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
 from ladreg.solvers import Solver, choose_solver, is_square, largest_alpha, sequence, solve_alphas
 from ladreg.solvers.centred import Centred
@@ -137,14 +138,15 @@ def solve_path(
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
     first = 0
     for group in batched(points, width):
-        for k, solution in enumerate(_certified(problem, alphas[first:], units, group), first):
-            path.put(k, solution)
-            goal = max(max(tol, _ROUNDING) * solution.objective, ROUNDINGS * size)
-            if solution.gap <= goal and solution.stopped.good:
+        last = first + len(group)
+        _certify(problem, path, slice(first, last), units, group)
+        for k in range(first, last):
+            goal = max(max(tol, _ROUNDING) * float(path.objective[k]), ROUNDINGS * size)
+            if path.gap[k] <= goal and path.stopped[k].good:
                 continue
             share = goal / size if size > 0 else tol
-            _alone(problem, path, k, share, max_iter, solver, (solution.coef, solution.intercept))
-        first += len(group)
+            _alone(problem, path, k, share, max_iter, solver, (path.coef[:, k].copy(), float(path.intercept[k])))
+        first = last
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, tol, max_iter, solver)
     return path
@@ -206,35 +208,25 @@ def _as_proved(solution: Solution, tol: float) -> Solution:
     return replace(solution, stopped=StopReason.STALLED) if missed else solution
 
 
-def _certified(problem: Problem, alphas: Array, units: Units, points: Sequence[Point]) -> Iterator[Solution]:
-    """The points of a squared loss, their units undone, proved on `problem` in two products with the data."""
+def _certify(problem: Problem, path: Path, window: slice, units: Units, points: Sequence[Point]) -> None:
+    """Fill in the points of a squared loss, their units undone, proved on `problem` in two products with the data."""
     used, coefs = gathered(points)
     coefs *= units.column_scale[used, None] * units.unit
-    residual = problem.design.matvec_of(used, coefs)
-    np.subtract(problem.y[:, None], residual, out=residual)
-    # The best intercepts, so that duals need no correction for theirs.
-    intercept = problem.weight @ residual if problem.fit_intercept else np.zeros(len(points))
-    residual -= intercept
-    dual = problem.weight[:, None] * residual
-    slope, total = problem.design.rmatvec(dual), dual.sum(axis=0)
-    for k, point in enumerate(points):
-        coef = np.zeros(problem.n_features)
-        coef[used] = coefs[:, k]
-        single = problem.under(problem.penalty.times(alphas[k]))
-        products = np.append(slope[:, k], total[k])
-        proof = single.prove_by(coef, np.ascontiguousarray(residual[:, k]), np.ascontiguousarray(dual[:, k]), products)
-        yield Solution(
-            coef=coef,
-            intercept=float(intercept[k]),
-            dual=proof.dual,
-            objective=proof.objective,
-            gap=proof.gap,
-            relative_gap=proof.relative_gap,
-            unique=bool(point.unique),
-            n_iter=point.n_iter,
-            stopped=point.stopped,
-            solver="coordinate descent",
-        )
+    residual = np.ascontiguousarray(problem.design.matvec_of(used, coefs).T)
+    np.subtract(problem.y, residual, out=residual)
+    # The best intercepts, so that duals need no correction for theirs; twice, for the rounding of the first.
+    for _ in range(2 if problem.fit_intercept else 0):
+        rest = residual @ problem.weight
+        residual -= rest[:, None]
+        path.intercept[window] += rest
+    dual = residual * problem.weight
+    slope = problem.design.rmatvec(dual.T).T
+    found = proofs(problem, Answers(path.alphas[window], used, coefs.T, residual, dual, slope, dual.sum(axis=1)))
+    path.coef[used, window] = coefs
+    path.objective[window], path.gap[window], path.relative_gap[window] = found.objective, found.gap, found.relative_gap
+    path.n_iter[window] = [point.n_iter for point in points]
+    path.unique[window] = [bool(point.unique) for point in points]
+    path.stopped[window] = [point.stopped for point in points]
 
 
 def batched(points: Iterable[Point], size: int) -> Iterator[list[Point]]:

@@ -49,7 +49,7 @@ class ElasticNet:
     @cached_property
     def _kinds(self) -> dict[str, object]:
         """Which features are of which kind: the same for all multiples, if none is rounded to zero or infinity."""
-        names = "curved", "excluded", "bounds", "one_sided", "_free", "free_features", "_all_bound"
+        names = "curved", "excluded", "bounds", "one_sided", "_free", "free_features", "all_bound"
         return {name: getattr(self, name) for name in names}
 
     @cached_property
@@ -57,6 +57,12 @@ class ElasticNet:
         """The least strength above zero, and the largest that is finite."""
         finite = self.strength[(self.strength > 0) & np.isfinite(self.strength)]
         return float(finite.min(initial=np.inf)), float(finite.max(initial=0.0))
+
+    def are_normal(self, alphas: Array) -> NDArray[np.bool_]:
+        """Whether multiples of strengths that are no normal number are those that are none themselves."""
+        least, most = self._ends
+        with np.errstate(over="ignore"):
+            return np.asarray((alphas * least >= np.finfo(np.float64).tiny) & (alphas * most < np.inf))
 
     @cached_property
     def curved(self) -> bool:
@@ -127,15 +133,20 @@ class ElasticNet:
 
     def overrun(self, slope: Array) -> float:
         """How many times too large slopes are for the dual set, at least 1."""
-        used, strength = self.excess(slope), self.strength
-        if not self._all_bound:
-            used, strength = used[self.bounds], strength[self.bounds]
-        with np.errstate(over="ignore"):  # infinitely many: zero is what remains of the dual
-            largest = float(np.max(used / strength, initial=0.0))
+        largest = self.ratio(slope)
         return 1.0 if largest <= 1.0 else largest  # NaN stays
 
+    def ratio(self, slope: Array) -> float:
+        """The largest part of its strength that any slope takes, of those that have a bound."""
+        used, strength = self.excess(slope), self.strength
+        if not self.all_bound:
+            used, strength = used[self.bounds], strength[self.bounds]
+        with np.errstate(over="ignore"):  # infinitely many: zero is what remains of the dual
+            return float(np.max(used / strength, initial=0.0))
+
     @cached_property
-    def _all_bound(self) -> bool:
+    def all_bound(self) -> bool:
+        """Whether the dual set bounds all slopes by a strength that is not zero."""
         return bool(self.bounds.all())
 
     def fenchel_young(self, coef: Array, slope: Array) -> Array:
@@ -153,7 +164,7 @@ class ElasticNet:
         terms = np.zeros(coef.size)
         used = np.flatnonzero(coef != 0)
         here = coef[used]
-        terms[used] = np.abs(here) * np.maximum(self.strength[used] - np.sign(here) * slope[used], 0.0)
+        terms[used] = absolute_terms(self.strength[used], here, slope[used])
         return terms
 
     def fixed(self, slope: Array) -> Array:
@@ -182,3 +193,8 @@ class ElasticNet:
     def at(self, features: Index) -> ElasticNet:
         """The penalty of the chosen features."""
         return ElasticNet(self.strength[features], self.positive, self.ridge[features])
+
+
+def absolute_terms(strength: Array, coef: Array, slope: Array) -> Array:
+    """``strength * |b| - b * slope`` >= 0 for slopes in the dual set of the absolute value, without cancellation."""
+    return np.asarray(np.abs(coef) * np.maximum(strength - np.sign(coef) * slope, 0.0))

@@ -37,7 +37,7 @@ _EXACT_FIT = 1e-12
 # Rounding of a residual, as a part of the sizes of its terms.
 ROUNDINGS = 64 * float(np.finfo(float).eps)
 # What a proof may lose to rounding of slopes before that is looked at.
-_TELLING = 1e-12
+TELLING = 1e-12
 # A dual whose relative gap is smaller than this describes the optimal face.
 _OPTIMAL = 1e-9
 
@@ -191,7 +191,7 @@ class Problem:
     def under(self, penalty: ElasticNet) -> Problem:
         """The same problem with another penalty; what was found out about the data is shared."""
         other = replace(self, penalty=penalty)
-        for name in ("magnitudes", "_all_present", "weights_are_alike"):
+        for name in ("magnitudes", "all_present", "least_ordinary", "weights_are_alike"):
             other.__dict__[name] = getattr(self, name)
         return other
 
@@ -205,7 +205,7 @@ class Problem:
 
     def _present(self, residual: Array) -> Array:
         """The residual, zero in rows of weight zero: what stands there may be too large to square."""
-        return residual if self._all_present else np.where(self.weight > 0, residual, 0.0)
+        return residual if self.all_present else np.where(self.weight > 0, residual, 0.0)
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Blocks of rows, whose temporary arrays stay in the cache, and their weights."""
@@ -341,11 +341,11 @@ class Problem:
         left = 0.0 if self.weights_are_alike else self._left(coef, residual, dual, slope)
         overrun = self.penalty.overrun(slope)
         yield slope, overrun, left
-        if overrun <= 1.0 + _TELLING and not self.penalty.curved:
+        if overrun <= 1.0 + TELLING and not self.penalty.curved:
             return
         optimal = self.penalty.nearest_slope(coef, slope)
         apart = np.abs(slope - optimal)
-        if overrun <= 1.0 + _TELLING and self.penalty.bend(apart) <= _TELLING * objective:
+        if overrun <= 1.0 + TELLING and self.penalty.bend(apart) <= TELLING * objective:
             return
         rounded = apart <= EXACT * self.design.magnitudes(np.abs(dual))
         charge = np.where(rounded, apart * self._widths(coef, residual)[: self.n_features], 0.0)
@@ -371,10 +371,7 @@ class Problem:
     def _relative(self, gap: float, objective: float, coef: Array) -> float:
         if gap <= 0:
             return 0.0
-        largest = np.array([max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))])
-        with np.errstate(over="ignore"):
-            ordinary = objective > self.loss.value(_EXACT_FIT * largest)[0] + self.loss.value(-_EXACT_FIT * largest)[0]
-        if ordinary:
+        if objective > self.least_ordinary:
             return gap / objective
         y = self._present(np.abs(self.y))
         # Heavy rows that are fitted exactly may leave light ones an objective that is small, and not rounding.
@@ -399,7 +396,15 @@ class Problem:
         return clipped
 
     @cached_property
+    def least_ordinary(self) -> float:
+        """An objective above this is no rounding, whatever the coefficients."""
+        largest = np.array([max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))])
+        with np.errstate(over="ignore"):
+            return float(self.loss.value(_EXACT_FIT * largest)[0] + self.loss.value(-_EXACT_FIT * largest)[0])
+
+    @cached_property
     def weights_are_alike(self) -> bool:
+        """Whether weights above zero differ by an ordinary factor at most."""
         least = float(self.weight.min(initial=np.inf, where=self.weight > 0))
         return float(self.weight.max(initial=0.0)) <= _ALIKE * least
 
@@ -410,10 +415,11 @@ class Problem:
 
     def ratio(self, dual: Array, weight: Array) -> Array:
         """``dual / weight``, zero in rows of weight zero."""
-        if self._all_present:
+        if self.all_present:
             return dual / weight
         return np.divide(dual, weight, out=np.zeros_like(dual), where=weight > 0)
 
     @cached_property
-    def _all_present(self) -> bool:
+    def all_present(self) -> bool:
+        """Whether no weight is zero."""
         return bool(self.weight.min(initial=1.0) > 0)

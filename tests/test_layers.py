@@ -21,6 +21,7 @@ LAYERS = {
     "_penalties": 1,
     "_face": 2,
     "_problem": 2,
+    "_multiples": 2,
     "_projection": 2,
     "solvers": 3,
     "_validation": 5,

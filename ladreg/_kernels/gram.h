@@ -158,26 +158,66 @@ INLINE double append(Lasso *s, ptrdiff_t j, ptrdiff_t known)
     return products[j] > 0.0 ? pivot / products[j] : 0.0;
 }
 
-/* Take the k-th feature out of the factor: its row goes, and rotations make a triangle of the rows behind it. */
+/* Entries begin to end of four rows, turned as they move up by one; `carried` is what is left of each. */
+INLINE void turn4(const Lasso *s, ptrdiff_t i, ptrdiff_t begin, ptrdiff_t end, const double *restrict cosine,
+                  const double *restrict sine, double *restrict carried)
+{
+    double *r0 = row(s, i), *r1 = row(s, i + 1), *r2 = row(s, i + 2), *r3 = row(s, i + 3);
+    const double *r4 = row(s, i + 4);
+    double c0 = carried[0], c1 = carried[1], c2 = carried[2], c3 = carried[3];
+    for (ptrdiff_t m = begin; m < end; m++) {
+        const double c = cosine[m], n = sine[m], f0 = r1[m + 1], f1 = r2[m + 1], f2 = r3[m + 1], f3 = r4[m + 1];
+        r0[m] = c * c0 + n * f0;
+        r1[m] = c * c1 + n * f1;
+        r2[m] = c * c2 + n * f2;
+        r3[m] = c * c3 + n * f3;
+        c0 = c * f0 - n * c0;
+        c1 = c * f1 - n * c1;
+        c2 = c * f2 - n * c2;
+        c3 = c * f3 - n * c3;
+    }
+    carried[0] = c0;
+    carried[1] = c1;
+    carried[2] = c2;
+    carried[3] = c3;
+}
+
+/* The rest of the row that becomes the i-th, of which the entries before `begin` are turned: its end makes the next
+   rotation. */
+INLINE void turn(const Lasso *s, ptrdiff_t i, ptrdiff_t begin, double carried, double *cosine, double *sine)
+{
+    double *to = row(s, i);
+    const double *from = row(s, i + 1);
+    for (ptrdiff_t m = begin; m < i; m++) {
+        to[m] = cosine[m] * carried + sine[m] * from[m + 1];
+        carried = cosine[m] * from[m + 1] - sine[m] * carried;
+    }
+    const double length = sqrt(carried * carried + from[i + 1] * from[i + 1]);
+    cosine[i] = carried / length;
+    sine[i] = from[i + 1] / length;
+    to[i] = length;
+}
+
+/* Take the k-th feature out of the factor: its row goes, and rotations make a triangle of the rows behind it. Each
+   entry of a row waits for the one before, so that four rows take as long as one. */
 INLINE void drop(Lasso *s, ptrdiff_t k, double *cosine, double *sine)
 {
     s->state[s->support[k]] = RESTING;
     s->dropped = 1;
-    for (ptrdiff_t i = k; i + 1 < s->size; i++) {
-        double *to = row(s, i), *from = row(s, i + 1);
-        s->support[i] = s->support[i + 1];
-        memcpy(to, from, (size_t)k * sizeof(double));
-        double carried = from[k];
-        for (ptrdiff_t m = k; m < i; m++) {
-            to[m] = cosine[m] * carried + sine[m] * from[m + 1];
-            carried = cosine[m] * from[m + 1] - sine[m] * carried;
-        }
-        const double length = sqrt(carried * carried + from[i + 1] * from[i + 1]);
-        cosine[i] = carried / length;
-        sine[i] = from[i + 1] / length;
-        to[i] = length;
-    }
     s->size--;
+    for (ptrdiff_t i = k; i < s->size; i += 4) {
+        const ptrdiff_t n = s->size - i < 4 ? s->size - i : 4;
+        double carried[4];
+        for (ptrdiff_t m = 0; m < n; m++) {
+            s->support[i + m] = s->support[i + m + 1];
+            memcpy(row(s, i + m), row(s, i + m + 1), (size_t)k * sizeof(double));
+            carried[m] = row(s, i + m + 1)[k];
+        }
+        if (n == 4)
+            turn4(s, i, k, i, cosine, sine, carried);
+        for (ptrdiff_t m = 0; m < n; m++)
+            turn(s, i + m, n == 4 ? i : k, carried[m], cosine, sine);
+    }
 }
 
 /* The largest part (at most 1) of `step` that changes no sign, and the place in the support where one would change. */

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ladreg._design import SparseDesign
 from ladreg._face import AT_END, are_regular, is_regular
+from ladreg._multiples import costs
 from ladreg._penalties import ElasticNet
 from ladreg._problem import StopReason
 from ladreg.solvers import coordinate_descent
@@ -178,7 +179,9 @@ class Walk:
             if self.problem.fit_intercept:
                 residual -= (residual @ weight)[:, None]
             dual = (weight * residual).T
-            rest = np.setdiff1d(pool, features, assume_unique=True)
+            outside = np.ones(self.problem.n_features, dtype=bool)
+            outside[features] = False
+            rest = pool[outside[pool]]
             ratio = self.unit.excess(design.rmatvec_of(rest, dual)) * (self.per_strength[rest, None] / alphas)
             violated = ratio > 1.0 + _SLACK
             entering = rest[_earliest(violated, max(_FEW, features.size // _PART))]
@@ -209,14 +212,14 @@ class Walk:
     @np.errstate(over="ignore", invalid="ignore")
     def _proved(self, look: _Look, first: int) -> list[bool | None]:
         """Those before the first whose gap is too large: whether the optimum is unique, None where that is open."""
+        alphas = self.alphas[first : first + look.n_iter.size]
+        gap, shrink, value = self._gaps(look, alphas)
+        missed = ~(gap <= np.maximum(self.tol * value, ROUNDING * self.columns.size))
+        number = int(np.argmax(np.append(missed, True)))
+        rough = gap > np.maximum(_FACE_GAP * value, ROUNDING * self.columns.size)
         proved: list[bool | None] = []
-        for k, alpha in enumerate(self.alphas[first : first + look.n_iter.size].tolist()):
-            gap, shrink, value = self._gap(look, k, alpha)
-            if not gap <= max(self.tol * value, ROUNDING * self.columns.size):
-                break
-            others = self._others(look, k, alpha * (1 - AT_END), shrink, np.sqrt(gap))
-            rough = gap > max(_FACE_GAP * value, ROUNDING * self.columns.size)
-            if look.regular[k] and others.size and rough:
+        for k, others in enumerate(self._others(look, alphas[:number] * (1 - AT_END), shrink, np.sqrt(gap))):
+            if look.regular[k] and others.size and rough[k]:
                 proved.append(None)
             else:
                 proved.append(bool(look.regular[k]) and self._are_independent(look, k, others))
@@ -232,31 +235,37 @@ class Walk:
             return False
         return is_regular(self.columns.gram.of(np.append(support, others)))
 
-    def _gap(self, look: _Look, k: int, alpha: float) -> tuple[float, float, float]:
-        """The gap of the k-th alpha, how many times too large its dual is, and the objective."""
-        loss = 0.5 * float(self.columns.weight @ look.residual[k] ** 2)
+    def _gaps(self, look: _Look, alphas: Array) -> tuple[Array, Array, Array]:
+        """The gap of each alpha, how many times too large its dual is, and the objective."""
+        loss = 0.5 * (look.residual**2 @ self.columns.weight)
         if not self.unit.curved:  # the slopes of others count by the largest of them alone
-            largest = float(look.ratio[k].max(initial=0.0)) / alpha
-            shrink = 1.0 if largest <= 1.0 else largest  # NaN stays
-            penalty = look.unit.times(alpha)
-            terms = penalty.fenchel_young(look.coef[k], look.slope[k, look.features] / shrink)
-            gap = loss * (1.0 - 1.0 / shrink) ** 2 + float(terms.sum())
-            return gap, shrink, loss + penalty.value(look.coef[k])
-        coef = np.zeros(self.problem.n_features)
-        coef[look.features] = look.coef[k]
-        penalty = self.unit.times(alpha)
-        return *duality_gap(penalty, coef, look.slope[k], loss), loss + penalty.value(coef)
+            shrink = np.maximum(look.ratio.max(axis=1, initial=0.0) / alphas, 1.0)  # NaN stays
+            cost, apart = costs(look.unit, alphas, look.coef, look.slope[:, look.features] / shrink[:, None])
+            return loss * (1.0 - 1.0 / shrink) ** 2 + apart, shrink, loss + cost
+        gap, shrink, value = np.empty((3, alphas.size))
+        for k, alpha in enumerate(alphas.tolist()):
+            coef = np.zeros(self.problem.n_features)
+            coef[look.features] = look.coef[k]
+            penalty = self.unit.times(alpha)
+            gap[k], shrink[k] = duality_gap(penalty, coef, look.slope[k], float(loss[k]))
+            value[k] = loss[k] + penalty.value(coef)
+        return gap, shrink, value
 
-    def _others(self, look: _Look, k: int, edge: float, shrink: float, root: float) -> Index:
-        """Features that are zero, and may not be so in another optimum, whose slopes may be `root` margins away."""
-        unit, support = self.unit, look.features[look.coef[k] != 0]
-        near = np.flatnonzero(look.ratio[k] >= (edge - root * self.widest) * shrink)
-        near = np.union1d(near, self.boundless) if self.boundless.size else near
-        self.able[support] = False
-        near = near[self.able[near]]
-        self.able[support] = self.unit.ridge[support] == 0
-        most = unit.excess(look.slope[k, near]) / shrink + self.margin[near] * root
-        return near[most >= edge * unit.strength[near]]
+    def _others(self, look: _Look, edge: Array, shrink: Array, root: Array) -> list[Index]:
+        """For the first alphas, features that are zero, and may not be so in another optimum.
+
+        Their slopes are as large as `edge` times their strength, or may be so `root` margins away.
+        """
+        number = edge.size
+        shrink, root = shrink[:number], root[:number]
+        near = look.ratio[:number] >= ((edge - root * self.widest) * shrink)[:, None]
+        near[:, self.boundless] = True
+        near[:, look.features] &= look.coef[:number] == 0
+        near &= self.able
+        row, feature = np.divmod(np.flatnonzero(near), near.shape[1])
+        most = self.unit.excess(look.slope[row, feature]) / shrink[row] + self.margin[feature] * root[row]
+        kept = most >= edge[row] * self.unit.strength[feature]
+        return np.split(feature[kept], np.searchsorted(row[kept], np.arange(1, number)))[:number]
 
     def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[Point]:
         """Step 3: hand out what was proved, canonical; the last is where the next round starts."""
@@ -278,8 +287,10 @@ class Walk:
     def _moved(self, features: Index, coef: Array, slope: Array, alpha: float) -> None:
         if alpha < self.alpha:
             self.rate = (slope - self.slope) / (alpha - self.alpha)
-        free = np.setdiff1d(self.free, features)
-        self.features, self.coef = np.append(features, free), np.append(coef, np.zeros(free.size))
+        self.features, self.coef = features, coef
+        if self.free.size:
+            free = np.setdiff1d(self.free, features)
+            self.features, self.coef = np.append(features, free), np.append(coef, np.zeros(free.size))
         self.slope, self.alpha = slope, alpha
 
     def _violating(self, look: _Look, first: int, n_proved: int) -> Index:

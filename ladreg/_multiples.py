@@ -1,0 +1,107 @@
+"""Answers to one problem for many multiples of its penalty: what they cost and what proves them, in matrix form.
+
+`Problem.prove_by` says what is to be proved of each; here it is a few passes over an array for all of them together,
+where nothing is to be done to their duals but shrinking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._penalties import ElasticNet, absolute_terms
+from ladreg._problem import TELLING, Problem
+from ladreg._projection import EXACT
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers for multiples of a penalty, a row each.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_answers,)
+        The multiples.
+    features : ndarray of shape (n_used,)
+        The features that are different from zero in any answer.
+    coef : ndarray of shape (n_answers, n_used)
+        Their coefficients.
+    residual, dual : ndarray of shape (n_answers, n_samples)
+        Residuals, and duals inside the loss's interval.
+    slope : ndarray of shape (n_answers, n_features)
+        Products of the duals with the columns of X.
+    total : ndarray of shape (n_answers,)
+        Sums of the duals.
+    """
+
+    alphas: Array
+    features: Index
+    coef: Array
+    residual: Array
+    dual: Array
+    slope: Array
+    total: Array
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """The numbers of `Proof`, an entry for each answer."""
+
+    objective: Array
+    gap: Array
+    relative_gap: Array
+
+
+def costs(unit: ElasticNet, alphas: Array, coef: Array, slope: Array) -> tuple[Array, Array]:
+    """What multiples of a penalty without ridges cost, and the sums of their Fenchel-Young gaps, a row for each.
+
+    `unit` is the penalty of the features in the columns of `coef` and `slope`.
+    """
+    strength = alphas[:, None] * unit.strength
+    return (strength * np.abs(coef)).sum(axis=1), absolute_terms(strength, coef, slope).sum(axis=1)
+
+
+def proofs(problem: Problem, answers: Answers) -> Proofs:
+    """Each answer proved, for a loss whose slopes have no bounds; the penalty of `problem` is that of alpha = 1."""
+    size = answers.alphas.size
+    found = Proofs(np.zeros(size), np.zeros(size), np.zeros(size))
+    together = np.zeros(size, dtype=bool)
+    if problem.penalty.all_bound and problem.all_present:
+        together = _together(problem, answers, found)
+    for k in np.flatnonzero(~together):
+        coef = np.zeros(problem.n_features)
+        coef[answers.features] = answers.coef[k]
+        products = np.append(answers.slope[k], answers.total[k])
+        single = problem.under(problem.penalty.times(answers.alphas[k]))
+        proof = single.prove_by(coef, answers.residual[k].copy(), answers.dual[k].copy(), products)
+        found.objective[k], found.gap[k], found.relative_gap[k] = proof.objective, proof.gap, proof.relative_gap
+    return found
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what is no number is left to the proof of a single answer
+def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.bool_]:
+    """Fill in what can be proved in matrix form, and say which answers these are.
+
+    Of the others something has to be looked at: slopes that are too large by more than rounding, a dual that is not
+    orthogonal to the intercept's column, an objective that is next to zero or no number.
+    """
+    loss, weight, unit, alphas = problem.loss, problem.weight, problem.penalty, answers.alphas
+    overrun = np.array([unit.ratio(slope) for slope in answers.slope]) / alphas
+    shrink = np.maximum(overrun, 1.0)[:, None]
+    ratio = answers.dual / weight
+    orthogonal = np.ones(alphas.size, dtype=bool)
+    if problem.fit_intercept:
+        largest = np.abs(ratio).max(axis=1) if problem.weights_are_alike else np.abs(answers.dual).sum(axis=1)
+        orthogonal = np.abs(answers.total) <= EXACT * largest
+    ratio /= shrink
+    cost, apart = costs(unit.at(answers.features), alphas, answers.coef, answers.slope[:, answers.features] / shrink)
+    found.objective[:] = loss.value(answers.residual) @ weight + cost
+    found.gap[:] = loss.fenchel_young(answers.residual, ratio) @ weight + apart
+    found.relative_gap[:] = np.divide(found.gap, found.objective, out=np.zeros_like(cost), where=found.gap > 0)
+    ordinary = np.isfinite(found.objective) & (found.objective > problem.least_ordinary)
+    return orthogonal & (overrun <= 1.0 + TELLING) & ordinary & unit.are_normal(alphas)
