@@ -71,7 +71,7 @@ def proofs(problem: Problem, answers: Answers) -> Proofs:
     size = answers.alphas.size
     found = Proofs(np.zeros(size), np.zeros(size), np.zeros(size))
     together = np.zeros(size, dtype=bool)
-    if problem.penalty.all_bound and problem.all_present:
+    if problem.n_features and problem.penalty.all_bound and problem.all_present:
         together = _together(problem, answers, found)
     for k in np.flatnonzero(~together):
         coef = np.zeros(problem.n_features)
@@ -87,21 +87,35 @@ def proofs(problem: Problem, answers: Answers) -> Proofs:
 def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.bool_]:
     """Fill in what can be proved in matrix form, and say which answers these are.
 
-    Of the others something has to be looked at: slopes that are too large by more than rounding, a dual that is not
-    orthogonal to the intercept's column, an objective that is next to zero or no number.
+    Of the others something has to be looked at: slopes that may be too large by their rounding alone, a dual that is
+    not orthogonal to the intercept's column, an objective that is next to zero or no number.
     """
     loss, weight, unit, alphas = problem.loss, problem.weight, problem.penalty, answers.alphas
-    overrun = np.array([unit.ratio(slope) for slope in answers.slope]) / alphas
+    overrun, known = _overruns(problem, answers)
     shrink = np.maximum(overrun, 1.0)[:, None]
     ratio = answers.dual / weight
-    orthogonal = np.ones(alphas.size, dtype=bool)
     if problem.fit_intercept:
         largest = np.abs(ratio).max(axis=1) if problem.weights_are_alike else np.abs(answers.dual).sum(axis=1)
-        orthogonal = np.abs(answers.total) <= EXACT * largest
+        known &= np.abs(answers.total) <= EXACT * largest
     ratio /= shrink
     cost, apart = costs(unit.at(answers.features), alphas, answers.coef, answers.slope[:, answers.features] / shrink)
     found.objective[:] = loss.value(answers.residual) @ weight + cost
     found.gap[:] = loss.fenchel_young(answers.residual, ratio) @ weight + apart
     found.relative_gap[:] = np.divide(found.gap, found.objective, out=np.zeros_like(cost), where=found.gap > 0)
     ordinary = np.isfinite(found.objective) & (found.objective > problem.least_ordinary)
-    return orthogonal & (overrun <= 1.0 + TELLING) & ordinary & unit.are_normal(alphas)
+    return known & ordinary & np.isfinite(found.gap) & unit.are_normal(alphas)
+
+
+def _overruns(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bool_]]:
+    """How many times too large the slopes of each answer are, and whether that is no matter of their rounding."""
+    unit, reach = problem.penalty, problem.design.reach()
+    overrun, known = np.empty(answers.alphas.size), np.empty(answers.alphas.size, dtype=bool)
+    part = np.empty(problem.n_features)  # the same memory for all
+    for k, (alpha, slope) in enumerate(zip(answers.alphas, answers.slope, strict=True)):
+        np.divide(unit.excess(slope, part), unit.strength, out=part)
+        worst = int(part.argmax())  # NaN is the largest
+        overrun[k] = part[worst] / alpha
+        # No product with the dual has more rounding than that of the largest values in a column would have.
+        rounding = EXACT * reach[worst] * float(np.abs(answers.dual[k]).sum())
+        known[k] = overrun[k] <= 1.0 + TELLING or abs(slope[worst]) - alpha * unit.strength[worst] > rounding
+    return overrun, known

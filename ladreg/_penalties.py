@@ -112,9 +112,9 @@ class ElasticNet:
         """Features that cost nothing but must be >= 0."""
         return (self.strength == 0) & (self.ridge == 0) & self.positive
 
-    def excess(self, slope: Array) -> Array:
+    def excess(self, slope: Array, out: Array | None = None) -> Array:
         """How far each slope ``X_j'theta`` counts against its strength: its size, or its positive part."""
-        return np.maximum(slope, 0.0) if self.positive else np.abs(slope)
+        return np.maximum(slope, 0.0, out=out) if self.positive else np.abs(slope, out=out)
 
     def nearest_slope(self, coef: Array, slope: Array) -> Array:
         """The point of the subdifferential at `coef` that is nearest to each slope."""
@@ -133,16 +133,12 @@ class ElasticNet:
 
     def overrun(self, slope: Array) -> float:
         """How many times too large slopes are for the dual set, at least 1."""
-        largest = self.ratio(slope)
-        return 1.0 if largest <= 1.0 else largest  # NaN stays
-
-    def ratio(self, slope: Array) -> float:
-        """The largest part of its strength that any slope takes, of those that have a bound."""
         used, strength = self.excess(slope), self.strength
         if not self.all_bound:
             used, strength = used[self.bounds], strength[self.bounds]
         with np.errstate(over="ignore"):  # infinitely many: zero is what remains of the dual
-            return float(np.max(used / strength, initial=0.0))
+            largest = float(np.divide(used, strength, out=used).max(initial=0.0))
+        return 1.0 if largest <= 1.0 else largest  # NaN stays
 
     @cached_property
     def all_bound(self) -> bool:

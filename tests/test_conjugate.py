@@ -97,7 +97,7 @@ def test_a_limit_of_products_is_kept():
 def test_paths_without_gram_matrices_are_those_with_them(monkeypatch, storage, options):
     X, y = wide(storage, 80, 150)
     alphas, expected, gaps = lasso_path(X, y, alphas=30, eps=0.02, tol=1e-10, **options)
-    for module, name in ((coordinate_descent, "_LARGEST_GRAM"), (walk, "_LARGEST_SPARSE")):
+    for module, name in ((coordinate_descent, "_LARGEST_GRAM"), (walk, "_LARGEST_SPARSE"), (walk, "_SPARSE_ALONE")):
         monkeypatch.setattr(module, name, 5)
     monkeypatch.setattr(walk, "LARGEST_WORKING", 5)
     taken = []

@@ -48,8 +48,9 @@ _FEW = 0.1
 # Iterates that an extrapolation is made of.
 _ANDERSON = 5
 # Newton steps without a Gram matrix are for supports of which less than this part is new. They leave this part of the
-# slopes, and less where fewer features are new than that, as the goal asks for.
-_SETTLED, _ROUGH, _FEW_FRESH, _FINEST = 0.5, 0.1, 0.01, 1e-5
+# slopes; where fewer features are new than that, as little as the goal asks for, but not less than the last part: the
+# support changes again, and conjugate gradients lose little where they begin anew.
+_SETTLED, _ROUGH, _FEW_FRESH, _FINEST = 0.5, 0.1, 0.01, 0.01
 # Supports of more than this part of the rows are left to epochs, and so is what so many products do not solve.
 _REGULAR, _PRODUCTS = 0.9, 300
 # Looks in a row that may bring nothing.

@@ -43,8 +43,8 @@ _ROUNDS = 3
 _GROWTH, _LEAST = 1.0, 50
 # Largest working set that is solved by its Gram matrix.
 LARGEST_WORKING = 2000
-# The same for sparse columns where alphas are solved one by one: products with few numbers are cheaper soon.
-_LARGEST_SPARSE = 500
+# The same for sparse columns, and where alphas are solved one by one: products with few numbers are cheaper soon.
+_LARGEST_SPARSE, _SPARSE_ALONE = 1000, 500
 # A violation below this part of a strength changes nothing; one of the first alpha counts so many times.
 _SLACK, _SURE = 1e-12, 1e6
 # Above this relative gap the optimal face cannot be told.
@@ -101,6 +101,8 @@ class Walk:
         self.boundless = np.flatnonzero((self.unit.strength == 0) & (self.unit.ridge == 0))
         # Features whose coefficient may be zero in one optimum and not so in another.
         self.able = (self.unit.ridge == 0) & np.isfinite(self.unit.strength)
+        self.is_sparse = isinstance(problem.design, SparseDesign)
+        self.largest = _LARGEST_SPARSE if self.is_sparse else LARGEST_WORKING
         # The coefficients and alpha of the solution before that, where both were solved alone.
         self.before: tuple[Array, float] | None = None
         bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
@@ -130,7 +132,7 @@ class Walk:
             pool = self._nearest(ratio, 1 - _POOL, _PER_POOL)
             n_rounds = 0
             while first < last:
-                if wanted.size > LARGEST_WORKING:
+                if wanted.size > self.largest:
                     _ = self.columns.curvature  # once for all
                     yield from map(self._alone, range(first, self.alphas.size))
                     return
@@ -185,7 +187,7 @@ class Walk:
             ratio = self.unit.excess(design.rmatvec_of(rest, dual)) * (self.per_strength[rest, None] / alphas)
             violated = ratio > 1.0 + _SLACK
             entering = rest[_earliest(violated, max(_FEW, features.size // _PART))]
-            if entering.size == 0 or wanted.size + entering.size > LARGEST_WORKING:
+            if entering.size == 0 or wanted.size + entering.size > self.largest:
                 break
             wanted = np.union1d(features, entering)
         # Those before the first that is known to be wrong.
@@ -322,7 +324,7 @@ class Walk:
 
     def _single(self, alpha: float, start: Array) -> Point:
         columns = self.columns.under(self.unit.times(alpha))
-        canonical = np.count_nonzero(start) <= LARGEST_WORKING // 2
+        canonical = np.count_nonzero(start) <= self.largest // 2
         draft = coordinate_descent.solve(
             columns.problem,
             start=(start, 0.0),
@@ -330,7 +332,7 @@ class Walk:
             max_iter=self.max_iter,
             canonical=bool(canonical),
             relative=True,
-            largest_gram=_LARGEST_SPARSE if isinstance(columns.design, SparseDesign) else None,
+            largest_gram=_SPARSE_ALONE if self.is_sparse else None,
             columns=columns,
         )
         features = np.flatnonzero(draft.coef)
