@@ -134,7 +134,8 @@ class Walk:
             while first < last:
                 if wanted.size > self.largest:
                     _ = self.columns.curvature  # once for all
-                    yield from map(self._alone, range(first, self.alphas.size))
+                    for k in range(first, self.alphas.size):
+                        yield self._alone(k)
                     return
                 # 2.
                 look = self._look(wanted, pool, first, last)
@@ -147,7 +148,7 @@ class Walk:
                     break
                 violating = self._violating(look, first - len(proved), len(proved))
                 if violating.size == 0:
-                    yield self._alone(first)
+                    yield self._alone(first, goes_on=True)
                     first += 1
                 # What was solved alone may have found others.
                 wanted = np.unique(np.concatenate([look.features, violating, self.features]))
@@ -306,8 +307,8 @@ class Walk:
         worst[look.features] = 0.0
         return _largest(worst, _SLACK, max(_LEAST, int(_GROWTH * look.features.size)))
 
-    def _alone(self, k: int) -> Point:
-        """One alpha by the solver of single problems, from the last solution."""
+    def _alone(self, k: int, goes_on: bool = False) -> Point:
+        """One alpha by the solver of single problems, from the last solution; who goes on needs the slopes there."""
         last = np.zeros(self.problem.n_features)
         last[self.features] = self.coef
         start = last
@@ -318,7 +319,7 @@ class Walk:
         self.before = last, self.alpha
         found = self._single(self.alphas[k], start)
         assert found.residual is not None
-        slope = self.problem.design.rmatvec(self.columns.weight * found.residual)
+        slope = self.problem.design.rmatvec(self.columns.weight * found.residual) if goes_on else self.slope
         self._moved(found.features, found.coef, slope, self.alphas[k])
         return found
 
