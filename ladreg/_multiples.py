@@ -18,6 +18,9 @@ from ladreg._projection import EXACT
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Numbers in the temporary arrays of sums over rows.
+_ENTRIES = 1 << 17
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -90,32 +93,49 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
     Of the others something has to be looked at: slopes that may be too large by their rounding alone, a dual that is
     not orthogonal to the intercept's column, an objective that is next to zero or no number.
     """
-    loss, weight, unit, alphas = problem.loss, problem.weight, problem.penalty, answers.alphas
+    unit, alphas = problem.penalty, answers.alphas
     overrun, known = _overruns(problem, answers)
-    shrink = np.maximum(overrun, 1.0)[:, None]
-    ratio = answers.dual / weight
-    if problem.fit_intercept:
-        largest = np.abs(ratio).max(axis=1) if problem.weights_are_alike else np.abs(answers.dual).sum(axis=1)
-        known &= np.abs(answers.total) <= EXACT * largest
-    ratio /= shrink
-    cost, apart = costs(unit.at(answers.features), alphas, answers.coef, answers.slope[:, answers.features] / shrink)
-    found.objective[:] = loss.value(answers.residual) @ weight + cost
-    found.gap[:] = loss.fenchel_young(answers.residual, ratio) @ weight + apart
-    found.relative_gap[:] = np.divide(found.gap, found.objective, out=np.zeros_like(cost), where=found.gap > 0)
+    shrink = np.maximum(overrun, 1.0)
+    found.objective[:], found.gap[:] = costs(
+        unit.at(answers.features), alphas, answers.coef, answers.slope[:, answers.features] / shrink[:, None]
+    )
+    size = max(1, _ENTRIES // problem.n_samples)
+    for first in range(0, alphas.size, size):
+        part = slice(first, first + size)
+        value, apart, orthogonal = _rows(problem, answers, part, shrink[part])
+        found.objective[part] += value
+        found.gap[part] += apart
+        known[part] &= orthogonal
+    found.relative_gap[:] = np.divide(found.gap, found.objective, out=np.zeros_like(shrink), where=found.gap > 0)
     ordinary = np.isfinite(found.objective) & (found.objective > problem.least_ordinary)
     return known & ordinary & np.isfinite(found.gap) & unit.are_normal(alphas)
+
+
+def _rows(
+    problem: Problem, answers: Answers, part: slice, shrink: Array
+) -> tuple[Array, Array, bool | NDArray[np.bool_]]:
+    """Sums over the rows for some of the answers: losses, Fenchel-Young gaps, and whether that of the dual is none."""
+    residual, dual, weight = answers.residual[part], answers.dual[part], problem.weight
+    ratio = dual / weight
+    orthogonal: bool | NDArray[np.bool_] = True
+    if problem.fit_intercept:
+        largest = np.abs(ratio).max(axis=1) if problem.weights_are_alike else np.abs(dual).sum(axis=1)
+        orthogonal = np.abs(answers.total[part]) <= EXACT * largest
+    ratio /= shrink[:, None]
+    return problem.loss.value(residual) @ weight, problem.loss.fenchel_young(residual, ratio) @ weight, orthogonal
 
 
 def _overruns(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bool_]]:
     """How many times too large the slopes of each answer are, and whether that is no matter of their rounding."""
     unit, reach = problem.penalty, problem.design.reach()
     overrun, known = np.empty(answers.alphas.size), np.empty(answers.alphas.size, dtype=bool)
+    # No product with a dual has more rounding than that of the largest value of a column, in every row, would have.
+    rounding = EXACT * np.array([np.abs(dual).sum() for dual in answers.dual])
     part = np.empty(problem.n_features)  # the same memory for all
     for k, (alpha, slope) in enumerate(zip(answers.alphas, answers.slope, strict=True)):
         np.divide(unit.excess(slope, part), unit.strength, out=part)
         worst = int(part.argmax())  # NaN is the largest
         overrun[k] = part[worst] / alpha
-        # No product with the dual has more rounding than that of the largest values in a column would have.
-        rounding = EXACT * reach[worst] * float(np.abs(answers.dual[k]).sum())
-        known[k] = overrun[k] <= 1.0 + TELLING or abs(slope[worst]) - alpha * unit.strength[worst] > rounding
+        apart = abs(slope[worst]) - alpha * unit.strength[worst]
+        known[k] = overrun[k] <= 1.0 + TELLING or apart > rounding[k] * reach[worst]
     return overrun, known

@@ -212,8 +212,8 @@ def _certify(problem: Problem, path: Path, window: slice, units: Units, points: 
     """Fill in the points of a squared loss, their units undone, proved on `problem` in two products with the data."""
     used, coefs = gathered(points)
     coefs *= units.column_scale[used, None] * units.unit
-    residual = np.ascontiguousarray(problem.design.matvec_of(used, coefs).T)
-    np.subtract(problem.y, residual, out=residual)
+    residual = np.empty((len(points), problem.n_samples))
+    np.subtract(problem.y, problem.design.matvec_of(used, coefs).T, out=residual)
     # The best intercepts, so that duals need no correction for theirs; twice, for the rounding of the first.
     for _ in range(2 if problem.fit_intercept else 0):
         rest = residual @ problem.weight

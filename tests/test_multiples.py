@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ladreg import _multiples
 from ladreg._losses import HalfSquared, Squared
 from ladreg._multiples import Answers, costs, proofs
 from ladreg._penalties import ElasticNet
@@ -83,7 +84,9 @@ def test_numbers_are_those_of_single_proofs(table, loss, positive, fit_intercept
 
 
 @pytest.mark.parametrize("storage", [np.ascontiguousarray, np.asfortranarray, sp.csc_array])
-def test_ordinary_answers_are_proved_together(monkeypatch, storage):
+@pytest.mark.parametrize("entries", [1, 60, 1000])
+def test_ordinary_answers_are_proved_together(monkeypatch, storage, entries):
+    monkeypatch.setattr(_multiples, "_ENTRIES", entries)
     rng = np.random.default_rng(3)
     X, y = rng.standard_normal((30, 12)), rng.standard_normal(30)
     problem = make(storage(X), y, loss=HalfSquared(), alpha=1.0)
