@@ -59,7 +59,7 @@ class ElasticNet:
         return float(finite.min(initial=np.inf)), float(finite.max(initial=0.0))
 
     def are_normal(self, alphas: Array) -> NDArray[np.bool_]:
-        """Whether multiples of strengths that are no normal number are those that are none themselves."""
+        """Whether each multiple rounds no strength to zero, to a denormal number or to infinity."""
         least, most = self._ends
         with np.errstate(over="ignore"):
             return np.asarray((alphas * least >= np.finfo(np.float64).tiny) & (alphas * most < np.inf))
