@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ladreg._penalties import ElasticNet, absolute_terms
 from ladreg._problem import TELLING, Problem
-from ladreg._projection import EXACT
+from ladreg._projection import EXACT, Projection
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -81,7 +81,7 @@ def proofs(problem: Problem, answers: Answers) -> Proofs:
         coef[answers.features] = answers.coef[k]
         products = np.append(answers.slope[k], answers.total[k])
         single = problem.under(problem.penalty.times(answers.alphas[k]))
-        proof = single.prove_by(coef, answers.residual[k].copy(), answers.dual[k].copy(), products)
+        proof = single.prove_by(coef, answers.residual[k], answers.dual[k], products)
         found.objective[k], found.gap[k], found.relative_gap[k] = proof.objective, proof.gap, proof.relative_gap
     return found
 
@@ -94,7 +94,7 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
     not orthogonal to the intercept's column, an objective that is next to zero or no number.
     """
     unit, alphas = problem.penalty, answers.alphas
-    overrun, known = _overruns(problem, answers)
+    overrun, known = _looked_at(problem, answers)
     shrink = np.maximum(overrun, 1.0)
     found.objective[:], found.gap[:] = costs(
         unit.at(answers.features), alphas, answers.coef, answers.slope[:, answers.features] / shrink[:, None]
@@ -102,40 +102,27 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
     size = max(1, _ENTRIES // problem.n_samples)
     for first in range(0, alphas.size, size):
         part = slice(first, first + size)
-        value, apart, orthogonal = _rows(problem, answers, part, shrink[part])
-        found.objective[part] += value
-        found.gap[part] += apart
-        known[part] &= orthogonal
+        residual = answers.residual[part]
+        ratio = answers.dual[part] / problem.weight / shrink[part, None]
+        found.objective[part] += problem.loss.value(residual) @ problem.weight
+        found.gap[part] += problem.loss.fenchel_young(residual, ratio) @ problem.weight
     found.relative_gap[:] = np.divide(found.gap, found.objective, out=np.zeros_like(shrink), where=found.gap > 0)
     ordinary = np.isfinite(found.objective) & (found.objective > problem.least_ordinary)
     return known & ordinary & np.isfinite(found.gap) & unit.are_normal(alphas)
 
 
-def _rows(
-    problem: Problem, answers: Answers, part: slice, shrink: Array
-) -> tuple[Array, Array, bool | NDArray[np.bool_]]:
-    """Sums over the rows for some of the answers: losses, Fenchel-Young gaps, and whether that of the dual is none."""
-    residual, dual, weight = answers.residual[part], answers.dual[part], problem.weight
-    ratio = dual / weight
-    orthogonal: bool | NDArray[np.bool_] = True
-    if problem.fit_intercept:
-        largest = np.abs(ratio).max(axis=1) if problem.weights_are_alike else np.abs(dual).sum(axis=1)
-        orthogonal = np.abs(answers.total[part]) <= EXACT * largest
-    ratio /= shrink[:, None]
-    return problem.loss.value(residual) @ weight, problem.loss.fenchel_young(residual, ratio) @ weight, orthogonal
-
-
-def _overruns(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bool_]]:
-    """How many times too large the slopes of each answer are, and whether that is no matter of their rounding."""
-    unit, reach = problem.penalty, problem.design.reach()
+def _looked_at(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bool_]]:
+    """How many times too large the slopes of each answer are, and whether its dual needs nothing but shrinking."""
+    unit, reach, projection = problem.penalty, problem.design.reach(), Projection(problem)
     overrun, known = np.empty(answers.alphas.size), np.empty(answers.alphas.size, dtype=bool)
-    # No product with a dual has more rounding than that of the largest value of a column, in every row, would have.
-    rounding = EXACT * np.array([np.abs(dual).sum() for dual in answers.dual])
     part = np.empty(problem.n_features)  # the same memory for all
     for k, (alpha, slope) in enumerate(zip(answers.alphas, answers.slope, strict=True)):
         np.divide(unit.excess(slope, part), unit.strength, out=part)
         worst = int(part.argmax())  # NaN is the largest
         overrun[k] = part[worst] / alpha
+        # No slope has more rounding than that of the largest value of its column, in every row, would have.
+        rounding = EXACT * projection.size_of_sum(answers.dual[k])
         apart = abs(slope[worst]) - alpha * unit.strength[worst]
-        known[k] = overrun[k] <= 1.0 + TELLING or apart > rounding[k] * reach[worst]
+        known[k] = overrun[k] <= 1.0 + TELLING or apart > rounding * reach[worst]
+        known[k] &= not problem.fit_intercept or abs(answers.total[k]) <= rounding
     return overrun, known

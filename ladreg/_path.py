@@ -145,7 +145,7 @@ def solve_path(
             if path.gap[k] <= goal and path.stopped[k].good:
                 continue
             share = goal / size if size > 0 else tol
-            _alone(problem, path, k, share, max_iter, solver, (path.coef[:, k].copy(), float(path.intercept[k])))
+            _alone(problem, path, k, share, max_iter, solver, (path.coef[:, k], float(path.intercept[k])))
         first = last
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, tol, max_iter, solver)

@@ -41,8 +41,7 @@ class ElasticNet:
         if self.excluded:
             strength[np.isinf(self.strength)] = np.inf
         other = ElasticNet(strength, self.positive, ridge)
-        least, most = (float(alpha) * end for end in self._ends)
-        if not self.curved and least > 0.0 and most < np.inf:
+        if not self.curved and self.are_normal(alpha):
             other.__dict__.update(self._kinds)
         return other
 
@@ -58,10 +57,10 @@ class ElasticNet:
         finite = self.strength[(self.strength > 0) & np.isfinite(self.strength)]
         return float(finite.min(initial=np.inf)), float(finite.max(initial=0.0))
 
-    def are_normal(self, alphas: Array) -> NDArray[np.bool_]:
+    def are_normal(self, alphas: float | Array) -> NDArray[np.bool_]:
         """Whether each multiple rounds no strength to zero, to a denormal number or to infinity."""
         least, most = self._ends
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # without any strength the least is infinite
             return np.asarray((alphas * least >= np.finfo(np.float64).tiny) & (alphas * most < np.inf))
 
     @cached_property

@@ -101,20 +101,24 @@ class Projection:
         Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
         Where weights differ widely the largest dual of light rows says nothing of heavy ones: each counts as it is.
         """
+        total = self.size_of_sum(dual)
         if self.problem.weights_are_alike:
-            # Some row is at an end of its interval where the loss is piecewise linear.
-            linear = self.problem.loss.curvature == 0 and not np.isfinite(self.problem.loss.smoothness)
-            ends = self.problem.loss.interval() if linear else self._extremes(dual)
-            magnitudes, total = self.problem.magnitudes, 1.0
-            largest = max(map(abs, ends))
+            magnitudes, largest = self.problem.magnitudes, total
         else:
-            sizes, largest = np.abs(dual), 1.0
-            magnitudes, total = self.problem.design.magnitudes(sizes), float(sizes.sum())
+            magnitudes, largest = self.problem.design.magnitudes(np.abs(dual)), 1.0
         if columns is None:
-            return largest * np.append(magnitudes, total)
+            return np.append(largest * magnitudes, total)
         chosen, inside = np.full(columns.size, total), columns < magnitudes.size
-        chosen[inside] = magnitudes[columns[inside]]
-        return largest * chosen
+        chosen[inside] = largest * magnitudes[columns[inside]]
+        return chosen
+
+    def size_of_sum(self, dual: Array) -> float:
+        """The last of `sizes`, which needs no pass over X."""
+        if not self.problem.weights_are_alike:
+            return float(np.abs(dual).sum())
+        # Some row is at an end of its interval where the loss is piecewise linear.
+        linear = self.problem.loss.curvature == 0 and not np.isfinite(self.problem.loss.smoothness)
+        return max(map(abs, self.problem.loss.interval() if linear else self._extremes(dual)))
 
     def _extremes(self, dual: Array) -> tuple[float, float]:
         """The smallest and the largest dual per weight, and zero."""

@@ -101,8 +101,10 @@ class Walk:
         self.boundless = np.flatnonzero((self.unit.strength == 0) & (self.unit.ridge == 0))
         # Features whose coefficient may be zero in one optimum and not so in another.
         self.able = (self.unit.ridge == 0) & np.isfinite(self.unit.strength)
-        self.is_sparse = isinstance(problem.design, SparseDesign)
-        self.largest = _LARGEST_SPARSE if self.is_sparse else LARGEST_WORKING
+        # The largest Gram matrices in the walk, and where it is left.
+        is_sparse = isinstance(problem.design, SparseDesign)
+        self.largest = _LARGEST_SPARSE if is_sparse else LARGEST_WORKING
+        self.largest_alone = _SPARSE_ALONE if is_sparse else None
         # The coefficients and alpha of the solution before that, where both were solved alone.
         self.before: tuple[Array, float] | None = None
         bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
@@ -287,14 +289,17 @@ class Walk:
             used = np.flatnonzero(look.coef[k])
             self._moved(look.features[used], look.coef[k, used], look.slope[k], self.alphas[first + k])
 
-    def _moved(self, features: Index, coef: Array, slope: Array, alpha: float) -> None:
-        if alpha < self.alpha:
-            self.rate = (slope - self.slope) / (alpha - self.alpha)
+    def _moved(self, features: Index, coef: Array, slope: Array | None, alpha: float) -> None:
+        """Here is the last solution now; its slopes are None where nothing will be predicted from them."""
+        if slope is not None:
+            if alpha < self.alpha:
+                self.rate = (slope - self.slope) / (alpha - self.alpha)
+            self.slope = slope
         self.features, self.coef = features, coef
         if self.free.size:
             free = np.setdiff1d(self.free, features)
             self.features, self.coef = np.append(features, free), np.append(coef, np.zeros(free.size))
-        self.slope, self.alpha = slope, alpha
+        self.alpha = alpha
 
     def _violating(self, look: _Look, first: int, n_proved: int) -> Index:
         """Features outside that violate their condition, for the first alpha that is not proved or most for others."""
@@ -319,7 +324,7 @@ class Walk:
         self.before = last, self.alpha
         found = self._single(self.alphas[k], start)
         assert found.residual is not None
-        slope = self.problem.design.rmatvec(self.columns.weight * found.residual) if goes_on else self.slope
+        slope = self.problem.design.rmatvec(self.columns.weight * found.residual) if goes_on else None
         self._moved(found.features, found.coef, slope, self.alphas[k])
         return found
 
@@ -333,7 +338,7 @@ class Walk:
             max_iter=self.max_iter,
             canonical=bool(canonical),
             relative=True,
-            largest_gram=_SPARSE_ALONE if self.is_sparse else None,
+            largest_gram=self.largest_alone,
             columns=columns,
         )
         features = np.flatnonzero(draft.coef)
