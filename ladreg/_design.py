@@ -293,25 +293,31 @@ class DenseDesign(Design):
             result += factor * (Z.T @ Z)
         return result
 
-    def cross(self, weight: Array, features: Index, last: int) -> Array:
-        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
-        result = np.zeros((last, features.size))
+    def cross(self, weight: Array, features: Index, others: Index) -> Array:
+        """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``; half the work where both are one array."""
+        result = np.zeros((features.size, others.size))
         uniform = weight.strides == (0,) or bool(np.all(weight == weight[:1]))
         before, after = self._scales
-        for block in self._slices(_PRODUCT_BYTES, features.size):
-            Z = self._columns(block, features)
-            if before is not None:
-                Z *= before[features]
-            if not uniform:
-                Z *= np.sqrt(weight[block])[:, None]
+        for block in self._slices(_PRODUCT_BYTES, max(features.size, others.size)):
+            root = None if uniform else np.sqrt(weight[block])
             # The product of a matrix with its own transpose takes half the time.
-            result += Z.T @ Z if last == features.size else Z[:, features.size - last :].T @ Z
-        scale = after[features]
+            right = self._multiplied(block, others, before, root)
+            left = right if features is others else self._multiplied(block, features, before, root)
+            result += left.T @ right
         if uniform and weight.size:
             result *= weight[0]
-        result *= scale[features.size - last :, None]
-        result *= scale
+        result *= after[features, None]
+        result *= after[others]
         return result
+
+    def _multiplied(self, block: slice, features: Index, scale: Array | None, root: Array | None) -> Array:
+        """Chosen columns of a block of rows, times a scale for each feature and a number for each row if given."""
+        Z = self._columns(block, features)
+        if scale is not None:
+            Z *= scale[features]
+        if root is not None:
+            Z *= root[:, None]
+        return Z
 
     def moments(self, weight: Array, others: Array) -> tuple[Array, Array]:
         """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others`, in one read of X."""

@@ -6,6 +6,7 @@ where nothing is to be done to their duals but shrinking.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from ladreg._projection import EXACT, Projection
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Numbers in the temporary arrays of sums over rows.
+# Numbers in temporary arrays.
 _ENTRIES = 1 << 17
 
 
@@ -99,9 +100,7 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
     found.objective[:], found.gap[:] = costs(
         unit.at(answers.features), alphas, answers.coef, answers.slope[:, answers.features] / shrink[:, None]
     )
-    size = max(1, _ENTRIES // problem.n_samples)
-    for first in range(0, alphas.size, size):
-        part = slice(first, first + size)
+    for part in _parts(answers, problem.n_samples):
         residual = answers.residual[part]
         ratio = answers.dual[part] / problem.weight / shrink[part, None]
         found.objective[part] += problem.loss.value(residual) @ problem.weight
@@ -115,14 +114,23 @@ def _looked_at(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bo
     """How many times too large the slopes of each answer are, and whether its dual needs nothing but shrinking."""
     unit, reach, projection = problem.penalty, problem.design.reach(), Projection(problem)
     overrun, known = np.empty(answers.alphas.size), np.empty(answers.alphas.size, dtype=bool)
-    part = np.empty(problem.n_features)  # the same memory for all
-    for k, (alpha, slope) in enumerate(zip(answers.alphas, answers.slope, strict=True)):
-        np.divide(unit.excess(slope, part), unit.strength, out=part)
-        worst = int(part.argmax())  # NaN is the largest
-        overrun[k] = part[worst] / alpha
+    for part in _parts(answers, max(problem.n_features, problem.n_samples)):
+        alphas, slope = answers.alphas[part], answers.slope[part]
+        ratio = unit.excess(slope)
+        ratio /= unit.strength
+        worst = ratio.argmax(axis=1)  # NaN is the largest
+        at = np.arange(worst.size), worst
+        overrun[part] = ratio[at] / alphas
         # No slope has more rounding than that of the largest value of its column, in every row, would have.
-        rounding = EXACT * projection.size_of_sum(answers.dual[k])
-        apart = abs(slope[worst]) - alpha * unit.strength[worst]
-        known[k] = overrun[k] <= 1.0 + TELLING or apart > rounding * reach[worst]
-        known[k] &= not problem.fit_intercept or abs(answers.total[k]) <= rounding
+        rounding = EXACT * projection.sizes_of_sums(answers.dual[part])
+        apart = np.abs(slope[at]) - alphas * unit.strength[worst]
+        known[part] = (overrun[part] <= 1.0 + TELLING) | (apart > rounding * reach[worst])
+        known[part] &= (np.abs(answers.total[part]) <= rounding) | (not problem.fit_intercept)
     return overrun, known
+
+
+def _parts(answers: Answers, width: int) -> Iterator[slice]:
+    """Some of the answers after the other, so that a temporary array of `width` numbers for each is a small one."""
+    size = max(1, _ENTRIES // width)
+    for first in range(0, answers.alphas.size, size):
+        yield slice(first, first + size)

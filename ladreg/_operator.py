@@ -148,13 +148,13 @@ class Design(ABC):
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
 
     @abstractmethod
-    def cross(self, weight: Array, features: Index, last: int) -> Array:
-        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
+    def cross(self, weight: Array, features: Index, others: Index) -> Array:
+        """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``; half the work where both are one array."""
 
     def moments(self, weight: Array, others: Array) -> tuple[Array, Array]:
         """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others` of shape (n_samples, k)."""
         features = np.arange(self.n_features)
-        return self.cross(weight, features, features.size), self.rmatvec(weight[:, None] * others)
+        return self.cross(weight, features, features), self.rmatvec(weight[:, None] * others)
 
     @abstractmethod
     def select(self, features: Index) -> Self:

@@ -111,9 +111,9 @@ class ElasticNet:
         """Features that cost nothing but must be >= 0."""
         return (self.strength == 0) & (self.ridge == 0) & self.positive
 
-    def excess(self, slope: Array, out: Array | None = None) -> Array:
+    def excess(self, slope: Array) -> Array:
         """How far each slope ``X_j'theta`` counts against its strength: its size, or its positive part."""
-        return np.maximum(slope, 0.0, out=out) if self.positive else np.abs(slope, out=out)
+        return np.maximum(slope, 0.0) if self.positive else np.abs(slope)
 
     def nearest_slope(self, coef: Array, slope: Array) -> Array:
         """The point of the subdifferential at `coef` that is nearest to each slope."""

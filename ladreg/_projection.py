@@ -114,11 +114,21 @@ class Projection:
 
     def size_of_sum(self, dual: Array) -> float:
         """The last of `sizes`, which needs no pass over X."""
-        if not self.problem.weights_are_alike:
-            return float(np.abs(dual).sum())
+        return float(self.sizes_of_sums(dual[None])[0])
+
+    def sizes_of_sums(self, duals: Array) -> Array:
+        """The same for several duals, a row each."""
+        problem = self.problem
+        if not problem.weights_are_alike:
+            return np.abs(duals).sum(axis=1)
         # Some row is at an end of its interval where the loss is piecewise linear.
-        linear = self.problem.loss.curvature == 0 and not np.isfinite(self.problem.loss.smoothness)
-        return max(map(abs, self.problem.loss.interval() if linear else self._extremes(dual)))
+        if problem.loss.curvature == 0 and not np.isfinite(problem.loss.smoothness):
+            return np.full(duals.shape[0], max(map(abs, problem.loss.interval())))
+        largest = np.zeros(duals.shape[0])
+        for block, weight in problem.blocks():
+            ratio = np.abs(problem.ratio(duals[:, block], weight))
+            np.maximum(largest, ratio.max(axis=1, initial=0.0), out=largest)
+        return largest
 
     def _extremes(self, dual: Array) -> tuple[float, float]:
         """The smallest and the largest dual per weight, and zero."""

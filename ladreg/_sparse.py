@@ -182,11 +182,11 @@ class SparseDesign(Design):
             Z = sp.hstack([Z, sp.csr_array(np.ones((self.n_samples, 1)))], format="csr")
         return np.asarray((Z.T @ (Z * weight[:, None])).toarray())
 
-    def cross(self, weight: Array, features: Index, last: int) -> Array:
-        """Products of the `last` of the chosen columns with all of them, ``Z_l' diag(weight) Z``."""
-        Z = sp.csc_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
-        right = sp.csc_array(Z) if last == features.size else sp.csc_array(sp.csc_array(Z)[:, features.size - last :])
-        return np.asarray((sp.csr_array(right.T) @ (sp.csr_array(Z) * weight[:, None])).toarray())
+    def cross(self, weight: Array, features: Index, others: Index) -> Array:
+        """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``."""
+        right = sp.csc_array(self.X[:, others], dtype=np.float64) * self.scale[others][None, :]
+        left = right if features is others else sp.csc_array(self.X[:, features]) * self.scale[features][None, :]
+        return np.asarray((sp.csr_array(sp.csc_array(left).T) @ (sp.csr_array(right) * weight[:, None])).toarray())
 
     def transposed_csc(self, index: Index) -> sp.csc_array:
         """Transpose of the chosen rows, in the form that an LP solver takes."""

@@ -68,6 +68,8 @@ def other_contents(a):
     """Numbers that nobody asked for, in one place and in all."""
     if a.dtype.kind == "f":
         values = (np.nan, np.inf, -np.inf, 1e308, -1e308, 0.0, 5e-324, -1.0)
+    elif a.dtype == bool:
+        values = (False, True)
     else:
         values = (-1, np.iinfo(a.dtype).max, np.iinfo(a.dtype).min, 1000)
     for value in values:
@@ -172,7 +174,7 @@ def test_other_types_are_refused_or_the_same(call):
         for other in other_types(value):
             result = attempt(call, {name: other})
             if not isinstance(result, REFUSED):
-                assert name in ("X", "data"), (name, getattr(other, "dtype", other))
+                assert name in ("X", "data", "known"), (name, getattr(other, "dtype", other))
                 same(result, expected)
         if name not in call.optional and name != "features":
             assert isinstance(attempt(call, {name: None}), REFUSED), name

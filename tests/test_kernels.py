@@ -315,16 +315,22 @@ def test_settle_takes_up_a_factor_and_counts_its_steps():
     assert _gram.settle(gram, strength, False, 2, 1e-14, coef, slope, support, factor, 0)[1] == 2
 
 
-def followed(kernel, gram, b, unit, positive=False, budget=10**6, max_steps=2000):
-    """The last arguments of `follow` after as many calls as it takes, and the number of these."""
+def followed(kernel, gram, b, unit, positive=False, budget=10**6, max_steps=2000, known=None):
+    """The last arguments of `follow` after as many calls as it takes, and the number of these.
+
+    Rows that are not `known` are filled in where they are asked for, one by one.
+    """
+    known = np.ones(b.size, dtype=bool) if known is None else known
+    there = np.where(known[:, None] != 0, gram, np.nan)
     alphas, size = np.geomspace(1.0, 0.01, 12), b.size
     coef, slope, support, factor = np.zeros(size), b.copy(), np.zeros(size, dtype=np.intp), np.zeros((size, size))
     found = np.zeros((12, size)), np.zeros((12, size)), np.zeros(12, dtype=np.intp), np.zeros(12, dtype=np.intp)
-    known, at, used, calls = 0, 0, 0, 0
+    n_inside, at, used, calls = 0, 0, 0, 0
     while at < alphas.size:
         calls += 1
-        known, at, used = kernel(
-            gram,
+        n_inside, at, used, is_missing = kernel(
+            there,
+            known,
             unit,
             positive,
             alphas,
@@ -335,11 +341,16 @@ def followed(kernel, gram, b, unit, positive=False, budget=10**6, max_steps=2000
             slope,
             support,
             factor,
-            known,
+            n_inside,
             *found,
             at,
             used,
         )
+        if is_missing:
+            violation = (slope if positive else np.abs(slope)) - alphas[at] * unit
+            worst = int(np.argmax(np.where(known, -np.inf, violation)))
+            assert violation[worst] > 0
+            there[worst], known[worst] = gram[worst], 1
     return alphas, *found, calls
 
 
@@ -357,6 +368,24 @@ def test_follow_is_its_reference(positive, shape, repeats):
     for alpha, one, other in zip(alphas, ours[0], twin[0], strict=True):
         value = lambda coef: coef @ gram @ coef / 2 - b @ coef + alpha * unit @ np.abs(coef)  # noqa: B023, E731
         assert value(one) == pytest.approx(value(other), rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("shape", [(40, 15), (20, 60)], ids=str)
+@pytest.mark.parametrize("kernel", [_gram.follow, reference.follow], ids=["compiled", "reference"])
+def test_follow_asks_for_the_rows_it_needs_alone(kernel, shape, positive):
+    """Rows that are not there are NaN, so that none of them can have been read."""
+    gram, b, unit = gram_problem(3, *shape, 1.0)
+    _, *whole, _ = followed(kernel, gram, b, unit, positive)
+    known = np.zeros(shape[1], dtype=bool)
+    _, *lazy, calls = followed(kernel, gram, b, unit, positive, known=known)
+    assert np.all(lazy[3] == 1)
+    np.testing.assert_allclose(lazy[1], whole[1], atol=1e-12)
+    np.testing.assert_allclose(lazy[0], whole[0], atol=1e-10)
+    assert np.all(known[lazy[0].any(axis=0)])
+    assert known.sum() == calls - 1
+    if shape[1] > shape[0]:
+        assert known.sum() < shape[1]
 
 
 def test_follow_goes_on_where_its_budget_ended():
@@ -395,7 +424,8 @@ def test_follow_begins_again_where_epochs_overflow(max_steps):
     coef, support, factor = np.zeros(size), np.zeros(size, dtype=np.intp), np.zeros((size, size))
     coefs, slopes = np.full((2, size), 7.0), np.full((2, size), 7.0)
     n_steps, done = np.zeros(2, dtype=np.intp), np.zeros(2, dtype=np.intp)
-    given = gram, np.ones(size), False, alphas, max_steps, 10**6, 1e-14, coef, slope, support, factor, 0
+    known = np.ones(size, dtype=bool)
+    given = gram, known, np.ones(size), False, alphas, max_steps, 10**6, 1e-14, coef, slope, support, factor, 0
     _gram.follow(*given, coefs, slopes, n_steps, done, 0, 0)
     assert done.tolist() == [1, 0]
     np.testing.assert_array_equal(coefs, 0.0)

@@ -24,6 +24,7 @@ def settle(
 ) -> tuple[int, int]: ...
 def follow(
     gram: NDArray[Any],
+    known: NDArray[Any],
     unit: NDArray[Any],
     positive: bool,
     alphas: NDArray[Any],
@@ -41,4 +42,4 @@ def follow(
     done: NDArray[Any],
     at: int,
     used: int,
-) -> tuple[int, int, int]: ...
+) -> tuple[int, int, int, bool]: ...

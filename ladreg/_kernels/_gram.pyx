@@ -24,7 +24,8 @@ cdef extern from "gram.h":
         double *begin_slope
         double *here
         char *state
-        int positive
+        const unsigned char *known
+        int positive, missing
     ctypedef struct Sequence:
         Py_ssize_t n, at, used
         const double *alphas
@@ -82,7 +83,7 @@ def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint posit
         raise ValueError("arrays of different lengths, or not aligned")
     if p == 0:
         return min(n_epochs, 1)
-    s.p, s.positive = p, positive
+    s.p, s.positive, s.known = p, positive, NULL
     s.gram, s.strength, s.coef, s.slope = &gram[0, 0], &strength[0], &coef[0], &slope[0]
     with nogil:
         done = descend(&s, n_epochs)
@@ -114,7 +115,7 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
         raise ValueError("a feature that is not there")
     if p == 0:
         return 0, 0
-    s.p, s.size, s.positive = p, size, positive
+    s.p, s.size, s.positive, s.known = p, size, positive, NULL
     s.gram, s.strength, s.coef, s.slope = &gram[0, 0], &strength[0], &coef[0], &slope[0]
     s.support, s.factor = &support[0], &factor[0, 0]
     work = work_space(&s)
@@ -127,29 +128,32 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
     return s.size, steps
 
 
-def follow(const double[:, ::1] gram, const double[::1] unit, bint positive, const double[::1] alphas,
-           Py_ssize_t max_steps, Py_ssize_t budget, double rounding, double[::1] coef, double[::1] slope,
-           Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size, double[:, ::1] coefs,
+def follow(const double[:, ::1] gram, const unsigned char[::1] known, const double[::1] unit, bint positive,
+           const double[::1] alphas, Py_ssize_t max_steps, Py_ssize_t budget, double rounding, double[::1] coef,
+           double[::1] slope, Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size, double[:, ::1] coefs,
            double[:, ::1] slopes, Py_ssize_t[::1] n_steps, Py_ssize_t[::1] done, Py_ssize_t at, Py_ssize_t used):
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before.
 
-    Where more features come in than ten and a quarter of the support, 30 epochs of `gram_burst` are first. Conditions
-    hold to `rounding`, as a part of the largest slope. What is found for each penalty is a row of `coefs`
-    and of `slopes`, epochs and steps are counted in `n_steps`, `max_steps` of them at most, and `done` is whether all
-    conditions hold; coefficients that are not finite are those of before. The last arguments of one call are what the
-    call before returned.
+    Where more features would come in at once than ten and a quarter of the support, 30 epochs of `gram_burst` are
+    made of it. Conditions hold to `rounding`, as a part of the largest slope. What is found for each penalty is a row
+    of `coefs` and of `slopes`, epochs and steps are counted in `n_steps`, `max_steps` of them at most, and `done` is
+    whether all conditions hold; coefficients that are not finite are those of before. Of `gram` the rows are read for
+    which `known` is not zero, those of features with a coefficient among them. The last arguments of one call are what
+    the call before returned.
 
     Returns
     -------
     size, at, used : int
-        Features in the support; the first penalty that is not solved, since there were `budget` steps; and the epochs
-        and steps that it has taken.
+        Features in the support; the first penalty that is not solved, since there were `budget` steps or a row was
+        missing; and the epochs and steps that it has taken.
+    is_missing : bool
+        Whether a feature comes in whose row is not known: one of those that violate their condition most.
     """
     cdef Lasso s
     cdef Sequence q
     cdef Py_ssize_t p = coef.shape[0], n = alphas.shape[0]
     cdef double *work
-    if not (table(gram, p, p) and of(unit, p) and of(coef, p) and of(slope, p) and places(support, p)
+    if not (table(gram, p, p) and known.shape[0] == p and of(unit, p) and of(coef, p) and of(slope, p) and places(support, p)
             and table(factor, p, p) and 0 <= size <= p and of(alphas, n) and table(coefs, n, p)
             and table(slopes, n, p) and places(n_steps, n) and places(done, n)):
         raise ValueError("arrays of different lengths, or not aligned")
@@ -159,8 +163,8 @@ def follow(const double[:, ::1] gram, const double[::1] unit, bint positive, con
         raise ValueError("a feature that is not there")
     if p == 0 or at >= n:
         n_steps[at:], done[at:] = 0, 1
-        return size, n, 0
-    s.p, s.size, s.positive = p, size, positive
+        return size, n, 0, False
+    s.p, s.size, s.positive, s.known, s.missing = p, size, positive, &known[0], 0
     s.gram, s.coef, s.slope, s.support, s.factor = &gram[0, 0], &coef[0], &slope[0], &support[0], &factor[0, 0]
     q.n, q.at, q.used, q.alphas, q.unit = n, at, used, &alphas[0], &unit[0]
     q.coefs, q.slopes, q.n_steps, q.done = &coefs[0, 0], &slopes[0, 0], &n_steps[0], &done[0]
@@ -173,4 +177,4 @@ def follow(const double[:, ::1] gram, const double[::1] unit, bint positive, con
     with nogil:
         c_follow(&s, &q, max_steps, budget, rounding, work + 6 * p, work + 7 * p)
     free(work)
-    return s.size, q.at, q.used
+    return s.size, q.at, q.used, bool(s.missing)

@@ -29,9 +29,15 @@ typedef struct {
     double *begin, *begin_slope; /* coefficients and slopes where the steps began */
     double *here;              /* slopes of the support; those in `slope` are as of the last look */
     char *state;               /* what is known of each feature */
+    const unsigned char *known; /* whose rows of `gram` are there; NULL where all are */
     int positive;
     int dropped;               /* whether a feature has left since this was set to zero */
+    int missing;               /* whether a feature waits for its row */
+    int patient;               /* whether many that come in at once wait for epochs of coordinate descent */
+    int crowded;               /* whether they do */
 } Lasso;
+
+INLINE int is_known(const Lasso *s, ptrdiff_t j) { return !s->known || s->known[j]; }
 
 /* Epochs of coordinate descent until nothing moves, `n_epochs` at most; the number of those done. */
 CLONES static ptrdiff_t descend(Lasso *s, ptrdiff_t n_epochs)
@@ -40,7 +46,7 @@ CLONES static ptrdiff_t descend(Lasso *s, ptrdiff_t n_epochs)
         int moved = 0;
         for (ptrdiff_t j = 0; j < s->p; j++) {
             const double *products = s->gram + j * s->p;
-            if (!(products[j] > 0.0))
+            if (!is_known(s, j) || !(products[j] > 0.0))
                 continue;
             const double z = s->slope[j] + products[j] * s->coef[j];
             double coef = 0.0;
@@ -303,7 +309,7 @@ INLINE void enter(Lasso *s, ptrdiff_t j, ptrdiff_t known, double *cosine, double
 
 INLINE double violation(const Lasso *s, ptrdiff_t j)
 {
-    if (s->state[j] != OUTSIDE || !(s->gram[j * s->p + j] > 0.0))
+    if (s->state[j] != OUTSIDE || (is_known(s, j) && !(s->gram[j * s->p + j] > 0.0)))
         return 0.0;
     return (s->positive ? s->slope[j] : fabs(s->slope[j])) - s->strength[j];
 }
@@ -365,15 +371,25 @@ INLINE int gather(Lasso *s, Waiting *list, ptrdiff_t j, double *cosine, double *
     return entered;
 }
 
-/* Let in the features that violate their condition most; whether there were any. */
+/* Let in the features that violate their condition most; whether there were any. Nobody enters where one of them has to
+   wait for its row. */
 INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
 {
     Waiting list = { .n = 0 };
     for (;;) {
         double worst = 0.0;
-        for (ptrdiff_t j = 0; j < s->p; j++)
-            worst = fmax(worst, violation(s, j));
+        ptrdiff_t number = 0;
+        for (ptrdiff_t j = 0; j < s->p; j++) {
+            const double excess = violation(s, j);
+            worst = fmax(worst, excess);
+            number += excess > tolerance;
+        }
         if (!(worst > fmax(tolerance, 0.0)))
+            return 0;
+        s->crowded = s->patient && (double)number > fmax(ENTERING, SHARE * (double)s->size);
+        for (ptrdiff_t j = 0; s->known && j < s->p; j++)
+            s->missing |= !s->known[j] && violation(s, j) >= NEARLY * worst;
+        if (s->missing || s->crowded)
             return 0;
         int entered = 0;
         for (ptrdiff_t j = 0; j < s->p; j++)
@@ -442,6 +458,7 @@ CLONES static ptrdiff_t go_on(Lasso *s, ptrdiff_t max_steps, double tolerance, d
 
 static ptrdiff_t settle(Lasso *s, ptrdiff_t max_steps, double tolerance, double *cosine, double *sine)
 {
+    s->patient = s->crowded = s->missing = 0;
     begin(s);
     return go_on(s, max_steps, tolerance, cosine, sine);
 }
@@ -455,17 +472,12 @@ typedef struct {
     ptrdiff_t *n_steps, *done;
 } Sequence;
 
-/* Where many features come in at once epochs settle most of the signs. */
-INLINE ptrdiff_t settle_signs(Lasso *s, double tolerance, ptrdiff_t max_epochs)
+/* Epochs of coordinate descent settle most of the signs. */
+INLINE ptrdiff_t settle_signs(Lasso *s, ptrdiff_t max_epochs)
 {
-    ptrdiff_t entering = 0, changed = 0;
-    for (ptrdiff_t j = 0; j < s->p; j++) {
-        const double excess = s->positive ? s->slope[j] : fabs(s->slope[j]);
+    ptrdiff_t changed = 0;
+    for (ptrdiff_t j = 0; j < s->p; j++)
         s->state[j] = s->coef[j] != 0.0;
-        entering += !s->state[j] && excess > s->strength[j] + tolerance;
-    }
-    if (!((double)entering > fmax(ENTERING, SHARE * (double)s->size)))
-        return 0;
     const ptrdiff_t epochs = descend(s, max_epochs < BURST ? max_epochs : BURST);
     for (ptrdiff_t j = 0; j < s->p; j++)
         changed += s->state[j] != (s->coef[j] != 0.0);
@@ -488,11 +500,21 @@ CLONES static void follow(Lasso *s, Sequence *q, ptrdiff_t max_steps, ptrdiff_t 
             q->strength[j] = q->alphas[q->at] * q->unit[j];
             largest = fmax(largest, fabs(s->slope[j]));
         }
-        if (q->used == 0)
-            q->used = settle_signs(s, rounding * largest, max_steps);
-        const ptrdiff_t left = max_steps - q->used, limit = left < budget ? left : budget;
-        const ptrdiff_t steps = limit > 0 ? go_on(s, limit, rounding * largest, cosine, sine) : 0;
+        const ptrdiff_t left = max_steps - q->used;
+        ptrdiff_t limit = left < budget ? left : budget;
+        s->patient = q->used == 0;
+        s->missing = s->crowded = 0;
+        ptrdiff_t steps = limit > 0 ? go_on(s, limit, rounding * largest, cosine, sine) : 0;
         int done = steps < limit, finite = 1;
+        if (s->crowded) {
+            s->patient = s->crowded = 0;
+            steps += settle_signs(s, left - steps);
+            limit = left - steps < budget ? left - steps : budget;
+            const ptrdiff_t more = limit > 0 ? go_on(s, limit, rounding * largest, cosine, sine) : 0;
+            done = more < limit;
+            steps += more;
+        }
+        done &= !s->missing;
         for (ptrdiff_t j = 0; j < s->p; j++)
             finite &= isfinite(s->coef[j]) && isfinite(s->slope[j]);
         if (!finite) {
@@ -508,5 +530,6 @@ CLONES static void follow(Lasso *s, Sequence *q, ptrdiff_t max_steps, ptrdiff_t 
         memcpy(q->slopes + q->at * s->p, s->slope, bytes);
         q->n_steps[q->at] = q->used;
         q->done[q->at] = done;
+        s->missing = 0;
     }
 }

@@ -128,6 +128,7 @@ def settle(
 
 def follow(
     gram: Array,
+    known: NDArray[np.bool_],
     unit: Array,
     positive: bool,
     alphas: Array,
@@ -144,15 +145,34 @@ def follow(
     n_steps: NDArray[np.intp],
     done: NDArray[np.intp],
     at: int,
-    used: int,  # noqa: ARG001
-) -> tuple[int, int, int]:
-    """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the one before, without epochs."""
+    used: int,
+) -> tuple[int, int, int, bool]:
+    """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the one before, without epochs.
+
+    Features without a row come in after all others: the first that is asked for ends the call.
+    """
+    there = np.flatnonzero(known)
+    part, place = gram[np.ix_(there, there)], np.searchsorted(there, support[:size])
+    inside, lower = np.zeros(there.size, dtype=np.intp), np.zeros((there.size, there.size))
+    inside[:size] = place
+    is_missing = False
     for k in range(at, alphas.size):
-        strength = alphas[k] * unit
-        tolerance = rounding * np.abs(slope).max(initial=0.0)
-        size, steps = settle(gram, strength, positive, max_steps, tolerance, coef, slope, support, factor, size)
-        coefs[k], slopes[k], n_steps[k], done[k] = coef, slope, steps, steps < max_steps
-    return size, alphas.size, 0
+        strength, tolerance = alphas[k] * unit, rounding * np.abs(slope).max(initial=0.0)
+        begin, here, there_slope = coef.copy(), coef[there], slope[there]
+        given = part, strength[there], positive, max_steps - used, tolerance, here, there_slope, inside, lower, size
+        size, steps = settle(*given) if there.size else (0, 1)
+        coef[there] = here
+        slope -= (coef - begin)[there] @ gram[there]
+        violation = (slope if positive else np.abs(slope)) - strength
+        is_missing = bool(np.any(~known & (violation > tolerance)))
+        used += steps
+        if is_missing:
+            at = k
+            break
+        coefs[k], slopes[k], n_steps[k], done[k] = coef, slope, used, used < max_steps
+        at, used = k + 1, 0
+    support[:size], factor[:size, :size] = there[inside[:size]], lower[:size, :size]
+    return size, at, used, is_missing
 
 
 def _null_vector(gram: Array) -> Array | None:

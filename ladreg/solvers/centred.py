@@ -14,6 +14,7 @@ from ladreg._kernels import _cd
 from ladreg._operator import CONSTANT
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem
+from ladreg.solvers.gram import Gram
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -131,54 +132,3 @@ class Centred:
             residual += shift
         elif isinstance(design, DenseDesign):
             _cd.dense_burst(design.X, design.shift, design.scale, *common)
-
-
-class Gram:
-    """Products of the columns of the working set; what stays in it is not computed again."""
-
-    def __init__(self, design: Design, weight: Array, mean: Array, offset: Array) -> None:
-        self.design, self.weight, self.mean, self.offset = design, weight, mean, offset
-        self.features = np.zeros(0, dtype=np.intp)
-        self.matrix = np.zeros((0, 0))
-
-    def know(self, matrix: Array) -> None:
-        """Take the Gram matrix of all columns as it is given."""
-        self.features, self.matrix = np.arange(matrix.shape[0]), matrix
-
-    def work_on(self, wanted: Index) -> Index:
-        """Make the wanted features the working set; they are returned in the order of `matrix`."""
-        place = self._place()
-        kept, new = place[wanted], wanted[place[wanted] < 0]
-        kept = kept[kept >= 0]
-        if new.size == 0 and kept.size == self.features.size and np.array_equal(kept, np.arange(kept.size)):
-            return self.features
-        features = np.concatenate([self.features[kept], new])
-        matrix = np.empty((features.size,) * 2)
-        matrix[: kept.size, : kept.size] = self.matrix[kept[:, None], kept]
-        cross = self._products(features, new.size) if new.size else np.zeros((0, features.size))
-        matrix[kept.size :], matrix[: kept.size, kept.size :] = cross, cross[:, : kept.size].T
-        self.features, self.matrix = features, matrix
-        return features
-
-    def of(self, features: Index) -> Array:
-        """The Gram matrix of any columns."""
-        at = self._place()[features]
-        if np.all(at >= 0):
-            return self.matrix[at[:, None], at]
-        return self._products(features, features.size)
-
-    def _place(self) -> Index:
-        place = np.full(self.mean.size, -1, dtype=np.intp)
-        place[self.features] = np.arange(self.features.size)
-        return place
-
-    def _products(self, features: Index, last: int) -> Array:
-        here, new = np.arange(last), features[features.size - last :]
-        cross = self.design.cross(self.weight, features, last)
-        if self.offset.any():
-            cross -= np.outer(self.offset[new], self.offset[features])
-        # A column that is constant up to rounding cannot be told from one that is constant.
-        square = cross[here, here + features.size - last]
-        constant = np.flatnonzero(square <= CONSTANT * (square + self.mean[new] ** 2))
-        cross[constant], cross[:, constant + features.size - last] = 0.0, 0.0
-        return cross

@@ -59,7 +59,7 @@ class Table:
         features = columns[columns < problem.n_features]
         inner = gram[: features.size, : features.size]
         if self.is_curved:
-            inner[:] = problem.design.cross(problem.weight, features, features.size)
+            inner[:] = problem.design.cross(problem.weight, features, features)
             if features.size < columns.size:
                 gram[-1, :-1] = gram[:-1, -1] = problem.design.rmatvec_of(features, problem.weight)
                 gram[-1, -1] = problem.weight.sum()

@@ -6,6 +6,7 @@ doi 10.1093/imanum/20.3.389), so that the first exact step from one solution pre
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ from ladreg.solvers.active_set import ROUNDING, factored, steps_at_once
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+
+# Rows are asked for where slopes are this near to their strength: so many at once, or this part of those there are.
+_NEAR, _FEW, _PART = 0.2, 10, 4
 
 
 @dataclass(frozen=True)
@@ -60,16 +64,28 @@ class Trail:
         Coefficients to start from.
     slope
         The gradient of minus the loss at `coef`.
+    known
+        Where a feature's row of `gram` is there; None where all are.
+    fill
+        Fills in the rows of other features, whose places it is given, or says that it will not.
     """
 
-    def __init__(self, gram: Array, coef: Array, slope: Array) -> None:
+    def __init__(
+        self,
+        gram: Array,
+        coef: Array,
+        slope: Array,
+        known: NDArray[np.bool_] | None = None,
+        fill: Callable[[Index], bool] | None = None,
+    ) -> None:
         size = coef.size
         self.gram, self.coef, self.slope = np.ascontiguousarray(gram), coef.copy(), slope.copy()
+        self.known, self.fill = np.ones(size, dtype=bool) if known is None else known, fill
         self._support, self._factor = np.zeros(size, dtype=np.intp), np.zeros((size, size))
         self._size = self._refactor(self.gram)
 
     def follow(self, unit: ElasticNet, alphas: Array, max_steps: int) -> Stretch:
-        """Go from solution to solution.
+        """Go from solution to solution, to the first that a row is missing for.
 
         Parameters
         ----------
@@ -82,30 +98,33 @@ class Trail:
         """
         found = Stretch.empty(alphas.size, self.coef.size)
         if not unit.curved:
-            self._follow(self.gram, unit, alphas, max_steps, self.slope, found)
-            return found
+            return found.part(slice(self._follow(self.gram, unit, alphas, max_steps, self.slope, found)))
         for k in range(alphas.size):
-            self._follow_ridged(unit.times(alphas[k]), max_steps, found.part(slice(k, k + 1)))
+            if not self._follow_ridged(unit.times(alphas[k]), max_steps, found.part(slice(k, k + 1))):
+                return found.part(slice(k))
         return found
 
-    def _follow_ridged(self, penalty: ElasticNet, max_steps: int, found: Stretch) -> None:
+    def _follow_ridged(self, penalty: ElasticNet, max_steps: int, found: Stretch) -> bool:
         """One solution, whose ridges join the diagonal: its factor is not that of the one before."""
-        begin, ridged = self.coef.copy(), self.gram + np.diag(penalty.ridge)
+        begin, ridged = self.coef.copy(), self.gram.copy()
+        _raise(ridged, np.flatnonzero(self.known), penalty.ridge)
         self._size = self._refactor(ridged)
-        self._follow(ridged, penalty, np.ones(1), max_steps, self.slope - penalty.ridge * self.coef, found)
+        solved = self._follow(ridged, penalty, np.ones(1), max_steps, self.slope - penalty.ridge * self.coef, found)
         # Slopes without the ridges again, from the Gram matrix: the difference might cancel.
         moved = np.flatnonzero(self.coef != begin)
         self.slope -= (self.coef - begin)[moved] @ self.gram[moved]
         found.slope[0] = self.slope
+        return solved > 0
 
     def _follow(
         self, gram: Array, unit: ElasticNet, alphas: Array, max_steps: int, slope: Array, found: Stretch
-    ) -> None:
-        """`coef` and `slope` move."""
+    ) -> int:
+        """`coef` and `slope` move; how many penalties were solved."""
         at, used = 0, 0
         while at < alphas.size:
-            self._size, at, used = _gram.follow(
+            self._size, at, used, is_missing = _gram.follow(
                 gram,
+                self.known,
                 unit.strength,
                 unit.positive,
                 alphas,
@@ -124,6 +143,21 @@ class Trail:
                 at,
                 used,
             )
+            if is_missing:
+                places = self._wanting(unit, alphas[at], slope)
+                if self.fill is None or places.size == 0 or not self.fill(places):
+                    break
+                if gram is not self.gram:
+                    gram[places] = self.gram[places]
+                    _raise(gram, places, unit.ridge)
+        return at
+
+    def _wanting(self, unit: ElasticNet, alpha: float, slope: Array) -> Index:
+        """Features without a row that are nearest to their strength."""
+        lack = unit.excess(slope) - alpha * unit.strength
+        near = np.flatnonzero((lack >= -_NEAR * alpha * unit.strength) & ~self.known)
+        number = max(_FEW, int(np.count_nonzero(self.known)) // _PART)
+        return near if near.size <= number else near[np.argpartition(-lack[near], number)[:number]]
 
     def _refactor(self, gram: Array) -> int:
         """The factor of the present support, and its size; nothing is known where that is not regular."""
@@ -133,3 +167,8 @@ class Trail:
             return 0
         self._support[: chosen.size], self._factor[: chosen.size, : chosen.size] = chosen, lower
         return int(chosen.size)
+
+
+def _raise(gram: Array, places: Index, ridge: Array) -> None:
+    """Ridges join the diagonal at these places."""
+    gram[places, places] += ridge[places]

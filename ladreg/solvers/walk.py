@@ -29,18 +29,16 @@ Index = NDArray[np.intp]
 
 # Features come in that are predicted to be this near to their strength.
 _NEAR = 0.1
-# Features that are looked at before all are: as near as this, so many times those that come in; and rounds of that.
-_POOL, _PER_POOL, _POOL_ROUNDS = 0.6, 6.0, 6
-# Of these come in at once: so many, or this fraction of the features that are in.
-_FEW, _PART = 10, 4
+# Others that are this near may still come in, so many of them at most: the working set's products with them are known.
+_POOL, _MOST_POOL = 0.6, 300
 # Penalties in a step at first and at most, and numbers in the residuals of a step.
 _FIRST, _MOST, _ENTRIES = 4, 32, 1 << 23
 # Slopes are extrapolated over steps to this part of alpha at most.
 _REACH = 0.5
 # Rounds of a step that make the next one shorter.
 _ROUNDS = 3
-# At most so many times the features of the working set come in at once, and at least so many.
-_GROWTH, _LEAST = 1.0, 50
+# At most as many features as are in come in at once, or so many.
+_LEAST = 50
 # Largest working set that is solved by its Gram matrix.
 LARGEST_WORKING = 2000
 # The same for sparse columns, and where alphas are solved one by one: products with few numbers are cheaper soon.
@@ -53,7 +51,7 @@ _FACE_GAP = 1e-10
 
 @dataclass(frozen=True)
 class _Look:
-    """What a round found on its features, and what a look at all features shows, one row for each alpha.
+    """What was found, in the features that it takes, and what a look at all features shows, one row for each alpha.
 
     `unit` is the penalty of the features at alpha = 1; `ratio` is how much of its strength there each slope takes, zero
     where there is no bound.
@@ -130,39 +128,33 @@ class Walk:
             last = min(first + min(length, near), self.alphas.size)
             # 1.
             ratio = self._predicted(self.alphas[first], self.alphas[last - 1])
-            wanted = np.union1d(self.features, self._nearest(ratio, 1 - _NEAR))
-            pool = self._nearest(ratio, 1 - _POOL, _PER_POOL)
+            nearest = _largest(ratio, 1 - _NEAR, max(_LEAST, self.features.size))
+            wanted = np.union1d(self.features, nearest)
+            ratio[wanted] = 0.0
+            pool = _largest(ratio, 1 - _POOL, _MOST_POOL)
             n_rounds = 0
             while first < last:
-                if wanted.size > self.largest:
+                # 2.
+                look = self._look(wanted, pool, self.alphas[first:last])
+                if look is None:
                     _ = self.columns.curvature  # once for all
                     for k in range(first, self.alphas.size):
                         yield self._alone(k)
                     return
-                # 2.
-                look = self._look(wanted, pool, first, last)
                 # 3.
                 proved = self._proved(look, first)
                 yield from self._accepted(look, first, proved)
-                first += len(proved)
                 n_rounds += 1
-                if len(proved) == look.n_iter.size:
-                    break
-                violating = self._violating(look, first - len(proved), len(proved))
-                if violating.size == 0:
-                    yield self._alone(first, goes_on=True)
-                    first += 1
-                # What was solved alone may have found others.
-                wanted = np.unique(np.concatenate([look.features, violating, self.features]))
-            if first < last:
-                length = max(look.n_iter.size, _FIRST)
-            else:
-                length = length * 2 if n_rounds <= 2 else length // 2 if n_rounds > _ROUNDS else length
+                first += len(proved)
+                if len(proved) < look.n_iter.size:
+                    violating = self._violating(look, first - len(proved), len(proved))
+                    if violating.size == 0:
+                        yield self._alone(first, goes_on=True)
+                        first += 1
+                    # What was solved alone may have found others.
+                    wanted = np.unique(np.concatenate([self._known(), violating, self.features]))
+            length = length * 2 if n_rounds <= 1 else length // 2 if n_rounds > _ROUNDS else length
             length = min(max(length, 1), most)
-
-    def _nearest(self, ratio: Array, least: float, share: float = 1.0) -> Index:
-        """Features of the largest ratios, from `least` on; so many times as usual."""
-        return _largest(ratio, least, int(share * max(_LEAST, _GROWTH * self.features.size)))
 
     def _predicted(self, *alphas: float) -> Array:
         """How much of its strength each slope will take at most, if slopes go on as they did."""
@@ -174,45 +166,44 @@ class Walk:
         return ratio
 
     @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
-    def _look(self, wanted: Index, pool: Index, first: int, last: int) -> _Look:
-        """Step 2; a look at the pool alone shows most of what was not predicted."""
-        design, weight, alphas = self.problem.design, self.columns.weight, self.alphas[first:last]
-        for _ in range(_POOL_ROUNDS):
-            features, unit, found = self._solved(wanted, alphas)
-            used = np.flatnonzero(found.coef.any(axis=0))
-            residual = self.columns.y - design.matvec_of(features[used], found.coef.T[used]).T
-            if self.problem.fit_intercept:
-                residual -= (residual @ weight)[:, None]
-            dual = (weight * residual).T
-            outside = np.ones(self.problem.n_features, dtype=bool)
-            outside[features] = False
-            rest = pool[outside[pool]]
-            ratio = self.unit.excess(design.rmatvec_of(rest, dual)) * (self.per_strength[rest, None] / alphas)
-            violated = ratio > 1.0 + _SLACK
-            entering = rest[_earliest(violated, max(_FEW, features.size // _PART))]
-            if entering.size == 0 or wanted.size + entering.size > self.largest:
-                break
-            wanted = np.union1d(features, entering)
-        # Those before the first that is known to be wrong.
-        right = max(1, int(np.argmax(np.append(violated.any(axis=0), True))))
-        found, residual, dual = found.part(slice(right)), residual[:right], dual[:, :right]
-        inside = (found.coef != 0) & (unit.ridge == 0)
-        regular = are_regular(self.columns.gram.matrix, inside, self.problem.n_samples)
-        slope = design.rmatvec(dual).T
+    def _look(self, wanted: Index, pool: Index, alphas: Array) -> _Look | None:
+        """Step 2; None where that would take too many features."""
+        if wanted.size > self.largest:
+            return None
+        features, unit, found = self._solved(wanted, pool, alphas)
+        if found.done.size == 0:
+            return None
+        design, weight, used = self.problem.design, self.columns.weight, np.flatnonzero(found.coef.any(axis=0))
+        features, unit, coef = features[used], unit.at(used), np.ascontiguousarray(found.coef[:, used])
+        residual = self.columns.y - design.matvec_of(features, coef.T).T
+        if self.problem.fit_intercept:
+            residual -= (residual @ weight)[:, None]
+        slope = design.rmatvec((weight * residual).T).T
         ratio = self.unit.excess(slope)
         ratio *= self.per_strength
-        return _Look(features, unit, found.coef, residual, slope, ratio, np.maximum(found.n_steps, 1), regular)
+        gram = self.columns.gram.matrix[used[:, None], used]
+        regular = are_regular(gram, (coef != 0) & (unit.ridge == 0), self.problem.n_samples)
+        return _Look(features, unit, coef, residual, slope, ratio, np.maximum(found.n_steps, 1), regular)
 
-    def _solved(self, wanted: Index, alphas: Array) -> tuple[Index, ElasticNet, Stretch]:
-        """The solutions in these features alone, their order, and their penalty at alpha = 1."""
+    def _solved(self, wanted: Index, pool: Index, alphas: Array) -> tuple[Index, ElasticNet, Stretch]:
+        """The solutions in the features of the pool alone, their order, and their penalty at alpha = 1."""
         gram = self.columns.gram
-        features = gram.work_on(wanted)
+        features = gram.work_on(wanted, pool)
         place = np.full(self.problem.n_features, -1, dtype=np.intp)
         place[features] = np.arange(features.size)
         begin = np.zeros(features.size)
         begin[place[self.features]] = self.coef
         unit = self.unit.at(features)
-        return features, unit, Trail(gram.matrix, begin, self.slope[features]).follow(unit, alphas, self.max_iter)
+        trail = Trail(gram.matrix, begin, self.slope[features], gram.known, self._filled)
+        return features, unit, trail.follow(unit, alphas, self.max_iter)
+
+    def _filled(self, places: Index) -> bool:
+        """Rows for features at these places of the pool, unless they would be too many."""
+        gram = self.columns.gram
+        if np.count_nonzero(gram.known) + places.size > self.largest:
+            return False
+        gram.fill(places)
+        return True
 
     @np.errstate(over="ignore", invalid="ignore")
     def _proved(self, look: _Look, first: int) -> list[bool | None]:
@@ -301,6 +292,10 @@ class Walk:
             self.features, self.coef = np.append(features, free), np.append(coef, np.zeros(free.size))
         self.alpha = alpha
 
+    def _known(self) -> Index:
+        """Features whose products with the others of the pool are known."""
+        return self.columns.gram.features[self.columns.gram.known]
+
     def _violating(self, look: _Look, first: int, n_proved: int) -> Index:
         """Features outside that violate their condition, for the first alpha that is not proved or most for others."""
         worst = np.zeros(self.problem.n_features)
@@ -309,8 +304,8 @@ class Walk:
                 excess = look.ratio[k] / self.alphas[first + k] - 1.0
                 # The first says what is wrong for sure, the others what may be.
                 worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
-        worst[look.features] = 0.0
-        return _largest(worst, _SLACK, max(_LEAST, int(_GROWTH * look.features.size)))
+        worst[self._known()] = 0.0
+        return _largest(worst, _SLACK, max(_LEAST, look.features.size))
 
     def _alone(self, k: int, goes_on: bool = False) -> Point:
         """One alpha by the solver of single problems, from the last solution; who goes on needs the slopes there."""

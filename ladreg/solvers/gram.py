@@ -1,0 +1,127 @@
+"""The Gram matrix of those columns that are asked for, and of other columns as much as is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._operator import CONSTANT, Design
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Columns are copied for products to come where they are one in so many.
+_SHARE = 4
+
+
+class Gram:
+    """Products of the columns of a working set; what stays in it is not computed again.
+
+    Parameters
+    ----------
+    design, weight
+        The columns, and the weights of their rows.
+    mean
+        Their weighted means.
+    offset
+        What must still be subtracted from the columns of `design`.
+
+    Attributes
+    ----------
+    features : ndarray of shape (q,)
+        The working set, in the order of `matrix`.
+    matrix : ndarray of shape (q, q)
+        The products; of the rows only those of `known` features are there.
+    known : ndarray of shape (q,), dtype bool
+        Whose rows these are.
+    """
+
+    def __init__(self, design: Design, weight: Array, mean: Array, offset: Array) -> None:
+        self.design, self.weight, self.mean, self.offset = design, weight, mean, offset
+        self.know(np.zeros((0, 0)))
+        # A copy of the columns of the working set, where these are few and rows will be asked for.
+        self.columns: Design | None = None
+
+    def know(self, matrix: Array) -> None:
+        """Take the Gram matrix of the first columns as it is given."""
+        size = matrix.shape[0]
+        self.features, self.matrix, self.known = np.arange(size), matrix, np.ones(size, dtype=bool)
+
+    def work_on(self, wanted: Index, others: Index | None = None) -> Index:
+        """Make the wanted features the working set, and with them `others`, which need no rows.
+
+        The features are returned in the order of `matrix`.
+        """
+        features = wanted
+        if others is not None:
+            fresh = np.ones(self.mean.size, dtype=bool)
+            fresh[wanted] = False
+            features = np.concatenate([wanted, others[fresh[others]]])
+        at = self._places(features)
+        here = at >= 0
+        known = here & (np.arange(features.size) < wanted.size)
+        known[known] = self.known[at[known]]
+        if not (known.all() and np.array_equal(at, np.arange(self.features.size))):
+            # First whose rows are known, then whose columns are, then the rest, and in each of these the wanted first.
+            order = np.argsort(np.where(known, 0, np.where(here, 1, 2)), kind="stable")
+            self._move(features[order], at[order], order < wanted.size, int(np.count_nonzero(known)))
+        return self.features
+
+    def _move(self, features: Index, at: Index, wanted: NDArray[np.bool_], n_known: int) -> None:
+        """To a working set that begins with known rows, then known columns; `at` is where they are now."""
+        size, n_here = features.size, int(np.count_nonzero(at >= 0))
+        new = n_known + np.flatnonzero(wanted[n_known:])
+        matrix = np.empty((size, size))
+        matrix[:n_known, :n_here] = self.matrix.take(at[:n_known], axis=0).take(at[:n_here], axis=1)
+        self.features, self.matrix, self.known = features, matrix, np.arange(size) < n_known
+        few = not wanted.all() and _SHARE * size <= self.mean.size
+        self.columns = self.design.select(features) if few else None
+        self.fill(new)
+        # Of the known rows the rest: what the new ones say, and products with columns whose rows are not there.
+        mirrored = n_here + int(np.count_nonzero(wanted[n_here:]))
+        matrix[:n_known, n_here:mirrored] = matrix[n_here:mirrored, :n_known].T
+        if n_known and mirrored < size:
+            matrix[:n_known, mirrored:] = self._products(np.arange(n_known), np.arange(mirrored, size))
+        matrix[:n_known][matrix.diagonal()[:n_known] <= 0] = 0.0
+
+    def fill(self, places: Index) -> None:
+        """Make the rows at these places of the working set known."""
+        if places.size == 0:
+            return
+        everyone = np.arange(self.features.size)
+        if places.size == everyone.size:
+            places = everyone
+        rows = self._products(places, everyone)
+        # A column that is constant up to rounding cannot be told from one that is constant.
+        square = rows[np.arange(places.size), places]
+        constant = square <= CONSTANT * (square + self.mean[self.features[places]] ** 2)
+        rows[constant] = 0.0
+        self.matrix[places] = rows
+        self.matrix[:, places[constant]] = 0.0
+        self.known[places] = True
+
+    def of(self, features: Index) -> Array:
+        """The Gram matrix of any columns."""
+        at = self._places(features)
+        if np.all(at >= 0) and self.known[at].all():
+            return self.matrix[at[:, None], at]
+        return self._centred(self.design.cross(self.weight, features, features), features, features)
+
+    def _places(self, features: Index) -> Index:
+        """Where features are in the working set, -1 where they are not."""
+        place = np.full(self.mean.size, -1, dtype=np.intp)
+        place[self.features] = np.arange(self.features.size)
+        return place[features]
+
+    def _products(self, places: Index, others: Index) -> Array:
+        """Products of columns at places of the working set."""
+        chosen = self.features[places]
+        rest = chosen if places is others else self.features[others]
+        if self.columns is None:
+            return self._centred(self.design.cross(self.weight, chosen, rest), chosen, rest)
+        return self._centred(self.columns.cross(self.weight, places, others), chosen, rest)
+
+    def _centred(self, cross: Array, features: Index, others: Index) -> Array:
+        if self.offset.any():
+            cross -= np.outer(self.offset[features], self.offset[others])
+        return cross
