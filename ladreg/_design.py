@@ -310,6 +310,11 @@ class DenseDesign(Design):
         result *= after[others]
         return result
 
+    def weighed(self, features: Index, weight: Array) -> Array:
+        """Chosen columns times the roots of the weights, a row each."""
+        root = np.sqrt(weight)
+        return np.ascontiguousarray(self._multiplied(slice(0, self.n_samples), features, self.scale, root).T)
+
     def _multiplied(self, block: slice, features: Index, scale: Array | None, root: Array | None) -> Array:
         """Chosen columns of a block of rows, times a scale for each feature and a number for each row if given."""
         Z = self._columns(block, features)

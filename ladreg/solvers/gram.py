@@ -39,13 +39,13 @@ class Gram:
     def __init__(self, design: Design, weight: Array, mean: Array, offset: Array) -> None:
         self.design, self.weight, self.mean, self.offset = design, weight, mean, offset
         self.know(np.zeros((0, 0)))
-        # A copy of the columns of the working set, where these are few and rows will be asked for.
-        self.columns: Design | None = None
 
     def know(self, matrix: Array) -> None:
         """Take the Gram matrix of the first columns as it is given."""
         size = matrix.shape[0]
         self.features, self.matrix, self.known = np.arange(size), matrix, np.ones(size, dtype=bool)
+        # The columns of the working set, weighed, a row each, where these are few and rows will be asked for.
+        self.columns: Array | None = None
 
     def work_on(self, wanted: Index, others: Index | None = None) -> Index:
         """Make the wanted features the working set, and with them `others`, which need no rows.
@@ -75,7 +75,7 @@ class Gram:
         matrix[:n_known, :n_here] = self.matrix.take(at[:n_known], axis=0).take(at[:n_here], axis=1)
         self.features, self.matrix, self.known = features, matrix, np.arange(size) < n_known
         few = not wanted.all() and _SHARE * size <= self.mean.size
-        self.columns = self.design.select(features) if few else None
+        self.columns = self.design.weighed(features, self.weight) if few else None
         self.fill(new)
         # Of the known rows the rest: what the new ones say, and products with columns whose rows are not there.
         mirrored = n_here + int(np.count_nonzero(wanted[n_here:]))
@@ -115,11 +115,11 @@ class Gram:
 
     def _products(self, places: Index, others: Index) -> Array:
         """Products of columns at places of the working set."""
+        if self.columns is not None:
+            return self.columns[places] @ self.columns[others].T
         chosen = self.features[places]
         rest = chosen if places is others else self.features[others]
-        if self.columns is None:
-            return self._centred(self.design.cross(self.weight, chosen, rest), chosen, rest)
-        return self._centred(self.columns.cross(self.weight, places, others), chosen, rest)
+        return self._centred(self.design.cross(self.weight, chosen, rest), chosen, rest)
 
     def _centred(self, cross: Array, features: Index, others: Index) -> Array:
         if self.offset.any():
