@@ -312,8 +312,12 @@ class DenseDesign(Design):
 
     def weighed(self, features: Index, weight: Array) -> Array:
         """Chosen columns times the roots of the weights, a row each."""
-        root = np.sqrt(weight)
-        return np.ascontiguousarray(self._multiplied(slice(0, self.n_samples), features, self.scale, root).T)
+        columns = np.ascontiguousarray(self.X.T[features], dtype=np.float64)
+        if self._shift is not None:
+            columns -= self.shift[features, None]
+        columns *= self.scale[features, None]
+        columns *= np.sqrt(weight)
+        return columns
 
     def _multiplied(self, block: slice, features: Index, scale: Array | None, root: Array | None) -> Array:
         """Chosen columns of a block of rows, times a scale for each feature and a number for each row if given."""

@@ -151,12 +151,9 @@ class Design(ABC):
     def cross(self, weight: Array, features: Index, others: Index) -> Array:
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``; half the work where both are one array."""
 
+    @abstractmethod
     def weighed(self, features: Index, weight: Array) -> Array | None:
-        """Chosen columns times the roots of the weights, a row each, so that products are those of rows.
-
-        None where the columns are sparse.
-        """
-        return None
+        """Chosen columns times the roots of the weights, a row each; None where they are sparse."""
 
     def moments(self, weight: Array, others: Array) -> tuple[Array, Array]:
         """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others` of shape (n_samples, k)."""

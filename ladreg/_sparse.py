@@ -188,6 +188,9 @@ class SparseDesign(Design):
         left = right if features is others else sp.csc_array(self.X[:, features]) * self.scale[features][None, :]
         return np.asarray((sp.csr_array(sp.csc_array(left).T) @ (sp.csr_array(right) * weight[:, None])).toarray())
 
+    def weighed(self, features: Index, weight: Array) -> None:
+        """None: sparse columns are multiplied as they are."""
+
     def transposed_csc(self, index: Index) -> sp.csc_array:
         """Transpose of the chosen rows, in the form that an LP solver takes."""
         chosen = sp.csr_array(self.X[index], dtype=np.float64)

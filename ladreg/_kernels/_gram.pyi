@@ -25,6 +25,7 @@ def settle(
 def follow(
     gram: NDArray[Any],
     known: NDArray[Any],
+    columns: NDArray[Any],
     unit: NDArray[Any],
     positive: bool,
     alphas: NDArray[Any],

@@ -24,7 +24,10 @@ cdef extern from "gram.h":
         double *begin_slope
         double *here
         char *state
-        const unsigned char *known
+        unsigned char *known
+        double *rows
+        const double *columns
+        Py_ssize_t length
         int positive, missing
     ctypedef struct Sequence:
         Py_ssize_t n, at, used
@@ -128,8 +131,8 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
     return s.size, steps
 
 
-def follow(const double[:, ::1] gram, const unsigned char[::1] known, const double[::1] unit, bint positive,
-           const double[::1] alphas, Py_ssize_t max_steps, Py_ssize_t budget, double rounding, double[::1] coef,
+def follow(double[:, ::1] gram, unsigned char[::1] known, const double[:, ::1] columns, const double[::1] unit,
+           bint positive, const double[::1] alphas, Py_ssize_t max_steps, Py_ssize_t budget, double rounding, double[::1] coef,
            double[::1] slope, Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size, double[:, ::1] coefs,
            double[:, ::1] slopes, Py_ssize_t[::1] n_steps, Py_ssize_t[::1] done, Py_ssize_t at, Py_ssize_t used):
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before.
@@ -138,8 +141,9 @@ def follow(const double[:, ::1] gram, const unsigned char[::1] known, const doub
     made of it. Conditions hold to `rounding`, as a part of the largest slope. What is found for each penalty is a row
     of `coefs` and of `slopes`, epochs and steps are counted in `n_steps`, `max_steps` of them at most, and `done` is
     whether all conditions hold; coefficients that are not finite are those of before. Of `gram` the rows are read for
-    which `known` is not zero, those of features with a coefficient among them. The last arguments of one call are what
-    the call before returned.
+    which `known` is not zero, those of features with a coefficient among them. Others are filled in as features come in,
+    as products of the rows of `columns`, if these have a length. The last arguments of one call are what the call
+    before returned.
 
     Returns
     -------
@@ -153,7 +157,7 @@ def follow(const double[:, ::1] gram, const unsigned char[::1] known, const doub
     cdef Sequence q
     cdef Py_ssize_t p = coef.shape[0], n = alphas.shape[0]
     cdef double *work
-    if not (table(gram, p, p) and known.shape[0] == p and of(unit, p) and of(coef, p) and of(slope, p) and places(support, p)
+    if not (table(gram, p, p) and known.shape[0] == p and table(columns, p, columns.shape[1]) and of(unit, p) and of(coef, p) and of(slope, p) and places(support, p)
             and table(factor, p, p) and 0 <= size <= p and of(alphas, n) and table(coefs, n, p)
             and table(slopes, n, p) and places(n_steps, n) and places(done, n)):
         raise ValueError("arrays of different lengths, or not aligned")
@@ -164,7 +168,9 @@ def follow(const double[:, ::1] gram, const unsigned char[::1] known, const doub
     if p == 0 or at >= n:
         n_steps[at:], done[at:] = 0, 1
         return size, n, 0, False
-    s.p, s.size, s.positive, s.known, s.missing = p, size, positive, &known[0], 0
+    s.p, s.size, s.positive, s.known, s.rows, s.missing = p, size, positive, &known[0], &gram[0, 0], 0
+    s.length = columns.shape[1]
+    s.columns = &columns[0, 0] if s.length else NULL
     s.gram, s.coef, s.slope, s.support, s.factor = &gram[0, 0], &coef[0], &slope[0], &support[0], &factor[0, 0]
     q.n, q.at, q.used, q.alphas, q.unit = n, at, used, &alphas[0], &unit[0]
     q.coefs, q.slopes, q.n_steps, q.done = &coefs[0, 0], &slopes[0, 0], &n_steps[0], &done[0]

@@ -29,7 +29,10 @@ typedef struct {
     double *begin, *begin_slope; /* coefficients and slopes where the steps began */
     double *here;              /* slopes of the support; those in `slope` are as of the last look */
     char *state;               /* what is known of each feature */
-    const unsigned char *known; /* whose rows of `gram` are there; NULL where all are */
+    unsigned char *known;      /* whose rows of `gram` are there; NULL where all are */
+    double *rows;              /* `gram`, to fill in others */
+    const double *columns;     /* what they are products of, `length` numbers for each feature; NULL where that is not there */
+    ptrdiff_t length;
     int positive;
     int dropped;               /* whether a feature has left since this was set to zero */
     int missing;               /* whether a feature waits for its row */
@@ -371,6 +374,22 @@ INLINE int gather(Lasso *s, Waiting *list, ptrdiff_t j, double *cosine, double *
     return entered;
 }
 
+/* Products of a column with all of them. */
+INLINE void fill(Lasso *s, ptrdiff_t j)
+{
+    const ptrdiff_t n = s->length;
+    const double *column = s->columns + j * n;
+    double *to = s->rows + j * s->p;
+    ptrdiff_t k = 0;
+    for (; k + 4 <= s->p; k += 4) {
+        const double *four = s->columns + k * n;
+        dot4(n, four, four + n, four + 2 * n, four + 3 * n, column, to + k);
+    }
+    for (; k < s->p; k++)
+        to[k] = dot(n, s->columns + k * n, column);
+    s->known[j] = 1;
+}
+
 /* Let in the features that violate their condition most; whether there were any. Nobody enters where one of them has to
    wait for its row. */
 INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
@@ -387,9 +406,17 @@ INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
         if (!(worst > fmax(tolerance, 0.0)))
             return 0;
         s->crowded = s->patient && (double)number > fmax(ENTERING, SHARE * (double)s->size);
-        for (ptrdiff_t j = 0; s->known && j < s->p; j++)
-            s->missing |= !s->known[j] && violation(s, j) >= NEARLY * worst;
-        if (s->missing || s->crowded)
+        if (s->crowded)
+            return 0;
+        for (ptrdiff_t j = 0; j < s->p; j++) {
+            if (is_known(s, j) || violation(s, j) < NEARLY * worst)
+                continue;
+            if (s->columns)
+                fill(s, j);
+            else
+                s->missing = 1;
+        }
+        if (s->missing)
             return 0;
         int entered = 0;
         for (ptrdiff_t j = 0; j < s->p; j++)

@@ -129,6 +129,7 @@ def settle(
 def follow(
     gram: Array,
     known: NDArray[np.bool_],
+    columns: Array,
     unit: Array,
     positive: bool,
     alphas: Array,
@@ -149,30 +150,41 @@ def follow(
 ) -> tuple[int, int, int, bool]:
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the one before, without epochs.
 
-    Features without a row come in after all others: the first that is asked for ends the call.
+    Features without a row come in after all others: their rows are products of `columns`, or asked for.
     """
-    there = np.flatnonzero(known)
-    part, place = gram[np.ix_(there, there)], np.searchsorted(there, support[:size])
-    inside, lower = np.zeros(there.size, dtype=np.intp), np.zeros((there.size, there.size))
-    inside[:size] = place
-    is_missing = False
-    for k in range(at, alphas.size):
-        strength, tolerance = alphas[k] * unit, rounding * np.abs(slope).max(initial=0.0)
-        begin, here, there_slope = coef.copy(), coef[there], slope[there]
-        given = part, strength[there], positive, max_steps - used, tolerance, here, there_slope, inside, lower, size
+    while at < alphas.size:
+        there = np.flatnonzero(known)
+        inside, lower = np.zeros(there.size, dtype=np.intp), np.zeros((there.size, there.size))
+        inside[:size] = np.searchsorted(there, support[:size])
+        strength, tolerance = alphas[at] * unit, rounding * np.abs(slope).max(initial=0.0)
+        begin, part, coefs_there, slopes_there = coef.copy(), gram[np.ix_(there, there)], coef[there], slope[there]
+        given = (
+            part,
+            strength[there],
+            positive,
+            max_steps - used,
+            tolerance,
+            coefs_there,
+            slopes_there,
+            inside,
+            lower,
+            size,
+        )
         size, steps = settle(*given) if there.size else (0, 1)
-        coef[there] = here
+        coef[there] = coefs_there
         slope -= (coef - begin)[there] @ gram[there]
-        violation = (slope if positive else np.abs(slope)) - strength
-        is_missing = bool(np.any(~known & (violation > tolerance)))
+        support[:size], factor[:size, :size] = there[inside[:size]], lower[:size, :size]
         used += steps
-        if is_missing:
-            at = k
-            break
-        coefs[k], slopes[k], n_steps[k], done[k] = coef, slope, used, used < max_steps
-        at, used = k + 1, 0
-    support[:size], factor[:size, :size] = there[inside[:size]], lower[:size, :size]
-    return size, at, used, is_missing
+        violation = (slope if positive else np.abs(slope)) - strength
+        asked = np.flatnonzero(~known & (violation > tolerance))
+        if asked.size and columns.shape[1] == 0:
+            return size, at, used, True
+        if asked.size:
+            gram[asked], known[asked] = columns[asked] @ columns.T, True
+            continue
+        coefs[at], slopes[at], n_steps[at], done[at] = coef, slope, used, used < max_steps
+        at, used = at + 1, 0
+    return size, at, used, False
 
 
 def _null_vector(gram: Array) -> Array | None:

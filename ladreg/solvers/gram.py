@@ -10,8 +10,8 @@ from ladreg._operator import CONSTANT, Design
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Columns are copied for products to come where they are one in so many.
-_SHARE = 4
+# Columns are copied for products to come where they are one in so many; and handed to the kernel up to so many numbers.
+_SHARE, _CACHED = 4, 1 << 17
 
 
 class Gram:
@@ -75,7 +75,7 @@ class Gram:
         matrix[:n_known, :n_here] = self.matrix.take(at[:n_known], axis=0).take(at[:n_here], axis=1)
         self.features, self.matrix, self.known = features, matrix, np.arange(size) < n_known
         few = not wanted.all() and _SHARE * size <= self.mean.size
-        self.columns = self.design.weighed(features, self.weight) if few else None
+        self.columns = self._weighed() if few else None
         self.fill(new)
         # Of the known rows the rest: what the new ones say, and products with columns whose rows are not there.
         mirrored = n_here + int(np.count_nonzero(wanted[n_here:]))
@@ -83,6 +83,23 @@ class Gram:
         if n_known and mirrored < size:
             matrix[:n_known, mirrored:] = self._products(np.arange(n_known), np.arange(mirrored, size))
         matrix[:n_known][matrix.diagonal()[:n_known] <= 0] = 0.0
+
+    def _weighed(self) -> Array | None:
+        """The columns of the working set; those that cannot be told from constant ones are zero."""
+        columns = self.design.weighed(self.features, self.weight)
+        if columns is not None:
+            square = np.einsum("jk,jk->j", columns, columns)
+            columns[self._are_constant(square, self.features)] = 0.0
+        return columns
+
+    @property
+    def short_columns(self) -> Array | None:
+        """The columns, where a product costs less than the call of a function for many of them."""
+        return self.columns if self.columns is not None and self.columns.size <= _CACHED else None
+
+    def _are_constant(self, square: Array, features: Index) -> NDArray[np.bool_]:
+        """Whether columns cannot be told from constant ones, by their mean squares."""
+        return np.asarray(square <= CONSTANT * (square + self.mean[features] ** 2))
 
     def fill(self, places: Index) -> None:
         """Make the rows at these places of the working set known."""
@@ -92,9 +109,7 @@ class Gram:
         if places.size == everyone.size:
             places = everyone
         rows = self._products(places, everyone)
-        # A column that is constant up to rounding cannot be told from one that is constant.
-        square = rows[np.arange(places.size), places]
-        constant = square <= CONSTANT * (square + self.mean[self.features[places]] ** 2)
+        constant = self._are_constant(rows[np.arange(places.size), places], self.features[places])
         rows[constant] = 0.0
         self.matrix[places] = rows
         self.matrix[:, places[constant]] = 0.0

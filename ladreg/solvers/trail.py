@@ -66,6 +66,8 @@ class Trail:
         The gradient of minus the loss at `coef`.
     known
         Where a feature's row of `gram` is there; None where all are.
+    columns
+        What `gram` is the products of, a row for each feature, if the kernel is to fill in rows.
     fill
         Fills in the rows of other features, whose places it is given, or says that it will not.
     """
@@ -76,12 +78,15 @@ class Trail:
         coef: Array,
         slope: Array,
         known: NDArray[np.bool_] | None = None,
+        columns: Array | None = None,
         fill: Callable[[Index], bool] | None = None,
     ) -> None:
         size = coef.size
         self.gram, self.coef, self.slope = np.ascontiguousarray(gram), coef.copy(), slope.copy()
         self.known, self.fill = np.ones(size, dtype=bool) if known is None else known, fill
-        self._support, self._factor = np.zeros(size, dtype=np.intp), np.zeros((size, size))
+        self._nothing = np.zeros((size, 0))
+        self.columns = self._nothing if columns is None else columns
+        self._support, self._factor = np.zeros(size, dtype=np.intp), np.empty((size, size))
         self._size = self._refactor(self.gram)
 
     def follow(self, unit: ElasticNet, alphas: Array, max_steps: int) -> Stretch:
@@ -125,6 +130,7 @@ class Trail:
             self._size, at, used, is_missing = _gram.follow(
                 gram,
                 self.known,
+                self.columns if gram is self.gram else self._nothing,
                 unit.strength,
                 unit.positive,
                 alphas,

@@ -32,7 +32,7 @@ _NEAR = 0.1
 # Others that are this near may still come in, so many of them at most: the working set's products with them are known.
 _POOL, _MOST_POOL = 0.6, 300
 # Penalties in a step at first and at most, and numbers in the residuals of a step.
-_FIRST, _MOST, _ENTRIES = 4, 32, 1 << 23
+_FIRST, _MOST, _ENTRIES = 8, 32, 1 << 23
 # Slopes are extrapolated over steps to this part of alpha at most.
 _REACH = 0.5
 # Rounds of a step that make the next one shorter.
@@ -194,7 +194,7 @@ class Walk:
         begin = np.zeros(features.size)
         begin[place[self.features]] = self.coef
         unit = self.unit.at(features)
-        trail = Trail(gram.matrix, begin, self.slope[features], gram.known, self._filled)
+        trail = Trail(gram.matrix, begin, self.slope[features], gram.known, gram.short_columns, self._filled)
         return features, unit, trail.follow(unit, alphas, self.max_iter)
 
     def _filled(self, places: Index) -> bool:
