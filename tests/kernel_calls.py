@@ -18,13 +18,17 @@ BY_COLUMNS = np.lexsort((ROWS, COLUMNS))
 
 @dataclass(frozen=True)
 class Call:
-    """A valid call: `written` arguments are changed, `listed` ones hold indices, `free` ones have any length."""
+    """A valid call: `written` arguments are changed, `listed` ones hold indices.
+
+    `free` ones have any length, `wide` ones any number of columns.
+    """
 
     function: Any
     make: Any
     written: tuple[str, ...]
     listed: tuple[str, ...] = ()
     free: tuple[str, ...] = ()
+    wide: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     limits: dict[str, int] = field(default_factory=dict)
 
@@ -141,6 +145,7 @@ CALLS = [
         following,
         ("gram", "known", "coef", "slope", "support", "factor", "coefs", "slopes", "n_steps", "done"),
         ("support",),
+        wide=("columns",),
         limits={"size": HUGE},
     ),
     Call(_groups.group, rows("keys", "groups", "first"), ("groups", "first")),
