@@ -132,17 +132,18 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
 
 
 def follow(double[:, ::1] gram, unsigned char[::1] known, const double[:, ::1] columns, const double[::1] unit,
-           bint positive, const double[::1] alphas, Py_ssize_t max_steps, Py_ssize_t budget, double rounding, double[::1] coef,
-           double[::1] slope, Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size, double[:, ::1] coefs,
-           double[:, ::1] slopes, Py_ssize_t[::1] n_steps, Py_ssize_t[::1] done, Py_ssize_t at, Py_ssize_t used):
+           bint positive, const double[::1] alphas, Py_ssize_t max_steps, Py_ssize_t budget, double rounding,
+           double[::1] coef, double[::1] slope, Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size,
+           double[:, ::1] coefs, double[:, ::1] slopes, Py_ssize_t[::1] n_steps, Py_ssize_t[::1] done, Py_ssize_t at,
+           Py_ssize_t used):
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before.
 
     Where more features would come in at once than ten and a quarter of the support, 30 epochs of `gram_burst` are
     made of it. Conditions hold to `rounding`, as a part of the largest slope. What is found for each penalty is a row
     of `coefs` and of `slopes`, epochs and steps are counted in `n_steps`, `max_steps` of them at most, and `done` is
     whether all conditions hold; coefficients that are not finite are those of before. Of `gram` the rows are read for
-    which `known` is not zero, those of features with a coefficient among them. Others are filled in as features come in,
-    as products of the rows of `columns`, if these have a length. The last arguments of one call are what the call
+    which `known` is not zero, those of features with a coefficient among them. Others are filled in as features come
+    in, as products of the rows of `columns`, if these have a length. The last arguments of one call are what the call
     before returned.
 
     Returns
@@ -157,9 +158,10 @@ def follow(double[:, ::1] gram, unsigned char[::1] known, const double[:, ::1] c
     cdef Sequence q
     cdef Py_ssize_t p = coef.shape[0], n = alphas.shape[0]
     cdef double *work
-    if not (table(gram, p, p) and known.shape[0] == p and table(columns, p, columns.shape[1]) and of(unit, p) and of(coef, p) and of(slope, p) and places(support, p)
-            and table(factor, p, p) and 0 <= size <= p and of(alphas, n) and table(coefs, n, p)
-            and table(slopes, n, p) and places(n_steps, n) and places(done, n)):
+    if not (table(gram, p, p) and known.shape[0] == p and table(columns, p, columns.shape[1]) and of(unit, p)
+            and of(coef, p) and of(slope, p) and places(support, p) and table(factor, p, p) and 0 <= size <= p
+            and of(alphas, n) and table(coefs, n, p) and table(slopes, n, p) and places(n_steps, n)
+            and places(done, n)):
         raise ValueError("arrays of different lengths, or not aligned")
     if max_steps < 0 or at < 0 or used < 0:
         raise ValueError("numbers below zero")

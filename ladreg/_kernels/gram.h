@@ -31,7 +31,7 @@ typedef struct {
     char *state;               /* what is known of each feature */
     unsigned char *known;      /* whose rows of `gram` are there; NULL where all are */
     double *rows;              /* `gram`, to fill in others */
-    const double *columns;     /* what they are products of, `length` numbers for each feature; NULL where that is not there */
+    const double *columns;     /* what they are products of, `length` numbers for each feature; NULL if not there */
     ptrdiff_t length;
     int positive;
     int dropped;               /* whether a feature has left since this was set to zero */
