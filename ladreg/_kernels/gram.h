@@ -12,7 +12,8 @@
 #define NEARLY 0.25
 /* So many features are let in at once. */
 #define MANY 4
-/* Epochs of coordinate descent come first where more features come in than these, and than this part of the support. */
+/* Where more features than these, and than this part of the support, come in after a step, epochs of coordinate descent
+   settle most of them. */
 #define BURST 30
 #define ENTERING 10.0
 #define SHARE 0.25
