@@ -114,28 +114,25 @@ class Projection:
 
     def size_of_sum(self, dual: Array) -> float:
         """The last of `sizes`, which needs no pass over X."""
-        return float(self.sizes_of_sums(dual[None])[0])
+        return float(self.sizes_of_sums(dual))
 
     def sizes_of_sums(self, duals: Array) -> Array:
         """The same for several duals, a row each."""
-        problem = self.problem
-        if not problem.weights_are_alike:
-            return np.abs(duals).sum(axis=1)
+        loss = self.problem.loss
+        if not self.problem.weights_are_alike:
+            return np.asarray(np.abs(duals).sum(axis=-1))
         # Some row is at an end of its interval where the loss is piecewise linear.
-        if problem.loss.curvature == 0 and not np.isfinite(problem.loss.smoothness):
-            return np.full(duals.shape[0], max(map(abs, problem.loss.interval())))
-        largest = np.zeros(duals.shape[0])
-        for block, weight in problem.blocks():
-            ratio = np.abs(problem.ratio(duals[:, block], weight))
-            np.maximum(largest, ratio.max(axis=1, initial=0.0), out=largest)
-        return largest
+        if loss.curvature == 0 and not np.isfinite(loss.smoothness):
+            return np.full(duals.shape[:-1], max(map(abs, loss.interval())))
+        low, high = self._extremes(duals)
+        return np.maximum(-low, high)
 
-    def _extremes(self, dual: Array) -> tuple[float, float]:
-        """The smallest and the largest dual per weight, and zero."""
-        low = high = 0.0
+    def _extremes(self, duals: Array) -> tuple[Array, Array]:
+        """The smallest and the largest dual per weight, and zero; for each row where there are several."""
+        low, high = np.zeros((2, *duals.shape[:-1]))
         for block, weight in self.problem.blocks():
-            ratio = self.problem.ratio(dual[block], weight)
-            low, high = min(low, float(ratio.min())), max(high, float(ratio.max()))
+            ratio = self.problem.ratio(duals[..., block], weight)
+            low, high = np.fmin(low, ratio.min(axis=-1)), np.fmax(high, ratio.max(axis=-1))
         return low, high
 
     def _corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
@@ -186,5 +183,5 @@ class Projection:
         lower, upper = self.problem.loss.interval()
         if not np.isfinite(upper):
             return 1.0
-        low, high = self._extremes(dual)
+        low, high = map(float, self._extremes(dual))
         return max(1.0, high / upper, low / lower)

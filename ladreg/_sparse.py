@@ -184,9 +184,13 @@ class SparseDesign(Design):
 
     def cross(self, weight: Array, features: Index, others: Index) -> Array:
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``."""
-        right = sp.csc_array(self.X[:, others], dtype=np.float64) * self.scale[others][None, :]
-        left = right if features is others else sp.csc_array(self.X[:, features]) * self.scale[features][None, :]
-        return np.asarray((sp.csr_array(sp.csc_array(left).T) @ (sp.csr_array(right) * weight[:, None])).toarray())
+        right = self._columns(others)
+        left = right if features is others else self._columns(features)
+        return np.asarray((sp.csr_array(left.T) @ (sp.csr_array(right) * weight[:, None])).toarray())
+
+    def _columns(self, features: Index) -> sp.csc_array:
+        """A copy of the chosen columns, scaled."""
+        return sp.csc_array(sp.csc_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :])
 
     def weighed(self, features: Index, weight: Array) -> None:
         """None: sparse columns are multiplied as they are."""

@@ -77,8 +77,7 @@ def following():
     return {
         "gram": GRAM.copy(), "known": np.ones(P, dtype=bool), "columns": np.linalg.cholesky(GRAM), "unit": some(P),
         "positive": False, "alphas": np.array([0.1, 0.05]), "max_steps": 20, "budget": 100, "rounding": 1e-14,
-        "coef": np.zeros(P),
-        "slope": signed(P), "support": np.arange(P), "factor": np.linalg.cholesky(GRAM), "size": P,
+        "coef": np.zeros(P), "slope": signed(P), "support": np.arange(P), "factor": np.linalg.cholesky(GRAM), "size": P,
         "coefs": np.zeros((2, P)), "slopes": np.zeros((2, P)), "n_steps": room(2), "done": room(2), "at": 0, "used": 0,
     }  # fmt: skip
 

@@ -322,7 +322,7 @@ def followed(kernel, gram, b, unit, positive=False, budget=10**6, max_steps=2000
     """
     columns = np.zeros((b.size, 0)) if columns is None else columns
     known = np.ones(b.size, dtype=bool) if known is None else known
-    there = np.where(known[:, None] != 0, gram, np.nan)
+    there = np.where(known[:, None], gram, np.nan)
     alphas, size = np.geomspace(1.0, 0.01, 12), b.size
     coef, slope, support, factor = np.zeros(size), b.copy(), np.zeros(size, dtype=np.intp), np.zeros((size, size))
     found = np.zeros((12, size)), np.zeros((12, size)), np.zeros(12, dtype=np.intp), np.zeros(12, dtype=np.intp)
@@ -447,24 +447,8 @@ def test_follow_begins_again_where_epochs_overflow(max_steps):
     coef, support, factor = np.zeros(size), np.zeros(size, dtype=np.intp), np.zeros((size, size))
     coefs, slopes = np.full((2, size), 7.0), np.full((2, size), 7.0)
     n_steps, done = np.zeros(2, dtype=np.intp), np.zeros(2, dtype=np.intp)
-    known = np.ones(size, dtype=bool)
-    given = (
-        gram,
-        known,
-        np.zeros((size, 0)),
-        np.ones(size),
-        False,
-        alphas,
-        max_steps,
-        10**6,
-        1e-14,
-        coef,
-        slope,
-        support,
-        factor,
-        0,
-    )
-    _gram.follow(*given, coefs, slopes, n_steps, done, 0, 0)
+    given = gram, np.ones(size, dtype=bool), np.zeros((size, 0)), np.ones(size), False, alphas, max_steps
+    _gram.follow(*given, 10**6, 1e-14, coef, slope, support, factor, 0, coefs, slopes, n_steps, done, 0, 0)
     assert done.tolist() == [1, 0]
     np.testing.assert_array_equal(coefs, 0.0)
     np.testing.assert_array_equal(slopes, [np.linspace(0.9, 0.95, size)] * 2)

@@ -138,8 +138,8 @@ def follow(double[:, ::1] gram, unsigned char[::1] known, const double[:, ::1] c
            Py_ssize_t used):
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before.
 
-    Where more features would come in at once than ten and a quarter of the support, 30 epochs of `gram_burst` are
-    made of it. Conditions hold to `rounding`, as a part of the largest slope. What is found for each penalty is a row
+    Where more features would come in at once than ten and a quarter of the support, 30 epochs of `gram_burst` come
+    first. Conditions hold to `rounding`, as a part of the largest slope. What is found for each penalty is a row
     of `coefs` and of `slopes`, epochs and steps are counted in `n_steps`, `max_steps` of them at most, and `done` is
     whether all conditions hold; coefficients that are not finite are those of before. Of `gram` the rows are read for
     which `known` is not zero, those of features with a coefficient among them. Others are filled in as features come

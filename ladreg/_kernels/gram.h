@@ -535,7 +535,7 @@ CLONES static void follow(Lasso *s, Sequence *q, ptrdiff_t max_steps, ptrdiff_t 
         ptrdiff_t steps = limit > 0 ? go_on(s, limit, rounding * largest, cosine, sine) : 0;
         int done = steps < limit, finite = 1;
         if (s->crowded) {
-            s->patient = s->crowded = 0;
+            s->patient = 0;
             steps += settle_signs(s, left - steps);
             limit = left - steps < budget ? left - steps : budget;
             const ptrdiff_t more = limit > 0 ? go_on(s, limit, rounding * largest, cosine, sine) : 0;

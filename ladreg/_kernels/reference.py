@@ -157,22 +157,11 @@ def follow(
         inside, lower = np.zeros(there.size, dtype=np.intp), np.zeros((there.size, there.size))
         inside[:size] = np.searchsorted(there, support[:size])
         strength, tolerance = alphas[at] * unit, rounding * np.abs(slope).max(initial=0.0)
-        begin, part, coefs_there, slopes_there = coef.copy(), gram[np.ix_(there, there)], coef[there], slope[there]
-        given = (
-            part,
-            strength[there],
-            positive,
-            max_steps - used,
-            tolerance,
-            coefs_there,
-            slopes_there,
-            inside,
-            lower,
-            size,
-        )
+        part, here, slope_here, left = gram[np.ix_(there, there)], coef[there], slope[there], max_steps - used
+        given = part, strength[there], positive, left, tolerance, here, slope_here, inside, lower, size
         size, steps = settle(*given) if there.size else (0, 1)
-        coef[there] = coefs_there
-        slope -= (coef - begin)[there] @ gram[there]
+        slope -= (here - coef[there]) @ gram[there]
+        coef[there] = here
         support[:size], factor[:size, :size] = there[inside[:size]], lower[:size, :size]
         used += steps
         violation = (slope if positive else np.abs(slope)) - strength

@@ -112,8 +112,12 @@ def _ratio(problem: Problem, dual: Array) -> Array:
 def _worst(ratio: Array, eligible: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
     """The eligible features with the largest ratios, `most` of them."""
     chosen = np.zeros(ratio.size, dtype=bool)
-    candidates = np.flatnonzero(eligible)
-    if candidates.size > most:
-        candidates = candidates[np.argpartition(-ratio[candidates], most - 1)[:most]]
-    chosen[candidates] = True
+    chosen[largest(ratio, np.flatnonzero(eligible), most)] = True
     return chosen
+
+
+def largest(values: Array, candidates: Index, number: int) -> Index:
+    """The candidates with the largest values, at most so many."""
+    if candidates.size <= number:
+        return candidates
+    return candidates[np.argpartition(-values[candidates], number - 1)[:number]]

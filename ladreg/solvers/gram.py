@@ -57,7 +57,7 @@ class Gram:
             fresh = np.ones(self.mean.size, dtype=bool)
             fresh[wanted] = False
             features = np.concatenate([wanted, others[fresh[others]]])
-        at = self._places(features)
+        at = self.places(features)
         here = at >= 0
         known = here & (np.arange(features.size) < wanted.size)
         known[known] = self.known[at[known]]
@@ -117,12 +117,12 @@ class Gram:
 
     def of(self, features: Index) -> Array:
         """The Gram matrix of any columns."""
-        at = self._places(features)
+        at = self.places(features)
         if np.all(at >= 0) and self.known[at].all():
             return self.matrix[at[:, None], at]
         return self._centred(self.design.cross(self.weight, features, features), features, features)
 
-    def _places(self, features: Index) -> Index:
+    def places(self, features: Index) -> Index:
         """Where features are in the working set, -1 where they are not."""
         place = np.full(self.mean.size, -1, dtype=np.intp)
         place[self.features] = np.arange(self.features.size)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
 from ladreg.solvers.active_set import ROUNDING, factored, steps_at_once
+from ladreg.solvers.columns import largest
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -163,7 +164,7 @@ class Trail:
         lack = unit.excess(slope) - alpha * unit.strength
         near = np.flatnonzero((lack >= -_NEAR * alpha * unit.strength) & ~self.known)
         number = max(_FEW, int(np.count_nonzero(self.known)) // _PART)
-        return near if near.size <= number else near[np.argpartition(-lack[near], number)[:number]]
+        return largest(lack, near, number)
 
     def _refactor(self, gram: Array) -> int:
         """The factor of the present support, and its size; nothing is known where that is not regular."""

@@ -21,6 +21,7 @@ from ladreg._penalties import ElasticNet
 from ladreg._problem import StopReason
 from ladreg.solvers import coordinate_descent
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap
+from ladreg.solvers.columns import largest
 from ladreg.solvers.points import Point
 from ladreg.solvers.trail import Stretch, Trail
 
@@ -128,10 +129,10 @@ class Walk:
             last = min(first + min(length, near), self.alphas.size)
             # 1.
             ratio = self._predicted(self.alphas[first], self.alphas[last - 1])
-            nearest = _largest(ratio, 1 - _NEAR, max(_LEAST, self.features.size))
+            nearest = largest(ratio, np.flatnonzero(ratio >= 1 - _NEAR), max(_LEAST, self.features.size))
             wanted = np.union1d(self.features, nearest)
             ratio[wanted] = 0.0
-            pool = _largest(ratio, 1 - _POOL, _MOST_POOL)
+            pool = largest(ratio, np.flatnonzero(ratio >= 1 - _POOL), _MOST_POOL)
             n_rounds = 0
             while first < last:
                 # 2.
@@ -189,10 +190,8 @@ class Walk:
         """The solutions in the features of the pool alone, their order, and their penalty at alpha = 1."""
         gram = self.columns.gram
         features = gram.work_on(wanted, pool)
-        place = np.full(self.problem.n_features, -1, dtype=np.intp)
-        place[features] = np.arange(features.size)
         begin = np.zeros(features.size)
-        begin[place[self.features]] = self.coef
+        begin[gram.places(self.features)] = self.coef
         unit = self.unit.at(features)
         trail = Trail(gram.matrix, begin, self.slope[features], gram.known, gram.short_columns, self._filled)
         return features, unit, trail.follow(unit, alphas, self.max_iter)
@@ -305,7 +304,7 @@ class Walk:
                 # The first says what is wrong for sure, the others what may be.
                 worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
         worst[self._known()] = 0.0
-        return _largest(worst, _SLACK, max(_LEAST, look.features.size))
+        return largest(worst, np.flatnonzero(worst >= _SLACK), max(_LEAST, look.features.size))
 
     def _alone(self, k: int, goes_on: bool = False) -> Point:
         """One alpha by the solver of single problems, from the last solution; who goes on needs the slopes there."""
@@ -340,17 +339,3 @@ class Walk:
         residual = self.columns.residual(draft.coef)
         unique = draft.unique if canonical else None
         return Point(features, draft.coef[features], draft.n_iter, draft.stopped, unique, residual)
-
-
-def _earliest(violated: NDArray[np.bool_], number: int) -> Index:
-    """The rows that are violated in the first columns, at most so many."""
-    when = np.where(violated.any(axis=1), violated.argmax(axis=1), violated.shape[1])
-    return np.argsort(when, kind="stable")[: min(number, int(np.count_nonzero(when < violated.shape[1])))]
-
-
-def _largest(values: Array, least: float, number: int) -> Index:
-    """The places of the largest values from `least` on, at most so many."""
-    chosen = np.flatnonzero(values >= least)
-    if chosen.size > number:
-        chosen = chosen[np.argpartition(-values[chosen], number)[:number]]
-    return chosen
