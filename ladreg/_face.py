@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.linalg
 import scipy.optimize
 from numpy.typing import NDArray
 
@@ -291,15 +292,28 @@ def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
 
 def is_regular(gram: Array) -> bool:
     """Whether a Gram matrix is positive definite, even a part of 1e-9 nearer to singular than it is."""
-    size = np.sqrt(np.diag(gram))
-    if not np.all((size > 0) & np.isfinite(size)):
+    return _is_definite(_of_unit_columns(gram))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _of_unit_columns(gram: Array) -> Array:
+    """The Gram matrix of columns of length one; NaN for those whose length is zero or no number."""
+    size = np.sqrt(gram.diagonal())
+    size[~((size > 0) & np.isfinite(size))] = np.nan
+    return np.asarray(gram / size / size[:, None])
+
+
+def _is_definite(gram: Array) -> bool:
+    """`is_regular` of columns of length one; `gram` is overwritten."""
+    diagonal = np.einsum("ii->i", gram)
+    if np.isnan(diagonal).any():
         return False
-    gram = gram / size / size[:, None] - 1e-9 * size.size * np.eye(size.size)
-    try:
-        np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        return False
-    return True
+    diagonal -= 1e-9 * diagonal.size
+    if diagonal.size == 0:
+        return True
+    # The transpose is in LAPACK's order, so that nothing is copied.
+    factor, failed = scipy.linalg.lapack.dpotrf(gram.T, lower=1, clean=0, overwrite_a=1)
+    return not failed and bool(np.isfinite(factor.diagonal()).all())
 
 
 def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
@@ -307,14 +321,19 @@ def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[
 
     Sets are rows of `supports`; none of more than `most` features is regular.
     """
-    n_sets = supports.shape[0]
-    union = np.flatnonzero(supports.any(axis=0))
-    if union.size <= most and (union.size == 0 or is_regular(gram[np.ix_(union, union)])):
-        return np.ones(n_sets, dtype=bool)
-    if n_sets <= 1:
-        return np.zeros(n_sets, dtype=bool)
-    parts = supports[: n_sets // 2], supports[n_sets // 2 :]
-    return np.concatenate([are_regular(gram, part, most) for part in parts])
+    used = np.flatnonzero(supports.any(axis=0))
+    gram, supports = _of_unit_columns(gram[used[:, None], used]), supports[:, used]
+    regular = np.zeros(supports.shape[0], dtype=bool)
+    parts = [slice(0, regular.size)]
+    while parts:
+        part = parts.pop()
+        union = np.flatnonzero(supports[part].any(axis=0))
+        if union.size <= most and (union.size == 0 or _is_definite(gram[union[:, None], union])):
+            regular[part] = True
+        elif part.stop - part.start > 1:
+            middle = (part.start + part.stop) // 2
+            parts += [slice(part.start, middle), slice(middle, part.stop)]
+    return regular
 
 
 def _only_zero(cone: Array) -> bool:

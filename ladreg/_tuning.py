@@ -40,6 +40,9 @@ def check_number_of_alphas(values: Any) -> None:
 def checked_alphas(values: Any) -> None:
     """Raise a ValueError unless `values` is a number of alphas, or alphas >= 0."""
     check_number_of_alphas(values)
+    numbers = np.asarray(values)
+    if numbers.ndim == 1 and numbers.dtype.kind in "iuf" and np.all((numbers >= 0) & np.isfinite(numbers)):
+        return
     for k, alpha in enumerate(np.asarray(values).tolist() if np.ndim(values) > 0 else ()):
         check_real(f"alphas[{k}]", alpha, low=0.0)
 

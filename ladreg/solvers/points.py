@@ -43,10 +43,11 @@ class Point:
 
 def gathered(points: Sequence[Point]) -> tuple[Index, Array]:
     """The features of any of the points, and their coefficients in all of them, one column each."""
-    used = np.flatnonzero(np.bincount(np.concatenate([point.features for point in points])))
+    features = np.concatenate([point.features for point in points])
+    used = np.flatnonzero(np.bincount(features))
     coefs = np.zeros((used.size, len(points)))
-    for k, point in enumerate(points):
-        coefs[np.searchsorted(used, point.features), k] = point.coef
+    column = np.repeat(np.arange(len(points)), [point.features.size for point in points])
+    coefs[np.searchsorted(used, features), column] = np.concatenate([point.coef for point in points])
     return used, coefs
 
 

@@ -66,10 +66,10 @@ def repeats(design: Design, products: Array, penalty: ElasticNet) -> Repeats | N
         Strengths and ridges.
     """
     able = np.flatnonzero((penalty.ridge == 0) & np.isfinite(penalty.strength))
-    order = able[np.argsort(products[able], kind="stable")]
-    near = np.diff(products[order]) <= _EQUAL * float(np.abs(products).max(initial=0.0))
+    near = np.diff(np.sort(products[able])) <= _EQUAL * float(np.abs(products).max(initial=0.0))
     if not near.any():
         return None
+    order = able[np.argsort(products[able], kind="stable")]
     group = np.cumsum(np.append(True, ~near)[: order.size])
     alike = np.append(near, False) | np.append(False, near)
     leader = _led(design, penalty, order[alike], group[alike])
