@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._kernels import _slopes
 from ladreg._penalties import ElasticNet, absolute_terms
 from ladreg._problem import TELLING, Problem
 from ladreg._projection import EXACT, Projection
@@ -19,8 +20,8 @@ from ladreg._projection import EXACT, Projection
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Numbers in temporary arrays.
-_ENTRIES = 1 << 17
+# Numbers in temporary arrays, and slopes for which there is room at first.
+_ENTRIES, _PLACES = 1 << 17, 1 << 14
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,23 @@ def costs(unit: ElasticNet, alphas: Array, coef: Array, slope: Array) -> tuple[A
     return (strength * np.abs(coef)).sum(axis=1), absolute_terms(strength, coef, slope).sum(axis=1)
 
 
+def largest_parts(strength: Array, positive: bool, slope: Array) -> tuple[Array, Index]:
+    """The largest part of its strength, above zero, that a slope of each row takes, and which does; NaN is largest."""
+    part, where = np.empty(slope.shape[0]), np.empty(slope.shape[0], dtype=np.intp)
+    _slopes.largest_parts(slope, strength, positive, part, where)
+    return part, where
+
+
+def reaching(strength: Array, positive: bool, slope: Array, edge: Array) -> tuple[Index, Index]:
+    """Where slopes take the part `edge` of their strength, which differs by rows: rows and features, row by row."""
+    counts, features = np.empty(edge.size, dtype=np.intp), np.empty(_PLACES, dtype=np.intp)
+    total = _slopes.reaching(slope, strength, positive, edge, counts, features)
+    if total > features.size:
+        features = np.empty(total, dtype=np.intp)
+        _slopes.reaching(slope, strength, positive, edge, counts, features)
+    return np.repeat(np.arange(edge.size), counts), features[:total]
+
+
 def proofs(problem: Problem, answers: Answers) -> Proofs:
     """Each answer proved, for a loss whose slopes have no bounds; the penalty of `problem` is that of alpha = 1."""
     size = answers.alphas.size
@@ -113,19 +131,15 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
 def _looked_at(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bool_]]:
     """How many times too large the slopes of each answer are, and whether its dual needs nothing but shrinking."""
     unit, reach, projection = problem.penalty, problem.design.reach(), Projection(problem)
-    overrun, known = np.empty(answers.alphas.size), np.empty(answers.alphas.size, dtype=bool)
-    for part in _parts(answers, max(problem.n_features, problem.n_samples)):
-        alphas, slope = answers.alphas[part], answers.slope[part]
-        ratio = unit.excess(slope)
-        ratio /= unit.strength
-        worst = ratio.argmax(axis=1)  # NaN is the largest
-        at = np.arange(worst.size), worst
-        overrun[part] = ratio[at] / alphas
-        # No slope has more rounding than that of the largest value of its column, in every row, would have.
-        rounding = EXACT * projection.sizes_of_sums(answers.dual[part])
-        apart = np.abs(slope[at]) - alphas * unit.strength[worst]
-        known[part] = (overrun[part] <= 1.0 + TELLING) | (apart > rounding * reach[worst])
-        known[part] &= (np.abs(answers.total[part]) <= rounding) | (not problem.fit_intercept)
+    overrun, worst = largest_parts(unit.strength, unit.positive, answers.slope)
+    overrun /= answers.alphas
+    rounding = np.empty(overrun.size)
+    for part in _parts(answers, problem.n_samples):
+        rounding[part] = EXACT * projection.sizes_of_sums(answers.dual[part])
+    apart = np.abs(answers.slope[np.arange(worst.size), worst]) - answers.alphas * unit.strength[worst]
+    # No slope has more rounding than that of the largest value of its column, in every row, would have.
+    known = (overrun <= 1.0 + TELLING) | (apart > rounding * reach[worst])
+    known &= (np.abs(answers.total) <= rounding) | (not problem.fit_intercept)
     return overrun, known
 
 

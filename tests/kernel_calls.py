@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ladreg._kernels import _cd, _gram, _groups, _newton, _rows, _sides, _simplex
+from ladreg._kernels import _cd, _gram, _groups, _homotopy, _newton, _rows, _sides, _simplex, _slopes
 
-MODULES = (_cd, _gram, _groups, _newton, _rows, _sides, _simplex)
+MODULES = (_cd, _gram, _groups, _homotopy, _newton, _rows, _sides, _simplex, _slopes)
 N, P = 7, 3
 SEVERAL = np.array([0.5, 1.25, 2.0, 0.75, 1.5, 0.25, 1.0])
 TABLE = np.array([[1, 2, 0], [0, 1, 3], [2, 0, 1], [1, 1, 1], [0, 2, 0], [3, 0, 2], [1, 0, 1]], dtype=float)
@@ -82,6 +82,19 @@ def following():
     }  # fmt: skip
 
 
+def walking():
+    return {
+        "X": TABLE.copy(), "shift": some(P), "scale": np.ones(P), "root": some(N), "y": signed(N),
+        "strength": some(P, 1), "positive": False, "alphas": np.array([2.0, 0.5, 0.1]), "largest": P, "reach": 0.5,
+        "budget": 50, "count": room(3), "found": np.zeros((3, P), dtype=np.intp), "values": np.zeros((3, P)),
+        "n_knots": room(3),
+    }  # fmt: skip
+
+
+def slopes():
+    return {"slope": np.stack([signed(P), some(P, 1)]), "strength": some(P, 2), "positive": False}
+
+
 def rows(*names):
     """Arguments of the passes over rows and of the interior point method, by their names."""
     values = {
@@ -148,6 +161,14 @@ CALLS = [
         limits={"size": HUGE},
     ),
     Call(_groups.group, rows("keys", "groups", "first"), ("groups", "first")),
+    Call(_homotopy.homotopy, walking, ("count", "found", "values", "n_knots")),
+    Call(_slopes.largest_parts, lambda: {**slopes(), "part": np.zeros(2), "where": room(2)}, ("part", "where")),
+    Call(
+        _slopes.reaching,
+        lambda: {**slopes(), "edge": some(2), "counts": room(2), "features": room(5)},
+        ("counts", "features"),
+        free=("features",),
+    ),
     Call(_newton.weigh, rows(*STATE, "residual", "q", "pushed"), ("q", "pushed")),
     Call(_newton.predict, rows(*STATE, "residual", "q", "moved", "bold", "da"), ("da",)),
     Call(

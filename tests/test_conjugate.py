@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ladreg import lasso_path
 from ladreg._losses import HalfSquared
 from ladreg._penalties import ElasticNet
-from ladreg.solvers import conjugate, coordinate_descent, walk
+from ladreg.solvers import conjugate, coordinate_descent, homotopy, walk
 from ladreg.solvers.centred import Centred
 from tests.problems import make, solve
 from tests.strategies import tables
@@ -100,6 +100,7 @@ def test_paths_without_gram_matrices_are_those_with_them(monkeypatch, storage, o
     for module, name in ((coordinate_descent, "_LARGEST_GRAM"), (walk, "_LARGEST_SPARSE"), (walk, "_SPARSE_ALONE")):
         monkeypatch.setattr(module, name, 5)
     monkeypatch.setattr(walk, "LARGEST_WORKING", 5)
+    monkeypatch.setattr(homotopy, "LARGEST", 0)
     taken = []
     real = conjugate.newton_step
     monkeypatch.setattr(conjugate, "newton_step", lambda *given: taken.append(real(*given)) or taken[-1])

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import LADRegressorCV, LADRegressorIC, LassoCDCV, LassoCDIC
 from ladreg._folds import Folds, SquaredFolds
-from ladreg._kernels import _cd, _gram, _groups, _newton, _rows, _sides, _simplex
+from ladreg._kernels import _cd, _gram, _groups, _homotopy, _newton, _rows, _sides, _simplex, _slopes
 from ladreg.solvers import coordinate_descent, interior_point
 from tests.faults import CASES, SMALL, faulty, numbers, proved
 
@@ -21,7 +21,7 @@ DECOMPOSITIONS = [(np.linalg, name) for name in ("cholesky", "inv", "pinv", "sol
 RAISING = [*DECOMPOSITIONS, *((scipy.linalg, name) for name in ("qr", "solve_triangular"))]
 KERNELS = [
     (module, name)
-    for module in (_cd, _gram, _groups, _newton, _rows, _sides, _simplex)
+    for module in (_cd, _gram, _groups, _homotopy, _newton, _rows, _sides, _simplex, _slopes)
     for name in dir(module)
     if not name.startswith("_") and callable(getattr(module, name))
 ]

@@ -28,6 +28,19 @@ INLINE double dot(ptrdiff_t n, const double *restrict a, const double *restrict 
     return total;
 }
 
+/* Products of x with two vectors, which read it once. */
+INLINE void dot2(ptrdiff_t n, const double *restrict x, const double *restrict a, const double *restrict b,
+                 double *restrict with_a, double *restrict with_b)
+{
+    double s = 0.0, t = 0.0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        s += x[i] * a[i];
+        t += x[i] * b[i];
+    }
+    *with_a = s;
+    *with_b = t;
+}
+
 /* Four products with b at once, which read it once. */
 INLINE void dot4(ptrdiff_t n, const double *restrict a0, const double *restrict a1, const double *restrict a2,
                  const double *restrict a3, const double *restrict b, double *restrict totals)

@@ -176,6 +176,89 @@ def follow(
     return size, at, used, False
 
 
+def homotopy(
+    X: NDArray[np.float64],
+    shift: Array,
+    scale: Array,
+    root: Array,
+    y: Array,
+    strength: Array,
+    positive: bool,
+    alphas: Array,
+    largest: int,  # noqa: ARG001 - all features are watched
+    reach: float,  # noqa: ARG001 - always
+    budget: int,
+    count: NDArray[np.intp],
+    found: NDArray[np.intp],
+    values: Array,
+    n_knots: NDArray[np.intp],
+) -> int:
+    """The lasso from knot to knot for the columns ``root * (X - shift) * scale``; how many alphas were solved.
+
+    The support of each solution, its features and their coefficients are written to `count`, `found` and `values`.
+    """
+    Z, sides = (X - shift) * scale * root[:, None], (1.0,) if positive else (1.0, -1.0)
+    coef, sign, support, at, knots, left = *np.zeros((2, Z.shape[1])), list[int](), 0, 0, -1
+    alpha = float(np.max((Z.T @ y if positive else np.abs(Z.T @ y)) / strength, initial=0.0))
+    while at < alphas.size and budget > 0 and alphas[at] >= alpha * (1 - 1e-13):  # which is rounding
+        count[at], n_knots[at], at = 0, 1, at + 1
+    while at < alphas.size and budget > 0:
+        # 1. Where the support goes as alpha falls, and what that changes.
+        part, slope = Z[:, support], Z.T @ (y - Z @ coef)
+        step = np.linalg.solve(part.T @ part, (strength * sign)[support])
+        change = Z.T @ (part @ step)
+        # 2. The next alpha, or the first feature that enters or leaves before.
+        after, event = max(alpha - alphas[at], 0.0), (-1, 0.0)
+        for j in np.setdiff1d(np.arange(coef.size), support):
+            for side in sides:
+                nearer, distance = strength[j] - side * change[j], alpha * strength[j] - side * slope[j]
+                if nearer > 0 and distance < after * nearer and (j, side) != (left, sign[j]):
+                    after, event = max(distance, 0.0) / nearer, (int(j), side)
+        for i, j in enumerate(support):
+            if sign[j] * (coef[j] + after * step[i]) < 0:
+                after, event = max(-coef[j] / step[i], 0.0), (j, 0.0)
+        coef[support] += after * step
+        alpha, left, (j, side) = alpha - after, -1, event
+        if j < 0:
+            count[at], found[at, : len(support)], values[at, : len(support)] = len(support), support, coef[support]
+            n_knots[at], at, knots = max(knots, 1), at + 1, 0
+            continue
+        # 3. It does, unless its column depends on the others.
+        knots, budget = knots + 1, budget - 1
+        if side == 0.0:
+            support.remove(j)
+            coef[j], left = 0.0, j
+            continue
+        rest = Z[:, j] - part @ np.linalg.lstsq(part, Z[:, j], rcond=None)[0]
+        if len(support) == found.shape[1] or rest @ rest <= 1e-12 * Z[:, j] @ Z[:, j]:
+            break
+        support.append(j)
+        sign[j] = side
+    return at
+
+
+def largest_parts(slope: Array, strength: Array, positive: bool, part: Array, where: NDArray[np.intp]) -> None:
+    """The largest part of its strength that a slope takes in each row, and where it is; NaN is the largest."""
+    ratio = (np.maximum(slope, 0.0) if positive else np.abs(slope)) / strength
+    where[:] = ratio.argmax(axis=1) if strength.size else 0
+    part[:] = ratio.max(axis=1, initial=0.0)
+
+
+def reaching(
+    slope: Array,
+    strength: Array,
+    positive: bool,
+    edge: Array,
+    counts: NDArray[np.intp],
+    features: NDArray[np.intp],
+) -> int:
+    """How many slopes of each row reach the part `edge` of their strength, and as many of them as there is room for."""
+    reached = (np.maximum(slope, 0.0) if positive else np.abs(slope)) >= edge[:, None] * strength
+    counts[:], all_features = reached.sum(axis=1), np.nonzero(reached)[1]
+    features[: all_features.size] = all_features[: features.size]
+    return int(all_features.size)
+
+
 def _null_vector(gram: Array) -> Array | None:
     """A vector that a Gram matrix maps to zero, None where it is regular."""
     values, vectors = np.linalg.eigh(gram) if gram.size else (np.ones(1), np.zeros((1, 1)))

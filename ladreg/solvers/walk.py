@@ -8,7 +8,7 @@ product with the data checks the conditions of all features for all penalties of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ladreg._design import SparseDesign
 from ladreg._face import AT_END, are_regular, is_regular
-from ladreg._multiples import costs
+from ladreg._multiples import costs, largest_parts, reaching
 from ladreg._penalties import ElasticNet
 from ladreg._problem import StopReason
-from ladreg.solvers import coordinate_descent
+from ladreg.solvers import coordinate_descent, homotopy
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap
 from ladreg.solvers.columns import largest
 from ladreg.solvers.points import Point
@@ -54,8 +54,7 @@ _FACE_GAP = 1e-10
 class _Look:
     """What was found, in the features that it takes, and what a look at all features shows, one row for each alpha.
 
-    `unit` is the penalty of the features at alpha = 1; `ratio` is how much of its strength there each slope takes, zero
-    where there is no bound.
+    `unit` is the penalty of the features at alpha = 1; `part` is the most of its strength there that a slope takes.
     """
 
     features: Index
@@ -63,7 +62,7 @@ class _Look:
     coef: Array
     residual: Array
     slope: Array
-    ratio: Array
+    part: Array
     n_iter: NDArray[np.intp]
     regular: NDArray[np.bool_]
 
@@ -98,6 +97,8 @@ class Walk:
         # How far slopes may be from the optimal ones where the gap is one; they go with its root.
         self.margin = problem.margin(problem.design.spread(problem.fit_intercept), 1.0)
         self.boundless = np.flatnonzero((self.unit.strength == 0) & (self.unit.ridge == 0))
+        # The most columns that are independent.
+        self.rank = problem.n_samples - problem.fit_intercept
         # Features whose coefficient may be zero in one optimum and not so in another.
         self.able = (self.unit.ridge == 0) & np.isfinite(self.unit.strength)
         # The largest Gram matrices in the walk, and where it is left.
@@ -108,7 +109,8 @@ class Walk:
         self.before: tuple[Array, float] | None = None
         bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
         with np.errstate(divide="ignore", over="ignore"):
-            self.per_strength = np.where(bounds, 1.0 / self.unit.strength, 0.0)
+            self.bound = np.where(bounds, self.unit.strength, np.inf)
+            self.per_strength = 1.0 / self.bound
             self.alpha = float(np.max(self.unit.excess(self.slope) * self.per_strength, initial=alphas[0]))
             self.widest = float(np.max(self.margin * self.per_strength, initial=0.0))
 
@@ -117,13 +119,16 @@ class Walk:
 
         Notes
         -----
+        0. Where a path is short and straight between its knots, draft all of it, and look at it as a whole.
         1. Choose the features that the prediction for the next few alphas brings near to their strength.
         2. Solve these alphas in Gram form, and look at all features for all of them.
         3. Hand out those that are solved. Features that violate their condition come in, and what is left is solved
            again; where none does, or they are too many, the solver of single problems takes over.
         """
-        first, length = 0, _FIRST
-        most = max(1, min(_MOST, _ENTRIES // (self.problem.n_samples + self.problem.n_features)))
+        most = max(1, _ENTRIES // (self.problem.n_samples + self.problem.n_features))
+        # 0.
+        first, length = (yield from self._drafted(most)), _FIRST
+        most = min(most, _MOST)
         while first < self.alphas.size:
             near = int(np.count_nonzero(self.alphas[first:] >= _REACH * self.alphas[first]))
             last = min(first + min(length, near), self.alphas.size)
@@ -157,6 +162,18 @@ class Walk:
             length = length * 2 if n_rounds <= 1 else length // 2 if n_rounds > _ROUNDS else length
             length = min(max(length, 1), most)
 
+    def _drafted(self, most: int) -> Generator[Point, None, int]:
+        """Step 0, for so many alphas at most; how many were solved."""
+        if not homotopy.applies(self.columns, self.unit):
+            return 0
+        features, coef, n_knots = homotopy.draft(self.columns, self.unit, self.alphas[:most], self.max_iter)
+        if n_knots.size == 0:
+            return 0
+        look = self._seen(features, coef, n_knots)
+        proved = self._proved(look, 0)
+        yield from self._accepted(look, 0, proved)
+        return len(proved)
+
     def _predicted(self, *alphas: float) -> Array:
         """How much of its strength each slope will take at most, if slopes go on as they did."""
         ratio = np.zeros(self.problem.n_features)
@@ -171,30 +188,34 @@ class Walk:
         """Step 2; None where that would take too many features."""
         if wanted.size > self.largest:
             return None
-        features, unit, found = self._solved(wanted, pool, alphas)
+        features, found = self._solved(wanted, pool, alphas)
         if found.done.size == 0:
             return None
-        design, weight, used = self.problem.design, self.columns.weight, np.flatnonzero(found.coef.any(axis=0))
-        features, unit, coef = features[used], unit.at(used), np.ascontiguousarray(found.coef[:, used])
+        used = np.flatnonzero(found.coef.any(axis=0))
+        return self._seen(features[used], np.ascontiguousarray(found.coef[:, used]), found.n_steps)
+
+    @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
+    def _seen(self, features: Index, coef: Array, n_steps: Index) -> _Look:
+        """What solutions in some features show."""
+        design, weight, unit = self.problem.design, self.columns.weight, self.unit.at(features)
         residual = self.columns.y - design.matvec_of(features, coef.T).T
-        if self.problem.fit_intercept:
+        for _ in range(2 if self.problem.fit_intercept else 0):  # twice, for the rounding of the first
             residual -= (residual @ weight)[:, None]
         slope = design.rmatvec((weight * residual).T).T
-        ratio = self.unit.excess(slope)
-        ratio *= self.per_strength
-        gram = self.columns.gram.matrix[used[:, None], used]
-        regular = are_regular(gram, (coef != 0) & (unit.ridge == 0), self.problem.n_samples)
-        return _Look(features, unit, coef, residual, slope, ratio, np.maximum(found.n_steps, 1), regular)
+        part, _ = largest_parts(self.bound, self.unit.positive, slope)
+        gram = self.columns.gram.of(features)
+        regular = are_regular(gram, (coef != 0) & (unit.ridge == 0), self.rank)
+        return _Look(features, unit, coef, residual, slope, part, np.maximum(n_steps, 1), regular)
 
-    def _solved(self, wanted: Index, pool: Index, alphas: Array) -> tuple[Index, ElasticNet, Stretch]:
-        """The solutions in the features of the pool alone, their order, and their penalty at alpha = 1."""
+    def _solved(self, wanted: Index, pool: Index, alphas: Array) -> tuple[Index, Stretch]:
+        """The solutions in the features of the pool alone, and their order."""
         gram = self.columns.gram
         features = gram.work_on(wanted, pool)
         begin = np.zeros(features.size)
         begin[gram.places(self.features)] = self.coef
         unit = self.unit.at(features)
         trail = Trail(gram.matrix, begin, self.slope[features], gram.known, gram.short_columns, self._filled)
-        return features, unit, trail.follow(unit, alphas, self.max_iter)
+        return features, trail.follow(unit, alphas, self.max_iter)
 
     def _filled(self, places: Index) -> bool:
         """Rows for features at these places of the pool, unless they would be too many."""
@@ -212,21 +233,17 @@ class Walk:
         missed = ~(gap <= np.maximum(self.tol * value, ROUNDING * self.columns.size))
         number = int(np.argmax(np.append(missed, True)))
         rough = gap > np.maximum(_FACE_GAP * value, ROUNDING * self.columns.size)
-        proved: list[bool | None] = []
-        for k, others in enumerate(self._others(look, alphas[:number] * (1 - AT_END), shrink, np.sqrt(gap))):
-            if look.regular[k] and others.size and rough[k]:
-                proved.append(None)
-            else:
-                proved.append(bool(look.regular[k]) and self._are_independent(look, k, others))
+        proved: list[bool | None] = look.regular[:number].tolist()
+        row, others = self._others(look, alphas[:number] * (1 - AT_END), shrink, np.sqrt(gap))
+        for k in np.unique(row[look.regular[row]]):
+            proved[k] = None if rough[k] else self._are_independent(look, k, others[row == k])
         return proved
 
     def _are_independent(self, look: _Look, k: int, others: Index) -> bool:
-        """Whether no others than the support may be active, or these are independent of it and of each other."""
-        if others.size == 0:
-            return True
+        """Whether others that may be active are independent of the support and of each other."""
         support = look.features[(look.coef[k] != 0) & (look.unit.ridge == 0)]
         number = support.size + others.size
-        if number > min(self.problem.n_samples, LARGEST_WORKING):
+        if number > min(self.rank, LARGEST_WORKING):
             return False
         return is_regular(self.columns.gram.of(np.append(support, others)))
 
@@ -234,7 +251,7 @@ class Walk:
         """The gap of each alpha, how many times too large its dual is, and the objective."""
         loss = 0.5 * (look.residual**2 @ self.columns.weight)
         if not self.unit.curved:  # the slopes of others count by the largest of them alone
-            shrink = np.maximum(look.ratio.max(axis=1, initial=0.0) / alphas, 1.0)  # NaN stays
+            shrink = np.maximum(look.part / alphas, 1.0)  # NaN stays
             cost, apart = costs(look.unit, alphas, look.coef, look.slope[:, look.features] / shrink[:, None])
             return loss * (1.0 - 1.0 / shrink) ** 2 + apart, shrink, loss + cost
         gap, shrink, value = np.empty((3, alphas.size))
@@ -246,29 +263,36 @@ class Walk:
             value[k] = loss[k] + penalty.value(coef)
         return gap, shrink, value
 
-    def _others(self, look: _Look, edge: Array, shrink: Array, root: Array) -> list[Index]:
-        """For the first alphas, features that are zero, and may not be so in another optimum.
+    def _others(self, look: _Look, edge: Array, shrink: Array, root: Array) -> tuple[Index, Index]:
+        """For the first alphas, features that are zero, and may not be so in another optimum, each with its row.
 
         Their slopes are as large as `edge` times their strength, or may be so `root` margins away.
         """
         number = edge.size
         shrink, root = shrink[:number], root[:number]
-        near = look.ratio[:number] >= ((edge - root * self.widest) * shrink)[:, None]
-        near[:, self.boundless] = True
-        near[:, look.features] &= look.coef[:number] == 0
-        near &= self.able
-        row, feature = np.divmod(np.flatnonzero(near), near.shape[1])
+        nearest = np.maximum((edge - root * self.widest) * shrink, 0.0)
+        row, feature = reaching(self.bound, self.unit.positive, look.slope[:number], nearest)
+        if self.boundless.size:
+            row = np.append(row, np.repeat(np.arange(number), self.boundless.size))
+            feature = np.append(feature, np.tile(self.boundless, number))
+        place = np.full(self.problem.n_features, -1, dtype=np.intp)
+        place[look.features] = np.arange(look.features.size)
+        outside = np.append(look.coef[:number] == 0, np.ones((number, 1), dtype=bool), axis=1)
+        zero = outside[row, place[feature]] & self.able[feature]
+        row, feature = row[zero], feature[zero]
         most = self.unit.excess(look.slope[row, feature]) / shrink[row] + self.margin[feature] * root[row]
         kept = most >= edge[row] * self.unit.strength[feature]
-        return np.split(feature[kept], np.searchsorted(row[kept], np.arange(1, number)))[:number]
+        return row[kept], feature[kept]
 
     def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[Point]:
         """Step 3: hand out what was proved, canonical; the last is where the next round starts."""
+        row, column = np.nonzero(look.coef[: len(proved)])
+        features, coef, n_iter = look.features[column], look.coef[row, column], look.n_iter.tolist()
+        ends = np.searchsorted(row, np.arange(len(proved) + 1)).tolist()
         for k, unique in enumerate(proved):
             if unique is not False:
-                used = np.flatnonzero(look.coef[k])
-                found = look.features[used], look.coef[k, used], int(look.n_iter[k])
-                yield Point(*found, StopReason.TOLERANCE, unique, look.residual[k])
+                used = slice(ends[k], ends[k + 1])
+                yield Point(features[used], coef[used], n_iter[k], StopReason.TOLERANCE, unique, look.residual[k])
             else:
                 start = np.zeros(self.problem.n_features)
                 start[look.features] = look.coef[k]
@@ -276,8 +300,8 @@ class Walk:
         # Two, since the slopes' rate of change is wanted as well.
         for k in range(max(len(proved) - 2, 0), len(proved)):
             self.before = None
-            used = np.flatnonzero(look.coef[k])
-            self._moved(look.features[used], look.coef[k, used], look.slope[k], self.alphas[first + k])
+            used = slice(ends[k], ends[k + 1])
+            self._moved(features[used], coef[used], look.slope[k], self.alphas[first + k])
 
     def _moved(self, features: Index, coef: Array, slope: Array | None, alpha: float) -> None:
         """Here is the last solution now; its slopes are None where nothing will be predicted from them."""
@@ -300,7 +324,7 @@ class Walk:
         worst = np.zeros(self.problem.n_features)
         for k in range(n_proved, look.n_iter.size):
             with np.errstate(invalid="ignore", over="ignore"):
-                excess = look.ratio[k] / self.alphas[first + k] - 1.0
+                excess = self.unit.excess(look.slope[k]) * (self.per_strength / self.alphas[first + k]) - 1.0
                 # The first says what is wrong for sure, the others what may be.
                 worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
         worst[self._known()] = 0.0

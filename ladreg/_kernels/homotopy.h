@@ -1,0 +1,357 @@
+/* The lasso from knot to knot; `homotopy` in reference.py is its specification.
+
+   Between knots the solution is linear in alpha: features enter where their slope reaches alpha times their strength,
+   and leave where their coefficient becomes zero. Only a pool of features is watched, centred, and multiplied by the
+   roots of the rows' weights; all are looked at where a pool is chosen, and where it is left behind. */
+#include "gram.h"
+
+/* Features are in the pool that may take this part of their strength soon, from one of so many levels up. */
+#define NEARBY 0.5
+#define LEVELS 64
+/* A violation above this part of a strength is not rounding; nothing has come in where alpha differs by less than that
+   from where the first does. */
+#define CERTAIN 1e-9
+#define ROUNDED 1e-13
+/* A column whose variance is below this part of its mean square is constant up to rounding. */
+#define CONSTANT 1e-28
+
+/* A place on the path, its support in the order of its factor. */
+typedef struct {
+    ptrdiff_t at, size, *features;
+    double alpha, *coef, *sign, *factor;
+} Place;
+
+typedef struct {
+    ptrdiff_t n, p, along, across; /* rows, features, and how far the next of each is in X */
+    const double *X, *shift, *scale, *root, *y; /* columns: (X - shift) * scale; y is multiplied by root */
+    const double *strength;        /* at alpha = 1 */
+    int positive;
+    ptrdiff_t n_alphas, at;        /* how many, and the next one */
+    const double *alphas;
+    ptrdiff_t room, budget;        /* the largest support, and so many knots and looks at most */
+    double reach;                  /* alpha falls to this part of itself between looks */
+    ptrdiff_t *count, *found, *n_knots; /* of each solution the size of its support, its features, `room` each; knots */
+    double *values;                /* the coefficients */
+    double *slope, *rate;          /* of all features at the last look; rates are those where alpha falls */
+    char *known;                   /* of all features */
+    ptrdiff_t q, largest, *pool;   /* features in the pool, at most, and which these are */
+    double *columns, *here, *change, *bound; /* of the pool: columns, slopes, their rates, strengths */
+    Lasso s;                       /* the support by places in the pool, its factor, coefficients and signs */
+    double alpha, *residual, *toward; /* where the walk is, its residual, and what this loses as alpha falls */
+    double *dual, *fall, *cosine, *sine;
+    Place last;
+    ptrdiff_t knots;               /* since the last solution */
+} Homotopy;
+
+enum { ELSEWHERE, POOLED, CALLED };
+
+INLINE double counted(const Homotopy *h, double slope) { return h->positive ? slope : fabs(slope); }
+
+/* How the solution changes as alpha falls. */
+INLINE void aim(Homotopy *h)
+{
+    Lasso *s = &h->s;
+    for (ptrdiff_t i = 0; i < s->size; i++)
+        s->step[i] = h->bound[s->support[i]] * s->sign[s->support[i]];
+    forward_solve(s, 0, s->step);
+    backward_solve(s, s->step);
+    memset(h->toward, 0, (size_t)h->n * sizeof(double));
+    for (ptrdiff_t i = 0; i < s->size; i++)
+        axpy(h->n, s->step[i], h->columns + s->support[i] * h->n, h->toward);
+}
+
+/* Products of the pool's columns with a vector. */
+INLINE void multiply(const Homotopy *h, const double *vector, double *products)
+{
+    const ptrdiff_t n = h->n;
+    ptrdiff_t k = 0;
+    for (; k + 4 <= h->q; k += 4) {
+        const double *four = h->columns + k * n;
+        dot4(n, four, four + n, four + 2 * n, four + 3 * n, vector, products + k);
+    }
+    for (; k < h->q; k++)
+        products[k] = dot(n, h->columns + k * n, vector);
+}
+
+/* A look at all features: their slopes and rates, from the data. */
+INLINE void look_around(Homotopy *h)
+{
+    double dual = 0.0, fall = 0.0;
+    memcpy(h->residual, h->y, (size_t)h->n * sizeof(double));
+    for (ptrdiff_t i = 0; i < h->s.size; i++)
+        axpy(h->n, -h->s.coef[h->s.support[i]], h->columns + h->s.support[i] * h->n, h->residual);
+    aim(h);
+    for (ptrdiff_t i = 0; i < h->n; i++) {
+        dual += h->dual[i] = h->root[i] * h->residual[i];
+        fall += h->fall[i] = h->root[i] * h->toward[i];
+    }
+    if (h->along == 1) {
+        for (ptrdiff_t j = 0; j < h->p; j++)
+            dot2(h->n, h->X + j * h->across, h->dual, h->fall, h->slope + j, h->rate + j);
+    } else {
+        memset(h->slope, 0, (size_t)h->p * sizeof(double));
+        memset(h->rate, 0, (size_t)h->p * sizeof(double));
+        for (ptrdiff_t i = 0; i < h->n; i++) {
+            axpy(h->p, h->dual[i], h->X + i * h->along, h->slope);
+            axpy(h->p, h->fall[i], h->X + i * h->along, h->rate);
+        }
+    }
+    for (ptrdiff_t j = 0; j < h->p; j++) {
+        h->slope[j] = (h->slope[j] - h->shift[j] * dual) * h->scale[j];
+        h->rate[j] = (h->rate[j] - h->shift[j] * fall) * h->scale[j];
+    }
+}
+
+/* Features that should have been in the pool are in all to come; whether there are any. */
+INLINE int call_violators(Homotopy *h)
+{
+    int any = 0;
+    for (ptrdiff_t j = 0; j < h->p; j++)
+        if (h->known[j] == ELSEWHERE && counted(h, h->slope[j]) > h->alpha * h->strength[j] * (1.0 + CERTAIN)) {
+            h->known[j] = CALLED;
+            any = 1;
+        }
+    return any;
+}
+
+INLINE void keep_place(Homotopy *h)
+{
+    const Lasso *s = &h->s;
+    Place *to = &h->last;
+    to->at = h->at;
+    to->size = s->size;
+    to->alpha = h->alpha;
+    for (ptrdiff_t i = 0; i < s->size; i++) {
+        to->features[i] = h->pool[s->support[i]];
+        to->coef[i] = s->coef[s->support[i]];
+        to->sign[i] = s->sign[s->support[i]];
+        memcpy(to->factor + i * s->p, row(s, i), (size_t)(i + 1) * sizeof(double));
+    }
+}
+
+/* To the place that was kept, whose support comes first in the pool since then. */
+INLINE void go_back(Homotopy *h)
+{
+    Lasso *s = &h->s;
+    const Place *from = &h->last;
+    h->at = from->at;
+    h->alpha = from->alpha;
+    s->size = from->size;
+    for (ptrdiff_t i = 0; i < s->size; i++) {
+        s->support[i] = i;
+        s->coef[i] = from->coef[i];
+        s->sign[i] = from->sign[i];
+        memcpy(row(s, i), from->factor + i * s->p, (size_t)(i + 1) * sizeof(double));
+    }
+}
+
+/* What each feature may take of its strength until alpha has fallen to `end`, if slopes go on as they do. */
+INLINE void look_ahead(Homotopy *h, double end, double *restrict prospect)
+{
+    const double fall = h->alpha - end, now = 1.0 / h->alpha, then = 1.0 / end;
+    const double *restrict slope = h->slope, *restrict rate = h->rate, *restrict strength = h->strength;
+    const int positive = h->positive;
+    for (ptrdiff_t j = 0; j < h->p; j++) {
+        const double ahead = slope[j] - fall * rate[j];
+        const double part = now * (positive ? slope[j] : fabs(slope[j])), next = then * (positive ? ahead : fabs(ahead));
+        prospect[j] = (part > next ? part : next) / strength[j];
+    }
+}
+
+/* Of a prospect that is at least NEARBY; infinite ones come first. */
+INLINE int level(double prospect)
+{
+    const double part = (prospect - NEARBY) * (LEVELS / (1.0 - NEARBY));
+    return part < LEVELS ? (int)part : LEVELS + (prospect == INFINITY);
+}
+
+INLINE void take_in(Homotopy *h, ptrdiff_t j)
+{
+    double *column = h->columns + h->q * h->n;
+    for (ptrdiff_t i = 0; i < h->n; i++)
+        column[i] = (h->X[i * h->along + j * h->across] - h->shift[j]) * h->scale[j] * h->root[i];
+    h->bound[h->q] = h->strength[j];
+    h->s.coef[h->q] = 0.0;
+    h->s.state[h->q] = OUTSIDE;
+    h->pool[h->q++] = j;
+}
+
+/* The pool for the way to `end`: the support, whoever was called, and those of the best prospects; whether there is
+   room for them. */
+INLINE int choose_pool(Homotopy *h, double end)
+{
+    ptrdiff_t number[LEVELS + 2] = { 0 }, left = h->largest - h->last.size;
+    double *prospect = h->change;
+    look_ahead(h, end, prospect);
+    for (ptrdiff_t i = 0; i < h->last.size; i++)
+        prospect[h->last.features[i]] = -1.0;
+    for (ptrdiff_t j = 0; j < h->p; j++) {
+        if (h->known[j] != CALLED)
+            h->known[j] = ELSEWHERE;
+        else if (prospect[j] >= 0.0)
+            prospect[j] = INFINITY;
+        if (prospect[j] >= NEARBY)
+            number[level(prospect[j])]++;
+    }
+    int lowest = LEVELS + 2;
+    while (lowest > 0 && number[lowest - 1] <= left)
+        left -= number[--lowest];
+    if (lowest == LEVELS + 2)
+        return 0;
+    h->q = 0;
+    for (ptrdiff_t i = 0; i < h->last.size; i++) {
+        take_in(h, h->last.features[i]);
+        h->s.state[i] = INSIDE;
+    }
+    go_back(h);
+    for (ptrdiff_t j = 0; j < h->p; j++)
+        if (prospect[j] >= NEARBY && level(prospect[j]) >= lowest)
+            take_in(h, j);
+    for (ptrdiff_t k = 0; k < h->q; k++)
+        if (h->known[h->pool[k]] == ELSEWHERE)
+            h->known[h->pool[k]] = POOLED;
+    multiply(h, h->residual, h->here);
+    return 1;
+}
+
+/* What happens next, before alpha falls by `most`: a feature enters, or one leaves, or nothing. */
+typedef struct {
+    double after, sign;
+    ptrdiff_t enters, leaves;
+} Event;
+
+INLINE Event next_event(const Homotopy *h, double most, ptrdiff_t left)
+{
+    const Lasso *s = &h->s;
+    Event event = { most, 0.0, -1, -1 };
+    for (ptrdiff_t k = 0; k < h->q; k++) {
+        if (s->state[k] == INSIDE)
+            continue;
+        /* Who has just left is at its bound, and goes away from it. */
+        const double here = h->here[k], change = h->change[k], bound = h->bound[k];
+        const double up = h->alpha * bound - here, down = h->alpha * bound + here;
+        if (change < bound && up < event.after * (bound - change) && !(k == left && s->sign[k] > 0.0))
+            event = (Event){ fmax(up, 0.0) / (bound - change), 1.0, k, -1 };
+        if (!h->positive && -change < bound && down < event.after * (bound + change)
+            && !(k == left && s->sign[k] < 0.0))
+            event = (Event){ fmax(down, 0.0) / (bound + change), -1.0, k, -1 };
+    }
+    for (ptrdiff_t i = 0; i < s->size; i++) {
+        const ptrdiff_t k = s->support[i];
+        if (s->sign[k] * (s->coef[k] + event.after * s->step[i]) < 0.0)
+            event = (Event){ fmax(-s->coef[k] / s->step[i], 0.0), 0.0, -1, i };
+    }
+    return event;
+}
+
+INLINE void advance(Homotopy *h, double fall)
+{
+    for (ptrdiff_t i = 0; i < h->s.size; i++)
+        h->s.coef[h->s.support[i]] += fall * h->s.step[i];
+    axpy(h->n, -fall, h->toward, h->residual);
+    axpy(h->q, -fall, h->change, h->here);
+}
+
+/* A new row of the factor; whether the feature's column is independent of the intercept's and of the support, and there
+   is room. */
+INLINE int let_in(Homotopy *h, ptrdiff_t k, double sign)
+{
+    Lasso *s = &h->s;
+    const double *column = h->columns + k * h->n, square = dot(h->n, column, column);
+    double whole = 0.0;
+    for (ptrdiff_t i = 0; i < h->n; i++) {
+        const double value = h->X[i * h->along + h->pool[k] * h->across] * h->scale[h->pool[k]] * h->root[i];
+        whole += value * value;
+    }
+    if (s->size == h->room || !(square > CONSTANT * whole))
+        return 0;
+    double *last = row(s, s->size);
+    for (ptrdiff_t i = 0; i < s->size; i++)
+        last[i] = dot(h->n, h->columns + s->support[i] * h->n, column);
+    forward_solve(s, 0, last);
+    const double pivot = square - dot(s->size, last, last);
+    if (!(pivot > RANK * square))
+        return 0;
+    last[s->size] = sqrt(pivot);
+    s->support[s->size++] = k;
+    s->state[k] = INSIDE;
+    s->sign[k] = sign;
+    return 1;
+}
+
+INLINE void note(Homotopy *h)
+{
+    const Lasso *s = &h->s;
+    h->count[h->at] = s->size;
+    for (ptrdiff_t i = 0; i < s->size; i++) {
+        h->found[h->at * h->room + i] = h->pool[s->support[i]];
+        h->values[h->at * h->room + i] = s->coef[s->support[i]];
+    }
+    h->n_knots[h->at++] = h->knots > 0 ? h->knots : 1;
+    h->knots = 0;
+}
+
+/* From knot to knot until alpha is `end`; 0 where the walk can't go on. */
+INLINE int walk(Homotopy *h, double end)
+{
+    Lasso *s = &h->s;
+    ptrdiff_t left = -1;
+    int changed = 1;
+    while (h->alpha > end || (h->at < h->n_alphas && h->alphas[h->at] >= h->alpha)) {
+        if (changed) {
+            if (h->budget-- <= 0)
+                return 0;
+            aim(h);
+            multiply(h, h->toward, h->change);
+        }
+        const int is_wanted = h->at < h->n_alphas && h->alphas[h->at] >= end;
+        const double target = is_wanted ? h->alphas[h->at] : end;
+        const Event event = next_event(h, fmax(h->alpha - target, 0.0), left);
+        advance(h, event.after);
+        changed = event.enters >= 0 || event.leaves >= 0;
+        h->alpha = changed ? h->alpha - event.after : fmin(h->alpha, target);
+        left = -1;
+        if (event.enters >= 0 && !let_in(h, event.enters, event.sign))
+            return 0;
+        if (event.leaves >= 0) {
+            left = s->support[event.leaves];
+            s->coef[left] = 0.0;
+            drop(s, event.leaves, h->cosine, h->sine);
+            s->state[left] = OUTSIDE;
+        }
+        h->knots += changed;
+        if (!changed && is_wanted)
+            note(h);
+    }
+    return 1;
+}
+
+/* Solutions for as many alphas as can be had. */
+CLONES static void homotopy(Homotopy *h)
+{
+    int has_begun = 0;
+    while (h->budget-- > 0) {
+        look_around(h);
+        if (!has_begun) {
+            for (ptrdiff_t j = 0; j < h->p; j++)
+                h->alpha = fmax(h->alpha, counted(h, h->slope[j]) / h->strength[j]);
+            while (h->at < h->n_alphas && h->alphas[h->at] >= h->alpha * (1.0 - ROUNDED))
+                note(h);
+            has_begun = 1;
+        } else if (call_violators(h)) {
+            go_back(h);
+            h->reach = sqrt(h->reach);
+            continue;
+        }
+        keep_place(h);
+        if (h->at == h->n_alphas)
+            return;
+        const double end = fmax(h->alpha * h->reach, h->alphas[h->n_alphas - 1]);
+        if (!choose_pool(h, end)) {
+            memset(h->known, ELSEWHERE, (size_t)h->p);
+            h->reach = sqrt(h->reach);
+        } else if (!walk(h, end)) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,223 @@
+"""The path of a lasso from knot to knot, and what it shows about slopes: the kernels, and the walk that begins so."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import lars_path
+
+from ladreg import LassoCD, lasso_path
+from ladreg._design import as_design
+from ladreg._kernels import _homotopy, _slopes, reference
+from ladreg._losses import HalfSquared
+from ladreg.solvers import homotopy, walk
+from ladreg.solvers.centred import Centred
+from tests.problems import make
+from tests.strategies import tables
+
+FACTORS = np.geomspace(1.2, 1e-3, 30)
+
+
+def table(rng, n_samples, n_features):
+    """Columns that are correlated, and a target."""
+    X = rng.standard_normal((n_samples, n_features)) + rng.standard_normal((n_samples, 3)) @ rng.standard_normal(
+        (3, n_features)
+    )
+    return X, X[:, : min(5, n_features)].sum(axis=1) + rng.standard_normal(n_samples)
+
+
+def solved(
+    kernel, X, y, *, strength=None, positive=False, alphas=None, largest=None, reach=0.5, budget=10**4, room=None
+):
+    """Alphas, coefficients of those that were solved, and the knots before each."""
+    n_samples, n_features = X.shape
+    strength = np.ones(n_features) if strength is None else strength
+    root = np.full(n_samples, n_samples**-0.5)
+    mean, target = X.mean(axis=0), (y - y.mean()) * root
+    if alphas is None:
+        slope = ((X - mean) * root[:, None]).T @ target
+        alphas = np.max((slope if positive else np.abs(slope)) / strength) * FACTORS
+    room = min(n_samples, n_features) if room is None else room
+    count, n_knots = np.zeros((2, alphas.size), dtype=np.intp)
+    found, values = np.zeros((alphas.size, room), dtype=np.intp), np.zeros((alphas.size, room))
+    number = kernel.homotopy(
+        X, mean, np.ones(n_features), root, target, strength, positive, alphas,
+        n_features if largest is None else largest, reach, budget, count, found, values, n_knots,
+    )  # fmt: skip
+    coef = np.zeros((number, n_features))
+    for k in range(number):
+        coef[k, found[k, : count[k]]] = values[k, : count[k]]
+    return alphas, coef, n_knots[:number]
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("shape", [(12, 5), (12, 30), (40, 39), (25, 200)])
+@pytest.mark.parametrize("order", ["F", "C"])
+def test_knots_are_those_of_the_reference(shape, positive, order):
+    rng = np.random.default_rng(sum(shape))
+    X, y = table(rng, *shape)
+    how = {"strength": rng.uniform(0.5, 2.0, shape[1]), "positive": positive}
+    _, ours, n_knots = solved(_homotopy, np.asarray(X, order=order), y, **how)
+    _, twin, all_knots = solved(reference, X, y, **how)
+    assert ours.shape == twin.shape
+    assert ours.shape[0] == FACTORS.size
+    np.testing.assert_allclose(ours, twin, atol=1e-9)
+    np.testing.assert_array_equal(n_knots, all_knots)
+
+
+@pytest.mark.parametrize("reach", [0.9, 0.5, 0.1, 0.01])
+@pytest.mark.parametrize("spare", [0, 3, 20])
+def test_features_that_were_not_watched_are_found(reach, spare):
+    """However few are watched for however long, violators at a look are called, and the walk is repeated."""
+    X, y = table(np.random.default_rng(1), 20, 300)
+    _, expected, _ = solved(reference, X, y)
+    _, ours, _ = solved(_homotopy, X, y, largest=20 + spare, reach=reach)
+    np.testing.assert_allclose(ours, expected[: ours.shape[0]], atol=1e-9)
+    if spare >= 3:
+        assert ours.shape == expected.shape
+
+
+def test_knots_are_those_of_lars():
+    X, y = table(np.random.default_rng(2), 30, 80)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    knots, _, coefs = lars_path(X, y, method="lasso")
+    middle = (knots[1:] + knots[:-1]) / 2
+    _, ours, n_knots = solved(_homotopy, X, y, alphas=middle)
+    np.testing.assert_allclose(ours.T, (coefs[:, 1:] + coefs[:, :-1]) / 2, atol=1e-8)
+    np.testing.assert_array_equal(n_knots, 1)
+
+
+def test_the_walk_ends_where_it_cannot_go_on():
+    rng = np.random.default_rng(3)
+    X, y = table(rng, 20, 60)
+    whole = solved(_homotopy, X, y)[1]
+    for limit in ({"budget": 0}, {"budget": 9}, {"room": 4}):
+        part = solved(_homotopy, X, y, **limit)[1]
+        assert part.shape[0] < whole.shape[0]
+        np.testing.assert_array_equal(part, whole[: part.shape[0]])
+    # The first feature is there twice but for rounding: the second cannot come in beside it.
+    first = np.flatnonzero(whole[whole.any(axis=1)][0])[:1]
+    twice = np.column_stack([X, X[:, first] + 1e-9 * rng.standard_normal((20, 1))])
+    part = solved(_homotopy, twice, y)[1]
+    assert 0 < part.shape[0] < whole.shape[0]
+    # No alpha leaves any coefficient; no slope is different from zero.
+    assert not solved(_homotopy, X, y, alphas=np.array([1e9, 1e8]))[1].any()
+    np.testing.assert_array_equal(solved(_homotopy, X, np.zeros(20), alphas=np.array([2.0, 1.0]))[1], np.zeros((2, 60)))
+
+
+def test_constant_columns_stay_out():
+    X, y = table(np.random.default_rng(4), 15, 40)
+    X[:, 7] = 0.1  # the mean of which is not exactly this
+    coef = solved(_homotopy, X, y, alphas=np.geomspace(1.0, 1e-25, 40))[1]
+    assert not coef[:, 7].any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.booleans(), st.integers(1, 5), st.integers(0, 100))
+def test_slopes_are_as_the_reference_sees_them(seed, positive, n_rows, n_features):
+    rng = np.random.default_rng(seed)
+    slope, strength = rng.standard_normal((n_rows, n_features)), rng.choice([0.5, 1.0, np.inf], n_features)
+    slope[rng.random(slope.shape) < 0.2] = 0.0
+    if seed % 3 == 0:
+        slope[rng.random(slope.shape) < 0.02] = np.nan
+    edge, results = rng.uniform(0.0, 3.0, n_rows), []
+    for kernels in (_slopes, reference):
+        part, where, counts, features = np.full(n_rows, 9.0), *np.full((2, n_rows), 9), np.zeros(20, dtype=np.intp)
+        with np.errstate(invalid="ignore"):
+            kernels.largest_parts(slope, strength, positive, part, where)
+            total = kernels.reaching(slope, strength, positive, edge, counts, features)
+        results.append((part, where, counts, features[:total], total))
+    for ours, twin in zip(*results, strict=True):
+        np.testing.assert_array_equal(ours, twin)
+
+
+def without_drafts(monkeypatch):
+    monkeypatch.setattr(homotopy, "LARGEST", 0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(tables(max_samples=12, max_features=30), st.booleans(), st.booleans())
+def test_a_walk_finds_the_same_with_and_without_a_draft(data, positive, fit_intercept):
+    X, y, weight = data
+    assume(X.shape[1] > X.shape[0])
+    how = {"sample_weight": weight, "positive": positive, "fit_intercept": fit_intercept, "alphas": 20}
+    alphas, drafted, _ = lasso_path(X, y, tol=1e-8, **how)
+    with pytest.MonkeyPatch.context() as patch:
+        without_drafts(patch)
+        _, walked, _ = lasso_path(X, y, tol=1e-8, **how)
+    residual, other = (y[:, None] - X @ coefs for coefs in (drafted, walked))
+    if fit_intercept:
+        residual, other = (r - weight @ r / weight.sum() for r in (residual, other))
+    values = [
+        0.5 * weight @ r**2 / weight.sum() + alphas * np.abs(c).sum(axis=0)
+        for r, c in ((residual, drafted), (other, walked))
+    ]
+    np.testing.assert_allclose(*values, rtol=1e-8, atol=1e-10)
+
+
+def test_drafts_are_made_for_few_rows_of_numbers_in_memory_alone():
+    rng = np.random.default_rng(5)
+
+    def applies(X):
+        problem = make(X, rng.standard_normal(X.shape[0]), loss=HalfSquared(), alpha=1.0)
+        return homotopy.applies(Centred(replace(problem, design=as_design(X))), problem.penalty)
+
+    X = rng.standard_normal((10, 30))
+    assert applies(X)
+    assert applies(np.asfortranarray(X))
+    assert not applies(X.astype(np.float32))
+    assert not applies(rng.standard_normal((20, 60))[::2, ::2])
+    assert not applies(rng.standard_normal((homotopy.LARGEST + 1, 3)))
+
+
+def test_a_path_of_few_rows_is_drafted(monkeypatch):
+    """Nothing is left to the steps of the walk, which would be needed where it is not."""
+    X, y = table(np.random.default_rng(6), 40, 400)
+    steps = []
+    take_step = walk.Walk._look
+    monkeypatch.setattr(walk.Walk, "_look", lambda self, *given: steps.append(1) or take_step(self, *given))
+    lasso_path(X, y)
+    assert not steps
+    without_drafts(monkeypatch)
+    lasso_path(X, y)
+    assert steps
+
+
+def test_a_draft_that_ends_early_is_continued(monkeypatch):
+    X, y = table(np.random.default_rng(7), 40, 400)
+    _, whole, _ = lasso_path(X, y)
+    monkeypatch.setattr(homotopy, "draft", lambda *given, draft=homotopy.draft: cut(draft(*given), 12))
+    _, part, _ = lasso_path(X, y)
+    np.testing.assert_allclose(part, whole, atol=1e-7)
+
+
+def cut(draft, number):
+    features, coef, n_knots = draft
+    return features, coef[:number], n_knots[:number]
+
+
+def test_a_draft_that_is_wrong_is_not_believed(monkeypatch):
+    X, y = table(np.random.default_rng(8), 40, 400)
+    _, expected, _ = lasso_path(X, y)
+
+    def spoiled(*given, draft=homotopy.draft):
+        features, coef, n_knots = draft(*given)
+        coef[15:] *= 1.01
+        coef[40:] = np.nan
+        return features, coef, n_knots
+
+    monkeypatch.setattr(homotopy, "draft", spoiled)
+    _, coefs, gaps = lasso_path(X, y)
+    np.testing.assert_allclose(coefs, expected, atol=1e-4)
+    assert np.all(gaps <= 1e-4 * 0.5 * np.var(y))
+
+
+def test_a_path_of_few_rows_is_that_of_single_fits():
+    X, y = table(np.random.default_rng(9), 30, 200)
+    alphas, coefs, _ = lasso_path(X, y, tol=1e-12, alphas=30, fit_intercept=True)
+    for k, alpha in enumerate(alphas):
+        single = LassoCD(alpha=alpha, tol=1e-12).fit(X, y)
+        values = [0.5 * np.var(y - X @ coef) + alpha * np.abs(coef).sum() for coef in (coefs[:, k], single.coef_)]
+        np.testing.assert_allclose(*values, rtol=1e-9)
