@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.linalg
 import scipy.optimize
 from numpy.typing import NDArray
 
@@ -309,11 +308,11 @@ def _is_definite(gram: Array) -> bool:
     if np.isnan(diagonal).any():
         return False
     diagonal -= 1e-9 * diagonal.size
-    if diagonal.size == 0:
-        return True
-    # The transpose is in LAPACK's order, so that nothing is copied.
-    factor, failed = scipy.linalg.lapack.dpotrf(gram.T, lower=1, clean=0, overwrite_a=1)
-    return not failed and bool(np.isfinite(factor.diagonal()).all())
+    try:
+        np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
