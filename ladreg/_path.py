@@ -139,13 +139,14 @@ def solve_path(
     first = 0
     for group in batched(points, width):
         last = first + len(group)
-        _certify(problem, path, slice(first, last), units, group)
-        for k in range(first, last):
-            goal = max(max(tol, _ROUNDING) * float(path.objective[k]), ROUNDINGS * size)
-            if path.gap[k] <= goal and path.stopped[k].good:
-                continue
-            share = goal / size if size > 0 else tol
-            _alone(problem, path, k, share, max_iter, solver, (path.coef[:, k], float(path.intercept[k])))
+        window = slice(first, last)
+        _certify(problem, path, window, units, group)
+        goal = np.maximum(max(tol, _ROUNDING) * path.objective[window], ROUNDINGS * size)
+        good = np.array([point.stopped.good for point in group])
+        for k in np.flatnonzero(~(good & (path.gap[window] <= goal))).tolist():
+            share = float(goal[k]) / size if size > 0 else tol
+            at = first + k
+            _alone(problem, path, at, share, max_iter, solver, (path.coef[:, at], float(path.intercept[at])))
         first = last
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, tol, max_iter, solver)
