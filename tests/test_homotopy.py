@@ -12,6 +12,7 @@ from ladreg import LassoCD, lasso_path
 from ladreg._design import as_design
 from ladreg._kernels import _homotopy, _slopes, reference
 from ladreg._losses import HalfSquared
+from ladreg._penalties import ElasticNet
 from ladreg.solvers import homotopy, walk
 from ladreg.solvers.centred import Centred
 from tests.problems import make
@@ -155,6 +156,66 @@ def test_a_walk_finds_the_same_with_and_without_a_draft(data, positive, fit_inte
         for r, c in ((residual, drafted), (other, walked))
     ]
     np.testing.assert_allclose(*values, rtol=1e-8, atol=1e-10)
+
+
+@settings(deadline=None, max_examples=100)
+@given(tables(max_samples=12, max_features=30), st.integers(0, 10**6), st.booleans(), st.booleans())
+def test_who_is_not_in_doubt_stays_away_from_its_strength(data, seed, positive, fit_intercept):
+    """Whatever the residuals are."""
+    X, y, weight = data
+    assume(X.shape[1] > 0)
+    rng = np.random.default_rng(seed)
+    problem = make(X, y, weight=weight, loss=HalfSquared(), positive=positive, fit_intercept=fit_intercept)
+    columns = Centred(problem)
+    strength = rng.choice([0.5, 1.0, np.inf], X.shape[1])
+    alphas = np.sort(rng.choice(np.geomspace(1.0, rng.choice([1e-2, 0.3]), 60), 60))[::-1]
+    # From one residual to another, not quite on a straight line.
+    path = alphas[:, None] * rng.standard_normal(y.size) + rng.standard_normal(y.size) / 9
+    residual = path + rng.choice([0.0, 1e-3, 0.1]) * rng.standard_normal((60, y.size))
+    residual -= (residual @ columns.weight)[:, None] if fit_intercept else 0.0
+    found = homotopy.in_doubt(columns, ElasticNet(strength, positive), residual, alphas)
+    assume(found is not None)
+    slope = (columns.weight * residual) @ (X - columns.mean)
+    part = (slope if positive else np.abs(slope)) / (strength * alphas[:, None])
+    clear = np.setdiff1d(np.arange(X.shape[1]), found)
+    assert np.all(part[:, clear] <= 1 - homotopy.CLEAR + 1e-12)
+    if not positive:  # nor is everyone in doubt who could be
+        assert homotopy.in_doubt(columns, ElasticNet(1e9 * strength, positive), residual, alphas).size == 0
+
+
+def test_few_alphas_are_all_looked_at():
+    X, y = table(np.random.default_rng(10), 20, 30)
+    columns = Centred(make(X, y, loss=HalfSquared(), alpha=1.0))
+    for alphas in (np.geomspace(1.0, 1e-3, 20), np.ones(1), np.ones(7)):
+        assert homotopy.in_doubt(columns, columns.penalty, np.ones((alphas.size, 20)), alphas) is None
+
+
+@pytest.mark.parametrize("rough", [False, True])
+def test_few_features_are_looked_at_and_all_where_gaps_leave_more_in_doubt(monkeypatch, rough):
+    X, y = table(np.random.default_rng(11), 40, 900)
+    _, expected, _ = lasso_path(X, y, tol=1e-4)
+    looks = []
+    see = walk.Walk._seen
+
+    def seen(self, *given):
+        looks.append(see(self, *given))
+        return looks[-1]
+
+    monkeypatch.setattr(walk.Walk, "_seen", seen)
+    if rough:
+        monkeypatch.setattr(homotopy, "draft", lambda *given, draft=homotopy.draft: shaken(draft(*given)))
+    _, coefs, gaps = lasso_path(X, y, tol=1e-4)
+    assert looks[0].among is not None
+    assert looks[0].among.size < 300
+    assert (len(looks) > 1) == rough
+    assert all(look.among is None for look in looks[1:])
+    np.testing.assert_allclose(coefs, expected, atol=1e-2)
+    assert np.all(gaps <= 1e-4 * 0.5 * np.mean(y**2))
+
+
+def shaken(draft):
+    features, coef, n_knots = draft
+    return features, coef * (1 + 1e-4 * np.cos(np.arange(coef.size)).reshape(coef.shape)), n_knots
 
 
 def test_drafts_are_made_for_few_rows_of_numbers_in_memory_alone():

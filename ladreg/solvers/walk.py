@@ -52,9 +52,10 @@ _FACE_GAP = 1e-10
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found, in the features that it takes, and what a look at all features shows, one row for each alpha.
+    """What was found, in the features that it takes, and what a look shows, one row for each alpha.
 
-    `unit` is the penalty of the features at alpha = 1; `part` is the most of its strength there that a slope takes.
+    `unit` is the penalty of the features at alpha = 1. `slope` is that of all features or, where no others may reach
+    their strength, of those `among`; `part` is the most of its strength at alpha = 1 that a slope takes.
     """
 
     features: Index
@@ -65,6 +66,11 @@ class _Look:
     part: Array
     n_iter: NDArray[np.intp]
     regular: NDArray[np.bool_]
+    among: Index | None = None
+
+    def places(self, features: Index) -> Index:
+        """Where the slopes of features are that were looked at."""
+        return features if self.among is None else np.searchsorted(self.among, features)
 
 
 class Walk:
@@ -167,12 +173,17 @@ class Walk:
         if not homotopy.applies(self.columns, self.unit):
             return 0
         features, coef, n_knots = homotopy.draft(self.columns, self.unit, self.alphas[:most], self.max_iter)
-        if n_knots.size == 0:
-            return 0
-        look = self._seen(features, coef, n_knots)
-        proved = self._proved(look, 0)
-        yield from self._accepted(look, 0, proved)
-        return len(proved)
+        first, in_doubt = 0, True
+        while first < n_knots.size:
+            alphas = self.alphas[first : n_knots.size]
+            look = self._seen(features, coef[first:], n_knots[first:], alphas if in_doubt else None)
+            proved = self._proved(look, first)
+            yield from self._accepted(look, first, proved)
+            first += len(proved)
+            if look.among is None:
+                break
+            in_doubt = False  # what that left open is looked at with all features
+        return first
 
     def _predicted(self, *alphas: float) -> Array:
         """How much of its strength each slope will take at most, if slopes go on as they did."""
@@ -195,17 +206,22 @@ class Walk:
         return self._seen(features[used], np.ascontiguousarray(found.coef[:, used]), found.n_steps)
 
     @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
-    def _seen(self, features: Index, coef: Array, n_steps: Index) -> _Look:
-        """What solutions in some features show."""
+    def _seen(self, features: Index, coef: Array, n_steps: Index, alphas: Array | None = None) -> _Look:
+        """What solutions in some features show; given alphas tell which features these leave in doubt."""
         design, weight, unit = self.problem.design, self.columns.weight, self.unit.at(features)
         residual = self.columns.y - design.matvec_of(features, coef.T).T
         for _ in range(2 if self.problem.fit_intercept else 0):  # twice, for the rounding of the first
             residual -= (residual @ weight)[:, None]
-        slope = design.rmatvec((weight * residual).T).T
-        part, _ = largest_parts(self.bound, self.unit.positive, slope)
+        among = None if alphas is None else homotopy.in_doubt(self.columns, self.unit, residual, alphas)
+        if among is None:
+            slope, bound = design.rmatvec((weight * residual).T).T, self.bound
+        else:
+            among = np.union1d(among, features)
+            slope, bound = design.rmatvec_of(among, (weight * residual).T).T, self.bound[among]
+        part, _ = largest_parts(bound, self.unit.positive, slope)
         gram = self.columns.gram.of(features)
         regular = are_regular(gram, (coef != 0) & (unit.ridge == 0), self.rank)
-        return _Look(features, unit, coef, residual, slope, part, np.maximum(n_steps, 1), regular)
+        return _Look(features, unit, coef, residual, slope, part, np.maximum(n_steps, 1), regular, among)
 
     def _solved(self, wanted: Index, pool: Index, alphas: Array) -> tuple[Index, Stretch]:
         """The solutions in the features of the pool alone, and their order."""
@@ -231,6 +247,8 @@ class Walk:
         alphas = self.alphas[first : first + look.n_iter.size]
         gap, shrink, value = self._gaps(look, alphas)
         missed = ~(gap <= np.maximum(self.tol * value, ROUNDING * self.columns.size))
+        if look.among is not None:  # of the others no slope may be as near to its strength as the gap makes them
+            missed |= np.sqrt(gap) * self.widest > homotopy.CLEAR / 2 * alphas
         number = int(np.argmax(np.append(missed, True)))
         rough = gap > np.maximum(_FACE_GAP * value, ROUNDING * self.columns.size)
         proved: list[bool | None] = look.regular[:number].tolist()
@@ -252,7 +270,9 @@ class Walk:
         loss = 0.5 * (look.residual**2 @ self.columns.weight)
         if not self.unit.curved:  # the slopes of others count by the largest of them alone
             shrink = np.maximum(look.part / alphas, 1.0)  # NaN stays
-            cost, apart = costs(look.unit, alphas, look.coef, look.slope[:, look.features] / shrink[:, None])
+            cost, apart = costs(
+                look.unit, alphas, look.coef, look.slope[:, look.places(look.features)] / shrink[:, None]
+            )
             return loss * (1.0 - 1.0 / shrink) ** 2 + apart, shrink, loss + cost
         gap, shrink, value = np.empty((3, alphas.size))
         for k, alpha in enumerate(alphas.tolist()):
@@ -271,7 +291,9 @@ class Walk:
         number = edge.size
         shrink, root = shrink[:number], root[:number]
         nearest = np.maximum((edge - root * self.widest) * shrink, 0.0)
-        row, feature = reaching(self.bound, self.unit.positive, look.slope[:number], nearest)
+        bound = self.bound if look.among is None else self.bound[look.among]
+        row, feature = reaching(bound, self.unit.positive, look.slope[:number], nearest)
+        feature = feature if look.among is None else look.among[feature]
         if self.boundless.size:
             row = np.append(row, np.repeat(np.arange(number), self.boundless.size))
             feature = np.append(feature, np.tile(self.boundless, number))
@@ -280,7 +302,7 @@ class Walk:
         outside = np.append(look.coef[:number] == 0, np.ones((number, 1), dtype=bool), axis=1)
         zero = outside[row, place[feature]] & self.able[feature]
         row, feature = row[zero], feature[zero]
-        most = self.unit.excess(look.slope[row, feature]) / shrink[row] + self.margin[feature] * root[row]
+        most = self.unit.excess(look.slope[row, look.places(feature)]) / shrink[row] + self.margin[feature] * root[row]
         kept = most >= edge[row] * self.unit.strength[feature]
         return row[kept], feature[kept]
 
@@ -297,11 +319,16 @@ class Walk:
                 start = np.zeros(self.problem.n_features)
                 start[look.features] = look.coef[k]
                 yield self._single(self.alphas[first + k], start)
+        if first + len(proved) == self.alphas.size:
+            return
         # Two, since the slopes' rate of change is wanted as well.
         for k in range(max(len(proved) - 2, 0), len(proved)):
             self.before = None
             used = slice(ends[k], ends[k + 1])
-            self._moved(features[used], coef[used], look.slope[k], self.alphas[first + k])
+            slope = look.slope[k]
+            if look.among is not None:
+                slope = self.problem.design.rmatvec(self.columns.weight * look.residual[k])
+            self._moved(features[used], coef[used], slope, self.alphas[first + k])
 
     def _moved(self, features: Index, coef: Array, slope: Array | None, alpha: float) -> None:
         """Here is the last solution now; its slopes are None where nothing will be predicted from them."""
