@@ -31,8 +31,6 @@ _FAR = 8.0
 # Rows pass in blocks of about so many bytes, of which temporary copies stay in the cache; those that are not copied in
 # larger ones, and in blocks of so many rows at least where columns are contiguous.
 _CHUNK_BYTES, _WALK_BYTES, _STRETCH = 1 << 20, 1 << 22, 1 << 11
-# A sum that is so small a part of its terms' sizes is rounding.
-_NO_SUM = 4 * float(np.finfo(np.float64).eps)
 # Columns of which the scale is further from one than this are multiplied by it before they are squared, not after.
 _TAME = 2.0**400
 # Gathering a column costs so many products with it.
@@ -110,30 +108,14 @@ class DenseDesign(Design):
     def _rmatmat(self, dual: Array) -> Array:
         """The product with each dual is contiguous."""
         slope, dual = None, np.ascontiguousarray(dual.T)
-        shift = None if self._shift is None or self._is_near else self._shift
         for block, raw in self._walkable():
-            values = (raw if shift is None else raw - shift).astype(np.float64, copy=False)
+            values = (raw if self._shift is None else raw - self._shift).astype(np.float64, copy=False)
             part = dual[:, block] @ values
             slope = part if slope is None else np.add(slope, part, out=slope)
         slope = np.zeros((dual.shape[0], self.n_features)) if slope is None else slope
-        if self._shift is not None and shift is None:
-            total = dual.sum(axis=1)
-            if np.any(np.abs(total) > _NO_SUM * np.abs(dual).sum(axis=1)):
-                slope -= np.multiply.outer(total, self._shift)
-        if not self._is_unit:
+        if np.any(self.scale != 1.0):
             slope *= self.scale
         return slope.T
-
-    @cached_property
-    def _is_near(self) -> bool:
-        """Whether values are not much larger than without the shift, so that it may be subtracted from products."""
-        lowest, highest, *_ = self._stats
-        return bool(np.all(np.abs(self.shift) <= _FAR * (highest / 2 - lowest / 2)))
-
-    @cached_property
-    def _is_unit(self) -> bool:
-        """Whether no column has a scale."""
-        return bool(np.all(self.scale == 1.0))
 
     def _is_most(self, features: Index, vector: Array) -> bool:
         """Whether a product of one vector with all columns costs less than gathering the chosen ones."""
