@@ -123,7 +123,7 @@ def homotopy(const double[:, :] X, const double[::1] shift, const double[::1] sc
             and X.strides[0] == along * <Py_ssize_t> sizeof(double)
             and X.strides[1] == across * <Py_ssize_t> sizeof(double) and (along == 1 or across == 1)):
         raise ValueError("neither rows nor columns are contiguous, or not aligned")
-    if not (room <= largest <= p and 0.0 < reach < 1.0):
+    if not (room <= largest <= p and 0.0 < reach < 1.0 and budget >= 0):
         raise ValueError("a number that is out of range")
     h.n, h.p, h.along, h.across, h.X = n, p, along, across, &X[0, 0]
     h.shift, h.scale, h.root, h.y, h.strength = &shift[0], &scale[0], &root[0], &y[0], &strength[0]
