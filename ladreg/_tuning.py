@@ -43,7 +43,7 @@ def checked_alphas(values: Any) -> None:
     numbers = np.asarray(values)
     if numbers.ndim == 1 and numbers.dtype.kind in "iuf" and np.all((numbers >= 0) & np.isfinite(numbers)):
         return
-    for k, alpha in enumerate(np.asarray(values).tolist() if np.ndim(values) > 0 else ()):
+    for k, alpha in enumerate(numbers.tolist() if numbers.ndim > 0 else ()):
         check_real(f"alphas[{k}]", alpha, low=0.0)
 
 

@@ -188,9 +188,8 @@ def test_integer_weights_are_repeats(table, criterion, seed):
         LADRegressorIC(criterion, alphas=[0.4871, 0.2113, 0.0531]),
     ):
         weighted = model.fit(X, y, sample_weight=counts).criterion_
-        if (
-            np.ptp(weighted) > 1e9 or weighted.min() < -30 * counts.sum()
-        ):  # a fit to all points, whose scale is rounding
+        # Of a fit to all points the scale is rounding.
+        if np.ptp(weighted) > 1e9 or weighted.min() < -30 * counts.sum():
             continue
         np.testing.assert_allclose(model.fit(X[rows], y[rows]).criterion_, weighted, rtol=1e-7, atol=1e-7)
 

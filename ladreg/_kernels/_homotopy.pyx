@@ -10,7 +10,6 @@ from ladreg._kernels._check cimport of, places, table
 cdef extern from "homotopy.h":
     ctypedef struct Lasso:
         Py_ssize_t p, size
-        const double *strength
         double *coef
         double *sign
         double *step

@@ -58,6 +58,18 @@ INLINE void dot4(ptrdiff_t n, const double *restrict a0, const double *restrict 
     totals[3] = t3;
 }
 
+/* Products of several columns, one after the other, with a vector. */
+INLINE void multiply(ptrdiff_t number, ptrdiff_t n, const double *columns, const double *vector, double *products)
+{
+    ptrdiff_t k = 0;
+    for (; k + 4 <= number; k += 4) {
+        const double *four = columns + k * n;
+        dot4(n, four, four + n, four + 2 * n, four + 3 * n, vector, products + k);
+    }
+    for (; k < number; k++)
+        products[k] = dot(n, columns + k * n, vector);
+}
+
 /* y += move * x */
 INLINE void axpy(ptrdiff_t n, double move, const double *restrict x, double *restrict y)
 {

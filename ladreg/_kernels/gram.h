@@ -149,23 +149,31 @@ INLINE void look(Lasso *s)
         s->here[s->support[i]] = s->slope[s->support[i]];
 }
 
-/* A new last row of the factor, of which the first `known` entries are there; the pivot relative to the diagonal. The
-   feature is inside if that is large enough. */
-INLINE double append(Lasso *s, ptrdiff_t j, ptrdiff_t known)
+/* A feature's products with the support, the first `known` entries of which are those of the factor already, become the
+   factor's last row; the pivot relative to the diagonal. The feature is inside if that is large enough. */
+INLINE double close_row(Lasso *s, ptrdiff_t j, ptrdiff_t known, double square)
 {
-    const double *products = s->gram + j * s->p;
     double *last = row(s, s->size);
-    for (ptrdiff_t i = known; i < s->size; i++)
-        last[i] = products[s->support[i]];
     forward_solve(s, known, last);
-    const double pivot = products[j] - dot(s->size, last, last);
-    if (pivot > RANK * products[j]) {
+    const double pivot = square - dot(s->size, last, last);
+    if (pivot > RANK * square) {
         last[s->size] = sqrt(pivot);
         s->support[s->size++] = j;
         s->state[j] = INSIDE;
-        s->here[j] = s->slope[j];
     }
-    return products[j] > 0.0 ? pivot / products[j] : 0.0;
+    return square > 0.0 ? pivot / square : 0.0;
+}
+
+/* The same for a feature whose row of `gram` is there. */
+INLINE double append(Lasso *s, ptrdiff_t j, ptrdiff_t known)
+{
+    const double *products = s->gram + j * s->p;
+    for (ptrdiff_t i = known; i < s->size; i++)
+        row(s, s->size)[i] = products[s->support[i]];
+    const double pivot = close_row(s, j, known, products[j]);
+    if (s->state[j] == INSIDE)
+        s->here[j] = s->slope[j];
+    return pivot;
 }
 
 /* Entries begin to end of four rows, turned as they move up by one; `carried` is what is left of each. */
@@ -378,16 +386,7 @@ INLINE int gather(Lasso *s, Waiting *list, ptrdiff_t j, double *cosine, double *
 /* Products of a column with all of them. */
 INLINE void fill(Lasso *s, ptrdiff_t j)
 {
-    const ptrdiff_t n = s->length;
-    const double *column = s->columns + j * n;
-    double *to = s->rows + j * s->p;
-    ptrdiff_t k = 0;
-    for (; k + 4 <= s->p; k += 4) {
-        const double *four = s->columns + k * n;
-        dot4(n, four, four + n, four + 2 * n, four + 3 * n, column, to + k);
-    }
-    for (; k < s->p; k++)
-        to[k] = dot(n, s->columns + k * n, column);
+    multiply(s->p, s->length, s->columns, s->columns + j * s->length, s->rows + j * s->p);
     s->known[j] = 1;
 }
 

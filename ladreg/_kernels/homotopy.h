@@ -60,19 +60,6 @@ INLINE void aim(Homotopy *h)
         axpy(h->n, s->step[i], h->columns + s->support[i] * h->n, h->toward);
 }
 
-/* Products of the pool's columns with a vector. */
-INLINE void multiply(const Homotopy *h, const double *vector, double *products)
-{
-    const ptrdiff_t n = h->n;
-    ptrdiff_t k = 0;
-    for (; k + 4 <= h->q; k += 4) {
-        const double *four = h->columns + k * n;
-        dot4(n, four, four + n, four + 2 * n, four + 3 * n, vector, products + k);
-    }
-    for (; k < h->q; k++)
-        products[k] = dot(n, h->columns + k * n, vector);
-}
-
 /* A look at all features: their slopes and rates, from the data. */
 INLINE void look_around(Homotopy *h)
 {
@@ -210,7 +197,7 @@ INLINE int choose_pool(Homotopy *h, double end)
     for (ptrdiff_t k = 0; k < h->q; k++)
         if (h->known[h->pool[k]] == ELSEWHERE)
             h->known[h->pool[k]] = POOLED;
-    multiply(h, h->residual, h->here);
+    multiply(h->q, h->n, h->columns, h->residual, h->here);
     return 1;
 }
 
@@ -265,18 +252,11 @@ INLINE int let_in(Homotopy *h, ptrdiff_t k, double sign)
     }
     if (s->size == h->room || !(square > CONSTANT * whole))
         return 0;
-    double *last = row(s, s->size);
     for (ptrdiff_t i = 0; i < s->size; i++)
-        last[i] = dot(h->n, h->columns + s->support[i] * h->n, column);
-    forward_solve(s, 0, last);
-    const double pivot = square - dot(s->size, last, last);
-    if (!(pivot > RANK * square))
-        return 0;
-    last[s->size] = sqrt(pivot);
-    s->support[s->size++] = k;
-    s->state[k] = INSIDE;
+        row(s, s->size)[i] = dot(h->n, h->columns + s->support[i] * h->n, column);
+    close_row(s, k, 0, square);
     s->sign[k] = sign;
-    return 1;
+    return s->state[k] == INSIDE;
 }
 
 INLINE void note(Homotopy *h)
@@ -302,7 +282,7 @@ INLINE int walk(Homotopy *h, double end)
             if (h->budget-- <= 0)
                 return 0;
             aim(h);
-            multiply(h, h->toward, h->change);
+            multiply(h->q, h->n, h->columns, h->toward, h->change);
         }
         const int is_wanted = h->at < h->n_alphas && h->alphas[h->at] >= end;
         const double target = is_wanted ? h->alphas[h->at] : end;

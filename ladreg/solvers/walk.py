@@ -72,6 +72,10 @@ class _Look:
         """Where the slopes of features are that were looked at."""
         return features if self.among is None else np.searchsorted(self.among, features)
 
+    def at(self, places: Index) -> Index:
+        """The features whose slopes are there."""
+        return places if self.among is None else self.among[places]
+
 
 class Walk:
     """Along the path of a problem whose features are too many for one Gram matrix.
@@ -292,17 +296,16 @@ class Walk:
         shrink, root = shrink[:number], root[:number]
         nearest = np.maximum((edge - root * self.widest) * shrink, 0.0)
         bound = self.bound if look.among is None else self.bound[look.among]
-        row, feature = reaching(bound, self.unit.positive, look.slope[:number], nearest)
-        feature = feature if look.among is None else look.among[feature]
+        row, place = reaching(bound, self.unit.positive, look.slope[:number], nearest)
         if self.boundless.size:
             row = np.append(row, np.repeat(np.arange(number), self.boundless.size))
-            feature = np.append(feature, np.tile(self.boundless, number))
-        place = np.full(self.problem.n_features, -1, dtype=np.intp)
-        place[look.features] = np.arange(look.features.size)
-        outside = np.append(look.coef[:number] == 0, np.ones((number, 1), dtype=bool), axis=1)
-        zero = outside[row, place[feature]] & self.able[feature]
-        row, feature = row[zero], feature[zero]
-        most = self.unit.excess(look.slope[row, look.places(feature)]) / shrink[row] + self.margin[feature] * root[row]
+            place = np.append(place, np.tile(look.places(self.boundless), number))
+        inside = np.zeros((number, look.slope.shape[1]), dtype=bool)
+        inside[:, look.places(look.features)] = look.coef[:number] != 0
+        zero = ~inside[row, place] & self.able[look.at(place)]
+        row, place = row[zero], place[zero]
+        feature = look.at(place)
+        most = self.unit.excess(look.slope[row, place]) / shrink[row] + self.margin[feature] * root[row]
         kept = most >= edge[row] * self.unit.strength[feature]
         return row[kept], feature[kept]
 
