@@ -161,7 +161,7 @@ class SquaredFolds:
         found = next(refit)
         coef = self.mixing * point.coef
         coef[found.features] += (1 - self.mixing) * found.coef
-        return replace(point, coef=coef, stopped=point.stopped if found.unique else found.stopped)
+        return point._replace(coef=coef, stopped=point.stopped if found.unique else found.stopped)
 
     def _fold(self, train: Index, unit: ElasticNet) -> Problem:
         """The problem of the training rows; the others have a weight of zero."""
@@ -190,7 +190,7 @@ class SquaredFolds:
             known.clear()
             known[key] = refitted(columns, start, self.tol, self.max_iter)
         coef = self.mixing * start + (1 - self.mixing) * known[key]
-        return replace(point, coef=coef[point.features], residual=columns.residual(coef))
+        return point._replace(coef=coef[point.features], residual=columns.residual(coef))
 
     def _again(self, train: Index, unit: ElasticNet, alpha: float, point: Point) -> Point:
         """A point whose Gram matrix is too near to singular, from the data."""
@@ -201,7 +201,7 @@ class SquaredFolds:
         tol, max_iter = self.tol, self.max_iter
         draft = coordinate_descent.solve(problem, start=(start, 0.0), tol=tol, max_iter=max_iter, columns=columns)
         features = np.flatnonzero(draft.coef)
-        found = replace(point, features=features, coef=draft.coef[features], residual=columns.residual(draft.coef))
+        found = point._replace(features=features, coef=draft.coef[features], residual=columns.residual(draft.coef))
         return self._relaxed_by_data(columns, found, {})
 
     def _predicted(self, fold: int, mean: Array, points: list[Point]) -> Array:

@@ -85,9 +85,10 @@ def following():
 def walking():
     return {
         "X": TABLE.copy(), "shift": some(P), "scale": np.ones(P), "root": some(N), "y": signed(N),
-        "strength": some(P, 1), "positive": False, "alphas": np.array([2.0, 0.5, 0.1]), "largest": P, "reach": 0.5,
-        "budget": 50, "count": room(3), "found": np.zeros((3, P), dtype=np.intp), "values": np.zeros((3, P)),
-        "n_knots": room(3),
+        "products": (TABLE - some(P)).T @ (some(N) * signed(N)), "strength": some(P, 1), "positive": False,
+        "alphas": np.array([2.0, 0.5, 0.1]), "room": P, "largest": P, "reach": 0.5, "budget": 50, "most_knots": 50,
+        "count": room(3), "found": room(3 * P), "values": np.zeros(3 * P), "n_knots": room(3), "clear": 0.01,
+        "in_doubt": np.zeros(P, dtype=bool),
     }  # fmt: skip
 
 
@@ -161,7 +162,7 @@ CALLS = [
         limits={"size": HUGE},
     ),
     Call(_groups.group, rows("keys", "groups", "first"), ("groups", "first")),
-    Call(_homotopy.homotopy, walking, ("count", "found", "values", "n_knots")),
+    Call(_homotopy.homotopy, walking, ("count", "found", "values", "n_knots", "in_doubt")),
     Call(_slopes.largest_parts, lambda: {**slopes(), "part": np.zeros(2), "where": room(2)}, ("part", "where")),
     Call(
         _slopes.reaching,

@@ -12,7 +12,6 @@ from ladreg import LassoCD, lasso_path
 from ladreg._design import as_design
 from ladreg._kernels import _homotopy, _slopes, reference
 from ladreg._losses import HalfSquared
-from ladreg._penalties import ElasticNet
 from ladreg.solvers import homotopy, walk
 from ladreg.solvers.centred import Centred
 from tests.problems import make
@@ -29,28 +28,34 @@ def table(rng, n_samples, n_features):
     return X, X[:, : min(5, n_features)].sum(axis=1) + rng.standard_normal(n_samples)
 
 
-def solved(
-    kernel, X, y, *, strength=None, positive=False, alphas=None, largest=None, reach=0.5, budget=10**4, room=None
-):
-    """Alphas, coefficients of those that were solved, and the knots before each."""
+def walked(
+    kernel, X, y, *, strength=None, positive=False, alphas=None, largest=None, reach=0.5, budget=10**4, room=None,
+    most_knots=10**4,
+):  # fmt: skip
+    """Alphas, coefficients of those that were solved, the knots before each, and who is in doubt."""
     n_samples, n_features = X.shape
     strength = np.ones(n_features) if strength is None else strength
     root = np.full(n_samples, n_samples**-0.5)
     mean, target = X.mean(axis=0), (y - y.mean()) * root
+    slope = ((X - mean) * root[:, None]).T @ target
     if alphas is None:
-        slope = ((X - mean) * root[:, None]).T @ target
         alphas = np.max((slope if positive else np.abs(slope)) / strength) * FACTORS
     room = min(n_samples, n_features) if room is None else room
     count, n_knots = np.zeros((2, alphas.size), dtype=np.intp)
-    found, values = np.zeros((alphas.size, room), dtype=np.intp), np.zeros((alphas.size, room))
+    found, values = np.zeros(alphas.size * room, dtype=np.intp), np.zeros(alphas.size * room)
+    in_doubt = np.zeros(n_features, dtype=bool)
     number = kernel.homotopy(
-        X, mean, np.ones(n_features), root, target, strength, positive, alphas,
-        n_features if largest is None else largest, reach, budget, count, found, values, n_knots,
+        X, mean, np.ones(n_features), root, target, slope, strength, positive, alphas, room,
+        n_features if largest is None else largest, reach, budget, most_knots, count, found, values, n_knots,
+        homotopy.CLEAR, in_doubt,
     )  # fmt: skip
-    coef = np.zeros((number, n_features))
-    for k in range(number):
-        coef[k, found[k, : count[k]]] = values[k, : count[k]]
-    return alphas, coef, n_knots[:number]
+    coef, row = np.zeros((number, n_features)), np.repeat(np.arange(number), count[:number])
+    coef[row, found[: row.size]] = values[: row.size]
+    return alphas, coef, n_knots[:number], in_doubt
+
+
+def solved(*args, **how):
+    return walked(*args, **how)[:3]
 
 
 @pytest.mark.parametrize("positive", [False, True])
@@ -66,6 +71,8 @@ def test_knots_are_those_of_the_reference(shape, positive, order):
     assert ours.shape[0] == FACTORS.size
     np.testing.assert_allclose(ours, twin, atol=1e-9)
     np.testing.assert_array_equal(n_knots, all_knots)
+    here, there = (walked(kernel, X, y, **how)[3] for kernel in (_homotopy, reference))
+    assert np.all(here >= there)
 
 
 @pytest.mark.parametrize("reach", [0.9, 0.5, 0.1, 0.01])
@@ -94,7 +101,7 @@ def test_the_walk_ends_where_it_cannot_go_on():
     rng = np.random.default_rng(3)
     X, y = table(rng, 20, 60)
     whole = solved(_homotopy, X, y)[1]
-    for limit in ({"budget": 0}, {"budget": 9}, {"room": 4}):
+    for limit in ({"budget": 0}, {"budget": 9}, {"room": 4}, {"most_knots": 1}):
         part = solved(_homotopy, X, y, **limit)[1]
         assert part.shape[0] < whole.shape[0]
         np.testing.assert_array_equal(part, whole[: part.shape[0]])
@@ -159,35 +166,69 @@ def test_a_walk_finds_the_same_with_and_without_a_draft(data, positive, fit_inte
 
 
 @settings(deadline=None, max_examples=100)
-@given(tables(max_samples=12, max_features=30), st.integers(0, 10**6), st.booleans(), st.booleans())
-def test_who_is_not_in_doubt_stays_away_from_its_strength(data, seed, positive, fit_intercept):
-    """Whatever the residuals are."""
-    X, y, weight = data
-    assume(X.shape[1] > 0)
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.9, 0.5, 0.1]), st.sampled_from([0, 1, 20, 300]))
+def test_who_is_not_in_doubt_stays_away_from_its_strength(seed, positive, reach, spare):
+    """For all alphas from the first to the last that was solved, whatever was watched."""
     rng = np.random.default_rng(seed)
-    problem = make(X, y, weight=weight, loss=HalfSquared(), positive=positive, fit_intercept=fit_intercept)
-    columns = Centred(problem)
-    strength = rng.choice([0.5, 1.0, np.inf], X.shape[1])
-    alphas = np.sort(rng.choice(np.geomspace(1.0, rng.choice([1e-2, 0.3]), 60), 60))[::-1]
-    # From one residual to another, not quite on a straight line.
-    path = alphas[:, None] * rng.standard_normal(y.size) + rng.standard_normal(y.size) / 9
-    residual = path + rng.choice([0.0, 1e-3, 0.1]) * rng.standard_normal((60, y.size))
-    residual -= (residual @ columns.weight)[:, None] if fit_intercept else 0.0
-    found = homotopy.in_doubt(columns, ElasticNet(strength, positive), residual, alphas)
-    assume(found is not None)
-    slope = (columns.weight * residual) @ (X - columns.mean)
-    part = (slope if positive else np.abs(slope)) / (strength * alphas[:, None])
-    clear = np.setdiff1d(np.arange(X.shape[1]), found)
-    assert np.all(part[:, clear] <= 1 - homotopy.CLEAR + 1e-12)
-    if not positive:  # nor is everyone in doubt who could be
-        assert homotopy.in_doubt(columns, ElasticNet(1e9 * strength, positive), residual, alphas).size == 0
+    n_samples, n_features = int(rng.integers(2, 25)), int(rng.integers(1, 120))
+    X, y = table(rng, n_samples, n_features)
+    # Short columns are never near to their strength, those alike are so at the same time.
+    X[:, 1::3] = X[:, [0]] + rng.choice([0.01, 0.1, 1.0]) * X[:, 1::3]
+    X *= rng.choice([1e-3, 1.0], n_features)
+    room = min(n_samples, n_features)
+    how = {"strength": rng.choice([0.5, 1.0, np.inf], n_features), "positive": positive, "reach": reach}
+    how |= {"largest": min(room + spare, n_features), "budget": int(rng.choice([5, 20, 10**4]))}
+    assume(np.isfinite(how["strength"]).any())
+    largest = 1.2 * np.abs(X.T @ (y - y.mean())).max() / n_samples
+    alphas = np.geomspace(largest, largest * rng.choice([0.3, 1e-3]), 200)
+    _, coef, _, in_doubt = walked(_homotopy, X, y, alphas=alphas, **how)
+    residual = (y - y.mean()) - coef @ (X - X.mean(axis=0)).T
+    slope = residual @ (X - X.mean(axis=0)) / n_samples
+    part = (slope if positive else np.abs(slope)) / (how["strength"] * alphas[: coef.shape[0], None])
+    assert np.all(part[:, ~in_doubt] <= 1 - homotopy.CLEAR + 1e-9)
 
 
-def test_few_alphas_are_all_looked_at():
-    X, y = table(np.random.default_rng(10), 20, 30)
-    columns = Centred(make(X, y, loss=HalfSquared(), alpha=1.0))
-    for alphas in (np.geomspace(1.0, 1e-3, 20), np.ones(1), np.ones(7)):
-        assert homotopy.in_doubt(columns, columns.penalty, np.ones((alphas.size, 20)), alphas) is None
+def test_who_comes_near_between_two_looks_is_in_doubt():
+    """The last of four is 0.0001 from being in doubt at the first alpha, in doubt at 0.999 of it, then far away."""
+    half = np.array([[1.0, 0.0, 0.0, 0.7002], [0.0, 1.0, 0.0, 0.3], [0.0, 0.0, 1.0, -0.5]])
+    X, y = np.vstack([half, -half]), np.array([1.0, 0.999, 0.02, -1.0, -0.999, -0.02])
+    alphas = np.array([1.0, 0.999, 0.05]) / 3
+    _, coef, _, in_doubt = walked(_homotopy, X, y, alphas=alphas, reach=0.05)
+    part = np.abs((y - coef @ X.T) @ X[:, 3]) / 6 / alphas
+    assert part[0] < 1 - homotopy.CLEAR < part[1]
+    assert part[2] < 0.9
+    assert in_doubt[3]
+
+
+def test_few_are_in_doubt():
+    X, y = table(np.random.default_rng(10), 40, 2000)
+    _, _, _, in_doubt = walked(_homotopy, X, y, largest=340)
+    assert np.count_nonzero(in_doubt) < 1000
+    # Before the first comes in it is those who are as near to their strength.
+    _, _, _, first = walked(_homotopy, X, y, alphas=np.array([1e9, 1e8]))
+    slope = np.abs((X - X.mean(axis=0)).T @ (y - y.mean()))
+    np.testing.assert_array_equal(first, slope >= (1 - homotopy.CLEAR) * slope.max())
+
+
+@pytest.mark.parametrize("limit", [{"budget": 40}, {"room": 12}, {"most_knots": 3}])
+def test_where_the_walk_ends_is_looked_at_as_well(limit):
+    """What was solved since the last look is handed out with what that would have shown."""
+    X, y = table(np.random.default_rng(12), 30, 90)
+    _, coef, _, in_doubt = walked(_homotopy, X, y, reach=0.01, **limit)
+    _, there, _, expected = walked(reference, X, y, **limit)
+    assert 0 < coef.shape[0] < FACTORS.size
+    assert np.all(in_doubt[coef.any(axis=0)])
+    if coef.shape[0] == there.shape[0]:
+        assert np.all(in_doubt >= expected)
+
+
+def test_many_knots_are_passed_in_parts():
+    """There is room for as many as there are rows; then follows a look, wherever alpha is."""
+    X, y = table(np.random.default_rng(13), 8, 400)
+    _, expected, n_knots = solved(reference, X, y, alphas=np.geomspace(3.0, 1e-6, 30))
+    assert n_knots.sum() > 3 * 8
+    _, ours, _ = solved(_homotopy, X, y, alphas=np.geomspace(3.0, 1e-6, 30), reach=1e-9)
+    np.testing.assert_allclose(ours, expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("rough", [False, True])
@@ -214,8 +255,8 @@ def test_few_features_are_looked_at_and_all_where_gaps_leave_more_in_doubt(monke
 
 
 def shaken(draft):
-    features, coef, n_knots = draft
-    return features, coef * (1 + 1e-4 * np.cos(np.arange(coef.size)).reshape(coef.shape)), n_knots
+    noise = np.cos(np.arange(draft.coef.size)).reshape(draft.coef.shape)
+    return replace(draft, coef=draft.coef * (1 + 1e-4 * noise))
 
 
 def test_drafts_are_made_for_few_rows_of_numbers_in_memory_alone():
@@ -255,8 +296,7 @@ def test_a_draft_that_ends_early_is_continued(monkeypatch):
 
 
 def cut(draft, number):
-    features, coef, n_knots = draft
-    return features, coef[:number], n_knots[:number]
+    return replace(draft, coef=draft.coef[:number], n_knots=draft.n_knots[:number])
 
 
 def test_a_draft_that_is_wrong_is_not_believed(monkeypatch):
@@ -264,10 +304,10 @@ def test_a_draft_that_is_wrong_is_not_believed(monkeypatch):
     _, expected, _ = lasso_path(X, y)
 
     def spoiled(*given, draft=homotopy.draft):
-        features, coef, n_knots = draft(*given)
-        coef[15:] *= 1.01
-        coef[40:] = np.nan
-        return features, coef, n_knots
+        found = draft(*given)
+        found.coef[15:] *= 1.01
+        found.coef[40:] = np.nan
+        return found
 
     monkeypatch.setattr(homotopy, "draft", spoiled)
     _, coefs, gaps = lasso_path(X, y)

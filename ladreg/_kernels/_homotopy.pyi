@@ -1,4 +1,4 @@
-from numpy import float64, intp
+from numpy import bool_, float64, intp
 from numpy.typing import NDArray
 
 Array = NDArray[float64]
@@ -10,14 +10,19 @@ def homotopy(
     scale: Array,
     root: Array,
     y: Array,
+    products: Array,
     strength: Array,
     positive: bool,
     alphas: Array,
+    room: int,
     largest: int,
     reach: float,
     budget: int,
+    most_knots: int,
     count: Index,
     found: Index,
     values: Array,
     n_knots: Index,
+    clear: float,
+    in_doubt: NDArray[bool_],
 ) -> int: ...

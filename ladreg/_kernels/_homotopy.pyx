@@ -5,7 +5,7 @@ The algorithm is in `homotopy.h`; `reference.py` is its specification.
 """
 from libc.stdlib cimport calloc, free
 
-from ladreg._kernels._check cimport of, places, table
+from ladreg._kernels._check cimport of, places
 
 cdef extern from "homotopy.h":
     ctypedef struct Lasso:
@@ -21,6 +21,9 @@ cdef extern from "homotopy.h":
         double *coef
         double *sign
         double *factor
+        double *residual
+        double *slope
+        double *rate
     ctypedef struct Homotopy:
         Py_ssize_t n, p, along, across
         const double *X
@@ -29,19 +32,23 @@ cdef extern from "homotopy.h":
         const double *root
         const double *y
         const double *strength
+        const double *products
         int positive
         Py_ssize_t n_alphas, at
         const double *alphas
-        Py_ssize_t room, budget
+        Py_ssize_t room, budget, most_knots, used
         double reach
         Py_ssize_t *count
         Py_ssize_t *found
         Py_ssize_t *n_knots
         double *values
+        double clear
+        unsigned char *in_doubt
         double *slope
         double *rate
+        double *length
         char *known
-        Py_ssize_t q, largest, knots
+        Py_ssize_t q, largest, knots, passed
         Py_ssize_t *pool
         double *columns
         double *here
@@ -56,6 +63,8 @@ cdef extern from "homotopy.h":
         double *cosine
         double *sine
         Place last
+        double *passed_alphas
+        double *passed_residuals
     void c_homotopy "homotopy"(Homotopy *h) nogil
 
 
@@ -69,19 +78,21 @@ cdef double* take(double **rest, Py_ssize_t number) noexcept:
 cdef double* work_space(Homotopy *h) except NULL:
     """Memory for the walk, to be freed."""
     cdef Py_ssize_t n = h.n, p = h.p, q = h.largest, m = h.room
-    cdef Py_ssize_t numbers = 3 * p + q * (n + 5) + 4 * n + m * (2 * m + 5), indices = q + 2 * m
+    cdef Py_ssize_t numbers = 6 * p + q * (n + 4) + 5 * n + m * (2 * m + 2 * n + 7), indices = q + 2 * m
     cdef double *work = <double *> calloc(numbers + indices + (p + q) // sizeof(double) + 1, sizeof(double))
     cdef double *rest = work
     cdef Py_ssize_t *index
     if work == NULL:
         raise MemoryError
-    h.slope, h.rate, h.change = take(&rest, p), take(&rest, p), take(&rest, p)
+    h.slope, h.rate, h.change, h.length = take(&rest, p), take(&rest, p), take(&rest, p), take(&rest, p)
+    h.last.slope, h.last.rate, h.last.residual = take(&rest, p), take(&rest, p), take(&rest, n)
     h.columns, h.here, h.bound = take(&rest, q * n), take(&rest, q), take(&rest, q)
     h.s.coef, h.s.sign = take(&rest, q), take(&rest, q)
     h.residual, h.toward, h.dual, h.fall = take(&rest, n), take(&rest, n), take(&rest, n), take(&rest, n)
     h.s.factor, h.last.factor = take(&rest, m * m), take(&rest, m * m)
     h.s.step, h.cosine, h.sine = take(&rest, m), take(&rest, m), take(&rest, m)
     h.last.coef, h.last.sign = take(&rest, m), take(&rest, m)
+    h.passed_alphas, h.passed_residuals = take(&rest, 2 * m), take(&rest, 2 * m * n)
     rest = work + numbers
     index = <Py_ssize_t *> rest
     h.pool, h.s.support, h.last.features = index, index + q, index + q + m
@@ -91,45 +102,49 @@ cdef double* work_space(Homotopy *h) except NULL:
 
 
 def homotopy(const double[:, :] X, const double[::1] shift, const double[::1] scale, const double[::1] root,
-             const double[::1] y, const double[::1] strength, bint positive, const double[::1] alphas,
-             Py_ssize_t largest, double reach, Py_ssize_t budget, Py_ssize_t[::1] count, Py_ssize_t[:, ::1] found,
-             double[:, ::1] values, Py_ssize_t[::1] n_knots):
+             const double[::1] y, const double[::1] products, const double[::1] strength, bint positive,
+             const double[::1] alphas, Py_ssize_t room, Py_ssize_t largest, double reach, Py_ssize_t budget,
+             Py_ssize_t most_knots, Py_ssize_t[::1] count, Py_ssize_t[::1] found, double[::1] values,
+             Py_ssize_t[::1] n_knots, double clear, unsigned char[::1] in_doubt):
     """Minimise ``|y - Z coef|^2 / 2 + alpha * strength'|coef|`` for every alpha, where ``Z = root * (X - shift) * scale``.
 
-    `alphas` do not rise and are above zero, as all strengths are. Of each solution the size of its support is written
-    to `count`, features and coefficients to rows of `found` and `values`, the widths of which are the largest support;
-    and how many knots were passed, one at least, to `n_knots`. `largest` features are watched while alpha falls to the
-    part `reach` of itself; then all are looked at.
+    `products` are those of Z with y; `alphas` do not rise and are above zero, as all strengths are. Of each solution the
+    size of its support, `room` at most, is written to `count`, its features and coefficients to `found` and `values`, one
+    solution after the other, and to `n_knots` how many knots were passed before it, one at least. `largest` features are
+    watched while alpha falls to the part `reach` of itself; then all are looked at. Who may have taken more than the part
+    ``1 - clear`` of its strength for any alpha down to the last that was solved is marked in `in_doubt`; others may be.
 
     Returns
     -------
     int
-        How many alphas were solved: fewer than there are where `budget` knots and looks were not enough, the support
-        had no room, or the path is not determined by the columns.
+        How many alphas were solved: fewer than there are where `budget` knots and looks, or `most_knots` before one of
+        them, were not enough, the support had no room, or the path is not determined by the columns.
     """
     cdef Homotopy h
-    cdef Py_ssize_t n = X.shape[0], p = X.shape[1], number = alphas.shape[0], room = found.shape[1]
+    cdef Py_ssize_t n = X.shape[0], p = X.shape[1], number = alphas.shape[0]
     cdef Py_ssize_t along = X.strides[0] // <Py_ssize_t> sizeof(double)
     cdef Py_ssize_t across = X.strides[1] // <Py_ssize_t> sizeof(double)
     cdef double *work
-    if not (of(shift, p) and of(scale, p) and of(root, n) and of(y, n) and of(strength, p) and of(alphas, number)
-            and places(count, number) and found.shape[0] == number and table(values, number, room)
-            and places(n_knots, number)):
+    if not (of(shift, p) and of(scale, p) and of(root, n) and of(y, n) and of(products, p) and of(strength, p)
+            and of(alphas, number) and places(count, number) and places(found, values.shape[0])
+            and of(values, found.shape[0]) and places(n_knots, number) and in_doubt.shape[0] == p):
         raise ValueError("arrays of different lengths, or not aligned")
-    if n == 0 or p == 0 or number == 0 or room == 0:
+    if n == 0 or p == 0 or number == 0:
         return 0
-    if not (places(found[0], room) and <size_t> &X[0, 0] % sizeof(double) == 0
+    if not (<size_t> &X[0, 0] % sizeof(double) == 0
             and X.strides[0] == along * <Py_ssize_t> sizeof(double)
             and X.strides[1] == across * <Py_ssize_t> sizeof(double) and (along == 1 or across == 1)):
         raise ValueError("neither rows nor columns are contiguous, or not aligned")
-    if not (room <= largest <= p and 0.0 < reach < 1.0 and budget >= 0):
+    if not (0 < room <= largest <= p and room <= found.shape[0] // number and 0.0 < reach < 1.0
+            and 0.0 <= clear <= 1.0 and budget >= 0 and most_knots >= 0):
         raise ValueError("a number that is out of range")
     h.n, h.p, h.along, h.across, h.X = n, p, along, across, &X[0, 0]
     h.shift, h.scale, h.root, h.y, h.strength = &shift[0], &scale[0], &root[0], &y[0], &strength[0]
-    h.positive, h.n_alphas, h.at, h.alphas = positive, number, 0, &alphas[0]
-    h.room, h.largest, h.budget, h.reach = room, largest, budget, reach
-    h.count, h.found, h.values, h.n_knots = &count[0], &found[0, 0], &values[0, 0], &n_knots[0]
-    h.q = h.knots = h.s.size = 0
+    h.products, h.positive, h.n_alphas, h.at, h.alphas = &products[0], positive, number, 0, &alphas[0]
+    h.room, h.largest, h.budget, h.most_knots, h.reach = room, largest, budget, most_knots, reach
+    h.count, h.found, h.values, h.n_knots = &count[0], &found[0], &values[0], &n_knots[0]
+    h.clear, h.in_doubt = clear, &in_doubt[0]
+    h.q = h.used = h.knots = h.passed = h.s.size = 0
     h.alpha = 0.0
     h.s.p = room
     work = work_space(&h)

@@ -84,4 +84,25 @@ INLINE void axpy4(ptrdiff_t n, double m0, double m1, double m2, double m3, const
     for (ptrdiff_t i = 0; i < n; i++)
         y[i] += (m0 * x0[i] + m1 * x1[i]) + (m2 * x2[i] + m3 * x3[i]);
 }
+
+/* Most slopes are out of question: so many are asked together whether any of them is not. */
+#define TOGETHER 32
+
+INLINE double counted(double slope, int positive)
+{
+    return !positive ? fabs(slope) : slope < 0.0 ? 0.0 : slope; /* NaN stays */
+}
+
+/* Whether any slope of a few is not below its bound. */
+INLINE int any_above(const double *restrict slope, const double *restrict strength, double edge, int positive)
+{
+    int any = 0;
+    if (positive)
+        for (int l = 0; l < TOGETHER; l++)
+            any |= !(slope[l] < edge * strength[l]);
+    else
+        for (int l = 0; l < TOGETHER; l++)
+            any |= !(fabs(slope[l]) < edge * strength[l]);
+    return any;
+}
 #endif

@@ -182,29 +182,37 @@ def homotopy(
     scale: Array,
     root: Array,
     y: Array,
+    products: Array,
     strength: Array,
     positive: bool,
     alphas: Array,
+    room: int,
     largest: int,  # noqa: ARG001 - all features are watched
     reach: float,  # noqa: ARG001 - always
     budget: int,
+    most_knots: int,
     count: NDArray[np.intp],
     found: NDArray[np.intp],
     values: Array,
     n_knots: NDArray[np.intp],
+    clear: float,
+    in_doubt: NDArray[np.bool_],
 ) -> int:
     """The lasso from knot to knot for the columns ``root * (X - shift) * scale``; how many alphas were solved.
 
-    The support of each solution, its features and their coefficients are written to `count`, `found` and `values`.
+    The support of each solution, its features and their coefficients are written to `count`, `found` and `values`. Who
+    takes more than the part ``1 - clear`` of its strength at any knot or alpha is marked in `in_doubt`; between two of
+    these the part is a fraction of two straight lines, and does not pass its ends.
     """
     Z, sides = (X - shift) * scale * root[:, None], (1.0,) if positive else (1.0, -1.0)
-    coef, sign, support, at, knots, left = *np.zeros((2, Z.shape[1])), list[int](), 0, 0, -1
-    alpha = float(np.max((Z.T @ y if positive else np.abs(Z.T @ y)) / strength, initial=0.0))
+    coef, sign, support, at, used, knots, left = *np.zeros((2, Z.shape[1])), list[int](), 0, 0, 0, -1
+    alpha = float(np.max((products if positive else np.abs(products)) / strength, initial=0.0))
     while at < alphas.size and budget > 0 and alphas[at] >= alpha * (1 - 1e-13):  # which is rounding
         count[at], n_knots[at], at = 0, 1, at + 1
-    while at < alphas.size and budget > 0:
+    while at < alphas.size and budget > 0 and knots <= most_knots:
         # 1. Where the support goes as alpha falls, and what that changes.
         part, slope = Z[:, support], Z.T @ (y - Z @ coef)
+        in_doubt |= (slope if positive else np.abs(slope)) > (1 - clear) * alpha * strength
         step = np.linalg.solve(part.T @ part, (strength * sign)[support])
         change = Z.T @ (part @ step)
         # 2. The next alpha, or the first feature that enters or leaves before.
@@ -220,8 +228,9 @@ def homotopy(
         coef[support] += after * step
         alpha, left, (j, side) = alpha - after, -1, event
         if j < 0:
-            count[at], found[at, : len(support)], values[at, : len(support)] = len(support), support, coef[support]
-            n_knots[at], at, knots = max(knots, 1), at + 1, 0
+            here = slice(used, used + len(support))
+            count[at], found[here], values[here], n_knots[at] = len(support), support, coef[support], max(knots, 1)
+            at, used, knots = at + 1, here.stop, 0
             continue
         # 3. It does, unless its column depends on the others.
         knots, budget = knots + 1, budget - 1
@@ -230,7 +239,7 @@ def homotopy(
             coef[j], left = 0.0, j
             continue
         rest = Z[:, j] - part @ np.linalg.lstsq(part, Z[:, j], rcond=None)[0]
-        if len(support) == found.shape[1] or rest @ rest <= 1e-12 * Z[:, j] @ Z[:, j]:
+        if len(support) == room or rest @ rest <= 1e-12 * Z[:, j] @ Z[:, j]:
             break
         support.append(j)
         sign[j] = side

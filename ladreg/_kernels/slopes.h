@@ -3,26 +3,6 @@
    Most features are out of question: a few are asked together whether any of them is not. */
 #include "compiler.h"
 
-#define TOGETHER 32
-
-INLINE double counted(double slope, int positive)
-{
-    return !positive ? fabs(slope) : slope < 0.0 ? 0.0 : slope; /* NaN stays */
-}
-
-/* Whether any slope of a few is not below its bound. */
-INLINE int any_above(const double *restrict slope, const double *restrict strength, double edge, int positive)
-{
-    int any = 0;
-    if (positive)
-        for (int l = 0; l < TOGETHER; l++)
-            any |= !(slope[l] < edge * strength[l]);
-    else
-        for (int l = 0; l < TOGETHER; l++)
-            any |= !(fabs(slope[l]) < edge * strength[l]);
-    return any;
-}
-
 /* Of one row: the largest part of a strength, and where it is. */
 CLONES static double largest_part(ptrdiff_t p, const double *slope, const double *strength, int positive,
                                   ptrdiff_t *where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """The solution for one alpha, at unit scale.
 
     Attributes
@@ -61,4 +60,4 @@ def shared(point: Point, same: Repeats) -> Point:
     coef, several = same.shared(coef)
     features = np.flatnonzero(coef)
     stopped = StopReason.STALLED if point.unique is False else point.stopped
-    return replace(point, features=features, coef=coef[features], stopped=stopped, unique=point.unique and not several)
+    return point._replace(features=features, coef=coef[features], stopped=stopped, unique=point.unique and not several)

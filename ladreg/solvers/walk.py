@@ -36,6 +36,8 @@ _POOL, _MOST_POOL = 0.6, 300
 _FIRST, _MOST, _ENTRIES = 8, 32, 1 << 23
 # Slopes are extrapolated over steps to this part of alpha at most.
 _REACH = 0.5
+# Others than those in doubt are left out of a look where these are one in so many.
+_SPARE = 2
 # Rounds of a step that make the next one shorter.
 _ROUNDS = 3
 # At most as many features as are in come in at once, or so many.
@@ -176,17 +178,14 @@ class Walk:
         """Step 0, for so many alphas at most; how many were solved."""
         if not homotopy.applies(self.columns, self.unit):
             return 0
-        features, coef, n_knots = homotopy.draft(self.columns, self.unit, self.alphas[:most], self.max_iter)
-        first, in_doubt = 0, True
-        while first < n_knots.size:
-            alphas = self.alphas[first : n_knots.size]
-            look = self._seen(features, coef[first:], n_knots[first:], alphas if in_doubt else None)
-            proved = self._proved(look, first)
-            yield from self._accepted(look, first, proved)
-            first += len(proved)
-            if look.among is None:
-                break
-            in_doubt = False  # what that left open is looked at with all features
+        draft, first = homotopy.draft(self.columns, self.unit, self.slope, self.alphas[:most], self.max_iter), 0
+        # What those in doubt leave open is looked at with all features.
+        for among in (np.union1d(draft.in_doubt, draft.features), None):
+            if first < draft.n_knots.size and (among is None or _SPARE * among.size <= self.problem.n_features):
+                look = self._seen(draft.features, draft.coef[first:], draft.n_knots[first:], among)
+                proved = self._proved(look, first)
+                yield from self._accepted(look, first, proved)
+                first += len(proved)
         return first
 
     def _predicted(self, *alphas: float) -> Array:
@@ -210,17 +209,15 @@ class Walk:
         return self._seen(features[used], np.ascontiguousarray(found.coef[:, used]), found.n_steps)
 
     @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
-    def _seen(self, features: Index, coef: Array, n_steps: Index, alphas: Array | None = None) -> _Look:
-        """What solutions in some features show; given alphas tell which features these leave in doubt."""
+    def _seen(self, features: Index, coef: Array, n_steps: Index, among: Index | None = None) -> _Look:
+        """What solutions in some features show, of all slopes or those `among`."""
         design, weight, unit = self.problem.design, self.columns.weight, self.unit.at(features)
         residual = self.columns.y - design.matvec_of(features, coef.T).T
         for _ in range(2 if self.problem.fit_intercept else 0):  # twice, for the rounding of the first
             residual -= (residual @ weight)[:, None]
-        among = None if alphas is None else homotopy.in_doubt(self.columns, self.unit, residual, alphas)
         if among is None:
             slope, bound = design.rmatvec((weight * residual).T).T, self.bound
         else:
-            among = np.union1d(among, features)
             slope, bound = design.rmatvec_of(among, (weight * residual).T).T, self.bound[among]
         part, _ = largest_parts(bound, self.unit.positive, slope)
         gram = self.columns.gram.of(features)
