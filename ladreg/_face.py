@@ -28,6 +28,8 @@ RANK = 1e-11
 _SINGULAR = 1e10
 # Residuals below this part of the numbers they are the difference of count as zero.
 ZERO = 1e-11
+# The bits of a number's exponent: the others of a power of two are zero.
+_EXPONENT = np.int64(0x7FF << 52)
 # Rows whose temporary arrays stay in the cache; BLAS would wake a second thread for longer ones.
 BLOCK = 1 << 13
 
@@ -158,8 +160,8 @@ def equilibrated(matrix: Array) -> tuple[Array, Array, Array]:
 
 def power_of_two(size: Array) -> Array:
     """The nearest power of two below each size; 1 for zero. Kept in a range whose inverse is finite."""
-    exponent = np.clip(np.frexp(size)[1] - 1, -1000, 1000)
-    return np.where(size > 0, np.ldexp(1.0, exponent), 1.0)
+    power = (np.asarray(size, dtype=np.float64).view(np.int64) & _EXPONENT).view(np.float64)
+    return np.where(size > 0, np.clip(power, 2.0**-1000, 2.0**1000), 1.0)
 
 
 def inverted(matrix: Array) -> Array | None:
@@ -291,28 +293,30 @@ def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
 
 def is_regular(gram: Array) -> bool:
     """Whether a Gram matrix is positive definite, even a part of 1e-9 nearer to singular than it is."""
-    return _is_definite(_of_unit_columns(gram))
+    return _is_definite(_nearer_to_singular(gram, gram.shape[0]))
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _of_unit_columns(gram: Array) -> Array:
-    """The Gram matrix of columns of length one; NaN for those whose length is zero or no number."""
+def _nearer_to_singular(gram: Array, number: int) -> Array:
+    """A Gram matrix of columns of length one, less 1e-9 for each of so many on its diagonal.
+
+    NaN stands for columns whose length is zero or no number.
+    """
     size = np.sqrt(gram.diagonal())
     size[~((size > 0) & np.isfinite(size))] = np.nan
-    return np.asarray(gram / size / size[:, None])
+    gram = gram / size / size[:, None]
+    np.einsum("ii->i", gram)[:] -= 1e-9 * number
+    return np.asarray(gram)
 
 
 def _is_definite(gram: Array) -> bool:
-    """`is_regular` of columns of length one; `gram` is overwritten."""
-    diagonal = np.einsum("ii->i", gram)
-    if np.isnan(diagonal).any():
-        return False
-    diagonal -= 1e-9 * diagonal.size
+    """Whether a matrix is positive definite."""
     try:
-        np.linalg.cholesky(gram)
+        factor = np.linalg.cholesky(gram)
     except np.linalg.LinAlgError:
         return False
-    return True
+    # LAPACK may let pass what is no number; it spreads to the last row.
+    return not np.isnan(factor[-1:]).any()
 
 
 def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
@@ -321,18 +325,30 @@ def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[
     Sets are rows of `supports`; none of more than `most` features is regular.
     """
     used = np.flatnonzero(supports.any(axis=0))
-    gram, supports = _of_unit_columns(gram[used[:, None], used]), supports[:, used]
+    gram, supports = _nearer_to_singular(gram[used[:, None], used], min(most, used.size)), supports[:, used]
     regular = np.zeros(supports.shape[0], dtype=bool)
-    parts = [slice(0, regular.size)]
+    parts = _parts_of_few(supports, most)
     while parts:
         part = parts.pop()
         union = np.flatnonzero(supports[part].any(axis=0))
-        if union.size <= most and (union.size == 0 or _is_definite(gram[union[:, None], union])):
+        if union.size <= most and _is_definite(gram[union[:, None], union]):
             regular[part] = True
         elif part.stop - part.start > 1:
             middle = (part.start + part.stop) // 2
             parts += [slice(part.start, middle), slice(middle, part.stop)]
     return regular
+
+
+def _parts_of_few(supports: NDArray[np.bool_], most: int) -> list[slice]:
+    """Rows in groups of so many that there are no more than `most` features in any of a group, or in one alone."""
+    parts, first, union = [], 0, 0
+    for k, row in enumerate(np.packbits(supports, axis=1)):
+        bits = int.from_bytes(row.tobytes())
+        if k > first and (union | bits).bit_count() > most:
+            parts.append(slice(first, k))
+            first, union = k, 0
+        union |= bits
+    return [*parts, slice(first, supports.shape[0])]
 
 
 def _only_zero(cone: Array) -> bool:

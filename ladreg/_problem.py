@@ -56,7 +56,10 @@ class StopReason(Enum):
     @property
     def good(self) -> bool:
         """Whether the solver stopped because it was done."""
-        return self in (StopReason.TOLERANCE, StopReason.EXACT, StopReason.GIVEN)
+        return self in _GOOD
+
+
+_GOOD = (StopReason.TOLERANCE, StopReason.EXACT, StopReason.GIVEN)
 
 
 @dataclass(frozen=True)
