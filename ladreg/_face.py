@@ -341,6 +341,8 @@ def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[
 
 def _parts_of_few(supports: NDArray[np.bool_], most: int) -> list[slice]:
     """Rows in groups of so many that there are no more than `most` features in any of a group, or in one alone."""
+    if supports.shape[1] <= most:
+        return [slice(0, supports.shape[0])]
     parts, first, union = [], 0, 0
     for k, row in enumerate(np.packbits(supports, axis=1)):
         bits = int.from_bytes(row.tobytes())

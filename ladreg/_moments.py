@@ -131,7 +131,9 @@ class FoldMoments:
         """Sums over all rows, from those over the held-out rows where these are a partition."""
         rows = np.concatenate([test for _, test in self.splits])
         n_samples, size = self.columns.problem.n_samples, (self.columns.problem.n_features + 1) ** 2
-        if rows.size == n_samples and len(self.splits) * size <= _KEPT and np.unique(rows).size == n_samples:
+        is_held = np.zeros(n_samples, dtype=bool)
+        is_held[rows] = True
+        if rows.size == n_samples and len(self.splits) * size <= _KEPT and is_held.all():
             self._held = [self._sums(test) for _, test in self.splits]
             total = self._held[0]
             for part in self._held[1:]:

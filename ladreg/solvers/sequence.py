@@ -108,13 +108,17 @@ def in_gram(
         edge = group[:, None] * (unit.strength * (1 - AT_END))
         # Who may be active in any optimum; ridges make those that have one unique.
         active = ((unit.excess(found.slope) >= edge) | (found.coef != 0)) & (unit.ridge == 0)
-        regular = are_regular(gram, active, slope.size)
+        regular = are_regular(gram, active, slope.size).tolist()
+        row, features = np.nonzero(found.coef)
+        used, ends = found.coef[row, features], np.searchsorted(row, np.arange(group.size + 1)).tolist()
+        features = names[features]
+        n_iter = np.maximum(found.n_steps, 1).tolist()
         for k, alpha in enumerate(group.tolist()):
-            coef, done = found.coef[k], bool(found.done[k])
+            done, own = bool(found.done[k]), slice(ends[k], ends[k + 1])
             if not done:
+                coef = found.coef[k]
                 loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)
                 done = duality_gap(unit.times(alpha), coef, found.slope[k], loss)[0] <= max(tol, ROUNDING) * size
-            unique = done and bool(regular[k])
+            unique = done and regular[k]
             stopped = StopReason.TOLERANCE if unique else StopReason.STALLED
-            features = np.flatnonzero(coef)
-            yield Point(names[features], coef[features], max(int(found.n_steps[k]), 1), stopped, unique)
+            yield Point(features[own], used[own], n_iter[k], stopped, unique)
