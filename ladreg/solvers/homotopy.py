@@ -17,6 +17,7 @@ from ladreg._design import DenseDesign
 from ladreg._kernels import _homotopy
 from ladreg._penalties import ElasticNet
 from ladreg.solvers.centred import Centred
+from ladreg.solvers.points import numbered
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -113,9 +114,7 @@ def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_k
     )
     row = np.repeat(np.arange(solved), count[:solved])
     found, values = found[: row.size], values[: row.size]
-    features = np.flatnonzero(np.bincount(found))
-    place = np.empty(design.n_features, dtype=np.intp)
-    place[features] = np.arange(features.size)
+    features, place = numbered(found)
     coef = np.zeros((solved, features.size))
-    coef[row, place[found]] = values
+    coef[row, place] = values
     return Draft(features, coef, n_knots[:solved], np.flatnonzero(in_doubt))

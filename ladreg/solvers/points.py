@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -42,12 +43,26 @@ class Point(NamedTuple):
 
 def gathered(points: Sequence[Point]) -> tuple[Index, Array]:
     """The features of any of the points, and their coefficients in all of them, one column each."""
-    features = np.concatenate([point.features for point in points])
-    used = np.flatnonzero(np.bincount(features))
+    used, place = numbered(np.concatenate([point.features for point in points]))
     coefs = np.zeros((used.size, len(points)))
     column = np.repeat(np.arange(len(points)), [point.features.size for point in points])
-    coefs[np.searchsorted(used, features), column] = np.concatenate([point.coef for point in points])
+    coefs[place, column] = np.concatenate([point.coef for point in points])
     return used, coefs
+
+
+def numbered(features: Index) -> tuple[Index, Index]:
+    """The features of a list with repeats, ascending, and the place among them of each of the list."""
+    listed = np.bincount(features) > 0
+    return np.flatnonzero(listed), (np.cumsum(listed) - 1)[features]
+
+
+def nonzeros(coef: Array, features: Index) -> Iterator[tuple[Index, Array]]:
+    """The features of those coefficients in each row that are not zero, and these; a column is one of `features`."""
+    row, column = np.nonzero(coef)
+    chosen, values = features[column], coef[row, column]
+    ends = np.searchsorted(row, np.arange(coef.shape[0] + 1)).tolist()
+    for first, last in pairwise(ends):
+        yield chosen[first:last], values[first:last]
 
 
 def shared(point: Point, same: Repeats) -> Point:

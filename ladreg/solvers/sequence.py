@@ -14,7 +14,7 @@ from ladreg._face import AT_END, are_regular
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap
-from ladreg.solvers.points import Point, shared
+from ladreg.solvers.points import Point, nonzeros, shared
 from ladreg.solvers.repeats import repeats
 from ladreg.solvers.trail import Trail
 from ladreg.solvers.walk import Walk
@@ -109,16 +109,13 @@ def in_gram(
         # Who may be active in any optimum; ridges make those that have one unique.
         active = ((unit.excess(found.slope) >= edge) | (found.coef != 0)) & (unit.ridge == 0)
         regular = are_regular(gram, active, slope.size).tolist()
-        row, features = np.nonzero(found.coef)
-        used, ends = found.coef[row, features], np.searchsorted(row, np.arange(group.size + 1)).tolist()
-        features = names[features]
         n_iter = np.maximum(found.n_steps, 1).tolist()
-        for k, alpha in enumerate(group.tolist()):
-            done, own = bool(found.done[k]), slice(ends[k], ends[k + 1])
+        for k, (features, values) in enumerate(nonzeros(found.coef, names)):
+            alpha, done = float(group[k]), bool(found.done[k])
             if not done:
                 coef = found.coef[k]
                 loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)
                 done = duality_gap(unit.times(alpha), coef, found.slope[k], loss)[0] <= max(tol, ROUNDING) * size
             unique = done and regular[k]
             stopped = StopReason.TOLERANCE if unique else StopReason.STALLED
-            yield Point(features[own], used[own], n_iter[k], stopped, unique)
+            yield Point(features, values, n_iter[k], stopped, unique)

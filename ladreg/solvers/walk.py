@@ -22,7 +22,7 @@ from ladreg._problem import StopReason
 from ladreg.solvers import coordinate_descent, homotopy
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap
 from ladreg.solvers.columns import largest
-from ladreg.solvers.points import Point
+from ladreg.solvers.points import Point, nonzeros
 from ladreg.solvers.trail import Stretch, Trail
 
 Array = NDArray[np.float64]
@@ -308,13 +308,10 @@ class Walk:
 
     def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[Point]:
         """Step 3: hand out what was proved, canonical; the last is where the next round starts."""
-        row, column = np.nonzero(look.coef[: len(proved)])
-        features, coef, n_iter = look.features[column], look.coef[row, column], look.n_iter.tolist()
-        ends = np.searchsorted(row, np.arange(len(proved) + 1)).tolist()
+        found, n_iter = list(nonzeros(look.coef[: len(proved)], look.features)), look.n_iter.tolist()
         for k, unique in enumerate(proved):
             if unique is not False:
-                used = slice(ends[k], ends[k + 1])
-                yield Point(features[used], coef[used], n_iter[k], StopReason.TOLERANCE, unique, look.residual[k])
+                yield Point(*found[k], n_iter[k], StopReason.TOLERANCE, unique, look.residual[k])
             else:
                 start = np.zeros(self.problem.n_features)
                 start[look.features] = look.coef[k]
@@ -324,11 +321,10 @@ class Walk:
         # Two, since the slopes' rate of change is wanted as well.
         for k in range(max(len(proved) - 2, 0), len(proved)):
             self.before = None
-            used = slice(ends[k], ends[k + 1])
             slope = look.slope[k]
             if look.among is not None:
                 slope = self.problem.design.rmatvec(self.columns.weight * look.residual[k])
-            self._moved(features[used], coef[used], slope, self.alphas[first + k])
+            self._moved(*found[k], slope, self.alphas[first + k])
 
     def _moved(self, features: Index, coef: Array, slope: Array | None, alpha: float) -> None:
         """Here is the last solution now; its slopes are None where nothing will be predicted from them."""
