@@ -70,9 +70,14 @@ class DenseDesign(Design):
         for begin in range(0, self.n_samples, n_rows):
             yield slice(begin, min(begin + n_rows, self.n_samples))
 
+    @property
+    def _is_straight(self) -> bool:
+        """Whether rows or columns are contiguous."""
+        return self.X.itemsize in self.X.strides
+
     def _walkable(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
         """Blocks of rows as they are, copied where neither their rows nor their columns are contiguous."""
-        straight = self.X.itemsize in self.X.strides
+        straight = self._is_straight
         # Contiguous columns are worth stretches of a page at least.
         by_columns = straight and self.X.strides[0] == self.X.itemsize
         n_bytes = _WALK_BYTES if straight else _CHUNK_BYTES
@@ -277,27 +282,27 @@ class DenseDesign(Design):
         size = features.size + border
         result = np.zeros((size, size))
         present = np.flatnonzero(weight)
+        weight = weight[present]
+        uniform = _is_uniform(weight)
         n_rows = max(1, _CHUNK_BYTES // (8 * max(1, size)))
         for begin in range(0, present.size, n_rows):
             rows = present[begin : begin + n_rows]
-            part = weight[rows]
-            Z = np.ones((rows.size, size))
             if rows[-1] - rows[0] + 1 == rows.size:
-                np.multiply(
-                    self._columns(slice(rows[0], rows[-1] + 1), features),
-                    self.scale[features],
-                    out=Z[:, : features.size],
-                )
+                Z = np.ones((rows.size, size))
+                block = self._columns(slice(rows[0], rows[-1] + 1), features)
+                np.multiply(block, self.scale[features], out=Z[:, : features.size])
             else:
                 Z = self.rows(rows, features, border)
-            factor, _ = _weighed(Z, part)
-            result += factor * (Z.T @ Z)
-        return result
+            if not uniform:
+                Z *= np.sqrt(weight[begin : begin + n_rows])[:, None]
+            # The product of a matrix with its own transpose takes half the time of another.
+            result += Z.T @ Z
+        return result * weight[0] if uniform and weight.size else result
 
     def cross(self, weight: Array, features: Index, others: Index) -> Array:
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``; half the work where both are one array."""
         result = np.zeros((features.size, others.size))
-        uniform = weight.strides == (0,) or bool(np.all(weight == weight[:1]))
+        uniform = _is_uniform(weight)
         before, after = self._scales
         for block in self._slices(_PRODUCT_BYTES, max(features.size, others.size)):
             root = None if uniform else np.sqrt(weight[block])
@@ -322,7 +327,7 @@ class DenseDesign(Design):
 
     def _multiplied(self, block: slice, features: Index, scale: Array | None, root: Array | None) -> Array:
         """Chosen columns of a block of rows, times a scale for each feature and a number for each row if given."""
-        Z = self._columns(block, features)
+        Z = self._columns(block, features, copy=scale is not None or root is not None)
         if scale is not None:
             Z *= scale[features]
         if root is not None:
@@ -333,24 +338,28 @@ class DenseDesign(Design):
         """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others`, in one read of X."""
         features = np.arange(self.n_features)
         inner, outer = np.zeros((features.size, features.size)), np.zeros((features.size, others.shape[1]))
+        uniform = _is_uniform(weight)
         before, after = self._scales
         for block in self._slices(_PRODUCT_BYTES, features.size):
-            Z = self._columns(block, features)
-            if before is not None:
-                Z *= before
-            factor, root = _weighed(Z, weight[block])
-            inner += factor * (Z.T @ Z)
-            outer += factor * (Z.T @ (root * others[block]))
+            root = None if uniform else np.sqrt(weight[block])
+            Z = self._multiplied(block, features, before, root)
+            inner += Z.T @ Z
+            outer += Z.T @ (others[block] if root is None else root[:, None] * others[block])
+        if uniform and weight.size:
+            inner *= weight[0]
+            outer *= weight[0]
         inner *= after[:, None]
         inner *= after
         outer *= after[:, None]
         return inner, outer
 
-    def _columns(self, block: slice, features: Index) -> Array:
-        """A copy of a block of the chosen columns, without their scale."""
+    def _columns(self, block: slice, features: Index, copy: bool = False) -> Array:
+        """A block of the chosen columns, without their scale; a part of X itself where that will do and no `copy`."""
         raw = self.X[block]
         if features.size == self.n_features and np.array_equal(features, np.arange(self.n_features)):
-            return raw.astype(np.float64) if self._shift is None else np.subtract(raw, self.shift, dtype=np.float64)
+            if self._shift is None:
+                return raw.astype(np.float64, copy=copy or not self._is_straight)
+            return np.subtract(raw, self.shift, dtype=np.float64)
         by_columns = self.X.strides[0] == self.X.itemsize
         # Of a block of columns `np.take` would copy all first.
         chosen = raw.T[features].T if by_columns else np.take(raw, features, axis=1)
@@ -364,21 +373,9 @@ class DenseDesign(Design):
         return sp.csc_array(self.rows(index).T)
 
 
-def _weighed(Z: Array, weight: Array) -> tuple[float, Array | float]:
-    """Multiply the rows of Z by the roots of their weights, where these differ.
-
-    The product of a matrix with its own transpose takes half the time of another.
-
-    Returns
-    -------
-    factor, root
-        What is left to multiply ``Z'Z`` by, and what the rows were multiplied by.
-    """
-    if np.all(weight == weight[:1]):
-        return float(weight[0]), 1.0
-    root = np.sqrt(weight)[:, None]
-    Z *= root
-    return 1.0, root
+def _is_uniform(weight: Array) -> bool:
+    """Whether all weights are the same."""
+    return weight.strides == (0,) or bool(np.all(weight == weight[:1]))
 
 
 def as_design(X: NDArray[np.floating] | sp.csr_array | sp.csc_array) -> Design:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from ladreg._moments import FoldMoments, Split, blocks
 from ladreg._path import Path, drafted_path, solve_path
 from ladreg._penalties import ElasticNet
-from ladreg._problem import TOO_LARGE, Problem, StopReason
+from ladreg._problem import TOO_LARGE, Problem
 from ladreg.solvers import Solver, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
-from ladreg.solvers.points import Point, gathered, shared
 from ladreg.solvers.repeats import repeats
 from ladreg.solvers.scaling import Draft
 
@@ -71,41 +70,21 @@ class SquaredFolds:
         self.splits = splits
         self.columns = Centred(self.twin)
         self._moments = FoldMoments(self.columns, splits) if self._shares_gram() else None
-        if self._moments is None:
-            slope = self.columns.design.rmatvec(self.columns.weight * self.columns.y)
-        else:
-            slope = self._moments.slope()
-            self.columns.gram.know(self._moments.gram())
-        self._same = repeats(self.columns.design, slope, self.twin.penalty)
+        if self._moments is not None:
+            self.columns.know(self._moments.gram(), self._moments.slope())
+        self._same = repeats(self.columns.design, self.columns.slope, self.twin.penalty)
 
     @np.errstate(over="ignore", invalid="ignore")  # told below
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean squared error of the held-out rows for each alpha; `unit` is the penalty at alpha = 1.
 
-        1. Solve the path by the fold's Gram matrix, if it can be told from that of all rows, or by the data.
-        2. Solve again what was not confirmed.
-        3. Predict the held-out rows.
+        The path is solved by the fold's Gram matrix, if it can be told from that of all rows, or by the data.
         """
-        train, test = self.splits[fold]
-        held = self.twin.weight[test]
         unit = unit.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
-        # 1.
         known = self._moments.training(fold) if self._moments is not None else None
-        points = self._by_gram(*known, unit, alphas) if known is not None else self._by_data(train, unit, alphas)
-        losses = np.zeros(alphas.size)
-        group: list[tuple[int, Point]] = []
-        for k, point in enumerate(points):
-            # 2.
-            if not point.stopped.good:
-                point = self._again(train, unit, alphas[k], point)
-            # 3.
-            if point.residual is None:
-                group.append((k, point))
-            else:
-                losses[k] = held @ point.residual[test] ** 2
-        if group and known is not None:
-            losses[[k for k, _ in group]] = self._predicted(fold, known[0], [point for _, point in group])
-        losses = losses / held.sum() * self.units.unit**2
+        parts = self._by_data(fold, unit, alphas) if known is None else self._by_gram(fold, *known, unit, alphas)
+        losses = np.concatenate([np.zeros(0), *parts])
+        losses = losses / self.twin.weight[self.splits[fold][1]].sum() * self.units.unit**2
         if not np.isfinite(losses).all():
             raise OverflowError(TOO_LARGE)
         return losses
@@ -141,78 +120,107 @@ class SquaredFolds:
         offset = self.columns.offset
         return not offset.any() or bool(np.all(offset**2 <= _FAR * self.columns.curvature))
 
-    def _by_gram(self, mean: Array, products: Array, unit: ElasticNet, alphas: Array) -> Iterator[Point]:  # noqa: ARG002
+    def _by_gram(self, fold: int, mean: Array, products: Array, unit: ElasticNet, alphas: Array) -> Iterator[Array]:
+        """Weighted sums of squared errors for the first alphas, those after them, and so on.
+
+        1. Solve the path by the Gram matrix.
+        2. Predict the held-out rows.
+        3. Solve again, by the data, what was not confirmed.
+        """
         hidden = unit if self._same is None else self._same.hidden(unit)
         allowed = np.flatnonzero(np.isfinite(hidden.strength))
-        gram, slope = products[np.ix_(allowed, allowed)], products[allowed, -1]
-        size = float(products[-1, -1])
-        given = gram, slope, size, unit.at(allowed), alphas, allowed
-        for point in sequence.in_gram(*given, tol=self.tol, max_iter=self.max_iter):
-            relaxed = self._relaxed_by_gram(point, allowed, gram, slope, unit.positive)
-            yield relaxed if self._same is None else shared(relaxed, self._same)
+        given = products[np.ix_(allowed, allowed)], products[allowed, -1], float(products[-1, -1]), unit.at(allowed)
+        first = 0
+        # 1.
+        for found, good in sequence.rows_in_gram(*given, alphas, tol=self.tol, max_iter=self.max_iter):
+            coefs = np.zeros((good.size, unit.strength.size))
+            coefs[:, allowed] = found.coef
+            good &= self._relax(coefs, products, unit.positive)
+            if self._same is not None:
+                coefs = self._same.shared(coefs)
+            # 2.
+            losses = np.zeros(good.size)
+            losses[good] = self._predicted(fold, mean, coefs[good])
+            # 3.
+            for k in np.flatnonzero(~good):
+                losses[k] = self._again(fold, unit.times(alphas[first + k]), coefs[k])[0]
+            yield losses
+            first += good.size
 
-    def _relaxed_by_gram(self, point: Point, allowed: Index, gram: Array, slope: Array, positive: bool) -> Point:
-        if self.mixing == 1.0 or point.features.size == 0:
-            return point
-        chosen = np.searchsorted(allowed, point.features)
-        free = ElasticNet(np.zeros(chosen.size), positive)
-        part = gram[np.ix_(chosen, chosen)], slope[chosen], 1.0, free, np.ones(1), np.arange(chosen.size)
-        refit = sequence.in_gram(*part, tol=self.tol, max_iter=self.max_iter)
-        found = next(refit)
-        coef = self.mixing * point.coef
-        coef[found.features] += (1 - self.mixing) * found.coef
-        return point._replace(coef=coef, stopped=point.stopped if found.unique else found.stopped)
+    def _relax(self, coefs: Array, products: Array, positive: bool) -> NDArray[np.bool_]:
+        """Mix solutions, in rows, with the fits without penalty to their features; whether each of these is unique."""
+        good = np.ones(coefs.shape[0], dtype=bool)
+        for k in range(coefs.shape[0]) if self.mixing < 1.0 else ():
+            chosen = np.flatnonzero(coefs[k])
+            if chosen.size == 0:
+                continue
+            free = ElasticNet(np.zeros(chosen.size), positive)
+            part = products[np.ix_(chosen, chosen)], products[chosen, -1], 1.0, free, np.ones(1)
+            refit, unique = next(sequence.rows_in_gram(*part, tol=self.tol, max_iter=self.max_iter))
+            coefs[k] *= self.mixing
+            coefs[k, chosen] += (1 - self.mixing) * refit.coef[0]
+            good[k] = unique[0]
+        return good
 
     def _fold(self, train: Index, unit: ElasticNet) -> Problem:
         """The problem of the training rows; the others have a weight of zero."""
         weight = np.bincount(train, self.twin.weight[train], minlength=self.twin.n_samples)
         return replace(self.twin, weight=weight / weight.sum(), penalty=unit)
 
-    def _by_data(self, train: Index, unit: ElasticNet, alphas: Array) -> Iterator[Point]:
-        problem = self._fold(train, unit)
+    def _by_data(self, fold: int, unit: ElasticNet, alphas: Array) -> Iterator[Array]:
+        """Weighted sums of squared errors, one for each alpha."""
+        problem = self._fold(self.splits[fold][0], unit)
         columns = Centred(problem)
         known: dict[bytes, Array] = {}
         penalised = alphas[alphas > 0]
         tol, max_iter = self.tol, self.max_iter
-        for point in sequence.solve(problem, penalised, tol=tol, max_iter=max_iter, precompute=False, columns=columns):
-            yield self._relaxed_by_data(columns, point, known)
-        nothing = Point(np.zeros(0, dtype=np.intp), np.zeros(0), 1, StopReason.TOLERANCE, False)
+        points = sequence.solve(problem, penalised, tol=tol, max_iter=max_iter, precompute=False, columns=columns)
+        for alpha, point in zip(penalised, points, strict=True):
+            coef = np.zeros(problem.n_features)
+            coef[point.features] = point.coef
+            if not point.stopped.good:
+                yield self._again(fold, unit.times(alpha), coef)
+            elif self.mixing == 1.0 and point.residual is not None:
+                yield self._squares(fold, point.residual)
+            else:
+                yield self._squares(fold, columns.residual(self._relaxed(columns, coef, known)))
         for alpha in alphas[alphas <= 0]:
-            yield self._again(train, unit, alpha, nothing)
+            yield self._again(fold, unit.times(alpha), np.zeros(problem.n_features))
 
-    def _relaxed_by_data(self, columns: Centred, point: Point, known: dict[bytes, Array]) -> Point:
-        if self.mixing == 1.0 or point.features.size == 0:
-            return point
-        start = np.zeros(columns.problem.n_features)
-        start[point.features] = point.coef
-        key = point.features.tobytes()
-        if key not in known:
-            known.clear()
-            known[key] = refitted(columns, start, self.tol, self.max_iter)
-        coef = self.mixing * start + (1 - self.mixing) * known[key]
-        return point._replace(coef=coef[point.features], residual=columns.residual(coef))
-
-    def _again(self, train: Index, unit: ElasticNet, alpha: float, point: Point) -> Point:
-        """A point whose Gram matrix is too near to singular, from the data."""
-        problem = self._fold(train, unit.times(alpha))
+    def _again(self, fold: int, penalty: ElasticNet, start: Array) -> Array:
+        """The weighted sum of squared errors for one alpha, from the data."""
+        problem = self._fold(self.splits[fold][0], penalty)
         columns = Centred(problem)
-        start = np.zeros(problem.n_features)
-        start[point.features] = point.coef
         tol, max_iter = self.tol, self.max_iter
         draft = coordinate_descent.solve(problem, start=(start, 0.0), tol=tol, max_iter=max_iter, columns=columns)
-        features = np.flatnonzero(draft.coef)
-        found = point._replace(features=features, coef=draft.coef[features], residual=columns.residual(draft.coef))
-        return self._relaxed_by_data(columns, found, {})
+        return self._squares(fold, columns.residual(self._relaxed(columns, draft.coef, {})))
 
-    def _predicted(self, fold: int, mean: Array, points: list[Point]) -> Array:
-        """Weighted sums of squared errors in the held-out rows."""
-        used, coefs = gathered(points)
+    def _relaxed(self, columns: Centred, coef: Array, known: dict[bytes, Array]) -> Array:
+        """The solution mixed with the fit without penalty to its features, of which the last one is `known`."""
+        chosen = coef != 0
+        if self.mixing == 1.0 or not chosen.any():
+            return coef
+        key = chosen.tobytes()
+        if key not in known:
+            known.clear()
+            known[key] = refitted(columns, coef, self.tol, self.max_iter)
+        return self.mixing * coef + (1 - self.mixing) * known[key]
+
+    def _squares(self, fold: int, residual: Array) -> Array:
+        """The weighted sum of squared residuals of the held-out rows."""
+        test = self.splits[fold][1]
+        return np.array([self.twin.weight[test] @ residual[test] ** 2])
+
+    def _predicted(self, fold: int, mean: Array, coefs: Array) -> Array:
+        """Weighted sums of squared errors in the held-out rows, for solutions in rows."""
+        used = np.flatnonzero(coefs.any(axis=0))
+        coefs = coefs[:, used].T
         constant = mean[-1] - mean[used] @ coefs
         assert self._moments is not None
         known = self._moments.held(fold).losses(used, coefs, constant)
         if known is not None:
             return known
-        losses = np.zeros(len(points))
+        losses = np.zeros(constant.size)
         for block in blocks(self.columns, self.splits[fold][1]):
             predicted = self.columns.design.take(block).matvec_of(used, coefs) + constant
             losses += self.columns.weight[block] @ (self.columns.y[block, None] - predicted) ** 2

@@ -110,10 +110,9 @@ class FoldMoments:
         """Means and centred products of a fold's training rows; None where they cannot be trusted."""
         train, test = self.splits[fold]
         n_samples = self.columns.problem.n_samples
-        inside = np.zeros(n_samples, dtype=np.int8)
-        inside[train] += 1
-        inside[test] += 2
-        complement = train.size + test.size == n_samples and bool(np.isin(inside, (1, 2)).all())
+        is_there = np.zeros(n_samples, dtype=bool)
+        is_there[train], is_there[test] = True, True
+        complement = train.size + test.size == n_samples and bool(is_there.all())
         sums = self.total - self.held(fold) if complement else self._sums(train)
         mean, products = sums.centred(self.columns.problem.fit_intercept)
         products[self._constant], products[:, self._constant] = 0.0, 0.0

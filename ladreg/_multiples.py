@@ -93,7 +93,7 @@ def proofs(problem: Problem, answers: Answers) -> Proofs:
     size = answers.alphas.size
     found = Proofs(np.zeros(size), np.zeros(size), np.zeros(size))
     together = np.zeros(size, dtype=bool)
-    if problem.n_features and problem.penalty.all_bound and problem.all_present:
+    if problem.n_features and problem.penalty.all_bound and problem.facts.all_present:
         together = _together(problem, answers, found)
     for k in np.flatnonzero(~together):
         coef = np.zeros(problem.n_features)
@@ -124,7 +124,7 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
         found.objective[part] += problem.loss.value(residual) @ problem.weight
         found.gap[part] += problem.loss.fenchel_young(residual, ratio) @ problem.weight
     found.relative_gap[:] = np.divide(found.gap, found.objective, out=np.zeros_like(shrink), where=found.gap > 0)
-    ordinary = np.isfinite(found.objective) & (found.objective > problem.least_ordinary)
+    ordinary = np.isfinite(found.objective) & (found.objective > problem.facts.least_ordinary)
     return known & ordinary & np.isfinite(found.gap) & unit.are_normal(alphas)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ladreg._design import Design
 from ladreg._face import BLOCK, is_unique
+from ladreg._facts import EXACT_FIT, Facts
 from ladreg._losses import Loss
 from ladreg._penalties import ElasticNet
 from ladreg._projection import EXACT, Projection
@@ -30,10 +31,6 @@ TOO_LARGE = (
     "Scale y, or the columns of X, to ordinary sizes."
 )
 
-# Weights that differ by no more than this factor are alike.
-_ALIKE = 1e3
-# A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
-_EXACT_FIT = 1e-12
 # Rounding of a residual, as a part of the sizes of its terms.
 ROUNDINGS = 64 * float(np.finfo(float).eps)
 # What a proof may lose to rounding of slopes before that is looked at.
@@ -192,11 +189,15 @@ class Problem:
         return self.design.n_features
 
     def under(self, penalty: ElasticNet) -> Problem:
-        """The same problem with another penalty; what was found out about the data is shared."""
+        """The same problem with another penalty; what is found out about the data is shared."""
         other = replace(self, penalty=penalty)
-        for name in ("magnitudes", "all_present", "least_ordinary", "weights_are_alike"):
-            other.__dict__[name] = getattr(self, name)
+        other.__dict__["facts"] = self.facts
         return other
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the rows say whatever the penalty is."""
+        return Facts(self.design, self.y, self.weight, self.loss)
 
     def residual(self, coef: Array, intercept: float) -> Array:
         """``y - X @ coef - intercept``."""
@@ -208,7 +209,7 @@ class Problem:
 
     def _present(self, residual: Array) -> Array:
         """The residual, zero in rows of weight zero: what stands there may be too large to square."""
-        return residual if self.all_present else np.where(self.weight > 0, residual, 0.0)
+        return residual if self.facts.all_present else np.where(self.weight > 0, residual, 0.0)
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Blocks of rows, whose temporary arrays stay in the cache, and their weights."""
@@ -237,12 +238,8 @@ class Problem:
         3. Sum the Fenchel-Young gaps of rows and features: all are >= 0, and their sum is objective - bound.
         """
         dual = self._clipped(dual)
-        residual, slope, total, sizes = self.design.audit(
-            coef, self.y, intercept, self.weight, dual, "magnitudes" not in self.__dict__
-        )
-        if sizes is not None:
-            self.__dict__["magnitudes"] = sizes
-        return self.prove_by(coef, residual, dual, np.append(slope, total))
+        residual, products = self.facts.audit(coef, intercept, dual)
+        return self.prove_by(coef, residual, dual, products)
 
     def prove_by(self, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
         """`prove` where the residual and the products ``X'dual`` and, last, the sum of the dual are known already.
@@ -341,7 +338,7 @@ class Problem:
         where the penalty is next to none. It counts against all coefficients that would move a residual by the largest
         there is.
         """
-        left = 0.0 if self.weights_are_alike else self._left(coef, residual, dual, slope)
+        left = 0.0 if self.facts.weights_are_alike else self._left(coef, residual, dual, slope)
         overrun = self.penalty.overrun(slope)
         yield slope, overrun, left
         if overrun <= 1.0 + TELLING and not self.penalty.curved:
@@ -374,12 +371,12 @@ class Problem:
     def _relative(self, gap: float, objective: float, coef: Array) -> float:
         if gap <= 0:
             return 0.0
-        if objective > self.least_ordinary:
+        if objective > self.facts.least_ordinary:
             return gap / objective
         y = self._present(np.abs(self.y))
         # Heavy rows that are fitted exactly may leave light ones an objective that is small, and not rounding.
         sizes = y + self._present(self.design.absolute_matvec(coef))
-        if objective > min(self._both_ways(_EXACT_FIT * y), self._both_ways(ROUNDINGS * sizes)):
+        if objective > min(self._both_ways(EXACT_FIT * y), self._both_ways(ROUNDINGS * sizes)):
             return gap / objective
         with np.errstate(over="ignore"):  # infinitely many times the objective of zero is no gap at all
             scale = float(self.weight @ self.loss.value(self._present(self.y)))
@@ -398,31 +395,8 @@ class Problem:
             clipped[block] = weight * np.clip(self.ratio(dual[block], weight), lower, upper)
         return clipped
 
-    @cached_property
-    def least_ordinary(self) -> float:
-        """An objective above this is no rounding, whatever the coefficients."""
-        largest = np.array([max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))])
-        with np.errstate(over="ignore"):
-            return float(self.loss.value(_EXACT_FIT * largest)[0] + self.loss.value(-_EXACT_FIT * largest)[0])
-
-    @cached_property
-    def weights_are_alike(self) -> bool:
-        """Whether weights above zero differ by an ordinary factor at most."""
-        least = float(self.weight.min(initial=np.inf, where=self.weight > 0))
-        return float(self.weight.max(initial=0.0)) <= _ALIKE * least
-
-    @cached_property
-    def magnitudes(self) -> Array:
-        """Column sums of ``weight * |x|``."""
-        return self.design.magnitudes(self.weight)
-
     def ratio(self, dual: Array, weight: Array) -> Array:
         """``dual / weight``, zero in rows of weight zero."""
-        if self.all_present:
+        if self.facts.all_present:
             return dual / weight
         return np.divide(dual, weight, out=np.zeros_like(dual), where=weight > 0)
-
-    @cached_property
-    def all_present(self) -> bool:
-        """Whether no weight is zero."""
-        return bool(self.weight.min(initial=1.0) > 0)

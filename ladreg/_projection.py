@@ -102,8 +102,8 @@ class Projection:
         Where weights differ widely the largest dual of light rows says nothing of heavy ones: each counts as it is.
         """
         total = self.size_of_sum(dual)
-        if self.problem.weights_are_alike:
-            magnitudes, largest = self.problem.magnitudes, total
+        if self.problem.facts.weights_are_alike:
+            magnitudes, largest = self.problem.facts.magnitudes, total
         else:
             magnitudes, largest = self.problem.design.magnitudes(np.abs(dual)), 1.0
         if columns is None:
@@ -119,7 +119,7 @@ class Projection:
     def sizes_of_sums(self, duals: Array) -> Array:
         """The same for several duals, a row each."""
         loss = self.problem.loss
-        if not self.problem.weights_are_alike:
+        if not self.problem.facts.weights_are_alike:
             return np.asarray(np.abs(duals).sum(axis=-1))
         # Some row is at an end of its interval where the loss is piecewise linear.
         if loss.curvature == 0 and not np.isfinite(loss.smoothness):

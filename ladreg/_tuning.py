@@ -6,6 +6,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -113,8 +114,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
 
     def _like(self, kind: type[CertifiedRegressor], **others: Any) -> CertifiedRegressor:
         """A plain estimator with the parameters that it shares with this one, and some others."""
-        names = kind().get_params(deep=False)
-        shared = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        shared = {name: getattr(self, name) for name in _names_of(kind) if hasattr(self, name)}
         return kind(**{**shared, **others})
 
     def _check_tuning(self) -> None:
@@ -236,6 +236,12 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     def _say(self, text: str) -> None:
         if self.verbose:
             print(f"[{type(self).__name__}] {text}", flush=True)
+
+
+@cache
+def _names_of(kind: type[CertifiedRegressor]) -> tuple[str, ...]:
+    """Names of an estimator's parameters; scikit-learn reads them from the signature every time."""
+    return tuple(kind().get_params(deep=False))
 
 
 def _one_target(data: Data) -> Data:

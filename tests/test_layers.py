@@ -20,6 +20,7 @@ LAYERS = {
     "_losses": 1,
     "_penalties": 1,
     "_face": 2,
+    "_facts": 1,
     "_problem": 2,
     "_multiples": 2,
     "_projection": 2,

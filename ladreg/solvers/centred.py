@@ -69,6 +69,16 @@ class Centred:
         self.candidates: Index | None = None
         self.hidden = np.zeros(problem.n_features, dtype=bool)
 
+    @cached_property
+    def slope(self) -> Array:
+        """The products of all columns with the target."""
+        return self.design.rmatvec(self.weight * self.y)
+
+    def know(self, gram: Array, slope: Array) -> None:
+        """Take the products of all columns with each other and with the target as they are given."""
+        self.gram.know(gram)
+        self.__dict__["slope"] = slope
+
     def under(self, penalty: ElasticNet) -> Centred:
         """The same columns with another penalty; what was computed is shared."""
         other = copy(self)

@@ -377,7 +377,8 @@ def _finished(
         return Draft(coef, intercept, dual, max(state.used, 1), stopped, "coordinate descent", stats, unique)
 
     if same is not None:
-        coef, several = same.shared(coef)
+        several = same.stand_for_others(coef != 0)
+        coef = same.shared(coef)
         if unique:
             return draft(coef, intercept, dual, not several)
     if unique or not canonical:

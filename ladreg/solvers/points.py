@@ -72,7 +72,8 @@ def shared(point: Point, same: Repeats) -> Point:
     """
     coef = np.zeros(same.leader.size)
     coef[point.features] = point.coef
-    coef, several = same.shared(coef)
+    unique = point.unique and not same.stand_for_others(coef != 0)
+    coef = same.shared(coef)
     features = np.flatnonzero(coef)
     stopped = StopReason.STALLED if point.unique is False else point.stopped
-    return point._replace(features=features, coef=coef[features], stopped=stopped, unique=point.unique and not several)
+    return point._replace(features=features, coef=coef[features], stopped=stopped, unique=unique)

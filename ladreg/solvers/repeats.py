@@ -44,9 +44,13 @@ class Repeats:
     def _counts(self) -> Index:
         return np.bincount(self.leader, minlength=self.leader.size)
 
-    def shared(self, coef: Array) -> tuple[Array, bool]:
-        """Coefficients of leaders shared among all that they stand for; whether any was."""
-        return (coef / np.maximum(self._counts, 1))[self.leader], bool(np.any(self._counts[coef != 0] > 1))
+    def shared(self, coef: Array) -> Array:
+        """Coefficients of leaders shared among all that they stand for; of several solutions in rows."""
+        return np.asarray((coef / np.maximum(self._counts, 1))[..., self.leader])
+
+    def stand_for_others(self, chosen: NDArray[np.bool_]) -> bool:
+        """Whether any of the chosen leaders does."""
+        return bool(np.any(self._counts[chosen] > 1))
 
     def led(self, coef: Array) -> Array:
         """The coefficients of leaders that give the same predictions."""

@@ -16,7 +16,7 @@ from ladreg._problem import Problem, StopReason
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap
 from ladreg.solvers.points import Point, nonzeros, shared
 from ladreg.solvers.repeats import repeats
-from ladreg.solvers.trail import Trail
+from ladreg.solvers.trail import Stretch, Trail
 from ladreg.solvers.walk import Walk
 
 Array = NDArray[np.float64]
@@ -57,22 +57,21 @@ def solve(
     if alphas.size == 0:
         return
     columns = columns or Centred(problem)
-    slope = columns.design.rmatvec(columns.weight * columns.y)
-    same = repeats(columns.design, slope, problem.penalty)
+    same = repeats(columns.design, columns.slope, problem.penalty)
     if same is not None:
         columns = columns.under(same.hidden(problem.penalty))
-    points = _points(columns, slope, alphas, tol, max_iter, by_gram(problem) if precompute is None else precompute)
+    points = _points(columns, alphas, tol, max_iter, by_gram(problem) if precompute is None else precompute)
     for point in points:
         yield point if same is None else shared(point, same)
 
 
-def _points(columns: Centred, slope: Array, alphas: Array, tol: float, max_iter: int, in_all: bool) -> Iterator[Point]:
+def _points(columns: Centred, alphas: Array, tol: float, max_iter: int, in_all: bool) -> Iterator[Point]:
     if not in_all:
-        yield from Walk(columns, slope, alphas, tol=tol, max_iter=max_iter)
+        yield from Walk(columns, alphas, tol=tol, max_iter=max_iter)
         return
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
     unit, gram, size = columns.penalty.at(features), columns.gram.matrix, columns.size
-    yield from in_gram(gram, slope[features], size, unit, alphas, features, tol=tol, max_iter=max_iter)
+    yield from in_gram(gram, columns.slope[features], size, unit, alphas, features, tol=tol, max_iter=max_iter)
 
 
 def by_gram(problem: Problem) -> bool:
@@ -83,7 +82,19 @@ def by_gram(problem: Problem) -> bool:
 def in_gram(
     gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, names: Index, *, tol: float, max_iter: int
 ) -> Iterator[Point]:
-    """Solutions for each alpha from the Gram matrix of all features alone.
+    """The solutions of `rows_in_gram` as points, whose features are called by their `names`."""
+    for found, unique in rows_in_gram(gram, slope, size, unit, alphas, tol=tol, max_iter=max_iter):
+        n_iter = np.maximum(found.n_steps, 1).tolist()
+        for k, (features, values) in enumerate(nonzeros(found.coef, names)):
+            is_single = bool(unique[k])
+            stopped = StopReason.TOLERANCE if is_single else StopReason.STALLED
+            yield Point(features, values, n_iter[k], stopped, is_single)
+
+
+def rows_in_gram(
+    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, *, tol: float, max_iter: int
+) -> Iterator[tuple[Stretch, NDArray[np.bool_]]]:
+    """Solutions for each alpha from the Gram matrix of all features alone, as many together as there is room for.
 
     Parameters
     ----------
@@ -93,12 +104,15 @@ def in_gram(
         The penalty at alpha = 1; its strengths are finite.
     alphas
         Decreasing.
-    names
-        What the features are called in the solutions.
     tol
         Part of `size` that gaps may reach, by the Gram matrix.
     max_iter
         Largest number of epochs and steps for each.
+
+    Yields
+    ------
+    found, unique
+        Solutions, and whether each is one that meets the tolerance and was proved to be the only optimum.
     """
     trail = Trail(gram, np.zeros(slope.size), slope)
     width = max(1, _ENTRIES // max(slope.size, 1))
@@ -108,14 +122,10 @@ def in_gram(
         edge = group[:, None] * (unit.strength * (1 - AT_END))
         # Who may be active in any optimum; ridges make those that have one unique.
         active = ((unit.excess(found.slope) >= edge) | (found.coef != 0)) & (unit.ridge == 0)
-        regular = are_regular(gram, active, slope.size).tolist()
-        n_iter = np.maximum(found.n_steps, 1).tolist()
-        for k, (features, values) in enumerate(nonzeros(found.coef, names)):
-            alpha, done = float(group[k]), bool(found.done[k])
-            if not done:
-                coef = found.coef[k]
-                loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)
-                done = duality_gap(unit.times(alpha), coef, found.slope[k], loss)[0] <= max(tol, ROUNDING) * size
-            unique = done and regular[k]
-            stopped = StopReason.TOLERANCE if unique else StopReason.STALLED
-            yield Point(features, values, n_iter[k], stopped, unique)
+        unique = are_regular(gram, active, slope.size)
+        for k in np.flatnonzero(unique & (found.done == 0)).tolist():
+            coef = found.coef[k]
+            loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)
+            gap, _ = duality_gap(unit.times(float(group[k])), coef, found.slope[k], loss)
+            unique[k] = gap <= max(tol, ROUNDING) * size
+        yield found, unique

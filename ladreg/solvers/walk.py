@@ -86,8 +86,6 @@ class Walk:
     ----------
     columns
         A problem with loss `HalfSquared`, at unit scale, with the penalty at alpha = 1. Rows may have a weight of zero.
-    slope
-        The gradient of minus the loss where all coefficients are zero.
     alphas
         Decreasing, above zero.
     tol
@@ -96,7 +94,7 @@ class Walk:
         Largest number of epochs and steps for each alpha.
     """
 
-    def __init__(self, columns: Centred, slope: Array, alphas: Array, *, tol: float, max_iter: int) -> None:
+    def __init__(self, columns: Centred, alphas: Array, *, tol: float, max_iter: int) -> None:
         problem = columns.problem
         self.columns, self.problem, self.unit = columns, problem, problem.penalty
         self.alphas, self.tol, self.max_iter = alphas, tol, max_iter
@@ -104,7 +102,7 @@ class Walk:
         self.free = np.flatnonzero(self.unit.strength == 0)
         self.features = self.free
         self.coef = np.zeros(self.features.size)
-        self.slope = slope
+        self.slope = columns.slope
         self.rate = np.zeros(problem.n_features)
         # How far slopes may be from the optimal ones where the gap is one; they go with its root.
         self.margin = problem.margin(problem.design.spread(problem.fit_intercept), 1.0)

@@ -1,0 +1,60 @@
+"""What the rows of a problem say whatever its penalty is: found when first asked for, and then known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._losses import Loss
+from ladreg._operator import Design
+
+Array = NDArray[np.float64]
+
+# Weights that differ by no more than this factor are alike.
+_ALIKE = 1e3
+# A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
+EXACT_FIT = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What problems that differ in their penalty have in common, beside design, target, weights and loss themselves."""
+
+    design: Design
+    y: Array
+    weight: Array
+    loss: Loss
+
+    @cached_property
+    def magnitudes(self) -> Array:
+        """Column sums of ``weight * |x|``."""
+        return self.design.magnitudes(self.weight)
+
+    def audit(self, coef: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
+        """The residual, and the products ``X'dual`` with the sum of the dual last; `magnitudes` come with the first."""
+        is_first = "magnitudes" not in self.__dict__
+        residual, slope, total, sizes = self.design.audit(coef, self.y, intercept, self.weight, dual, is_first)
+        if sizes is not None:
+            self.__dict__["magnitudes"] = sizes
+        return residual, np.append(slope, total)
+
+    @cached_property
+    def all_present(self) -> bool:
+        """Whether no weight is zero."""
+        return bool(self.weight.min(initial=1.0) > 0)
+
+    @cached_property
+    def weights_are_alike(self) -> bool:
+        """Whether weights above zero differ by an ordinary factor at most."""
+        least = float(self.weight.min(initial=np.inf, where=self.weight > 0))
+        return float(self.weight.max(initial=0.0)) <= _ALIKE * least
+
+    @cached_property
+    def least_ordinary(self) -> float:
+        """An objective above this is no rounding, whatever the coefficients."""
+        largest = np.array([max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))])
+        with np.errstate(over="ignore"):
+            return float(self.loss.value(EXACT_FIT * largest)[0] + self.loss.value(-EXACT_FIT * largest)[0])
