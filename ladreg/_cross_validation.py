@@ -108,7 +108,8 @@ class CrossValidatedRegressor(TunedRegressor):
         setattr(self, self._losses_name, losses if len(candidates) > 1 else losses[0])
         k = near if self.selection == "1se" else lowest
         self._say(f"alpha={candidate.alphas[k]:.6g}, mean held-out loss {means[best, k]:.6g}; fitting the path")
-        return Choice(best, k, folds.path(candidate.problem, candidate.alphas), folds.solver)
+        path = folds.path(candidate.problem, candidate.alphas)
+        return Choice(best, k, path, folds.solver_at(path, k))
 
     def _held_out(
         self,

@@ -325,18 +325,23 @@ def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[
     Sets are rows of `supports`; none of more than `most` features is regular.
     """
     used = np.flatnonzero(supports.any(axis=0))
-    gram, supports = _nearer_to_singular(gram[used[:, None], used], min(most, used.size)), supports[:, used]
+    gram, supports = _nearer_to_singular(_part(gram, used), min(most, used.size)), supports[:, used]
     regular = np.zeros(supports.shape[0], dtype=bool)
     parts = _parts_of_few(supports, most)
     while parts:
         part = parts.pop()
         union = np.flatnonzero(supports[part].any(axis=0))
-        if union.size <= most and _is_definite(gram[union[:, None], union]):
+        if union.size <= most and _is_definite(_part(gram, union)):
             regular[part] = True
         elif part.stop - part.start > 1:
             middle = (part.start + part.stop) // 2
             parts += [slice(part.start, middle), slice(middle, part.stop)]
     return regular
+
+
+def _part(gram: Array, features: Index) -> Array:
+    """The Gram matrix of some features, ascending; the same array where these are all."""
+    return gram if features.size == gram.shape[0] else gram[features[:, None], features]
 
 
 def _parts_of_few(supports: NDArray[np.bool_], most: int) -> list[slice]:

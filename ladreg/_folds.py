@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ladreg._moments import FoldMoments, Split, blocks
 from ladreg._path import Path, drafted_path, solve_path
 from ladreg._penalties import ElasticNet
-from ladreg._problem import TOO_LARGE, Problem
+from ladreg._problem import TOO_LARGE, Problem, Solution
 from ladreg.solvers import Solver, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.repeats import repeats
@@ -29,6 +29,8 @@ Index = NDArray[np.intp]
 # Largest number of features whose Gram matrices are kept, and how many times its deviation a mean may be at most where
 # columns cannot be centred before their products are taken.
 _WIDEST, _FAR = 2000, 1e3
+# Part of mean((y - mean(y))^2) that the gap of a point of a path may be, if nothing else is to be done for it.
+_SURE = 1e-12
 
 
 class SquaredFolds:
@@ -98,6 +100,25 @@ class SquaredFolds:
             return coordinate_descent.solve(twin, columns=columns, precompute=precompute, **options)
 
         return partial(scaling.solve, inner=inner)
+
+    def solver_at(self, path: Path, k: int) -> Callable[[Problem], Solver]:
+        """What chooses the solver of the k-th problem of a path: that point is the answer, if the data prove it."""
+        if not (path.unique[k] and path.stopped[k].good):
+            return self.solver
+        size = self.columns.size * self.units.unit**2
+
+        def as_it_is(twin: Problem, *, start: tuple[Array, float], **_: Any) -> Draft:
+            columns, coef = self.columns.under(twin.penalty), start[0]
+            dual = columns.weight * columns.residual(coef)
+            counts = dict.fromkeys(coordinate_descent.COUNTS, 0)
+            given = int(path.n_iter[k]), path.stopped[k], coordinate_descent.NAME, counts
+            return Draft(coef, columns.intercept(coef), dual, *given, unique=True)
+
+        def solve(problem: Problem, **options: Any) -> Solution:
+            solution = scaling.solve(problem, inner=as_it_is, **options)
+            return solution if solution.gap <= _SURE * size else self.solver(problem)(problem, **options)
+
+        return lambda _: solve
 
     def path(self, problem: Problem, alphas: Array) -> Path:
         """The solutions for all rows; what was found out for the folds is used again, and nothing is certified."""
@@ -222,7 +243,7 @@ class SquaredFolds:
             return known
         losses = np.zeros(constant.size)
         for block in blocks(self.columns, self.splits[fold][1]):
-            predicted = self.columns.design.take(block).matvec_of(used, coefs) + constant
+            predicted = self._moments.design.take(block).matvec_of(used, coefs) + constant
             losses += self.columns.weight[block] @ (self.columns.y[block, None] - predicted) ** 2
         return losses
 
@@ -289,6 +310,10 @@ class Folds:
     def solver(self, problem: Problem) -> Solver:
         """The solver of a single problem."""
         return self.choose(problem)
+
+    def solver_at(self, path: Path, k: int) -> Callable[[Problem], Solver]:  # noqa: ARG002 - no point is proved here
+        """What chooses the solver of the k-th problem of a path."""
+        return self.choose
 
     def path(self, problem: Problem, alphas: Array) -> Path:
         """The solutions for the rows of `problem`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._design import SparseDesign
+from ladreg._design import DenseDesign, Design, SparseDesign
 from ladreg._operator import CONSTANT
 from ladreg.solvers.centred import Centred
 
@@ -75,6 +75,18 @@ def blocks(columns: Centred, rows: Index) -> Iterator[Index | slice]:
         yield slice(int(block[0]), int(block[-1]) + 1) if straight else block
 
 
+def _to_multiply(columns: Centred) -> Design:
+    """The columns as they are where their means are small: to centre products then costs a bit, and no copy of rows.
+
+    A mean square is at least the square of the mean size, which is known.
+    """
+    design, weight = columns.problem.design, columns.problem.weight
+    if not isinstance(design, DenseDesign) or design.shift.any() or weight.min() < weight.max():
+        return columns.design
+    size = design.extent(centred=False)[1] * design.scale
+    return design if np.all(columns.mean**2 <= size**2 / 2) else columns.design
+
+
 class FoldMoments:
     """The sums of each fold's training rows, by subtraction of the held-out ones from all.
 
@@ -84,10 +96,15 @@ class FoldMoments:
         The centred problem of all rows.
     splits
         Training and held-out rows of each fold.
+
+    Attributes
+    ----------
+    design
+        What the sums are of.
     """
 
     def __init__(self, columns: Centred, splits: Sequence[Split]) -> None:
-        self.columns, self.splits = columns, splits
+        self.columns, self.splits, self.design = columns, splits, _to_multiply(columns)
         self._held: list[Moments] = []
         self.total = self._all()
         _, self._products = self.total.centred(columns.problem.fit_intercept)
@@ -144,7 +161,7 @@ class FoldMoments:
         columns, p = self.columns, self.columns.problem.n_features
         mass, sums, products = 0.0, np.zeros(p + 1), np.zeros((p + 1, p + 1))
         for block in blocks(columns, rows):
-            part, weight, y = columns.design.take(block), columns.weight[block], columns.y[block]
+            part, weight, y = self.design.take(block), columns.weight[block], columns.y[block]
             mass += float(weight.sum())
             inner, outer = part.moments(weight, np.column_stack([np.ones(y.size), y]))
             sums += np.append(outer[:, 0], weight @ y)

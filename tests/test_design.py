@@ -32,6 +32,7 @@ def pair(request, monkeypatch):
     """A scaled (and, if dense, shifted) design beside the array it stands for, in blocks of a few rows."""
     monkeypatch.setattr(_design, "_CHUNK_BYTES", 8 * 5 * 7)
     monkeypatch.setattr(_design, "_WALK_BYTES", 8 * 5 * 9)
+    monkeypatch.setattr(_design, "_PRODUCT_BYTES", 8 * 5 * 6)
     monkeypatch.setattr(_design, "_STRETCH", 11)
     stored = STORAGES[request.param]
     shift = np.zeros(5) if sp.issparse(stored) else np.arange(5.0)
@@ -61,10 +62,35 @@ def test_moments(pair):
     np.testing.assert_allclose(design.gram(weight, chosen, border=False), gram[:2, :2], rtol=1e-10, atol=1e-10)
 
 
+WEIGHTS = np.arange(40.0), np.full(40, 0.25), np.broadcast_to(0.25, 40), np.repeat([0.0, 1.0, 3.0, 3.0], 10)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("scale", [None, SCALE, 2.0 ** (600 * np.arange(-1, 4) / 10)], ids=["plain", "scaled", "wild"])
+def test_products_of_columns_leave_them_as_they_are(storage, scale, monkeypatch):
+    monkeypatch.setattr(_design, "_CHUNK_BYTES", 8 * 5 * 7)
+    monkeypatch.setattr(_design, "_PRODUCT_BYTES", 8 * 5 * 6)
+    stored = STORAGES[storage]
+    values = stored.data if sp.issparse(stored) else stored
+    given, dense = values.copy(), stored.toarray() if sp.issparse(stored) else stored.astype(float)
+    design = as_design(stored)
+    if scale is not None:
+        monkeypatch.setattr(_design, "_TAME", 2.0**100)
+        design, dense = design.rescaled(np.zeros(5), scale), dense * scale
+    features, others = np.arange(5), np.column_stack([np.ones(40), np.linspace(-1, 2, 40)])
+    for weight in WEIGHTS:
+        expected = (dense.T * weight) @ dense
+        inner, outer = design.moments(weight, others)
+        for products in (inner, design.cross(weight, features, features), design.gram(weight, features, border=False)):
+            np.testing.assert_allclose(products / expected.max(), expected / expected.max(), rtol=1e-10, atol=1e-300)
+        np.testing.assert_allclose(outer, (dense.T * weight) @ others, rtol=1e-10, atol=1e-10 * np.abs(dense).max())
+        np.testing.assert_array_equal(values, given)
+
+
 def test_cross_products(pair):
     design, dense = pair
     features = np.array([0, 4, 2, 3])
-    for weight in (np.arange(40.0), np.full(40, 0.25), np.broadcast_to(0.25, 40)):
+    for weight in WEIGHTS:
         products = (dense[:, features].T * weight) @ dense[:, features]
         np.testing.assert_allclose(design.cross(weight, features, features), products, rtol=1e-10, atol=1e-10)
         for chosen in ([1, 3], [2], []):

@@ -27,6 +27,11 @@ from ladreg import (
     QuantileRegressor,
     QuantileRegressorCV,
 )
+from ladreg._losses import HalfSquared
+from ladreg._moments import FoldMoments
+from ladreg.solvers import coordinate_descent
+from ladreg.solvers.centred import Centred
+from tests.problems import make
 from tests.strategies import tables
 
 PATH = {LassoCDCV: "mse_path_", ElasticNetCDCV: "mse_path_", LADRegressorCV: "mae_path_"}
@@ -206,6 +211,39 @@ def test_sorted_rows_and_huge_offsets(shape):
         shifted = LassoCDCV(**options).fit(X[order] + X_offset, y[order] + y_offset)
         np.testing.assert_allclose(shifted.mse_path_, plain.mse_path_, rtol=small)
         np.testing.assert_allclose(shifted.coef_, plain.coef_, rtol=small, atol=small)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("offset", [0.0, 0.5, 30.0])
+def test_sums_over_folds_are_those_of_centred_columns(offset, fit_intercept):
+    """Small means are taken from products, larger ones from columns: a fold's products are the same."""
+    X, y = simulated((200, 8))
+    X += offset * np.arange(8) / 7
+    splits = list(KFold(4).split(X))
+    problem = make(X, y, loss=HalfSquared(), fit_intercept=fit_intercept, alpha=0.1)
+    moments = FoldMoments(Centred(problem), splits)
+    assert (moments.design is problem.design) == (offset < 1.0 or not fit_intercept)
+    table = np.column_stack([X, y])
+    for fold, (train, _) in enumerate(splits):
+        _, products = moments.training(fold)
+        part = table[train] - table[train].mean(axis=0) * fit_intercept
+        np.testing.assert_allclose(products, part.T @ part / train.size, rtol=1e-12, atol=1e-13)
+
+
+def test_a_point_that_the_data_do_not_prove_is_solved_again(monkeypatch):
+    X, y = simulated((60, 8))
+    calls, solve = [], coordinate_descent.solve
+    monkeypatch.setattr(coordinate_descent, "solve", lambda *given, **more: calls.append(1) or solve(*given, **more))
+    plain = LassoCDCV(alphas=6, cv=4).fit(X, y)
+    assert not calls
+    monkeypatch.setattr("ladreg._folds._SURE", -1.0)
+    again = LassoCDCV(alphas=6, cv=4).fit(X, y)
+    assert len(calls) == 1
+    np.testing.assert_allclose(again.coef_, plain.coef_, rtol=1e-12)
+    for model in (plain, again):
+        assert model.certificate_.relative_gap < 1e-13
+        assert model.certificate_.unique
+        assert model.certificate_.solver == "coordinate descent"
 
 
 @pytest.mark.parametrize("shape", [(60, 8), (24, 50)], ids=str)

@@ -1,11 +1,14 @@
 """The certificate: a bound for any dual, tight for an optimal one, and honest about rounding and uniqueness."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ladreg import LassoCD
+from ladreg._design import DenseDesign
 from ladreg._losses import Absolute, HalfSquared, Huber, Pinball
 from ladreg._problem import StopReason
 from ladreg.solvers import largest_alpha
@@ -201,6 +204,21 @@ def test_largest_alpha_empties_the_lasso():
     edge = largest_alpha(make(X, y, loss=HalfSquared(), alpha=1.0))
     assert not solve(make(X, y, loss=HalfSquared(), alpha=edge * (1 + 1e-9))).coef.any()
     assert np.count_nonzero(solve(make(X, y, loss=HalfSquared(), alpha=edge * (1 - 1e-3))).coef) == 1
+
+
+def test_what_one_proof_finds_out_about_the_rows_is_known_to_the_next(monkeypatch):
+    rng = np.random.default_rng(3)
+    problem = make(rng.standard_normal((30, 4)), rng.standard_normal(30), loss=HalfSquared(), alpha=1.0)
+    other = problem.under(problem.penalty.times(0.5))
+    asked, audit = [], DenseDesign.audit
+    monkeypatch.setattr(DenseDesign, "audit", lambda design, *given: asked.append(given[-1]) or audit(design, *given))
+    proofs = [one.prove(np.zeros(4), 0.0, np.full(30, 0.1)) for one in (other, problem, other)]
+    assert asked == [True, False, False]
+    assert problem.facts is other.facts
+    np.testing.assert_allclose(problem.facts.magnitudes, np.abs(problem.design.X).mean(axis=0), rtol=1e-14)
+    assert proofs[0].gap == proofs[2].gap
+    weighted = replace(problem, weight=np.arange(30.0) / np.arange(30.0).sum())
+    assert weighted.facts.all_present is False
 
 
 def test_uniqueness_is_proved_or_refused():

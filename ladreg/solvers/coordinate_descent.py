@@ -60,6 +60,9 @@ _LEAST_SHARE = 1e-3
 # Above this relative gap the dual is not exact enough to tell the optimal face.
 _FACE_GAP = 1e-10
 
+# What the solver is called, and what it counts.
+NAME, COUNTS = "coordinate descent", ("n_epochs", "n_checks", "n_newton", "largest_working_set")
+
 
 @dataclass
 class _State:
@@ -370,11 +373,11 @@ def _finished(
     coef, look = state.coef, state.look
     dual = columns.weight * look.residual
     intercept = columns.intercept(coef)
-    stats = {name: getattr(state, name) for name in ("n_epochs", "n_checks", "n_newton", "largest_working_set")}
+    stats = {name: getattr(state, name) for name in COUNTS}
     unique = canonical and _proved_unique(columns, state)
 
     def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Draft:
-        return Draft(coef, intercept, dual, max(state.used, 1), stopped, "coordinate descent", stats, unique)
+        return Draft(coef, intercept, dual, max(state.used, 1), stopped, NAME, stats, unique)
 
     if same is not None:
         several = same.stand_for_others(coef != 0)

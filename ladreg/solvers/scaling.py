@@ -27,7 +27,7 @@ TOO_SMALL = "the objective underflows float64: y is too small for its squares. S
 _UNPROVED, _RELATIVE = 1e-9, 1e-8
 
 # Values that are enough to tell a typical size.
-_SAMPLE = 2_000
+_SAMPLE = 10_000
 
 
 class Solver(Protocol):
