@@ -84,8 +84,10 @@ class SquaredFolds:
         """
         unit = unit.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
         known = self._moments.training(fold) if self._moments is not None else None
-        parts = self._by_data(fold, unit, alphas) if known is None else self._by_gram(fold, *known, unit, alphas)
-        losses = np.concatenate([np.zeros(0), *parts])
+        if known is None:
+            losses = np.fromiter(self._by_data(fold, unit, alphas), dtype=np.float64)
+        else:
+            losses = np.concatenate(list(self._by_gram(fold, *known, unit, alphas)))
         losses = losses / self.twin.weight[self.splits[fold][1]].sum() * self.units.unit**2
         if not np.isfinite(losses).all():
             raise OverflowError(TOO_LARGE)
@@ -105,7 +107,7 @@ class SquaredFolds:
         """What chooses the solver of the k-th problem of a path: that point is the answer, if the data prove it."""
         if not (path.unique[k] and path.stopped[k].good):
             return self.solver
-        size = self.columns.size * self.units.unit**2
+        enough = min(_SURE, self.tol) * self.columns.size * self.units.unit**2
 
         def as_it_is(twin: Problem, *, start: tuple[Array, float], **_: Any) -> Draft:
             columns, coef = self.columns.under(twin.penalty), start[0]
@@ -116,7 +118,7 @@ class SquaredFolds:
 
         def solve(problem: Problem, **options: Any) -> Solution:
             solution = scaling.solve(problem, inner=as_it_is, **options)
-            return solution if solution.gap <= _SURE * size else self.solver(problem)(problem, **options)
+            return solution if solution.gap <= enough else self.solver(problem)(problem, **options)
 
         return lambda _: solve
 
@@ -164,7 +166,7 @@ class SquaredFolds:
             losses[good] = self._predicted(fold, mean, coefs[good])
             # 3.
             for k in np.flatnonzero(~good):
-                losses[k] = self._again(fold, unit.times(alphas[first + k]), coefs[k])[0]
+                losses[k] = self._again(fold, unit.times(alphas[first + k]), coefs[k])
             yield losses
             first += good.size
 
@@ -188,8 +190,8 @@ class SquaredFolds:
         weight = np.bincount(train, self.twin.weight[train], minlength=self.twin.n_samples)
         return replace(self.twin, weight=weight / weight.sum(), penalty=unit)
 
-    def _by_data(self, fold: int, unit: ElasticNet, alphas: Array) -> Iterator[Array]:
-        """Weighted sums of squared errors, one for each alpha."""
+    def _by_data(self, fold: int, unit: ElasticNet, alphas: Array) -> Iterator[float]:
+        """The weighted sum of squared errors for each alpha."""
         problem = self._fold(self.splits[fold][0], unit)
         columns = Centred(problem)
         known: dict[bytes, Array] = {}
@@ -208,7 +210,7 @@ class SquaredFolds:
         for alpha in alphas[alphas <= 0]:
             yield self._again(fold, unit.times(alpha), np.zeros(problem.n_features))
 
-    def _again(self, fold: int, penalty: ElasticNet, start: Array) -> Array:
+    def _again(self, fold: int, penalty: ElasticNet, start: Array) -> float:
         """The weighted sum of squared errors for one alpha, from the data."""
         problem = self._fold(self.splits[fold][0], penalty)
         columns = Centred(problem)
@@ -227,10 +229,10 @@ class SquaredFolds:
             known[key] = refitted(columns, coef, self.tol, self.max_iter)
         return self.mixing * coef + (1 - self.mixing) * known[key]
 
-    def _squares(self, fold: int, residual: Array) -> Array:
+    def _squares(self, fold: int, residual: Array) -> float:
         """The weighted sum of squared residuals of the held-out rows."""
         test = self.splits[fold][1]
-        return np.array([self.twin.weight[test] @ residual[test] ** 2])
+        return float(self.twin.weight[test] @ residual[test] ** 2)
 
     def _predicted(self, fold: int, mean: Array, coefs: Array) -> Array:
         """Weighted sums of squared errors in the held-out rows, for solutions in rows."""

@@ -93,7 +93,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
-        Epochs and steps of the last fit, which starts from the path's.
+        Epochs and steps for the chosen `alpha`, from the solution for the one before it; at least 1.
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
@@ -264,7 +264,7 @@ class LassoCDCV(CrossValidatedRegressor):
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
-        Epochs and steps of the last fit, which starts from the path's.
+        Epochs and steps for the chosen `alpha`, from the solution for the one before it; at least 1.
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
