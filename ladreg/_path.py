@@ -230,6 +230,17 @@ def _certify(problem: Problem, path: Path, window: slice, units: Units, points: 
     path.stopped[window] = [point.stopped for point in points]
 
 
+def losses_of(problem: Problem, coef: Array, intercept: Array) -> Array:
+    """Weighted sums of losses, without penalty, of several fits, the columns of `coef` with their intercepts."""
+    losses = np.empty(intercept.size)
+    width = max(1, _ENTRIES // max(problem.n_samples, 1))
+    for first in range(0, intercept.size, width):
+        window = slice(first, first + width)
+        residual = problem.y - problem.design.matvec(coef[:, window]).T - intercept[window, None]
+        losses[window] = problem.loss.value(residual) @ problem.weight
+    return losses
+
+
 def batched(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
     """Groups of so many points, the last one shorter."""
     points = iter(points)

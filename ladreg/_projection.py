@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
+
+from ladreg._face import is_regular
 
 if TYPE_CHECKING:
     from ladreg._problem import Problem
@@ -20,8 +23,9 @@ Index = NDArray[np.intp]
 # second it is not, and may cost as much as it is: coefficients of columns that are all but dependent may be as large as
 # it is small.
 EXACT, _ACCEPTED = 1e-15, 1e-14
-# Free columns with more entries than this are projected out by their Gram matrix instead of a dense QR.
-_QR_ENTRIES = 1 << 21
+# Free columns with more entries than this are projected out by their Gram matrix even where it is next to singular: a
+# QR takes copies of them. Squares above the second have all their digits.
+_QR_ENTRIES, _NORMAL = 1 << 21, float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,14 @@ class Projection:
         rows = np.flatnonzero(elastic > 0)
         if rows.size == 0:
             return lambda _: np.zeros_like(elastic)
-        if rows.size * (free.size + 1) > _QR_ENTRIES:
-            return self._gram_corrector(elastic, free)
+        is_large = rows.size * (free.size + 1) > _QR_ENTRIES
+        if is_large or free.size < rows.size:
+            with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` says no
+                gram = self.problem.design.gram(elastic, free, border=self.problem.fit_intercept)
+            # Denormal products have few digits.
+            is_definite = float(gram.diagonal().min()) > _NORMAL and is_regular(gram)
+            if is_large or is_definite:
+                return self._gram_corrector(gram, is_definite, elastic, free)
         Z = self.problem.design.rows(rows, free)
         Z = np.hstack([Z, np.ones((rows.size, int(self.problem.fit_intercept)))]) * np.sqrt(elastic[rows])[:, None]
         peak = np.maximum(np.abs(Z).max(axis=0), np.finfo(np.float64).tiny)
@@ -163,15 +173,19 @@ class Projection:
 
         return correct
 
-    def _gram_corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
+    def _gram_corrector(self, gram: Array, is_definite: bool, elastic: Array, free: Index) -> Callable[[Array], Array]:
         """`_corrector` without a dense copy of Z; less exact, so that its caller's repetition matters."""
-        gram = self.problem.design.gram(elastic, free, border=self.problem.fit_intercept)
         size = np.sqrt(np.diag(gram))
         size[size == 0] = 1.0
-        inverse = np.linalg.pinv(gram / np.outer(size, size), rcond=1e-13, hermitian=True)
+        gram = gram / np.outer(size, size)
+        solve: Callable[[Array], Array]
+        if is_definite:
+            solve = partial(scipy.linalg.cho_solve, scipy.linalg.cho_factor(gram))
+        else:
+            solve = partial(np.matmul, np.linalg.pinv(gram, rcond=1e-13, hermitian=True))
 
         def correct(error: Array) -> Array:
-            u = inverse @ (error / size) / size
+            u = solve(error / size) / size
             coef = np.zeros(self.problem.n_features)
             coef[free] = u[: free.size]
             return elastic * (self.problem.design.matvec(coef) + (u[-1] if self.problem.fit_intercept else 0.0))

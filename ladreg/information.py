@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._folds import relaxed
-from ladreg._path import Path
+from ladreg._path import Path, losses_of
 from ladreg._problem import TOO_LARGE
 from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg._validation import Data, check_choice, check_real
@@ -82,12 +82,7 @@ class InformationRegressor(TunedRegressor):
         tol, max_iter, choose = self.tol, self.max_iter, candidate.model._solver
         found = path.coef, path.intercept
         coef, intercept = relaxed(problem, *found, self._mixing, tol=tol, max_iter=max_iter, choose=choose)
-        losses = np.array(
-            [
-                float(problem.weight @ problem.loss.value(problem.residual(one, float(constant))))
-                for one, constant in zip(coef.T, intercept, strict=True)
-            ]
-        )
+        losses = losses_of(problem, coef, intercept)
         used = np.count_nonzero(path.coef, axis=0).astype(float)
         criterion = self._deviance(candidate, path, losses, given)
         criterion += (2.0 if self.criterion == "aic" else np.log(given)) * used

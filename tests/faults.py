@@ -32,6 +32,7 @@ def table(n_samples, n_features, *, whole=False):
 
 SMALL, TIED, MANY, WIDE = table(40, 3), table(30, 3, whole=True), table(2500, 3), table(12, 30)
 TWINS = np.column_stack([SMALL[0], SMALL[0][:, :2]]), SMALL[1]
+SUMS = np.column_stack([SMALL[0], SMALL[0].sum(axis=1)]), SMALL[1]
 SPARSE = sp.csr_array(np.where(np.abs(SMALL[0]) > 0.7, SMALL[0], 0.0)), SMALL[1]
 
 # A fit of every kind, through every solver.
@@ -51,6 +52,7 @@ CASES = {
     "lasso": (LassoCD(alpha=0.01), WIDE),
     "lasso by residuals": (LassoCD(alpha=0.01, precompute=False), SPARSE),
     "least squares": (LassoCD(alpha=0.0), TWINS),
+    "least squares, dependent columns": (LassoCD(alpha=0.0), SUMS),
     "elastic net": (ElasticNetCD(alpha=0.1, standardize=True), TWINS),
     "lasso, folds": (LassoCDCV(alphas=4, cv=2), WIDE),
     "elastic net, folds": (ElasticNetCDCV(alphas=4, cv=2), SMALL),

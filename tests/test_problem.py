@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.linalg
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,14 +100,37 @@ def test_rank_deficient_free_columns_are_projected_out():
     assert 0.1 < solution.bound < solve(problem).objective
 
 
-def test_large_free_parts_use_the_gram_matrix_and_say_the_same(monkeypatch):
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", [Absolute(), Huber(0.5), HalfSquared()], ids=lambda loss: type(loss).__name__)
+def test_free_columns_are_projected_out_by_a_gram_matrix_or_qr_to_the_same_bound(monkeypatch, loss, weighted):
     rng = np.random.default_rng(1)
-    problem = make(rng.standard_normal((60, 4)), rng.standard_normal(60), loss=HalfSquared())
-    coef = rng.standard_normal(4)
-    dual = problem.weight * problem.residual(coef, 0.0)
+    weight = rng.random(60) if weighted else None
+    problem = make(rng.standard_normal((60, 4)) + 3.0, rng.standard_normal(60), loss=loss, weight=weight)
+    coef = 0.1 * rng.standard_normal(4)
+    dual = problem.weight * np.clip(problem.residual(coef, 0.0), -0.4, 0.4)
+    asked, qr = [], scipy.linalg.qr
+    monkeypatch.setattr(scipy.linalg, "qr", lambda *given, **more: asked.append(1) or qr(*given, **more))
+    by_gram = certify(problem, coef, 0.0, dual)
+    assert not asked
+    monkeypatch.setattr("ladreg._projection.is_regular", lambda _: False)
     by_qr = certify(problem, coef, 0.0, dual)
+    assert asked
     monkeypatch.setattr("ladreg._projection._QR_ENTRIES", 0)
-    assert certify(problem, coef, 0.0, dual).bound == pytest.approx(by_qr.bound, rel=1e-12)
+    by_pinv = certify(problem, coef, 0.0, dual)
+    assert by_gram.gap < 100.0
+    for solution in (by_qr, by_pinv):
+        assert solution.gap == pytest.approx(by_gram.gap, rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-162, 1e-161, 1e-150, 1e150])
+def test_free_columns_of_any_size_are_projected_out(size):
+    rng = np.random.default_rng(2)
+    X, y = rng.standard_normal((50, 3)), rng.standard_normal(50)
+    gaps = []
+    for unit in (1.0, size):
+        problem = make(X * [1.0, unit, 1.0], y, loss=HalfSquared())
+        gaps.append(certify(problem, np.array([0.1, 0.2 / unit, -0.1]), 0.0, problem.weight * y).gap)
+    assert gaps[1] == pytest.approx(gaps[0], rel=1e-12)
 
 
 def test_relative_gap_of_an_exact_fit_is_relative_to_the_data():
