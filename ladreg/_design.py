@@ -282,8 +282,7 @@ class DenseDesign(Design):
         size = features.size + border
         result = np.zeros((size, size))
         present = np.flatnonzero(weight)
-        weight = weight[present]
-        uniform = _is_uniform(weight)
+        uniform = bool(weight.max(initial=0.0) <= weight.min(initial=np.inf, where=weight > 0))
         n_rows = max(1, _CHUNK_BYTES // (8 * max(1, size)))
         for begin in range(0, present.size, n_rows):
             rows = present[begin : begin + n_rows]
@@ -294,10 +293,10 @@ class DenseDesign(Design):
             else:
                 Z = self.rows(rows, features, border)
             if not uniform:
-                Z *= np.sqrt(weight[begin : begin + n_rows])[:, None]
+                Z *= np.sqrt(weight[rows])[:, None]
             # The product of a matrix with its own transpose takes half the time of another.
             result += Z.T @ Z
-        return result * weight[0] if uniform and weight.size else result
+        return result * weight[present[0]] if uniform and present.size else result
 
     def cross(self, weight: Array, features: Index, others: Index) -> Array:
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``; half the work where both are one array."""
