@@ -48,7 +48,7 @@ def applies(columns: Centred, unit: ElasticNet) -> bool:
 
 
 @dataclass(frozen=True)
-class Draft:
+class DraftedPath:
     """Solutions for the first of several penalties.
 
     Attributes
@@ -69,7 +69,7 @@ class Draft:
     in_doubt: Index
 
 
-def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_knots: int) -> Draft:
+def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_knots: int) -> DraftedPath:
     """Solve for the first of several penalties, as many as can be had.
 
     Parameters
@@ -117,4 +117,4 @@ def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_k
     features, place = numbered(found)
     coef = np.zeros((solved, features.size))
     coef[row, place] = values
-    return Draft(features, coef, n_knots[:solved], np.flatnonzero(in_doubt))
+    return DraftedPath(features, coef, n_knots[:solved], np.flatnonzero(in_doubt))
