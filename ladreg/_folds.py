@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._moments import FoldMoments, Split, blocks
-from ladreg._path import Path, drafted_path, solve_path
+from ladreg._path import Path, drafted_path, losses_of, solve_path
 from ladreg._penalties import ElasticNet
 from ladreg._problem import TOO_LARGE, Problem, Solution
 from ladreg.solvers import Solver, coordinate_descent, scaling, sequence
@@ -158,7 +158,7 @@ class SquaredFolds:
         for found, good in sequence.rows_in_gram(*given, alphas, tol=self.tol, max_iter=self.max_iter):
             coefs = np.zeros((good.size, unit.strength.size))
             coefs[:, allowed] = found.coef
-            good &= self._relax(coefs, products, unit.positive)
+            good &= self._relax_by_gram(coefs, products, unit.positive)
             if self._same is not None:
                 coefs = self._same.shared(coefs)
             # 2.
@@ -170,7 +170,7 @@ class SquaredFolds:
             yield losses
             first += good.size
 
-    def _relax(self, coefs: Array, products: Array, positive: bool) -> NDArray[np.bool_]:
+    def _relax_by_gram(self, coefs: Array, products: Array, positive: bool) -> NDArray[np.bool_]:
         """Mix solutions, in rows, with the fits without penalty to their features; whether each of these is unique."""
         good = np.ones(coefs.shape[0], dtype=bool)
         for k in range(coefs.shape[0]) if self.mixing < 1.0 else ():
@@ -185,14 +185,15 @@ class SquaredFolds:
             good[k] = unique[0]
         return good
 
-    def _fold(self, train: Index, unit: ElasticNet) -> Problem:
+    def _fold(self, fold: int, penalty: ElasticNet) -> Problem:
         """The problem of the training rows; the others have a weight of zero."""
+        train = self.splits[fold][0]
         weight = np.bincount(train, self.twin.weight[train], minlength=self.twin.n_samples)
-        return replace(self.twin, weight=weight / weight.sum(), penalty=unit)
+        return replace(self.twin, weight=weight / weight.sum(), penalty=penalty)
 
     def _by_data(self, fold: int, unit: ElasticNet, alphas: Array) -> Iterator[float]:
         """The weighted sum of squared errors for each alpha."""
-        problem = self._fold(self.splits[fold][0], unit)
+        problem = self._fold(fold, unit)
         columns = Centred(problem)
         known: dict[bytes, Array] = {}
         penalised = alphas[alphas > 0]
@@ -206,19 +207,19 @@ class SquaredFolds:
             elif self.mixing == 1.0 and point.residual is not None:
                 yield self._squares(fold, point.residual)
             else:
-                yield self._squares(fold, columns.residual(self._relaxed(columns, coef, known)))
+                yield self._squares(fold, columns.residual(self._relaxed_by_data(columns, coef, known)))
         for alpha in alphas[alphas <= 0]:
             yield self._again(fold, unit.times(alpha), np.zeros(problem.n_features))
 
     def _again(self, fold: int, penalty: ElasticNet, start: Array) -> float:
         """The weighted sum of squared errors for one alpha, from the data."""
-        problem = self._fold(self.splits[fold][0], penalty)
+        problem = self._fold(fold, penalty)
         columns = Centred(problem)
         tol, max_iter = self.tol, self.max_iter
         draft = coordinate_descent.solve(problem, start=(start, 0.0), tol=tol, max_iter=max_iter, columns=columns)
-        return self._squares(fold, columns.residual(self._relaxed(columns, draft.coef, {})))
+        return self._squares(fold, columns.residual(self._relaxed_by_data(columns, draft.coef, {})))
 
-    def _relaxed(self, columns: Centred, coef: Array, known: dict[bytes, Array]) -> Array:
+    def _relaxed_by_data(self, columns: Centred, coef: Array, known: dict[bytes, Array]) -> Array:
         """The solution mixed with the fit without penalty to its features, of which the last one is `known`."""
         chosen = coef != 0
         if self.mixing == 1.0 or not chosen.any():
@@ -297,21 +298,20 @@ class Folds:
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean loss of the held-out rows for each alpha; `unit` is the penalty at alpha = 1."""
         train, test = (rows[self.problem.weight[rows] > 0] for rows in self.splits[fold])
-        given = self.problem
-        weight = given.weight[train] / given.weight[train].sum()
-        part = replace(given, design=given.design.take(train), y=given.y[train], weight=weight, penalty=unit)
+        part = self._part(train, unit)
         path = self.path(part, alphas)
         tol, max_iter = self.tol, self.max_iter
         coef, intercept = relaxed(
             part, path.coef, path.intercept, self.mixing, tol=tol, max_iter=max_iter, choose=self.choose
         )
-        residual = given.y[test, None] - given.design.take(test).matvec(coef) - intercept
-        losses = np.array([given.weight[test] @ given.loss.value(column) for column in residual.T])
-        return np.asarray(losses / given.weight[test].sum())
+        return losses_of(self._part(test, unit), coef, intercept)
 
-    def solver(self, problem: Problem) -> Solver:
-        """The solver of a single problem."""
-        return self.choose(problem)
+    def _part(self, rows: Index, penalty: ElasticNet) -> Problem:
+        """The problem of some of the rows."""
+        given, weight = self.problem, self.problem.weight[rows]
+        return replace(
+            given, design=given.design.take(rows), y=given.y[rows], weight=weight / weight.sum(), penalty=penalty
+        )
 
     def solver_at(self, path: Path, k: int) -> Callable[[Problem], Solver]:  # noqa: ARG002 - no point is proved here
         """What chooses the solver of the k-th problem of a path."""

@@ -75,6 +75,16 @@ def blocks(columns: Centred, rows: Index) -> Iterator[Index | slice]:
         yield slice(int(block[0]), int(block[-1]) + 1) if straight else block
 
 
+def _are_partition(parts: Sequence[Index], n_samples: int) -> bool:
+    """Whether each row is in just one of the parts, once."""
+    if sum(part.size for part in parts) != n_samples:
+        return False
+    is_there = np.zeros(n_samples, dtype=bool)
+    for part in parts:
+        is_there[part] = True
+    return bool(is_there.all())
+
+
 def _to_multiply(columns: Centred) -> Design:
     """The columns as they are where their means are small: to centre products then costs a bit, and no copy of rows.
 
@@ -126,10 +136,7 @@ class FoldMoments:
     def training(self, fold: int) -> tuple[Array, Array] | None:
         """Means and centred products of a fold's training rows; None where they cannot be trusted."""
         train, test = self.splits[fold]
-        n_samples = self.columns.problem.n_samples
-        is_there = np.zeros(n_samples, dtype=bool)
-        is_there[train], is_there[test] = True, True
-        complement = train.size + test.size == n_samples and bool(is_there.all())
+        complement = _are_partition([train, test], self.columns.problem.n_samples)
         sums = self.total - self.held(fold) if complement else self._sums(train)
         mean, products = sums.centred(self.columns.problem.fit_intercept)
         products[self._constant], products[:, self._constant] = 0.0, 0.0
@@ -145,12 +152,10 @@ class FoldMoments:
 
     def _all(self) -> Moments:
         """Sums over all rows, from those over the held-out rows where these are a partition."""
-        rows = np.concatenate([test for _, test in self.splits])
+        tests = [test for _, test in self.splits]
         n_samples, size = self.columns.problem.n_samples, (self.columns.problem.n_features + 1) ** 2
-        is_held = np.zeros(n_samples, dtype=bool)
-        is_held[rows] = True
-        if rows.size == n_samples and len(self.splits) * size <= _KEPT and is_held.all():
-            self._held = [self._sums(test) for _, test in self.splits]
+        if len(tests) * size <= _KEPT and _are_partition(tests, n_samples):
+            self._held = [self._sums(test) for test in tests]
             total = self._held[0]
             for part in self._held[1:]:
                 total = total + part
