@@ -95,6 +95,7 @@ class CrossValidatedRegressor(TunedRegressor):
             joint=is_joint(model),
         )
         losses = self._held_out(candidates, data, folds, given, context)
+        constant = np.array([folds.constant(k) for k in range(len(given))])
         means = losses.mean(axis=2)
         if np.isnan(means).any():
             raise OverflowError(TOO_LARGE)
@@ -105,7 +106,7 @@ class CrossValidatedRegressor(TunedRegressor):
         near = int(np.argmax(means[best] <= means[best, lowest] + spread))
         candidate = candidates[best]
         self.alpha_min_, self.alpha_1se_ = float(candidate.alphas[lowest]), float(candidate.alphas[near])
-        setattr(self, self._losses_name, losses if len(candidates) > 1 else losses[0])
+        setattr(self, self._losses_name, (losses if len(candidates) > 1 else losses[0]) + constant)
         k = near if self.selection == "1se" else lowest
         self._say(f"alpha={candidate.alphas[k]:.6g}, mean held-out loss {means[best, k]:.6g}; fitting the path")
         path = folds.path(candidate.problem, candidate.alphas)

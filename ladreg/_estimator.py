@@ -19,7 +19,7 @@ from ladreg._penalties import ElasticNet
 from ladreg._problem import Certificate, Problem, Solution, StopReason
 from ladreg._validation import Data, sound, training_data
 from ladreg._version import __version__
-from ladreg.solvers import Solver, recover_dual
+from ladreg.solvers import Solver, verify
 
 Array = NDArray[np.float64]
 
@@ -186,11 +186,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
             raise ValueError(f"y has {data.Y.shape[1]} targets, but the model was fitted to {coefs.shape[0]}.")
         found = []
         for problem, coef, intercept in zip(problems, coefs, np.atleast_1d(self.intercept_), strict=True):
-            dual = recover_dual(problem, coef, float(intercept))
-            solution = problem.certify(
-                coef, float(intercept), dual, n_iter=1, stopped=StopReason.GIVEN, solver="verify"
-            )
-            found.append(solution.certificate)
+            found.append(verify(problem, coef, float(intercept)).certificate)
         return found[0] if self.coef_.ndim == 1 else found
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:

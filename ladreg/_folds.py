@@ -18,7 +18,7 @@ from ladreg._moments import FoldMoments, Split, blocks
 from ladreg._path import Path, drafted_path, losses_of, solve_path
 from ladreg._penalties import ElasticNet
 from ladreg._problem import TOO_LARGE, Problem, Solution
-from ladreg.solvers import Solver, coordinate_descent, scaling, sequence
+from ladreg.solvers import Solver, clipping, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.repeats import repeats
 from ladreg.solvers.scaling import Draft
@@ -92,6 +92,10 @@ class SquaredFolds:
         if not np.isfinite(losses).all():
             raise OverflowError(TOO_LARGE)
         return losses
+
+    def constant(self, fold: int) -> float:  # noqa: ARG002
+        """What `losses` of this fold leave out, the same for all alphas: nothing."""
+        return 0.0
 
     def solver(self, problem: Problem) -> Solver:  # noqa: ARG002 - one serves all
         """The solver of a single problem, which knows what the folds found out."""
@@ -293,18 +297,33 @@ class Folds:
         joint: bool,
     ) -> None:
         self.problem, self.splits, self.mixing = problem, splits, mixing
+        self._clipped = clipping.clip_targets(problem)
         self.tol, self.max_iter, self.choose, self.joint = tol, max_iter, choose, joint
 
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
-        """Mean loss of the held-out rows for each alpha; `unit` is the penalty at alpha = 1."""
-        train, test = (rows[self.problem.weight[rows] > 0] for rows in self.splits[fold])
+        """Mean loss of the held-out rows for each alpha, less `constant`; `unit` is the penalty at alpha = 1."""
+        train, test = self._rows(fold)
         part = self._part(train, unit)
         path = self.path(part, alphas)
         tol, max_iter = self.tol, self.max_iter
         coef, intercept = relaxed(
             part, path.coef, path.intercept, self.mixing, tol=tol, max_iter=max_iter, choose=self.choose
         )
-        return losses_of(self._part(test, unit), coef, intercept)
+        held = self._part(test, unit)
+        if self._clipped is None:
+            return losses_of(held, coef, intercept)
+        near = replace(held, y=self._clipped.problem.y[test])
+        return losses_of(near, coef, intercept) + self._clipped.crossed(held, test, coef, intercept)
+
+    def constant(self, fold: int) -> float:
+        """What `losses` of this fold leave out: what far targets cost more than near ones, whatever alpha is."""
+        test = self._rows(fold)[1]
+        return 0.0 if self._clipped is None else self._clipped.constant(self.problem.weight[test], test)
+
+    def _rows(self, fold: int) -> tuple[Index, Index]:
+        """Training and held-out rows with a weight above zero."""
+        train, test = (rows[self.problem.weight[rows] > 0] for rows in self.splits[fold])
+        return train, test
 
     def _part(self, rows: Index, penalty: ElasticNet) -> Problem:
         """The problem of some of the rows."""

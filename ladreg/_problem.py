@@ -261,7 +261,7 @@ class Problem:
                     best = gap, inside, slope, shrink
         assert best is not None
         gap, inside, slope, shrink = best
-        return Proof(objective, gap, self._relative(gap, objective, coef), inside, slope, shrink)
+        return Proof(objective, gap, self.relative(gap, objective, coef), inside, slope, shrink)
 
     def certify(
         self,
@@ -368,7 +368,8 @@ class Problem:
         width = np.divide(float(np.abs(residual).max()), distance, out=np.zeros_like(distance), where=distance > 0)
         return width + np.append(np.abs(coef), 0.0)
 
-    def _relative(self, gap: float, objective: float, coef: Array) -> float:
+    def relative(self, gap: float, objective: float, coef: Array) -> float:
+        """The gap over the objective, or over that of predicting 0 where `objective` is that of an exact fit."""
         if gap <= 0:
             return 0.0
         if objective > self.facts.least_ordinary:

@@ -13,11 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._losses import Loss
-from ladreg._problem import Problem, Solution
-from ladreg.solvers import columns, coordinate_descent, ladder, linprog, neighbours, newton, null, scaling
+from ladreg._problem import Problem, Solution, StopReason
+from ladreg.solvers import clipping, columns, coordinate_descent, ladder, linprog, neighbours, newton, null, scaling
 from ladreg.solvers.scaling import Solver
 
-__all__ = ["Solver", "choose_solver", "is_square", "largest_alpha", "recover_dual", "solve_alphas", "solve_quantiles"]
+__all__ = [
+    "Solver",
+    "choose_solver",
+    "is_square",
+    "largest_alpha",
+    "recover_dual",
+    "solve_alphas",
+    "solve_quantiles",
+    "verify",
+]
 
 Array = NDArray[np.float64]
 
@@ -55,7 +64,12 @@ def choose_solver(
     if name not in ("auto", "linprog"):
         raise ValueError(f"solver must be 'auto' or 'linprog', got {name!r}.")
     direct = partial(_in_all_columns, name=name, options=options)
-    return partial(columns.solve, inner=direct) if columns.generates(problem) else direct(problem)
+    return partial(clipping.solve, inner=partial(_in_few_columns, inner=direct))
+
+
+def _in_few_columns(problem: Problem, inner: Callable[[Problem], Solver]) -> Solver:
+    """The solver for few columns at a time, where that pays."""
+    return partial(columns.solve, inner=inner) if columns.generates(problem) else inner(problem)
 
 
 def is_square(loss: Loss) -> bool:
@@ -71,6 +85,24 @@ def _in_all_columns(problem: Problem, name: str, options: Mapping[str, Any] | No
     if name == "linprog" or wide:
         return partial(scaling.solve, inner=partial(linprog.solve, options=options))
     return partial(ladder.solve, options=options)
+
+
+def verify(problem: Problem, coef: Array, intercept: float) -> Solution:
+    """Certify given coefficients, from the data alone; far targets on their own side count as near ones."""
+    clipped = clipping.clip_at(problem, coef, intercept)
+    while clipped is not None:
+        solution = _judged(clipped.problem, coef, intercept)
+        rows, heavy = clipped.broken(solution)
+        if not (rows.size or heavy.size):
+            return clipped.restored(solution, np.inf)
+        clipped = clipped.less(rows, heavy)
+    solution, far = _judged(problem, coef, intercept), clipping.clip(problem)
+    return solution if far is None else far.judged(solution, np.inf)
+
+
+def _judged(problem: Problem, coef: Array, intercept: float) -> Solution:
+    dual = recover_dual(problem, coef, intercept)
+    return problem.certify(coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="verify")
 
 
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
@@ -106,7 +138,8 @@ def solve_quantiles(
     order = np.argsort(values, kind="stable")
     ascending = (problems[place] for place in order)
     choose = partial(choose_solver, options=options)
-    found = neighbours.solve(ascending, values[order], choose=choose, tol=tol, max_iter=max_iter)
+    together = partial(neighbours.solve, values=values[order], choose=choose, tol=tol, max_iter=max_iter)
+    found = clipping.solve_each(ascending, together=together, alone=choose, tol=tol, max_iter=max_iter)
     solutions = dict(zip(order.tolist(), found, strict=True))
     return [solutions[place] for place in range(len(problems))]
 
@@ -133,4 +166,5 @@ def solve_alphas(
         Chooses that solver, for what cannot be solved from the others.
     """
     problems = (problem.under(problem.penalty.times(alpha)) for alpha in alphas.tolist())
-    return neighbours.solve(problems, alphas, choose=choose, tol=tol, max_iter=max_iter, from_zero=True)
+    together = partial(neighbours.solve, values=alphas, choose=choose, tol=tol, max_iter=max_iter, from_zero=True)
+    return clipping.solve_each(problems, together=together, alone=choose, tol=tol, max_iter=max_iter)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ladreg._face import tied_rows
 from ladreg._problem import TOO_LARGE, Problem, Solution
+from ladreg.solvers import clipping
 from ladreg.solvers.scaling import typical
 
 Array = NDArray[np.float64]
@@ -38,7 +39,7 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
 
     Notes
     -----
-    1. Solve the problem without penalised features.
+    1. Solve the problem without penalised features; far targets that it keeps on their side are brought near.
     2. The slopes of a smooth loss there say how strong the penalty must be.
     3. Where residuals are zero, on the kink, the dual may be chosen: a linear program makes the largest slope least.
        It holds few features at first, and then those that turn out to be larger.
@@ -56,6 +57,9 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
         part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
         found = solver(part)(part, tol=1e-12)
         coef[free], intercept, known = found.coef, found.intercept, found.dual
+    clipped = clipping.clip_at(problem, coef, intercept)
+    clipped = clipped and clipped.without(clipped.rows[:0], clipped.heavy)
+    problem = problem if clipped is None else clipped.problem
     residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
     # 2.
     dual = problem.weight * problem.loss.derivative(residual)

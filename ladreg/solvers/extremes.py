@@ -1,0 +1,88 @@
+"""Targets that are far from all others, and weights that dwarf the sum of all others."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# A target is far beyond this many typical distances from the median target.
+REACH = 2.0**10
+# A weight is heavy above this many times the sum of all smaller weights.
+_HEAVY = 2.0**20
+# A heavy weight becomes this many times that sum. The dual of a row that is fitted exactly is at most the sum where the
+# row is as large as the others, and 1,000 times the sum where it is a thousandth of their size.
+_LOWERED = 2.0**10
+# Distances that differ by no more than this factor are of one size.
+_ONE_SIZE = 2.0**-30
+# Rows of the sample that shows at first sight that no target is far, and rows that are enough for a median.
+_GLANCE, _SAMPLE = 256, 10_000
+
+
+def far_targets(y: Array, weight: Array, edge: float) -> tuple[float, float, Index] | None:
+    """The median target, the distance from it beyond which targets are far, and the rows of these; None without any.
+
+    `edge` is the residual beyond which the loss is linear.
+    """
+    low, high = float(y.min(initial=np.inf)), float(y.max(initial=-np.inf))
+    glance = np.sort(y[:: y.size // _GLANCE + 1])
+    fifth = glance.size // 5
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The shortest fifth of the targets is narrower than any majority of them: most data need no other look.
+        if fifth and high - low <= REACH * float((glance[fifth:] - glance[: glance.size - fifth]).min()):
+            return None
+        centre = _median(y, weight)
+        distance = np.abs(y - centre)
+        reach = REACH * max(_typical(distance, weight), edge)
+        rows = np.flatnonzero(distance > reach) if reach > 0 else np.zeros(0, dtype=np.intp)
+    return (centre, reach, rows) if rows.size else None
+
+
+def _typical(distance: Array, weight: Array) -> float:
+    """The weighted median of the distances.
+
+    Where most are zero, far targets may be the majority of the others: these are halved until all that are left are of
+    one size.
+    """
+    size = _median(distance, weight)
+    chosen = (distance > 0) & (weight > 0)
+    while size == 0 and chosen.any():
+        median = _median(distance[chosen], weight[chosen])
+        chosen &= distance < _ONE_SIZE * median
+        size = 0.0 if chosen.any() else median
+    return size
+
+
+def _median(values: Array, weight: Array) -> float:
+    """The weighted upper median, of a random sample where there are many."""
+    are_equal = weight.max() == weight.min()
+    if values.size > _SAMPLE:
+        rng = np.random.default_rng(0)
+        if are_equal:
+            drawn = rng.integers(0, values.size, _SAMPLE)
+        else:
+            cumulated = np.cumsum(weight)
+            drawn = np.minimum(np.searchsorted(cumulated, rng.random(_SAMPLE) * cumulated[-1]), values.size - 1)
+        values, are_equal = values[drawn], True
+    if are_equal:
+        middle = values.size // 2
+        return float(np.partition(values, middle)[middle])
+    order = np.argsort(values)
+    cumulated = np.cumsum(weight[order])
+    return float(values[order[min(np.searchsorted(cumulated, cumulated[-1] / 2, "right"), values.size - 1)]])
+
+
+def heavy_weights(weight: Array, n_columns: int) -> tuple[Index, float] | None:
+    """Rows whose weight dwarfs the sum of all smaller ones, and what to lower it to; None without any.
+
+    More of them than columns cannot all be fitted exactly: they are the data then, and the other rows next to nothing.
+    """
+    order = np.argsort(weight, kind="stable")
+    ascending = weight[order]
+    smaller = np.append(0.0, np.cumsum(ascending)[:-1])
+    heavy = np.flatnonzero((ascending > _HEAVY * smaller) & (smaller > 0))
+    if heavy.size == 0 or ascending.size - heavy[0] > n_columns:
+        return None
+    return np.sort(order[heavy[0] :]), _LOWERED * float(smaller[heavy[0]])
