@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ladreg._penalties import ElasticNet
 from ladreg._problem import TOO_LARGE, Problem, Solution, StopReason
-from ladreg.solvers.extremes import REACH, far_targets, heavy_weights
+from ladreg.solvers.extremes import REACH, far_targets, lowered, steps
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -43,23 +43,22 @@ class Clipped:
         What targets and weights were clipped to.
     original, problem
         The problem as it was, and clipped.
-    rows
-        Rows whose target was moved.
-    heavy
-        Rows whose weight was lowered.
+    rows, reach
+        Rows whose target was moved, and how far from the median target it is now.
+    steps, heavy
+        Weights at which steps were made lower, ascending, and the rows above the first.
     total
-        The sum of the lowered weights: the clipped problem's objective is in units of it.
-    reach
-        How far from the median target each moved target is now.
+        The sum of the new weights: the clipped problem's objective is in units of it.
     """
 
     limits: _Limits
     original: Problem
     problem: Problem
     rows: Index
+    reach: Array
+    steps: Array
     heavy: Index
     total: float
-    reach: Array
 
     def like(self, original: Problem) -> Clipped:
         """The same rows clipped in a problem with another loss or penalty."""
@@ -80,19 +79,21 @@ class Clipped:
         share = _UNIQUE if solution.unique else _SEVERAL
         wrong = ~(self.margin(solution.coef, solution.intercept) > share * self.reach)
         if solution.stopped.good:  # the dual of a solver that was stopped has few digits
-            rest = np.abs(solution.dual[self.rows] - weight[self.rows] * self._ends())
-            wrong |= rest > _AT_END * (upper - lower) * weight[self.rows]
+            wrong |= self._off_end(solution) > 0
         ratio = solution.dual[self.heavy] / weight[self.heavy]
         loose = np.minimum(ratio - lower, upper - ratio) <= _INSIDE * (upper - lower)
         return self.rows[wrong], self.heavy[loose]
 
     def less(self, rows: Index, heavy: Index) -> Clipped | None:
-        """The original with these rows clipped less: targets at the wider reach, then not; weights not."""
+        """The original with these rows clipped less; None where nothing is left to clip.
+
+        The reach of a target, in typical distances, is squared until it is that of the target; weights are not lowered.
+        """
         broken = np.isin(self.rows, rows)
         with np.errstate(over="ignore"):
-            wider = REACH * self.limits.reach
+            wider = self.reach * (REACH * (self.reach / self.limits.reach))
             distance = np.abs(self.original.y[self.rows] - self.limits.centre)
-        kept = ~broken | ((self.reach == self.limits.reach) & (distance > wider))
+        kept = ~broken | (distance > wider)
         return self._only(kept, np.where(broken, wider, self.reach), heavy)
 
     def without(self, rows: Index, heavy: Index) -> Clipped | None:
@@ -100,42 +101,70 @@ class Clipped:
         return self._only(~np.isin(self.rows, rows), self.reach, heavy)
 
     def _only(self, kept: NDArray[np.bool_], reach: Array, heavy: Index) -> Clipped | None:
-        lowered = np.setdiff1d(self.heavy, heavy)
-        if not (kept.any() or lowered.size):
+        at = self.steps[self.steps > self.original.weight[heavy].max(initial=0.0)]
+        if not (kept.any() or at.size):
             return None
-        return self.limits.applied(self.original, self.rows[kept], reach[kept], lowered)
+        return self.limits.applied(self.original, self.rows[kept], reach[kept], at)
 
     def restored(self, solution: Solution, tol: float) -> Solution:
         """The solution of the original problem: with the same gap, relative to the objective of the other rows."""
-        weight = self.problem.weight[self.rows]
-        far = float(weight @ self.problem.loss.value(self._residual(solution.coef, solution.intercept)))
-        gap, ordinary = solution.gap, max(solution.objective - far, 0.0)
-        relative_gap = self.problem.relative(gap, ordinary, solution.coef)
-        if relative_gap > _ROUNDING:
-            gap = min(gap, self._at_fit(solution).prove(solution.coef, solution.intercept, solution.dual).gap)
-            relative_gap = self.problem.relative(gap, ordinary, solution.coef)
+        solution = self._polished(solution)
+        if self._relative(self.problem, solution, solution.gap) > _ROUNDING:
+            proof = self._at_fit(solution).prove(solution.coef, solution.intercept, solution.dual)
+            if proof.gap < solution.gap:
+                solution = replace(solution, dual=proof.dual, gap=proof.gap)
+        weight, distance = self.problem.weight[self.rows], self._distance()
         with np.errstate(over="ignore", invalid="ignore"):
-            objective = self.total * (solution.objective + float((weight * self._ends()) @ self._distance()))
+            # The bound of the original is lower where the dual of a moved target is not at the end of its interval.
+            gap = solution.gap + float(self._off_end(solution) @ np.abs(distance))
+            objective = self.total * (solution.objective + float((weight * self._ends()) @ distance))
         if not np.isfinite(objective):
             raise OverflowError(TOO_LARGE)
+        relative_gap, rounding = self._relative(self.problem, solution, gap), self._lightened(solution)
         return replace(
             solution,
             dual=self.total * solution.dual,
-            objective=objective,
-            gap=self.total * gap,
+            objective=objective + rounding,
+            gap=self.total * gap + rounding,
             relative_gap=relative_gap,
             stopped=_stopped(solution, relative_gap, tol),
             stats={**solution.stats, "rows_clipped": self.rows.size + self.heavy.size},
         )
 
     def judged(self, solution: Solution, tol: float) -> Solution:
-        """A solution of the original problem, with its gap relative to the losses of rows whose targets are not far."""
-        near = np.setdiff1d(np.arange(self.original.n_samples), self.rows)
-        y, weight = self.original.y[near], self.original.weight[near]
-        part = replace(self.original, design=self.original.design.take(near), y=y, weight=weight)
-        cost = float(weight @ part.loss.value(part.residual(solution.coef, solution.intercept)))
-        relative_gap = max(solution.relative_gap, part.relative(solution.gap, cost, solution.coef))
+        """A solution of the original problem, with its gap relative to what rows cost whose targets are not far."""
+        relative_gap = max(solution.relative_gap, self._relative(self.original, solution, solution.gap))
         return replace(solution, relative_gap=relative_gap, stopped=_stopped(solution, relative_gap, tol))
+
+    def _relative(self, problem: Problem, solution: Solution, gap: float) -> float:
+        """The gap, relative to the objective without the losses of far targets.
+
+        Where some of these are beyond the first reach, the fit may pass them at coefficients of their size, whose
+        penalty says nothing of the other rows.
+        """
+        distance = np.abs(problem.y - self.limits.centre)
+        far = distance >= self.limits.reach * (1 - _AT_END)
+        y, weight = np.where(far, self.limits.centre, problem.y), np.where(far, 0.0, problem.weight)
+        near = replace(problem, y=y, weight=weight)
+        cost = near.objective(solution.coef, solution.intercept)
+        if float(distance.max()) > self.limits.reach * (1 + _AT_END):
+            cost -= near.penalty.value(solution.coef)
+        return near.relative(gap, max(cost, 0.0), solution.coef)
+
+    def _polished(self, solution: Solution) -> Solution:
+        """The solution with the least change that takes the rounding out of the residuals of heavy rows."""
+        if self.heavy.size == 0:
+            return solution
+        used = np.flatnonzero(solution.coef)
+        rows = self.original.design.rows(self.heavy, used, self.original.fit_intercept)
+        missed = self.original.y[self.heavy] - self.original.design.take(self.heavy).matvec(solution.coef)
+        change = np.linalg.lstsq(rows, missed - solution.intercept, rcond=None)[0]
+        coef = solution.coef.copy()
+        coef[used] += change[: used.size]
+        intercept = solution.intercept + (float(change[-1]) if self.original.fit_intercept else 0.0)
+        polished = replace(solution, coef=coef, intercept=intercept)
+        keeps_signs = np.array_equal(np.sign(coef), np.sign(solution.coef))
+        return polished if keeps_signs and self._lightened(polished) < self._lightened(solution) else solution
 
     def constant(self, weight: Array, rows: Index) -> float:
         """What the moves add to the mean loss of some rows with these weights, where all targets keep their side."""
@@ -180,6 +209,21 @@ class Clipped:
     def _sides(self) -> Array:
         """+1 for moved targets above the fit, -1 below."""
         return np.where(self.original.y[self.rows] > self.problem.y[self.rows], 1.0, -1.0)
+
+    def _lightened(self, solution: Solution) -> float:
+        """What rows whose weight was lowered cost in the original more than here: they are fitted up to rounding."""
+        if self.heavy.size == 0:
+            return 0.0
+        fitted = self.problem.design.take(self.heavy).matvec(solution.coef) + solution.intercept
+        less = self.original.weight[self.heavy] - self.total * self.problem.weight[self.heavy]
+        return float(less @ self.problem.loss.value(self.original.y[self.heavy] - fitted))
+
+    def _off_end(self, solution: Solution) -> Array:
+        """How far the dual of each moved target is from the end of its interval, if by more than rounding."""
+        lower, upper = self.problem.loss.interval()
+        weight = self.problem.weight[self.rows]
+        apart = np.abs(solution.dual[self.rows] - weight * self._ends())
+        return np.where(apart > _AT_END * (upper - lower) * weight, apart, 0.0)
 
     def _ends(self) -> Array:
         """The slope of the loss at each moved target."""
@@ -259,14 +303,14 @@ def clip(problem: Problem) -> Clipped | None:
     if not np.isfinite(upper - lower):
         return None
     edge = float(np.abs(problem.loss.residual_at(np.array([lower, upper]))).max())
-    far, heavy = far_targets(problem.y, problem.weight, edge), None
-    if not problem.facts.weights_are_alike:
-        heavy = heavy_weights(problem.weight, problem.n_features + problem.fit_intercept)
-    if far is None and heavy is None:
+    far, at = far_targets(problem.y, problem.weight, edge), np.zeros(0)
+    kink = problem.loss.kink()
+    if kink[0] < kink[1] and not problem.facts.weights_are_alike:  # other losses fit no row exactly
+        at = steps(problem.weight, problem.n_features + problem.fit_intercept)
+    if far is None and at.size == 0:
         return None
     centre, reach, rows = far or (0.0, 1.0, np.zeros(0, dtype=np.intp))
-    chosen, lowered = heavy or (np.zeros(0, dtype=np.intp), 0.0)
-    return _Limits(centre, reach, lowered).applied(problem, rows, np.full(rows.size, reach), chosen)
+    return _Limits(centre, reach).applied(problem, rows, np.full(rows.size, reach), at)
 
 
 def clip_targets(problem: Problem) -> Clipped | None:
@@ -286,25 +330,24 @@ def clip_at(problem: Problem, coef: Array, intercept: float) -> Clipped | None:
 
 @dataclass(frozen=True)
 class _Limits:
-    """Targets of `applied` problems are at most a multiple of `reach` from `centre`, and weights at most `weight`."""
+    """The median target, and how far from it targets are far."""
 
     centre: float
     reach: float
-    weight: float
 
-    def applied(self, problem: Problem, rows: Index, reach: Array, heavy: Index) -> Clipped:
-        """The problem with these rows' targets at these distances, and these rows' weights lowered."""
-        y, weight, total = problem.y, problem.weight, 1.0
+    def applied(self, problem: Problem, rows: Index, reach: Array, at: Array) -> Clipped:
+        """The problem with these rows' targets at these distances, and these steps between weights made lower."""
+        y, weight, total, heavy = problem.y, problem.weight, 1.0, np.zeros(0, dtype=np.intp)
         if rows.size:
             y = y.copy()
             y[rows] = self.centre + np.where(y[rows] > self.centre, reach, -reach)
-        if heavy.size:
-            weight = np.array(weight)
-            weight[heavy] = self.weight
+        if at.size:
+            heavy = np.flatnonzero(weight >= at[0])
+            weight = lowered(weight, at)
             total = float(weight.sum())
             weight /= total
         twin = replace(problem, y=y, weight=weight, penalty=_in_units(problem.penalty, total))
-        return Clipped(self, problem, twin, rows, heavy, total, reach)
+        return Clipped(self, problem, twin, rows, reach, at, heavy, total)
 
 
 def _in_units(penalty: ElasticNet, total: float) -> ElasticNet:

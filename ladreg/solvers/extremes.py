@@ -12,11 +12,14 @@ Index = NDArray[np.intp]
 REACH = 2.0**10
 # A weight is heavy above this many times the sum of all smaller weights.
 _HEAVY = 2.0**20
-# A heavy weight becomes this many times that sum. The dual of a row that is fitted exactly is at most the sum where the
-# row is as large as the others, and 1,000 times the sum where it is a thousandth of their size.
+# The least weight above a step becomes this many times the sum of the weights below. The dual of a row that is fitted
+# exactly is at most that sum where the row is as large as the others, and 1,000 times it where it is a thousandth of
+# their size.
 _LOWERED = 2.0**10
 # Distances that differ by no more than this factor are of one size.
 _ONE_SIZE = 2.0**-30
+# A part of the sum of weights that rounding of the sum explains.
+_TIED = 1e-12
 # Rows of the sample that shows at first sight that no target is far, and rows that are enough for a median.
 _GLANCE, _SAMPLE = 256, 10_000
 
@@ -35,18 +38,18 @@ def far_targets(y: Array, weight: Array, edge: float) -> tuple[float, float, Ind
             return None
         centre = _median(y, weight)
         distance = np.abs(y - centre)
-        reach = REACH * max(_typical(distance, weight), edge)
+        reach = REACH * max(_typical(distance, weight, centre), edge)
         rows = np.flatnonzero(distance > reach) if reach > 0 else np.zeros(0, dtype=np.intp)
     return (centre, reach, rows) if rows.size else None
 
 
-def _typical(distance: Array, weight: Array) -> float:
-    """The weighted median of the distances.
+def _typical(distance: Array, weight: Array, centre: float) -> float:
+    """The weighted median of the distances; where it is zero, the size of the median target.
 
-    Where most are zero, far targets may be the majority of the others: these are halved until all that are left are of
-    one size.
+    Where that is zero as well, far targets may be the majority of the others: these are halved until all that are left
+    are of one size.
     """
-    size = _median(distance, weight)
+    size = _median(distance, weight) or abs(centre)
     chosen = (distance > 0) & (weight > 0)
     while size == 0 and chosen.any():
         median = _median(distance[chosen], weight[chosen])
@@ -56,7 +59,7 @@ def _typical(distance: Array, weight: Array) -> float:
 
 
 def _median(values: Array, weight: Array) -> float:
-    """The weighted upper median, of a random sample where there are many."""
+    """The weighted lower median, of a random sample where there are many."""
     are_equal = weight.max() == weight.min()
     if values.size > _SAMPLE:
         rng = np.random.default_rng(0)
@@ -67,22 +70,29 @@ def _median(values: Array, weight: Array) -> float:
             drawn = np.minimum(np.searchsorted(cumulated, rng.random(_SAMPLE) * cumulated[-1]), values.size - 1)
         values, are_equal = values[drawn], True
     if are_equal:
-        middle = values.size // 2
+        middle = (values.size - 1) // 2
         return float(np.partition(values, middle)[middle])
     order = np.argsort(values)
     cumulated = np.cumsum(weight[order])
-    return float(values[order[min(np.searchsorted(cumulated, cumulated[-1] / 2, "right"), values.size - 1)]])
+    half = cumulated[-1] * (0.5 - _TIED)
+    return float(values[order[int(np.searchsorted(cumulated, half))]])
 
 
-def heavy_weights(weight: Array, n_columns: int) -> tuple[Index, float] | None:
-    """Rows whose weight dwarfs the sum of all smaller ones, and what to lower it to; None without any.
+def steps(weight: Array, n_columns: int) -> Array:
+    """Weights that dwarf the sum of all smaller ones, ascending: at each of them another order of magnitude begins.
 
-    More of them than columns cannot all be fitted exactly: they are the data then, and the other rows next to nothing.
+    More rows than columns cannot all be fitted exactly: they are the data then, and the lighter rows next to nothing.
     """
-    order = np.argsort(weight, kind="stable")
-    ascending = weight[order]
+    ascending = np.sort(weight)
     smaller = np.append(0.0, np.cumsum(ascending)[:-1])
-    heavy = np.flatnonzero((ascending > _HEAVY * smaller) & (smaller > 0))
-    if heavy.size == 0 or ascending.size - heavy[0] > n_columns:
-        return None
-    return np.sort(order[heavy[0] :]), _LOWERED * float(smaller[heavy[0]])
+    found = np.flatnonzero((ascending > _HEAVY * smaller) & (smaller > 0))
+    return ascending[found[weight.size - found <= n_columns]]
+
+
+def lowered(weight: Array, at: Array) -> Array:
+    """Weights with the steps between orders of magnitude made lower; ratios of weights between two steps stay."""
+    result = np.array(weight)
+    for step in at:
+        heavy = weight >= step
+        result[heavy] *= _LOWERED * float(result[~heavy].sum()) / float(result[heavy].min())
+    return result

@@ -79,9 +79,10 @@ class Units:
         return coef / self.column_scale / self.unit, intercept / self.unit
 
     def out_of(self, coef: Array, intercept: float) -> tuple[Array, float]:
-        """Coefficients of the original problem for those of the scaled."""
-        coef = coef * self.column_scale * self.unit
-        return coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef)
+        """Coefficients of the original problem for those of the scaled; what overflows there proves nothing."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            coef = coef * self.column_scale * self.unit
+            return coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef)
 
     def dual_out_of(self, dual: Array, n_samples: int) -> Array:
         """Dual of the original problem for that of the scaled; rows of weight zero have zero."""

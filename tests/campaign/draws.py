@@ -22,6 +22,9 @@ class Case:
     weight: np.ndarray | None
     ills: list[str] = field(default_factory=list)
     container: str = "dense"
+    # Rows whose targets are gross outliers, and y with these near.
+    outliers: np.ndarray | None = None
+    near: np.ndarray | None = None
 
     def contained(self):
         """X as it is handed to the estimator."""

@@ -189,7 +189,7 @@ def formula_of(model, case, alpha, *, quantile=None, scale=None):
     share = max(own.get("tol", TOL), 1e-15) if model.name in SQUARES and model.name not in PATHS else 0.0
     return Formula.of(
         X,
-        case.y,
+        case.y if case.near is None else case.near,
         case.weight,
         loss_of(model, quantile, scale),
         strength,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tests.campaign import outliers
 from tests.campaign.draws import draw
 from tests.campaign.exact import optimal_point
 from tests.campaign.judge import complaints, refuted
@@ -52,28 +53,31 @@ def judged(seed, only=""):
     name = drawn_name(rng)
     if only.lower() not in name.lower():
         return None
-    model, case, chances = posed(rng, name)
+    model, case, chances = posed(rng, name, seed)
     outcome = run(model, case)
     verdict = Verdict(seed, model.name, case.ills, model.parameters, outcome.warned, outcome.refused)
     verdict.complaints += outcome.complaints
     for formula, answer in outcome.answers:
-        verdict.complaints += complaints(formula, answer)
-    if not verdict.complaints:
+        spoiled = case.outliers is not None
+        verdict.complaints += outliers.judge(formula, answer, case) if spoiled else complaints(formula, answer)
+    if case.outliers is None and not verdict.complaints:
         _ask_others(rng, verdict, model, case, outcome, chances)
     return verdict
 
 
-def posed(rng, name):
+def posed(rng, name, seed):
     """The model, the case, and the three chances that decide who else is asked."""
     chances = rng.random(3)
     case = draw(rng, tiny=chances[0] < TINY)
-    return draw_model(rng, name, case), case, chances
+    model = draw_model(rng, name, case)
+    outliers.spoil(np.random.default_rng([seed, 1]), model, case)
+    return model, case, chances
 
 
 def replayed(seed):
     """Model and case of an integer, to look at."""
     rng = np.random.default_rng(np.random.SeedSequence(seed))
-    return posed(rng, drawn_name(rng))[:2]
+    return posed(rng, drawn_name(rng), seed)[:2]
 
 
 def _ask_others(rng, verdict, model, case, outcome, chances):
