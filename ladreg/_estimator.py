@@ -176,18 +176,61 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         -------
         Certificate or list of Certificate
             The objective on these data and a lower bound of what any coefficients could reach.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does, for data and parameters; and if the coefficients are not those of a fit with the parameters
+            that there are: of another shape, not finite, below zero under `positive=True`, different from zero where
+            the feature is excluded, or an intercept other than zero under `fit_intercept=False`.
         """
         check_is_fitted(self)
         self._check_parameters()
         data = training_data(self, X, y, sample_weight, reset=False)
-        coefs = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
         problems = self._problems_again(data, self._penalty(data))
-        if coefs.shape[0] != len(problems):
-            raise ValueError(f"y has {data.Y.shape[1]} targets, but the model was fitted to {coefs.shape[0]}.")
+        coefs, intercepts = self._given_coefficients(problems, data)
         found = []
-        for problem, coef, intercept in zip(problems, coefs, np.atleast_1d(self.intercept_), strict=True):
-            found.append(verify(problem, coef, float(intercept)).certificate)
-        return found[0] if self.coef_.ndim == 1 else found
+        for problem, coef, intercept in zip(problems, coefs, intercepts.tolist(), strict=True):
+            found.append(verify(problem, coef, intercept).certificate)
+        return found[0] if np.ndim(self.coef_) == 1 else found
+
+    def _given_coefficients(self, problems: list[Problem], data: Data) -> tuple[Array, Array]:
+        """`coef_` and `intercept_`, a row and a number for each problem; a ValueError unless they are feasible."""
+        coefs = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
+        intercepts = np.atleast_1d(np.asarray(self.intercept_, dtype=np.float64))
+        if len(coefs) != len(problems):
+            raise ValueError(self._miscounted(len(problems), len(coefs)))
+        wanted = (len(problems), data.design.n_features)
+        if coefs.shape != wanted:
+            raise ValueError(f"coef_ must have {wanted[1]} numbers, one a feature, got shape {np.shape(self.coef_)}.")
+        if intercepts.size == 1:
+            intercepts = np.broadcast_to(intercepts, len(problems))
+        if intercepts.shape != wanted[:1]:
+            raise ValueError(f"intercept_ must have shape {wanted[:1]}, got {np.shape(self.intercept_)}.")
+        for k, (problem, coef, intercept) in enumerate(zip(problems, coefs, intercepts.tolist(), strict=True)):
+            self._check_feasible(problem, coef, intercept, f"{k}, " if np.ndim(self.coef_) > 1 else "")
+        return coefs, intercepts
+
+    def _miscounted(self, n_problems: int, n_fitted: int) -> str:
+        """What `verify` says where the data and the parameters make another number of problems than were fitted."""
+        return f"y has {n_problems} targets, but the model was fitted to {n_fitted}."
+
+    def _check_feasible(self, problem: Problem, coef: Array, intercept: float, row: str) -> None:
+        """Raise a ValueError that names the first coefficient that is not feasible; `row` is the place of its fit."""
+        for j in problem.penalty.forbidden(coef).tolist():
+            name = f" (feature {self.feature_names_in_[j]!r})" if hasattr(self, "feature_names_in_") else ""
+            if not np.isfinite(coef[j]):
+                reason = "it must be a finite number"
+            elif np.isinf(problem.penalty.strength[j]):
+                reason = "penalty_weights excludes the feature, so that it must be 0"
+            else:
+                reason = "it must be >= 0 under positive=True"
+            raise ValueError(f"coef_[{row}{j}]{name} is {coef[j]:g}: {reason}.")
+        place = f"[{row[:-2]}]" if row and np.ndim(self.intercept_) else ""
+        if not np.isfinite(intercept):
+            raise ValueError(f"intercept_{place} is {intercept:g}: it must be a finite number.")
+        if intercept != 0 and not problem.fit_intercept:
+            raise ValueError(f"intercept_{place} is {intercept:g}: it must be 0 under fit_intercept=False.")
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         """What `fit` solves: one problem for each target."""

@@ -125,7 +125,8 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
         found.gap[part] += problem.loss.fenchel_young(residual, ratio) @ problem.weight
     found.relative_gap[:] = np.divide(found.gap, found.objective, out=np.zeros_like(shrink), where=found.gap > 0)
     ordinary = np.isfinite(found.objective) & (found.objective > problem.facts.least_ordinary)
-    return known & ordinary & np.isfinite(found.gap) & unit.are_normal(alphas)
+    feasible = ~(answers.coef < 0).any(axis=1) if unit.positive else True
+    return known & ordinary & feasible & np.isfinite(found.gap) & unit.are_normal(alphas)
 
 
 def _looked_at(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bool_]]:

@@ -145,6 +145,8 @@ class PivotalRegressor(L1Regressor):
         if not _is_open(penalty):
             return problems
         alphas = np.ravel(self.alpha_).tolist() * (1 if self._several else len(problems))
+        for alpha in alphas:
+            check_real("alpha_", alpha, low=0.0)
         # Another number of them is what `verify` refuses.
         return _settled(problems, alphas) if len(alphas) == len(problems) else problems
 

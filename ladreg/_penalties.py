@@ -22,6 +22,8 @@ class ElasticNet:
     Where ridge_j is zero, the dual set is |X_j'theta| <= strength_j, one-sided (X_j'theta <= strength_j) when
     `positive`; where it is not, every slope s is allowed and costs ``max(|s| - strength_j, 0)^2 / (2 ridge_j)``. A
     feature with neither is *free*: its dual constraint is an equality. A strength of infinity excludes a feature.
+    The value is infinite outside the domain: where a coefficient is not finite, is below zero when `positive`, or is
+    not zero though its feature is excluded.
     """
 
     strength: Array
@@ -78,8 +80,19 @@ class ElasticNet:
         """Features whose slopes the dual set bounds by their strength, which is not zero."""
         return (self.strength > 0) & (self.ridge == 0)
 
+    def forbidden(self, coef: Array) -> Index:
+        """The features whose coefficients are outside the domain."""
+        outside = ~np.isfinite(coef)
+        if self.positive:
+            outside |= coef < 0
+        if self.excluded:
+            outside |= np.isinf(self.strength) & (coef != 0)
+        return np.flatnonzero(outside)
+
     def value(self, coef: Array) -> float:
-        """``sum(strength * |coef| + ridge * coef^2 / 2)``."""
+        """``sum(strength * |coef| + ridge * coef^2 / 2)``, infinite outside the domain."""
+        if self.forbidden(coef).size:
+            return np.inf
         used = np.flatnonzero(coef != 0)
         value = float(np.sum(self.strength[used] * np.abs(coef[used])))
         return value + 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2)) if self.curved else value

@@ -119,8 +119,8 @@ class Solution:
 
     @property
     def bound(self) -> float:
-        """Lower bound of the objective over all coefficients."""
-        return self.objective - self.gap
+        """Lower bound of the objective over all coefficients; minus infinity where nothing is proved."""
+        return self.objective - self.gap if np.isfinite(self.gap) else -np.inf
 
     @property
     def certificate(self) -> Certificate:
@@ -203,8 +203,16 @@ class Problem:
         """``y - X @ coef - intercept``."""
         return self.y - self.design.matvec(coef) - intercept
 
+    def _is_feasible(self, coef: Array, intercept: float) -> bool:
+        """Whether the penalty allows the coefficients, and the problem the intercept; an error if they are infinite."""
+        if not (np.isfinite(intercept) and np.isfinite(coef).all()):
+            raise OverflowError(TOO_LARGE)
+        return (self.fit_intercept or intercept == 0) and self.penalty.forbidden(coef).size == 0
+
     def objective(self, coef: Array, intercept: float) -> float:
-        """The function to be minimised."""
+        """The function to be minimised, infinite where the coefficients are not feasible."""
+        if not self._is_feasible(coef, intercept):
+            return np.inf
         return self._value(self._present(self.residual(coef, intercept)), coef)
 
     def _present(self, residual: Array) -> Array:
@@ -231,21 +239,29 @@ class Problem:
         return self.loss.location(self.y[present], self.weight[present]) if self.fit_intercept else 0.0
 
     def prove(self, coef: Array, intercept: float, dual: Array) -> Proof:
-        """The best lower bound that can be made of `dual`, whatever it is.
+        """The best lower bound that can be made of `dual`, whatever it is; none where coefficients are infeasible.
 
         1. Project the free columns out of the dual, so that their product with it is zero.
         2. Shrink it into the dual set of loss and penalty.
         3. Sum the Fenchel-Young gaps of rows and features: all are >= 0, and their sum is objective - bound.
         """
         dual = self._clipped(dual)
+        if not self._is_feasible(coef, intercept):
+            return self._nothing_proved(dual)
         residual, products = self.facts.audit(coef, intercept, dual)
         return self.prove_by(coef, residual, dual, products)
+
+    def _nothing_proved(self, dual: Array) -> Proof:
+        """What is known of infeasible coefficients: an infinite objective, and a gap that is infinite too."""
+        return Proof(np.inf, np.inf, np.inf, np.zeros_like(dual), np.zeros(self.n_features), 1.0)
 
     def prove_by(self, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
         """`prove` where the residual and the products ``X'dual`` and, last, the sum of the dual are known already.
 
-        The dual must be inside the loss's interval.
+        The dual must be inside the loss's interval. The intercept in the residual must be feasible.
         """
+        if not self._is_feasible(coef, 0.0):
+            return self._nothing_proved(dual)
         residual = self._present(residual)
         objective = self._value(residual, coef)
         if not np.isfinite(products).all():  # nothing is known of the dual, and zero proves something
@@ -280,7 +296,8 @@ class Problem:
         `unique` says whether the optimum was proved to be a single point, if that was tried already.
         """
         proof = self.prove(coef, intercept, dual)
-        unique = self.is_unique(coef, intercept, proof) if unique is None else unique
+        if unique is None or np.isinf(proof.gap):
+            unique = self.is_unique(coef, intercept, proof)
         return Solution(
             coef=coef,
             intercept=float(intercept),
@@ -297,6 +314,8 @@ class Problem:
 
     def is_unique(self, coef: Array, intercept: float, proof: Proof) -> bool:
         """Whether the optimum is proved to be a single point."""
+        if np.isinf(proof.gap):
+            return False
         optimal = proof.relative_gap <= _OPTIMAL
         if not self._bounded_by_gap:
             return is_unique(self, coef, intercept, proof.dual, proof.slope, None, optimal)

@@ -225,6 +225,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         return self._model._scaled_penalty(data, alpha)
 
     def _penalty(self, data: Data) -> ElasticNet:
+        check_real("alpha_", self.alpha_, low=0.0)
         return self._scaled_penalty(data, self.alpha_)
 
     def _solver(self, problem: Problem) -> Solver:

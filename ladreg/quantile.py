@@ -183,6 +183,9 @@ class QuantileRegressor(PivotalRegressor):
     def _is_single(self, data: Data) -> bool:
         return data.single and not self._several
 
+    def _miscounted(self, n_problems: int, n_fitted: int) -> str:
+        return f"y and quantile ask for {n_problems} fits, but the model was fitted to {n_fitted}."
+
     def _solver(self, problem: Problem) -> Solver:
         if self.solver in ("auto", "linprog"):
             return choose_solver(problem, self.solver, self.solver_options)
