@@ -103,9 +103,10 @@ class QuantileRegressor(PivotalRegressor):
     With ``alpha="pivotal"`` the penalty of feature j is :math:`\alpha \sigma_j v_j`, where :math:`\sigma_j` is the
     standard deviation of its column (without an intercept the root of the mean square), and :math:`\alpha` is
     `pivotal_alpha` (Belloni and Chernozhukov 2011): 1.1 :math:`\sqrt{\tau (1 - \tau)}` times the 0.9 quantile of what
-    noise in place of y makes of the largest slope in these units, over all the quantiles that are asked for. 1000
-    simulations with a fixed seed find it, so that fits are repeatable; other orders of the rows change it by a percent
-    or so. Row i has one error whatever its weight, so that for this choice an integer weight is not the same as
+    noise in place of y makes of the largest slope in these units, over all the quantiles that are asked for; with an
+    intercept and few rows beyond a quantile, at least what the rows that a fit without features interpolates make of
+    it. 1000 simulations with a fixed seed find it, so that fits are repeatable; other orders of the rows change it by a
+    percent or so. Row i has one error whatever its weight, so that for this choice an integer weight is not the same as
     repeated rows, whose errors count as independent.
 
     References
@@ -184,7 +185,7 @@ class QuantileRegressor(PivotalRegressor):
         return data.single and not self._several
 
     def _miscounted(self, n_problems: int, n_fitted: int) -> str:
-        return f"y and quantile ask for {n_problems} fits, but the model was fitted to {n_fitted}."
+        return f"the targets of y and the quantiles ask for {n_problems} fits, but the model was fitted to {n_fitted}."
 
     def _solver(self, problem: Problem) -> Solver:
         if self.solver in ("auto", "linprog"):
