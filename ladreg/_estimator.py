@@ -96,7 +96,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
             Training data. float32 and float64 are used as they are, in any memory order.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Target; each column of a two-dimensional y is a problem of its own.
+            Target; each column of a two-dimensional y is a problem of its own, one column is as one-dimensional.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; a weight of k counts a row k times, and only the ratios of weights matter.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._callbacks import CallbackSupportMixin, root_task, task, with_callbacks
 from ladreg._estimator import ROUNDING, CertifiedRegressor, all_or_nothing
@@ -246,17 +246,9 @@ def _names_of(kind: type[CertifiedRegressor]) -> tuple[str, ...]:
 
 
 def _one_target(data: Data) -> Data:
-    if data.single:
-        return data
-    if data.Y.shape[1] > 1:
+    if not data.single:
         raise ValueError(f"y must be one-dimensional, got {data.Y.shape[1]} targets: fit one model for each.")
-    warnings.warn(
-        "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), "
-        "for example using ravel().",
-        DataConversionWarning,
-        stacklevel=5,
-    )
-    return replace(data, single=True)
+    return data
 
 
 def warn_of(path: Path, tol: float, stacklevel: int) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from ladreg._design import Design, as_design
 
 Array = NDArray[np.float64]
+
+# Float64 holds all integers up to this size.
+_EXACT_INTEGERS = 2**53
+# Packages whose lines no warning is to point at.
+_INSIDE = ("ladreg", "sklearn")
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Data:
     dtype : numpy dtype
         float32 or float64, as X came.
     single : bool
-        Whether y was one-dimensional.
+        Whether y was one-dimensional, or had one column.
     """
 
     design: Design
@@ -101,7 +108,8 @@ def training_data(
 ) -> Data:
     """Check X, y and sample_weight as scikit-learn does; sets the estimator's feature names when `reset`.
 
-    Rows of weight zero are left out, unless they are to be kept because others count them.
+    A y of one column is as one-dimensional, with a warning, as for scikit-learn's regressors of one target. Rows of
+    weight zero are left out, unless they are to be kept because others count them.
     """
     checked_X, checked_y = validate_data(
         estimator,
@@ -121,19 +129,74 @@ def training_data(
         Y = _aligned(np.asarray(checked_y, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise ValueError(f"y must be numeric, got an array of dtype {checked_y.dtype}.") from error
+    _warn_of_rounding(y)
+    if Y.ndim == 2 and Y.shape[1] == 1:
+        warn_user(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), "
+            "for example using ravel().",
+            DataConversionWarning,
+        )
+        Y = Y[:, 0]
+    single = Y.ndim == 1
     weight = _checked_weight(sample_weight, Y.shape[0])
     design = as_design(_canonical(checked_X))
     if not design.is_finite:
         check_array(checked_X, accept_sparse=("csr", "csc"), dtype=None, estimator=estimator, input_name="X")
-    Y = Y[:, None] if Y.ndim == 1 else Y
+    Y = Y[:, None] if single else Y
     data = Data(
         design=_without_denormal_columns(design),
         Y=_without("y", Y, _is_denormal(np.abs(Y).max(axis=0))),
         weight=weight,
         dtype=checked_X.dtype,
-        single=checked_y.ndim == 1,
+        single=single,
     )
     return data if keep else present(data)
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """A warning at the line of the user's code that called ladreg, directly or through scikit-learn."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _warn_of_rounding(y: ArrayLike) -> None:
+    """Warn of targets beyond 2**53, integers or decimals, that are not numbers of float64."""
+    if isinstance(y, np.ndarray) and y.dtype.kind not in "iuO":
+        return
+    values = np.asarray(y)
+    if values.dtype.kind in "iu":
+        rounded: Any = _rounded_integers(values.ravel())
+    elif values.dtype.kind == "O":
+        rounded = [value for value in values.ravel() if isinstance(value, Number) and _is_rounded(value)]
+    else:
+        return
+    if len(rounded) == 0:
+        return
+    warn_user(
+        f"y has {len(rounded)} numbers beyond 2**53 that float64 has to round: {rounded[0]} becomes "
+        f"{int(float(rounded[0]))}. Subtract a constant from y before the fit, and add it to the predictions.",
+        UserWarning,
+    )
+
+
+def _is_rounded(value: Any) -> bool:
+    """Whether an integer, a decimal or a fraction beyond 2**53 is no number of float64."""
+    number = float(value)
+    return abs(number) >= _EXACT_INTEGERS and number != value
+
+
+def _rounded_integers(values: NDArray[Any]) -> NDArray[Any]:
+    """Those of the integers that have more binary digits, between the first and the last that is one, than float64."""
+    if values.dtype.itemsize < 8 or values.size == 0:
+        return values[:0]
+    if values.min() >= -_EXACT_INTEGERS and values.max() <= _EXACT_INTEGERS:
+        return values[:0]
+    size = np.where(values < 0, ~values.astype(np.uint64) + np.uint64(1), values.astype(np.uint64))
+    last = np.maximum(size & (~size + np.uint64(1)), np.uint64(1))
+    rounded: NDArray[Any] = values[size // last > _EXACT_INTEGERS]
+    return rounded
 
 
 def feature_weights(name: str, values: ArrayLike | None, n_features: int) -> Array:
