@@ -19,7 +19,7 @@ from ladreg._moments import Split
 from ladreg._penalties import ElasticNet
 from ladreg._problem import TOO_LARGE
 from ladreg._tuning import Candidate, Choice, TunedRegressor, is_joint
-from ladreg._validation import Data, check_choice
+from ladreg._validation import Data, any_size, check_choice
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -133,7 +133,7 @@ class CrossValidatedRegressor(TunedRegressor):
         return np.array(found).reshape(len(candidates), len(splits), -1).swapaxes(1, 2)
 
     def _fold(self, folds: Folds | SquaredFolds, k: int, alphas: Array, unit: ElasticNet, context: Any) -> Array:
-        with task(context, self):
+        with task(context, self), any_size():  # a thread has its own settings
             losses = folds.losses(k, alphas, unit)
         self._say(f"fold {k + 1} of {len(folds.splits)}: smallest mean loss {losses.min():.6g}")
         return losses

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ladreg._losses import Loss
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Certificate, Problem, Solution, StopReason
-from ladreg._validation import Data, sound, training_data
+from ladreg._validation import Data, any_size, sound, training_data
 from ladreg._version import __version__
 from ladreg.solvers import Solver, verify
 
@@ -117,7 +117,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         ConvergenceWarning
             If the solver stopped before the proved gap met `tol`; the best coefficients found are kept.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), any_size():
             self._check_parameters()
             data = training_data(self, X, y, sample_weight)
             problems = self._problems(data, self._penalty(data))
@@ -186,12 +186,13 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         """
         check_is_fitted(self)
         self._check_parameters()
-        data = training_data(self, X, y, sample_weight, reset=False)
-        problems = self._problems_again(data, self._penalty(data))
-        coefs, intercepts = self._given_coefficients(problems, data)
-        found = []
-        for problem, coef, intercept in zip(problems, coefs, intercepts.tolist(), strict=True):
-            found.append(verify(problem, coef, intercept).certificate)
+        with any_size():
+            data = training_data(self, X, y, sample_weight, reset=False)
+            problems = self._problems_again(data, self._penalty(data))
+            coefs, intercepts = self._given_coefficients(problems, data)
+            found = []
+            for problem, coef, intercept in zip(problems, coefs, intercepts.tolist(), strict=True):
+                found.append(verify(problem, coef, intercept).certificate)
         return found[0] if np.ndim(self.coef_) == 1 else found
 
     def _given_coefficients(self, problems: list[Problem], data: Data) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from ladreg._estimator import ROUNDING, CertifiedRegressor
 from ladreg._penalties import ElasticNet
 from ladreg._pivotal import column_scales, noise_level, quantile_of
 from ladreg._problem import Problem, Solution
-from ladreg._validation import Data, check_count, check_flag, check_real, feature_weights, training_data
+from ladreg._validation import Data, any_size, check_count, check_flag, check_real, feature_weights, training_data
 from ladreg.solvers import Solver, choose_solver, largest_alpha
 
 Array = NDArray[np.float64]
@@ -98,8 +98,9 @@ class L1Regressor(CertifiedRegressor):
         self._check_parameters()
         data = training_data(self, X, y, sample_weight, reset=False) if hasattr(self, "n_features_in_") else None
         data = data or training_data(type(self)(), X, y, sample_weight)
-        unit = self._scaled_penalty(data, 1.0)
-        found = [largest_alpha(problem) for problem in self._problems(data, unit)]
+        with any_size():
+            unit = self._scaled_penalty(data, 1.0)
+            found = [largest_alpha(problem) for problem in self._problems(data, unit)]
         return found[0] if self._is_single(data) else np.array(found)
 
 

@@ -11,7 +11,16 @@ from sklearn.utils import check_array, check_random_state
 
 from ladreg._losses import Loss
 from ladreg._operator import CONSTANT, Design
-from ladreg._validation import Data, check_count, check_flag, check_real, feature_weights, sound, training_data
+from ladreg._validation import (
+    Data,
+    any_size,
+    check_count,
+    check_flag,
+    check_real,
+    feature_weights,
+    sound,
+    training_data,
+)
 
 Array = NDArray[np.float64]
 
@@ -137,17 +146,18 @@ def pivotal_alpha(
     check_count("n_simulations", n_simulations)
     table = check_array(sound(X), accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], input_name="X")
     data = training_data(BaseEstimator(), table, np.zeros(table.shape[0]), sample_weight)
-    level = noise_level(
-        data,
-        feature_weights("penalty_weights", penalty_weights, data.design.n_features),
-        quantiles,
-        centred=bool(fit_intercept),
-        positive=bool(positive),
-        confidence=float(confidence),
-        slack=float(slack),
-        n_simulations=int(n_simulations),
-        random_state=random_state,
-    )
+    with any_size():
+        level = noise_level(
+            data,
+            feature_weights("penalty_weights", penalty_weights, data.design.n_features),
+            quantiles,
+            centred=bool(fit_intercept),
+            positive=bool(positive),
+            confidence=float(confidence),
+            slack=float(slack),
+            n_simulations=int(n_simulations),
+            random_state=random_state,
+        )
     alphas = level * _deviation(np.array(quantiles))
     return alphas if np.ndim(quantile) else float(alphas[0])
 
@@ -169,6 +179,8 @@ def column_scales(design: Design, weight: Array, centred: bool) -> tuple[Array, 
     Where it is not, the size of the column takes its place, so that a penalty keeps the coefficient at zero.
     """
     shift, distance = design.extent(centred)
+    if not np.isfinite(distance).all():
+        raise OverflowError("X is too large: the sizes of a column's values sum to infinity. Scale the columns of X.")
     exponent = np.clip(np.frexp(distance)[1], -1000, 1000)
     near = design.rescaled(shift, np.ldexp(1.0, -exponent))
     middle = near.means(weight) if centred else np.zeros(design.n_features)

@@ -46,8 +46,10 @@ class StopReason(Enum):
     EXACT = "the equations that determine the optimum were solved exactly"
     ITERATION_LIMIT = "the iteration limit came first; raise max_iter or loosen tol"
     TIME_LIMIT = "the time limit came first; raise time_limit in solver_options"
-    STALLED = "rounding errors left nothing to gain; scale the columns of X or loosen tol"
-    FAILURE = "the linear programming solver failed; scale the columns of X or try other solver_options"
+    STALLED = (
+        "rounding errors left nothing to gain; subtract their means from columns of X far from zero, or loosen tol"
+    )
+    FAILURE = "the linear programming solver failed; centre and scale the columns of X or try other solver_options"
     GIVEN = "the coefficients were given"
 
     @property

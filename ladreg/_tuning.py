@@ -20,7 +20,7 @@ from ladreg._losses import Loss
 from ladreg._path import Path, grid, solve_path
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, Solution
-from ladreg._validation import Data, check_count, check_real, check_verbose, present, training_data
+from ladreg._validation import Data, any_size, check_count, check_real, check_verbose, present, training_data
 from ladreg.solvers import Solver
 
 Array = NDArray[np.float64]
@@ -178,7 +178,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         ConvergenceWarning
             If the solver stopped before the proved gap met `tol`; the best coefficients found are kept.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), any_size():
             self._tune(X, y, sample_weight, params)
         return self
 

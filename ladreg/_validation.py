@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Hashable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from numbers import Integral, Number, Real
 from typing import Any
@@ -21,6 +22,8 @@ Array = NDArray[np.float64]
 
 # Float64 holds all integers up to this size.
 _EXACT_INTEGERS = 2**53
+# Methods of `scipy.optimize.linprog`.
+_METHODS = ("highs", "highs-ds", "highs-ipm")
 # Packages whose lines no warning is to point at.
 _INSIDE = ("ladreg", "sklearn")
 
@@ -86,15 +89,24 @@ def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
 
 
 def check_options(name: str, value: object) -> None:
-    """Raise a ValueError that names the parameter unless `value` is None or a dict."""
-    if value is not None and not isinstance(value, Mapping):
+    """Raise a ValueError that names the parameter unless `value` is None or options of `scipy.optimize.linprog`."""
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
         raise ValueError(f"{name} must be None or a dict, got {value!r}.")
+    if value.get("method") is not None:
+        check_choice(f"{name}['method']", value["method"], _METHODS)
 
 
 def check_verbose(value: object) -> None:
     """Raise a ValueError unless `value` is an integer or a bool."""
     if not isinstance(value, int | np.integer | np.bool_):
         raise ValueError(f"verbose must be an integer or a bool, got {value!r}.")
+
+
+def any_size() -> AbstractContextManager[None]:
+    """NumPy says nothing of numbers too large: certificates do, or an OverflowError where the objective is infinite."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def training_data(
@@ -111,18 +123,19 @@ def training_data(
     A y of one column is as one-dimensional, with a warning, as for scikit-learn's regressors of one target. Rows of
     weight zero are left out, unless they are to be kept because others count them.
     """
-    checked_X, checked_y = validate_data(
-        estimator,
-        sound(X),
-        y,
-        reset=reset,
-        accept_sparse=("csr", "csc"),
-        dtype=[np.float64, np.float32],
-        # The pass over a dense X that finds its columns' ranges finds NaN as well.
-        ensure_all_finite=sp.issparse(X),
-        multi_output=True,
-        y_numeric=True,
-    )
+    with any_size():
+        checked_X, checked_y = validate_data(
+            estimator,
+            sound(X),
+            y,
+            reset=reset,
+            accept_sparse=("csr", "csc"),
+            dtype=[np.float64, np.float32],
+            # The pass over a dense X that finds its columns' ranges finds NaN as well.
+            ensure_all_finite=sp.issparse(X),
+            multi_output=True,
+            y_numeric=True,
+        )
     if sp.issparse(checked_y):
         raise ValueError("y must be dense; call y.toarray() first.")
     try:

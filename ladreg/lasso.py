@@ -14,6 +14,7 @@ from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem
 from ladreg._validation import (
     Data,
+    any_size,
     check_choice,
     check_count,
     check_flag,
@@ -377,6 +378,6 @@ def alpha_max(
     if l1_ratio == 0:
         raise ValueError("l1_ratio must be > 0: squares alone never make a coefficient zero, whatever alpha is.")
     data = training_data(model, X, y, sample_weight)
-    problems = model._problems(data, model._penalty(data))
-    found = [largest_alpha(problem) for problem in problems]
+    with any_size():
+        found = [largest_alpha(problem) for problem in model._problems(data, model._penalty(data))]
     return found[0] if data.single else np.array(found)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ladreg._estimator import CertifiedRegressor
 from ladreg._path import Path, solve_path
 from ladreg._tuning import alpha_grid, checked_alphas, is_joint, warn_of
-from ladreg._validation import check_flag, check_real, training_data
+from ladreg._validation import any_size, check_flag, check_real, training_data
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD
 from ladreg.quantile import QuantileRegressor
@@ -280,7 +280,7 @@ def lad_path(
     y: ArrayLike,
     *,
     eps: float = 1e-3,
-    alphas: int | ArrayLike = 100,
+    alphas: int | ArrayLike | None = None,
     quantiles: ArrayLike | None = None,
     alpha: float = 0.0,
     sample_weight: ArrayLike | None = None,
@@ -306,8 +306,9 @@ def lad_path(
         Target.
     eps : float, default=1e-3
         Smallest alpha of a path, as a part of the largest.
-    alphas : int or array-like, default=100
+    alphas : int or array-like, default=None
         That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas.
+        None is 100.
     quantiles : array-like of shape (n_quantiles,), default=None
         A grid of quantiles, each between 0 and 1, in the place of the alphas.
     alpha : float, default=0.0
@@ -339,7 +340,8 @@ def lad_path(
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, and for several targets.
+        For parameters or data that make no sense, for several targets, for `alphas` beside `quantiles`, and for an
+        `alpha` without them.
 
     Warns
     -----
@@ -376,8 +378,12 @@ def lad_path(
         "tol": tol,
     }
     if quantiles is None:
+        if alpha != 0:
+            raise ValueError(f"alpha={alpha!r} is for quantiles, of which there are none: give alphas as a list.")
         path = _path(LADRegressor(alpha=1.0, **common), X, y, sample_weight, alphas, eps, None)
         return path.alphas, path.coef, path.intercept, path.gap
+    if alphas is not None:
+        raise ValueError("alphas must be None where quantiles are given: the penalty of all of them is alpha.")
     grid = np.atleast_1d(np.asarray(quantiles, dtype=np.float64))
     several = QuantileRegressor(quantile=grid, alpha=alpha, **common).fit(X, y, sample_weight)
     return grid, several.coef_.T.copy(), several.intercept_, several.dual_gap_
@@ -424,16 +430,17 @@ def _path(
     data = training_data(model, X, y, sample_weight)
     if data.Y.shape[1] > 1:
         raise ValueError(f"y must have one target, got {data.Y.shape[1]}: each is a path of its own.")
-    problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
-    grid = alpha_grid(problem, alphas, eps)
-    path = solve_path(
-        problem,
-        grid,
-        tol=model.tol,
-        max_iter=model.max_iter,
-        precompute=precompute,
-        solver=model._solver,
-        joint=is_joint(model),
-    )
+    with any_size():
+        problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
+        grid = alpha_grid(problem, alphas, eps)
+        path = solve_path(
+            problem,
+            grid,
+            tol=model.tol,
+            max_iter=model.max_iter,
+            precompute=precompute,
+            solver=model._solver,
+            joint=is_joint(model),
+        )
     warn_of(path, model.tol, stacklevel=stacklevel)
     return path

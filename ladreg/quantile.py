@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import d2_pinball_score
+from sklearn.utils.validation import check_is_fitted
 
 from ladreg._losses import Loss, Pinball
 from ladreg._penalised import PivotalRegressor
@@ -70,6 +71,8 @@ class QuantileRegressor(PivotalRegressor):
         Coefficients, exactly zero where the penalty makes them so.
     intercept_ : float or ndarray of shape (n_quantiles,) or (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
+    quantile_ : float or ndarray of shape (n_quantiles,)
+        The quantiles of the fit, to which `predict` and `score` belong whatever parameters were set since.
     alpha_ : float or ndarray of shape (n_quantiles,)
         The `alpha` used; where it is "pivotal", for columns in units of their deviation.
     n_iter_ : int or ndarray of shape (n_quantiles,) or (n_targets,)
@@ -198,6 +201,18 @@ class QuantileRegressor(PivotalRegressor):
             return super()._solve(problems, starts)
         return solve_quantiles(problems, tol=self.tol, max_iter=self.max_iter, options=self.solver_options)
 
+    def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
+        super()._store(data, problems, solutions)
+        self.quantile_ = (
+            np.array(self.quantile, dtype=np.float64) if self._several else float(np.asarray(self.quantile))
+        )
+        self._rearranged = bool(self.rearrange)
+
+    def _fitted_to(self) -> tuple[Array, bool]:
+        """Quantiles and `rearrange` of the fit; those of the parameters for a model that an early version saved."""
+        quantiles = getattr(self, "quantile_", self.quantile)
+        return np.asarray(quantiles, dtype=np.float64), getattr(self, "_rearranged", self.rearrange)
+
     def predict(self, X: ArrayLike) -> NDArray[np.floating]:
         """Predict with the linear model.
 
@@ -213,9 +228,10 @@ class QuantileRegressor(PivotalRegressor):
             the k-th smallest of them.
         """
         prediction = super().predict(X)
-        if not (self._several and self.rearrange):
+        quantiles, rearranged = self._fitted_to()
+        if not (quantiles.ndim and rearranged):
             return prediction
-        order = np.argsort(np.asarray(self.quantile, dtype=np.float64), kind="stable")
+        order = np.argsort(quantiles, kind="stable")
         arranged = np.empty_like(prediction)
         arranged[:, order] = np.sort(prediction, axis=1)
         return arranged
@@ -239,9 +255,10 @@ class QuantileRegressor(PivotalRegressor):
             :func:`sklearn.metrics.d2_pinball_score`, the part of the pinball loss of the best constant that is saved,
             averaged over several.
         """
-        if not self._several:
+        check_is_fitted(self)
+        quantiles, _ = self._fitted_to()
+        if not quantiles.ndim:
             return float(super().score(X, y, sample_weight))
-        quantiles = np.asarray(self.quantile, dtype=np.float64)
         pairs = zip(self.predict(X).T, quantiles, strict=True)
         scores = [d2_pinball_score(y, found, sample_weight=sample_weight, alpha=quantile) for found, quantile in pairs]
         return float(np.mean(scores))

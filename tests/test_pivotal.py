@@ -397,3 +397,12 @@ def test_each_of_several_quantiles_is_kept_out():
         model = QuantileRegressor(quantile=quantiles, alpha="pivotal")
         empty += ~model.fit(rng.standard_normal((10, 8)), rng.standard_cauchy(10)).coef_.any(axis=1)
     assert empty.min() >= 33
+
+
+@both
+def test_columns_whose_sizes_have_no_sum_are_refused(model):
+    assert pivotal_alpha(X * 1e300) == pytest.approx(pivotal_alpha(X), rel=1e-12)
+    with pytest.raises(OverflowError, match="X is too large"):
+        pivotal_alpha(X * 1e307)
+    with pytest.raises(OverflowError, match="too large"):
+        clone(model).fit(X * 1e307, y)
