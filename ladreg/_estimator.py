@@ -124,6 +124,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
             solutions = self._solve(problems, self._starts(data, len(problems)))
             self._store(data, problems, solutions)
             self._warn(solutions)
+            self._advise(problems)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.floating]:
@@ -285,6 +286,9 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         for name, values in fitted.items():
             setattr(self, name, values[0].item() if single else values)
         self._certificates = [dict(vars(solution.certificate)) for solution in solutions]
+
+    def _advise(self, problems: list[Problem]) -> None:
+        """Warn of parameters that are not wrong, but rarely meant."""
 
     def _is_done(self, solution: Solution) -> bool:
         """Whether a solution needs no warning."""

@@ -15,11 +15,13 @@ from ladreg._penalised import PivotalRegressor
 from ladreg._penalties import ElasticNet
 from ladreg._pivotal import checked_quantiles
 from ladreg._problem import Problem, Solution
-from ladreg._validation import Data, check_choice, check_flag, check_options
-from ladreg.solvers import Solver, choose_solver, solve_quantiles
+from ladreg._validation import Data, check_choice, check_flag, check_options, warn_user
+from ladreg.solvers import Solver, choose_solver, largest_alpha, solve_quantiles
 
 Array = NDArray[np.float64]
 
+# Of scikit-learn; whether it was passed or not cannot be told.
+_DEFAULT_ALPHA = 1.0
 _SOLVERS = ("auto", "linprog", "highs", "highs-ds", "highs-ipm")
 
 
@@ -41,7 +43,8 @@ class QuantileRegressor(PivotalRegressor):
         Quantiles, strictly between 0 and 1. Several are solved together, each from its neighbours.
     alpha : float or "pivotal", default=1.0
         Strength of the L1 penalty, in units of y per unit of coefficient; 0 is none. The default is scikit-learn's,
-        and for most data so strong that few coefficients or none are left: try 0, or parts of `alpha_max`.
+        and for most data so strong that few coefficients or none are left: try 0, or parts of `alpha_max`. Where 1
+        leaves none, `fit` warns; larger ones are taken to be meant.
         ``LADRegressor(alpha=2 * a)`` is ``QuantileRegressor(alpha=a)``. "pivotal" chooses it from X alone, as large as
         noise asks for whatever its distribution (see Notes).
     fit_intercept : bool, default=True
@@ -207,6 +210,21 @@ class QuantileRegressor(PivotalRegressor):
             np.array(self.quantile, dtype=np.float64) if self._several else float(np.asarray(self.quantile))
         )
         self._rearranged = bool(self.rearrange)
+
+    def _advise(self, problems: list[Problem]) -> None:
+        if self.alpha != _DEFAULT_ALPHA or np.any(self.coef_):
+            return
+        try:
+            largest = max(largest_alpha(problem) for problem in problems)  # of penalties that are those of alpha=1
+        except (OverflowError, RuntimeError):  # no reason to lose the fit
+            return
+        if largest > 0:
+            warn_user(
+                f"alpha=1, the default as in scikit-learn, leaves every coefficient zero: so does any alpha above "
+                f"{largest:.4g}, the alpha_max of these data. Pass alpha=0 for no penalty, a part of alpha_max such as "
+                f"alpha={0.1 * largest:.2g}, or alpha='pivotal'.",
+                UserWarning,
+            )
 
     def _fitted_to(self) -> tuple[Array, bool]:
         """Quantiles and `rearrange` of the fit; those of the parameters for a model that an early version saved."""

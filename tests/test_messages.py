@@ -130,3 +130,38 @@ def test_no_warning_of_numpy_comes_out(table, target, weight, storage):
 def _tried(call):
     with contextlib.suppress(ValueError, OverflowError):
         call()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        QuantileRegressor(),
+        QuantileRegressor(quantile=[0.2, 0.5]),
+        QuantileRegressor(alpha=1, positive=True),
+        QuantileRegressor(penalty_weights=[1.0, np.inf, 2.0], fit_intercept=False),
+    ],
+    ids=str,
+)
+def test_a_default_alpha_that_leaves_nothing_is_told_once(model):
+    with pytest.warns(UserWarning, match=r"alpha=1, the default .* leaves every coefficient zero") as told:
+        clone(model).fit(X, y)
+    assert [one.filename for one in told] == [__file__]
+    largest = np.max(clone(model).alpha_max(X, y))
+    assert f"above {largest:.4g}, the alpha_max" in str(told[0].message)
+    part = float(str(told[0].message).split("such as alpha=")[1].split(",")[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert clone(model).set_params(alpha=part).fit(X, y).coef_.any()
+        clone(model).set_params(alpha=0).fit(X, y)
+        clone(model).set_params(alpha=2.0).fit(X, y)
+        clone(model).set_params(alpha="pivotal").fit(X, y)
+        assert clone(model).fit(1e3 * X, y).coef_.any()
+
+
+def test_nothing_is_told_where_there_is_nothing_to_select():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        QuantileRegressor().fit(X, np.ones(50))
+        QuantileRegressor().fit(np.ones((50, 2)), y)
+        QuantileRegressor(penalty_weights=[0.0, 0.0, 0.0]).fit(X, y)
+        QuantileRegressor(positive=True).fit(-np.abs(y)[:, None], np.abs(y))
