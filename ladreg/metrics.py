@@ -1,18 +1,32 @@
 """Losses as metrics: how far predictions are from targets, averaged over samples as scikit-learn's metrics are.
 
-Each can be made a scorer by :func:`sklearn.metrics.make_scorer` with ``greater_is_better=False``.
+Each loss can be made a scorer by :func:`sklearn.metrics.make_scorer` with ``greater_is_better=False``; for quantiles
+`mean_pinball_scorer` and `d2_pinball_scorer` do so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared_error
+from sklearn.metrics import d2_pinball_score as _d2_of_one
+from sklearn.metrics import make_scorer, mean_absolute_error, mean_pinball_loss, mean_squared_error
 from sklearn.utils import check_array
 
-from ladreg._validation import check_real
+from ladreg._validation import check_choice, check_real
 
-__all__ = ["combined_loss", "huber_loss", "l1_loss", "l2_loss", "pinball_loss"]
+__all__ = [
+    "combined_loss",
+    "d2_pinball_score",
+    "d2_pinball_scorer",
+    "huber_loss",
+    "l1_loss",
+    "l2_loss",
+    "mean_pinball_scorer",
+    "pinball_loss",
+]
 
 Average = str | ArrayLike
 Value = float | NDArray[np.float64]
@@ -217,31 +231,119 @@ def pinball_loss(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     *,
-    quantile: float = 0.5,
+    quantile: float | ArrayLike = 0.5,
     sample_weight: ArrayLike | None = None,
     multioutput: Average = "uniform_average",
 ) -> Value:
-    r"""Mean pinball loss, which the conditional quantile minimises.
+    r"""Mean pinball loss, which the conditional quantile minimises; of several quantiles, their mean.
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \max\big( \tau (y_i - \hat y_i), (\tau - 1) (y_i - \hat y_i) \big)
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Targets.
-    y_pred : array-like of the same shape
-        Predictions.
-    quantile : float, default=0.5
-        The quantile :math:`\tau`; at 0.5 the loss is half the L1 loss.
+        Targets; with a list of quantiles there is one output.
+    y_pred : array-like of the same shape, or (n_samples, n_quantiles)
+        Predictions; with a list of quantiles one column for each, as `QuantileRegressor` predicts them.
+    quantile : float or array-like of shape (n_quantiles,), default=0.5
+        The quantile :math:`\tau`; at 0.5 the loss is half the L1 loss. Of a list, the k-th is that of the k-th column
+        of `y_pred`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights.
-    multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), default="uniform_average"
-        One number for each output, or their mean, with these weights if weights are given.
+    multioutput : {"raw_values", "uniform_average"} or array-like, default="uniform_average"
+        One number for each output (or quantile), or their mean, with these weights if weights are given.
 
     Returns
     -------
-    float or ndarray of shape (n_outputs,)
+    float or ndarray of shape (n_outputs,) or (n_quantiles,)
         The loss, in units of y; 0 is best.
+
+    Raises
+    ------
+    ValueError
+        If `quantile` is not from 0 to 1, or a list of it has not one number for each column of `y_pred`.
+
+    See Also
+    --------
+    mean_pinball_scorer : A scorer, for cross-validation.
+    d2_pinball_score : The part of the loss of the best constant that is saved.
+    sklearn.metrics.mean_pinball_loss : The same function of one quantile; its `alpha` is our `quantile`.
+
+    Examples
+    --------
+    >>> from ladreg.metrics import pinball_loss
+    >>> pinball_loss([21, 23, 25], [20, 22, 24], quantile=0.9)
+    0.9
+    >>> predictions = [[19, 22], [22, 23], [24, 25]]
+    >>> pinball_loss([21, 23, 25], predictions, quantile=[0.1, 0.9], multioutput="raw_values").round(3)
+    array([0.133, 0.033])
+    """
+    return _by_quantile(mean_pinball_loss, y_true, y_pred, quantile, sample_weight, multioutput)
+
+
+def d2_pinball_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    quantile: float | ArrayLike = 0.5,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Average = "uniform_average",
+) -> Value:
+    r"""The part of the pinball loss of the best constant that predictions save; of several quantiles, their mean.
+
+    .. math:: D^2 = 1 - \frac{\sum_i w_i \, \rho_\tau(y_i - \hat y_i)}{\min_c \sum_i w_i \, \rho_\tau(y_i - c)}, \qquad
+        \rho_\tau(r) = \max\big( \tau \, r, (\tau - 1) \, r \big)
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets; with a list of quantiles there is one output.
+    y_pred : array-like of the same shape, or (n_samples, n_quantiles)
+        Predictions; with a list of quantiles one column for each, as `QuantileRegressor` predicts them.
+    quantile : float or array-like of shape (n_quantiles,), default=0.5
+        The quantile :math:`\tau`. Of a list, the k-th is that of the k-th column of `y_pred`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights.
+    multioutput : {"raw_values", "uniform_average"} or array-like, default="uniform_average"
+        One number for each output (or quantile), or their mean, with these weights if weights are given.
+
+    Returns
+    -------
+    float or ndarray of shape (n_outputs,) or (n_quantiles,)
+        The score; 1 is best, 0 is that of the constant, and it may be negative.
+
+    Raises
+    ------
+    ValueError
+        If `quantile` is not from 0 to 1, or a list of it has not one number for each column of `y_pred`.
+
+    See Also
+    --------
+    d2_pinball_scorer : A scorer, for cross-validation.
+    QuantileRegressor.score : This, for a list of quantiles.
+    sklearn.metrics.d2_pinball_score : The same function of one quantile; its `alpha` is our `quantile`.
+
+    Examples
+    --------
+    >>> from ladreg.metrics import d2_pinball_score
+    >>> d2_pinball_score([21, 23, 25], [[19, 22], [22, 23], [24, 25]], quantile=[0.1, 0.9], multioutput="raw_values")
+    array([0.33333333, 0.83333333])
+    """
+    return _by_quantile(_d2_of_one, y_true, y_pred, quantile, sample_weight, multioutput)
+
+
+def mean_pinball_scorer(quantile: float | ArrayLike = 0.5) -> Callable[..., float]:
+    """The negative mean pinball loss as a scorer, for `cross_val_score`, `GridSearchCV` and the like.
+
+    Parameters
+    ----------
+    quantile : float or array-like of shape (n_quantiles,), default=0.5
+        The quantiles that the estimator predicts, in its order; their losses are averaged.
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, y)``, larger is better. It asks for `sample_weight` if metadata routing tells it to.
 
     Raises
     ------
@@ -250,15 +352,112 @@ def pinball_loss(
 
     See Also
     --------
-    sklearn.metrics.mean_pinball_loss : The same function; its `alpha` is our `quantile`.
+    pinball_loss : The loss of given predictions.
+    d2_pinball_scorer : Relative to the best constant.
 
     Examples
     --------
-    >>> from ladreg.metrics import pinball_loss
-    >>> pinball_loss([21, 23, 25], [20, 22, 24], quantile=0.9)
-    0.9
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from ladreg import QuantileRegressor
+    >>> from ladreg.metrics import mean_pinball_scorer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> quantiles = [0.1, 0.5, 0.9]
+    >>> model = QuantileRegressor(quantile=quantiles, alpha=0)
+    >>> search = GridSearchCV(model, {"alpha": [0, 0.01, 0.1]}, scoring=mean_pinball_scorer(quantiles)).fit(X, y)
+    >>> search.best_params_, float(round(-search.best_score_, 1))
+    ({'alpha': 0}, 13.7)
     """
-    check_real("quantile", quantile, low=0.0, high=1.0)
-    return mean_pinball_loss(
-        y_true, y_pred, alpha=quantile, sample_weight=_finite(sample_weight), multioutput=multioutput
+    _checked_quantile(quantile)
+    scorer: Callable[..., float] = make_scorer(pinball_loss, greater_is_better=False, quantile=quantile)
+    return scorer
+
+
+def d2_pinball_scorer(quantile: float | ArrayLike = 0.5) -> Callable[..., float]:
+    """The part of the pinball loss of the best constant that is saved, as a scorer.
+
+    Parameters
+    ----------
+    quantile : float or array-like of shape (n_quantiles,), default=0.5
+        The quantiles that the estimator predicts, in its order; their scores are averaged.
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, y)``, larger is better. It asks for `sample_weight` if metadata routing tells it to.
+
+    Raises
+    ------
+    ValueError
+        If `quantile` is not from 0 to 1.
+
+    See Also
+    --------
+    d2_pinball_score : The score of given predictions.
+    mean_pinball_scorer : In units of y.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from ladreg import QuantileRegressor
+    >>> from ladreg.metrics import d2_pinball_scorer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = QuantileRegressor(quantile=[0.1, 0.9], alpha=0)
+    >>> cross_val_score(model, X, y, scoring=d2_pinball_scorer([0.1, 0.9])).round(2)
+    array([0.16, 0.23, 0.22, 0.13, 0.22])
+    """
+    _checked_quantile(quantile)
+    scorer: Callable[..., float] = make_scorer(d2_pinball_score, quantile=quantile)
+    return scorer
+
+
+def _checked_quantile(quantile: float | ArrayLike) -> list[float]:
+    """The quantiles, as a list; a ValueError unless all are from 0 to 1, and there are some."""
+    if np.ndim(quantile) > 1 or np.size(quantile) == 0:
+        raise ValueError(f"quantile must be a number or a list of at least one, got {quantile!r}.")
+    values: list[Any] = np.asarray(quantile).tolist() if np.ndim(quantile) else [quantile]
+    for value in values:
+        check_real("quantile", value, low=0.0, high=1.0)
+    return [float(value) for value in values]
+
+
+def _by_quantile(
+    metric: Callable[..., Any],
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    quantile: float | ArrayLike,
+    sample_weight: ArrayLike | None,
+    multioutput: Average,
+) -> Value:
+    """A metric of scikit-learn with a quantile `alpha`; of a list, for each column of the predictions its own."""
+    quantiles, weight = _checked_quantile(quantile), _finite(sample_weight)
+    if np.ndim(quantile) == 0:
+        value: Value = metric(y_true, y_pred, alpha=quantiles[0], sample_weight=weight, multioutput=multioutput)
+        return value
+    true, predicted = np.asarray(y_true), np.asarray(y_pred)
+    predicted = predicted[:, None] if predicted.ndim == 1 else predicted
+    if predicted.ndim != 2 or predicted.shape[1] != len(quantiles):
+        raise ValueError(
+            f"quantile must have a number for each column of y_pred, got {len(quantiles)} of them and an array of "
+            f"shape {np.shape(y_pred)}."
+        )
+    if true.ndim > 1 and true.shape[1:] != (1,):
+        raise ValueError(f"y_true must be one-dimensional where quantile is a list, got shape {true.shape}.")
+    pairs = zip(quantiles, predicted.T, strict=True)
+    return _averaged(
+        np.array([metric(true, column, alpha=one, sample_weight=weight) for one, column in pairs]), multioutput
     )
+
+
+def _averaged(values: NDArray[np.float64], multioutput: Average) -> Value:
+    """The values, or their mean, as scikit-learn's metrics of several outputs have it."""
+    if isinstance(multioutput, str):
+        check_choice("multioutput", multioutput, ("raw_values", "uniform_average"))
+        return values if multioutput == "raw_values" else float(values.mean())
+    weights = np.asarray(multioutput, dtype=np.float64)
+    if weights.shape != values.shape:
+        raise ValueError(
+            f"multioutput must have a weight for each quantile, {values.size} in all, got {multioutput!r}."
+        )
+    return float(np.average(values, weights=weights))

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._path import Path, solve_path
+from ladreg._pivotal import checked_quantiles
 from ladreg._tuning import alpha_grid, checked_alphas, is_joint, warn_of
 from ladreg._validation import any_size, check_flag, check_real, training_data
 from ladreg.lad import LADRegressor
@@ -382,9 +383,9 @@ def lad_path(
             raise ValueError(f"alpha={alpha!r} is for quantiles, of which there are none: give alphas as a list.")
         path = _path(LADRegressor(alpha=1.0, **common), X, y, sample_weight, alphas, eps, None)
         return path.alphas, path.coef, path.intercept, path.gap
+    grid = np.array(checked_quantiles(quantiles))
     if alphas is not None:
         raise ValueError("alphas must be None where quantiles are given: the penalty of all of them is alpha.")
-    grid = np.atleast_1d(np.asarray(quantiles, dtype=np.float64))
     several = QuantileRegressor(quantile=grid, alpha=alpha, **common).fit(X, y, sample_weight)
     return grid, several.coef_.T.copy(), several.intercept_, several.dual_gap_
 

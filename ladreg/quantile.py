@@ -55,7 +55,8 @@ class QuantileRegressor(PivotalRegressor):
         Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised, infinity excludes it.
     rearrange : bool, default=False
         Whether `predict` sorts the predictions of several quantiles in each row, so that none cross. That never makes
-        their mean pinball loss larger (see Notes), and `coef_` and the proofs stay as they are.
+        their mean pinball loss larger (see Notes), and `coef_` and the proofs stay as they are: it may be set after the
+        fit as well.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         "linprog" hands the whole linear program to `scipy.optimize.linprog`, the others do so with that method of it;
         "auto" is as in `LADRegressor`. All end in the same certified canonical optimum.
@@ -209,7 +210,6 @@ class QuantileRegressor(PivotalRegressor):
         self.quantile_ = (
             np.array(self.quantile, dtype=np.float64) if self._several else float(np.asarray(self.quantile))
         )
-        self._rearranged = bool(self.rearrange)
 
     def _advise(self, problems: list[Problem]) -> None:
         if self.alpha != _DEFAULT_ALPHA or np.any(self.coef_):
@@ -226,10 +226,9 @@ class QuantileRegressor(PivotalRegressor):
                 UserWarning,
             )
 
-    def _fitted_to(self) -> tuple[Array, bool]:
-        """Quantiles and `rearrange` of the fit; those of the parameters for a model that an early version saved."""
-        quantiles = getattr(self, "quantile_", self.quantile)
-        return np.asarray(quantiles, dtype=np.float64), getattr(self, "_rearranged", self.rearrange)
+    def _quantiles_of_fit(self) -> Array:
+        """A number or a vector; of a model that was saved without `quantile_`, those of its parameters."""
+        return np.asarray(getattr(self, "quantile_", self.quantile), dtype=np.float64)
 
     def predict(self, X: ArrayLike) -> NDArray[np.floating]:
         """Predict with the linear model.
@@ -246,8 +245,8 @@ class QuantileRegressor(PivotalRegressor):
             the k-th smallest of them.
         """
         prediction = super().predict(X)
-        quantiles, rearranged = self._fitted_to()
-        if not (quantiles.ndim and rearranged):
+        quantiles = self._quantiles_of_fit()
+        if not (quantiles.ndim and self.rearrange):
             return prediction
         order = np.argsort(quantiles, kind="stable")
         arranged = np.empty_like(prediction)
@@ -274,7 +273,7 @@ class QuantileRegressor(PivotalRegressor):
             averaged over several.
         """
         check_is_fitted(self)
-        quantiles, _ = self._fitted_to()
+        quantiles = self._quantiles_of_fit()
         if not quantiles.ndim:
             return float(super().score(X, y, sample_weight))
         pairs = zip(self.predict(X).T, quantiles, strict=True)

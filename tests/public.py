@@ -68,7 +68,13 @@ def functions():
 
 def metric_functions():
     """Those that compare predictions with targets."""
-    return [function for function in functions() if function.__module__ == metrics.__name__]
+    made = scorer_makers()
+    return [function for function in functions() if function.__module__ == metrics.__name__ and function not in made]
+
+
+def scorer_makers():
+    """Those that make a scorer of a metric."""
+    return [function for function in functions() if function.__name__.endswith("_scorer")]
 
 
 def data_functions():

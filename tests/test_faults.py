@@ -26,6 +26,7 @@ from tests.public import (
     data_functions,
     functions,
     metric_functions,
+    scorer_makers,
 )
 
 every = pytest.mark.parametrize("model", ESTIMATORS, ids=repr)
@@ -46,7 +47,7 @@ def spoiled(array, value):
 def test_no_public_name_is_forgotten():
     assert {type(model) for model in ESTIMATORS} == set(classes())
     covered = {name for name in data_functions() if hasattr(ladreg, name)} | {
-        each.__name__ for each in metric_functions()
+        each.__name__ for each in [*metric_functions(), *scorer_makers()]
     }
     assert covered == {each.__name__ for each in functions()}
 

@@ -1,14 +1,26 @@
 """Losses as metrics: formulas written out, limits, weights, several outputs, scorers."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import make_scorer
-from sklearn.model_selection import cross_val_score
+from sklearn.metrics import d2_pinball_score as d2_of_one
+from sklearn.metrics import make_scorer, mean_pinball_loss
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from ladreg import LADRegressor
-from ladreg.metrics import combined_loss, huber_loss, l1_loss, l2_loss, pinball_loss
+from ladreg import LADRegressor, QuantileRegressor
+from ladreg.metrics import (
+    combined_loss,
+    d2_pinball_score,
+    d2_pinball_scorer,
+    huber_loss,
+    l1_loss,
+    l2_loss,
+    mean_pinball_scorer,
+    pinball_loss,
+)
 
 FORMULAS = {
     l1_loss: np.abs,
@@ -72,3 +84,65 @@ def test_a_scorer_prefers_the_model_that_minimises_the_metric():
         cross_val_score(model, X, y, scoring=scorer).mean() for model in (LADRegressor(), LinearRegression())
     )
     assert squares < lad < 0
+
+
+PINBALL = [(pinball_loss, mean_pinball_loss), (d2_pinball_score, d2_of_one)]
+
+
+@pytest.mark.parametrize(("metric", "of_one"), PINBALL, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("quantiles", [[0.5], [0.9, 0.1, 0.4]], ids=str)
+def test_several_quantiles_are_those_of_their_columns(metric, of_one, weighted, quantiles):
+    rng = np.random.default_rng(2)
+    true, predicted = rng.standard_normal(40), 3 * rng.standard_normal((40, len(quantiles)))
+    weight = rng.random(40) if weighted else None
+    raw = [of_one(true, one, alpha=q, sample_weight=weight) for q, one in zip(quantiles, predicted.T, strict=True)]
+    options = {"quantile": quantiles, "sample_weight": weight}
+    np.testing.assert_allclose(metric(true, predicted, multioutput="raw_values", **options), raw, rtol=1e-14)
+    assert metric(true, predicted, **options) == pytest.approx(np.mean(raw), rel=1e-14)
+    assert metric(true[:, None], predicted.tolist(), **options) == pytest.approx(np.mean(raw), rel=1e-14)
+    parts = np.arange(1.0, 1.0 + len(quantiles))
+    averaged = metric(true, predicted, multioutput=parts, **options)
+    assert averaged == pytest.approx(np.average(raw, weights=parts))
+    assert metric(true, predicted[:, 0], quantile=0.3) == of_one(true, predicted[:, 0], alpha=0.3)
+
+
+@pytest.mark.parametrize("metric", [pinball_loss, d2_pinball_score])
+def test_quantiles_that_do_not_fit_are_refused(metric):
+    true, predicted = np.arange(4.0), np.zeros((4, 2))
+    for options, message in (
+        ({"quantile": [0.1, 0.5, 0.9]}, "quantile must have a number for each column of y_pred, got 3"),
+        ({"quantile": [0.1, 1.5]}, "quantile must be .* got 1.5"),
+        ({"quantile": []}, "quantile must be a number or a list"),
+        ({"quantile": [0.1, 0.9], "multioutput": [1.0]}, "multioutput must have a weight for each quantile"),
+        ({"quantile": [0.1, 0.9], "multioutput": "all"}, "multioutput must be one of"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            metric(true, predicted, **options)
+    with pytest.raises(ValueError, match="y_true must be one-dimensional"):
+        metric(predicted, predicted, quantile=[0.1, 0.9])
+    with pytest.raises(ValueError, match="inconsistent"):
+        metric(true[:3], predicted, quantile=[0.1, 0.9])
+
+
+@pytest.mark.parametrize("quantiles", [[0.1, 0.5, 0.9], [0.8, 0.2], 0.3], ids=str)
+def test_scorers_of_quantiles_work_in_cross_validation(quantiles):
+    X, y = load_diabetes(return_X_y=True)
+    model = QuantileRegressor(quantile=quantiles, alpha=0)
+    train, test = np.arange(148, 442), np.arange(148)
+    predicted = model.fit(X[train], y[train]).predict(X[test])
+    for maker, metric, sign in ((mean_pinball_scorer, pinball_loss, -1), (d2_pinball_scorer, d2_pinball_score, 1)):
+        scorer = pickle.loads(pickle.dumps(maker(quantiles)))
+        scores = cross_val_score(model, X, y, scoring=scorer, cv=3)
+        assert scores[0] == pytest.approx(sign * metric(y[test], predicted, quantile=quantiles))
+        search = GridSearchCV(model, {"alpha": [0.0, 10.0]}, scoring=scorer, cv=3).fit(X, y)
+        assert search.best_params_ == {"alpha": 0.0}
+        assert search.best_score_ == pytest.approx(scores.mean())
+        with pytest.raises(ValueError, match="quantile must be"):
+            maker([0.5, 2.0])
+    if np.ndim(quantiles):
+        assert d2_pinball_score(y[test], predicted, quantile=quantiles) == pytest.approx(model.score(X[test], y[test]))
+        other = cross_val_score(
+            model, X, y, scoring=mean_pinball_scorer([0.1, 0.2, 0.3, 0.4]), cv=3, error_score=np.nan
+        )
+        assert np.isnan(other).all()
