@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor
+from ladreg._estimator import CertifiedRegressor
 from ladreg._penalties import ElasticNet
 from ladreg.solvers.quadratic import newton_step
-from tests.campaign import models, problem
+from tests.campaign import claims, models, problem
 from tests.campaign.draws import Case
 from tests.campaign.exact import long_of, optimum
 from tests.campaign.formula import LONG, Formula, Loss
@@ -280,3 +281,32 @@ def test_what_is_drawn_is_what_a_replay_draws():
     one, two = problem.replayed(11), problem.replayed(11)
     np.testing.assert_array_equal(one[1].X, two[1].X)
     assert repr(one[0]) == repr(two[0])
+
+
+def claims_of(seeds):
+    """Complaints about what is claimed beside the fits of some problems."""
+    found = []
+    for seed in seeds:
+        model, case = problem.replayed(seed)
+        found += claims.broken_claims(seed, model, case)
+    return found
+
+
+def test_claims_beside_the_fit_are_true(monkeypatch):
+    monkeypatch.setattr(claims, "EDITED", 1.0)
+    monkeypatch.setattr(claims, "PIVOTAL", 0.3)
+    assert not claims_of(range(60))
+
+
+def test_a_proof_of_what_is_not_allowed_would_be_found(monkeypatch):
+    monkeypatch.setattr(claims, "EDITED", 1.0)
+    monkeypatch.setattr(CertifiedRegressor, "_check_feasible", lambda *_: None)
+    assert not claims_of(range(40))  # the objective is infinite
+    monkeypatch.setattr(ElasticNet, "forbidden", lambda *_: np.zeros(0, dtype=np.intp))
+    assert any("false proof" in text for text in claims_of(range(40)))
+
+
+def test_a_pivotal_alpha_that_lets_noise_in_would_be_found(monkeypatch):
+    monkeypatch.setattr(claims, "PIVOTAL", 1.0)
+    monkeypatch.setattr("ladreg._pivotal._FEW", 0.0)
+    assert any("less than the slopes of noise" in text for text in claims_of(range(40)))

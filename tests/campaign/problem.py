@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.campaign import outliers
+from tests.campaign.claims import broken_claims
 from tests.campaign.draws import draw
 from tests.campaign.exact import optimal_point
 from tests.campaign.judge import complaints, refuted
@@ -60,6 +61,7 @@ def judged(seed, only=""):
     for formula, answer in outcome.answers:
         spoiled = case.outliers is not None
         verdict.complaints += outliers.judge(formula, answer, case) if spoiled else complaints(formula, answer)
+    verdict.complaints += broken_claims(seed, model, case)
     if case.outliers is None and not verdict.complaints:
         _ask_others(rng, verdict, model, case, outcome, chances)
     return verdict
