@@ -50,11 +50,17 @@ class InformationRegressor(TunedRegressor):
         """The mean loss for each alpha of the fits that are judged, the columns of `coef` with their intercepts."""
         return losses_of(candidate.problem, coef, intercept)
 
-    def _refit(self, candidate: Candidate, chosen: NDArray[np.bool_], n_samples: float) -> tuple[Solution, float]:
+    def _refit(
+        self,
+        candidate: Candidate,
+        chosen: NDArray[np.bool_],
+        n_samples: float,
+        start: tuple[Array, float] | None = None,
+    ) -> tuple[Solution, float]:
         """The fit without penalty to the chosen features, and the degrees of freedom that it leaves."""
         problem = candidate.problem
         free = problem.under(problem.penalty.released(chosen))
-        found = candidate.model._solver(free)(free, tol=self.tol, max_iter=self.max_iter)
+        found = candidate.model._solver(free)(free, start=start, tol=self.tol, max_iter=self.max_iter)
         return found, max(n_samples - np.count_nonzero(chosen) - problem.fit_intercept, 1.0)
 
     def _refitted(self, candidate: Candidate, chosen: NDArray[np.bool_], n_samples: float) -> tuple[float, float]:
@@ -554,7 +560,9 @@ class LADRegressorIC(InformationRegressor):
         problem = candidate.problem
         if self.scale == "classical":
             return losses_of(problem, coef, intercept)
-        found, left = self._refit(candidate, self._full_model(candidate, path, n_samples), n_samples)
+        chosen = self._full_model(candidate, path, n_samples)
+        start = np.where(chosen, path.coef[:, -1], 0.0), float(path.intercept[-1])
+        found, left = self._refit(candidate, chosen, n_samples, start)
         size = np.abs(problem.residual(found.coef, found.intercept))
         middle = _upper_quantile(size, problem.weight, left / (2.0 * n_samples)) / np.log(2.0)
         self.scale_ = max(middle, _least(problem))
