@@ -116,6 +116,10 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         -----
         ConvergenceWarning
             If the solver stopped before the proved gap met `tol`; the best coefficients found are kept.
+        DataConversionWarning
+            If y has one column: it is taken as one-dimensional.
+        UserWarning
+            If y has integers or decimals beyond 2**53 that float64 has to round, or denormal numbers.
         """
         with all_or_nothing(self), any_size():
             self._check_parameters()
