@@ -125,7 +125,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
             self._check_parameters()
             data = training_data(self, X, y, sample_weight)
             problems = self._problems(data, self._penalty(data))
-            solutions = self._solve(problems, self._starts(data, len(problems)))
+            solutions = self._solve(problems, self._starts(data, problems))
             self._store(data, problems, solutions)
             self._warn(solutions)
             self._advise(problems)
@@ -267,12 +267,12 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
             for problem, start in zip(problems, starts, strict=True)
         ]
 
-    def _starts(self, data: Data, n_problems: int) -> list[tuple[Array, float] | None]:
+    def _starts(self, data: Data, problems: list[Problem]) -> list[tuple[Array, float] | None]:
         """Previous coefficients, where a warm start is asked for and they fit the data."""
         coefs = np.atleast_2d(getattr(self, "coef_", np.zeros((0, 0))))
-        if not self.warm_start or coefs.shape != (n_problems, data.design.n_features):
-            return [None] * n_problems
-        intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), n_problems)
+        if not self.warm_start or coefs.shape != (len(problems), data.design.n_features):
+            return [None] * len(problems)
+        intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), len(problems))
         return [(coef.astype(np.float64), float(value)) for coef, value in zip(coefs, intercepts, strict=True)]
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:  # noqa: ARG002

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ladreg._face import tied_rows
-from ladreg._losses import Absolute, Huber, Loss
+from ladreg._losses import Huber, Loss
 from ladreg._penalised import L1Regressor
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, Solution
+from ladreg._scale import ScaledProblem, estimated_scale
 from ladreg._validation import Data, check_real
-from ladreg.solvers import choose_solver
-from ladreg.solvers.scaling import typical
 
 Array = NDArray[np.float64]
-
-# The median of |r| times this estimates the standard deviation of normal errors.
-_MEDIAN = 1.4826022185056018
 
 
 class HuberLossRegressor(L1Regressor):
@@ -43,9 +37,8 @@ class HuberLossRegressor(L1Regressor):
         ``alpha / delta``); far below 1e-7 they are that, up to rounding.
     scale : float or "mad", default="mad"
         Scale of the errors, in units of y. "mad" estimates it before the fit: the (weighted) median of the absolute
-        residuals of least absolute deviations, divided by 0.6745. Rows that it fits exactly, as many as there are
-        columns, are left out of the median. Where there are more than half as many columns as rows, the residuals are
-        those of the best constant.
+        residuals of least absolute deviations, over the value that it has for normal errors of standard deviation one
+        (see Notes).
     alpha : float, default=0.0
         Strength of the L1 penalty, in units of y times units of X; 0 is none.
     fit_intercept : bool, default=True
@@ -88,8 +81,28 @@ class HuberLossRegressor(L1Regressor):
     sklearn.linear_model.HuberRegressor : An L2 penalty, and the scale estimated together with the coefficients.
     ladreg.metrics.huber_loss : The loss of given predictions.
 
+    Notes
+    -----
+    A fit by least absolute deviations of p independent columns, the intercept among them, leaves p rows with a residual
+    of zero whatever the errors are. With s for p over the number of distinct rows (at most 1/3) the scale is
+
+    .. math:: \hat\sigma = \operatorname{median} |r_i| \, / \, \Phi^{-1}\big(\tfrac{1 + u}{2}\big), \qquad
+        u = \frac{1/2 - s}{1 - s},
+
+    which is ``median(|r|) / 0.6745`` for s = 0. It follows the units of y, does not depend on those of X nor on the
+    origin of either, and is not moved by gross errors in fewer than half of the rows. Where there are fewer than two
+    distinct rows for a column, the residuals are those of the best constant.
+
+    Where least absolute deviations fit more than half of the rows exactly, the median is zero: `scale_` is 1e-20 of the
+    median distance of y from its middle, and the result is that of least absolute deviations, as it is in the limit of
+    small errors. A penalty then weighs as much as ``alpha / (epsilon * scale_)`` does in `LADRegressor`, which leaves
+    no penalised coefficient; give a `scale` there.
+
     References
     ----------
+    Hill, R. W. and Holland, P. W. (1977). Two robust alternatives to least-squares regression. Journal of the American
+    Statistical Association 72(360), 828-833. doi:10.1080/01621459.1977.10479966
+
     Huber, P. J. (1964). Robust estimation of a location parameter. Annals of Mathematical Statistics 35(1), 73-101.
     doi:10.1214/aoms/1177703732
 
@@ -145,38 +158,22 @@ class HuberLossRegressor(L1Regressor):
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         problems = super()._problems(data, penalty)
-        return self._scaled(problems, [self._scale_of(problem) for problem in problems])
+        if self.scale != "mad":
+            return [ScaledProblem.of(problem, self.epsilon, float(self.scale)) for problem in problems]
+        return [ScaledProblem.of(problem, self.epsilon, *estimated_scale(problem, self.tol)) for problem in problems]
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
-        return self._scaled(super()._problems(data, penalty), list(np.atleast_1d(self.scale_)))
-
-    def _scaled(self, problems: list[Problem], scales: list[float]) -> list[Problem]:
-        ends = [float(np.clip(self.epsilon * scale, 1e-300, 1e300)) for scale in scales]
-        if len(ends) != len(problems):
+        problems = super()._problems(data, penalty)
+        scales = np.atleast_1d(self.scale_).tolist()
+        if len(scales) != len(problems):
             return problems  # which `verify` refuses
-        return [replace(problem, loss=Huber(end)) for problem, end in zip(problems, ends, strict=True)]
+        return [ScaledProblem.of(problem, self.epsilon, scale) for problem, scale in zip(problems, scales, strict=True)]
 
-    def _scale_of(self, problem: Problem) -> float:
-        """The scale that is given, or a robust estimate for one target."""
-        if self.scale != "mad":
-            return float(self.scale)
-        # Without the penalty, but without the features that it excludes.
-        strength = np.where(np.isinf(problem.penalty.strength), np.inf, 0.0)
-        y = problem.y - typical(problem.y) if problem.fit_intercept else problem.y
-        absolute = replace(problem, y=y, loss=Absolute(), penalty=ElasticNet(strength, bool(self.positive)))
-        if 2 * problem.n_features > problem.n_samples:
-            coef, intercept = np.zeros(problem.n_features), absolute.null_intercept()
-        else:
-            found = choose_solver(absolute)(absolute, tol=self.tol, max_iter=None)
-            coef, intercept = found.coef, found.intercept
-        others = np.ones(problem.n_samples, dtype=bool)
-        others[tied_rows(absolute, coef, intercept)] = False
-        if not others.any():
-            return 1.0  # all rows are fitted, at any scale
-        size = np.abs(absolute.residual(coef, intercept))[others]
-        return _MEDIAN * Absolute().location(size, problem.weight[others])
+    def _starts(self, data: Data, problems: list[Problem]) -> list[tuple[Array, float] | None]:
+        warm = super()._starts(data, problems)
+        return [start or getattr(problem, "start", None) for start, problem in zip(warm, problems, strict=True)]
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
         super()._store(data, problems, solutions)
-        scales = np.array([problem.loss.interval()[1] / self.epsilon for problem in problems])
+        scales = np.array([getattr(problem, "scale", np.nan) for problem in problems])
         self.scale_ = scales[0].item() if self._is_single(data) else scales

@@ -37,6 +37,7 @@ LAYERS = {
     "_folds": 4,
     "_moments": 4,
     "_pivotal": 5,
+    "_scale": 5,
     "_callbacks": 5,
     "_tuning": 6,
     "_cross_validation": 6,

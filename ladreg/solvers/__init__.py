@@ -108,13 +108,13 @@ def _judged(problem: Problem, coef: Array, intercept: float) -> Solution:
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
     """A dual for given coefficients, from the data alone.
 
-    For a smooth loss these are the residuals' slopes. For a loss with a kink the rows that are fitted exactly have it
-    if the coefficients are optimal; if not, the problem is solved, and the bound is the optimum.
+    For a loss that is smooth at unit scale these are the residuals' slopes. For a loss with a kink the rows that are
+    fitted exactly have it if the coefficients are optimal; if not, the problem is solved, and the bound is the optimum.
     """
-    if np.isfinite(problem.loss.smoothness):
+    twin, units = scaling.scaled(problem)
+    if np.isfinite(twin.loss.smoothness):
         return problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
-    if problem.loss.curvature == 0 and not problem.penalty.excluded:
-        twin, units = scaling.scaled(problem)
+    if twin.loss.curvature == 0 and not problem.penalty.excluded:
         dual = linprog.dual_at(twin, *units.into(coef, intercept))
         if dual is not None:
             return units.dual_out_of(dual, problem.n_samples)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ladreg._losses import Absolute, Huber
 from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem, StopReason
-from ladreg.solvers import reduction, settled
+from ladreg._problem import Problem, Solution, StopReason
+from ladreg.solvers import ladder, reduction, settled
 from ladreg.solvers.quadratic import newton_step
 from ladreg.solvers.scaling import Draft
 from ladreg.solvers.settled import Answer
@@ -51,7 +51,7 @@ def draft(
     start: tuple[Array, float] | None = None,
     tol: float = 1e-9,
     max_iter: int | None = None,
-) -> Draft:
+) -> Solution | Draft:
     """Minimise Huber's loss at unit scale (see `scaling`).
 
     Parameters
@@ -74,7 +74,7 @@ def draft(
     4. Where rounding stopped that before, follow the optimum from a loss that is curved farther out.
     """
     if not np.isfinite(problem.loss.smoothness):  # the curved piece is lost in rounding
-        return reduction.draft(problem, start=start, tol=tol, max_iter=max_iter)
+        return ladder.solve(problem, start=start, tol=tol, max_iter=max_iter)
     limit = 200 if max_iter is None else max_iter
     stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}
     table = Table(problem)

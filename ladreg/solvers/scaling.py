@@ -94,7 +94,7 @@ class Units:
         return full
 
 
-def _median(values: Array, positive: bool = False) -> float:
+def median(values: Array, positive: bool = False) -> float:
     """The (upper) median, of a sample where there are many; with `positive` of the values above zero, 0 without any."""
     if values.size > _SAMPLE:
         sample = np.random.default_rng(0).integers(0, values.size, _SAMPLE)
@@ -106,7 +106,7 @@ def _median(values: Array, positive: bool = False) -> float:
 
 def typical(y: Array) -> float:
     """One of the targets, in their middle: the others less this one have digits that a large intercept rounds away."""
-    return _median(y)
+    return median(y)
 
 
 def scaled(problem: Problem) -> tuple[Problem, Units]:
@@ -121,7 +121,7 @@ def scaled(problem: Problem) -> tuple[Problem, Units]:
     y_shift = typical(y) if problem.fit_intercept else 0.0
     y = y - y_shift
     # The median: a few wild targets must not push the others below a solver's tolerance.
-    unit = float(power_of_two(np.array(_median(np.abs(y), positive=True))))
+    unit = float(power_of_two(np.array(median(np.abs(y), positive=True))))
     with np.errstate(over="ignore"):
         loss, factor = problem.loss.rescaled(unit)
     if not np.isfinite(factor):

@@ -42,10 +42,6 @@ def _repeated(rng, model, case):
     if weight is None or weight.sum() > 400 or np.any(weight != np.round(weight)):
         return None
     times = weight.astype(int)
-    if model.name == "HuberLossRegressor" and "scale" not in model.parameters:
-        crowded = {2 * case.X.shape[1] > n for n in (np.count_nonzero(times), times.sum())}
-        if len(crowded) > 1:
-            return None  # few rows have their scale from y itself
     other = replace(case, X=np.repeat(case.X, times, axis=0), y=np.repeat(case.y, times), weight=None)
     return "repeated rows", model, other, _same(case)
 
@@ -55,8 +51,6 @@ def _scaled_y(rng, model, case):
     own = dict(model.parameters)
     factor = 2.0 ** int(rng.integers(-20, 21))
     mixing = own.get("l1_ratio", 1.0)
-    if model.name == "HuberLossRegressor" and "scale" not in own and "y normal" not in case.ills:
-        return None  # the deviation of data that are fitted exactly is one, or rounding, whatever the unit
     if (model.name == "CombinedLossRegressor" and mixing < 1) or (model.name in SQUARES and 0 < mixing < 1):
         return None
     if model.name == "HuberLossRegressor" or (model.name in SQUARES and mixing):

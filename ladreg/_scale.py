@@ -1,0 +1,136 @@
+"""The scale of the errors that Huber's loss is given, estimated from the residuals of least absolute deviations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.special
+from numpy.typing import NDArray
+
+from ladreg._face import RANK
+from ladreg._losses import Absolute, Huber
+from ladreg._penalties import ElasticNet
+from ladreg._problem import ROUNDINGS, Problem
+from ladreg.solvers import choose_solver
+from ladreg.solvers.scaling import median, scaled
+
+Array = NDArray[np.float64]
+
+# Largest share of the rows that the correction takes as fitted exactly: three distinct rows for each column.
+_MOST_FITTED = 1 / 3
+# Combinations of rows that differ by less than this part of their size are of equal rows.
+_EQUAL = 1e-13
+# A shift of y of this many times its median size is undone before residuals are taken.
+_FAR = 8.0
+# The smallest estimate, in units of the median distance of y from its middle: below the rounding of every residual.
+_LEAST = 1e-20
+
+
+@dataclass(frozen=True)
+class ScaledProblem(Problem):
+    """A problem with Huber's loss that knows the scale its `delta` was made of, and where a fit may start."""
+
+    scale: float = 1.0
+    start: tuple[Array, float] | None = None
+
+    @classmethod
+    def of(
+        cls, problem: Problem, epsilon: float, scale: float, start: tuple[Array, float] | None = None
+    ) -> ScaledProblem:
+        """`problem` with ``delta = epsilon * scale``."""
+        return cls(
+            design=problem.design,
+            y=problem.y,
+            weight=problem.weight,
+            loss=Huber(float(np.clip(epsilon * scale, 1e-300, 1e300))),
+            penalty=problem.penalty,
+            fit_intercept=problem.fit_intercept,
+            scale=scale,
+            start=start,
+        )
+
+
+def estimated_scale(problem: Problem, tol: float) -> tuple[float, tuple[Array, float] | None]:
+    """A robust estimate of the errors' standard deviation, and the fit by absolute values that it comes from.
+
+    Parameters
+    ----------
+    problem
+        Its loss does not matter, and of its penalty only which features it excludes and which are >= 0.
+    tol
+        Passed to the solver.
+
+    Returns
+    -------
+    scale : float
+        ``median(|r|) / z(share)``, the median weighted; where that is rounding, 1e-20 of the median distance of y from
+        its middle.
+    start : (coef, intercept) or None
+        The fit by absolute values; None where there are too few rows for it.
+
+    Notes
+    -----
+    A fit by absolute values of p columns has p residuals of zero whatever the errors are. `share` is the part of the
+    rows that they are, and ``z(share)`` the value that the median of |r| has where all other residuals are standard
+    normal: that of |z| at the level ``(1/2 - share) / (1 - share)``, 0.6745 for no share. The correction is a factor:
+    it does not ask which rows are fitted, and leaves a median of zero as it is. Identical rows count once in `share`,
+    so that integer weights equal repeats.
+
+    Residuals are taken on the twin of `problem` at unit scale, so that neither the origin nor the unit of X and y
+    matters.
+    """
+    # Without the penalty, but without the features that it excludes.
+    strength = np.where(np.isinf(problem.penalty.strength), np.inf, 0.0)
+    absolute = replace(problem, loss=Absolute(), penalty=ElasticNet(strength, problem.penalty.positive))
+    twin, units = scaled(absolute)
+    distinct, allowed = _n_distinct(twin), np.isfinite(strength)
+    n_columns = int(np.count_nonzero(allowed)) + twin.fit_intercept
+    if 2 * n_columns > distinct and 2 * _rank(twin, allowed) > distinct:
+        coef, intercept, start, n_fitted = np.zeros(twin.n_features), twin.null_intercept(), None, 1
+    else:
+        found = choose_solver(absolute)(absolute, tol=tol, max_iter=None)
+        start = found.coef, found.intercept
+        coef, intercept = units.into(*start)
+        if twin.fit_intercept and (units.column_shift.any() or abs(units.y_shift) > _FAR * units.unit):
+            # An intercept far from zero has too few digits.
+            intercept = Absolute().location(twin.residual(coef, 0.0), twin.weight)
+        used = coef > 0 if twin.penalty.positive else allowed
+        n_fitted = n_columns if found.unique and used.sum() == allowed.sum() else _rank(twin, used)
+    size = np.abs(twin.residual(coef, intercept))
+    middle = Absolute().location(size, twin.weight)
+    if middle <= ROUNDINGS * _largest_term(twin, coef, intercept):
+        terms = twin.design.absolute_matvec(coef) + abs(intercept) + np.abs(twin.y)
+        if middle <= ROUNDINGS * Absolute().location(terms, twin.weight):
+            return units.unit * _LEAST * (median(np.abs(twin.y), positive=True) or 1.0), start
+    share = min(n_fitted / distinct, _MOST_FITTED)
+    return units.unit * middle / _normal_median(share), start
+
+
+def _normal_median(share: float) -> float:
+    """The median of |z| where this share is zero and the rest standard normal."""
+    return float(scipy.special.ndtri(0.5 + 0.5 * (0.5 - share) / (1.0 - share)))
+
+
+def _largest_term(problem: Problem, coef: Array, intercept: float) -> float:
+    """An upper bound of the numbers that residuals are differences of."""
+    return float(problem.design.reach() @ np.abs(coef)) + abs(intercept) + float(np.abs(problem.y).max())
+
+
+def _n_distinct(problem: Problem) -> int:
+    """The number of different rows of X and y, told by a random combination of their columns."""
+    mix = np.random.default_rng(0).standard_normal(problem.n_features + 1)
+    keys = np.sort(problem.design.matvec(mix[:-1]) + mix[-1] * problem.y)
+    sizes = np.abs(keys)
+    # Sums of equal terms may differ in their rounding.
+    return 1 + int(np.count_nonzero(np.diff(keys) > _EQUAL * (sizes[1:] + np.median(sizes))))
+
+
+def _rank(problem: Problem, features: NDArray[np.bool_]) -> int:
+    """The number of independent columns among the chosen features and the intercept."""
+    chosen = np.flatnonzero(features)
+    gram = problem.design.gram(problem.weight, chosen, problem.fit_intercept)
+    size = np.sqrt(gram.diagonal())
+    size[size == 0] = 1.0
+    values = np.linalg.eigvalsh(gram / size / size[:, None])
+    return int(np.count_nonzero(values > RANK * max(values.max(initial=0.0), 1.0)))
