@@ -398,7 +398,9 @@ class Problem:
         y = self._present(np.abs(self.y))
         # Heavy rows that are fitted exactly may leave light ones an objective that is small, and not rounding.
         sizes = y + self._present(self.design.absolute_matvec(coef))
-        if objective > min(self._both_ways(EXACT_FIT * y), self._both_ways(ROUNDINGS * sizes)):
+        exact = min(self._both_ways(EXACT_FIT * y), self._both_ways(ROUNDINGS * sizes))
+        # Nor is there anything to gain that is less than the rounding of the residuals.
+        if objective > exact and gap > self._both_ways(np.finfo(float).eps * sizes):
             return gap / objective
         with np.errstate(over="ignore"):  # infinitely many times the objective of zero is no gap at all
             scale = float(self.weight @ self.loss.value(self._present(self.y)))

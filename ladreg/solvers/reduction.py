@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem, StopReason
-from ladreg.solvers import interior_point, settled, vertex
+from ladreg.solvers import exact_fit, interior_point, settled, vertex
 from ladreg.solvers.interior_point import weighted_gram
 from ladreg.solvers.quadratic import newton_step
 from ladreg.solvers.scaling import Draft
@@ -47,6 +47,8 @@ _PROVED = 1e-12
 _SETTLED, _TIED = 1e-14, 1e-6
 # Residuals of this size are rounding, at unit scale.
 _EXACT_FIT = 1e-14
+# Residuals that are all smaller, after the pilot, are those of data that can be fitted exactly.
+_FITTED = 1e-8
 # Rounds of adding rows whose sign came out wrong.
 _ROUNDS = 8
 # Attempts at the reduced problem, each with so many times the rows of the last.
@@ -82,7 +84,8 @@ def draft(
     2. Refine on a larger sample, then on all rows: gradient, Hessian from the density of residuals at zero, exact line
        search.
     3. Solve the rows with the smallest residuals, the others held at the end of their interval on their side.
-    4. Check the signs of all rows; add the wrong ones and solve again.
+    4. Check the signs of all rows; add the wrong ones and solve again. Where these are too many, most rows may be fitted
+       exactly: see `exact_fit`.
     5. Go to the canonical optimum of the full-length dual; where the loss is curved, solve the system of the pieces.
     """
     table = Table(problem)
@@ -101,14 +104,22 @@ def draft(
         point = middle.point
     place = Position(table, point)
     stats["n_passes"] += 1
-    costly = table.penalised.size and place.point[table.penalised].any()
-    if not costly and not np.any(np.abs(place.residual) > _EXACT_FIT):
-        return _exact_fit(table, point, stats)
+    largest = float(np.abs(place.residual).max(initial=0.0))
+    if not point.any() and largest <= _EXACT_FIT:
+        return Draft(*table.split(point), np.zeros(problem.n_samples), 1, StopReason.EXACT, "interior point", stats)
+    exact = exact_fit.solve(place, limit, stats) if fewer and largest <= _FITTED else None
+    if exact is not None:
+        return _fitted(exact, stats)
     size = _refine(place, stats) if fewer else problem.n_samples
     # 3. and 4.
-    held, stopped = _reduced(place, size, min(tol, _CURVED_GAP if table.is_curved else _FACE_GAP), limit, stats)
+    gap = min(tol, _CURVED_GAP if table.is_curved else _FACE_GAP)
+    held, stopped = _reduced(place, size, gap, limit, stats)
+    if not isinstance(held, tuple) and not fewer:
+        held = _refitted(table, place.point + held.step, limit, stats) or held
+    if isinstance(held, tuple):
+        return _fitted(held, stats)
     # 5.
-    exact, unique = None, None
+    unique = None
     if stopped.good and table.is_curved:
         exact, unique = _settled(place, held)
     elif stopped.good:
@@ -185,16 +196,18 @@ def _by_residuals(place: Position, held: _Held, pieces: settled.Pieces) -> settl
     return first if first.proof.relative_gap <= _SETTLED else first.better(answer(bare, intercept)).better(exact)
 
 
-def _exact_fit(table: Table, point: Array, stats: Mapping[str, float]) -> Draft:
-    """Every row is fitted, which the dual zero proves to be optimal unless coefficients cost something."""
-    coef, intercept = table.split(point)
-    nothing = np.zeros(table.problem.n_samples)
-    stopped = StopReason.EXACT
-    if coef.any():
-        exact = vertex.canonical(table.problem, nothing)
-        coef, intercept, nothing = exact or (coef, intercept, nothing)
-        stopped = StopReason.EXACT if exact else StopReason.STALLED
-    return Draft(coef, intercept, nothing, 1, stopped, "interior point", stats)
+def _refitted(table: Table, point: Array, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
+    """The optimum where a solution of all rows fits more of them than a vertex does."""
+    residual = table.problem.residual(*table.split(point))
+    if np.count_nonzero(np.abs(residual) <= _FITTED) < exact_fit.least_tied(table):
+        return None
+    return exact_fit.solve(Position(table, point), limit, stats)
+
+
+def _fitted(exact: tuple[Array, float, Array], stats: Mapping[str, float]) -> Draft:
+    """An optimum of which a dual was found that proves it."""
+    n_iter = max(int(stats["n_ip_iter"]), 1)
+    return Draft(*exact, n_iter, StopReason.EXACT, "interior point on reduced rows", stats)
 
 
 def reduces(problem: Problem) -> bool:
@@ -260,19 +273,28 @@ def doubtful(n_columns: int, window: int, part: float) -> float:
     return 3.5 * float(np.sqrt(n_columns * window * (part * part + 1.6 * part)))
 
 
-def _reduced(place: Position, size: int, tol: float, limit: int, stats: dict[str, float]) -> tuple[_Held, StopReason]:
-    """Steps 3 and 4, with more and more rows until the sides of the others are right."""
+def _reduced(
+    place: Position, size: int, tol: float, limit: int, stats: dict[str, float]
+) -> tuple[_Held | tuple[Array, float, Array], StopReason]:
+    """Steps 3 and 4, with more and more rows until the sides of the others are right; or the optimum itself, where most
+    rows are fitted exactly.
+    """
     table = place.table
     size = min(size, table.problem.n_samples)
     for attempt in range(_ATTEMPTS):
         found = _held(place, size, attempt > 0, tol, limit, stats)
-        if found.dual is not None or size == table.problem.n_samples:
+        if found.dual is not None:
             break
         # Too few rows for a feasible dual, or too many on the wrong side: what was found still points downwards.
         if found.step.any():
             moved = table.predict(found.step)
             place.advance(found.step, moved, place.search(found.step, moved))
             stats["n_passes"] += 1
+        exact = exact_fit.solve(place, limit, stats) if attempt == 0 else None
+        if exact is not None:
+            return exact, StopReason.EXACT
+        if size == table.problem.n_samples:
+            break
         size = min(_WIDER * size, table.problem.n_samples)
     if found.dual is None:
         return _Held(np.zeros(table.n_columns), table.sides(place.residual)), StopReason.STALLED

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import Problem, Proof
-from ladreg.solvers import vertex
+from ladreg.solvers import ties, vertex
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -136,13 +136,16 @@ def _solved(
         [ H_SS   A_ES' ] [  d ]   [ gradient of minus the objective, in S ]
         [ A_ES     0   ] [ -v ] = [ residuals of E                        ]
 
-    where the right-hand side is computed from the data, anew in every round.
+    where the right-hand side is computed from the data, anew in every round. Of more rows than columns a basis takes
+    the place of E, and what it finds for v is spread over E in the end.
     """
     active, kinked = pieces.active, pieces.kinked
     features = active[active < problem.n_features]
     border = active.size > features.size
-    rows = problem.design.rows(kinked, features, border)
+    equations = ties.basis(problem, kinked, features, border) if kinked.size > active.size else kinked
+    rows = problem.design.rows(equations, features, border)
     solve = _system(pieces.hessian(active), rows)
+    given, moved = held, np.zeros(equations.size)
     sign = np.ones(features.size) if problem.penalty.positive else signs[features]
     goal = problem.penalty.strength[features] * sign
     trimmed = np.zeros(problem.n_features)
@@ -152,19 +155,22 @@ def _solved(
         residual = problem.residual(coef, intercept)
         slopes = problem.loss.derivative(residual)
         slopes[kinked] = problem.loss.curvature * residual[kinked]
-        dual = problem.weight * slopes
-        dual[kinked] += held
+        smooth = problem.weight * slopes
         if number == _ROUNDS:
             break
+        dual = smooth.copy()
+        dual[kinked] += given
+        dual[equations] += moved
         gradient = problem.design.rmatvec_of(features, dual) - goal
         gradient = np.append(gradient, dual.sum()) if border else gradient
-        step, change = solve(gradient, residual[kinked])
+        step, change = solve(gradient, residual[equations])
         if not (np.isfinite(step).all() and np.isfinite(change).all()):
             break
         coef = coef.copy()
         coef[features] += step[: features.size]
         intercept += float(step[-1]) if border else 0.0
-        held = held + change
+        moved = moved + change
+    held = ties.spread(problem, kinked, features, border, given, equations, moved)
     # A penalised coefficient that is zero in exact arithmetic comes out as rounding.
     small = np.abs(coef) <= _ROUNDED * np.abs(coef).max(initial=1.0)
     coef = np.where(small & ((problem.penalty.strength > 0) | problem.penalty.positive), 0.0, coef)
@@ -172,8 +178,8 @@ def _solved(
         coef = np.maximum(coef, 0.0)
     lower, upper = problem.loss.kink()
     within = problem.weight[kinked]
-    dual[kinked] += np.clip(held, lower * within, upper * within) - held
-    return (coef, intercept, dual), held
+    smooth[kinked] += np.clip(held, lower * within, upper * within)
+    return (coef, intercept, smooth), held
 
 
 def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:

@@ -1,0 +1,176 @@
+"""The optimum of a problem most of whose rows can be fitted exactly: a guess at the plane, and a dual that proves it.
+
+Rows on the plane are tied: their duals lie anywhere inside the kink's interval, so that no few rows near the fit decide
+it. The plane is that of the few, and all tied rows share what balances the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._face import RANK
+from ladreg._problem import ROUNDINGS
+from ladreg.solvers import interior_point, ties, vertex
+from ladreg.solvers.interior_point import BoundedDual
+from ladreg.solvers.table import Position, Table
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Rows that a plane is guessed from, per column, and the fewest tied rows.
+_ROWS_PER_COLUMN, _TIED_PER_COLUMN = 40, 4
+# Relative gap of the guess.
+_GUESS_GAP = 1e-13
+# Residuals, at unit scale, of rows by which the guess is improved: what is left of its error is smaller each time.
+_NEAR = (1e-5, 1e-8, 1e-11)
+# Residuals of the nearest rows, at unit scale, that need no guess.
+_FITTED = 1e-8
+# Terms of predictions below this size are rounding, at unit scale; so are coefficients that make no larger ones.
+_ZERO = 1e-14
+# Eigenvalues of a Gram matrix of columns of length one below this part of the largest are rounding.
+_SINGULAR = 1e-12
+# The largest gap that proves an answer: as a part of the objective, or of the terms of residuals.
+_PROVED, _ROUNDED = 1e-13, 4 * float(np.finfo(float).eps)
+
+
+def solve(place: Position, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
+    """Coefficients, intercept and dual of the optimum at unit scale, where most rows near a place fit exactly.
+
+    Parameters
+    ----------
+    place
+        Where a pilot or a refinement ended.
+    limit
+        Iterations of the interior point method.
+    stats
+        Rows, iterations and passes are added.
+
+    Returns
+    -------
+    coef, intercept, dual or None
+        None where the optimum is not of this kind, or could not be proved to be.
+
+    Notes
+    -----
+    1. The plane: absolute values of the rows nearest to the place, solved alone; then least squares of the rows that
+       are tied there.
+    2. The dual: rows off the plane have the slope of their residual; tied rows, together, balance them and the penalty.
+    3. Where the tied rows do not determine the coefficients, the canonical optimum.
+    """
+    if place.table.n_columns == 0 or not np.isfinite(place.table.strength).all():
+        return None
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number proves nothing
+            return _solved(place, limit, stats)
+    except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
+        return None
+
+
+def _solved(place: Position, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
+    """`solve`, of ordinary numbers."""
+    table, problem = place.table, place.table.problem
+    # 1.
+    step = _plane(place, limit, stats)
+    if step is None:
+        return None
+    point = _improved(table, place.point + step, stats)
+    coef, intercept = _without_rounding(table, point)
+    residual = problem.residual(coef, intercept)
+    terms = np.abs(problem.y) + problem.design.absolute_matvec(coef) + abs(intercept)
+    is_tied = np.abs(residual) <= ROUNDINGS * (1.0 + terms)
+    tied = np.flatnonzero(is_tied)
+    stats["n_passes"] += 2
+    if tied.size < least_tied(table) or (problem.penalty.positive and coef.min(initial=0.0) < 0):
+        return None
+    # 2.
+    dual = np.where(is_tied, 0.0, problem.weight * problem.loss.derivative(residual))
+    slope = table.join(problem.penalty.strength * np.sign(coef), 0.0)
+    everything = np.arange(problem.n_features)
+    goal = slope - table.backward(dual)
+    found = ties.balanced(problem, tied, everything, problem.fit_intercept, np.zeros(tied.size), goal)
+    if found is None:
+        return None
+    dual[tied] = found
+    # 3.
+    answer = _canonical(table, (coef, intercept, dual), tied)
+    proof = problem.prove(*answer)
+    # Nothing is told by less than the rounding of the residuals.
+    least = _ROUNDED * max(map(abs, problem.loss.kink())) * float(problem.weight @ terms)
+    return answer if proof.gap <= max(_PROVED * proof.objective, least) else None
+
+
+def least_tied(table: Table) -> int:
+    """With fewer tied rows a vertex is an ordinary one."""
+    return _TIED_PER_COLUMN * table.n_columns
+
+
+def _plane(place: Position, limit: int, stats: dict[str, float]) -> Array | None:
+    """The change of the point that fits the rows nearest to it best, by absolute values and without a penalty.
+
+    By squares where all of them fit exactly.
+    """
+    table = place.table
+    rows = place.nearest(table.per_column(_ROWS_PER_COLUMN))
+    residual = place.residual[rows]
+    reach = float(np.abs(residual).max())
+    if reach <= _FITTED:
+        return np.zeros(table.n_columns)
+    A = table.rows(rows)
+    if isinstance(A, np.ndarray):
+        square = np.asarray(np.linalg.lstsq(A, residual, rcond=RANK)[0], dtype=np.float64)
+        if float(np.abs(residual - A @ square).max()) <= _FITTED * max(reach, 1.0):
+            return square
+    weight = table.problem.weight[rows] / table.problem.weight[rows].mean()
+    none = np.zeros(0)
+    program = BoundedDual(
+        A=A,
+        y=residual / reach,
+        lower=-weight,
+        upper=weight,
+        goal=np.zeros(table.n_columns),
+        penalised=np.zeros(0, dtype=np.intp),
+        strength=none,
+        origin=none,
+    )
+    found = interior_point.solve(program, np.zeros(table.n_columns), tol=_GUESS_GAP, max_iter=limit)
+    if found is None:
+        return None
+    stats["rows_solved"] += rows.size
+    stats["n_ip_iter"] += found.n_iter
+    return found.coef * reach
+
+
+def _improved(table: Table, point: Array, stats: dict[str, float]) -> Array:
+    """The point that fits the tied rows in least squares."""
+    problem = table.problem
+    for near in _NEAR:
+        residual = problem.residual(*table.split(point))
+        chosen = (np.abs(residual) <= near).astype(np.float64)
+        gram = problem.design.gram(chosen, np.arange(problem.n_features), problem.fit_intercept)
+        size = np.sqrt(gram.diagonal())
+        size = np.where(size > 0, size, 1.0)
+        inverse = np.linalg.pinv(gram / size / size[:, None], rcond=_SINGULAR, hermitian=True)
+        point = point + inverse @ (table.backward(chosen * residual) / size) / size
+        stats["n_passes"] += 3
+    return point
+
+
+def _without_rounding(table: Table, point: Array) -> tuple[Array, float]:
+    """Coefficients and intercept at a point, zero where they are rounding."""
+    coef, intercept = table.split(point)
+    size = np.abs(coef) * table.problem.design.reach()
+    least = _ZERO * max(1.0, float(size.max(initial=0.0)))
+    return np.where(size <= least, 0.0, coef), intercept if abs(intercept) > least else 0.0
+
+
+def _canonical(table: Table, answer: tuple[Array, float, Array], tied: Index) -> tuple[Array, float, Array]:
+    """The answer, or the canonical one where tied rows leave coefficients open."""
+    problem = table.problem
+    coef, _, dual = answer
+    costly = (problem.penalty.strength > 0) | problem.penalty.positive
+    features = np.flatnonzero(~costly | (coef != 0))
+    chosen = ties.basis(problem, tied, features, problem.fit_intercept)
+    if chosen.size == features.size + problem.fit_intercept:
+        return answer
+    return vertex.canonical(problem, dual, among=chosen) or answer

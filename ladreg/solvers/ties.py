@@ -1,0 +1,124 @@
+"""Rows that are fitted exactly: which of them determine the fit, and what dual of theirs balances all other rows.
+
+Noise-free, integer and zero-inflated targets have any number of such rows. Time and memory follow the columns: a basis
+of the rows takes their place in linear systems, and their dual is found by systems in the columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from ladreg._face import RANK
+from ladreg._problem import Problem
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Rows that are compared with a basis at a time.
+_BLOCK = 4096
+# Steps towards a dual inside its intervals, and how near to their ends one of them may go.
+_STEPS, _SHORT = 30, 0.9
+# Steps that go all the way, each but the first to remove the rounding of the one before.
+_WHOLE = 3
+# Part of its interval that a dual must be away from the ends: it then tells that its row is tied in every optimum.
+_INSIDE = 1e-6
+# Eigenvalues of a Gram matrix of columns of length one below this part of the largest are rounding.
+_SINGULAR = 1e-14
+
+
+def basis(problem: Problem, rows: Index, features: Index, border: bool) -> Index:
+    """A largest set of the rows, in ascending order, that are independent in the chosen features.
+
+    With `border` the intercept is one more column.
+    """
+    found = np.zeros(0, dtype=np.intp)
+    size = problem.design.reach()[features]
+    size = np.append(size, 1.0) if border else size
+    size = np.where(size > 0, size, 1.0)
+    for begin in range(0, rows.size, _BLOCK):
+        block = np.concatenate([found, rows[begin : begin + _BLOCK]])
+        matrix = problem.design.rows(block, features, border) / size
+        r, order = scipy.linalg.qr(matrix.T, mode="r", pivoting=True)
+        diagonal = np.abs(np.diag(r))
+        rank = int(np.count_nonzero(diagonal > RANK * diagonal.max(initial=0.0)))
+        found = block[order[:rank]]
+        if rank == size.size:
+            break
+    return np.sort(found)
+
+
+def balanced(problem: Problem, rows: Index, features: Index, border: bool, held: Array, goal: Array) -> Array | None:
+    """A dual of the rows, inside the intervals of their kinks, whose products with the columns are those of `held` plus
+    `goal`; None where none was found.
+
+    Parameters
+    ----------
+    problem
+        Its loss has a kink.
+    rows, features, border
+        As in `basis`.
+    held
+        A dual of the rows, inside their intervals, near which the answer is sought.
+    goal
+        One number for each chosen feature and, last, for the intercept.
+
+    Notes
+    -----
+    Each step solves for a change ``D A u``, with D the squared distance of each row from the nearer end of its
+    interval, and goes as far as the ends allow (affine scaling: Dikin 1967).
+    """
+    lower, upper = (end * problem.weight[rows] for end in problem.loss.kink())
+    dual, left = held, goal
+    whole = 0
+    for _ in range(_STEPS):
+        room = np.maximum(np.minimum(dual - lower, upper - dual), 0.0)
+        elastic = np.zeros(problem.n_samples)
+        elastic[rows] = room * (room / (upper - lower))
+        change, product = _change(problem, rows, features, border, elastic, left)
+        ends = np.where(change > 0, upper, lower) - dual
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reach = float(np.min(np.where(change != 0, ends / change, np.inf), initial=np.inf))
+        length = 1.0 if reach >= 1.0 else _SHORT * reach
+        if not length > 0:
+            return None
+        dual = dual + length * change
+        left = left - length * product
+        whole = whole + 1 if length == 1.0 else 0
+        if whole == _WHOLE:
+            room = np.minimum(dual - lower, upper - dual)
+            return dual if np.all(room > _INSIDE * (upper - lower)) else None
+    return None
+
+
+def spread(
+    problem: Problem, rows: Index, features: Index, border: bool, held: Array, basis: Index, change: Array
+) -> Array:
+    """The dual `held` of the rows with a change of those in `basis` spread over all of them.
+
+    Outside the intervals only where nothing inside has the same products with the columns.
+    """
+    if basis.size == rows.size:
+        return held + change
+    goal = problem.design.rows(basis, features, border).T @ change
+    found = balanced(problem, rows, features, border, held, goal)
+    if found is not None:
+        return found
+    elastic = np.zeros(problem.n_samples)
+    elastic[rows] = problem.weight[rows]
+    return held + _change(problem, rows, features, border, elastic, goal)[0]
+
+
+def _change(
+    problem: Problem, rows: Index, features: Index, border: bool, elastic: Array, goal: Array
+) -> tuple[Array, Array]:
+    """The change ``elastic * A u`` of the rows' dual that comes nearest to the goal, and its products."""
+    gram = problem.design.gram(elastic, features, border)
+    size = np.sqrt(gram.diagonal())
+    size = np.where(size > 0, size, 1.0)
+    u = np.linalg.pinv(gram / size / size[:, None], rcond=_SINGULAR, hermitian=True) @ (goal / size) / size
+    predicted = problem.design.matvec_of(features, u[: features.size])[rows]
+    change = elastic[rows] * (predicted + (u[-1] if border else 0.0))
+    product = problem.design.rmatvec_at(rows, change)[features]
+    return change, np.append(product, change.sum()) if border else product
