@@ -136,7 +136,7 @@ def test_columns_that_depend_on_others_have_the_smallest_coefficients(model, oth
     objective = model.objective_
     both = model.fit(np.column_stack([X, X[:, 0]]), y)
     assert both.objective_ == pytest.approx(objective, rel=1e-9, abs=1e-14)
-    np.testing.assert_allclose(X @ (both.coef_[:3] + [both.coef_[3], 0, 0]) + both.intercept_, one, atol=1e-9)
+    np.testing.assert_allclose(X @ (both.coef_[:3] + np.array([both.coef_[3], 0, 0])) + both.intercept_, one, atol=1e-9)
     assert both.coef_[0] == pytest.approx(both.coef_[3], abs=1e-9)
 
 

@@ -84,8 +84,8 @@ def draft(
     2. Refine on a larger sample, then on all rows: gradient, Hessian from the density of residuals at zero, exact line
        search.
     3. Solve the rows with the smallest residuals, the others held at the end of their interval on their side.
-    4. Check the signs of all rows; add the wrong ones and solve again. Where these are too many, most rows may be fitted
-       exactly: see `exact_fit`.
+    4. Check the signs of all rows; add the wrong ones and solve again. Where these are too many, most rows may be
+       fitted exactly: see `exact_fit`.
     5. Go to the canonical optimum of the full-length dual; where the loss is curved, solve the system of the pieces.
     """
     table = Table(problem)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 
+from tests.campaign.majority import settle
+
 # Powers of ten between which y, columns and weights are scaled.
 FAR = 150
 COLUMNS = ("normal", "integer", "dummies", "leverage", "powers", "correlated", "repeated rows")
@@ -45,6 +47,8 @@ def draw(rng, *, tiny=False):
     case = Case(_columns(rng, kind, n_samples, n_features), np.zeros(n_samples), None, [kind])
     _sicken_columns(rng, case)
     _target(rng, case)
+    if not tiny:
+        settle(rng.spawn(1)[0], case)
     _weights(rng, case)
     if tiny:
         case.X, case.y = np.round(case.X, 2), np.round(case.y, 2)
