@@ -171,9 +171,15 @@ class HuberLossRegressor(L1Regressor):
 
     def _starts(self, data: Data, problems: list[Problem]) -> list[tuple[Array, float] | None]:
         warm = super()._starts(data, problems)
-        return [start or getattr(problem, "start", None) for start, problem in zip(warm, problems, strict=True)]
+        return [start or _start_of(problem) for start, problem in zip(warm, problems, strict=True)]
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
         super()._store(data, problems, solutions)
         scales = np.array([getattr(problem, "scale", np.nan) for problem in problems])
         self.scale_ = scales[0].item() if self._is_single(data) else scales
+
+
+def _start_of(problem: Problem) -> tuple[Array, float] | None:
+    """The fit by absolute values, unless the problem has a penalty, which that fit has not."""
+    penalised = np.any((problem.penalty.strength > 0) & np.isfinite(problem.penalty.strength))
+    return problem.start if isinstance(problem, ScaledProblem) and not penalised else None
