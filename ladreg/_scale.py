@@ -118,9 +118,12 @@ def _largest_term(problem: Problem, coef: Array, intercept: float) -> float:
 
 
 def _n_distinct(problem: Problem) -> int:
-    """The number of different rows of X and y, told by a random combination of their columns."""
+    """The number of different rows of X and y, told by a random combination of their columns.
+
+    The target counts by its inverse hyperbolic sine: one of 1e20 would leave no digits of X in the combination.
+    """
     mix = np.random.default_rng(0).standard_normal(problem.n_features + 1)
-    keys = np.sort(problem.design.matvec(mix[:-1]) + mix[-1] * problem.y)
+    keys = np.sort(problem.design.matvec(mix[:-1]) + mix[-1] * np.arcsinh(problem.y))
     sizes = np.abs(keys)
     # Sums of equal terms may differ in their rounding.
     return 1 + int(np.count_nonzero(np.diff(keys) > _EQUAL * (sizes[1:] + np.median(sizes))))

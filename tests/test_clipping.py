@@ -29,6 +29,7 @@ MODELS = {
     "quantiles": QuantileRegressor(quantile=[0.45, 0.5, 0.55], alpha=0.0),
     "penalised quantile": QuantileRegressor(quantile=0.6, alpha=0.01),
     "huber": HuberLossRegressor(scale=1.0),
+    "huber with a scale": HuberLossRegressor(),
     "penalised huber": HuberLossRegressor(scale=1.0, alpha=0.05),
 }
 SIZES = [1e9, 1e20, 3.4e38, 1e300]
