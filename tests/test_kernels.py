@@ -528,3 +528,17 @@ def test_exchanges_refuse_arrays_that_do_not_fit(n_rows, n_columns, basis):
     chosen = np.array(basis, dtype=np.intp)
     with pytest.raises(ValueError, match="different lengths"):
         _simplex.pivot(A, residual, lower, upper, goal, chosen, inverse, inside, move, when, 0.0, 1)
+
+
+def test_positive_steps_from_a_support_of_zeros_leave_no_coefficient_below_zero():
+    # Features whose coefficients are zero, and whose slopes point below zero, are in the support that is handed over.
+    rng = np.random.default_rng(0)
+    for kernel in (_gram.settle, reference.settle):
+        for _ in range(50):
+            A = rng.standard_normal((20, 8))
+            gram, slope, strength = A.T @ A, A.T @ rng.standard_normal(20), np.full(8, 0.1)
+            support, factor, coef = np.arange(8), np.linalg.cholesky(gram), np.zeros(8)
+            kernel(gram, strength, True, 500, 1e-14, coef, slope, support, factor, 8)
+            assert np.all(coef >= 0)
+            excess = np.where(coef > 0, np.abs(slope - strength), np.maximum(slope - strength, 0))
+            assert excess.max() < 1e-10

@@ -435,8 +435,10 @@ CLONES static ptrdiff_t go_on(Lasso *s, ptrdiff_t max_steps, double tolerance, d
 {
     const ptrdiff_t given = s->size;
     for (ptrdiff_t j = 0; j < s->p; j++) {
-        /* Where a feature has entered and not moved yet, its slope says where it goes. */
-        s->sign[j] = (s->coef[j] == 0.0 ? s->slope[j] : s->coef[j]) < 0.0 ? -1.0 : 1.0;
+        /* The slope of a feature of the support whose coefficient is zero is its sign, but for coefficients >= 0, which
+           have one sign only. */
+        const double side = s->coef[j] == 0.0 ? s->slope[j] : s->coef[j];
+        s->sign[j] = side < 0.0 && !s->positive ? -1.0 : 1.0;
         s->state[j] = OUTSIDE;
         s->here[j] = s->slope[j];
     }

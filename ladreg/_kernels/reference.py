@@ -85,7 +85,7 @@ def settle(
     """
     inside = list(support[:size]) + [j for j in np.flatnonzero(coef) if j not in support[:size]]
     b = slope + gram @ coef
-    sign = np.where(coef < 0, -1.0, 1.0)
+    sign = np.where((coef < 0) & (not positive), -1.0, 1.0)
     steps = max_steps
     for done in range(max_steps):
         S = np.array(inside, dtype=np.intp)
