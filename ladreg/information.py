@@ -12,6 +12,7 @@ import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from ladreg._estimator import CertifiedRegressor
+from ladreg._face import column_rank
 from ladreg._folds import relaxed
 from ladreg._path import Path, losses_of
 from ladreg._problem import TOO_LARGE, Problem, Solution
@@ -61,7 +62,9 @@ class InformationRegressor(TunedRegressor):
         problem = candidate.problem
         free = problem.under(problem.penalty.released(chosen))
         found = candidate.model._solver(free)(free, start=start, tol=self.tol, max_iter=self.max_iter)
-        return found, max(n_samples - np.count_nonzero(chosen) - problem.fit_intercept, 1.0)
+        features = np.flatnonzero(chosen)
+        used = features.size if found.unique else column_rank(problem, features)
+        return found, max(n_samples - used - problem.fit_intercept, 1.0)
 
     def _refitted(self, candidate: Candidate, chosen: NDArray[np.bool_], n_samples: float) -> tuple[float, float]:
         """Mean loss of the fit without penalty to the chosen features, and the degrees of freedom that it leaves."""
@@ -109,7 +112,7 @@ class InformationRegressor(TunedRegressor):
         found = path.coef, path.intercept
         coef, intercept = relaxed(problem, *found, self._mixing, tol=tol, max_iter=max_iter, choose=choose)
         losses = self._losses(candidate, path, coef, intercept, given)
-        used = np.count_nonzero(path.coef, axis=0).astype(float)
+        used = degrees_of_freedom(problem, path).astype(float)
         criterion = self._deviance(candidate, path, losses, given)
         criterion += (2.0 if self.criterion == "aic" else np.log(given)) * used
         if self.criterion == "ebic":
@@ -118,11 +121,12 @@ class InformationRegressor(TunedRegressor):
             some = np.minimum(used, p // 2)
             ways = scipy.special.gammaln(p + 1) - scipy.special.gammaln(some + 1) - scipy.special.gammaln(p - some + 1)
             criterion += 2.0 * self.ebic_gamma * ways
-        self.criterion_, self.n_selected_path_ = criterion, used.astype(int)
+        self.criterion_, self.n_selected_path_ = criterion, np.count_nonzero(path.coef, axis=0)
         if np.isnan(criterion).any():
             raise OverflowError(TOO_LARGE)
         k = int(np.argmin(criterion))
-        self._say(f"alpha={candidate.alphas[k]:.6g}: {self.criterion} {criterion[k]:.6g}, {int(used[k])} features")
+        number = self.n_selected_path_[k]
+        self._say(f"alpha={candidate.alphas[k]:.6g}: {self.criterion} {criterion[k]:.6g}, {number} features")
         return Choice(0, k, path, candidate.model._solver)
 
 
@@ -138,7 +142,8 @@ class LassoCDIC(InformationRegressor):
 
     .. math:: n \log(2 \pi \sigma^2) + \frac{1}{\sigma^2} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + c \, k
 
-    for k coefficients that are not zero, with c = 2 for "aic" and :math:`\log n` for "bic", as scikit-learn's
+    with k the rank of the columns whose coefficients are not zero (their number, unless they depend on each other or on
+    the intercept), c = 2 for "aic" and :math:`\log n` for "bic", as scikit-learn's
     `LassoLarsIC` does; "ebic" adds a term (see Notes). The fit ends with a certificate.
 
     Parameters
@@ -224,8 +229,9 @@ class LassoCDIC(InformationRegressor):
     squared residual at that alpha itself (Sun and Zhang 2012): what noise alone stays below. For other columns it is
     that times the median deviation, divided by `penalty_weights`.
 
-    The number of coefficients that are not zero is an unbiased estimate of the degrees of freedom of the
-    lasso (Zou, Hastie and Tibshirani 2007). That of a relaxed fit is larger; the count is used all the same.
+    The rank of the columns whose coefficients are not zero, less their means where there is an intercept, is an
+    unbiased estimate of the degrees of freedom of the lasso (Tibshirani and Taylor 2012): both dummies of a binary
+    variable cost as much as one. That of a relaxed fit is larger; the rank is used all the same.
 
     The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, for there are so many models of
     k among p features. BIC takes them for equally likely, and selects too many features where p is large. Excluded
@@ -240,8 +246,8 @@ class LassoCDIC(InformationRegressor):
 
     References
     ----------
-    Zou, H., Hastie, T. and Tibshirani, R. (2007). On the degrees of freedom of the lasso. Annals of Statistics 35(5),
-    2173-2192. doi:10.1214/009053607000000127
+    Tibshirani, R. J. and Taylor, J. (2012). Degrees of freedom in lasso problems. Annals of Statistics 40(2),
+    1198-1232. doi:10.1214/12-AOS1003
 
     Chen, J. and Chen, Z. (2008). Extended Bayesian information criteria for model selection with large model spaces.
     Biometrika 95(3), 759-771. doi:10.1093/biomet/asn034
@@ -350,8 +356,8 @@ class LADRegressorIC(InformationRegressor):
 
     .. math:: 2 n \log 2 s + \frac{2}{s} \sum_i w_i \, |y_i - x_i^\top b - b_0| + c \, k
 
-    for k coefficients that are not zero, with c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see
-    Notes). The first two terms are minus twice the log-likelihood of Laplace errors of scale s, which is the same for
+    with k the rank of the columns whose coefficients are not zero (their number, unless they depend on each other or on
+    the intercept), c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms are minus twice the log-likelihood of Laplace errors of scale s, which is the same for
     all alphas: a robust estimate, so that a few wrong targets do not decide how much the others count. The fit ends
     with a certificate.
 
@@ -455,9 +461,9 @@ class LADRegressorIC(InformationRegressor):
     the alpha that noise alone stays below, :math:`\sqrt{2 \log p / n}` for columns of deviation one, robust or
     classical.
 
-    The number of coefficients that are not zero is an unbiased estimate of the degrees of freedom of the lasso (Zou,
-    Hastie and Tibshirani 2007); with absolute loss it is that of rows fitted exactly, which measures the same (Li and
-    Zhu 2008). That of a relaxed fit is larger; the count is used all the same.
+    The rank of the columns whose coefficients are not zero is an unbiased estimate of the degrees of freedom of the
+    lasso (Tibshirani and Taylor 2012); with absolute loss it is that of rows fitted exactly, which measures the same
+    (Li and Zhu 2008). That of a relaxed fit is larger; the rank is used all the same.
 
     The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, for there are so many models of
     k among p features. BIC takes them for equally likely, and selects too many features where p is large. Excluded
@@ -487,8 +493,8 @@ class LADRegressorIC(InformationRegressor):
     Wang, H., Li, G. and Jiang, G. (2007). Robust regression shrinkage and consistent variable selection through the
     LAD-lasso. Journal of Business and Economic Statistics 25(3), 347-355. doi:10.1198/073500106000000251
 
-    Zou, H., Hastie, T. and Tibshirani, R. (2007). On the degrees of freedom of the lasso. Annals of Statistics 35(5),
-    2173-2192. doi:10.1214/009053607000000127
+    Tibshirani, R. J. and Taylor, J. (2012). Degrees of freedom in lasso problems. Annals of Statistics 40(2),
+    1198-1232. doi:10.1214/12-AOS1003
 
     Li, Y. and Zhu, J. (2008). L1-norm quantile regression. Journal of Computational and Graphical Statistics 17(1),
     163-185. doi:10.1198/106186008X289155
@@ -621,6 +627,26 @@ def _brought_near(problem: Problem, far: NDArray[np.intp], coef: Array, intercep
     y = problem.y.copy()
     y[far] = np.clip(y[far], fits.min(axis=1) - reach, fits.max(axis=1) + reach)
     return replace(problem, y=y)
+
+
+def degrees_of_freedom(problem: Problem, path: Path) -> NDArray[np.intp]:
+    """Rank of the columns with a coefficient, for each point of a path (Tibshirani and Taylor 2012).
+
+    It is their number where the optimum is a single point: a combination of them that is constant would be a direction
+    in which there are others.
+    """
+    used = path.coef != 0
+    ranks, known = np.count_nonzero(used, axis=0), dict[bytes, int]()
+    doubtful = ~path.unique & (ranks > 0)
+    union = np.flatnonzero(used[:, doubtful].any(axis=1))
+    if union.size == 0 or column_rank(problem, union) == union.size:
+        return ranks
+    for k in np.flatnonzero(doubtful):
+        key = used[:, k].tobytes()
+        if key not in known:
+            known[key] = column_rank(problem, np.flatnonzero(used[:, k]))
+        ranks[k] = known[key]
+    return ranks
 
 
 def _universal(candidate: Candidate, n_samples: float) -> float:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import scipy.special
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -333,3 +334,40 @@ def test_the_robust_scale_is_that_of_the_errors():
         assert np.median(found) == pytest.approx(expected, rel=0.25)
     with pytest.raises(ValueError, match="scale must be one of 'robust', 'classical'; got 'mad'"):
         LADRegressorIC(scale="mad").fit(X, X[:, 0])
+def dependent_table(seed, sparse=False):
+    """Dummies of all levels of a factor, a sum of columns, a repeat and a column in other units."""
+    rng = np.random.default_rng(seed)
+    level, Z = rng.integers(0, 3, 60), rng.standard_normal((60, 3))
+    columns = [*(level == np.arange(3)[:, None]).astype(float), *Z.T, Z[:, 0] + Z[:, 1], Z[:, 2], 7 * Z[:, 1]]
+    y = (level == 1) + Z[:, 0] + rng.standard_normal(60)
+    X = np.array(columns).T
+    return (sp.csr_array(X) if sparse else X), X, y
+
+
+@pytest.mark.parametrize("kind", [LassoCDIC, LADRegressorIC])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_degrees_of_freedom_are_the_rank_of_the_columns_used(kind, fit_intercept, sparse, seed):
+    given_, X, y = dependent_table(seed, sparse)
+    aic, bic = (kind(name, alphas=12, fit_intercept=fit_intercept).fit(given_, y) for name in CRITERIA)
+    columns = X - X.mean(axis=0) if fit_intercept else X
+    ranks = [np.linalg.matrix_rank(columns[:, coef != 0]) if coef.any() else 0 for coef in aic.coef_path_.T]
+    np.testing.assert_allclose(bic.criterion_ - aic.criterion_, (np.log(60) - 2.0) * np.array(ranks), atol=1e-8)
+    assert np.any(ranks != aic.n_selected_path_)
+    if kind is LassoCDIC:
+        left = np.linalg.lstsq(np.c_[X, np.ones((60, int(fit_intercept)))], y)
+        residual = y - np.c_[X, np.ones((60, int(fit_intercept)))] @ left[0]
+        assert aic.noise_variance_ == pytest.approx(residual @ residual / (60 - left[2]), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_both_dummies_of_a_binary_variable_choose_what_one_of_them_does(seed, criterion):
+    rng = np.random.default_rng(seed)
+    second, Z = rng.integers(0, 2, 60).astype(float), rng.standard_normal((60, 6))
+    y = 0.9 * second + 0.5 * Z[:, 0] + rng.standard_normal(60)
+    both, one = np.c_[1 - second, second, Z], np.c_[second, Z]
+    models = [LassoCDIC(criterion, standardize=True, alphas=30).fit(X, y) for X in (both, one)]
+    np.testing.assert_allclose(models[0].criterion_, models[1].criterion_, rtol=1e-8)
+    np.testing.assert_allclose(models[0].predict(both), models[1].predict(one), rtol=1e-7)
