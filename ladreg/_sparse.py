@@ -21,16 +21,42 @@ _GATHERING = 4
 # Weights are of like size where they differ by less than so many powers of two.
 _LIKE = 16
 
+# A column without zeros is shifted where the middle of its range is more than 64 half ranges from zero: moments about
+# the mean would lose more than 3.6 of 16 digits otherwise. Nearer columns are not worth a copy of the data.
+_FAR = 64.0
+
 
 @dataclass(frozen=True)
 class SparseDesign(Design):
-    """A CSR or CSC array; it is never shifted, since that would fill it."""
+    """A CSR or CSC array; columns with zeros are never shifted, since that would fill them."""
 
     def rescaled(self, shift: Array, scale: Array) -> Self:
-        """The columns of this design, multiplied by `scale`; `shift` must be zero."""
-        if shift.any():
-            raise ValueError("a sparse design cannot be shifted: its zeros would fill in")
-        return super().rescaled(shift, scale)
+        """The columns of this design, `shift` subtracted and `scale` multiplied; a copy of the data if one is shifted.
+
+        `shift` must be zero where a column has zeros.
+        """
+        if not shift.any():
+            return super().rescaled(shift, scale)
+        if np.any(self._lengths[shift != 0] < self.n_samples):
+            raise ValueError("a sparse column that has zeros cannot be shifted: they would fill in")
+        key = f"shifted {shift.tobytes()!r}"
+        if key not in self._known:
+            data = self._data() - (shift / self.scale)[self._columns_of_data()]
+            self._known[key] = self._mapped(data), {}
+        X, known = self._known[key]
+        return replace(self, X=X, scale=self.scale * scale, _known=known)
+
+    @cached_property
+    def _lengths(self) -> Index:
+        """How many values of each column are stored."""
+        if self.X.format == "csr":
+            return np.bincount(self.X.indices, minlength=self.n_features)
+        return np.asarray(np.diff(self.X.indptr))
+
+    def _columns_of_data(self) -> Index:
+        if self.X.format == "csr":
+            return np.asarray(self.X.indices)
+        return np.repeat(np.arange(self.n_features), np.diff(self.X.indptr))
 
     def matvec(self, coef: Array) -> Array:
         """Product with a vector (n_features,) or a matrix (n_features, k)."""
@@ -113,11 +139,9 @@ class SparseDesign(Design):
 
     def _deviations(self, center: Array) -> tuple[Index, Index, Array]:
         """Columns and rows of the stored values, and those less the centres."""
-        lengths = np.diff(self.X.indptr)
-        if self.X.format == "csc":
-            columns, rows = np.repeat(np.arange(self.n_features), lengths), self.X.indices
-        else:
-            columns, rows = self.X.indices, np.repeat(np.arange(self.n_samples), lengths)
+        columns, rows = self._columns_of_data(), self.X.indices
+        if self.X.format == "csr":
+            rows = np.repeat(np.arange(self.n_samples), np.diff(self.X.indptr))
         return columns, rows, self._data() * self.scale[columns] - center[columns]
 
     def _of_zeros(self, weight: Array, columns: Index, rows: Index) -> Array:
@@ -155,11 +179,22 @@ class SparseDesign(Design):
         """Whether every value is finite."""
         return bool(np.isfinite(self.X.data).all())
 
-    def _extent(self, centred: bool) -> tuple[Array, Array]:  # noqa: ARG002 - zeros cannot be shifted
-        """No shift, and the mean size of the stored values."""
-        stored = self._mapped(np.ones(self.X.nnz)).T @ np.ones(self.n_samples)
+    def _extent(self, centred: bool) -> tuple[Array, Array]:
+        """The middle of the range, if it dwarfs the range of a column without zeros, and half that range.
+
+        Other columns have no shift, and the mean size of the stored values.
+        """
         total = replace(self, scale=np.ones(self.n_features)).magnitudes(np.ones(self.n_samples))
-        return np.zeros(self.n_features), total / np.maximum(stored, 1.0)
+        shift, distance = np.zeros(self.n_features), total / np.maximum(self._lengths, 1)
+        full = np.flatnonzero(self._lengths == self.n_samples) if centred else np.zeros(0, dtype=np.intp)
+        if full.size == 0 or self.n_samples == 0:
+            return shift, distance
+        values = sp.csc_array(self.X[:, full]).data.reshape(full.size, self.n_samples).astype(np.float64)
+        lowest, highest = values.min(axis=1), values.max(axis=1)
+        middle, half = lowest / 2 + highest / 2, highest / 2 - lowest / 2
+        far = (np.abs(middle) > _FAR * half) & (half > 0)
+        shift[full[far]], distance[full[far]] = middle[far], half[far]
+        return shift, distance
 
     def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
         """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""

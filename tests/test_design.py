@@ -155,8 +155,24 @@ def test_the_design_shares_its_array():
 
 
 def test_a_sparse_design_refuses_to_be_filled():
-    with pytest.raises(ValueError, match="sparse design cannot be shifted"):
+    with pytest.raises(ValueError, match="sparse column that has zeros cannot be shifted"):
         as_design(STORAGES["csr"]).rescaled(np.ones(5), SCALE)
+
+
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.csc_array])
+def test_a_sparse_column_without_zeros_is_shifted_where_it_is_far_from_zero(kind):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 4)) * (rng.random((30, 4)) < 0.5)
+    X[:, 1], X[:, 3] = 1e3 + 1e-4 * rng.standard_normal(30), 3.0
+    design = as_design(kind(X))
+    shift, distance = design.extent(centred=True)
+    np.testing.assert_array_equal(shift != 0, [False, True, False, False])
+    assert distance[1] == pytest.approx(np.ptp(X[:, 1]) / 2)
+    moved = design.rescaled(shift, SCALE[:4])
+    np.testing.assert_allclose(moved.rows(np.arange(30)), (X - shift) * SCALE[:4], rtol=1e-14)
+    np.testing.assert_allclose(design.rescaled(shift, SCALE[:4]).matvec(np.ones(4)), (X - shift) @ SCALE[:4])
+    assert np.shares_memory(design.X.data, as_design(design.X).X.data)
+    np.testing.assert_array_equal(design.rows(np.arange(30)), X)
 
 
 def test_extent_of_a_constant_column_is_exactly_zero():
