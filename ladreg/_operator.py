@@ -169,14 +169,20 @@ class Design(ABC):
         return self.rmatvec(weight)
 
     def deviations(self, weight: Array) -> Array:
-        """Standard deviation of each column, weighted by `weight` of sum one; 1 where it is constant."""
+        """Standard deviation of each column, weighted by `weight` of sum one; 1 where it is constant up to rounding.
+
+        That is a deviation of at most 1e-14 of the root mean square of the values as they are, whatever the shift: such
+        a column is a sum of shares, say, and what is left of it is what rounding made of one number.
+        """
         shift, distance = self.extent(True)
         exponent = np.frexp(distance)[1]
-        near = self.rescaled(shift, np.ldexp(1.0, np.clip(-exponent, -1000, 1000)))
+        unit = np.ldexp(1.0, np.clip(-exponent, -1000, 1000))
+        near = self.rescaled(shift, unit)
         mean = near.means(weight)
         square = near.curvatures(weight, mean)
         if np.any(square < _CONCENTRATED):  # nearly all weight is on one value, and the mean is not known well enough
             rest = near.means_from(mean, weight)
             square = np.maximum(square - rest**2, 0.0)
-        constant = (square <= CONSTANT * (square + mean**2)) | (distance == 0)
+        size = mean + (shift + self.shift * self.scale) * unit
+        constant = (square <= CONSTANT * (square + size**2)) | (distance == 0)
         return np.where(constant, 1.0, np.ldexp(np.sqrt(square), np.clip(exponent, -1000, 1000)))

@@ -182,10 +182,13 @@ def column_scales(design: Design, weight: Array, centred: bool) -> tuple[Array, 
     if not np.isfinite(distance).all():
         raise OverflowError("X is too large: the sizes of a column's values sum to infinity. Scale the columns of X.")
     exponent = np.clip(np.frexp(distance)[1], -1000, 1000)
-    near = design.rescaled(shift, np.ldexp(1.0, -exponent))
+    unit = np.ldexp(1.0, -exponent)
+    near = design.rescaled(shift, unit)
     middle = near.means(weight) if centred else np.zeros(design.n_features)
     square = near.curvatures(weight, middle)
-    varies = (distance > 0) & (square > CONSTANT * (square + middle**2))
+    # The mean of the values as they are: what rounding made of a constant column is no variation, whatever the shift.
+    mean = middle + (shift + design.shift * design.scale) * unit
+    varies = (distance > 0) & (square > CONSTANT * (square + mean**2))
     size = design.extent(False)[1]
     instead = np.where(size > 0, size, 1.0)
     return np.where(varies, np.ldexp(np.sqrt(square), exponent), instead), varies

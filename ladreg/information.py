@@ -168,8 +168,8 @@ class LassoCDIC(InformationRegressor):
         Factors :math:`v_j \ge 0` of the penalty, one a feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
         excludes it.
     standardize : bool, default=False
-        Whether to penalise as if every column had been divided by its (weighted) standard deviation. Constant columns
-        count as of deviation one.
+        Whether to penalise as if every column had been divided by its (weighted) standard deviation. Columns
+        that are constant (up to rounding, a part of 1e-14 of their size) count as of deviation one.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
         features it selects, without penalty. It counts for the criterion as well. None is 1: no refit.

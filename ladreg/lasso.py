@@ -55,7 +55,8 @@ class ElasticNetCD(CertifiedRegressor):
         it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive lasso.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
-        those of the columns as they are, and sparse X stays sparse. Constant columns count as of deviation one.
+        those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding,
+        a part of 1e-14 of their size) count as of deviation one.
     precompute : {"auto", True, False}, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. The
         result is the same up to rounding.
@@ -213,7 +214,8 @@ class LassoCD(ElasticNetCD):
         it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive lasso.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
-        those of the columns as they are, and sparse X stays sparse. Constant columns count as of deviation one.
+        those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding,
+        a part of 1e-14 of their size) count as of deviation one.
     precompute : {"auto", True, False}, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. The
         result is the same up to rounding.

@@ -51,7 +51,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         excludes it. They are the same in all folds.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
-        that of its training rows. Constant columns count as of deviation one.
+        that of its training rows. Columns that are constant (up to rounding,
+        a part of 1e-14 of their size) count as of deviation one.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
@@ -224,7 +225,8 @@ class LassoCDCV(CrossValidatedRegressor):
         excludes it. They are the same in all folds.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
-        that of its training rows. Constant columns count as of deviation one.
+        that of its training rows. Columns that are constant (up to rounding,
+        a part of 1e-14 of their size) count as of deviation one.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
