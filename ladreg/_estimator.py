@@ -25,6 +25,11 @@ Array = NDArray[np.float64]
 
 # A relative gap that rounding alone explains.
 ROUNDING = 1e-13
+# Coefficients are rounded to float32 where that moves predictions by at most 1e-4 of the targets' median distance from
+# their median, as independent errors of all terms do.
+_HELD = 1e-4
+# Targets that tell that distance.
+_SAMPLE = 10_000
 
 
 @contextmanager
@@ -36,6 +41,34 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
     except BaseException:
         estimator.__dict__ = before
         raise
+
+
+def stored(data: Data, problems: list[Problem], coefs: Array, intercepts: Array) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Coefficients, a row each, and intercepts in the dtype of X, or as they are where float32 cannot hold them.
+
+    It cannot where a number that is not zero, or a prediction, would overflow or be denormal, nor where an intercept or
+    coefficients are so large beside the spread of the targets that rounding them would be seen in predictions.
+    `problems` is one for each row, or one for all.
+    """
+    if data.dtype == np.float64:
+        return coefs, intercepts
+    limits = np.finfo(np.float32)
+    sizes = np.abs(np.append(coefs, intercepts))
+    if np.all((sizes == 0) | ((sizes >= limits.tiny) & (sizes <= limits.max))):
+        total = np.hypot(np.linalg.norm(coefs * data.design.reach(), axis=1), intercepts)
+        moved = 0.5 * float(limits.eps) * total
+        held = moved <= _HELD * np.array([_spread(problem.y) for problem in problems])
+        if np.all(held & (total <= 0.01 * float(limits.max))):  # sums of products stay finite
+            return coefs.astype(np.float32), intercepts.astype(np.float32)
+    return coefs, intercepts
+
+
+def _spread(y: Array) -> float:
+    """The median distance from the median of the targets that differ from it; their size where all are alike."""
+    sample = y[:: max(1, y.size // _SAMPLE)]
+    middle = float(np.median(sample))
+    distance = np.abs(sample - middle)
+    return float(np.median(distance[distance > 0])) if distance.any() else abs(middle)
 
 
 class Versioned:
@@ -275,11 +308,11 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), len(problems))
         return [(coef.astype(np.float64), float(value)) for coef, value in zip(coefs, intercepts, strict=True)]
 
-    def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:  # noqa: ARG002
+    def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
         """Plain arrays, floats and strings only, which pickle, joblib and skops load without any class of ours."""
         single = self._is_single(data)
-        coef = np.array([solution.coef for solution in solutions]).astype(data.dtype)
-        intercept = np.array([solution.intercept for solution in solutions]).astype(data.dtype)
+        coefs = np.array([solution.coef for solution in solutions])
+        coef, intercept = stored(data, problems, coefs, np.array([solution.intercept for solution in solutions]))
         fitted = {
             "n_iter_": np.array([solution.n_iter for solution in solutions]),
             "dual_gap_": np.array([solution.gap for solution in solutions]),

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._callbacks import CallbackSupportMixin, root_task, task, with_callbacks
-from ladreg._estimator import ROUNDING, CertifiedRegressor, all_or_nothing
+from ladreg._estimator import ROUNDING, CertifiedRegressor, all_or_nothing, stored
 from ladreg._folds import relaxed
 from ladreg._losses import Loss
 from ladreg._path import Path, grid, solve_path
@@ -211,14 +211,15 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         start = path.coef[:, k], float(path.intercept[k])
         solution = choice.solver(problem)(problem, start=start, tol=self.tol, max_iter=self.max_iter)
         self._store(data, [problem], [solution])
-        self.coef_path_ = path.coef.astype(data.dtype)
-        self.intercept_path_ = path.intercept.astype(data.dtype)
+        coefs, self.intercept_path_ = stored(data, [problem], path.coef.T, path.intercept)
+        self.coef_path_ = np.asarray(coefs.T)
         if self._mixing < 1.0:
             found = solution.coef[:, None], np.array([solution.intercept])
             coef, intercept = relaxed(
                 problem, *found, self._mixing, tol=self.tol, max_iter=self.max_iter, choose=self._solver
             )
-            self.coef_, self.intercept_ = coef[:, 0].astype(data.dtype), intercept.astype(data.dtype)[0]
+            coefs, intercepts = stored(data, [problem], coef.T, intercept)
+            self.coef_, self.intercept_ = coefs[0], intercepts[0]
         self._warn([solution], stacklevel=6)
         warn_of(path, self.tol, stacklevel=6)
 

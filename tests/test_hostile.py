@@ -383,3 +383,23 @@ UNNAMED = {
     "test_not_fitted",
     "test_wrong_number_of_features",
 }
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=str)
+@pytest.mark.parametrize("unit", [1.0, 1e-50, 1e39])
+@pytest.mark.parametrize("middle", [0.0, 3e7])
+@pytest.mark.filterwarnings("error:overflow", "error:underflow", "error:invalid value")
+def test_coefficients_are_float32_only_where_that_holds_them(model, unit, middle):
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal((50, 10)).astype(np.float32)
+    y = (X[:, 0] + rng.standard_normal(50) + middle) * unit
+    model = rescaled(model, 1.0, unit)
+    if model is None:
+        pytest.skip("no parameters say it in these units")
+    wide, narrow = clone(model).fit(X.astype(np.float64), y), clone(model).fit(X, y)
+    assert narrow.coef_.dtype == (np.float32 if unit == 1.0 and middle == 0.0 else np.float64)
+    np.testing.assert_array_equal(narrow.coef_ != 0, wide.coef_ != 0)
+    np.testing.assert_allclose(narrow.predict(X) / unit, wide.predict(X) / unit, rtol=1e-12, atol=1e-4)
+    if hasattr(wide, "coef_path_"):
+        np.testing.assert_allclose(narrow.coef_path_ / unit, wide.coef_path_ / unit, atol=1e-5)
+        np.testing.assert_allclose(narrow.intercept_path_ / unit, wide.intercept_path_ / unit, rtol=1e-12, atol=1e-5)
