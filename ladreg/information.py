@@ -87,12 +87,14 @@ class InformationRegressor(TunedRegressor):
         sample_weight: Any,
         params: dict[str, Any],
     ) -> float:
-        """How many samples there are: the sum of their weights."""
+        """How many samples there are: the sum of whole weights, otherwise the number of those above zero."""
         if params:
             raise TypeError(f"fit got an unexpected argument {min(params)!r}.")
         weight = np.asarray(1.0 if sample_weight is None else sample_weight, dtype=np.float64)
         if weight.ndim == 0:
             return float(data.weight.size)
+        if np.any(weight != np.floor(weight)):
+            return float(np.count_nonzero(data.weight))
         with np.errstate(over="ignore"):
             total = float(weight.sum())
         if np.isinf(total):
@@ -140,7 +142,7 @@ class LassoCDIC(InformationRegressor):
     with :math:`v` for `penalty_weights`, as `LassoCD` does, for each :math:`\alpha` of a decreasing sequence, and takes
     the fit with the smallest
 
-    .. math:: n \log(2 \pi \sigma^2) + \frac{1}{\sigma^2} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + c \, k
+    .. math:: n \log(2 \pi \sigma^2) + \frac{n}{\sigma^2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + c \, k
 
     with k the rank of the columns whose coefficients are not zero (their number, unless they depend on each other or on
     the intercept), c = 2 for "aic" and :math:`\log n` for "bic", as scikit-learn's
@@ -237,8 +239,9 @@ class LassoCDIC(InformationRegressor):
     k among p features. BIC takes them for equally likely, and selects too many features where p is large. Excluded
     features are not counted in p.
 
-    n is the sum of the weights, so that integer weights are the same as repeated rows; without weights it is the number
-    of rows. Multiples of the same weights, which change no fit, change the criterion.
+    n is the number of rows without weights, and the sum of the weights where all are whole numbers, so that these are
+    the same as repeated rows. Other weights are relative, and n is the number of rows whose weight is not zero: weights
+    that sum to one, say, tell how rows compare, not how many there are, and their scale changes nothing.
 
     ``post_selection=0`` is least squares on the features selected, without the bias of the penalty (the relaxed lasso,
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
@@ -469,8 +472,9 @@ class LADRegressorIC(InformationRegressor):
     k among p features. BIC takes them for equally likely, and selects too many features where p is large. Excluded
     features are not counted in p.
 
-    n is the sum of the weights, so that integer weights are the same as repeated rows; without weights it is the number
-    of rows. Multiples of the same weights, which change no fit, change the criterion.
+    n is the number of rows without weights, and the sum of the weights where all are whole numbers, so that these are
+    the same as repeated rows. Other weights are relative, and n is the number of rows whose weight is not zero: weights
+    that sum to one, say, tell how rows compare, not how many there are, and their scale changes nothing.
 
     ``post_selection=0`` is plain LAD on the features selected, without the bias of the penalty (the relaxed lasso,
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the

@@ -371,3 +371,20 @@ def test_both_dummies_of_a_binary_variable_choose_what_one_of_them_does(seed, cr
     models = [LassoCDIC(criterion, standardize=True, alphas=30).fit(X, y) for X in (both, one)]
     np.testing.assert_allclose(models[0].criterion_, models[1].criterion_, rtol=1e-8)
     np.testing.assert_allclose(models[0].predict(both), models[1].predict(one), rtol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [LassoCDIC, LADRegressorIC])
+@pytest.mark.parametrize("criterion", ["aic", "bic", "ebic"])
+def test_the_scale_of_relative_weights_does_not_matter(kind, criterion):
+    X, y = signal(60, 10)
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, 60)
+    weight[:5] = 0.0
+    known = kind(criterion, alphas=12).fit(X, y, weight)
+    # As many rows as there are; weights of one are no weights.
+    for scale in (1 / weight.sum(), 0.5 / weight.sum(), 1e6, 1e-12):
+        model = kind(criterion, alphas=12).fit(X, y, weight * scale)
+        np.testing.assert_allclose(model.criterion_, known.criterion_, rtol=1e-9)
+    plain = kind(criterion, alphas=12).fit(X, y).criterion_
+    for total in (1.0, 0.5, 60.0):
+        equal = kind(criterion, alphas=12).fit(X, y, np.full(60, total / 60)).criterion_
+        np.testing.assert_allclose(equal, plain, rtol=1e-9)
