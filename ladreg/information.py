@@ -360,9 +360,9 @@ class LADRegressorIC(InformationRegressor):
     .. math:: 2 n \log 2 s + \frac{2}{s} \sum_i w_i \, |y_i - x_i^\top b - b_0| + c \, k
 
     with k the rank of the columns whose coefficients are not zero (their number, unless they depend on each other or on
-    the intercept), c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms are minus twice the log-likelihood of Laplace errors of scale s, which is the same for
-    all alphas: a robust estimate, so that a few wrong targets do not decide how much the others count. The fit ends
-    with a certificate.
+    the intercept), c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms
+    are minus twice the log-likelihood of Laplace errors of scale s, which is the same for all alphas: a robust estimate,
+    so that a few outliers in y do not decide how much the other rows count. The fit ends with a certificate.
 
     Parameters
     ----------

@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
 
 from ladreg._estimator import CertifiedRegressor
 from ladreg._path import Path, solve_path
 from ladreg._pivotal import checked_quantiles
 from ladreg._tuning import alpha_grid, checked_alphas, is_joint, warn_of
-from ladreg._validation import any_size, check_flag, check_real, training_data
+from ladreg._validation import any_size, check_choice, check_count, check_flag, check_real, training_data
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD
 from ladreg.quantile import QuantileRegressor
@@ -25,6 +26,7 @@ def enet_path(
     *,
     l1_ratio: float = 0.5,
     eps: float = 1e-3,
+    n_alphas: int | None = None,
     alphas: int | ArrayLike | None = 100,
     precompute: bool | Literal["auto"] | ArrayLike = "auto",
     Xy: ArrayLike | None = None,  # noqa: ARG001
@@ -40,6 +42,8 @@ def enet_path(
     standardize: bool = False,
     max_iter: int = 10_000,
     tol: float = 1e-10,
+    selection: Literal["cyclic", "random"] = "cyclic",
+    random_state: int | np.random.RandomState | None = None,
 ) -> tuple[Any, ...]:
     r"""Coefficients of the elastic net for a sequence of alphas, each proved.
 
@@ -48,19 +52,22 @@ def enet_path(
     .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b)^2
         + \alpha \sum_j v_j \Big( \rho \, |b_j| + \frac{1 - \rho}{2} \, b_j^2 \Big)
 
-    as `ElasticNetCD` does. The signature and what is returned are those of scikit-learn's function of the same name, so
-    that the one can take the place of the other; like it, this one fits no intercept unless it is asked to.
+    as `ElasticNetCD` does. For one target it takes all that scikit-learn's function of the same name takes, and returns
+    the same, so that the one can take the place of the other; like it, this one fits no intercept unless asked to. For
+    several targets scikit-learn's solves another problem, the multi-task elastic net, which ladreg does not.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Data; it is not changed.
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,) or (n_samples, 1)
         Target.
     l1_ratio : float, default=0.5
         Share of the absolute values in the penalty: 1 is the lasso.
     eps : float, default=1e-3
         Smallest alpha of a path, as a part of the largest.
+    n_alphas : int, default=None
+        Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
     alphas : int or array-like, default=100
         That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas.
     precompute : {"auto", True, False} or array-like, default="auto"
@@ -88,13 +95,17 @@ def enet_path(
         Largest number of epochs and exact steps for each alpha.
     tol : float, default=1e-10
         Each gap is proved to be at most this part of its objective, up to rounding; looser ones save little.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Not used: each solution is proved, whatever the order of the coordinates.
+    random_state : int, RandomState instance or None, default=None
+        Not used.
 
     Returns
     -------
     alphas : ndarray of shape (n_alphas,)
         Decreasing.
-    coefs : ndarray of shape (n_features, n_alphas)
-        Coefficients, one column for each alpha.
+    coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
+        Coefficients, one column for each alpha; with three axes where y has two.
     dual_gaps : ndarray of shape (n_alphas,)
         Proved bounds of how far each objective is from its optimum.
     n_iters : list of int
@@ -136,9 +147,12 @@ def enet_path(
         y,
         sample_weight,
         alphas,
+        n_alphas,
         eps,
         verbose,
         return_n_iter,
+        selection,
+        random_state,
         l1_ratio=l1_ratio,
         precompute=precompute,
         fit_intercept=fit_intercept,
@@ -155,6 +169,7 @@ def lasso_path(
     y: ArrayLike,
     *,
     eps: float = 1e-3,
+    n_alphas: int | None = None,
     alphas: int | ArrayLike | None = 100,
     precompute: bool | Literal["auto"] | ArrayLike = "auto",
     Xy: ArrayLike | None = None,  # noqa: ARG001
@@ -169,6 +184,8 @@ def lasso_path(
     standardize: bool = False,
     max_iter: int = 10_000,
     tol: float = 1e-10,
+    selection: Literal["cyclic", "random"] = "cyclic",
+    random_state: int | np.random.RandomState | None = None,
 ) -> tuple[Any, ...]:
     r"""Coefficients of the lasso for a sequence of alphas, each proved.
 
@@ -176,17 +193,20 @@ def lasso_path(
 
     .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b)^2 + \alpha \sum_j v_j |b_j|
 
-    as `LassoCD` does. The signature and what is returned are those of scikit-learn's function of the same name, so that
-    the one can take the place of the other; like it, this one fits no intercept unless it is asked to.
+    as `LassoCD` does. For one target it takes all that scikit-learn's function of the same name takes, and returns the
+    same, so that the one can take the place of the other; like it, this one fits no intercept unless asked to. For
+    several targets scikit-learn's solves another problem, the multi-task lasso, which ladreg does not.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Data; it is not changed.
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,) or (n_samples, 1)
         Target.
     eps : float, default=1e-3
         Smallest alpha of a path, as a part of the largest.
+    n_alphas : int, default=None
+        Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
     alphas : int or array-like, default=100
         That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas.
     precompute : {"auto", True, False} or array-like, default="auto"
@@ -212,13 +232,17 @@ def lasso_path(
         Largest number of epochs and exact steps for each alpha.
     tol : float, default=1e-10
         Each gap is proved to be at most this part of its objective, up to rounding; looser ones save little.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Not used: each solution is proved, whatever the order of the coordinates.
+    random_state : int, RandomState instance or None, default=None
+        Not used.
 
     Returns
     -------
     alphas : ndarray of shape (n_alphas,)
         Decreasing.
-    coefs : ndarray of shape (n_features, n_alphas)
-        Coefficients, one column for each alpha.
+    coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
+        Coefficients, one column for each alpha; with three axes where y has two.
     dual_gaps : ndarray of shape (n_alphas,)
         Proved bounds of how far each objective is from its optimum.
     n_iters : list of int
@@ -262,9 +286,12 @@ def lasso_path(
         y,
         sample_weight,
         alphas,
+        n_alphas,
         eps,
         verbose,
         return_n_iter,
+        selection,
+        random_state,
         l1_ratio=1.0,
         precompute=precompute,
         fit_intercept=fit_intercept,
@@ -395,20 +422,28 @@ def _squares(
     y: ArrayLike,
     sample_weight: ArrayLike | None,
     alphas: int | ArrayLike | None,
+    n_alphas: int | None,
     eps: float,
     verbose: bool | int,
     return_n_iter: bool,
+    selection: str,
+    random_state: int | np.random.RandomState | None,
     *,
     precompute: Any,
     **parameters: Any,
 ) -> tuple[Any, ...]:
     check_flag("return_n_iter", return_n_iter)
+    check_count("n_alphas", n_alphas, optional=True)
+    if n_alphas is not None and (alphas is None or np.ndim(alphas) == 0):
+        alphas = n_alphas
+    check_choice("selection", selection, ("cyclic", "random"))
+    check_random_state(random_state)
     working: Any = precompute if precompute is False or isinstance(precompute, str) else True
     model = ElasticNetCD(precompute=working, **parameters)
     path = _path(model, X, y, sample_weight, alphas, eps, None if working == "auto" else bool(working), stacklevel=5)
     if verbose:
         print(f"{path.alphas.size} alphas, largest gap {path.relative_gap.max():.3g} (relative)")
-    found = path.alphas, path.coef, path.gap
+    found = path.alphas, path.coef[None] if np.ndim(y) == 2 else path.coef, path.gap
     return (*found, path.n_iter.tolist()) if return_n_iter else found
 
 
@@ -430,7 +465,10 @@ def _path(
     check_real("eps", eps, low=0.0, open_ends=True)
     data = training_data(model, X, y, sample_weight)
     if data.Y.shape[1] > 1:
-        raise ValueError(f"y must have one target, got {data.Y.shape[1]}: each is a path of its own.")
+        raise ValueError(
+            f"y must have one target, got {data.Y.shape[1]}: each is a path of its own. The multi-task "
+            "problem of scikit-learn's functions is not solved here."
+        )
     with any_size():
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
         grid = alpha_grid(problem, alphas, eps)

@@ -94,8 +94,43 @@ def test_parameters_are_scikit_learns(path):
     ours = inspect.signature(path).parameters
     theirs = inspect.signature(getattr(sklearn.linear_model, path.__name__)).parameters
     for name, parameter in theirs.items():
-        if parameter.kind is not parameter.VAR_KEYWORD and name != "n_alphas":  # deprecated
+        if parameter.kind is not parameter.VAR_KEYWORD:
             assert ours[name].kind is parameter.kind
+    assert set(ours) >= {"tol", "max_iter", "selection", "random_state", "sample_weight"}  # keywords that they hand on
+
+
+@pytest.mark.parametrize("name", ["lasso_path", "enet_path"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_alphas": 20},
+        {"n_alphas": 20, "alphas": [0.1, 0.02]},
+        {"alphas": 5, "selection": "random", "random_state": 0},
+        {"alphas": 5, "tol": 1e-9, "max_iter": 5000},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("column", [False, True])
+@pytest.mark.filterwarnings("ignore:'n_alphas':FutureWarning")
+def test_calls_of_scikit_learns_functions_give_what_they_give(name, options, column):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 5))
+    y = X[:, 0] + rng.standard_normal(40)
+    y = y[:, None] if column else y
+    former = inspect.signature(sklearn.linear_model.lasso_path).parameters["alphas"].default is None
+    if isinstance(options.get("alphas"), int) and former:
+        pytest.skip("a number of alphas is new in scikit-learn 1.9")
+    expected = getattr(sklearn.linear_model, name)(X, y, **{"tol": 1e-9, "max_iter": 100_000, **options})
+    found = {"lasso_path": lasso_path, "enet_path": enet_path}[name](X, y, **options)
+    assert [np.shape(one) for one in found] == [np.shape(one) for one in expected]
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-3, atol=1e-5)
+
+
+def test_several_targets_are_refused_with_the_reason():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(ValueError, match=r"one target, got 2: .* multi-task"):
+        lasso_path(X, np.c_[y, y])
 
 
 def test_verbose_says_a_line(capsys):
