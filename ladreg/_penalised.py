@@ -61,6 +61,11 @@ class L1Regressor(CertifiedRegressor):
     def _factors(self, data: Data) -> Array:
         return feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
 
+    @property
+    def penalty(self) -> str | None:
+        """Kind of the penalty, for `sklearn.feature_selection.SelectFromModel`: "l1", or None where `alpha` is 0."""
+        return None if self.alpha == 0 else "l1"
+
     def _is_done(self, solution: Solution) -> bool:
         return solution.relative_gap <= max(self.tol, ROUNDING)
 

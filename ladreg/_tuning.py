@@ -139,6 +139,12 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         """The plain estimator of what was chosen."""
         return self._models()[getattr(self, "_choice", 0)]
 
+    @property
+    def penalty(self) -> str | None:
+        """Kind of the penalty that was chosen, for `sklearn.feature_selection.SelectFromModel`."""
+        kind: str | None = getattr(self._model, "penalty", None)
+        return kind
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = False

@@ -185,6 +185,13 @@ class ElasticNetCD(CertifiedRegressor):
         return choose_solver(problem, precompute=None if self.precompute == "auto" else bool(self.precompute))
 
     @property
+    def penalty(self) -> str | None:
+        """Kind of the penalty, for `sklearn.feature_selection.SelectFromModel`: "l1" where `l1_ratio` is 1."""
+        if self.alpha == 0:
+            return None
+        return "l1" if self.l1_ratio == 1 else "elasticnet"
+
+    @property
     def sparse_coef_(self) -> sp.csr_matrix:
         """`coef_` in CSR format."""
         return sp.csr_matrix(self.coef_)

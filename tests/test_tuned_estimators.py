@@ -22,7 +22,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ladreg import (
+    ElasticNetCD,
     ElasticNetCDCV,
+    LADRegressor,
     LADRegressorCV,
     LADRegressorIC,
     LassoCD,
@@ -33,6 +35,7 @@ from ladreg import (
     lad_path,
     lasso_path,
 )
+from tests.public import REGRESSORS, rescaled
 
 FEW = {"alphas": 5, "eps": 1e-2, "cv": 3}
 FEWER = {"alphas": 2, "eps": 0.1, "cv": 2}
@@ -374,3 +377,31 @@ def test_nothing_to_be_learnt(model):
             flat.fit(table, target)
             assert not flat.coef_.any()
             assert np.ptp(flat.predict(X)) == 0
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=str)
+def test_select_from_model_keeps_what_is_not_zero(model):
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((60, 8))
+    y = X @ [50.0, 30.0, 20.0, 1.0, 0.0, 0.0, 0.0, 0.0] + rng.standard_normal(60)
+    tiny = np.finfo(float).tiny
+    selector = SelectFromModel(model).fit(X, y)
+    selected = np.any(np.atleast_2d(selector.estimator_.coef_) != 0, axis=0)
+    if selector.estimator_.penalty == "l1":
+        np.testing.assert_array_equal(selector.get_support(), selected)
+    for unit in (1.0, 1e-9):
+        there = rescaled(model, 1.0, unit)
+        selector = SelectFromModel(there, threshold=tiny).fit(X, y * unit)
+        selected = np.any(np.atleast_2d(selector.estimator_.coef_) != 0, axis=0)
+        np.testing.assert_array_equal(selector.get_support(), selected)
+
+
+def test_penalty_is_what_select_from_model_asks_of_scikit_learns_estimators():
+    assert ElasticNetCD(0.1, l1_ratio=1.0).penalty == LassoCD().penalty == LADRegressor(0.1).penalty == "l1"
+    assert ElasticNetCD(0.1, l1_ratio=0.5).penalty == "elasticnet"
+    assert LADRegressor().penalty is None
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 8))
+    y = X[:, 0] + rng.standard_normal(60)
+    model = ElasticNetCDCV(l1_ratio=[0.5, 1.0], alphas=5, cv=3).fit(X, y)
+    assert model.penalty == {0.5: "elasticnet", 1.0: "l1"}[model.l1_ratio_]
