@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from numbers import Integral
 from operator import attrgetter
@@ -13,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_regressor
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier, is_regressor
 from sklearn.feature_selection import SelectorMixin
 from sklearn.linear_model import ElasticNet, Lasso
 from sklearn.utils import check_random_state, get_tags
@@ -21,6 +22,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import (
     check_is_fitted,
+    check_X_y,
     has_fit_parameter,
     validate_data,
 )
@@ -42,12 +44,16 @@ ASSUMPTIONS = (None, "unimodal")
 
 @dataclass(frozen=True)
 class Sample:
-    """What the estimator is fitted to: rows, with their weights if there are any, and other parameters of `fit`."""
+    """What the estimator is fitted to: rows, with their weights if there are any, and other parameters of `fit`.
+
+    X is an array or a data frame; `classes` are numbers of the classes of a classifier's rows.
+    """
 
     X: Any
     y: NDArray[Any]
     weight: Array | None
     others: dict[str, Any]
+    classes: NDArray[np.intp] | None = None
 
     @property
     def n_samples(self) -> int:
@@ -67,7 +73,12 @@ class Sample:
     def take(self, rows: Rows) -> Sample:
         """Some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return Sample(self.X[rows], self.y[rows], weight, self.others)
+        classes = None if self.classes is None else self.classes[rows]
+        others = {
+            name: rows_of(value, rows) if _is_one_for_each(value, self.n_samples) else value
+            for name, value in self.others.items()
+        }
+        return Sample(rows_of(self.X, rows), self.y[rows], weight, others, classes)
 
 
 class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -114,7 +125,7 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         Where the coefficients are: an attribute of the fitted estimator such as ``"named_steps.lassocd.coef_"``, or
         a function of it. "auto" is `coef_`, or `feature_importances_`.
     random_state : int, RandomState instance or None, default=None
-        For the halves, and for random states of the estimator that are not fixed by an integer.
+        For the halves, and for random states of the estimator and its splitters that are not fixed by an integer.
     n_jobs : int, default=None
         Number of threads; the result is the same for any number.
     verbose : int, default=0
@@ -159,8 +170,8 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
     expected q: without `max_features_per_fit` it is as good as the average that takes its place.
 
     Rows of weight zero are as if absent, and other weights go with their rows to the estimator. A row of weight two is
-    not the same as two rows here: it is in one half only, where two may be in both. Halves are drawn without regard to
-    classes.
+    not the same as two rows here: it is in one half only, where two may be in both. Of a classifier's classes each half
+    has half the rows, up to one; the bound then holds given how many rows there are of each class.
 
     References
     ----------
@@ -224,12 +235,13 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Training data.
+            Training data. Estimators that are not ladreg's get the rows of a data frame as a data frame, and check
+            themselves what is missing or not a number.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target, as the estimator takes it. Of several targets a feature is selected if it is for any of them.
         **fit_params : dict
-            Parameters of the estimator's `fit`. Of `sample_weight`, which must be >= 0, each half gets its own; others
-            are handed on as they are.
+            Parameters of the estimator's `fit`. Of `sample_weight`, which must be >= 0, and of what else has one entry
+            for each row, `groups` for example, each half gets its own; others are handed on as they are.
 
         Returns
         -------
@@ -304,20 +316,12 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, others: dict[str, Any]
     ) -> Sample:
         """The data, checked as far as halving them asks for; the estimator checks them again."""
-        X, y = validate_data(
-            self,
-            sound(X),
-            y,
-            accept_sparse="csr",
-            ensure_all_finite="allow-nan" if get_tags(self).input_tags.allow_nan else True,
-            ensure_min_samples=2,
-            multi_output=True,
-            y_numeric=is_regressor(estimator),
-        )
+        X, y = self._checked(estimator, X, y)
         if sp.issparse(y):
             raise ValueError("y must be dense; call y.toarray() first.")
+        classes = np.unique(y, return_inverse=True)[1] if is_classifier(estimator) and np.ndim(y) == 1 else None
         if sample_weight is None:
-            return Sample(X, np.asarray(y), None, others)
+            return Sample(X, np.asarray(y), None, others, classes)
         if not has_fit_parameter(estimator, "sample_weight"):
             raise ValueError(f"sample_weight is given, but {estimator!r} does not take it.")
         present = relative_weights(sample_weight, len(np.asarray(y))) > 0
@@ -325,7 +329,21 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         rows = np.flatnonzero(weight)
         if rows.size < 2:
             raise ValueError(f"sample_weight must have at least two numbers that are not zero, got {rows.size}.")
-        return Sample(X, np.asarray(y), weight, others).take(rows)
+        return Sample(X, np.asarray(y), weight, others, classes).take(rows)
+
+    def _checked(self, estimator: Any, X: Any, y: ArrayLike) -> tuple[Any, Any]:
+        """X and y, whose values are checked where the estimator is ours; others check what they are fitted to.
+
+        A data frame that an estimator may ask for its columns stays one.
+        """
+        target: Any = {"multi_output": True, "y_numeric": is_regressor(estimator)}
+        ours = isinstance(estimator, CertifiedRegressor)
+        if ours or not is_frame(X):
+            values: Any = {} if ours else {"dtype": None, "ensure_all_finite": False}
+            return validate_data(self, sound(X), y, accept_sparse="csr", ensure_min_samples=2, **values, **target)
+        validate_data(self, X, skip_check_array=True)
+        _, y = check_X_y(np.zeros((X.shape[0], 1)), y, ensure_min_samples=2, estimator=self, **target)
+        return X, y
 
     def _decide(self, n_features: int) -> None:
         """Settle the threshold and the limit of features per fit: two of three numbers determine the third."""
@@ -395,7 +413,7 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         """How many halves of a pair select a feature, at each setting, and how many they select at any."""
         first, second = (
             self._selected(seeded(estimator, seed, half), data.take(rows), self.alphas_)
-            for half, rows in enumerate(complementary_halves(data.n_samples, seed))
+            for half, rows in enumerate(complementary_halves(data.n_samples, seed, data.classes))
         )
         n_selected = np.count_nonzero(first.any(axis=0)) + np.count_nonzero(second.any(axis=0))
         return first.astype(np.int8) + second, int(n_selected)
@@ -564,19 +582,58 @@ def _unimodal(tau: float, n_pairs: int) -> float:
     return 0.5 / (2.0 * tau - 1.0 - step) if tau <= 0.75 else 4.0 * (1.0 - tau + step) / (1.0 + 2.0 * step)
 
 
-def complementary_halves(n_samples: int, seed: int) -> tuple[Rows, Rows]:
-    """Two random sets of ``n_samples // 2`` rows that have none in common."""
+def complementary_halves(n_samples: int, seed: int, classes: NDArray[np.intp] | None = None) -> tuple[Rows, Rows]:
+    """Two random sets of ``n_samples // 2`` rows that have none in common, with half of each class up to a row."""
     order = np.random.default_rng(seed).permutation(n_samples)
     half = n_samples // 2
-    return np.sort(order[:half]), np.sort(order[half : 2 * half])
+    if classes is None:
+        return np.sort(order[:half]), np.sort(order[half : 2 * half])
+    if 2 * half < n_samples:  # a row of the largest class is left out
+        largest = np.bincount(classes).argmax()
+        order = np.delete(order, np.flatnonzero(classes[order] == largest)[-1])
+    order = order[np.argsort(classes[order], kind="stable")]
+    return np.sort(order[::2]), np.sort(order[1::2])
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a data frame, of pandas, polars or another library."""
+    return hasattr(X, "columns") and hasattr(X, "shape") and not sp.issparse(X)
+
+
+def rows_of(values: Any, rows: Rows) -> Any:
+    """The chosen rows of an array, a sparse matrix, a list or a data frame."""
+    if hasattr(values, "iloc"):
+        return values.iloc[rows]
+    if isinstance(values, list | tuple):
+        return [values[row] for row in rows]
+    return values[rows]
+
+
+def _is_one_for_each(values: Any, n_samples: int) -> bool:
+    """Whether these are as many values as there are rows."""
+    if isinstance(values, str | bytes | dict):
+        return False
+    if hasattr(values, "shape"):
+        return bool(values.shape) and bool(values.shape[0] == n_samples)
+    return hasattr(values, "__len__") and len(values) == n_samples
 
 
 def seeded(estimator: Any, *seed: int) -> Any:
-    """A clone whose random states are integers: those it has, or else new ones."""
+    """A clone whose random states are integers: those it has, or else new ones; also those of splitters it is given."""
     rng = np.random.default_rng(seed)
-    states = {
-        name: int(rng.integers(np.iinfo(np.int32).max))
-        for name, value in sorted(estimator.get_params().items())
-        if name.rpartition("__")[2] == "random_state" and not isinstance(value, Integral)
-    }
-    return clone(estimator).set_params(**states)
+    fixed: dict[str, Any] = {}
+    for name, value in sorted(estimator.get_params().items()):
+        if name.rpartition("__")[2] == "random_state" and not isinstance(value, Integral):
+            fixed[name] = int(rng.integers(np.iinfo(np.int32).max))
+    for name, value in sorted(estimator.get_params().items()):
+        if _is_shuffled(value):
+            fixed[name] = deepcopy(value)
+            fixed[name].random_state = int(rng.integers(np.iinfo(np.int32).max))
+    return clone(estimator).set_params(**fixed)
+
+
+def _is_shuffled(value: Any) -> bool:
+    """Whether this is a splitter whose random state is still open."""
+    if not hasattr(value, "split") or not hasattr(value, "random_state") or hasattr(value, "get_params"):
+        return False
+    return bool(getattr(value, "shuffle", True)) and not isinstance(value.random_state, Integral)

@@ -4,22 +4,33 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, OrthogonalMatchingPursuit, lars_path
-from sklearn.model_selection import GridSearchCV
+from sklearn.feature_selection import SelectFromModel
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import (
+    ElasticNet,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    OrthogonalMatchingPursuit,
+    lars_path,
+)
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ladreg import LADRegressor, LassoCD, alpha_max
+from ladreg import LADRegressor, LassoCD, LassoCDCV, alpha_max
 from ladreg.stability import StabilitySelection, complementary_halves, false_selections_bound
 
 rng = np.random.default_rng(0)
@@ -351,3 +362,95 @@ def test_weights_that_make_no_sense(weight, message):
         StabilitySelection(**SMALL).fit(X, y, sample_weight=weight)
     with pytest.raises(ValueError, match="does not take it"):
         StabilitySelection(Marginal(), alphas=None).fit(X, y, sample_weight=np.ones(81))
+
+
+GETTER = {"importance_getter": "named_steps.lassocd.coef_"}
+AS_IT_IS = {"alphas": None, "n_pairs": 4, "random_state": 0}
+names = list("abcdef")
+frame = pd.DataFrame(np.random.default_rng(0).standard_normal((100, 6)), columns=names)
+response = frame.a.to_numpy() + np.random.default_rng(1).standard_normal(100)
+
+
+def by_name():
+    return make_pipeline(ColumnTransformer([("scaled", StandardScaler(), names)]), LassoCD(0.1))
+
+
+def imputing():
+    return make_pipeline(SimpleImputer(), LassoCD(0.1))
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda table: table, pl.from_pandas, pd.DataFrame.to_numpy], ids=["pandas", "polars", "array"]
+)
+def test_what_is_missing_is_left_to_the_estimator(kind):
+    table = kind(frame.mask(np.random.default_rng(2).random(frame.shape) < 0.05))
+    wanted = SelectFromModel(imputing(), threshold=1e-9, **GETTER).fit(table, response)
+    found = StabilitySelection(imputing(), **AS_IT_IS, **GETTER).fit(table, response)
+    assert found.get_support()[0]
+    assert wanted.get_support()[0]
+    with pytest.raises(ValueError, match="NaN"):
+        StabilitySelection(LassoCD(0.1), **AS_IT_IS).fit(table, response)
+
+
+@pytest.mark.parametrize("kind", [lambda table: table, pl.from_pandas], ids=["pandas", "polars"])
+def test_columns_may_be_named(kind):
+    found = StabilitySelection(by_name(), **AS_IT_IS, **GETTER).fit(kind(frame), response)
+    plain = StabilitySelection(make_pipeline(StandardScaler(), LassoCD(0.1)), **AS_IT_IS, **GETTER)
+    plain.fit(frame.to_numpy(), response)
+    np.testing.assert_array_equal(found.stability_paths_, plain.stability_paths_)
+    assert list(found.feature_names_in_) == names
+    assert found.transform(kind(frame)).shape[1] == found.get_support().sum()
+
+
+@pytest.mark.parametrize(
+    "groups", [np.arange(100) // 5, list(range(100)), pd.Series(np.arange(100) % 10)], ids=["array", "list", "series"]
+)
+def test_what_has_one_entry_for_each_row_is_halved(groups):
+    selector = StabilitySelection(LassoCDCV(cv=GroupKFold(3), alphas=5), **AS_IT_IS)
+    assert selector.fit(frame, response, groups=groups).get_support()[0]
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, 100)
+    inside = StabilitySelection(make_pipeline(StandardScaler(), LassoCD(0.1)), **AS_IT_IS, **GETTER)
+    assert inside.fit(frame, response, lassocd__sample_weight=weight).get_support()[0]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LassoCDCV(cv=KFold(3, shuffle=True), alphas=5),
+        LassoCDCV(cv=ShuffleSplit(3, random_state=np.random.RandomState(3)), alphas=5),
+        GridSearchCV(LassoCD(), {"alpha": [0.05, 0.2]}, cv=KFold(3, shuffle=True)),
+    ],
+    ids=str,
+)
+def test_splitters_of_the_estimator_are_seeded(estimator):
+    getter = (lambda model: model.best_estimator_.coef_) if hasattr(estimator, "estimator") else "auto"
+    paths = [
+        StabilitySelection(estimator, **AS_IT_IS, importance_getter=getter, n_jobs=n_jobs).fit(X, y).stability_paths_
+        for n_jobs in (1, 2, 1)
+    ]
+    for other in paths[1:]:
+        np.testing.assert_array_equal(paths[0], other)
+    assert estimator.cv.random_state is None or isinstance(estimator.cv.random_state, np.random.RandomState)
+
+
+@pytest.mark.parametrize("n_rare", [2, 3, 4])
+@pytest.mark.parametrize("n_samples", [99, 100])
+def test_halves_have_half_of_each_class(n_rare, n_samples):
+    classes = (np.arange(n_samples) < n_rare).astype(int)
+    for seed in range(50):
+        halves = complementary_halves(n_samples, seed, classes)
+        assert [rows.size for rows in halves] == [n_samples // 2] * 2
+        assert np.intersect1d(*halves).size == 0
+        counts = np.array([np.bincount(classes[rows]) for rows in halves])
+        assert np.ptp(counts, axis=0).max() <= 1
+        assert counts.min() > 0
+    table = np.random.default_rng(0).standard_normal((n_samples, 4))
+    selector = StabilitySelection(LogisticRegression(), **AS_IT_IS)
+    selector.fit(table, np.array(["few", "many"])[1 - classes])
+    assert selector.stability_paths_.shape == (4, 1)
+
+
+def test_left_out_rows_take_turns():
+    classes = np.zeros(9, dtype=int)
+    seen = [np.concatenate(complementary_halves(9, seed, classes)) for seed in range(99)]
+    assert {int(np.setdiff1d(np.arange(9), rows)[0]) for rows in seen} == set(range(9))
