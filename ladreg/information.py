@@ -361,8 +361,8 @@ class LADRegressorIC(InformationRegressor):
 
     with k the rank of the columns whose coefficients are not zero (their number, unless they depend on each other or on
     the intercept), c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms
-    are minus twice the log-likelihood of Laplace errors of scale s, which is the same for all alphas: a robust estimate,
-    so that a few outliers in y do not decide how much the other rows count. The fit ends with a certificate.
+    are minus twice the log-likelihood of Laplace errors of scale s, which is the same for all alphas: a robust
+    estimate, so that a few outliers in y do not decide how much the other rows count. The fit ends with a certificate.
 
     Parameters
     ----------

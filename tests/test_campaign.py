@@ -10,7 +10,7 @@ from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor
 from ladreg._estimator import CertifiedRegressor
 from ladreg._penalties import ElasticNet
 from ladreg.solvers.quadratic import newton_step
-from tests.campaign import claims, models, problem
+from tests.campaign import claims, folds, models, problem
 from tests.campaign.draws import Case
 from tests.campaign.exact import long_of, optimum
 from tests.campaign.formula import LONG, Formula, Loss
@@ -310,3 +310,17 @@ def test_a_pivotal_alpha_that_lets_noise_in_would_be_found(monkeypatch):
     monkeypatch.setattr(claims, "PIVOTAL", 1.0)
     monkeypatch.setattr("ladreg._pivotal._FEW", 0.0)
     assert any("less than the slopes of noise" in text for text in claims_of(range(40)))
+@pytest.mark.parametrize("block", range(4))
+def test_held_out_errors_in_short(block):
+    for seed in range(20 * block, 20 * (block + 1)):
+        _, case, said = folds.found(np.random.default_rng(seed))
+        assert not said, (seed, case.ills, said)
+
+
+def test_the_judge_of_held_out_errors_refutes_wrong_ones():
+    model, case = folds.posed(np.random.default_rng(0))
+    train, test = next(iter(model.parameters["cv"].split(case.X)))
+    alpha = float(np.max(model.parameters["alphas"]))
+    error = float(model.made().fit(case.contained(), case.y, sample_weight=case.weight).mse_path_[0, 0])
+    assert folds._held_out(model, case, train, test, alpha, error) == []
+    assert "disagreement" in folds._held_out(model, case, train, test, alpha, 1.001 * error)[0]

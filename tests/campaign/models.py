@@ -201,11 +201,12 @@ def formula_of(model, case, alpha, *, quantile=None, scale=None):
 
 
 def deviations(X, weight):
-    """Weighted standard deviations, 1 for constant columns."""
+    """Weighted standard deviations, 1 for columns that are constant up to rounding."""
     weight = np.ones(X.shape[0], LONG) if weight is None else np.asarray(weight, LONG)
     X, weight = X[weight > 0], weight[weight > 0] / weight.sum()
-    constant = X.max(axis=0) == X.min(axis=0)
-    return np.where(constant, 1, np.sqrt(weight @ (X - weight @ X) ** 2))
+    square = weight @ (X - weight @ X) ** 2
+    constant = (X.max(axis=0) == X.min(axis=0)) | (square <= LONG(1e-28) * (weight @ X**2))
+    return np.where(constant, 1, np.sqrt(square))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.campaign import outliers
+from tests.campaign import folds, outliers
 from tests.campaign.claims import broken_claims
 from tests.campaign.draws import draw
 from tests.campaign.exact import optimal_point
@@ -64,7 +64,25 @@ def judged(seed, only=""):
     verdict.complaints += broken_claims(seed, model, case)
     if case.outliers is None and not verdict.complaints:
         _ask_others(rng, verdict, model, case, outcome, chances)
+    if not verdict.complaints:
+        _ask_about_folds(verdict)
     return verdict
+
+
+def _ask_about_folds(verdict):
+    """A share of the integers stand for a problem of held-out rows as well, drawn by a generator of its own."""
+    rng = np.random.default_rng(np.random.SeedSequence([verdict.seed, 1]))
+    if rng.random() >= folds.SHARE:
+        return
+    model, case, said = folds.found(rng)
+    verdict.compared += 1
+    if said:
+        verdict.name, verdict.ills, verdict.parameters, verdict.complaints = (
+            model.name,
+            case.ills,
+            model.parameters,
+            said,
+        )
 
 
 def posed(rng, name, seed):
