@@ -93,13 +93,11 @@ class InformationRegressor(TunedRegressor):
         weight = np.asarray(1.0 if sample_weight is None else sample_weight, dtype=np.float64)
         if weight.ndim == 0:
             return float(data.weight.size)
-        if np.any(weight != np.floor(weight)):
-            return float(np.count_nonzero(data.weight))
         with np.errstate(over="ignore"):
             total = float(weight.sum())
-        if np.isinf(total):
-            raise OverflowError("the sum of sample_weight, which is the number of samples, overflows float64.")
-        return total
+        # Numbers above 2^53 are all whole, and no counts.
+        counted = total <= 2.0**53 and bool(np.all(weight == np.floor(weight)))
+        return total if counted else float(np.count_nonzero(data.weight))
 
     def _chosen(
         self,

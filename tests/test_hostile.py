@@ -147,18 +147,12 @@ def test_units_of_single_columns_do_not_matter(model, units):
 
 @every
 def test_the_scale_of_weights_does_not_matter(model):
-    # A criterion counts samples by their weights: of one alpha there is nothing to choose.
-    given = clone(model).set_params(alphas=[0.1]) if model in CRITERIA else model
     weight = np.random.default_rng(2).exponential(size=24)
-    plain = clone(given).fit(X, y, sample_weight=weight)
+    plain = clone(model).fit(X, y, sample_weight=weight)
     for factor in (1e-300, 1e-10, 1e12, 1e300):
-        same(clone(given).fit(X, y, sample_weight=weight * factor), plain)
+        same(clone(model).fit(X, y, sample_weight=weight * factor), plain)
     largest = weight * (1e308 / weight.max())  # their sum is infinite
-    if model in CRITERIA:
-        with pytest.raises(OverflowError, match="the sum of sample_weight"):
-            clone(given).fit(X, y, sample_weight=largest)
-    else:
-        same(clone(given).fit(X, y, sample_weight=largest), plain)
+    same(clone(model).fit(X, y, sample_weight=largest), plain)
 
 
 @pytest.mark.parametrize("model", CROSS_VALIDATED, ids=repr)
