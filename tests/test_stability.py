@@ -420,7 +420,7 @@ def test_what_has_one_entry_for_each_row_is_halved(groups):
         LassoCDCV(cv=ShuffleSplit(3, random_state=np.random.RandomState(3)), alphas=5),
         GridSearchCV(LassoCD(), {"alpha": [0.05, 0.2]}, cv=KFold(3, shuffle=True)),
     ],
-    ids=str,
+    ids=["shuffled folds", "random splits", "grid search"],
 )
 def test_splitters_of_the_estimator_are_seeded(estimator):
     getter = (lambda model: model.best_estimator_.coef_) if hasattr(estimator, "estimator") else "auto"

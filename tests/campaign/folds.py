@@ -31,12 +31,19 @@ REGULAR = 1e-5
 def posed(rng):
     """A model with an `alphas` list and folds, and its case."""
     kind = str(rng.choice(KINDS))
-    n_samples, n_features = int(rng.integers(20, 81)), int(rng.integers(2, 41))
-    X = rng.standard_normal((n_samples, n_features)) + rng.choice([0.0, 1.0]) * rng.standard_normal((n_samples, 1))
-    few = rng.random(n_features) < rng.choice([0.1, 0.5, 1.0])
-    y = X @ np.where(few, rng.uniform(-0.3, 1.0, n_features), 0.0) + rng.choice([0.3, 1.0]) * rng.standard_normal(
-        n_samples
-    )
+    n_samples, n_features = int(rng.integers(20, 81)), int(rng.integers(2, 31))
+    if kind in ("positive", "short list"):
+        # After a jump of alpha many features come in at once; Gram matrices serve where rows are more.
+        n_features = int(rng.integers(15, 51))
+        n_samples = int(n_features * rng.uniform(0.8, 3.0))
+    X = rng.standard_normal((n_samples, n_features))
+    coef = np.where(rng.random(n_features) < rng.choice([0.1, 0.5, 1.0]), rng.uniform(-0.3, 1.0, n_features), 0.0)
+    if kind == "positive":
+        coef = np.where(rng.random(n_features) < 0.5, rng.uniform(0.0, 1.0, n_features), 0.0)
+    else:
+        X += rng.choice([0.0, 1.0]) * rng.standard_normal((n_samples, 1))
+        X *= np.exp(rng.choice([0.0, 2.0]) * rng.standard_normal(n_features))
+    y = X @ coef + rng.choice([0.3, 1.0]) * rng.standard_normal(n_samples)
     sparse = bool(rng.random() < 0.4)
     if kind == "constant up to rounding":
         whole = rng.dirichlet(np.ones(4), n_samples).sum(axis=1)
@@ -56,7 +63,9 @@ def posed(rng):
     }
     largest = ladreg.alpha_max(X, y, sample_weight=case.weight, **own)
     steps = [10.0 ** -np.arange(4.0), 10.0 ** -rng.uniform(0, 3, int(rng.integers(1, 6))), np.geomspace(1, 1e-2, 8)]
-    own["alphas"] = (largest or 1.0) * steps[rng.integers(3)]
+    # The first alpha has a support already: features come in beside it at the second.
+    first = (largest or 1.0) * 10.0 ** -rng.uniform(0.0, 1.0)
+    own["alphas"] = first * steps[0 if kind == "positive" else rng.integers(3)]
     own["cv"] = KFold(int(rng.integers(2, 5))) if rng.random() < 0.7 else TimeSeriesSplit(3)
     return Model("ElasticNetCDCV", {**own, "tol": TOL}), case
 
