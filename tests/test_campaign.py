@@ -310,6 +310,8 @@ def test_a_pivotal_alpha_that_lets_noise_in_would_be_found(monkeypatch):
     monkeypatch.setattr(claims, "PIVOTAL", 1.0)
     monkeypatch.setattr("ladreg._pivotal._FEW", 0.0)
     assert any("less than the slopes of noise" in text for text in claims_of(range(40)))
+
+
 @pytest.mark.parametrize("block", range(4))
 def test_held_out_errors_in_short(block):
     for seed in range(20 * block, 20 * (block + 1)):

@@ -334,6 +334,8 @@ def test_the_robust_scale_is_that_of_the_errors():
         assert np.median(found) == pytest.approx(expected, rel=0.25)
     with pytest.raises(ValueError, match="scale must be one of 'robust', 'classical'; got 'mad'"):
         LADRegressorIC(scale="mad").fit(X, X[:, 0])
+
+
 def dependent_table(seed, sparse=False):
     """Dummies of all levels of a factor, a sum of columns, a repeat and a column in other units."""
     rng = np.random.default_rng(seed)
