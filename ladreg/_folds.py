@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._face import is_regular
 from ladreg._moments import FoldMoments, Split, blocks
 from ladreg._path import Path, drafted_path, losses_of, solve_path
 from ladreg._penalties import ElasticNet
 from ladreg._problem import TOO_LARGE, Problem, Solution
 from ladreg.solvers import Solver, clipping, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
-from ladreg.solvers.repeats import repeats
+from ladreg.solvers.dependent import redundant
 from ladreg.solvers.scaling import Draft
 
 Array = NDArray[np.float64]
@@ -74,7 +75,7 @@ class SquaredFolds:
         self._moments = FoldMoments(self.columns, splits) if self._shares_gram() else None
         if self._moments is not None:
             self.columns.know(self._moments.gram(), self._moments.slope())
-        self._same = repeats(self.columns.design, self.columns.slope, self.twin.penalty)
+        self._spare = redundant(self.columns, self.columns.slope)
 
     @np.errstate(over="ignore", invalid="ignore")  # told below
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
@@ -84,7 +85,7 @@ class SquaredFolds:
         """
         unit = unit.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
         known = self._moments.training(fold) if self._moments is not None else None
-        if known is None:
+        if known is None or not self._are_independent(known[1], unit):
             losses = np.fromiter(self._by_data(fold, unit, alphas), dtype=np.float64)
         else:
             losses = np.concatenate(list(self._by_gram(fold, *known, unit, alphas)))
@@ -139,6 +140,11 @@ class SquaredFolds:
             solver=self.solver,
         )
 
+    def _are_independent(self, products: Array, unit: ElasticNet) -> bool:
+        """Whether those free columns that are independent in all rows are so in a fold, by its Gram matrix."""
+        free = (unit if self._spare is None else self._spare.hidden(unit)).free_features
+        return free.size == 0 or is_regular(products[np.ix_(free, free)])
+
     def _shares_gram(self) -> bool:
         """Whether folds are to be solved by their Gram matrices."""
         shortest = min(train.size for train, _ in self.splits)
@@ -154,7 +160,7 @@ class SquaredFolds:
         2. Predict the held-out rows.
         3. Solve again, by the data, what was not confirmed.
         """
-        hidden = unit if self._same is None else self._same.hidden(unit)
+        hidden = unit if self._spare is None else self._spare.hidden(unit)
         allowed = np.flatnonzero(np.isfinite(hidden.strength))
         given = products[np.ix_(allowed, allowed)], products[allowed, -1], float(products[-1, -1]), unit.at(allowed)
         first = 0
@@ -163,8 +169,8 @@ class SquaredFolds:
             coefs = np.zeros((good.size, unit.strength.size))
             coefs[:, allowed] = found.coef
             good &= self._relax_by_gram(coefs, products, unit.positive)
-            if self._same is not None:
-                coefs = self._same.shared(coefs)
+            if self._spare is not None:
+                coefs = self._spare.shared(coefs)
             # 2.
             losses = np.zeros(good.size)
             losses[good] = self._predicted(fold, mean, coefs[good])

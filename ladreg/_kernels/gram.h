@@ -8,6 +8,9 @@
 
 /* A pivot below this part of the diagonal is that of a dependent column. */
 #define RANK 1e-12
+/* A column whose share in a dependent one is below this part of its length takes part by rounding: pivots of RANK leave
+   shares with errors of up to eps / RANK. */
+#define PART 1e-6
 /* Features enter together when they violate their condition by at least this part of the worst violation. */
 #define NEARLY 0.25
 /* So many features are let in at once. */
@@ -271,6 +274,13 @@ INLINE int slide(Lasso *s, ptrdiff_t j, double *cosine, double *sine)
 {
     memcpy(s->step, row(s, s->size), (size_t)s->size * sizeof(double));
     backward_solve(s, s->step);
+    /* Columns that take part by rounding alone do not. */
+    const double least = PART * sqrt(s->gram[j * s->p + j]);
+    for (ptrdiff_t i = 0; i < s->size; i++) {
+        const ptrdiff_t k = s->support[i];
+        if (fabs(s->step[i]) * sqrt(s->gram[k * s->p + k]) <= least)
+            s->step[i] = 0.0;
+    }
     double along = s->sign[j], rate = s->strength[j] * s->sign[j] - s->slope[j];
     for (ptrdiff_t i = 0; i < s->size; i++) {
         const ptrdiff_t k = s->support[i];

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,8 @@ class Centred:
         # The features that `screen` left, None for all, and those that it did not.
         self.candidates: Index | None = None
         self.hidden = np.zeros(problem.n_features, dtype=bool)
+        # What was found out about sets of free columns (see `dependent`), whatever the penalty.
+        self.dependences: dict[bytes, Any] = {}
 
     @cached_property
     def slope(self) -> Array:
@@ -85,6 +88,24 @@ class Centred:
         other.penalty, other.problem = penalty, replace(self.problem, penalty=penalty)
         other.candidates, other.hidden = None, np.zeros(self.hidden.size, dtype=bool)
         return other
+
+    def triangle(self, features: Index, block: int) -> Array:
+        """R of a QR decomposition of chosen weighted columns, of at most as many rows as there are columns.
+
+        `block` is how many numbers are decomposed at a time.
+        """
+        border = int(self.problem.fit_intercept)
+        rows, width = np.flatnonzero(self.weight > 0), features.size + border
+        n_rows = max(block // max(width, 1), width)
+        upper = np.zeros((0, width))
+        for begin in range(0, rows.size, n_rows):
+            some = rows[begin : begin + n_rows]
+            # The column of ones first: means are known up to rounding.
+            part = np.ones((some.size, width))
+            part[:, border:] = self.design.rows(some, features) - self.offset[features]
+            part *= np.sqrt(self.weight[some])[:, None]
+            upper = np.asarray(np.linalg.qr(np.vstack([upper, part]), mode="r"))
+        return upper[border:, border:]
 
     def residual(self, coef: Array) -> Array:
         """Centred residual, from the data."""

@@ -19,7 +19,7 @@ from ladreg.solvers import conjugate, vertex
 from ladreg.solvers.active_set import Support
 from ladreg.solvers.anderson import extrapolated
 from ladreg.solvers.centred import ROUNDING, Centred, Look, duality_gap
-from ladreg.solvers.repeats import Repeats, repeats
+from ladreg.solvers.dependent import Redundant, redundant
 from ladreg.solvers.scaling import Draft
 
 Array = NDArray[np.float64]
@@ -143,10 +143,10 @@ def solve(
     rounding = ROUNDING * columns.size
     state = _State(coef, columns.look(coef))
     # Equal columns have equal slopes, wherever the start is.
-    same = repeats(columns.design, state.look.slope, problem.penalty) if canonical else None
-    if same is not None:
-        columns = columns.under(same.hidden(problem.penalty))
-        state.coef = same.led(coef)
+    spare = redundant(columns, state.look.slope, canonical)
+    if spare is not None:
+        columns = columns.under(spare.hidden(problem.penalty))
+        state.coef = spare.led(coef)
     idle, best, lowest = 0, np.inf, np.inf
     while True:
         # 1.
@@ -180,7 +180,7 @@ def solve(
             state.by_gram, idle, best = False, -1, np.inf
             continue
         state.coef, state.look = coef, look
-    return _finished(problem, columns, state, stopped, canonical, same)
+    return _finished(problem, columns, state, stopped, canonical, spare)
 
 
 def _balanced(columns: Centred, state: _State) -> bool:
@@ -367,7 +367,7 @@ class _Restricted:
 
 
 def _finished(
-    problem: Problem, columns: Centred, state: _State, stopped: StopReason, canonical: bool, same: Repeats | None
+    problem: Problem, columns: Centred, state: _State, stopped: StopReason, canonical: bool, spare: Redundant | None
 ) -> Draft:
     """Step 4: what was found, or the canonical optimum on its face."""
     coef, look = state.coef, state.look
@@ -379,9 +379,10 @@ def _finished(
     def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Draft:
         return Draft(coef, intercept, dual, max(state.used, 1), stopped, NAME, stats, unique)
 
-    if same is not None:
-        several = same.stand_for_others(coef != 0)
-        coef = same.shared(coef)
+    if spare is not None:
+        several = spare.leave_open(coef != 0)
+        coef = spare.shared(coef)
+        intercept = columns.intercept(coef)
         if unique:
             return draft(coef, intercept, dual, not several)
     if unique or not canonical:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._problem import StopReason
-from ladreg.solvers.repeats import Repeats
+from ladreg.solvers.dependent import Redundant
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -65,15 +65,16 @@ def nonzeros(coef: Array, features: Index) -> Iterator[tuple[Index, Array]]:
         yield chosen[first:last], values[first:last]
 
 
-def shared(point: Point, same: Repeats) -> Point:
-    """The canonical solution where columns repeat others: coefficients of equal columns are equal.
+def shared(point: Point, spare: Redundant, n_features: int) -> Point:
+    """The canonical solution for one without redundant columns: equal columns have equal coefficients, and those of
+    dependent free columns are the shortest.
 
     Where that is not all that is open, it has to be found on its own.
     """
-    coef = np.zeros(same.leader.size)
+    coef = np.zeros(n_features)
     coef[point.features] = point.coef
-    unique = point.unique and not same.stand_for_others(coef != 0)
-    coef = same.shared(coef)
+    unique = point.unique and not spare.leave_open(coef != 0)
+    coef = spare.shared(coef)
     features = np.flatnonzero(coef)
     stopped = StopReason.STALLED if point.unique is False else point.stopped
     return point._replace(features=features, coef=coef[features], stopped=stopped, unique=unique)

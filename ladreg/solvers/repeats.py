@@ -58,7 +58,7 @@ class Repeats:
 
 
 def repeats(design: Design, products: Array, penalty: ElasticNet) -> Repeats | None:
-    """The columns that repeat others, with the same penalty and without ridge; None where there are none.
+    """The columns that repeat others, with the same penalty and without ridge, none of them free; None without any.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def repeats(design: Design, products: Array, penalty: ElasticNet) -> Repeats | N
     penalty
         Strengths and ridges.
     """
-    able = np.flatnonzero((penalty.ridge == 0) & np.isfinite(penalty.strength))
+    able = np.flatnonzero((penalty.ridge == 0) & np.isfinite(penalty.strength) & ~penalty.free())
     near = np.diff(np.sort(products[able])) <= _EQUAL * float(np.abs(products).max(initial=0.0))
     if not near.any():
         return None

@@ -14,8 +14,8 @@ from ladreg._face import AT_END, are_regular
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap
+from ladreg.solvers.dependent import redundant
 from ladreg.solvers.points import Point, nonzeros, shared
-from ladreg.solvers.repeats import repeats
 from ladreg.solvers.trail import Stretch, Trail
 from ladreg.solvers.walk import Walk
 
@@ -57,12 +57,12 @@ def solve(
     if alphas.size == 0:
         return
     columns = columns or Centred(problem)
-    same = repeats(columns.design, columns.slope, problem.penalty)
-    if same is not None:
-        columns = columns.under(same.hidden(problem.penalty))
+    spare = redundant(columns, columns.slope)
+    if spare is not None:
+        columns = columns.under(spare.hidden(problem.penalty))
     points = _points(columns, alphas, tol, max_iter, by_gram(problem) if precompute is None else precompute)
     for point in points:
-        yield point if same is None else shared(point, same)
+        yield point if spare is None else shared(point, spare, problem.n_features)
 
 
 def _points(columns: Centred, alphas: Array, tol: float, max_iter: int, in_all: bool) -> Iterator[Point]:

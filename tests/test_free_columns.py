@@ -1,0 +1,207 @@
+"""Unpenalised columns of any rank: the optimum without the redundant ones, and the shortest coefficients.
+
+The oracle projects the free columns out by NumPy's least squares (Frisch-Waugh-Lovell) and leaves the rest to
+scikit-learn, or to SciPy's non-negative least squares.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.optimize import nnls
+from sklearn.linear_model import ElasticNet, Lasso
+from sklearn.model_selection import KFold
+
+from ladreg import ElasticNetCD, ElasticNetCDCV, LassoCD, LassoCDCV, LassoCDIC, alpha_max, enet_path, lasso_path
+
+FREE = ["one-hot", "two factors", "duplicates", "sums", "constant", "more than rows"]
+
+
+def free_columns(kind, rng, n_samples):
+    """Free columns that depend on each other or on the column of ones."""
+    if kind in ("one-hot", "two factors"):
+        factors = [rng.integers(0, k, n_samples) for k in ((3,) if kind == "one-hot" else (3, 4))]
+        return np.hstack([(f[:, None] == np.arange(f.max() + 1)).astype(float) for f in factors])
+    Z = rng.standard_normal((n_samples, 3))
+    if kind == "duplicates":
+        return np.c_[Z, Z[:, 1], 2.2046 * Z[:, 0]]
+    if kind == "sums":
+        return np.c_[Z, Z[:, 0] + Z[:, 1], Z @ [1, -2, 3]]
+    if kind == "constant":
+        return np.c_[Z, np.full(n_samples, 3.0), np.zeros(n_samples)]
+    return rng.standard_normal((n_samples, n_samples + 5))
+
+
+def drawn(kind, seed, n_samples=60, n_penalised=20):
+    """X, y and penalty weights: free columns first."""
+    rng = np.random.default_rng(seed)
+    Z = free_columns(kind, rng, n_samples)
+    G = rng.standard_normal((n_samples, n_penalised))
+    y = 2 * G[:, 0] - G[:, 1] + Z[:, :2] @ [1, -1] + rng.standard_normal(n_samples)
+    return np.c_[Z, G], y, np.r_[np.zeros(Z.shape[1]), np.ones(n_penalised)]
+
+
+def projected(Z, *others, fit_intercept=True):
+    """The parts of other columns that are orthogonal to Z, and to the column of ones."""
+    Z = np.c_[np.ones((Z.shape[0], int(fit_intercept))), Z]
+    Q = Z @ np.linalg.pinv(Z)
+    return [other - Q @ other for other in others]
+
+
+def optimum(X, y, weights, alpha, l1_ratio=1.0, fit_intercept=True):
+    """The smallest objective, and the fit of the penalised columns, without free ones."""
+    free = weights == 0
+    G, t = projected(X[:, free], X[:, ~free], y, fit_intercept=fit_intercept)
+    if np.mean(t**2) < 1e-20 * np.mean(y**2):
+        return 0.0
+    model = Lasso(alpha, fit_intercept=False, tol=1e-14, max_iter=10**6) if l1_ratio == 1 else None
+    model = model or ElasticNet(alpha, l1_ratio=l1_ratio, fit_intercept=False, tol=1e-14, max_iter=10**6)
+    coef = model.fit(G, t).coef_
+    penalty = l1_ratio * np.abs(coef).sum() + (1 - l1_ratio) / 2 * coef @ coef
+    return np.mean((t - G @ coef) ** 2) / 2 + alpha * penalty
+
+
+def shortest(Z, target, fit_intercept=True):
+    """The coefficients of least squares with the smallest norm; the intercept does not count."""
+    if fit_intercept:
+        Z, target = Z - Z.mean(axis=0), target - target.mean()
+    return np.linalg.pinv(Z, rcond=1e-11) @ target
+
+
+def assert_optimal(model, X, y, best):
+    scale = np.mean(y**2)
+    assert model.objective_ - best <= 1e-9 * max(best, 1e-3 * scale)
+    assert best - model.objective_ <= 1e-9 * max(best, 1e-3 * scale)
+    assert 0 <= model.dual_gap_ <= 1e-9 * scale
+    assert not model.certificate_.unique
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("share", [1.0, 0.1, 1e-3, 0.0])
+@pytest.mark.parametrize("kind", FREE)
+def test_the_optimum_is_that_without_redundant_columns(kind, share, seed):
+    X, y, weights = drawn(kind, seed)
+    alpha = share * alpha_max(X, y, penalty_weights=weights)
+    if share == 0:
+        weights[:] = 0
+        centred = X - X.mean(axis=0)
+        best = np.mean((y - y.mean() - centred @ shortest(X, y)) ** 2) / 2
+    else:
+        best = optimum(X, y, weights, alpha)
+    model = LassoCD(alpha, penalty_weights=weights).fit(X, y)
+    if share > 0 or np.linalg.matrix_rank(X - X.mean(axis=0)) < X.shape[1]:
+        assert_optimal(model, X, y, best)
+    free = weights == 0
+    shares = shortest(X[:, free], y - X[:, ~free] @ model.coef_[~free])
+    np.testing.assert_allclose(model.coef_[free], shares, rtol=1e-8, atol=1e-9 * np.abs(shares).max())
+
+
+@pytest.mark.parametrize("container", [sp.csr_array, sp.csc_array, np.asfortranarray])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("kind", FREE)
+def test_every_container_with_and_without_intercept(kind, fit_intercept, container):
+    X, y, weights = drawn(kind, 7)
+    if kind == "one-hot":
+        X, weights = np.c_[X[:, 0], X], np.append(0, weights)
+    alpha = 0.05
+    model = LassoCD(alpha, penalty_weights=weights, fit_intercept=fit_intercept).fit(container(X), y)
+    best = optimum(X, y, weights, alpha, fit_intercept=fit_intercept)
+    assert_optimal(model, X, y, best)
+    free = weights == 0
+    shares = shortest(X[:, free], y - X[:, ~free] @ model.coef_[~free], fit_intercept)
+    np.testing.assert_allclose(model.coef_[free], shares, rtol=1e-8, atol=1e-9 * np.abs(shares).max())
+
+
+@pytest.mark.parametrize("precompute", [True, False, "auto"])
+@pytest.mark.parametrize("kind", FREE)
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_paths(kind, l1_ratio, precompute):
+    X, y, weights = drawn(kind, 3)
+    call = {"penalty_weights": weights, "precompute": precompute, "fit_intercept": True}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if l1_ratio == 1:
+            alphas, coefs, gaps = lasso_path(X, y, alphas=12, **call)
+        else:
+            alphas, coefs, gaps = enet_path(X, y, l1_ratio=l1_ratio, alphas=12, **call)
+    free = weights == 0
+    G, t = projected(X[:, free], X[:, ~free], y)
+    for k, alpha in enumerate(alphas):
+        coef = coefs[~free, k]
+        penalty = l1_ratio * np.abs(coef).sum() + (1 - l1_ratio) / 2 * coef @ coef
+        value = np.mean((t - G @ coef) ** 2) / 2 + alpha * penalty
+        assert value <= optimum(X, y, weights, alpha, l1_ratio) + 1e-9 * np.mean(y**2)
+        shares = shortest(X[:, free], y - X[:, ~free] @ coef)
+        np.testing.assert_allclose(coefs[free, k], shares, rtol=1e-7, atol=1e-8 * np.abs(shares).max())
+    assert gaps.max() <= 1e-9 * np.mean(y**2)
+
+
+@pytest.mark.parametrize("kind", ["one-hot", "two factors", "duplicates", "sums", "constant"])
+@pytest.mark.parametrize(("l1_ratio", "n_samples"), [(1.0, 60), (1.0, 24), (0.5, 60)])
+def test_cross_validation_is_that_of_projected_columns(kind, l1_ratio, n_samples):
+    X, y, weights = drawn(kind, 11, n_samples)
+    cv = KFold(4, shuffle=True, random_state=0)
+    alphas = np.geomspace(1, 1e-2, 6)
+    common = {"penalty_weights": weights, "alphas": alphas, "cv": cv}
+    model = LassoCDCV(**common) if l1_ratio == 1 else ElasticNetCDCV(l1_ratio=l1_ratio, **common)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y)
+    free = weights == 0
+    for fold, (train, test) in enumerate(cv.split(X)):
+        G, t = projected(X[train][:, free], X[train][:, ~free], y[train])
+        for k, alpha in enumerate(alphas):
+            rival = Lasso(alpha, fit_intercept=False, tol=1e-14, max_iter=10**6)
+            if l1_ratio < 1:
+                rival = ElasticNet(alpha, l1_ratio=l1_ratio, fit_intercept=False, tol=1e-14, max_iter=10**6)
+            coef = np.zeros(X.shape[1])
+            coef[~free] = rival.fit(G, t).coef_
+            coef[free] = shortest(X[train][:, free], y[train] - X[train] @ coef)
+            error = y - X @ coef
+            loss = np.mean((error[test] - error[train].mean()) ** 2)
+            assert model.mse_path_[k, fold] == pytest.approx(loss, rel=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["one-hot", "duplicates", "sums"])
+def test_relaxed_fits(kind):
+    X, y, weights = drawn(kind, 5)
+    model = LassoCDCV(penalty_weights=weights, alphas=5, cv=3, post_selection=0).fit(X, y)
+    chosen = np.flatnonzero((model.coef_ != 0) | (weights == 0))
+    best = np.mean((y - y.mean() - (X - X.mean(axis=0))[:, chosen] @ shortest(X[:, chosen], y)) ** 2)
+    assert np.mean((y - model.predict(X)) ** 2) == pytest.approx(best, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", FREE[:5])
+def test_information_criteria_fit_as_without_redundant_columns(kind):
+    X, y, weights = drawn(kind, 6)
+    kept, basis = [], np.ones((y.size, 1))
+    for j in np.flatnonzero(weights == 0):
+        if np.linalg.matrix_rank(np.c_[basis, X[:, j]]) > basis.shape[1]:
+            kept.append(j)
+            basis = np.c_[basis, X[:, j]]
+    columns = np.r_[kept, np.flatnonzero(weights)].astype(int)
+    alphas = alpha_max(X, y, penalty_weights=weights) * np.geomspace(1, 1e-2, 8)
+    model = LassoCDIC("bic", penalty_weights=weights, alphas=alphas).fit(X, y)
+    single = LassoCD(model.alpha_, penalty_weights=weights[columns]).fit(X[:, columns], y)
+    np.testing.assert_allclose(model.predict(X), single.predict(X[:, columns]), atol=1e-8)
+    assert model.objective_ == pytest.approx(single.objective_, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nonnegative_least_squares_on_dummies(seed):
+    rng = np.random.default_rng(seed)
+    n_samples = 40
+    G, X = rng.standard_normal((n_samples, 15)), free_columns("two factors", rng, n_samples)
+    y = 2 * X[:, 0] + G[:, 0] + rng.standard_normal(n_samples)
+    X = np.c_[G, X]
+    best = nnls(np.c_[np.ones(n_samples), -np.ones(n_samples), X], y, maxiter=10**5)[1] ** 2 / n_samples / 2
+    model = LassoCD(0, positive=True).fit(X, y)
+    assert model.objective_ == pytest.approx(best, rel=1e-9)
+    assert model.dual_gap_ <= 1e-9 * best
+
+
+def test_ridges_beside_free_columns():
+    X, y, weights = drawn("two factors", 2)
+    model = ElasticNetCD(0.1, l1_ratio=0.3, penalty_weights=weights).fit(X, y)
+    assert_optimal(model, X, y, optimum(X, y, weights, 0.1, 0.3))
