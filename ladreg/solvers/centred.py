@@ -89,6 +89,14 @@ class Centred:
         other.candidates, other.hidden = None, np.zeros(self.hidden.size, dtype=bool)
         return other
 
+    def weighed(self, features: Index) -> Array:
+        """Chosen columns times the roots of the weights, a copy."""
+        every = np.arange(self.problem.n_samples)
+        chosen = self.design.rows(every, features)
+        chosen -= self.offset[features]
+        chosen *= np.sqrt(self.weight)[:, None]
+        return chosen
+
     def triangle(self, features: Index, block: int) -> Array:
         """R of a QR decomposition of chosen weighted columns, of at most as many rows as there are columns.
 
@@ -117,12 +125,15 @@ class Centred:
 
     def look(self, coef: Array) -> Look:
         """A pass over the data, or over those columns that `screen` left; the slopes of the others are zero."""
-        residual = self.residual(coef)
+        return self.look_at(self.residual(coef))
+
+    def look_at(self, residual: Array) -> Look:
+        """The same where the residual is known."""
         dual = self.weight * residual
         if self.candidates is None:
             slope = self.design.rmatvec(dual)
         else:
-            slope = np.zeros(coef.size)
+            slope = np.zeros(self.hidden.size)
             slope[self.candidates] = self.design.rmatvec_of(self.candidates, dual)
         return Look(residual, 0.5 * float(dual @ residual), slope)
 

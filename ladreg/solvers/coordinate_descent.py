@@ -15,7 +15,7 @@ from ladreg._face import is_regular
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
-from ladreg.solvers import conjugate, vertex
+from ladreg.solvers import conjugate, orthogonal, vertex
 from ladreg.solvers.active_set import Support
 from ladreg.solvers.anderson import extrapolated
 from ladreg.solvers.centred import ROUNDING, Centred, Look, duality_gap
@@ -35,8 +35,9 @@ _LEAST_WORKING = 4.0
 _FILL, _LEAST_NEW = 2, 10
 # Up to so many features of up to so many rows are all in the working set.
 _SMALL, _SHORT = 100, 10_000
-# Looks at a working set before all features are looked at again.
-_ROUNDS = 20
+# Looks at a working set before all features are looked at again, and those after which exact steps that do not end go
+# in circles: rounding chooses who comes in. Exact steps for each feature between two of them.
+_ROUNDS, _CYCLES, _STEPS = 20, 3, 10
 # Largest Gram matrix; larger working sets are descended by residuals.
 _LARGEST_GRAM = 2000
 # A working set is solved to this part of the whole gap.
@@ -53,8 +54,9 @@ _ANDERSON = 5
 _SETTLED, _ROUGH, _FEW_FRESH, _FINEST = 0.5, 0.1, 0.01, 0.01
 # Supports of more than this part of the rows are left to epochs, and so is what so many products do not solve.
 _REGULAR, _PRODUCTS = 0.9, 300
-# Looks in a row that may bring nothing.
-_PATIENCE = 3
+# Looks in a row that may bring nothing. After the first of them, or after more that do not halve the gap, the support
+# is decomposed once.
+_PATIENCE, _SLOW = 3, 3
 # Gaps are relative to objectives of at least this part of mean(y^2).
 _LEAST_SHARE = 1e-3
 # Above this relative gap the dual is not exact enough to tell the optimal face.
@@ -147,7 +149,7 @@ def solve(
     if spare is not None:
         columns = columns.under(spare.hidden(problem.penalty))
         state.coef = spare.led(coef)
-    idle, best, lowest = 0, np.inf, np.inf
+    idle, slow, best, lowest, is_settled = 0, 0, np.inf, np.inf, False
     while True:
         # 1.
         state.n_checks += 1
@@ -158,13 +160,18 @@ def solve(
         if met and (state.exact or state.gap <= rounding):
             stopped = StopReason.TOLERANCE
             break
-        idle = 0 if value < lowest - 1e-15 * columns.size or state.gap < 0.5 * best else idle + 1
+        slow = 0 if state.gap < 0.5 * best else slow + 1
+        idle = 0 if value < lowest - 1e-15 * columns.size or slow == 0 else idle + 1
         best, lowest = min(best, state.gap), min(lowest, value)
-        if idle >= _PATIENCE or state.used >= limit or not np.isfinite(state.gap):
+        if is_settled or idle >= _PATIENCE or state.used >= limit or not np.isfinite(state.gap):
             short = StopReason.ITERATION_LIMIT if state.used >= limit else StopReason.STALLED
             stopped = StopReason.TOLERANCE if met else short
             break
         columns.screen(state.coef, state.look.slope, state.gap, state.shrink)
+        if (idle == 1 or slow == _SLOW) and orthogonal.applies(columns, state.coef):
+            is_settled = _settle(columns, state, limit)
+            if is_settled:
+                continue
         # 2.
         working = _working_set(columns, state, precompute)
         state.largest_working_set = max(state.largest_working_set, working.size)
@@ -181,6 +188,16 @@ def solve(
             continue
         state.coef, state.look = coef, look
     return _finished(problem, columns, state, stopped, canonical, spare)
+
+
+def _settle(columns: Centred, state: _State, limit: int) -> bool:
+    """Step 3 by a decomposition of the support's columns; whether all conditions hold now up to rounding."""
+    coef, look, n_steps = orthogonal.settle(columns, state.coef, limit - state.used)
+    state.n_newton += n_steps
+    if look is None:
+        return False
+    state.coef, state.look, state.exact = coef, look, True
+    return True
 
 
 def _balanced(columns: Centred, state: _State) -> bool:
@@ -242,13 +259,14 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
         if left <= 0 or (not free and restricted.gap(here, slope) <= goal):
             break
         before, value = here.copy(), restricted.value(here, slope)
+        left = min(left, _STEPS * (working.size + 1))
         n_steps, done = state.support.settle(working, gram, penalty, here, slope, left)
         state.n_newton += n_steps
         slope = restricted.slope(here)
         if restricted.value(here, slope) > value + 1e-14 * (value + restricted.begin_loss):
             here, slope, done = before, restricted.slope(before), False
         state.exact = done
-        if done or (not free and restricted.gap(here, slope) <= goal):
+        if done or number >= _CYCLES or (not free and restricted.gap(here, slope) <= goal):
             break
     coef = state.coef.copy()
     coef[working] = here

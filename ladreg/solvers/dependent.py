@@ -171,8 +171,8 @@ def _analysed(columns: Centred, free: Index) -> Dependent | None:
     reach = np.hypot(length, columns.mean[free])
     length[length <= _ROUNDING * reach] = 0.0
     size = np.where(length > 0, length, 1.0)
-    upper, order = scipy.linalg.qr(np.where(length > 0, triangle / size, 0.0), mode="r", pivoting=True)
-    pivot, order = np.abs(np.diag(upper)), np.asarray(order, dtype=np.intp)
+    upper, places = scipy.linalg.qr(np.where(length > 0, triangle / size, 0.0), mode="r", pivoting=True)
+    pivot, order = np.abs(np.diag(upper)), places.astype(np.intp)
     least = np.maximum(_RANK, _ROUNDING * reach / size)[order[: pivot.size]]
     rank = int(np.argmin(np.append(pivot > least, False)))
     if rank == free.size:

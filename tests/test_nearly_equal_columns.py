@@ -1,0 +1,84 @@
+"""Columns that differ by 1e-3 to 1e-9 of their length: the optimum is reached all the same, and proved.
+
+Their Gram matrix has the square of the condition number, and knows nothing of such differences.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from ladreg import ElasticNetCD, LassoCD, LassoCDCV, lasso_path
+
+
+def drawn(apart, seed, n_samples=120):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, 8))
+    y = X @ [3, -2, 1, 0, 0, 0, 0, 0.5] + rng.standard_normal(n_samples)
+    return np.c_[X, X[:, :4] + apart * rng.standard_normal((n_samples, 4))], y
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("container", [np.asarray, sp.csc_array])
+@pytest.mark.parametrize("apart", [1e-3, 1e-5, 1e-6, 1e-7, 1e-8])
+def test_without_penalty_it_is_least_squares(apart, container, seed):
+    X, y = drawn(apart, seed)
+    A = np.c_[np.ones(y.size), X]
+    best = np.mean((y - A @ np.linalg.lstsq(A, y, rcond=1e-15)[0]) ** 2) / 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LassoCD(0).fit(container(X), y)
+    # Coefficients of size 1 / apart round predictions.
+    assert model.objective_ <= best * (1 + 1e-9 + 1e-16 / apart)
+    assert np.mean((y - model.predict(X)) ** 2) / 2 == pytest.approx(model.objective_, rel=1e-9 + 1e-16 / apart)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("alpha", [1e-10, 1e-8, 1e-6, 1e-3])
+@pytest.mark.parametrize("apart", [1e-3, 1e-5, 1e-6, 1e-7, 1e-9])
+def test_with_a_penalty_it_is_proved(apart, alpha, positive, seed):
+    X, y = drawn(apart, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lasso = LassoCD(alpha, positive=positive).fit(X, y)
+        net = ElasticNetCD(alpha, l1_ratio=0.5, positive=positive).fit(X, y)
+    for model in (lasso, net):
+        assert model.dual_gap_ <= 1e-9 * np.mean((y - y.mean()) ** 2)
+
+
+def test_nearly_equal_free_columns_beside_penalised_ones():
+    rng = np.random.default_rng(5)
+    X, y = drawn(1e-6, 5)
+    G = rng.standard_normal((y.size, 6))
+    weights = np.r_[np.zeros(12), np.ones(6)]
+    A = np.c_[np.ones(y.size), X]
+    Q = np.linalg.qr(A)[0]
+    for alpha in (0.1, 0.01, 1e-3):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = LassoCD(alpha, penalty_weights=weights).fit(np.c_[X, G], y)
+        rest = LassoCD(alpha, fit_intercept=False).fit(G - Q @ (Q.T @ G), y - Q @ (Q.T @ y))
+        assert model.objective_ == pytest.approx(rest.objective_, rel=1e-9)
+
+
+def test_more_iterations_do_not_change_what_is_reached():
+    X, y = drawn(1e-6, 50)
+    few, many = (LassoCD(1e-10, max_iter=max_iter).fit(X, y) for max_iter in (10**4, 10**6))
+    assert few.objective_ == pytest.approx(many.objective_, rel=1e-9)
+    assert few.n_iter_ < 10**4
+
+
+def test_paths_and_cross_validation():
+    X, y = drawn(1e-6, 3)
+    alphas = np.geomspace(1, 1e-6, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, _, gaps = lasso_path(X, y, alphas=alphas)
+        model = LassoCDCV(alphas=alphas, cv=3).fit(X, y)
+    assert gaps.max() <= 1e-9 * np.mean(y**2)
+    fold = np.arange(y.size) < 40
+    for k, alpha in enumerate(alphas):
+        single = LassoCD(alpha).fit(X[~fold], y[~fold])
+        assert model.mse_path_[k, 0] == pytest.approx(np.mean((y - single.predict(X))[fold] ** 2), rel=1e-6)
