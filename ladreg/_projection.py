@@ -147,7 +147,8 @@ class Projection:
         rows = np.flatnonzero(elastic > 0)
         if rows.size == 0:
             return lambda _: np.zeros_like(elastic)
-        is_large = rows.size * (free.size + 1) > _QR_ENTRIES
+        # Of more columns than rows the Gram matrix is larger than the copies.
+        is_large = free.size < rows.size and rows.size * (free.size + 1) > _QR_ENTRIES
         if is_large or free.size < rows.size:
             with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` says no
                 gram = self.problem.design.gram(elastic, free, border=self.problem.fit_intercept)

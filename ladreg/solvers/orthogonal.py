@@ -2,8 +2,8 @@
 
 A Gram matrix has the square of its columns' condition number: of columns that differ by 1e-7 of their length it knows
 nothing. With the signs fixed the problem is least squares with a linear term (Osborne, Presnell and Turlach 2000,
-doi 10.1093/imanum/20.3.389); its steps come from the residual of the data, and so do the slopes (Bjorck 1987,
-doi 10.1016/0024-3795(87)90101-7, on refinement with R alone).
+doi 10.1093/imanum/20.3.389); its steps come from the residual of the data, each removing the rounding of the one
+before.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ladreg.solvers.centred import Centred, Look
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Columns of length one are dependent below this distance from the span of the others; larger than what is zero for
-# free columns, so that those are independent here as well.
-_RANK = 1e-13
+# Columns of length one are dependent below this distance from the span of the others. It is smaller than that of
+# `dependent`, so that free columns are independent here as well.
+_RANK = 1e-14
 # Steps with one decomposition: each but the first removes the rounding of the one before.
 _REFINED = 3
 # A violation below this part of the largest slope is rounding.
