@@ -4,13 +4,14 @@ The oracle projects the free columns out by NumPy's least squares (Frisch-Waugh-
 scikit-learn, or to SciPy's non-negative least squares.
 """
 
+import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.optimize import nnls
-from sklearn.linear_model import ElasticNet, Lasso
+from sklearn.linear_model import ElasticNet, Lasso, LassoLarsIC
 from sklearn.model_selection import KFold
 
 from ladreg import ElasticNetCD, ElasticNetCDCV, LassoCD, LassoCDCV, LassoCDIC, alpha_max, enet_path, lasso_path
@@ -205,3 +206,45 @@ def test_ridges_beside_free_columns():
     X, y, weights = drawn("two factors", 2)
     model = ElasticNetCD(0.1, l1_ratio=0.3, penalty_weights=weights).fit(X, y)
     assert_optimal(model, X, y, optimum(X, y, weights, 0.1, 0.3))
+
+
+@pytest.mark.parametrize("penalised", [False, True])
+def test_at_alpha_max_every_penalised_coefficient_is_zero(penalised):
+    weights = np.r_[0.0, 0.0, np.ones(10)] if not penalised else np.ones(12)
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((60, 12))
+        y = 0.5 * X[:, 0] + 0.3 * X[:, 1] + rng.standard_normal(60)
+        largest = alpha_max(X, y, penalty_weights=weights)
+        assert not LassoCD(largest, penalty_weights=weights).fit(X, y).coef_[weights > 0].any()
+        tuned = LassoCDCV(penalty_weights=weights, alphas=3, cv=3).fit(X, y)
+        assert not tuned.coef_path_[weights > 0, 0].any()
+
+
+def test_at_the_knots_of_the_path_coefficients_are_zero():
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((60, 12))
+        y = 0.5 * X[:, 0] + 0.3 * X[:, 1] + rng.standard_normal(60)
+        lars = LassoLarsIC("bic").fit(X, y)
+        found = LassoCDIC("bic", alphas=lars.alphas_).fit(X, y)
+        assert found.alpha_ == pytest.approx(lars.alpha_, rel=1e-9)
+
+
+@pytest.mark.parametrize("fit", ["single", "path", "folds"])
+def test_memory_is_that_of_rows_times_columns_where_columns_are_many(fit):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 6000))
+    y = X[:, :5].sum(axis=1) + rng.standard_normal(40)
+    tracemalloc.start()
+    if fit == "single":
+        model = LassoCD(0).fit(X, y)
+        np.testing.assert_allclose(model.coef_, shortest(X, y), atol=1e-12)
+    elif fit == "path":
+        lasso_path(X, y, alphas=[1.0, 0.1, 0.0])
+    else:
+        LassoCDCV(alphas=[1.0, 0.1, 0.0], cv=3).fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # A matrix of all products would be 150 times X.
+    assert peak <= 15 * X.nbytes

@@ -25,6 +25,10 @@ Index = NDArray[np.intp]
 ROUNDING = 4 * float(np.finfo(float).eps)
 
 
+# A coefficient that moves predictions by less than this part of the target's deviation is rounding.
+_NOTHING = 64 * float(np.finfo(float).eps)
+
+
 @dataclass(frozen=True)
 class Look:
     """What a pass over the data shows at given coefficients: residual, half its mean square, and slopes."""
@@ -39,6 +43,26 @@ def duality_gap(penalty: ElasticNet, coef: Array, slope: Array, loss: float) -> 
     shrink = penalty.overrun(slope)
     terms = penalty.fenchel_young(coef, slope / shrink if shrink > 1.0 else slope)
     return loss * (1.0 - 1.0 / shrink) ** 2 + float(terms.sum()), shrink
+
+
+def without_rounding(penalty: ElasticNet, coef: Array, square: Array, size: float) -> Array:
+    """Coefficients, of several solutions in rows, of which those are zero that are zero but for rounding.
+
+    At a knot of the path, and where the penalty is the least that leaves no coefficient, a coefficient that is zero in
+    exact arithmetic comes out as rounding. Without a penalty coefficients are what they are.
+
+    Parameters
+    ----------
+    penalty, coef
+        Of the same features.
+    square
+        Mean squares of the centred columns, or upper bounds of them.
+    size
+        Mean square of the centred target.
+    """
+    moves = np.abs(coef) * np.sqrt(square)
+    nothing = (moves <= _NOTHING * np.sqrt(size)) & ((penalty.strength > 0) | penalty.positive)
+    return np.where(nothing, 0.0, coef)
 
 
 class Centred:

@@ -18,7 +18,7 @@ from ladreg._problem import Problem, StopReason
 from ladreg.solvers import conjugate, orthogonal, vertex
 from ladreg.solvers.active_set import Support
 from ladreg.solvers.anderson import extrapolated
-from ladreg.solvers.centred import ROUNDING, Centred, Look, duality_gap
+from ladreg.solvers.centred import ROUNDING, Centred, Look, duality_gap, without_rounding
 from ladreg.solvers.dependent import Redundant, redundant
 from ladreg.solvers.scaling import Draft
 
@@ -388,7 +388,8 @@ def _finished(
     problem: Problem, columns: Centred, state: _State, stopped: StopReason, canonical: bool, spare: Redundant | None
 ) -> Draft:
     """Step 4: what was found, or the canonical optimum on its face."""
-    coef, look = state.coef, state.look
+    look, spread = state.look, problem.design.spread(problem.fit_intercept)
+    coef = state.coef = without_rounding(columns.penalty, state.coef, spread, columns.size)
     dual = columns.weight * look.residual
     intercept = columns.intercept(coef)
     stats = {name: getattr(state, name) for name in COUNTS}

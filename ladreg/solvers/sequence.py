@@ -6,6 +6,7 @@ Every solution starts from the one before; what each of them proves is left to t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from ladreg._face import AT_END, are_regular
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
-from ladreg.solvers.centred import ROUNDING, Centred, duality_gap
+from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_rounding
 from ladreg.solvers.dependent import redundant
 from ladreg.solvers.points import Point, nonzeros, shared
 from ladreg.solvers.trail import Stretch, Trail
@@ -119,6 +120,7 @@ def rows_in_gram(
     for first in range(0, alphas.size, width):
         group = alphas[first : first + width]
         found = trail.follow(unit, group, max_iter)
+        found = replace(found, coef=without_rounding(unit, found.coef, gram.diagonal(), size))
         edge = group[:, None] * (unit.strength * (1 - AT_END))
         # Who may be active in any optimum; ridges make those that have one unique.
         active = ((unit.excess(found.slope) >= edge) | (found.coef != 0)) & (unit.ridge == 0)

@@ -20,7 +20,7 @@ from ladreg._multiples import costs, largest_parts, reaching
 from ladreg._penalties import ElasticNet
 from ladreg._problem import StopReason
 from ladreg.solvers import coordinate_descent, homotopy
-from ladreg.solvers.centred import ROUNDING, Centred, duality_gap
+from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_rounding
 from ladreg.solvers.columns import largest
 from ladreg.solvers.points import Point, nonzeros
 from ladreg.solvers.trail import Stretch, Trail
@@ -104,8 +104,10 @@ class Walk:
         self.coef = np.zeros(self.features.size)
         self.slope = columns.slope
         self.rate = np.zeros(problem.n_features)
+        # Bounds of the columns' mean squares.
+        self.spread = problem.design.spread(problem.fit_intercept)
         # How far slopes may be from the optimal ones where the gap is one; they go with its root.
-        self.margin = problem.margin(problem.design.spread(problem.fit_intercept), 1.0)
+        self.margin = problem.margin(self.spread, 1.0)
         self.boundless = np.flatnonzero((self.unit.strength == 0) & (self.unit.ridge == 0))
         # The most columns that are independent.
         self.rank = problem.n_samples - problem.fit_intercept
@@ -210,6 +212,7 @@ class Walk:
     def _seen(self, features: Index, coef: Array, n_steps: Index, among: Index | None = None) -> _Look:
         """What solutions in some features show, of all slopes or those `among`."""
         design, weight, unit = self.problem.design, self.columns.weight, self.unit.at(features)
+        coef = without_rounding(unit, coef, self.spread[features], self.columns.size)
         residual = self.columns.y - design.matvec_of(features, coef.T).T
         for _ in range(2 if self.problem.fit_intercept else 0):  # twice, for the rounding of the first
             residual -= (residual @ weight)[:, None]
