@@ -59,6 +59,9 @@ _REGULAR, _PRODUCTS = 0.9, 300
 _PATIENCE, _SLOW = 3, 3
 # Gaps are relative to objectives of at least this part of mean(y^2).
 _LEAST_SHARE = 1e-3
+# Largest number of features for which the optimal face is decomposed, in time of its cube: with more, an optimum that
+# the Gram matrix does not prove to be unique is left as it is.
+_LARGEST_FACE = 1500
 # Above this relative gap the dual is not exact enough to tell the optimal face.
 _FACE_GAP = 1e-10
 
@@ -393,7 +396,8 @@ def _finished(
     dual = columns.weight * look.residual
     intercept = columns.intercept(coef)
     stats = {name: getattr(state, name) for name in COUNTS}
-    unique = canonical and _proved_unique(columns, state)
+    active = _possibly_active(columns, state)
+    unique = canonical and (active.size == 0 or _are_independent(columns, active))
 
     def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Draft:
         return Draft(coef, intercept, dual, max(state.used, 1), stopped, NAME, stats, unique)
@@ -404,7 +408,7 @@ def _finished(
         intercept = columns.intercept(coef)
         if unique:
             return draft(coef, intercept, dual, not several)
-    if unique or not canonical:
+    if unique or not canonical or active.size > _LARGEST_FACE:
         return draft(coef, intercept, dual, unique)
     solution = problem.certify(coef, intercept, dual, n_iter=1, stopped=stopped, solver="")
     squares = float(problem.weight @ problem.y**2)
@@ -422,12 +426,14 @@ def _finished(
     return draft(*exact, False) if gap <= solution.gap + rounding else draft(coef, intercept, dual, False)
 
 
-def _proved_unique(columns: Centred, state: _State) -> bool:
-    """Whether the Gram matrix of all features that may be active is safely regular; False where that is not clear."""
+def _possibly_active(columns: Centred, state: _State) -> Index:
+    """The features without ridge that may differ from zero in an optimum."""
     penalty = columns.penalty
     possible = columns.possible(state.look.slope, state.gap, state.shrink) >= penalty.strength * (1 - 1e-9)
     possible[columns.hidden] = False  # zero, as `screen` proved
-    features = np.flatnonzero(possible & (penalty.ridge == 0))
-    if features.size > min(columns.problem.n_samples, _LARGEST_GRAM):
-        return False
-    return features.size == 0 or is_regular(columns.gram.of(features))
+    return np.flatnonzero(possible & (penalty.ridge == 0))
+
+
+def _are_independent(columns: Centred, features: Index) -> bool:
+    """Whether the Gram matrix of features is safely regular; False where that is not clear."""
+    return features.size <= columns.problem.n_samples and is_regular(columns.gram.of(features))
