@@ -248,3 +248,32 @@ def test_memory_is_that_of_rows_times_columns_where_columns_are_many(fit):
     tracemalloc.stop()
     # A matrix of all products would be 150 times X.
     assert peak <= 15 * X.nbytes
+
+
+@pytest.mark.parametrize("precompute", [False, "auto"])
+@pytest.mark.parametrize("share", [0.95, 0.9, 0.5])
+def test_features_are_left_out_only_where_the_gap_is_that_of_the_whole_problem(share, precompute):
+    """A free column may hide what penalised ones explain: before it is fitted, no gap tells which of these are zero."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        G, noise = rng.standard_normal((30, 12)), rng.standard_normal((30, 2))
+        Z = np.c_[G[:, 0] + 0.1 * noise[:, 0], noise[:, 1]]
+        X, y = np.c_[Z, G], G[:, 0] - Z[:, 0] + 0.3 * rng.standard_normal(30)
+        weights = np.r_[np.zeros(2), np.ones(12)]
+        alpha = share * alpha_max(X, y, penalty_weights=weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = LassoCD(alpha, penalty_weights=weights, precompute=precompute).fit(X, y)
+        assert model.objective_ == pytest.approx(optimum(X, y, weights, alpha), rel=1e-9)
+
+
+def test_units_of_dependent_columns_that_are_far_apart():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3))
+    for units in ([1e9, 1e7, 1e-9], [1e-9, 1e9, 1.0], [1.0, 1e-12, 1e12]):
+        columns = np.c_[X[:, 0], 2.2046 * X[:, 0], X[:, 1]] * units
+        y = X[:, 0] + X[:, 1] + rng.standard_normal(40)
+        model = LassoCD(0).fit(columns, y)
+        best = LassoCD(0).fit(X[:, :2], y).objective_
+        assert model.objective_ == pytest.approx(best, rel=1e-9)
+        assert model.dual_gap_ <= 1e-9 * best

@@ -57,6 +57,8 @@ _REGULAR, _PRODUCTS = 0.9, 300
 # Looks in a row that may bring nothing. After the first of them, or after more that do not halve the gap, the support
 # is decomposed once.
 _PATIENCE, _SLOW = 3, 3
+# Slopes of features that cost nothing, below this part of the largest there could be, are worth a proof.
+_NEAR = 1e-8
 # Gaps are relative to objectives of at least this part of mean(y^2).
 _LEAST_SHARE = 1e-3
 # Largest number of features for which the optimal face is decomposed, in time of its cube: with more, an optimum that
@@ -159,7 +161,7 @@ def solve(
         state.gap, state.shrink = duality_gap(problem.penalty, state.coef, state.look.slope, state.look.loss)
         value = state.look.loss + problem.penalty.value(state.coef)
         goal = max(tol * (max(value, _LEAST_SHARE * columns.size) if relative else columns.size), rounding)
-        met = state.gap <= goal and _balanced(columns, state)
+        met = state.gap <= goal and _balanced(columns, state, goal if is_settled else 0.0)
         if met and (state.exact or state.gap <= rounding):
             stopped = StopReason.TOLERANCE
             break
@@ -170,7 +172,8 @@ def solve(
             short = StopReason.ITERATION_LIMIT if state.used >= limit else StopReason.STALLED
             stopped = StopReason.TOLERANCE if met else short
             break
-        columns.screen(state.coef, state.look.slope, state.gap, state.shrink)
+        if _bounds_the_gap(columns, state):
+            columns.screen(state.coef, state.look.slope, state.gap, state.shrink)
         if (idle == 1 or slow == _SLOW) and orthogonal.applies(columns, state.coef):
             is_settled = _settle(columns, state, limit)
             if is_settled:
@@ -203,14 +206,29 @@ def _settle(columns: Centred, state: _State, limit: int) -> bool:
     return True
 
 
-def _balanced(columns: Centred, state: _State) -> bool:
-    """Whether the slopes of free features, for which the dual must be corrected, are zero up to rounding."""
+def _balanced(columns: Centred, state: _State, enough: float = 0.0) -> bool:
+    """Whether the slopes of free features, for which the dual must be corrected, are zero up to rounding.
+
+    Or up to what a proof with a gap of `enough` needs.
+    """
     free = columns.penalty.free() | columns.penalty.one_sided
     if not free.any():
         return True
     problem, coef = columns.problem, state.coef
     proof = problem.prove(coef, columns.intercept(coef), columns.weight * state.look.residual)
-    return bool(proof.gap <= 10 * max(state.gap, ROUNDING * columns.size))
+    return bool(proof.gap <= max(10 * max(state.gap, ROUNDING * columns.size), enough))
+
+
+def _bounds_the_gap(columns: Centred, state: _State) -> bool:
+    """Whether the gap, which knows nothing of features that cost nothing, bounds that of the whole problem."""
+    penalty, slope = columns.penalty, state.look.slope
+    beyond = np.where(penalty.free(), np.abs(slope), np.maximum(slope, 0.0) * penalty.one_sided)
+    if not beyond.any():
+        return True
+    if not penalty.bounds.any():  # nothing would be left out
+        return False
+    spread = columns.problem.design.spread(columns.problem.fit_intercept)
+    return bool(np.all(beyond <= _NEAR * np.sqrt(columns.size * spread))) and _balanced(columns, state)
 
 
 def _working_set(columns: Centred, state: _State, precompute: bool | None) -> Index:

@@ -177,6 +177,8 @@ def _analysed(columns: Centred, free: Index) -> Dependent | None:
     rank = int(np.argmin(np.append(pivot > least, False)))
     if rank == free.size:
         return None
+    # In units that are far apart rounding would count as much as the rest.
+    upper[np.abs(upper) <= _RANK] = 0.0
     rows = np.zeros((rank, free.size))
     rows[:, order] = upper[:rank] * size[order]
     measure = columns.problem.design.scale[free]
