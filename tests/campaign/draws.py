@@ -27,6 +27,8 @@ class Case:
     # Rows whose targets are gross outliers, and y with these near.
     outliers: np.ndarray | None = None
     near: np.ndarray | None = None
+    # Columns that are to be free of any penalty; None where the model draws them.
+    free: np.ndarray | None = None
 
     def contained(self):
         """X as it is handed to the estimator."""
@@ -46,9 +48,13 @@ def draw(rng, *, tiny=False):
     kind = str(rng.choice(COLUMNS))
     case = Case(_columns(rng, kind, n_samples, n_features), np.zeros(n_samples), None, [kind])
     _sicken_columns(rng, case)
+    # Generators of their own, so that integers that were recorded go on to stand for the problems that they stood for.
+    forced, settled = rng.spawn(2)
+    if not tiny and forced.random() < 0.2:
+        _force_in(forced, case)
     _target(rng, case)
     if not tiny:
-        settle(rng.spawn(1)[0], case)
+        settle(settled, case)
     _weights(rng, case)
     if tiny:
         case.X, case.y = np.round(case.X, 2), np.round(case.y, 2)
@@ -84,7 +90,7 @@ def _sicken_columns(rng, case):
     X = case.X
     n_features = X.shape[1]
     j, k = rng.integers(0, n_features, 2)
-    ill = rng.random(5) < 0.1
+    ill = rng.random(6) < 0.1
     if ill[0]:
         X[:, j] = 3.0
         case.ills.append("constant column")
@@ -100,6 +106,28 @@ def _sicken_columns(rng, case):
     if ill[4]:
         X[:, j] += 10.0 ** rng.integers(1, 7)
         case.ills.append("far from the origin")
+    if ill[5] and n_features > 1:
+        X[:, k] = X[:, k - 1] + 10.0 ** -rng.integers(3, 10) * X[:, k]
+        case.ills.append("nearly equal columns")
+
+
+def _force_in(rng, case):
+    """Columns that depend on each other or on the column of ones, and should cost nothing, before the others."""
+    n_samples = case.y.size
+    kind = str(rng.choice(["one-hot", "two factors", "duplicates", "sums", "nearly equal"]))
+    if kind in ("one-hot", "two factors"):
+        sizes = rng.integers(2, 5, 1 if kind == "one-hot" else 2)
+        Z = np.hstack([(rng.integers(0, k, n_samples)[:, None] == np.arange(k)).astype(float) for k in sizes])
+    else:
+        Z = rng.standard_normal((n_samples, 3))
+        Z[:, 2] = {
+            "duplicates": 2.2046 * Z[:, 0] if rng.random() < 0.5 else Z[:, 0],
+            "sums": Z[:, 0] + Z[:, 1],
+            "nearly equal": Z[:, 0] + 10.0 ** -rng.integers(3, 10) * Z[:, 2],
+        }[kind]
+    case.X = np.hstack([Z, case.X])
+    case.free = np.arange(case.X.shape[1]) < Z.shape[1]
+    case.ills.append(f"forced in: {kind}")
 
 
 def _target(rng, case):

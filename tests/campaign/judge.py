@@ -171,7 +171,7 @@ def _solved(Z, weight, goal):
                 part = direction @ column
                 column, mix = column - part * direction, mix - part * other
         length = np.sqrt(column @ column)
-        if length < 1e-16:
+        if length < ROUNDINGS / 4 * EPS:  # but for the last bits of X
             continue
         basis.append(column / length)
         mixes.append(mix / length)

@@ -52,6 +52,8 @@ class Model:
 
     name: str
     parameters: dict = field(default_factory=dict)
+    # Whether `alpha` is the least that leaves no penalised coefficient.
+    at_largest: bool = False
 
     @property
     def tuned(self):
@@ -88,7 +90,9 @@ def draw_model(rng, name, case):
         estimator = ladreg.LassoCD(**model.parameters)
         return Model(name, {"estimator": estimator, "n_pairs": 2, "alphas": 3, "random_state": 0})
     own = model.parameters
-    if rng.random() < 0.25:
+    if case.free is not None:
+        own["penalty_weights"] = np.where(case.free, 0.0, rng.choice([1.0, 2.5], case.X.shape[1], p=[0.8, 0.2]))
+    elif rng.random() < 0.25:
         own["penalty_weights"] = rng.choice([0.0, 1.0, 2.5, np.inf], case.X.shape[1], p=[0.25, 0.4, 0.2, 0.15])
     _losses(rng, model, case)
     if model.name in SQUARES:
@@ -143,6 +147,21 @@ def _alphas(rng, model, case):
     own["alpha"] = alpha if np.isfinite(alpha) else 0.0
     if rng.random() < 0.06:
         own["warm_start"] = True
+    elif model.name in ("LassoCD", "ElasticNetCD") and own.get("l1_ratio", 1.0) > 0 and rng.random() < 0.08:
+        _largest(model, case)
+
+
+def _largest(model, case):
+    """The alpha that the library says is the least that leaves no penalised coefficient."""
+    names = ("fit_intercept", "positive", "penalty_weights", "standardize", "l1_ratio")
+    own = {name: value for name, value in model.parameters.items() if name in names}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            alpha = ladreg.alpha_max(case.contained(), case.y, sample_weight=case.weight, **own)
+        except (ValueError, OverflowError):
+            return
+    model.parameters["alpha"], model.at_largest = float(alpha), alpha > 0
 
 
 def natural_alpha(model, case):
@@ -239,6 +258,7 @@ def run(model, case: Case):
                 found = _stability(model, case, outcome)
             else:
                 found = _fit(model, case, stored)
+                _at_largest(model, case, found, outcome)
         except Exception as error:  # all of them are findings, or refusals
             _failed(outcome, model, error)
             found = []
@@ -252,6 +272,19 @@ def run(model, case: Case):
         answer.warned = warned
     outcome.answers = found
     return outcome
+
+
+# Where means are far larger than deviations, the largest alpha is known to a few digits only.
+_ROUNDED = {"y + 1e9", "far from the origin", "y outliers", "weights of 1e-10 and 1e12", "columns scaled", "powers"}
+_ROUNDED |= {"leverage", "correlated", "nearly equal columns", "forced in: nearly equal", "y exact", "y constant"}
+
+
+def _at_largest(model, case, found, outcome):
+    if not model.at_largest or _ROUNDED & set(case.ills):
+        return
+    for formula, answer in found:
+        if np.any(answer.coef[formula.strength > 0]):
+            outcome.complaints.append(f"silent wrong: at alpha_max coefficients are {answer.coef}")
 
 
 def _failed(outcome, model, error):
