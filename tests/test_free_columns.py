@@ -277,3 +277,17 @@ def test_units_of_dependent_columns_that_are_far_apart():
         best = LassoCD(0).fit(X[:, :2], y).objective_
         assert model.objective_ == pytest.approx(best, rel=1e-9)
         assert model.dual_gap_ <= 1e-9 * best
+
+
+def test_free_coefficients_along_a_path_stay_positive():
+    """A feature that came in and has not moved yet goes where it may, whatever its slope is at the next alpha."""
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        n_samples, n_penalised = int(rng.integers(12, 40)), int(rng.integers(5, 40))
+        rng.integers(0, 4, n_samples)
+        G = rng.standard_normal((n_samples, n_penalised))
+        X = np.c_[rng.standard_normal((n_samples, 3)), G]
+        y = X @ (rng.standard_normal(X.shape[1]) * (rng.random(X.shape[1]) < 0.4)) + rng.standard_normal(n_samples)
+        weights = np.r_[np.zeros(3), np.ones(n_penalised)]
+        _, coefs, _ = lasso_path(X, y, alphas=np.geomspace(1, 1e-3, 5), positive=True, penalty_weights=weights)
+        assert coefs.min() >= 0
