@@ -87,7 +87,13 @@ class Versioned:
                 UserWarning,
                 stacklevel=2,
             )
-        super().__setstate__(state)  # type: ignore[misc]
+        super().__setstate__({**self._parameters_before(), **state})  # type: ignore[misc]
+
+    @classmethod
+    def _parameters_before(cls) -> dict[str, Any]:
+        """What parameters stand for in an estimator that was saved before there were these parameters."""
+        parameters: dict[str, Any] = cls().get_params(deep=False)  # type: ignore[attr-defined]
+        return parameters
 
 
 class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Hashable, Mapping
 from contextlib import AbstractContextManager
@@ -168,10 +167,14 @@ def training_data(
 
 def warn_user(message: str, category: type[Warning]) -> None:
     """A warning at the line of the user's code that called ladreg, directly or through scikit-learn."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
+    try:
+        raise RuntimeError
+    except RuntimeError as error:  # whose traceback has the frames of the callers
+        traceback = error.__traceback__
+    frame, level = traceback.tb_frame if traceback else None, 0
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level + 1)
 
 
 def _warn_of_rounding(y: ArrayLike) -> None:

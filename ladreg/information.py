@@ -557,6 +557,10 @@ class LADRegressorIC(InformationRegressor):
         self.tol = tol
         self.verbose = verbose
 
+    @classmethod
+    def _parameters_before(cls) -> dict[str, Any]:
+        return {**super()._parameters_before(), "scale": "classical"}
+
     def _models(self) -> list[CertifiedRegressor]:
         return [self._like(LADRegressor, alpha=1.0)]
 

@@ -390,3 +390,15 @@ def test_the_scale_of_relative_weights_does_not_matter(kind, criterion):
     for total in (1.0, 0.5, 60.0):
         equal = kind(criterion, alphas=12).fit(X, y, np.full(60, total / 60)).criterion_
         np.testing.assert_allclose(equal, plain, rtol=1e-9)
+
+
+def test_a_criterion_saved_before_it_had_a_scale_is_the_classical_one():
+    X, y = signal(60, 5)
+    model = LADRegressorIC(scale="classical", alphas=5).fit(X, y)
+    state = model.__getstate__()
+    del state["scale"]
+    old = LADRegressorIC.__new__(LADRegressorIC)
+    old.__setstate__(state)
+    assert old.scale == "classical"
+    np.testing.assert_array_equal(old.fit(X, y).criterion_, model.criterion_)
+    assert LADRegressorIC().scale == clone(LADRegressorIC()).scale == "robust"
