@@ -160,14 +160,15 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         UserWarning
             If y has integers or decimals beyond 2**53 that float64 has to round, or denormal numbers.
         """
-        with all_or_nothing(self), any_size():
+        with all_or_nothing(self):
             self._check_parameters()
-            data = training_data(self, X, y, sample_weight)
-            problems = self._problems(data, self._penalty(data))
-            solutions = self._solve(problems, self._starts(data, problems))
-            self._store(data, problems, solutions)
-            self._warn(solutions)
-            self._advise(problems)
+            with any_size():
+                data = training_data(self, X, y, sample_weight)
+                problems = self._problems(data, self._penalty(data))
+                solutions = self._solve(problems, self._starts(data, problems))
+                self._store(data, problems, solutions)
+                self._warn(solutions)
+                self._advise(problems)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.floating]:
