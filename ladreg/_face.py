@@ -190,7 +190,10 @@ def null_space(matrix: Array) -> Array:
 
 
 def column_rank(problem: Problem, features: Index) -> int:
-    """Rank of the chosen columns, of what the intercept leaves of them where there is one."""
+    """Rank of the chosen columns, of what the intercept leaves of them where there is one.
+
+    Where LAPACK gives up on a decomposition it is their number.
+    """
     design, border = problem.design, problem.fit_intercept
     shift, distance = design.extent(border)
     near, weight = design.rescaled(shift, 1.0 / power_of_two(distance)), np.full(design.n_samples, 1.0)
@@ -198,11 +201,14 @@ def column_rank(problem: Problem, features: Index) -> int:
         return int(features.size)
     size = features.size + border
     triangle, n_rows = np.zeros((0, size)), max(BLOCK // max(size, 1), size)
-    for begin in range(0, design.n_samples, n_rows):
-        rows = np.arange(begin, min(begin + n_rows, design.n_samples))
-        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, near.rows(rows, features, border)]), mode="r"))
-    length = np.sqrt(np.sum(triangle**2, axis=0))
-    singular = np.linalg.svd(triangle / np.where(length > 0, length, 1.0), compute_uv=False)
+    try:
+        for begin in range(0, design.n_samples, n_rows):
+            rows = np.arange(begin, min(begin + n_rows, design.n_samples))
+            triangle = np.asarray(np.linalg.qr(np.vstack([triangle, near.rows(rows, features, border)]), mode="r"))
+        length = np.sqrt(np.sum(triangle**2, axis=0))
+        singular = np.linalg.svd(triangle / np.where(length > 0, length, 1.0), compute_uv=False)
+    except np.linalg.LinAlgError:
+        return int(features.size)
     return int(np.sum(singular > RANK * singular.max(initial=0.0))) - border
 
 

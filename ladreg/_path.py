@@ -144,7 +144,9 @@ def solve_path(
         goal = np.maximum(max(tol, _ROUNDING) * path.objective[window], ROUNDINGS * size)
         good = np.array([point.stopped.good for point in group])
         for k in np.flatnonzero(~(good & (path.gap[window] <= goal))).tolist():
-            share = float(goal[k]) / size if size > 0 else tol
+            # Relative to the bound: the objective of a point that is far off says nothing of the optimum.
+            bound = max(float(path.objective[first + k] - path.gap[first + k]), 0.0)
+            share = max(max(tol, _ROUNDING) * bound / size, ROUNDINGS) if size > 0 else tol
             at = first + k
             _alone(problem, path, at, share, max_iter, solver, (path.coef[:, at], float(path.intercept[at])))
         first = last

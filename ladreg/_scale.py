@@ -8,7 +8,7 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
-from ladreg._face import RANK
+from ladreg._face import column_rank
 from ladreg._losses import Absolute, Huber
 from ladreg._penalties import ElasticNet
 from ladreg._problem import ROUNDINGS, Problem
@@ -123,17 +123,15 @@ def _n_distinct(problem: Problem) -> int:
     The target counts by its inverse hyperbolic sine: one of 1e20 would leave no digits of X in the combination.
     """
     mix = np.random.default_rng(0).standard_normal(problem.n_features + 1)
-    keys = np.sort(problem.design.matvec(mix[:-1]) + mix[-1] * np.arcsinh(problem.y))
-    sizes = np.abs(keys)
+    keys = problem.design.matvec(mix[:-1])
+    keys += mix[-1] * np.arcsinh(problem.y)
+    keys.sort()
+    apart, sizes = np.diff(keys), np.abs(keys, out=keys)
     # Sums of equal terms may differ in their rounding.
-    return 1 + int(np.count_nonzero(np.diff(keys) > _EQUAL * (sizes[1:] + np.median(sizes))))
+    least = _EQUAL * (sizes[1:] + np.median(sizes))
+    return 1 + int(np.count_nonzero(apart > least))
 
 
 def _rank(problem: Problem, features: NDArray[np.bool_]) -> int:
     """The number of independent columns among the chosen features and the intercept."""
-    chosen = np.flatnonzero(features)
-    gram = problem.design.gram(problem.weight, chosen, problem.fit_intercept)
-    size = np.sqrt(gram.diagonal())
-    size[size == 0] = 1.0
-    values = np.linalg.eigvalsh(gram / size / size[:, None])
-    return int(np.count_nonzero(values > RANK * max(values.max(initial=0.0), 1.0)))
+    return column_rank(problem, np.flatnonzero(features)) + problem.fit_intercept

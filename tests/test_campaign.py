@@ -11,7 +11,7 @@ from ladreg._estimator import CertifiedRegressor
 from ladreg._penalties import ElasticNet
 from ladreg.solvers.quadratic import newton_step
 from tests.campaign import claims, folds, models, problem
-from tests.campaign.draws import Case
+from tests.campaign.draws import ALL_KINDS, Case
 from tests.campaign.exact import long_of, optimum
 from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer, best_gap, complaints, refuted
@@ -25,7 +25,7 @@ ABSOLUTE, HALF = Loss(1.0, 1.0), Loss(square=0.5)
 @pytest.mark.parametrize("block", range(8))
 def test_the_campaign_in_short(block):
     tally = Tally()
-    for seed in range(200 * block, 200 * (block + 1)):
+    for seed in range(ALL_KINDS + 200 * block, ALL_KINDS + 200 * (block + 1)):
         tally.add(problem.judged(seed))
     assert tally.total["problems"] == 200
     assert tally.total["uncertified"] < 20
@@ -232,7 +232,7 @@ def test_squares_of_columns_equal_but_for_last_digits_have_coefficients_of_ordin
     """Campaign 1000000753223: coefficients that only last digits ask for, whose rounding cost more than they gained."""
     x = np.array([80.0, 58.0, 55.0, 102.0, 160.0])
     X, y, weight = np.column_stack([x, 0.01 + 1e-10 * x]), np.array([0.0, 0.0, 0.0, 1.0, 0.0]), [1, 1, 1, 2, 1]
-    model = HuberLossRegressor(20.0, alpha=0.0).fit(X, y, sample_weight=weight)
+    model = HuberLossRegressor(20.0, scale=1.0, alpha=0.0).fit(X, y, sample_weight=weight)
     assert np.all(np.abs(model.coef_) * X.std(axis=0) < 1)
     assert model.objective_ == pytest.approx(LassoCD(0.0).fit(X, y, sample_weight=weight).objective_, rel=1e-6)
 

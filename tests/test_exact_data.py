@@ -80,7 +80,9 @@ def test_rows_solved_follow_the_columns(model, kind, others, monkeypatch):
     assert stats.get("rung", 1) == 1
     # 40 rows a column are the reduced problem, and the rows that a plane is guessed from. One with noise may have a
     # sixth of the rows a column instead, which cost no more than one pass, and rows that were on the wrong side join.
-    assert stats.get("rows_solved", 0) <= max(3 * 40 * (p + 1), 2 * n / (6 * (p + 1)))
+    # A table of at most 2,000 distinct rows is not worth a reduction.
+    distinct = np.unique(np.c_[X, y], axis=0).shape[0]
+    assert stats.get("rows_solved", 0) <= (distinct if distinct <= 2000 else max(3 * 40 * (p + 1), n / (3 * (p + 1))))
 
 
 @pytest.mark.parametrize("model", MODELS, ids=repr)

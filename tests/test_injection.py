@@ -149,7 +149,6 @@ def test_the_faults_above_reach_every_kernel_and_every_decomposition():
         ("least squares", _cd, "dense_burst"),
         ("lasso", _cd, "dense_burst"),
         ("lasso by residuals", _cd, "sparse_burst"),
-        ("least squares, dependent columns", np.linalg, "pinv"),
     ],
 )
 def test_the_ways_of_large_tables(monkeypatch, case, module, name):

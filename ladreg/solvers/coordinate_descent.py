@@ -54,6 +54,8 @@ _ANDERSON = 5
 _SETTLED, _ROUGH, _FEW_FRESH, _FINEST = 0.5, 0.1, 0.01, 0.01
 # Supports of more than this part of the rows are left to epochs, and so is what so many products do not solve.
 _REGULAR, _PRODUCTS = 0.9, 300
+# An objective that grows by more than this part, of itself and of the variance of y, is no descent.
+_WORSE = 1e-9
 # Looks in a row that may bring nothing. After the first of them, or after more that do not halve the gap, the support
 # is decomposed once.
 _PATIENCE, _SLOW = 3, 3
@@ -189,7 +191,7 @@ def solve(
             coef = _descend_without_gram(columns, working, state, goal, max(enough, _LAST * goal), limit)
         look = columns.look(coef)
         # The Gram matrix of columns that are all but dependent may see a descent where there is none.
-        if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + 1e-9) + 1e-9 * columns.size:
+        if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + _WORSE) + _WORSE * columns.size:
             state.by_gram, idle, best = False, -1, np.inf
             continue
         state.coef, state.look = coef, look
@@ -201,6 +203,13 @@ def _settle(columns: Centred, state: _State, limit: int) -> bool:
     coef, look, n_steps = orthogonal.settle(columns, state.coef, limit - state.used)
     state.n_newton += n_steps
     if look is None:
+        return False
+    # What only the last digits of columns ask for costs more, rounded in the user's numbers, than it gains.
+    design, penalty = columns.problem.design, columns.problem.penalty
+    size = float(np.abs(coef) @ (design.reach() + np.abs(design.shift * design.scale)))
+    rounding = 0.5 * (float(np.finfo(np.float64).eps) * size) ** 2
+    before = state.look.loss + penalty.value(state.coef)
+    if look.loss + penalty.value(coef) + rounding > before * (1 + _WORSE) + _WORSE * columns.size:
         return False
     state.coef, state.look, state.exact = coef, look, True
     return True

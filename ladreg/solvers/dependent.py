@@ -8,7 +8,6 @@ the coefficients of all free columns are the shortest vector with the same ``Z @
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -46,6 +45,8 @@ class Dependent:
         R with ``R'R = Z'WZ``; an upper triangle in the columns `chosen`.
     measure : ndarray of shape (k,)
         What each coefficient counts in the norm, relative to the largest: its unit.
+    row_space : ndarray of shape (k, rank)
+        An orthonormal basis of the measured coefficients that are orthogonal to those without effect.
     """
 
     features: Index
@@ -53,6 +54,7 @@ class Dependent:
     rest: Index
     triangle: Array
     measure: Array
+    row_space: Array
 
     def hidden(self, penalty: ElasticNet) -> ElasticNet:
         """The penalty with all but the independent subset excluded."""
@@ -73,7 +75,7 @@ class Dependent:
         given = coef[..., self.features]
         if not given.any():
             return coef
-        values = (given * self.measure) @ self._row_space @ self._row_space.T / self.measure
+        values = (given * self.measure) @ self.row_space @ self.row_space.T / self.measure
         # Units that are far apart leave rounding in the columns with the large numbers.
         values[..., self.chosen] += self._basic((given - values) @ self.triangle.T)
         shared = coef.copy()
@@ -82,15 +84,11 @@ class Dependent:
 
     def _basic(self, products: Array) -> Array:
         """Coefficients of the subset with ``R @ coef = products``; of several in rows."""
-        solved = scipy.linalg.solve_triangular(self.triangle[:, self.chosen], products.T, check_finite=False)
-        return np.asarray(solved.T)
-
-    @cached_property
-    def _row_space(self) -> Array:
-        """An orthonormal basis, of shape (k, rank), of the coefficients that are orthogonal to those without effect."""
-        rows = self.triangle / self.measure
-        rows /= np.linalg.norm(rows, axis=1)[:, None]
-        return np.asarray(np.linalg.qr(rows.T)[0])
+        triangle = self.triangle[:, self.chosen]
+        try:
+            return np.asarray(scipy.linalg.solve_triangular(triangle, products.T, check_finite=False)).T
+        except np.linalg.LinAlgError:  # LAPACK gave up
+            return np.asarray(np.linalg.lstsq(triangle, products.T, rcond=None)[0]).T
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,10 @@ def _dependent(columns: Centred, free: Index) -> Dependent | None:
     key = free.tobytes()
     if key not in columns.dependences:
         columns.dependences.clear()  # the supports of a path come one after the other
-        columns.dependences[key] = _analysed(columns, free)
+        try:
+            columns.dependences[key] = _analysed(columns, free)
+        except np.linalg.LinAlgError:  # LAPACK gave up: the columns count as independent, and the proof judges
+            columns.dependences[key] = None
     known: Dependent | None = columns.dependences[key]
     return known
 
@@ -182,4 +183,8 @@ def _analysed(columns: Centred, free: Index) -> Dependent | None:
     rows = np.zeros((rank, free.size))
     rows[:, order] = upper[:rank] * size[order]
     measure = columns.problem.design.scale[free]
-    return Dependent(free, order[:rank], np.sort(order[rank:]), rows, measure / measure.max())
+    measure = measure / measure.max()
+    measured = rows / measure
+    measured /= np.linalg.norm(measured, axis=1)[:, None]
+    row_space = np.asarray(np.linalg.qr(measured.T)[0])
+    return Dependent(free, order[:rank], np.sort(order[rank:]), rows, measure, row_space)

@@ -155,10 +155,10 @@ def _solved(
         residual = problem.residual(coef, intercept)
         slopes = problem.loss.derivative(residual)
         slopes[kinked] = problem.loss.curvature * residual[kinked]
-        smooth = problem.weight * slopes
+        dual = problem.weight * slopes
+        smooth = dual[kinked]
         if number == _ROUNDS:
             break
-        dual = smooth.copy()
         dual[kinked] += given
         dual[equations] += moved
         gradient = problem.design.rmatvec_of(features, dual) - goal
@@ -178,8 +178,8 @@ def _solved(
         coef = np.maximum(coef, 0.0)
     lower, upper = problem.loss.kink()
     within = problem.weight[kinked]
-    smooth[kinked] += np.clip(held, lower * within, upper * within)
-    return (coef, intercept, smooth), held
+    dual[kinked] = smooth + np.clip(held, lower * within, upper * within)
+    return (coef, intercept, dual), held
 
 
 def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from tests.campaign.draws import ALL_KINDS
 from tests.campaign.problem import Verdict, judged, replayed
 from tests.campaign.table import Tally, told
 from tests.campaign.worker import TOO_LONG, work
@@ -22,7 +23,7 @@ def campaign(options):
         os.environ[threads] = "1"  # for the processes that are spawned, before they load NumPy
     context = multiprocessing.get_context("spawn")
     results, tally = context.Queue(), Tally()
-    first = options.seed * 10**9
+    first = ALL_KINDS + options.seed * 10**9
     last = first + options.problems if options.problems else first + 10**9
     deadline = np.inf if options.problems else time.time() + 60 * options.minutes
     workers = []

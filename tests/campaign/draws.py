@@ -11,6 +11,9 @@ from tests.campaign.majority import settle
 
 # Powers of ten between which y, columns and weights are scaled.
 FAR = 150
+# Integers from here on stand for problems of all kinds; smaller ones, of which some were recorded, go on to stand for
+# problems of the kinds that there were first.
+ALL_KINDS = 10**12
 COLUMNS = ("normal", "integer", "dummies", "leverage", "powers", "correlated", "repeated rows")
 TARGETS = ("normal", "integer", "constant", "exact", "few values", "outliers", "zero")
 
@@ -29,6 +32,7 @@ class Case:
     near: np.ndarray | None = None
     # Columns that are to be free of any penalty; None where the model draws them.
     free: np.ndarray | None = None
+    all_kinds: bool = True
 
     def contained(self):
         """X as it is handed to the estimator."""
@@ -41,19 +45,21 @@ class Case:
         return {"csr": sp.csr_array, "csc": sp.csc_matrix}[self.container](self.X)
 
 
-def draw(rng, *, tiny=False):
+def draw(rng, *, tiny=False, all_kinds=True):
     """A data set; `tiny` ones are small enough for rational arithmetic, and have few digits."""
     most = (6, 2) if tiny else (40, 10)
     n_samples, n_features = int(rng.integers(1, most[0] + 1)), int(rng.integers(1, most[1] + 1))
     kind = str(rng.choice(COLUMNS))
-    case = Case(_columns(rng, kind, n_samples, n_features), np.zeros(n_samples), None, [kind])
+    X = _columns(rng, kind, n_samples, n_features)
+    case = Case(X, np.zeros(n_samples), None, [kind], all_kinds=all_kinds)
     _sicken_columns(rng, case)
-    # Generators of their own, so that integers that were recorded go on to stand for the problems that they stood for.
     forced, settled = rng.spawn(2)
-    if not tiny and forced.random() < 0.2:
-        _force_in(forced, case)
+    if all_kinds and not tiny:
+        _nearly_equal(forced, case)
+        if forced.random() < 0.2:
+            _force_in(forced, case)
     _target(rng, case)
-    if not tiny:
+    if all_kinds and not tiny:
         settle(settled, case)
     _weights(rng, case)
     if tiny:
@@ -90,7 +96,7 @@ def _sicken_columns(rng, case):
     X = case.X
     n_features = X.shape[1]
     j, k = rng.integers(0, n_features, 2)
-    ill = rng.random(6) < 0.1
+    ill = rng.random(5) < 0.1
     if ill[0]:
         X[:, j] = 3.0
         case.ills.append("constant column")
@@ -106,7 +112,13 @@ def _sicken_columns(rng, case):
     if ill[4]:
         X[:, j] += 10.0 ** rng.integers(1, 7)
         case.ills.append("far from the origin")
-    if ill[5] and n_features > 1:
+
+
+def _nearly_equal(rng, case):
+    """A column that is another one but for a part of 1e-3 to 1e-9, at times."""
+    X = case.X
+    if rng.random() < 0.1 and X.shape[1] > 1:
+        k = int(rng.integers(X.shape[1]))
         X[:, k] = X[:, k - 1] + 10.0 ** -rng.integers(3, 10) * X[:, k]
         case.ills.append("nearly equal columns")
 

@@ -147,7 +147,12 @@ def _alphas(rng, model, case):
     own["alpha"] = alpha if np.isfinite(alpha) else 0.0
     if rng.random() < 0.06:
         own["warm_start"] = True
-    elif model.name in ("LassoCD", "ElasticNetCD") and own.get("l1_ratio", 1.0) > 0 and rng.random() < 0.08:
+    elif (
+        case.all_kinds
+        and model.name in ("LassoCD", "ElasticNetCD")
+        and own.get("l1_ratio", 1.0) > 0
+        and rng.random() < 0.08
+    ):
         _largest(model, case)
 
 

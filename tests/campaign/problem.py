@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.campaign import folds, outliers
 from tests.campaign.claims import broken_claims
-from tests.campaign.draws import draw
+from tests.campaign.draws import ALL_KINDS, draw
 from tests.campaign.exact import optimal_point
 from tests.campaign.judge import complaints, refuted
 from tests.campaign.models import draw_model, drawn_name, run
@@ -88,9 +88,10 @@ def _ask_about_folds(verdict):
 def posed(rng, name, seed):
     """The model, the case, and the three chances that decide who else is asked."""
     chances = rng.random(3)
-    case = draw(rng, tiny=chances[0] < TINY)
+    case = draw(rng, tiny=chances[0] < TINY, all_kinds=seed >= ALL_KINDS)
     model = draw_model(rng, name, case)
-    outliers.spoil(np.random.default_rng([seed, 1]), model, case)
+    if case.all_kinds:
+        outliers.spoil(np.random.default_rng([seed, 1]), model, case)
     return model, case, chances
 
 
