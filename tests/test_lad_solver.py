@@ -192,31 +192,6 @@ def test_minimum_norm_in_a_rank_deficient_design():
     np.testing.assert_allclose(solve(make(X, y)).coef, expected, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_canonical_optimum_has_the_smallest_squares_among_the_optima(seed):
-    """Brute force: the optimal face of a two-parameter problem is a polygon; search it by a general QP solver."""
-    rng = np.random.default_rng(seed)
-    X, y = rng.integers(-2, 3, (12, 1)).astype(float), rng.integers(0, 4, 12).astype(float)
-    problem = make(X, y)
-    solution = solve(problem)
-    Z = np.column_stack([X, np.ones(12)])
-    # The face {objective <= optimum} as linear constraints in (b, b0, |r| bounds u).
-    A = np.vstack([np.hstack([Z, -np.eye(12)]), np.hstack([-Z, -np.eye(12)])])
-    cuts = scipy.optimize.LinearConstraint(A, -np.inf, np.concatenate([y, -y]))
-    budget = scipy.optimize.LinearConstraint(
-        np.concatenate([[0, 0], problem.weight])[None, :], -np.inf, solution.objective + 1e-9
-    )
-    start = np.concatenate([solution.coef, [solution.intercept], np.abs(residual(problem, solution)) + 1e-3])
-    found = scipy.optimize.minimize(
-        lambda v: np.mean((y - Z @ v[:2]) ** 2),
-        start,
-        constraints=[cuts, budget],
-        method="SLSQP",
-        options={"maxiter": 500, "ftol": 1e-13},
-    )
-    assert np.mean(residual(problem, solution) ** 2) <= found.fun + 1e-5
-
-
 def test_answers_are_the_same_through_sparse_storage():
     rng = np.random.default_rng(5)
     X = np.where(rng.random((80, 6)) < 0.6, 0.0, rng.standard_normal((80, 6)))

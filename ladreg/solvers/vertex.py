@@ -1,8 +1,9 @@
 """From an optimal dual to the exact, canonical optimum.
 
 LAD optima are often not unique: an even number of rows, integer targets, more columns than rows. The canonical one is
-defined without regard to row order, repeats or threads: *among all optimal coefficients those with the smallest
-weighted sum of squared residuals, and among these the smallest in Euclidean norm* (the intercept not counted).
+defined without regard to row order, repeats or threads: *among all optimal coefficients those whose residuals are
+nearest to the middle of their ranges, and among these the smallest in Euclidean norm* (the intercept not counted). What
+nearest means is defined in `face_centre`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from ladreg._face import Face, edges, inverted, null_space, optimal_face, predictions, sides
 from ladreg._problem import Problem
+from ladreg.solvers import face_centre
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -23,9 +25,7 @@ Index = NDArray[np.intp]
 _KEPT = 1e-11
 # Constraints that are added at a time.
 _CUTS = 200
-# Rows whose triangle is made at a time.
-_BLOCK = 4096
-# Weight of the norm beside the squared residuals while the active constraints are sought; the answer is free of it.
+# Weight of the norm beside the distance from the centre while the active constraints are sought, not in the answer.
 _RIDGE = 1e-9
 
 
@@ -61,7 +61,7 @@ def canonical(
     -----
     1. Complementary slackness with `dual` gives the optimal face: pinned rows, one-sided rows and features.
     2. Solve the pinned rows. If they determine the coefficients, this is the exact vertex.
-    3. Otherwise minimise the squared residuals over what is left of the face, a polyhedron in few dimensions.
+    3. Otherwise go to the centre of what is left of the face, a polyhedron in few dimensions.
     4. Correct the dual in the pinned rows, so that it is orthogonal to the active columns up to rounding.
     """
     if products is None:
@@ -79,7 +79,7 @@ def _on_face(problem: Problem, face: Face, products: Array, among: Index | None)
     pinned = _Pinned.of(face)
     point = pinned.point
     if pinned.basis.shape[1]:
-        moved = _least_squares_on(problem, face, pinned)
+        moved = _centre_of(problem, face, pinned)
         if moved is None:
             return None
         point = moved
@@ -128,23 +128,24 @@ def _least_squares(matrix: Array, target: Array) -> Array:
     return np.asarray(np.linalg.lstsq(matrix, target, rcond=1e-11)[0], dtype=np.float64)
 
 
-def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
-    """Minimise sum(weight * r^2), then the norm, over ``point + basis @ z`` and the face's one-sided constraints.
+def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
+    """The centre (`face_centre`), then the smallest norm, of ``point + basis @ z`` under the one-sided constraints.
 
     A pinned row's residual is fixed, so that only the sided rows count.
     """
     n_features = face.features.size
     sided = _Sided.of(problem, face, pinned)
-    # 1. A triangle says all there is to say about the squares. Directions that change no residual are left to the norm:
-    # they drop out by the triangle's singular values.
-    residual = sided.slack[: sided.n_rows] + edges(problem, face.dual)[: sided.n_rows]
-    fit, goal = _triangle(sided.move[: sided.n_rows], residual, problem.weight)
+    # 1. Directions that change no residual are left to the norm: they drop out by the singular values of `fit`.
+    if sided.contradicted():
+        return None
+    centre = sided.centre()
+    if centre is None:
+        return None
+    fit, goal = centre
     # 2. The norm counts coefficients in the user's units: coef * column scale.
     measure = np.zeros(pinned.point.size)
     measure[:n_features] = problem.design.scale[face.features]
     measure /= measure.max(initial=0.0) or 1.0
-    if sided.contradicted():
-        return None
     z = _lexicographic(fit, goal, pinned, measure, np.zeros((0, fit.shape[1])), np.zeros(0))
     chosen = sided.broken(z)
     if chosen.size == 0:
@@ -171,15 +172,15 @@ def _least_squares_on(problem: Problem, face: Face, pinned: _Pinned) -> Array | 
 class _Sided:
     """What keeps its sign on the face: ``side * (slack - move @ z) >= 0`` along the basis of the pinned rows.
 
-    Residuals of `n_rows` rows (all, or none where all are pinned; side 0 for those that are), then coefficients;
-    `length` is that of each row of `move`.
+    Residuals of all rows (of none where all are pinned; side 0 for those that are), then coefficients; `length` is that
+    of each row of `move`, `cost` what the objective says of each unit of a residual, and 0 for coefficients.
     """
 
     slack: Array
     move: Array
     side: Array
     length: Array
-    n_rows: int
+    cost: Array
 
     @classmethod
     def of(cls, problem: Problem, face: Face, pinned: _Pinned) -> _Sided:
@@ -199,7 +200,21 @@ class _Sided:
         # What moves by rounding only does not move.
         fixed = length <= 1e-12 * length[side != 0].max(initial=0.0)
         length[fixed], move[fixed] = 0.0, 0.0
-        return cls(slack, move, side, length, free_rows)
+        lower, upper = problem.loss.interval()
+        cost = np.zeros(side.size)
+        if np.isfinite(upper - lower):
+            cost[:free_rows] = problem.weight[:free_rows] * np.where(row_side[:free_rows] > 0, upper, -lower)
+        return cls(slack, move, side, length, cost)
+
+    def centre(self) -> tuple[Array, Array] | None:
+        """Equations of the centre, none where no residual moves; None where the face is empty."""
+        n_dimensions = self.move.shape[1]
+        moving = (self.side != 0) & (self.length > 0)
+        if not np.any(self.cost[moving] > 0):
+            return np.zeros((0, n_dimensions)), np.zeros(0)
+        if not moving.all():
+            return face_centre.equations(self.move[moving], self.slack[moving], self.side[moving], self.cost[moving])
+        return face_centre.equations(self.move, self.slack, self.side, self.cost)
 
     def contradicted(self) -> bool:
         """Whether something that does not move is on the wrong side."""
@@ -228,17 +243,6 @@ class _Sided:
         """The chosen ones as ``G z >= h`` with rows of length one."""
         scale = self.side[chosen] / self.length[chosen]
         return -scale[:, None] * self.move[chosen], -scale * self.slack[chosen]
-
-
-def _triangle(move: Array, residual: Array, weight: Array) -> tuple[Array, Array]:
-    """R and d such that ``|R z - d|^2`` is ``sum(weight * (residual - move @ z)^2)`` up to a constant."""
-    triangle = np.zeros((0, move.shape[1] + 1))
-    for begin in range(0, residual.size, _BLOCK):
-        block = slice(begin, begin + _BLOCK)
-        root = np.sqrt(weight[block])
-        rows = np.column_stack([move[block], residual[block]]) * root[:, None]
-        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
-    return triangle[: move.shape[1], :-1], triangle[: move.shape[1], -1]
 
 
 def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: Array, b: Array) -> Array:

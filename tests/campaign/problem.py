@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.campaign import folds, outliers
+from tests.campaign.centre import off_centre
 from tests.campaign.claims import broken_claims
 from tests.campaign.draws import ALL_KINDS, draw
 from tests.campaign.exact import optimal_point
@@ -17,6 +18,8 @@ from tests.campaign.relations import broken
 
 # Parts of the problems that are tiny, so that their optimum is known exactly, and that are asked more than once.
 TINY, RIVALS, RELATIONS = 0.06, 0.03, 0.03
+# The part whose optimum, where it is not unique, is compared with the canonical one.
+CENTRES = 0.2
 
 
 @dataclass
@@ -108,6 +111,8 @@ def _ask_others(rng, verdict, model, case, outcome, chances):
             rivals.append(("exact arithmetic", optimal_point(formula)))
         if chances[1] < RIVALS:
             rivals.append(("the linear program", linear_rival(formula)))
+        if chances[1] > 1 - CENTRES:
+            verdict.complaints += off_centre(formula, answer)
         for name, rival in rivals:
             if rival is not None:
                 verdict.compared += 1

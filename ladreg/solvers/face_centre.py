@@ -1,0 +1,283 @@
+"""The centre of a polyhedron of optima: where residuals are nearest to the middle of their ranges.
+
+The polyhedron is given by linear functions that keep their sign on it, ``side_i * (slack_i - move_i @ z) >= 0``:
+residuals, which cost ``cost_i`` a unit, and coefficients, which cost nothing here. With ``mid_i`` and ``range_i`` the
+middle and the length of the interval of values that ``move_i @ z`` takes on it, its centre is the minimiser over it of
+
+    sum_i cost_i * (move_i @ z - mid_i)^2 / range_i.
+
+Nothing in this sum depends on ``slack_i``, except through the polyhedron itself. Rows with parallel `move` share one
+interval, so that they count as one *direction* with the sum of their costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.optimize
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from ladreg._kernels import _groups
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Unit vectors whose entries agree after rounding to this are one direction.
+_GRID = 2.0**-40
+# Entries of directions, in units of the basis of directions, below this are rounding of zero.
+_ZERO = 1e-10
+# On the way from vertex to vertex constraints are relaxed by one to two times this, in units of a problem at unit
+# scale, all by different amounts: the polyhedron has an inside then, and no vertex has more than n_dimensions of them.
+_RELAXED = 1e-12
+# A linear function is at its maximum in a vertex whose multipliers (of unit vectors) are all above minus this.
+_OPTIMAL = 1e-10
+# Ranges count as at least this part of the longest range of their block, so that the quotients stay finite.
+_SHORT = 1e-13
+# Vertices that are visited for each dimension at most; what has not arrived by then keeps the value it has reached.
+_VISITS = 2000
+
+
+@dataclass(frozen=True)
+class _Directions:
+    """Unit vectors (rows of `vector`) with ``low <= vector @ z <= high`` and the sum of costs along each."""
+
+    vector: Array
+    low: Array
+    high: Array
+    cost: Array
+
+    @classmethod
+    def of(cls, move: Array, slack: Array, side: Array, cost: Array) -> _Directions:
+        """Parallel rows together."""
+        length = np.sqrt(np.einsum("ij,ij->i", move, move))
+        # The first entry that is not small tells a vector from its opposite.
+        first = np.argmax(np.abs(move) > (0.5 / np.sqrt(move.shape[1])) * length[:, None], axis=1)
+        length = np.copysign(length, move[np.arange(length.size), first])
+        vector = move / length[:, None]
+        random = np.random.default_rng(0)
+        key = np.zeros(length.size)
+        for column in vector.T:
+            key += random.standard_normal() * np.round(column / _GRID)
+        groups, chosen = np.empty((2, length.size), dtype=np.intp)
+        count = _groups.group(key, groups, chosen)
+        limit, above = slack / length, side * length > 0
+        low, high = np.full(count, -np.inf), np.full(count, np.inf)
+        np.minimum.at(high, groups[above], limit[above])
+        np.maximum.at(low, groups[~above], limit[~above])
+        total = np.asarray(np.bincount(groups, cost * np.abs(length), minlength=count), dtype=np.float64)
+        return cls(vector[chosen[:count]], low, high, total)
+
+    def at(self, chosen: NDArray[np.bool_], vector: Array) -> _Directions:
+        """Some of them in other coordinates, not of length one there; unit vectors again."""
+        length = np.sqrt(np.einsum("ij,ij->i", vector, vector))
+        low, high = self.low[chosen] / length, self.high[chosen] / length
+        return _Directions(vector / length[:, None], low, high, self.cost[chosen] * length)
+
+
+def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Array, Array] | None:
+    """`fit` and `goal` such that the points of the polyhedron with the least ``|fit @ z - goal|`` are its centre.
+
+    Parameters
+    ----------
+    move
+        Array of shape (n_constraints, n_dimensions), no row of which is zero.
+    slack, side, cost
+        Arrays of shape (n_constraints,): side is +1 or -1, cost >= 0.
+
+    Returns
+    -------
+    fit, goal or None
+        Arrays of shape (n_equations, n_dimensions) and (n_equations,), n_equations <= n_dimensions. Along directions
+        that no equation determines nothing moves that costs anything. None where the polyhedron is empty.
+
+    Notes
+    -----
+    1. Parallel rows together; a basis of their directions, in whose coordinates most vectors have few entries.
+    2. The coordinates fall apart into blocks that no vector connects. Costs of different blocks do not meet.
+    3. A block of one coordinate is an interval: its middle. In others, the range of each direction, and least squares.
+    """
+    directions = _Directions.of(move, slack, side, cost)
+    basis = _basis(directions.vector)
+    inverse = np.linalg.pinv(directions.vector[basis])
+    vector = directions.vector @ inverse
+    vector[np.abs(vector) <= _ZERO] = 0.0
+    pattern = csr_array(vector != 0)
+    _, label = connected_components(pattern.T.astype(np.float64) @ pattern.astype(np.float64), directed=False)
+    block = label[np.argmax(np.abs(vector), axis=1)]
+    single = np.bincount(label)[label] == 1
+    middle, paid = _intervals(directions, vector, single)
+    fit, goal = [directions.vector[basis[paid]]], [middle[paid]]
+    for number in np.unique(label[~single]):
+        chosen, own = block == number, np.flatnonzero(label == number)
+        found = _block(directions.at(chosen, vector[np.ix_(chosen, own)]))
+        if found is None:
+            return None
+        fit.append(found[0] @ directions.vector[basis[own]])
+        goal.append(found[1])
+    return np.vstack(fit), np.concatenate(goal)
+
+
+def _basis(vector: Array) -> Index:
+    """Rows that are linearly independent and span all others: each is the farthest from the span of those before."""
+    rest, chosen = vector.copy(), []
+    for _ in range(vector.shape[1]):
+        size = np.einsum("ij,ij->i", rest, rest)
+        farthest = int(np.argmax(size))
+        if size[farthest] <= _ZERO**2:
+            break
+        chosen.append(farthest)
+        normal = rest[farthest] / np.sqrt(size[farthest])
+        # Twice: the second time removes the rounding of the first.
+        for _ in range(2):
+            rest -= np.outer(rest @ normal, normal)
+    return np.array(chosen, dtype=np.intp)
+
+
+def _intervals(directions: _Directions, vector: Array, single: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
+    """The middle of each coordinate that is a block of its own, and whether anything along it costs something."""
+    coordinate = np.argmax(np.abs(vector), axis=1)
+    rows = np.flatnonzero(single[coordinate])
+    coordinate = coordinate[rows]
+    entry = vector[rows, coordinate]
+    ends = np.stack([directions.low[rows], directions.high[rows]]) / entry
+    low, high = np.full(single.size, -np.inf), np.full(single.size, np.inf)
+    np.maximum.at(low, coordinate, ends.min(axis=0))
+    np.minimum.at(high, coordinate, ends.max(axis=0))
+    # An interval without an end is what rounding of the dual made: the other end then.
+    low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
+    paid = np.bincount(coordinate, directions.cost[rows], minlength=single.size) > 0
+    paid &= np.isfinite(low)
+    return np.where(paid, low, 0.0) / 2 + np.where(paid, high, 0.0) / 2, paid
+
+
+def _block(directions: _Directions) -> tuple[Array, Array] | None:
+    """The equations of a block of several coordinates."""
+    polyhedron = _Polyhedron.of(directions)
+    vertex = polyhedron.vertex()
+    if vertex is None:
+        return None
+    paid = directions.cost > 0
+    vector, cost = directions.vector[paid], directions.cost[paid]
+    polyhedron, vertex = polyhedron.without_far(vertex)
+    ends = polyhedron.support(np.vstack([vector, -vector]), vertex)
+    high, low = ends[: cost.size], -ends[cost.size :]
+    bounded = np.isfinite(high) & np.isfinite(low)
+    vector, cost, high, low = vector[bounded], cost[bounded], high[bounded], low[bounded]
+    longest = (high - low).max(initial=0.0) or 1.0
+    root = np.sqrt(cost / np.maximum(high - low, _SHORT * longest))
+    root /= root.max(initial=0.0) or 1.0
+    equations = np.column_stack([vector, low / 2 + high / 2]) * root[:, None]
+    triangle = np.asarray(np.linalg.qr(equations, mode="r"))
+    n_columns = vector.shape[1]
+    return triangle[:n_columns, :n_columns], triangle[:n_columns, n_columns]
+
+
+@dataclass(frozen=True)
+class _Polyhedron:
+    """``normal @ z <= bound``, normals of length one. Bounds that are `relaxed` lead to a vertex, `bound` places it."""
+
+    normal: Array
+    bound: Array
+    relaxed: Array
+
+    @classmethod
+    def of(cls, directions: _Directions) -> _Polyhedron:
+        """That of the directions' intervals."""
+        below, above = np.isfinite(directions.low), np.isfinite(directions.high)
+        normal = np.vstack([directions.vector[above], -directions.vector[below]])
+        bound = np.concatenate([directions.high[above], -directions.low[below]])
+        room = _RELAXED * (1.0 + np.abs(bound)) * np.random.default_rng(0).uniform(1.0, 2.0, bound.size)
+        return cls(normal, bound, bound + room)
+
+    def vertex(self) -> Index | None:
+        """As many constraints as there are dimensions, which meet in a vertex; None where there is none."""
+        point = self._point()
+        basis: list[int] = []
+        n_dimensions = self.normal.shape[1]
+        while point is not None and len(basis) < n_dimensions:
+            edges = np.linalg.qr(self.normal[basis].T, mode="complete")[0] if basis else np.eye(n_dimensions)
+            next_one, step, edge = -1, 0.0, edges[:, -1]
+            for edge in (edges[:, -1], -edges[:, -1]):
+                next_one, step = self._met(point, edge, basis)
+                if next_one >= 0:
+                    break
+            if next_one < 0:
+                return None
+            point = point + step * edge
+            basis.append(next_one)
+        return None if point is None else np.array(basis, dtype=np.intp)
+
+    def _point(self) -> Array | None:
+        """The point nearest to zero, by Lawson and Hanson's LDP -> NNLS; None where the constraints contradict.
+
+        Constraints that zero keeps, however far away, have no part in its size.
+        """
+        n_dimensions = self.normal.shape[1]
+        reach = -self.relaxed.min(initial=0.0)
+        if reach <= 0:
+            return np.zeros(n_dimensions)
+        equations = np.vstack([-self.normal.T, -self.relaxed / reach])
+        try:
+            multiplier, distance = scipy.optimize.nnls(equations, np.append(np.zeros(n_dimensions), 1.0))
+        except (RuntimeError, ValueError):  # its iteration limit, or NaN
+            return None
+        remainder = equations @ multiplier
+        remainder[-1] -= 1.0
+        if distance <= 1e-9 or remainder[-1] >= 0:
+            return None
+        return np.asarray(-remainder[:-1] / remainder[-1] * reach)
+
+    def without_far(self, vertex: Index) -> tuple[_Polyhedron, Index]:
+        """The same polyhedron without constraints that its bounding box keeps, and the vertex in its numbers."""
+        axes = np.eye(vertex.size)
+        ends = self.support(np.vstack([axes, -axes]), vertex)
+        high, low = ends[: vertex.size], -ends[vertex.size :]
+        if not np.isfinite(ends).all():
+            return self, vertex
+        most = self.normal @ (low / 2 + high / 2) + np.abs(self.normal) @ ((high - low) / 2 + _RELAXED)
+        near = most >= self.bound
+        near[vertex] = True
+        number = np.cumsum(near) - 1
+        return _Polyhedron(self.normal[near], self.bound[near], self.relaxed[near]), number[vertex]
+
+    def _met(self, point: Array, edge: Array, basis: list[int] | Index) -> tuple[int, float]:
+        """The first constraint that is met along an edge, -1 for none, and how far away it is."""
+        rate = self.normal @ edge
+        rate[basis] = 0.0
+        ahead = np.flatnonzero(rate > _ZERO * np.abs(rate).max(initial=0.0))
+        if ahead.size == 0:
+            return -1, 0.0
+        steps = np.maximum(self.relaxed[ahead] - self.normal[ahead] @ point, 0.0) / rate[ahead]
+        nearest = int(np.argmin(steps))
+        return int(ahead[nearest]), float(steps[nearest])
+
+    def support(self, aims: Array, vertex: Index) -> Array:
+        """The largest value of ``aim @ z`` for each of several vectors, by the simplex method.
+
+        All start at one vertex, and those that take the same edge go along it together.
+        """
+        value = np.full(aims.shape[0], np.inf)
+        waiting = {tuple(np.sort(vertex).tolist()): np.arange(aims.shape[0])}
+        visits = 0
+        while waiting:
+            key = next(iter(waiting))
+            basis, here = np.array(key), waiting.pop(key)
+            inverse = np.linalg.inv(self.normal[basis])
+            multiplier = aims[here] @ inverse
+            worst = np.argmin(multiplier, axis=1)
+            visits += 1
+            arrived = multiplier[np.arange(here.size), worst] >= -_OPTIMAL
+            arrived |= visits > _VISITS * basis.size
+            value[here[arrived]] = multiplier[arrived] @ self.bound[basis]
+            point = inverse @ self.relaxed[basis]
+            for leaving in np.unique(worst[~arrived]):
+                entering, _ = self._met(point, -inverse[:, leaving], basis)
+                if entering < 0:
+                    continue  # there is no end along this edge
+                along = here[~arrived & (worst == leaving)]
+                other = tuple(sorted([*np.delete(basis, leaving).tolist(), entering]))
+                waiting[other] = np.append(waiting[other], along) if other in waiting else along
+        return value

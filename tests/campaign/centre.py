@@ -1,0 +1,146 @@
+"""The canonical optimum from its definition: linear programs for ranges of predictions, a quadratic one for the rest.
+
+Nothing here knows of duals, of faces or of their constraints: an optimum is a point whose objective is not above the
+smallest one.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import cvxpy as cp
+import numpy as np
+import scipy.optimize
+
+from tests.campaign.formula import LONG
+
+# Objectives this much above the optimum, at unit scale, count as optimal.
+ROOM = 1e-11
+# Predictions of the answer and of the oracle, at unit scale, differ by less than this.
+CLOSE = 1e-3
+
+
+class Centre:
+    """The optima of ``sum weight * (up max(r, 0) + down max(-r, 0)) + sum strength |b|`` at unit scale.
+
+    Attributes
+    ----------
+    low, high
+        The smallest and the largest prediction of each row among the optima.
+    prediction, coef
+        Those of the optimum whose predictions are nearest to the middle, the smallest coefficients among them; None
+        where the quadratic program fails.
+    """
+
+    def __init__(self, X, y, weight, up=1.0, down=1.0, strength=0.0, *, positive=False, fit_intercept=True):
+        self.n_samples, self.n_features = X.shape
+        self.Z = np.hstack([X, np.ones((y.size, 1))]) if fit_intercept else X
+        self.y, self.weight, self.up, self.down = y, weight / weight.sum(), up, down
+        self.strength = np.zeros(self.Z.shape[1])
+        self.strength[: self.n_features] = strength
+        self.positive = positive
+        self.least = self._best(np.zeros(self.Z.shape[1]), None)
+        ends = [(self._best(z, self.least), -self._best(-z, self.least)) for z in self.Z]
+        self.low, self.high = np.array(ends).T
+        self.coef = self._nearest()
+        self.prediction = None if self.coef is None else self.Z @ self.coef
+
+    def _best(self, aim, least):
+        """The smallest objective, or the smallest ``aim @ b`` where the objective is at most `least`."""
+        n_columns, n_samples = self.Z.shape[1], self.n_samples
+        table = np.hstack([self.Z, -self.Z, np.eye(n_samples), -np.eye(n_samples)])
+        cost = np.concatenate([self.strength, self.strength, self.weight * self.up, self.weight * self.down])
+        most = np.full(cost.size, np.inf)
+        if self.positive:
+            most[n_columns : n_columns + self.n_features] = 0.0
+        limit = {} if least is None else {"A_ub": cost[None, :], "b_ub": [least + ROOM * (1 + abs(least))]}
+        result = scipy.optimize.linprog(
+            cost if least is None else np.concatenate([aim, -aim, np.zeros(2 * n_samples)]),
+            A_eq=table,
+            b_eq=self.y,
+            bounds=np.column_stack([np.zeros(cost.size), most]),
+            method="highs-ds",
+            options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+            **limit,
+        )
+        if result.status:
+            raise ArithmeticError(result.message)
+        return result.fun
+
+    def _nearest(self):
+        coef = cp.Variable(self.Z.shape[1])
+        residual = self.y - self.Z @ coef
+        loss = self.weight @ (self.up * cp.pos(residual) + self.down * cp.neg(residual))
+        optimal = [loss + self.strength @ cp.abs(coef) <= self.least + 10 * ROOM * (1 + abs(self.least))]
+        if self.positive:
+            optimal.append(coef[: self.n_features] >= 0)
+        moving = np.flatnonzero(self.high - self.low > 1e-7)
+        middle = (self.low + self.high)[moving] / 2
+        if moving.size:
+            above = 2 * self.y[moving] > (self.low + self.high)[moving]
+            cost = self.weight[moving] * np.where(above, self.up, self.down) / (self.high - self.low)[moving]
+            apart = cp.multiply(np.sqrt(cost), self.Z[moving] @ coef - middle)
+            if not _solve(cp.sum_squares(apart), optimal):
+                return None
+            optimal.append(cp.abs(self.Z[moving] @ (coef - coef.value)) <= 1e-7)
+        return coef.value if _solve(cp.sum_squares(coef[: self.n_features]), optimal) else None
+
+
+def _solve(objective, constraints):
+    tight = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            problem = cp.Problem(cp.Minimize(objective), constraints)
+            problem.solve(solver="CLARABEL", **tight)
+    except cp.SolverError:
+        return False
+    return problem.status in ("optimal", "optimal_inaccurate")
+
+
+def off_centre(formula, answer):
+    """What the definition says against an optimum that is not unique; nothing where it is not judged."""
+    posed = None if answer.unique or answer.warned else _posed(formula)
+    if posed is None:
+        return []
+    X, y, unit, kept, middle = posed
+    try:
+        centre = Centre(
+            X,
+            y,
+            formula.weight.astype(float),
+            formula.loss.up,
+            formula.loss.down,
+            (formula.strength[kept] / np.abs(formula.X[:, kept]).max(axis=0)).astype(float),
+            positive=formula.positive,
+            fit_intercept=formula.fit_intercept,
+        )
+    except ArithmeticError:
+        return []
+    if centre.prediction is None:
+        return []
+    prediction = (formula.y - formula.residual(answer.coef, answer.intercept) - middle) / unit
+    apart = np.abs(prediction.astype(float) - centre.prediction).max()
+    return [f"off centre: predictions are {apart:.3g} apart"] if apart > CLOSE else []
+
+
+def _posed(formula):
+    """Columns and target at unit scale, and how they got there; None where the oracle sees too little."""
+    loss = formula.loss
+    kept = np.isfinite(formula.strength) & (np.abs(formula.X).max(axis=0, initial=0) > 0)
+    if loss.square or loss.up + loss.down == 0 or formula.ridge.any() or not kept.any():
+        return None
+    middle = np.median(formula.y) if formula.fit_intercept else LONG(0)
+    y = formula.y - middle
+    size = np.abs(y[y != 0])
+    if size.size == 0 or size.max() > 1e3 * size.min() or formula.weight.min() < 1e-3 * formula.weight.max():
+        return None
+    X = formula.X[:, kept] / np.abs(formula.X[:, kept]).max(axis=0)
+    columns = np.hstack([X, np.ones((y.size, int(formula.fit_intercept)))]).astype(float)
+    singular = np.linalg.svd(columns)[1]
+    if np.any((singular < 1e-3 * singular[0]) & (singular > 1e-13 * singular[0])):
+        return None
+    strength = formula.strength[kept] / np.abs(formula.X[:, kept]).max(axis=0)
+    if np.any((strength > 0) & (strength < 1e-4)):
+        return None
+    return X.astype(float), (y / size.max()).astype(float), size.max(), kept, middle

@@ -1,0 +1,292 @@
+"""The canonical optimum where optima are many: its laws over random draws, and its definition by another way."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ladreg import (
+    HuberLossRegressor,
+    LADRegressor,
+    LADRegressorCV,
+    QuantileRegressor,
+    QuantileRegressorCV,
+    lad_path,
+)
+from ladreg._losses import Absolute, Pinball
+from ladreg.solvers import face_centre
+from tests.campaign.centre import CLOSE, Centre
+from tests.problems import make, solve
+
+SOLVERS = ("auto", "linprog")
+both_solvers = pytest.mark.parametrize("solver", SOLVERS)
+
+
+def intercept_of(y, **options):
+    weight = options.pop("sample_weight", None)
+    model = QuantileRegressor(**options) if "quantile" in options else LADRegressor(**options)
+    return model.fit(np.zeros((len(y), 1)), y, sample_weight=weight).intercept_
+
+
+def middle_of_quantiles(y, weight, quantile):
+    """The middle of all minimisers of the weighted loss, by integers: quantile is a multiple of 1/20."""
+    loss = [
+        np.sum(weight * np.where(y > b, round(20 * quantile) * (y - b), round(20 - 20 * quantile) * (b - y))) for b in y
+    ]
+    best = y[np.array(loss) == min(loss)]
+    return (best.min() + best.max()) / 2
+
+
+@both_solvers
+def test_the_median_of_four_numbers(solver):
+    assert intercept_of([1, 2, 10, 20], solver=solver) == pytest.approx(6.0, rel=1e-14)
+
+
+@pytest.mark.parametrize("n_samples", [2, 4, 7, 20, 5000])
+@both_solvers
+def test_without_features_it_is_the_median_of_numpy(solver, n_samples):
+    for seed in range(20 if n_samples < 100 else 2):
+        rng = np.random.default_rng(seed)
+        for y in (rng.standard_normal(n_samples), rng.integers(0, 9, n_samples).astype(float)):
+            assert intercept_of(y, solver=solver) == pytest.approx(np.median(y), rel=1e-13, abs=1e-13)
+
+
+@pytest.mark.parametrize("quantile", [0.25, 0.5, 0.75, 0.05])
+@both_solvers
+def test_without_features_it_is_the_middle_of_the_weighted_quantile(solver, quantile):
+    several = 0
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        y, weight = rng.integers(0, 40, 8).astype(float), rng.integers(0, 4, 8)
+        weight[0] += 1
+        expected = middle_of_quantiles(y, weight, quantile)
+        several += expected not in y
+        found = intercept_of(y, sample_weight=weight, quantile=quantile, solver=solver)
+        assert found == pytest.approx(expected, rel=1e-13, abs=1e-13), f"seed {seed}"
+    assert several > 5 or quantile == 0.05
+
+
+@pytest.mark.parametrize("n_groups", [4, 40])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@both_solvers
+def test_with_dummies_it_is_the_median_of_each_group(solver, fit_intercept, n_groups):
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        group = rng.permutation(np.repeat(np.arange(n_groups), rng.integers(1, 5, n_groups) * 2))
+        y = rng.integers(0, 50, group.size) / 20 + 10.0 ** rng.integers(-2, 3, group.size)
+        X = (group[:, None] == np.arange(int(fit_intercept), n_groups)).astype(float)
+        model = LADRegressor(fit_intercept=fit_intercept, solver=solver).fit(X, y)
+        expected = pd.Series(y).groupby(group).median().to_numpy()
+        found = model.predict((np.arange(n_groups)[:, None] == np.arange(int(fit_intercept), n_groups)).astype(float))
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("quantile", [0.25, 0.75])
+def test_with_dummies_it_is_the_middle_of_each_groups_quantiles(quantile):
+    rng = np.random.default_rng(0)
+    group, y = np.repeat(np.arange(6), 8), rng.integers(0, 1000, 48).astype(float)
+    weight = rng.integers(1, 4, 48)
+    X = (group[:, None] == np.arange(6)).astype(float)
+    model = QuantileRegressor(quantile=quantile, alpha=0.0, fit_intercept=False).fit(X, y, sample_weight=weight)
+    expected = [middle_of_quantiles(y[group == k], weight[group == k], quantile) for k in range(6)]
+    np.testing.assert_allclose(model.coef_, expected, rtol=1e-12)
+
+
+def test_each_penalised_dummy_is_the_middle_of_its_own_interval():
+    """Groups of six, a penalty of two rows: any number from the second smallest to the third one is optimal."""
+    rng = np.random.default_rng(1)
+    group, y = np.repeat(np.arange(5), 6), rng.integers(1, 1000, 30).astype(float)
+    X = (group[:, None] == np.arange(5)).astype(float)
+    model = LADRegressor(alpha=2 / 30, fit_intercept=False).fit(X, y)
+    expected = [np.sort(y[group == k])[1:3].mean() for k in range(5)]
+    np.testing.assert_allclose(model.coef_, expected, rtol=1e-12)
+
+
+def test_hubers_loss_takes_the_middle_as_well():
+    """Targets so far apart that those between the middle two have no curvature."""
+    model = HuberLossRegressor(epsilon=1.0, scale=1.0)
+    X = (np.repeat([0, 1], 4)[:, None] == np.arange(1, 2)).astype(float)
+    y = np.array([1.0, 2.0, 10.0, 20.0, -300.0, 5.0, 20.0, 1e6])
+    np.testing.assert_allclose(model.fit(X, y).predict(X[[0, 4]]), [6.0, 12.5], rtol=1e-12)
+
+
+def paired(seed, n_pairs=6, n_features=2):
+    """X, y, gap: rows in pairs, one above and one below a common prediction, whose `gap` the fit may cross.
+
+    Any coefficients that keep between all pairs are optimal: a polyhedron of as many dimensions as there are columns.
+    """
+    rng = np.random.default_rng(seed)
+    X = np.round(rng.standard_normal((n_pairs, n_features)), 1) + 0.1
+    gap = rng.uniform(0.1, 2.0, (2, n_pairs))
+    y = np.concatenate([gap[0], -gap[1]])
+    return np.vstack([X, X]), y
+
+
+def ranges_of(problem):
+    """The oracle for a problem."""
+    lower, upper = problem.loss.interval()
+    return Centre(
+        problem.design.rows(np.arange(problem.n_samples)),
+        problem.y,
+        problem.weight,
+        upper,
+        -lower,
+        problem.penalty.strength,
+        positive=problem.penalty.positive,
+        fit_intercept=problem.fit_intercept,
+    )
+
+
+def problems():
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        X, y = paired(seed, int(rng.integers(3, 8)), int(rng.integers(1, 5)))
+        weight = np.tile(rng.integers(1, 4, y.size // 2), 2)
+        yield f"pairs {seed}", make(X, y, weight=weight, fit_intercept=bool(seed % 2))
+        yield f"penalised pairs {seed}", make(X, y, weight=weight, alpha=0.02, positive=seed % 5 == 0)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        n_samples, n_features = rng.integers(4, 14), rng.integers(1, 6)
+        X = rng.integers(-2, 3, (n_samples, n_features)).astype(float)
+        y, weight = rng.integers(0, 4, n_samples), rng.integers(1, 4, n_samples)
+        loss = Absolute() if seed % 2 else Pinball((0.25, 0.75)[seed // 2 % 2])
+        yield f"integers {seed}", make(X, y, weight=weight, loss=loss, alpha=0.05 * (seed % 3 == 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"), list(problems()), ids=lambda value: value if isinstance(value, str) else ""
+)
+@both_solvers
+def test_it_is_what_the_definition_says(solver, name, problem):
+    """Ranges by linear programs, the centre by a quadratic one, which know nothing of duals and faces."""
+    solution, centre = solve(problem, solver=solver), ranges_of(problem)
+    assert solution.relative_gap < 1e-13 or solution.gap < 1e-14
+    assert centre.coef is not None
+    X = problem.design.rows(np.arange(problem.n_samples))
+    np.testing.assert_allclose(X @ solution.coef + solution.intercept, centre.prediction, atol=CLOSE / 5)
+    np.testing.assert_allclose(solution.coef, centre.coef[: problem.n_features], atol=CLOSE)
+
+
+def test_the_ranges_of_a_polyhedron_are_those_of_linear_programs(monkeypatch):
+    blocks = []
+    block = face_centre._block
+    monkeypatch.setattr(face_centre, "_block", lambda one: blocks.append(one) or block(one))
+    for seed in range(24):
+        X, y = paired(seed, 12, 2 + seed % 4)
+        solve(make(X, y, fit_intercept=False))
+    assert len(blocks) >= 20
+    for directions in blocks:
+        polyhedron = face_centre._Polyhedron.of(directions)
+        found = polyhedron.support(directions.vector, polyhedron.vertex())
+        for aim, value in zip(directions.vector, found, strict=True):
+            expected = face_centre.scipy.optimize.linprog(
+                -aim, A_ub=polyhedron.normal, b_ub=polyhedron.bound, bounds=(None, None)
+            )
+            assert value == pytest.approx(-expected.fun, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("alpha", [0.0, 0.02])
+def test_targets_that_do_not_touch_the_optima_may_move_along_their_side(seed, alpha):
+    X, y = paired(seed, 9, 1 + seed % 3)
+    problem = make(X, y, alpha=alpha)
+    expected, centre = solve(problem), ranges_of(problem)
+    low, high = y - centre.high, y - centre.low
+    moved, rng = y.copy(), np.random.default_rng(seed)
+    far = 10.0 ** rng.integers(0, 7, y.size)
+    moved[low > 1e-3] = np.where(rng.random(y.size) < 0.3, centre.high + 1e-3, y + far)[low > 1e-3]
+    moved[high < -1e-3] = (y - far)[high < -1e-3]
+    found = solve(make(X, moved, alpha=alpha))
+    assert np.any(moved != y)
+    np.testing.assert_allclose(found.coef, expected.coef, rtol=1e-8, atol=1e-9)
+    assert found.intercept == pytest.approx(expected.intercept, rel=1e-8, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@both_solvers
+def test_it_moves_with_y_and_with_the_columns(solver, seed):
+    rng = np.random.default_rng(seed)
+    n_features = 1 + seed % 4
+    X, y = paired(seed, 8, n_features)
+    plain = solve(make(X, y), solver=solver)
+    shift, A = rng.standard_normal(n_features), rng.standard_normal((n_features, n_features)) + 2 * np.eye(n_features)
+    factor, constant = 10.0 ** rng.integers(-3, 4), rng.standard_normal()
+    scaled = solve(make(X, -factor * y), solver=solver)
+    moved = solve(make(X, y + X @ shift + constant), solver=solver)
+    mixed = solve(make(X @ A, y), solver=solver)
+    np.testing.assert_allclose(-scaled.coef / factor, plain.coef, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(moved.coef - shift, plain.coef, rtol=1e-8, atol=1e-9)
+    assert moved.intercept - constant == pytest.approx(plain.intercept, rel=1e-8, abs=1e-9)
+    np.testing.assert_allclose(A @ mixed.coef, plain.coef, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@both_solvers
+def test_weights_are_repeats_in_any_order_and_rows_have_no_unit(solver, seed):
+    """A row times t at a weight divided by t is the same term of the objective."""
+    rng = np.random.default_rng(seed)
+    X, y = paired(seed, 8, 1 + seed % 4)
+    weight = np.tile(rng.integers(1, 4, 8), 2)
+    expected = solve(make(X, y, weight=weight, fit_intercept=False), solver=solver)
+    order = rng.permutation(np.repeat(np.arange(16), weight))
+    repeated = solve(make(X[order], y[order], fit_intercept=False), solver=solver)
+    unit = 2.0 ** rng.integers(-2, 3, 16)
+    others = solve(make(X * unit[:, None], y * unit, weight=weight / unit, fit_intercept=False), solver=solver)
+    np.testing.assert_allclose(repeated.coef, expected.coef, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(others.coef, expected.coef, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_optima_on_a_segment_have_their_middle(seed):
+    """A slope through the origin: the middle of all optimal ones, whatever the lengths of the rows that bound it."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0.1, 5.0, 6)
+    gap = rng.uniform(0.1, 2.0, (2, 6))
+    solution = solve(make(np.append(x, x)[:, None], np.append(gap[0], -gap[1]), fit_intercept=False))
+    assert solution.coef[0] == pytest.approx((np.min(gap[0] / x) - np.min(gap[1] / x)) / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_it_is_continuous_even_where_the_optima_lose_a_dimension(seed):
+    X, y = paired(seed, 6, 3)
+    y[[0, 6]] = 0.0  # one pair without a gap: the optima are flat there
+    flat = solve(make(X, y, fit_intercept=False)).coef
+    rng = np.random.default_rng(seed)
+    toward = np.append(rng.uniform(0, 1, 6), -rng.uniform(0, 1, 6))
+    apart = [np.abs(solve(make(X, y + e * toward, fit_intercept=False)).coef - flat).max() for e in (1e-2, 1e-4, 1e-6)]
+    assert apart[1] <= 0.1 * apart[0] + 1e-9
+    assert apart[2] <= 0.1 * apart[1] + 1e-9
+    assert apart[2] < 1e-3
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("alpha", [0.0, 0.03])
+@both_solvers
+def test_a_column_that_is_there_twice_changes_no_prediction_and_is_shared(solver, alpha, seed):
+    X, y = paired(seed, 7, 2)
+    once = solve(make(X, y, alpha=alpha), solver=solver)
+    twice = solve(make(np.column_stack([X, X[:, 1]]), y, alpha=alpha), solver=solver)
+    np.testing.assert_allclose(twice.coef, once.coef[[0, 1, 1]] / [1, 2, 2], rtol=1e-7, atol=1e-8)
+    assert twice.intercept == pytest.approx(once.intercept, rel=1e-7, abs=1e-8)
+
+
+def test_paths_quantiles_and_choices_take_the_same_optimum():
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(4), 6)
+    X, y = (group[:, None] == np.arange(4)).astype(float), rng.integers(1, 100, 24) / 8
+    alphas, coefs, intercepts = lad_path(X, y, alphas=[1 / 4, 1 / 6, 1 / 12])[:3]
+    for alpha, coef, intercept in zip(alphas, coefs.T, intercepts, strict=True):
+        alone = LADRegressor(alpha=alpha).fit(X, y)
+        np.testing.assert_allclose(coef, alone.coef_, rtol=1e-11, atol=1e-11)
+        assert intercept == pytest.approx(alone.intercept_, rel=1e-11)
+    several = QuantileRegressor(quantile=[0.25, 0.5, 0.75], alpha=0.0).fit(X, y)
+    for k, quantile in enumerate(several.quantile):
+        alone = QuantileRegressor(quantile=quantile, alpha=0.0).fit(X, y)
+        np.testing.assert_allclose(several.coef_[k], alone.coef_, rtol=1e-11, atol=1e-11)
+    for chosen in (
+        LADRegressorCV(alphas=[0.01, 1e-3], cv=3),
+        QuantileRegressorCV(quantile=0.25, alphas=[0.01, 1e-3], cv=3),
+    ):
+        chosen.fit(X, y)
+        loss = {"quantile": 0.25} if isinstance(chosen, QuantileRegressorCV) else {}
+        alone = (QuantileRegressor if loss else LADRegressor)(alpha=chosen.alpha_, **loss).fit(X, y)
+        np.testing.assert_allclose(chosen.coef_, alone.coef_, rtol=1e-11, atol=1e-11)
