@@ -33,6 +33,8 @@ def table(n_samples, n_features, *, whole=False):
 SMALL, TIED, MANY, WIDE = table(40, 3), table(30, 3, whole=True), table(2500, 3), table(12, 30)
 TWINS = np.column_stack([SMALL[0], SMALL[0][:, :2]]), SMALL[1]
 SUMS = np.column_stack([SMALL[0], SMALL[0].sum(axis=1)]), SMALL[1]
+# Rows in pairs far apart: every fit between them is optimal.
+PAIRS = np.vstack([SMALL[0], SMALL[0]]), np.repeat([6.0, -5.0], 40) + np.tile(SMALL[0] @ [3.0, -2.0, 1.0], 2)
 SPARSE = sp.csr_array(np.where(np.abs(SMALL[0]) > 0.7, SMALL[0], 0.0)), SMALL[1]
 
 # A fit of every kind, through every solver.
@@ -43,6 +45,7 @@ CASES = {
     "lad, repeated columns": (LADRegressor(positive=True), TWINS),
     "lad, wide and penalised": (LADRegressor(alpha=0.05), WIDE),
     "lad by linprog": (LADRegressor(alpha=0.1, solver="linprog"), TIED),
+    "lad, many optima": (LADRegressor(), PAIRS),
     "lad, sparse": (LADRegressor(), SPARSE),
     "quantiles": (QuantileRegressor(quantile=[0.2, 0.5, 0.8], alpha=0.01), MANY),
     "combined": (CombinedLossRegressor(alpha=0.05), TIED),

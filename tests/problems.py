@@ -126,9 +126,9 @@ def median_of_three():
 
 
 def median_of_four():
-    """[1, 2, 10, 20]: every constant in [2, 10] is optimal; the one nearest the mean, 8.25, is in it."""
+    """[1, 2, 10, 20]: every constant in [2, 10] is optimal; the median is the middle of them, 6."""
     problem = make(np.zeros((4, 0)), [1, 2, 10, 20])
-    return Named(problem, objective=27 / 4, intercept=8.25, coef=(), unique=False)
+    return Named(problem, objective=27 / 4, intercept=6.0, coef=(), unique=False)
 
 
 def constant_target():

@@ -85,11 +85,11 @@ def test_non_negative_least_squares_that_does_not_end_is_answered():
         raise RuntimeError("Maximum number of iterations reached.")
 
     for number in numbers():
-        model, error, warned, calls = fit_with("lad, folds", faulty(scipy.optimize, "nnls", number, endless))
+        model, error, warned, calls = fit_with("lad, many optima", faulty(scipy.optimize, "nnls", number, endless))
         if len(calls) < number:
             break
         assert error is None
-        judge("lad, folds", model, warned)
+        judge("lad, many optima", model, warned)
     assert number > 1
 
 

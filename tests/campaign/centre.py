@@ -117,10 +117,12 @@ def off_centre(formula, answer):
         )
     except ArithmeticError:
         return []
-    if centre.prediction is None:
+    prediction = ((formula.y - formula.residual(answer.coef, answer.intercept) - middle) / unit).astype(float)
+    # The answer is optimal, as others have judged: where it is outside of the ranges, these are wrong.
+    missed = np.any((prediction < centre.low - CLOSE) | (prediction > centre.high + CLOSE))
+    if centre.prediction is None or missed:
         return []
-    prediction = (formula.y - formula.residual(answer.coef, answer.intercept) - middle) / unit
-    apart = np.abs(prediction.astype(float) - centre.prediction).max()
+    apart = np.abs(prediction - centre.prediction).max()
     return [f"off centre: predictions are {apart:.3g} apart"] if apart > CLOSE else []
 
 
@@ -133,7 +135,7 @@ def _posed(formula):
     middle = np.median(formula.y) if formula.fit_intercept else LONG(0)
     y = formula.y - middle
     size = np.abs(y[y != 0])
-    if size.size == 0 or size.max() > 1e3 * size.min() or formula.weight.min() < 1e-3 * formula.weight.max():
+    if size.size == 0 or size.max() > 1e3 * size.min() or not _are_told_apart(formula.weight):
         return None
     X = formula.X[:, kept] / np.abs(formula.X[:, kept]).max(axis=0)
     columns = np.hstack([X, np.ones((y.size, int(formula.fit_intercept)))]).astype(float)
@@ -144,3 +146,10 @@ def _posed(formula):
     if np.any((strength > 0) & (strength < 1e-4)):
         return None
     return X.astype(float), (y / size.max()).astype(float), size.max(), kept, middle
+
+
+def _are_told_apart(weight):
+    """Whether weights are equal or far from it, and none is next to nothing: sums of others are no ties by rounding."""
+    weight = np.sort(weight) / weight.max()
+    step = np.diff(weight)
+    return weight[0] > 1e-3 and not np.any((step > 0) & (step < 1e-6))
