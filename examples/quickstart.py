@@ -121,9 +121,8 @@ else:
 # Each ladreg fit carries its proof: the objective reached (here the mean absolute error), and a
 # lower bound that no coefficients can beat. Here they agree to the last digit. The certificate does
 # not call this line the only optimal one, and it is not: lines with slopes from 1.16 to 1.62 share
-# the smallest error. Of those ``LADRegressor`` returns the one with the smallest sum of squared
-# residuals, whatever the order of the rows: here the steepest. The example
-# ``plot_canonical_optimum.py`` shows such a family.
+# the smallest error. Of those ``LADRegressor`` returns the one in the middle, whatever the order of
+# the rows. The example ``plot_canonical_optimum.py`` shows such a family.
 
 heading("Certificate of the line through the phone calls")
 print(lines["least absolute deviations"].certificate_)

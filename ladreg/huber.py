@@ -27,7 +27,7 @@ class HuberLossRegressor(L1Regressor):
 
     with :math:`\delta` for ``epsilon * scale_`` and :math:`v` for `penalty_weights`: small residuals cost what they do
     in least squares, large ones only in proportion to their size. Where several coefficients are optimal, the result
-    is the one with the smallest weighted sum of squared residuals, then the smallest in Euclidean norm.
+    is the centre of all optima (see :ref:`canonical`), then the smallest in Euclidean norm.
 
     Parameters
     ----------

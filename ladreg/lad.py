@@ -22,8 +22,10 @@ class LADRegressor(PivotalRegressor):
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j v_j |b_j|
 
     as a linear program, with :math:`v` for `penalty_weights`. Where several coefficients are optimal, the result is
-    the canonical one: the smallest weighted sum of squared residuals, then the smallest Euclidean norm of `coef_`. Up
-    to rounding it does not depend on the order of rows, and integer weights give what repeated rows give.
+    the canonical one, the centre of all optima (see :ref:`canonical`): without features the median of NumPy, with the
+    dummies of groups the median of each group. It does not depend on how far outliers are, nor, up to rounding, on the
+    order of rows, and integer weights give what repeated rows give. Where residuals leave coefficients open, those of
+    the smallest Euclidean norm are taken.
 
     Parameters
     ----------

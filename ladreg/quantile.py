@@ -34,8 +34,8 @@ class QuantileRegressor(PivotalRegressor):
         + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
 
     with :math:`v` for `penalty_weights`: the objective and the defaults of scikit-learn's `QuantileRegressor`. Where
-    several coefficients are optimal, the result is the canonical one: the smallest weighted sum of squared residuals,
-    then the smallest Euclidean norm of `coef_`.
+    several coefficients are optimal, the result is the canonical one, the centre of all optima (see :ref:`canonical`),
+    then the smallest Euclidean norm of `coef_`; without features it is the middle of all optimal quantiles.
 
     Parameters
     ----------

@@ -34,8 +34,8 @@ _ZERO = 1e-10
 _RELAXED = 1e-12
 # A linear function is at its maximum in a vertex whose multipliers (of unit vectors) are all above minus this.
 _OPTIMAL = 1e-10
-# Ranges count as at least this part of the longest range of their block, so that the quotients stay finite.
-_SHORT = 1e-13
+# Ranges below this part of the longest one of their block are rounding of zero, and so are such singular values.
+_FLAT = 1e-9
 # Vertices that are visited for each dimension at most; what has not arrived by then keeps the value it has reached.
 _VISITS = 2000
 
@@ -166,13 +166,25 @@ def _block(directions: _Directions) -> tuple[Array, Array] | None:
     high, low = ends[: cost.size], -ends[cost.size :]
     bounded = np.isfinite(high) & np.isfinite(low)
     vector, cost, high, low = vector[bounded], cost[bounded], high[bounded], low[bounded]
-    longest = (high - low).max(initial=0.0) or 1.0
-    root = np.sqrt(cost / np.maximum(high - low, _SHORT * longest))
+    return _least_squares(vector, cost, low / 2 + high / 2, high - low)
+
+
+def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> tuple[Array, Array]:
+    """Equations of the least ``sum(cost * (vector @ z - middle)^2 / extent)``, no more than there are coordinates."""
+    flat = extent <= _FLAT * extent.max(initial=0.0)
+    # What has no extent is met whatever it costs: the rest is fitted in the directions that this leaves open.
+    _, singular, right = np.linalg.svd(vector[flat])
+    rank = int(np.sum(singular > _FLAT * singular.max(initial=0.0)))
+    fixed, free = right[:rank], right[rank:].T
+    point = np.linalg.lstsq(vector[flat], middle[flat], rcond=_FLAT)[0] if rank else np.zeros(vector.shape[1])
+    root = np.sqrt(cost[~flat] / extent[~flat])
     root /= root.max(initial=0.0) or 1.0
-    equations = np.column_stack([vector, low / 2 + high / 2]) * root[:, None]
-    triangle = np.asarray(np.linalg.qr(equations, mode="r"))
-    n_columns = vector.shape[1]
-    return triangle[:n_columns, :n_columns], triangle[:n_columns, n_columns]
+    vector, middle = vector[~flat], middle[~flat]
+    rows = np.column_stack([vector @ free, middle - vector @ point]) * root[:, None]
+    triangle = np.asarray(np.linalg.qr(rows, mode="r"))
+    n_free = free.shape[1]
+    fit = np.vstack([fixed, triangle[:n_free, :n_free] @ free.T])
+    return fit, np.concatenate([fixed @ point, triangle[:n_free, n_free]])
 
 
 @dataclass(frozen=True)

@@ -280,14 +280,16 @@ def _active_constraints(
 ) -> tuple[Array, NDArray[np.bool_]] | None:
     """The constraints that hold with equality at the minimum, by Lawson and Hanson's LSI -> LDP -> NNLS.
 
-    The norm joins the squared residuals with a tiny weight, which makes the problem strictly convex and decides among
-    fits that are equal.
+    The norm joins the distance from the centre with a tiny weight, which makes the problem strictly convex and decides
+    among fits that are equal.
     """
     # 1. min |u| for u = R (z - center) with R'R the Hessian: least distance programming.
     size = np.linalg.norm(fit, axis=0).max(initial=0.0) or 1.0
     norm = np.sqrt(_RIDGE) * size * np.maximum(measure, 1e-4)
-    stacked = np.vstack([fit, norm[:, None] * pinned.basis])
-    target = np.concatenate([goal, -norm * pinned.point])
+    # Only in directions that `fit` leaves open: its equations may be far apart in size, and smaller than the norm.
+    fitted, neutral = _solutions(fit, goal, float(np.linalg.norm(fit)))
+    stacked = np.vstack([fit, norm[:, None] * (pinned.basis @ (neutral @ neutral.T))])
+    target = np.concatenate([goal, -norm * (pinned.point + pinned.basis @ fitted)])
     q, r = np.linalg.qr(stacked)
     center = np.linalg.solve(r, q.T @ target)
     rows = np.linalg.solve(r.T, G.T).T

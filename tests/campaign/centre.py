@@ -137,12 +137,17 @@ def _posed(formula):
     size = np.abs(y[y != 0])
     if size.size == 0 or size.max() > 1e3 * size.min() or not _are_told_apart(formula.weight):
         return None
-    X = formula.X[:, kept] / np.abs(formula.X[:, kept]).max(axis=0)
+    # A strength above any slope keeps its column out; numbers that large are nothing for a quadratic program.
+    largest = np.where(kept, np.abs(formula.X).max(axis=0), 1)
+    kept &= formula.strength / largest <= 1.01 * max(loss.up, loss.down)
+    if not kept.any():
+        return None
+    X = formula.X[:, kept] / largest[kept]
     columns = np.hstack([X, np.ones((y.size, int(formula.fit_intercept)))]).astype(float)
     singular = np.linalg.svd(columns)[1]
     if np.any((singular < 1e-3 * singular[0]) & (singular > 1e-13 * singular[0])):
         return None
-    strength = formula.strength[kept] / np.abs(formula.X[:, kept]).max(axis=0)
+    strength = formula.strength[kept] / largest[kept]
     if np.any((strength > 0) & (strength < 1e-4)):
         return None
     return X.astype(float), (y / size.max()).astype(float), size.max(), kept, middle
