@@ -15,6 +15,29 @@ from sklearn.linear_model import QuantileRegressor
 from ladreg import LADRegressor
 
 # %%
+# The median of four numbers
+# --------------------------
+# Every number from 2 to 10 is a median of 1, 2, 10 and 20. ``LADRegressor`` takes the middle, 6, as NumPy
+# does, and stays there when the largest number goes away. The least squares fit among the medians,
+# which is nearest to the mean, would be pulled.
+
+nothing = np.zeros((4, 1))
+figure, axes = plt.subplots(figsize=(8, 2.4), layout="constrained")
+for height, largest in enumerate((20.0, 28.0)):
+    four = np.array([1.0, 2.0, 10.0, largest])
+    middle = LADRegressor().fit(nothing, four).intercept_
+    print(f"1, 2, 10, {largest:g}: LADRegressor {middle:g}, NumPy {np.median(four):g}, mean {four.mean():g}")
+    axes.plot([2, 10], [height, height], lw=9, alpha=0.2, color="#0072B2", solid_capstyle="butt")
+    axes.plot(four, np.full(4, height), "o", color="0.15", ms=7)
+    axes.plot(middle, height, "*", color="#0072B2", ms=16, mec="white")
+    axes.plot(min(four.mean(), 10), height, "D", color="#C04F00", ms=7, mfc="white", mew=2)
+axes.text(6, 0.22, "LADRegressor", ha="center", weight="bold", color="#0072B2")
+axes.text(8.25, -0.38, "least squares among the medians", ha="center", color="#C04F00")
+axes.set(yticks=[], ylim=(-0.6, 1.5), xlabel="every number in the band is a median")
+axes.spines[["top", "right", "left"]].set_visible(False)
+plt.show()
+
+# %%
 # A family of optimal lines
 # -------------------------
 # Eight rows of integers. The corners of the set of optimal (slope, intercept) are lines through two
@@ -46,8 +69,9 @@ for slope, intercept in corners:
 # %%
 # The canonical line
 # ------------------
-# Of all optimal lines ``LADRegressor`` takes the one with the smallest sum of squared residuals. It
-# need not be a corner. The certificate proves that it is optimal, and does not call it unique.
+# Of all optimal lines ``LADRegressor`` takes the centre: its residuals are nearest to the middle of the
+# ranges that they have among these lines. It need not be a corner. The certificate proves that it is
+# optimal, and does not call it unique.
 
 X = x.reshape(-1, 1)
 canonical = LADRegressor().fit(X, y)
@@ -77,9 +101,9 @@ print(f"QuantileRegressor: {len(theirs)} lines, found {', '.join(map(str, counts
 
 # %%
 # All of these lines are optimal. But which of them ``QuantileRegressor`` returned changed with the
-# order of the rows, while ``LADRegressor`` returned one. The rule has a price: of equally good lines
-# it takes the one nearest to least squares. It breaks ties, and no more. On the right, the numbers
-# say how often each line was found.
+# order of the rows, while ``LADRegressor`` returned one. The rule breaks ties, and no more: a choice
+# among equals is not information about the data. On the right, the numbers say how often each line
+# was found.
 
 hull = corners[np.argsort(np.arctan2(*(corners - corners.mean(axis=0)).T))]
 span = np.array([0.5, 8.5])
