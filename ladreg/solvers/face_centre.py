@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from ladreg._face import BLOCK
 from ladreg._kernels import _groups
 
 Array = NDArray[np.float64]
@@ -27,6 +28,10 @@ Index = NDArray[np.intp]
 
 # Unit vectors whose entries agree after rounding to this are one direction.
 _GRID = 2.0**-40
+# Rows that show whether there are parallel ones, and the share of distinct ones among them that is none.
+_SAMPLE, _DISTINCT = 1000, 0.9
+# Rows nearest to zero, whose bounding box tells which others may bound the polyhedron as well.
+_NEAREST = 4096
 # Entries of directions, in units of the basis of directions, below this are rounding of zero.
 _ZERO = 1e-10
 # On the way from vertex to vertex constraints are relaxed by one to two times this, in units of a problem at unit
@@ -51,30 +56,59 @@ class _Directions:
 
     @classmethod
     def of(cls, move: Array, slack: Array, side: Array, cost: Array) -> _Directions:
-        """Parallel rows together."""
+        """Parallel rows together, where a sample has any."""
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
         # The first entry that is not small tells a vector from its opposite.
-        first = np.argmax(np.abs(move) > (0.5 / np.sqrt(move.shape[1])) * length[:, None], axis=1)
-        length = np.copysign(length, move[np.arange(length.size), first])
+        tall = np.abs(move) > (0.5 / np.sqrt(move.shape[1])) * length[:, None]
+        first = move[np.arange(length.size), np.argmax(tall, axis=1)]
+        del tall
+        length = np.copysign(length, first, out=first)
         vector = move / length[:, None]
-        random = np.random.default_rng(0)
-        key = np.zeros(length.size)
-        for column in vector.T:
-            key += random.standard_normal() * np.round(column / _GRID)
-        groups, chosen = np.empty((2, length.size), dtype=np.intp)
-        count = _groups.group(key, groups, chosen)
         limit, above = slack / length, side * length > 0
+        total = cost * np.abs(length, out=length)
+        if np.unique(_keys(vector[:: 1 + length.size // _SAMPLE])).size > _DISTINCT * min(length.size, _SAMPLE):
+            return cls(vector, np.where(above, -np.inf, limit), np.where(above, limit, np.inf), total)
+        groups, chosen = np.empty((2, length.size), dtype=np.intp)
+        count = _groups.group(_keys(vector), groups, chosen)
         low, high = np.full(count, -np.inf), np.full(count, np.inf)
         np.minimum.at(high, groups[above], limit[above])
         np.maximum.at(low, groups[~above], limit[~above])
-        total = np.asarray(np.bincount(groups, cost * np.abs(length), minlength=count), dtype=np.float64)
+        total = np.asarray(np.bincount(groups, total, minlength=count), dtype=np.float64)
         return cls(vector[chosen[:count]], low, high, total)
 
-    def at(self, chosen: NDArray[np.bool_], vector: Array) -> _Directions:
+    def nearest(self) -> _Directions:
+        """Those whose interval may bound the polyhedron: the others keep a box around it, that of the nearest ones."""
+        if self.cost.size <= _NEAREST:
+            return self
+        room = np.minimum(self.high, -self.low)
+        some = self._some(np.argpartition(room, _NEAREST)[:_NEAREST])
+        box = _Polyhedron.of(some).box()
+        if box is None:
+            return self
+        middle, half = box
+        at, reach = self.vector @ middle, np.abs(self.vector) @ half
+        return self._some(np.flatnonzero((at + reach >= self.high) | (at - reach <= self.low)))
+
+    def _some(self, rows: Index) -> _Directions:
+        return _Directions(self.vector[rows], self.low[rows], self.high[rows], self.cost[rows])
+
+    def at(self, rows: Index | slice, vector: Array) -> _Directions:
         """Some of them in other coordinates, not of length one there; unit vectors again."""
         length = np.sqrt(np.einsum("ij,ij->i", vector, vector))
-        low, high = self.low[chosen] / length, self.high[chosen] / length
-        return _Directions(vector / length[:, None], low, high, self.cost[chosen] * length)
+        low, high, cost = self.low[rows] / length, self.high[rows] / length, self.cost[rows] * length
+        return _Directions(np.divide(vector, length[:, None], out=vector), low, high, cost)
+
+
+def _keys(vector: Array) -> Array:
+    """A number for each row, the same for rows that agree on the grid."""
+    random = np.random.default_rng(0)
+    key = np.zeros(vector.shape[0])
+    for column in vector.T:
+        part = column / _GRID
+        np.round(part, out=part)
+        part *= random.standard_normal()
+        key += part
+    return key
 
 
 def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Array, Array] | None:
@@ -100,24 +134,47 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
     3. A block of one coordinate is an interval: its middle. In others, the range of each direction, and least squares.
     """
     directions = _Directions.of(move, slack, side, cost)
-    basis = _basis(directions.vector)
-    inverse = np.linalg.pinv(directions.vector[basis])
-    vector = directions.vector @ inverse
-    vector[np.abs(vector) <= _ZERO] = 0.0
-    pattern = csr_array(vector != 0)
-    _, label = connected_components(pattern.T.astype(np.float64) @ pattern.astype(np.float64), directed=False)
-    block = label[np.argmax(np.abs(vector), axis=1)]
+    spanning, vector = _coordinates(directions.vector)
+    label = _blocks(vector)
     single = np.bincount(label)[label] == 1
     middle, paid = _intervals(directions, vector, single)
-    fit, goal = [directions.vector[basis[paid]]], [middle[paid]]
+    fit, goal = [spanning[paid]], [middle[paid]]
+    block = label[np.argmax(np.abs(vector), axis=1)]
+    parts = []
     for number in np.unique(label[~single]):
         chosen, own = block == number, np.flatnonzero(label == number)
-        found = _block(directions.at(chosen, vector[np.ix_(chosen, own)]))
+        if chosen.all() and own.size == label.size:
+            parts.append((own, directions.at(slice(None), vector)))
+        else:
+            parts.append((own, directions.at(np.flatnonzero(chosen), vector[np.ix_(chosen, own)])))
+    del directions, vector, block
+    while parts:
+        own, part = parts.pop()
+        found = _block(part)
         if found is None:
             return None
-        fit.append(found[0] @ directions.vector[basis[own]])
+        fit.append(found[0] @ spanning[own])
         goal.append(found[1])
     return np.vstack(fit), np.concatenate(goal)
+
+
+def _coordinates(vector: Array) -> tuple[Array, Array]:
+    """A basis of the vectors among themselves, and all of them in its coordinates."""
+    spanning = vector[_basis(vector)]
+    found = vector @ np.linalg.pinv(spanning)
+    for begin in range(0, found.shape[0], BLOCK):
+        part = found[begin : begin + BLOCK]
+        part[np.abs(part) <= _ZERO] = 0.0
+    return spanning, found
+
+
+def _blocks(vector: Array) -> Index:
+    """The number of each coordinate's block: coordinates that some vector has both of are in one."""
+    together = csr_array((vector.shape[1], vector.shape[1]))
+    for begin in range(0, vector.shape[0], BLOCK):
+        pattern = csr_array(vector[begin : begin + BLOCK] != 0, dtype=np.float64)
+        together = together + pattern.T @ pattern
+    return np.asarray(connected_components(together, directed=False)[1], dtype=np.intp)
 
 
 def _basis(vector: Array) -> Index:
@@ -132,7 +189,9 @@ def _basis(vector: Array) -> Index:
         normal = rest[farthest] / np.sqrt(size[farthest])
         # Twice: the second time removes the rounding of the first.
         for _ in range(2):
-            rest -= np.outer(rest @ normal, normal)
+            along = rest @ normal
+            for column, part in zip(rest.T, normal, strict=True):
+                column -= part * along
     return np.array(chosen, dtype=np.intp)
 
 
@@ -155,18 +214,22 @@ def _intervals(directions: _Directions, vector: Array, single: NDArray[np.bool_]
 
 def _block(directions: _Directions) -> tuple[Array, Array] | None:
     """The equations of a block of several coordinates."""
-    polyhedron = _Polyhedron.of(directions)
+    polyhedron = _Polyhedron.of(directions.nearest())
     vertex = polyhedron.vertex()
     if vertex is None:
         return None
-    paid = directions.cost > 0
-    vector, cost = directions.vector[paid], directions.cost[paid]
+    vector, cost = directions.vector, directions.cost
+    if not cost.all():
+        paid = np.flatnonzero(cost)
+        vector, cost = vector[paid], cost[paid]
     polyhedron, vertex = polyhedron.without_far(vertex)
-    ends = polyhedron.support(np.vstack([vector, -vector]), vertex)
-    high, low = ends[: cost.size], -ends[cost.size :]
+    low, high = polyhedron.ranges(vector, vertex)
     bounded = np.isfinite(high) & np.isfinite(low)
-    vector, cost, high, low = vector[bounded], cost[bounded], high[bounded], low[bounded]
-    return _least_squares(vector, cost, low / 2 + high / 2, high - low)
+    if not bounded.all():
+        vector, cost, high, low = vector[bounded], cost[bounded], high[bounded], low[bounded]
+    middle, extent = low / 2 + high / 2, np.subtract(high, low, out=high)
+    del low
+    return _least_squares(vector, cost, middle, extent)
 
 
 def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> tuple[Array, Array]:
@@ -177,12 +240,16 @@ def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> 
     rank = int(np.sum(singular > _FLAT * singular.max(initial=0.0)))
     fixed, free = right[:rank], right[rank:].T
     point = np.linalg.lstsq(vector[flat], middle[flat], rcond=_FLAT)[0] if rank else np.zeros(vector.shape[1])
-    root = np.sqrt(cost[~flat] / extent[~flat])
+    root = np.zeros(extent.size)
+    np.divide(cost, extent, out=root, where=~flat)
+    np.sqrt(root, out=root)
     root /= root.max(initial=0.0) or 1.0
-    vector, middle = vector[~flat], middle[~flat]
-    rows = np.column_stack([vector @ free, middle - vector @ point]) * root[:, None]
-    triangle = np.asarray(np.linalg.qr(rows, mode="r"))
     n_free = free.shape[1]
+    triangle = np.zeros((0, n_free + 1))
+    for begin in range(0, root.size, BLOCK):
+        part = slice(begin, begin + BLOCK)
+        rows = np.column_stack([vector[part] @ free, middle[part] - vector[part] @ point]) * root[part, None]
+        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
     fit = np.vstack([fixed, triangle[:n_free, :n_free] @ free.T])
     return fit, np.concatenate([fixed @ point, triangle[:n_free, n_free]])
 
@@ -242,14 +309,25 @@ class _Polyhedron:
             return None
         return np.asarray(-remainder[:-1] / remainder[-1] * reach)
 
-    def without_far(self, vertex: Index) -> tuple[_Polyhedron, Index]:
-        """The same polyhedron without constraints that its bounding box keeps, and the vertex in its numbers."""
+    def box(self) -> tuple[Array, Array] | None:
+        """Middle and half of the lengths of the box around the polyhedron; None where it is empty or unbounded."""
+        vertex = self.vertex()
+        return None if vertex is None else self._box(vertex)
+
+    def _box(self, vertex: Index) -> tuple[Array, Array] | None:
         axes = np.eye(vertex.size)
         ends = self.support(np.vstack([axes, -axes]), vertex)
-        high, low = ends[: vertex.size], -ends[vertex.size :]
         if not np.isfinite(ends).all():
+            return None
+        high, low = ends[: vertex.size], -ends[vertex.size :]
+        return low / 2 + high / 2, (high - low) / 2 + _RELAXED
+
+    def without_far(self, vertex: Index) -> tuple[_Polyhedron, Index]:
+        """The same polyhedron without constraints that its bounding box keeps, and the vertex in its numbers."""
+        box = self._box(vertex)
+        if box is None:
             return self, vertex
-        most = self.normal @ (low / 2 + high / 2) + np.abs(self.normal) @ ((high - low) / 2 + _RELAXED)
+        most = self.normal @ box[0] + np.abs(self.normal) @ box[1]
         near = most >= self.bound
         near[vertex] = True
         number = np.cumsum(near) - 1
@@ -265,6 +343,15 @@ class _Polyhedron:
         steps = np.maximum(self.relaxed[ahead] - self.normal[ahead] @ point, 0.0) / rate[ahead]
         nearest = int(np.argmin(steps))
         return int(ahead[nearest]), float(steps[nearest])
+
+    def ranges(self, vector: Array, vertex: Index) -> tuple[Array, Array]:
+        """The least and the largest value of ``vector @ z``, several blocks of rows at a time."""
+        low, high = np.empty((2, vector.shape[0]))
+        for begin in range(0, vector.shape[0], 8 * BLOCK):
+            block = slice(begin, begin + 8 * BLOCK)
+            ends = self.support(np.vstack([vector[block], -vector[block]]), vertex)
+            high[block], low[block] = ends[: ends.size // 2], -ends[ends.size // 2 :]
+        return low, high
 
     def support(self, aims: Array, vertex: Index) -> Array:
         """The largest value of ``aim @ z`` for each of several vectors, by the simplex method.
