@@ -86,17 +86,24 @@ class _Directions:
         if box is None:
             return self
         middle, half = box
-        at, reach = self.vector @ middle, np.abs(self.vector) @ half
-        return self._some(np.flatnonzero((at + reach >= self.high) | (at - reach <= self.low)))
+        kept = []
+        for begin in range(0, self.cost.size, BLOCK):
+            part = slice(begin, begin + BLOCK)
+            at, reach = self.vector[part] @ middle, np.abs(self.vector[part]) @ half
+            kept.append(begin + np.flatnonzero((at + reach >= self.high[part]) | (at - reach <= self.low[part])))
+        return self._some(np.concatenate(kept))
 
     def _some(self, rows: Index) -> _Directions:
         return _Directions(self.vector[rows], self.low[rows], self.high[rows], self.cost[rows])
 
     def at(self, rows: Index | slice, vector: Array) -> _Directions:
-        """Some of them in other coordinates, not of length one there; unit vectors again."""
+        """Some of them in other coordinates, unit vectors again. Where `rows` is a slice, these change in place."""
         length = np.sqrt(np.einsum("ij,ij->i", vector, vector))
-        low, high, cost = self.low[rows] / length, self.high[rows] / length, self.cost[rows] * length
-        return _Directions(np.divide(vector, length[:, None], out=vector), low, high, cost)
+        found = _Directions(vector, self.low[rows], self.high[rows], self.cost[rows])
+        np.multiply(found.cost, length, out=found.cost)
+        for part in (found.low, found.high, found.vector.T):
+            np.divide(part, length, out=part)
+        return found
 
 
 def _keys(vector: Array) -> Array:
@@ -136,18 +143,17 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
     directions = _Directions.of(move, slack, side, cost)
     spanning, vector = _coordinates(directions.vector)
     label = _blocks(vector)
-    single = np.bincount(label)[label] == 1
-    middle, paid = _intervals(directions, vector, single)
-    fit, goal = [spanning[paid]], [middle[paid]]
-    block = label[np.argmax(np.abs(vector), axis=1)]
-    parts = []
-    for number in np.unique(label[~single]):
-        chosen, own = block == number, np.flatnonzero(label == number)
-        if chosen.all() and own.size == label.size:
-            parts.append((own, directions.at(slice(None), vector)))
-        else:
-            parts.append((own, directions.at(np.flatnonzero(chosen), vector[np.ix_(chosen, own)])))
-    del directions, vector, block
+    if label.size > 1 and not label.any():  # one block, without copies of it
+        parts, fit, goal = [(np.arange(label.size), directions.at(slice(None), vector))], [], []
+    else:
+        block = label[_largest(vector)]
+        middle, paid = _intervals(directions, vector, label, block)
+        fit, goal = [spanning[paid]], [middle[paid]]
+        parts = []
+        for number in np.flatnonzero(np.bincount(label) > 1):
+            chosen, own = np.flatnonzero(block == number), np.flatnonzero(label == number)
+            parts.append((own, directions.at(chosen, vector[np.ix_(chosen, own)])))
+    del directions, vector
     while parts:
         own, part = parts.pop()
         found = _block(part)
@@ -159,12 +165,14 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
 
 
 def _coordinates(vector: Array) -> tuple[Array, Array]:
-    """A basis of the vectors among themselves, and all of them in its coordinates."""
+    """A basis of the vectors among themselves, and all in its coordinates: in place where they span the space."""
     spanning = vector[_basis(vector)]
-    found = vector @ np.linalg.pinv(spanning)
+    inverse = np.linalg.pinv(spanning)
+    found = vector if inverse.shape[0] == inverse.shape[1] else np.empty((vector.shape[0], inverse.shape[1]))
     for begin in range(0, found.shape[0], BLOCK):
-        part = found[begin : begin + BLOCK]
+        part = vector[begin : begin + BLOCK] @ inverse
         part[np.abs(part) <= _ZERO] = 0.0
+        found[begin : begin + BLOCK] = part
     return spanning, found
 
 
@@ -178,7 +186,15 @@ def _blocks(vector: Array) -> Index:
 
 
 def _basis(vector: Array) -> Index:
-    """Rows that are linearly independent and span all others: each is the farthest from the span of those before."""
+    """Rows that are linearly independent and span all others: each is the farthest from the span of those before.
+
+    Of many rows, first those of each block.
+    """
+    step = max(BLOCK, 2 * vector.shape[1])
+    if vector.shape[0] > step:
+        blocks = range(0, vector.shape[0], step)
+        some = np.concatenate([begin + _basis(vector[begin : begin + step]) for begin in blocks])
+        return some[_basis(vector[some])]
     rest, chosen = vector.copy(), []
     for _ in range(vector.shape[1]):
         size = np.einsum("ij,ij->i", rest, rest)
@@ -195,11 +211,22 @@ def _basis(vector: Array) -> Index:
     return np.array(chosen, dtype=np.intp)
 
 
-def _intervals(directions: _Directions, vector: Array, single: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
-    """The middle of each coordinate that is a block of its own, and whether anything along it costs something."""
-    coordinate = np.argmax(np.abs(vector), axis=1)
-    rows = np.flatnonzero(single[coordinate])
-    coordinate = coordinate[rows]
+def _largest(vector: Array) -> Index:
+    """The coordinate of each row's largest entry."""
+    blocks = range(0, vector.shape[0], BLOCK)
+    return np.concatenate([np.argmax(np.abs(vector[begin : begin + BLOCK]), axis=1) for begin in blocks])
+
+
+def _intervals(directions: _Directions, vector: Array, label: Index, block: Index) -> tuple[Array, NDArray[np.bool_]]:
+    """The middle of each coordinate that is a block of its own, and whether anything along it costs something.
+
+    `label` and `block` are the numbers of the coordinates' and of the rows' blocks.
+    """
+    only = np.empty_like(label)
+    only[label] = np.arange(label.size)
+    single = np.bincount(label)[label] == 1
+    rows = np.flatnonzero(single[only[block]])
+    coordinate = only[block[rows]]
     entry = vector[rows, coordinate]
     ends = np.stack([directions.low[rows], directions.high[rows]]) / entry
     low, high = np.full(single.size, -np.inf), np.full(single.size, np.inf)
@@ -218,23 +245,22 @@ def _block(directions: _Directions) -> tuple[Array, Array] | None:
     vertex = polyhedron.vertex()
     if vertex is None:
         return None
-    vector, cost = directions.vector, directions.cost
-    if not cost.all():
-        paid = np.flatnonzero(cost)
-        vector, cost = vector[paid], cost[paid]
     polyhedron, vertex = polyhedron.without_far(vertex)
-    low, high = polyhedron.ranges(vector, vertex)
-    bounded = np.isfinite(high) & np.isfinite(low)
-    if not bounded.all():
-        vector, cost, high, low = vector[bounded], cost[bounded], high[bounded], low[bounded]
-    middle, extent = low / 2 + high / 2, np.subtract(high, low, out=high)
-    del low
-    return _least_squares(vector, cost, middle, extent)
+    low, high = polyhedron.ranges(directions.vector, vertex)
+    used = np.isfinite(high) & np.isfinite(low) & (directions.cost > 0)
+    low[~used] = high[~used] = 0.0
+    # In place: tall tables have as many directions as rows.
+    extent = np.subtract(high, low, out=high)
+    low += extent / 2
+    return _least_squares(directions.vector, np.where(used, directions.cost, 0.0), low, extent)
 
 
 def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> tuple[Array, Array]:
-    """Equations of the least ``sum(cost * (vector @ z - middle)^2 / extent)``, no more than there are coordinates."""
-    flat = extent <= _FLAT * extent.max(initial=0.0)
+    """Equations of the least ``sum(cost * (vector @ z - middle)^2 / extent)``, no more than there are coordinates.
+
+    Directions that cost nothing have no part in it.
+    """
+    flat = (extent <= _FLAT * extent.max(initial=0.0)) & (cost > 0)
     # What has no extent is met whatever it costs: the rest is fitted in the directions that this leaves open.
     _, singular, right = np.linalg.svd(vector[flat])
     rank = int(np.sum(singular > _FLAT * singular.max(initial=0.0)))
