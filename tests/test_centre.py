@@ -54,7 +54,7 @@ def test_without_features_it_is_the_median_of_numpy(solver, n_samples):
 @both_solvers
 def test_without_features_it_is_the_middle_of_the_weighted_quantile(solver, quantile):
     several = 0
-    for seed in range(120):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         y, weight = rng.integers(0, 40, 8).astype(float), rng.integers(0, 4, 8)
         weight[0] += 1
@@ -62,7 +62,7 @@ def test_without_features_it_is_the_middle_of_the_weighted_quantile(solver, quan
         several += expected not in y
         found = intercept_of(y, sample_weight=weight, quantile=quantile, solver=solver)
         assert found == pytest.approx(expected, rel=1e-13, abs=1e-13), f"seed {seed}"
-    assert several > 5 or quantile == 0.05
+    assert several > 3 or quantile == 0.05
 
 
 @pytest.mark.parametrize("n_groups", [4, 40])
@@ -137,13 +137,13 @@ def ranges_of(problem):
 
 
 def problems():
-    for seed in range(24):
+    for seed in range(16):
         rng = np.random.default_rng(seed)
         X, y = paired(seed, int(rng.integers(3, 8)), int(rng.integers(1, 5)))
         weight = np.tile(rng.integers(1, 4, y.size // 2), 2)
         yield f"pairs {seed}", make(X, y, weight=weight, fit_intercept=bool(seed % 2))
         yield f"penalised pairs {seed}", make(X, y, weight=weight, alpha=0.02, positive=seed % 5 == 0)
-    for seed in range(40):
+    for seed in range(24):
         rng = np.random.default_rng(seed)
         n_samples, n_features = rng.integers(4, 14), rng.integers(1, 6)
         X = rng.integers(-2, 3, (n_samples, n_features)).astype(float)

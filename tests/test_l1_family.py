@@ -130,7 +130,7 @@ def test_weights_are_repeated_shuffled_rows(shape, alpha, loss, positive):
     interpolates = positive and alpha == 0 and shape == (15, 30) and isinstance(loss, HalfSquared)
     rtol = 2e-3 if interpolates else 1e-7
     tol = 1e-14 if isinstance(loss, HalfSquared) else 1e-10
-    for seed in (*range(10), 14, 24, 26, 27, 33, 108, 333):
+    for seed in (*range(4), 14, 24, 26, 27, 33, 108, 333):
         rng = np.random.default_rng(seed)
         X = rng.standard_normal(shape) if seed % 3 else (rng.random(shape) < 0.3).astype(float)
         y = rng.integers(0, 5, n_samples).astype(float)
@@ -210,7 +210,7 @@ def wide(n_samples, n_features, seed, integer=False):
 
 
 @every_loss
-@pytest.mark.parametrize(("shape", "part"), [((40, 400), 0.1), ((60, 1500), 0.5)], ids=str)
+@pytest.mark.parametrize(("shape", "part"), [((40, 400), 0.1), ((60, 900), 0.5)], ids=str)
 @pytest.mark.parametrize("positive", [False, True])
 def test_few_of_many_columns_give_the_optimum_of_all(loss, shape, positive, part):
     X, y = wide(*shape, seed=shape[1], integer=part == 0.5)

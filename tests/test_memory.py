@@ -55,7 +55,7 @@ TUNED = [
     (LassoCDCV(alphas=8), 0.85),
     (ElasticNetCDCV(alphas=8), 0.79),
     (LassoCDIC(alphas=8), 0.91),
-    (LADRegressorIC(alphas=3), 1.25),
+    (LADRegressorIC(alphas=3), 1.0),
 ]
 # These gather the rows of a fold, or of a half: the second number is the part of X that it is.
 GATHERING = [

@@ -196,9 +196,9 @@ def nasty(seed):
     return make(X, scale * y, weight=weight, alpha=alpha, loss=Pinball(0.3) if seed % 7 == 0 else None), scale
 
 
-@pytest.mark.parametrize("block", range(12))
-def test_engine_and_linprog_agree_on_three_thousand_degenerate_problems(block):
-    for seed in range(250 * block, 250 * block + 250):
+@pytest.mark.parametrize("block", range(6))
+def test_engine_and_linprog_agree_on_twelve_hundred_degenerate_problems(block):
+    for seed in range(200 * block, 200 * block + 200):
         problem, scale = nasty(seed)
         ours, theirs = ladder.solve(problem), solve(problem, solver="linprog")
         assert ours.gap <= 1e-12 * max(scale, ours.objective), seed
