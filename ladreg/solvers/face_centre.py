@@ -260,14 +260,15 @@ def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> 
 
     Directions that cost nothing have no part in it.
     """
-    flat = (extent <= _FLAT * extent.max(initial=0.0)) & (cost > 0)
+    paid = cost > 0
+    flat = paid & (extent <= _FLAT * extent.max(initial=0.0))
     # What has no extent is met whatever it costs: the rest is fitted in the directions that this leaves open.
     _, singular, right = np.linalg.svd(vector[flat])
     rank = int(np.sum(singular > _FLAT * singular.max(initial=0.0)))
     fixed, free = right[:rank], right[rank:].T
     point = np.linalg.lstsq(vector[flat], middle[flat], rcond=_FLAT)[0] if rank else np.zeros(vector.shape[1])
     root = np.zeros(extent.size)
-    np.divide(cost, extent, out=root, where=~flat)
+    np.divide(cost, extent, out=root, where=paid & ~flat)
     np.sqrt(root, out=root)
     root /= root.max(initial=0.0) or 1.0
     n_free = free.shape[1]
