@@ -17,6 +17,8 @@ Index = NDArray[np.intp]
 CONSTANT = 1e-28
 # Below this part of its range squared, rounding of a column's mean may be part of its variance.
 _CONCENTRATED = 1e-8
+# Below this part of its mean squared, rounding of a mean to 2^-53 of itself is 2^-53 of the variance.
+_FAR = 2.0**-53
 
 
 @dataclass(frozen=True)
@@ -180,9 +182,10 @@ class Design(ABC):
         near = self.rescaled(shift, unit)
         mean = near.means(weight)
         square = near.curvatures(weight, mean)
-        if np.any(square < _CONCENTRATED):  # nearly all weight is on one value, and the mean is not known well enough
+        size = mean + (shift + self.shift * self.scale) * unit
+        # The mean is not known well enough where nearly all weight is on one value, or far from the origin.
+        if np.any((square < _CONCENTRATED) | (square < _FAR * size**2)):
             rest = near.means_from(mean, weight)
             square = np.maximum(square - rest**2, 0.0)
-        size = mean + (shift + self.shift * self.scale) * unit
         constant = (square <= CONSTANT * (square + size**2)) | (distance == 0)
         return np.where(constant, 1.0, np.ldexp(np.sqrt(square), np.clip(exponent, -1000, 1000)))

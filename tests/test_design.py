@@ -184,9 +184,22 @@ def test_extent_of_a_constant_column_is_exactly_zero():
 @pytest.mark.parametrize("storage", [np.asarray, sp.csr_array, sp.csc_array])
 def test_deviations_where_nearly_all_weight_is_on_one_row(storage):
     x, weight = [1e6, 1e6 + 1.0, 1e6 + 3.0, 0.0], [1e12, 1e-10, 2.0, 1e-10]
-    exact = [[Fraction(value) for value in column] for column in (x, weight)]
-    total = sum(exact[1])
-    mean = sum(a * b for a, b in zip(*exact, strict=True)) / total
-    variance = sum(b * (a - mean) ** 2 for a, b in zip(*exact, strict=True)) / total
     found = as_design(storage(np.array(x)[:, None])).deviations(np.array(weight) / np.sum(weight))
-    np.testing.assert_allclose(found, np.sqrt(float(variance)), rtol=1e-12)
+    np.testing.assert_allclose(found, exact_deviation(x, weight), rtol=1e-12)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array, sp.csc_array])
+@pytest.mark.parametrize("far", [1e6, 1.7e12, -1e15])
+def test_deviations_far_from_the_origin(storage, far):
+    rng = np.random.default_rng(0)
+    X, weight = far + rng.integers(0, 101, (40, 3)).astype(float), rng.integers(0, 4, 40).astype(float)
+    found = as_design(storage(X)).deviations(weight / weight.sum())
+    np.testing.assert_allclose(found, [exact_deviation(x, weight) for x in X.T], rtol=1e-14)
+
+
+def exact_deviation(x, weight):
+    """The root of the weighted variance, which is exact."""
+    x, weight = ([Fraction(value) for value in column] for column in (x, weight))
+    total = sum(weight)
+    mean = sum(a * b for a, b in zip(x, weight, strict=True)) / total
+    return np.sqrt(float(sum(b * (a - mean) ** 2 for a, b in zip(x, weight, strict=True)) / total))
