@@ -245,14 +245,19 @@ class DenseDesign(Design):
         """Whether every value is finite; it may be False where only their sum is not."""
         return bool(np.isfinite(self._stats[2]).all())
 
-    def _extent(self, centred: bool) -> tuple[Array, Array]:
-        """The middle of the range, if it dwarfs the range, and the mean distance from the shift (half the range)."""
+    def extent(self, centred: bool) -> tuple[Array, Array]:
+        """The middle of the range, if it dwarfs the range, and half the range; otherwise 0 and the mean size.
+
+        Where the design has a shift already, its mean size is not known: half the range, or the middle where that is
+        larger.
+        """
         lowest, highest, total, _ = self._stats
         # Halved first: sum and difference of two huge numbers overflow. A constant column is its own middle, exactly.
-        middle = np.where(lowest == highest, lowest, lowest / 2 + highest / 2)
+        middle = np.where(lowest == highest, lowest, lowest / 2 + highest / 2) - self.shift
         half = highest / 2 - lowest / 2
         far = (np.abs(middle) > _FAR * half) if centred else np.zeros(self.n_features, dtype=bool)
-        return np.where(far, middle, 0.0), np.where(far, half, total / max(self.n_samples, 1))
+        size = np.where(self.shift == 0, total / max(self.n_samples, 1), np.maximum(half, np.abs(middle)))
+        return np.where(far, middle, 0.0) * self.scale, np.where(far, half, size) * self.scale
 
     def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
         """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""

@@ -93,7 +93,7 @@ def _to_multiply(columns: Centred) -> Design:
     design, weight = columns.problem.design, columns.problem.weight
     if not isinstance(design, DenseDesign) or design.shift.any() or weight.min() < weight.max():
         return columns.design
-    size = design.extent(centred=False)[1] * design.scale
+    size = design.extent(centred=False)[1]
     return design if np.all(columns.mean**2 <= size**2 / 2) else columns.design
 
 

@@ -118,20 +118,12 @@ class Design(ABC):
     def spread(self, centred: bool) -> Array:
         """An upper bound of the mean square of each column, about its mean if `centred`, whatever the weights."""
 
+    @abstractmethod
     def extent(self, centred: bool) -> tuple[Array, Array]:
         """A shift and a typical distance from it (0 for a constant column), one of each a column.
 
-        Kept, since every target of one X asks for it.
+        Both are in the units of this design, whose own shift and scale count.
         """
-        key = f"extent {centred}"
-        if key not in self._known:
-            self._known[key] = self._extent(centred)
-        found: tuple[Array, Array] = self._known[key]
-        return found
-
-    @abstractmethod
-    def _extent(self, centred: bool) -> tuple[Array, Array]:
-        """What `extent` keeps."""
 
     @abstractmethod
     def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:

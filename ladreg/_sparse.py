@@ -179,11 +179,19 @@ class SparseDesign(Design):
         """Whether every value is finite."""
         return bool(np.isfinite(self.X.data).all())
 
-    def _extent(self, centred: bool) -> tuple[Array, Array]:
+    def extent(self, centred: bool) -> tuple[Array, Array]:
         """The middle of the range, if it dwarfs the range of a column without zeros, and half that range.
 
         Other columns have no shift, and the mean size of the stored values.
         """
+        key = f"extent {centred}"  # kept, since every target of one X asks for it
+        if key not in self._known:
+            self._known[key] = self._extent(centred)
+        shift, distance = self._known[key]
+        return shift * self.scale, distance * self.scale
+
+    def _extent(self, centred: bool) -> tuple[Array, Array]:
+        """What `extent` keeps, in the units of X."""
         total = replace(self, scale=np.ones(self.n_features)).magnitudes(np.ones(self.n_samples))
         shift, distance = np.zeros(self.n_features), total / np.maximum(self._lengths, 1)
         full = np.flatnonzero(self._lengths == self.n_samples) if centred else np.zeros(0, dtype=np.intp)

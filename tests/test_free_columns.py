@@ -221,6 +221,16 @@ def test_at_alpha_max_every_penalised_coefficient_is_zero(penalised):
         assert not tuned.coef_path_[weights > 0, 0].any()
 
 
+@pytest.mark.parametrize("shift", [1e5, 1e9, -1.7e12])
+def test_alpha_max_does_not_depend_on_the_origin_of_free_columns(shift):
+    X, y, weights = drawn("two factors", 3)
+    whole = np.round(100 * X)
+    for given in (whole + shift, sp.csc_array(whole + shift)):
+        largest = alpha_max(given, y, penalty_weights=weights)
+        assert largest == pytest.approx(alpha_max(whole, y, penalty_weights=weights), rel=1e-6)
+        assert not LassoCD(largest * (1 + 1e-6), penalty_weights=weights).fit(given, y).coef_[weights > 0].any()
+
+
 def test_at_the_knots_of_the_path_coefficients_are_zero():
     for seed in range(50):
         rng = np.random.default_rng(seed)

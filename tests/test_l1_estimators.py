@@ -142,6 +142,19 @@ def test_alpha_max_where_the_rows_on_the_kink_have_no_room():
 
 
 @family
+@pytest.mark.parametrize("positive", [False, True])
+def test_alpha_max_does_not_depend_on_the_origin_of_columns(model, positive):
+    """Whole numbers, so that the shifted columns are exact; not 1e-9, since residuals round where the origin is far."""
+    whole = np.round(100 * X)
+    for weights in (None, [0.0, 1.0, 0.0, np.inf, 0.5]):
+        asked = clone(model).set_params(penalty_weights=weights, positive=positive)
+        near = asked.alpha_max(whole, y)
+        for shift in (1e5, 1e9, -1.7e12):
+            far = asked.alpha_max(whole + shift * np.array([1, 0, 1, 1, -1]), y)
+            assert far == pytest.approx(near, rel=1e-6, abs=1e-12)
+
+
+@family
 def test_alpha_max_changes_nothing_and_knows_targets_and_weights(model):
     fresh = clone(model)
     edges = fresh.alpha_max(X, np.column_stack([y, y[::-1]]))

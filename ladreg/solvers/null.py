@@ -39,7 +39,8 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
 
     Notes
     -----
-    1. Solve the problem without penalised features; far targets that it keeps on their side are brought near.
+    1. Solve the problem without penalised features; far targets that it keeps on their side are brought near. Columns
+       are moved to the origin: what rounding leaves of the dual's sum would count as much as they are far away.
     2. The slopes of a smooth loss there say how strong the penalty must be.
     3. Where residuals are zero, on the kink, the dual may be chosen: a linear program makes the largest slope least.
        It holds few features at first, and then those that turn out to be larger.
@@ -51,7 +52,9 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
         return 0.0
     # 1.
     if problem.fit_intercept:
-        problem = replace(problem, y=problem.y - typical(problem.y))
+        shift, _ = problem.design.extent(True)
+        design = problem.design.rescaled(shift, np.ones(problem.n_features))
+        problem = replace(problem, design=design, y=problem.y - typical(problem.y))
     coef, intercept, known = np.zeros(problem.n_features), problem.null_intercept(), None
     if free.size:
         part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
