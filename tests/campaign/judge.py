@@ -265,21 +265,23 @@ def _gap_of_moved_columns(formula, answer):
     Each column is moved until the dual behind the answer is orthogonal to it. Where columns are equal but for last
     digits there may be more to gain in fractions, at coefficients that fit nothing else.
     """
-    witness, steepest = _witness(formula, answer), max(map(abs, formula.loss.ends()))
-    if witness is None or formula.positive or formula.strength.any() or formula.ridge.any() or np.isinf(steepest):
+    witness, penalised = _witness(formula, answer), (formula.strength > 0) & np.isfinite(formula.strength)
+    if witness is None or formula.positive or penalised.any() or formula.ridge.any():
         return np.inf
     slopes, X = np.clip(witness, *formula.loss.ends()), np.asarray(formula.X, LONG)
     theta, sizes = formula.weight * slopes, np.abs(X)
-    product, terms = X.T @ theta, sizes.T @ np.abs(theta)
+    product, terms = np.where(np.isinf(formula.strength), 0, X.T @ theta), sizes.T @ np.abs(theta)
     move = np.divide(np.abs(product), terms, out=np.zeros_like(terms), where=terms > 0)
     if np.any(move > EPS):
         return np.inf
     residual = formula.residual(answer.coef, answer.intercept)
-    moved = formula.weight @ (sizes @ (move * np.abs(np.asarray(answer.coef, LONG))))
+    moved = sizes @ (move * np.abs(np.asarray(answer.coef, LONG)))
     # The column of ones is as it is.
     total = theta.sum() if formula.fit_intercept else LONG(0)
     offset = abs(total) * (abs(LONG(answer.intercept)) + np.abs(residual).max())
-    return formula.weight @ formula.loss.excess(residual, slopes) + steepest * moved + offset
+    # The excess is convex in the residual.
+    excess = [formula.loss.excess(residual + side * moved, slopes) for side in (-1, 1)]
+    return formula.weight @ np.maximum(*excess) + offset
 
 
 def _exact_gap(formula, answer):
