@@ -6,23 +6,20 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
+from ladreg._arrays import Array, Index, power_of_two
 from ladreg._callbacks import subtasks, task
 from ladreg._estimator import CertifiedRegressor
-from ladreg._face import power_of_two
 from ladreg._folds import Folds, SquaredFolds
 from ladreg._moments import Split
 from ladreg._penalties import ElasticNet
 from ladreg._problem import TOO_LARGE
 from ladreg._tuning import Candidate, Choice, TunedRegressor, is_joint
 from ladreg._validation import Data, any_size, check_choice
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 
 class CrossValidatedRegressor(TunedRegressor):

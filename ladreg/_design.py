@@ -17,14 +17,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._kernels import _rows
 from ladreg._operator import Design
 from ladreg._sparse import SparseDesign
 
 __all__ = ["DenseDesign", "Design", "SparseDesign", "as_design"]
 
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # A shift is worth the pass that it costs where the middle of a column is so many times its half range.
 _FAR = 8.0

@@ -12,26 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.optimize
-from numpy.typing import NDArray
+
+from ladreg._arrays import BLOCK, RANK, Array, Index, equilibrated, inverted, is_regular, null_space, power_of_two
 
 if TYPE_CHECKING:
     from ladreg._problem import Problem
 
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
-
 # Slopes this close to an end of their interval, relative to its length, count as being there.
 AT_END = 1e-9
-# Singular values below this part of the largest count as zero: rows and columns are brought to size one before.
-RANK = 1e-11
-# Condition number from which a square matrix counts as singular.
-_SINGULAR = 1e10
 # Residuals below this part of the numbers they are the difference of count as zero.
 ZERO = 1e-11
-# The bits of a number's exponent: the others of a power of two are zero.
-_EXPONENT = np.int64(0x7FF << 52)
-# Rows whose temporary arrays stay in the cache; BLAS would wake a second thread for longer ones.
-BLOCK = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -147,46 +137,6 @@ def _inside(problem: Problem, dual: Array, rows: Index, at_end: float) -> Index:
         return rows[weight > 0]
     width = at_end * (upper - lower)
     return rows[(dual < (upper - width) * weight) & (dual > (lower + width) * weight)]
-
-
-def equilibrated(matrix: Array) -> tuple[Array, Array, Array]:
-    """``matrix / row / column`` with entries of size at most one, and both divisors (powers of two)."""
-    row = np.abs(matrix).max(axis=1, initial=0.0)
-    row = power_of_two(row)
-    scaled = matrix / row[:, None]
-    column = power_of_two(np.abs(scaled).max(axis=0, initial=0.0))
-    return scaled / column, row, column
-
-
-def power_of_two(size: Array) -> Array:
-    """The nearest power of two below each size; 1 for zero. Kept in a range whose inverse is finite."""
-    power = (np.asarray(size, dtype=np.float64).view(np.int64) & _EXPONENT).view(np.float64)
-    return np.where(size > 0, np.clip(power, 2.0**-1000, 2.0**1000), 1.0)
-
-
-def inverted(matrix: Array) -> Array | None:
-    """The inverse of a square matrix, None where it is all but singular."""
-    try:
-        inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return None
-    condition = np.abs(inverse).sum(axis=1).max(initial=0.0) * np.abs(matrix).sum(axis=1).max(initial=0.0)
-    return inverse if condition < _SINGULAR else None
-
-
-def null_space(matrix: Array) -> Array:
-    """Basis, one column each, of the vectors that `matrix` maps to zero; full column rank gives no column."""
-    if 0 in matrix.shape:
-        return np.eye(matrix.shape[1])
-    scaled, _, column = equilibrated(matrix)
-    # NumPy's throughout: SciPy brings a second BLAS with threads of its own, and the two slow each other down.
-    if scaled.shape[0] > 2 * scaled.shape[1]:
-        scaled = np.asarray(np.linalg.qr(scaled, mode="r"))
-    _, singular, right = np.linalg.svd(scaled)
-    rank = int(np.sum(singular > RANK * singular[0])) if singular.size else 0
-    # Entries of rounding size would make directions of columns that do not take part.
-    basis = np.where(np.abs(right[rank:]) <= 1e-14, 0.0, right[rank:])
-    return (basis / column).T
 
 
 def column_rank(problem: Problem, features: Index) -> int:
@@ -312,73 +262,6 @@ def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
     known = np.flatnonzero(~np.isnan(face.fixed))
     gram[known, known] += 1.0
     return is_regular(gram)
-
-
-def is_regular(gram: Array) -> bool:
-    """Whether a Gram matrix is positive definite, even a part of 1e-9 nearer to singular than it is."""
-    return _is_definite(_nearer_to_singular(gram, gram.shape[0]))
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _nearer_to_singular(gram: Array, number: int) -> Array:
-    """A Gram matrix of columns of length one, less 1e-9 for each of so many on its diagonal.
-
-    NaN stands for columns whose length is zero or no number.
-    """
-    size = np.sqrt(gram.diagonal())
-    size[~((size > 0) & np.isfinite(size))] = np.nan
-    gram = gram / size / size[:, None]
-    np.einsum("ii->i", gram)[:] -= 1e-9 * number
-    return np.asarray(gram)
-
-
-def _is_definite(gram: Array) -> bool:
-    """Whether a matrix is positive definite."""
-    try:
-        factor = np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        return False
-    # LAPACK may let pass what is no number; it spreads to the last row.
-    return not np.isnan(factor[-1:]).any()
-
-
-def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
-    """`is_regular` for the Gram matrix of each of several sets of features, together where it is true of their union.
-
-    Sets are rows of `supports`; none of more than `most` features is regular.
-    """
-    used = np.flatnonzero(supports.any(axis=0))
-    gram, supports = _nearer_to_singular(_part(gram, used), min(most, used.size)), supports[:, used]
-    regular = np.zeros(supports.shape[0], dtype=bool)
-    parts = _parts_of_few(supports, most)
-    while parts:
-        part = parts.pop()
-        union = np.flatnonzero(supports[part].any(axis=0))
-        if union.size <= most and _is_definite(_part(gram, union)):
-            regular[part] = True
-        elif part.stop - part.start > 1:
-            middle = (part.start + part.stop) // 2
-            parts += [slice(part.start, middle), slice(middle, part.stop)]
-    return regular
-
-
-def _part(gram: Array, features: Index) -> Array:
-    """The Gram matrix of some features, ascending; the same array where these are all."""
-    return gram if features.size == gram.shape[0] else gram[features[:, None], features]
-
-
-def _parts_of_few(supports: NDArray[np.bool_], most: int) -> list[slice]:
-    """Rows in groups of so many that there are no more than `most` features in any of a group, or in one alone."""
-    if supports.shape[1] <= most:
-        return [slice(0, supports.shape[0])]
-    parts, first, union = [], 0, 0
-    for k, row in enumerate(np.packbits(supports, axis=1)):
-        bits = int.from_bytes(row.tobytes())
-        if k > first and (union | bits).bit_count() > most:
-            parts.append(slice(first, k))
-            first, union = k, 0
-        union |= bits
-    return [*parts, slice(first, supports.shape[0])]
 
 
 def _only_zero(cone: Array) -> bool:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array
 from ladreg._losses import Loss
 from ladreg._operator import Design
-
-Array = NDArray[np.float64]
 
 # Weights that differ by no more than this factor are alike.
 _ALIKE = 1e3

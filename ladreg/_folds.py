@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._face import is_regular
+from ladreg._arrays import Array, Index, is_regular
 from ladreg._moments import FoldMoments, Split, blocks
 from ladreg._path import Path, drafted_path, losses_of, solve_path
 from ladreg._penalties import ElasticNet
@@ -23,9 +23,6 @@ from ladreg.solvers import Solver, clipping, coordinate_descent, scaling, sequen
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.dependent import redundant
 from ladreg.solvers.scaling import Draft
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Largest number of features whose Gram matrices are kept, and how many times its deviation a mean may be at most where
 # columns cannot be centred before their products are taken.

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ladreg._arrays import Array
 
 # A part of a loss that is so much smaller than the other, in the units of typical residuals, is lost in rounding.
 _VANISHES = 1e-30

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._design import DenseDesign, Design, SparseDesign
 from ladreg._operator import CONSTANT
 from ladreg.solvers.centred import Centred
 
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 Split = tuple[Index, Index]
 
 # Numbers in the products of all folds that are kept, and in a block of rows.

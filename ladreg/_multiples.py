@@ -12,13 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._kernels import _slopes
 from ladreg._penalties import ElasticNet, absolute_terms
 from ladreg._problem import TELLING, Problem
 from ladreg._projection import EXACT, Projection
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Numbers in temporary arrays, and slopes for which there is room at first.
 _ENTRIES, _PLACES = 1 << 17, 1 << 14

@@ -8,10 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
+from ladreg._arrays import Array, Index
 
 # Columns whose variance is below this part of their mean square are constant up to rounding.
 CONSTANT = 1e-28

@@ -13,15 +13,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array
 from ladreg._multiples import Answers, proofs
 from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
 from ladreg.solvers import Solver, choose_solver, is_square, largest_alpha, sequence, solve_alphas
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.points import Point, gathered
 from ladreg.solvers.scaling import Units, scaled
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Numbers in the residuals that are certified together.
 _ENTRIES = 1 << 22

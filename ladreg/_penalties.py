@@ -8,8 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
+from ladreg._arrays import Array, Index
 
 # Ridges stay below this, so that products with them are finite.
 HUGE = 1e300

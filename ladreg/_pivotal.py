@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
+from ladreg._arrays import Array
 from ladreg._losses import Loss
 from ladreg._operator import CONSTANT, Design
 from ladreg._validation import (
@@ -21,8 +22,6 @@ from ladreg._validation import (
     sound,
     training_data,
 )
-
-Array = NDArray[np.float64]
 
 # Where fewer rows are expected on one side of a quantile, the intercept is fitted in the simulation as well. From 30 on
 # both ways were measured to agree within 5 %.

@@ -13,17 +13,14 @@ from enum import Enum
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import BLOCK, Array
 from ladreg._design import Design
-from ladreg._face import BLOCK, is_unique
+from ladreg._face import is_unique
 from ladreg._facts import EXACT_FIT, Facts
 from ladreg._losses import Loss
 from ladreg._penalties import ElasticNet
 from ladreg._projection import EXACT, Projection
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # What the user reads where the objective is no number.
 TOO_LARGE = (

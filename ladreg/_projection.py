@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
-from ladreg._face import is_regular
+from ladreg._arrays import Array, Index, is_regular
 
 if TYPE_CHECKING:
     from ladreg._problem import Problem
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Below the first part of the sum of its terms' sizes nothing is left to correct of a product: it is rounding. Above the
 # second it is not, and may cost as much as it is: coefficients of columns that are all but dependent may be as large as

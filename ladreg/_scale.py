@@ -8,14 +8,13 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array
 from ladreg._face import column_rank
 from ladreg._losses import Absolute, Huber
 from ladreg._penalties import ElasticNet
 from ladreg._problem import ROUNDINGS, Problem
 from ladreg.solvers import choose_solver
 from ladreg.solvers.scaling import median, scaled
-
-Array = NDArray[np.float64]
 
 # Largest share of the rows that the correction takes as fitted exactly: three distinct rows for each column.
 _MOST_FITTED = 1 / 3

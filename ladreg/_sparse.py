@@ -8,12 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._operator import Design
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Gathering a column costs so many products with it.
 _GATHERING = 4

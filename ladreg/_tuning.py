@@ -10,9 +10,10 @@ from functools import cache
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
+from ladreg._arrays import Array
 from ladreg._callbacks import CallbackSupportMixin, root_task, task, with_callbacks
 from ladreg._estimator import ROUNDING, CertifiedRegressor, all_or_nothing, stored
 from ladreg._folds import relaxed
@@ -22,8 +23,6 @@ from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, Solution
 from ladreg._validation import Data, any_size, check_count, check_real, check_verbose, present, training_data
 from ladreg.solvers import Solver
-
-Array = NDArray[np.float64]
 
 # More alphas than this are a mistake.
 _MOST = 100_000

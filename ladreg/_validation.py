@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
+from ladreg._arrays import Array
 from ladreg._design import Design, as_design
-
-Array = NDArray[np.float64]
 
 # Float64 holds all integers up to this size.
 _EXACT_INTEGERS = 2**53

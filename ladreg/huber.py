@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ladreg._arrays import Array
 from ladreg._losses import Huber, Loss
 from ladreg._penalised import L1Regressor
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, Solution
 from ladreg._scale import ScaledProblem, estimated_scale
 from ladreg._validation import Data, check_real
-
-Array = NDArray[np.float64]
 
 
 class HuberLossRegressor(L1Regressor):

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
+from ladreg._arrays import Array
 from ladreg._estimator import CertifiedRegressor
 from ladreg._face import column_rank
 from ladreg._folds import relaxed
@@ -20,8 +21,6 @@ from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg._validation import Data, check_choice, check_real
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
-
-Array = NDArray[np.float64]
 
 # Residuals count up to this many times the robust scale of the errors beyond the farthest fit: enough to keep losses as
 # they are, and few enough digits for differences between fits.

@@ -6,8 +6,9 @@ from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ladreg._arrays import Array
 from ladreg._estimator import CertifiedRegressor
 from ladreg._losses import HalfSquared, Loss
 from ladreg._penalties import ElasticNet
@@ -23,8 +24,6 @@ from ladreg._validation import (
     training_data,
 )
 from ladreg.solvers import Solver, choose_solver, largest_alpha
-
-Array = NDArray[np.float64]
 
 
 class ElasticNetCD(CertifiedRegressor):

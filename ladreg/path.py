@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from ladreg._arrays import Array
 from ladreg._estimator import CertifiedRegressor
 from ladreg._path import Path, solve_path
 from ladreg._pivotal import checked_quantiles
@@ -16,8 +17,6 @@ from ladreg._validation import any_size, check_choice, check_count, check_flag, 
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD
 from ladreg.quantile import QuantileRegressor
-
-Array = NDArray[np.float64]
 
 
 def enet_path(

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import d2_pinball_score
 from sklearn.utils.validation import check_is_fitted
 
+from ladreg._arrays import Array
 from ladreg._losses import Loss, Pinball
 from ladreg._penalised import PivotalRegressor
 from ladreg._penalties import ElasticNet
@@ -17,8 +18,6 @@ from ladreg._pivotal import checked_quantiles
 from ladreg._problem import Problem, Solution
 from ladreg._validation import Data, check_choice, check_flag, check_options, warn_user
 from ladreg.solvers import Solver, choose_solver, largest_alpha, solve_quantiles
-
-Array = NDArray[np.float64]
 
 # Of scikit-learn; whether it was passed or not cannot be told.
 _DEFAULT_ALPHA = 1.0

@@ -13,6 +13,7 @@ PACKAGE = Path(ladreg.__file__).parent
 
 LAYERS = {
     "_kernels": 0,
+    "_arrays": 0,
     "_version": 0,
     "_design": 1,
     "_operator": 1,

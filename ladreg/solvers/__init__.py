@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array
 from ladreg._losses import Loss
 from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import clipping, columns, coordinate_descent, ladder, linprog, neighbours, newton, null, scaling
@@ -28,7 +28,6 @@ __all__ = [
     "verify",
 ]
 
-Array = NDArray[np.float64]
 
 # The interior point method needs a dual with an inside: tables with fewer unpenalised columns than this part of their
 # rows.

@@ -7,13 +7,10 @@ With the signs fixed the problem is a linear system in the coefficients that are
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Pivots below this part of the diagonal are left to the kernel, which tells dependent columns.
 _PIVOT = 1e-10

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array
 from ladreg._penalties import ElasticNet
-
-Array = NDArray[np.float64]
 
 
 def extrapolated(iterates: list[Array], penalty: ElasticNet) -> Array | None:

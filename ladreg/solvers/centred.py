@@ -8,18 +8,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._design import DenseDesign, Design, SparseDesign
 from ladreg._kernels import _cd
 from ladreg._operator import CONSTANT
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem
 from ladreg.solvers.gram import Gram
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
-
 
 # Gaps below this part of mean(y^2) are rounding.
 ROUNDING = 4 * float(np.finfo(float).eps)

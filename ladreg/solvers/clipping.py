@@ -16,12 +16,10 @@ from itertools import chain, tee
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._penalties import ElasticNet
 from ladreg._problem import TOO_LARGE, Problem, Solution, StopReason
 from ladreg.solvers.extremes import REACH, far_targets, lowered, steps
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Parts of the reach that a moved target must stay away from a unique fit, and from one of several that are optimal.
 _UNIQUE, _SEVERAL = 1e-6, 0.75

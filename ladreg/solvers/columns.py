@@ -13,10 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._problem import Problem, Solution
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Features to begin with, at least, and as a part of the rows.
 _LEAST, _PART = 50, 0.5

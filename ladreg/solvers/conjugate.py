@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
 from ladreg.solvers.centred import Centred, Look
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Parts of a step that are tried.
 _PARTS = (1.0, 0.5, 0.25, 0.1, 0.02)

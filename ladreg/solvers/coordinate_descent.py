@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ladreg._face import is_regular
+from ladreg._arrays import Array, Index, is_regular
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
@@ -21,9 +20,6 @@ from ladreg.solvers.anderson import extrapolated
 from ladreg.solvers.centred import ROUNDING, Centred, Look, duality_gap, without_rounding
 from ladreg.solvers.dependent import Redundant, redundant
 from ladreg.solvers.scaling import Draft
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Epochs over the working set between two looks at it.
 _BURST = 30

@@ -13,14 +13,11 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from ladreg._face import is_regular
+from ladreg._arrays import Array, Index, is_regular
 from ladreg._operator import CONSTANT
 from ladreg._penalties import ElasticNet
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.repeats import Repeats, repeats
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # A column is dependent where its distance from the span of the columns before it is less than this part of its length,
 # or than the rounding of its mean. The projection of duals leaves out the same columns.

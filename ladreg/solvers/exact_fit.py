@@ -7,16 +7,12 @@ it. The plane is that of the few, and all tied rows share what balances the othe
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ladreg._face import RANK
+from ladreg._arrays import RANK, Array, Index
 from ladreg._problem import ROUNDINGS
 from ladreg.solvers import interior_point, ties, vertex
 from ladreg.solvers.interior_point import BoundedDual
 from ladreg.solvers.table import Position, Table
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Rows that a plane is guessed from, per column, and the fewest tied rows.
 _ROWS_PER_COLUMN, _TIED_PER_COLUMN = 40, 4

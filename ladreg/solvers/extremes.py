@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
+from ladreg._arrays import Array, Index
 
 # A target is far beyond this many typical distances from the median target.
 REACH = 2.0**10

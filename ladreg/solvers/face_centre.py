@@ -20,11 +20,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from ladreg._face import BLOCK
+from ladreg._arrays import BLOCK, Array, Index
 from ladreg._kernels import _groups
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Unit vectors whose entries agree after rounding to this are one direction.
 _GRID = 2.0**-40

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._operator import CONSTANT, Design
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Columns are copied for products to come where they are one in so many; and handed to the kernel up to so many numbers.
 _SHARE, _CACHED = 4, 1 << 17

@@ -11,16 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._design import DenseDesign
 from ladreg._kernels import _homotopy
 from ladreg._penalties import ElasticNet
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.points import numbered
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # A knot costs as much as the square of the rows, and there are as many knots as rows and more; and looks at more
 # numbers than these would keep Ctrl-C waiting.

@@ -16,13 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from ladreg._face import inverted
+from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _newton, _rows
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Relative complementarity from which an iterate is worth returning, should the next one break down.
 _USABLE = 1e-8

@@ -7,13 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array
 from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import coordinate_descent, linprog, merging, reduction
 from ladreg.solvers.scaling import Draft, Units, certified, scaled
-
-Array = NDArray[np.float64]
 
 # A larger relative gap is more than rounding, and the next rung is tried; so is a larger gap at unit scale.
 _PROVED = 1e-12

@@ -18,11 +18,10 @@ import scipy.optimize
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._face import power_of_two, tied_rows
+from ladreg._arrays import Array, power_of_two
+from ladreg._face import tied_rows
 from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import vertex
-
-Array = NDArray[np.float64]
 
 # HiGHS's tolerances are absolute; on a problem at unit scale these are the tightest that it takes.
 _TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._design import DenseDesign
 from ladreg._kernels import _groups
 from ladreg._problem import Problem
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Rows that tell whether others are worth comparing, and the part of them that must have a twin.
 _SAMPLE, _TWINS = 2048, 0.02

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._face import inverted
+from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _simplex
 from ladreg._penalties import ElasticNet
 from ladreg._problem import TOO_LARGE, Problem
@@ -19,8 +19,6 @@ from ladreg.solvers import reduction
 from ladreg.solvers.interior_point import weighted_gram
 from ladreg.solvers.quadratic import newton_step
 
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 Sides = NDArray[np.bool_]
 
 # So many times what rows move in the middle is more than nearly all of them move.

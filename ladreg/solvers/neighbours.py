@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._design import DenseDesign
 from ladreg._kernels import _sides
 from ladreg._problem import Problem, Solution, StopReason
@@ -21,9 +21,6 @@ from ladreg.solvers import merging, reduction, vertex
 from ladreg.solvers.nearby import Near, Place, newton
 from ladreg.solvers.scaling import scaled
 from ladreg.solvers.table import Position, Table
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Columns up to which basic rows are exchanged one by one.
 _FEW_COLUMNS = 64

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._losses import Absolute, Huber
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, Solution, StopReason
@@ -18,9 +19,6 @@ from ladreg.solvers.quadratic import newton_step
 from ladreg.solvers.scaling import Draft
 from ladreg.solvers.settled import Answer
 from ladreg.solvers.table import Table
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Rows of the sample that is solved first, where there are many more, and how many times more.
 _SAMPLE, _MANY = 1 << 15, 4

@@ -7,15 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import scipy.optimize
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._face import tied_rows
 from ladreg._problem import TOO_LARGE, Problem, Solution
 from ladreg.solvers import clipping
 from ladreg.solvers.scaling import typical
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # A sum that is this part of the size of its terms is zero, and one that a linear program was told to make small.
 _NOTHING, _FEASIBLE = 1e-15, 1e-12

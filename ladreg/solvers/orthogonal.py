@@ -12,12 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg.solvers.centred import Centred, Look
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Columns of length one are dependent below this distance from the span of the others. It is smaller than that of
 # `dependent`, so that free columns are independent here as well.

@@ -7,13 +7,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._problem import StopReason
 from ladreg.solvers.dependent import Redundant
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 
 class Point(NamedTuple):

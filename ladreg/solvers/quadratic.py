@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ladreg._face import power_of_two
+from ladreg._arrays import Array, power_of_two
 from ladreg._kernels import _gram
 from ladreg._penalties import ElasticNet
 from ladreg.solvers.active_set import Support
-
-Array = NDArray[np.float64]
 
 # Ridges, as parts of the diagonal, for a Hessian that is not positive definite up to rounding.
 _RIDGES = (1e-10, 1e-6, 1e-2)

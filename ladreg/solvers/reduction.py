@@ -11,17 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers import exact_fit, interior_point, settled, vertex
 from ladreg.solvers.interior_point import weighted_gram
 from ladreg.solvers.quadratic import newton_step
 from ladreg.solvers.scaling import Draft
 from ladreg.solvers.table import Position, Table
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Rows of the pilot's random sample, at least, and per column.
 _PILOT, _PILOT_PER_COLUMN = 2000, 40

@@ -8,12 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
 from ladreg._operator import Design
 from ladreg._penalties import ElasticNet
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Products with columns that are equal differ by rounding of this size, relative to the largest.
 _EQUAL = 1e-13

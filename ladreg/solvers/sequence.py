@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._face import AT_END, are_regular
+from ladreg._arrays import Array, Index, are_regular
+from ladreg._face import AT_END
 from ladreg._penalties import ElasticNet
 from ladreg._problem import Problem, StopReason
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_rounding
@@ -19,9 +20,6 @@ from ladreg.solvers.dependent import redundant
 from ladreg.solvers.points import Point, nonzeros, shared
 from ladreg.solvers.trail import Stretch, Trail
 from ladreg.solvers.walk import Walk
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Largest Gram matrix of all features, of a table with more rows than that.
 LARGEST_GRAM = 4000

@@ -6,13 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._problem import Problem, Proof
 from ladreg.solvers import ties, vertex
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Rounds of solving for what is left of the gradient: each but the first removes the rounding of the one before.
 _ROUNDS = 3

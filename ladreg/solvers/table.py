@@ -12,15 +12,12 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
 from ladreg._kernels import _sides
 from ladreg._problem import TOO_LARGE, Problem
 from ladreg.solvers.interior_point import BoundedDual
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Values that are enough to guess a radius from.
 _SAMPLE = 20_000

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
-from ladreg._face import RANK
+from ladreg._arrays import RANK, Array, Index
 from ladreg._problem import Problem
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Rows that are compared with a basis at a time.
 _BLOCK = 4096

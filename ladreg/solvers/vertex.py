@@ -14,12 +14,10 @@ import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
-from ladreg._face import Face, edges, inverted, null_space, optimal_face, predictions, sides
+from ladreg._arrays import Array, Index, inverted, null_space
+from ladreg._face import Face, edges, optimal_face, predictions, sides
 from ladreg._problem import Problem
 from ladreg.solvers import face_centre
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # A constraint counts as kept when it is broken by less than this in the units of a problem at unit scale.
 _KEPT = 1e-11

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ladreg._arrays import Array, Index, are_regular, is_regular
 from ladreg._design import SparseDesign
-from ladreg._face import AT_END, are_regular, is_regular
+from ladreg._face import AT_END
 from ladreg._multiples import costs, largest_parts, reaching
 from ladreg._penalties import ElasticNet
 from ladreg._problem import StopReason
@@ -24,9 +25,6 @@ from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_round
 from ladreg.solvers.columns import largest
 from ladreg.solvers.points import Point, nonzeros
 from ladreg.solvers.trail import Stretch, Trail
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 # Features come in that are predicted to be this near to their strength.
 _NEAR = 0.1
