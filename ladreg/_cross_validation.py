@@ -16,8 +16,7 @@ from ladreg._callbacks import subtasks, task
 from ladreg._estimator import CertifiedRegressor
 from ladreg._folds import Folds, SquaredFolds
 from ladreg._moments import Split
-from ladreg._penalties import ElasticNet
-from ladreg._problem import TOO_LARGE
+from ladreg._problem import TOO_LARGE, ElasticNet
 from ladreg._tuning import Candidate, Choice, TunedRegressor, is_joint
 from ladreg._validation import Data, any_size, check_choice
 

@@ -15,9 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ladreg._arrays import Array
-from ladreg._losses import Loss
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Certificate, Problem, Solution, StopReason
+from ladreg._problem import Certificate, ElasticNet, Loss, Problem, Solution, StopReason
 from ladreg._validation import Data, any_size, sound, training_data
 from ladreg._version import __version__
 from ladreg.solvers import Solver, verify

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._moments import FoldMoments, Split, blocks
 from ladreg._path import Path, drafted_path, losses_of, solve_path
-from ladreg._penalties import ElasticNet
-from ladreg._problem import TOO_LARGE, Problem, Solution
+from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution
 from ladreg.solvers import Solver, clipping, coordinate_descent, scaling, sequence
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.dependent import redundant

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
-from ladreg._design import DenseDesign, Design, SparseDesign
-from ladreg._operator import CONSTANT
+from ladreg._design import CONSTANT, DenseDesign, Design, SparseDesign
 from ladreg.solvers.centred import Centred
 
 Split = tuple[Index, Index]

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._kernels import _slopes
-from ladreg._penalties import ElasticNet, absolute_terms
-from ladreg._problem import TELLING, Problem
+from ladreg._problem import TELLING, ElasticNet, Problem, absolute_terms
 from ladreg._projection import EXACT, Projection
 
 # Numbers in temporary arrays, and slopes for which there is room at first.

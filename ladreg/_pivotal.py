@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
 from ladreg._arrays import Array
-from ladreg._losses import Loss
-from ladreg._operator import CONSTANT, Design
+from ladreg._design import CONSTANT, Design
+from ladreg._problem import Loss
 from ladreg._validation import (
     Data,
     any_size,

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array
 from ladreg._face import column_rank
-from ladreg._losses import Absolute, Huber
-from ladreg._penalties import ElasticNet
-from ladreg._problem import ROUNDINGS, Problem
+from ladreg._problem import ROUNDINGS, Absolute, ElasticNet, Huber, Problem
 from ladreg.solvers import choose_solver
 from ladreg.solvers.scaling import median, scaled
 

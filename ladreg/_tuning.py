@@ -17,10 +17,8 @@ from ladreg._arrays import Array
 from ladreg._callbacks import CallbackSupportMixin, root_task, task, with_callbacks
 from ladreg._estimator import ROUNDING, CertifiedRegressor, all_or_nothing, stored
 from ladreg._folds import relaxed
-from ladreg._losses import Loss
 from ladreg._path import Path, grid, solve_path
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem, Solution
+from ladreg._problem import ElasticNet, Loss, Problem, Solution
 from ladreg._validation import Data, any_size, check_count, check_real, check_verbose, present, training_data
 from ladreg.solvers import Solver
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from ladreg._losses import Absolute, Combined, Loss, Squared
 from ladreg._penalised import L1Regressor
+from ladreg._problem import Absolute, Combined, Loss, Squared
 from ladreg._validation import check_real
 
 

@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from ladreg._losses import Absolute, Loss
 from ladreg._penalised import PivotalRegressor
-from ladreg._problem import Problem
+from ladreg._problem import Absolute, Loss, Problem
 from ladreg._validation import check_choice, check_options
 from ladreg.solvers import Solver, choose_solver
 

@@ -10,9 +10,7 @@ from numpy.typing import ArrayLike
 
 from ladreg._arrays import Array
 from ladreg._estimator import CertifiedRegressor
-from ladreg._losses import HalfSquared, Loss
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem
+from ladreg._problem import ElasticNet, HalfSquared, Loss, Problem
 from ladreg._validation import (
     Data,
     any_size,

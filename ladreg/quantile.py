@@ -11,11 +11,9 @@ from sklearn.metrics import d2_pinball_score
 from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
-from ladreg._losses import Loss, Pinball
 from ladreg._penalised import PivotalRegressor
-from ladreg._penalties import ElasticNet
 from ladreg._pivotal import checked_quantiles
-from ladreg._problem import Problem, Solution
+from ladreg._problem import ElasticNet, Loss, Pinball, Problem, Solution
 from ladreg._validation import Data, check_choice, check_flag, check_options, warn_user
 from ladreg.solvers import Solver, choose_solver, largest_alpha, solve_quantiles
 

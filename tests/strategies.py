@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from ladreg._losses import Absolute, Combined, Huber, Pinball, Squared
+from ladreg._problem import Absolute, Combined, Huber, Pinball, Squared
 from tests.problems import make
 
 L1_LOSSES = (

@@ -12,7 +12,7 @@ from ladreg import (
     QuantileRegressorCV,
     lad_path,
 )
-from ladreg._losses import Absolute, Pinball
+from ladreg._problem import Absolute, Pinball
 from ladreg.solvers import face_centre
 from tests.campaign.centre import CLOSE, Centre
 from tests.problems import make, solve

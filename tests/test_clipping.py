@@ -13,7 +13,7 @@ from ladreg import (
     QuantileRegressorCV,
     lad_path,
 )
-from ladreg._losses import Huber, Pinball
+from ladreg._problem import Huber, Pinball
 from ladreg.solvers import clipping
 from tests.problems import make, oracle, solve
 

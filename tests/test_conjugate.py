@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ladreg import lasso_path
-from ladreg._losses import HalfSquared
-from ladreg._penalties import ElasticNet
+from ladreg._problem import ElasticNet, HalfSquared
 from ladreg.solvers import conjugate, coordinate_descent, homotopy, walk
 from ladreg.solvers.centred import Centred
 from tests.problems import make, solve

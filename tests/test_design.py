@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg import _design
 from ladreg._design import SparseDesign, as_design
+from ladreg._design import dense as _design
 
 rng = np.random.default_rng(0)
 X = np.where(rng.random((40, 5)) < 0.5, 0.0, rng.standard_normal((40, 5)))

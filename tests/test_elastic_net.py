@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ladreg import ElasticNetCD, LassoCD, alpha_max
-from ladreg._losses import HalfSquared
+from ladreg._problem import HalfSquared
 from tests.problems import make, solve
 from tests.strategies import tables
 

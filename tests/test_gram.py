@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ladreg._design import SparseDesign
-from ladreg._losses import HalfSquared
+from ladreg._problem import HalfSquared
 from ladreg.solvers.centred import Centred
 from tests.problems import make
 

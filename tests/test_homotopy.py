@@ -11,7 +11,7 @@ from sklearn.linear_model import lars_path
 from ladreg import LassoCD, lasso_path
 from ladreg._design import as_design
 from ladreg._kernels import _homotopy, _slopes, reference
-from ladreg._losses import HalfSquared
+from ladreg._problem import HalfSquared
 from ladreg.solvers import homotopy, walk
 from ladreg.solvers.centred import Centred
 from tests.problems import make

@@ -9,10 +9,8 @@ from sklearn.base import clone
 
 from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor
 from ladreg._design import as_design
-from ladreg._losses import Absolute, HalfSquared, Huber
 from ladreg._multiples import Answers, proofs
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem, StopReason
+from ladreg._problem import Absolute, ElasticNet, HalfSquared, Huber, Problem, StopReason
 from tests.public import CRITERIA, CROSS_VALIDATED, PLAIN, TUNED
 
 MODELS = [*PLAIN, *CROSS_VALIDATED, *CRITERIA]

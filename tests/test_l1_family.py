@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ladreg._losses import Absolute, Combined, HalfSquared, Huber, Pinball, Squared
+from ladreg._problem import Absolute, Combined, HalfSquared, Huber, Pinball, Squared
 from ladreg.solvers import largest_alpha, recover_dual
 from tests.problems import make, oracle, rounding, solve, with_y
 from tests.strategies import L1_LOSSES, l1_problems

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ladreg._losses import Absolute, Combined, Pinball
+from ladreg._problem import Absolute, Combined, Pinball
 from ladreg.solvers import choose_solver, largest_alpha, nearby, neighbours, solve_alphas
 from tests.problems import make
 

@@ -11,8 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ladreg._design import as_design
-from ladreg._losses import Absolute, Pinball
-from ladreg._problem import StopReason
+from ladreg._problem import Absolute, Pinball, StopReason
 from tests.problems import longley, make, oracle, rounding, solve, stackloss, with_y
 from tests.strategies import lad_problems, tables
 

@@ -15,9 +15,7 @@ from sklearn.linear_model import Lasso
 
 from ladreg import LassoCD, alpha_max
 from ladreg._design import as_design
-from ladreg._losses import HalfSquared
-from ladreg._penalties import ElasticNet
-from ladreg._problem import StopReason
+from ladreg._problem import ElasticNet, HalfSquared, StopReason
 from ladreg.solvers import anderson, coordinate_descent, largest_alpha
 from ladreg.solvers.centred import Centred, duality_gap
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, diabetes, make, solve

@@ -6,8 +6,7 @@ import scipy.optimize
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ladreg._losses import Absolute, Combined, HalfSquared, Huber, Pinball, Squared
-from ladreg._penalties import ElasticNet
+from ladreg._problem import Absolute, Combined, ElasticNet, HalfSquared, Huber, Pinball, Squared
 
 LOSSES = [
     Absolute(),

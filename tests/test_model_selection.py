@@ -27,8 +27,8 @@ from ladreg import (
     QuantileRegressor,
     QuantileRegressorCV,
 )
-from ladreg._losses import HalfSquared
 from ladreg._moments import FoldMoments
+from ladreg._problem import HalfSquared
 from ladreg.solvers import coordinate_descent
 from ladreg.solvers.centred import Centred
 from tests.problems import make

@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ladreg import _multiples
-from ladreg._losses import HalfSquared, Squared
 from ladreg._multiples import Answers, costs, proofs
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem
+from ladreg._problem import ElasticNet, HalfSquared, Problem, Squared
 from tests.problems import make
 from tests.strategies import tables
 

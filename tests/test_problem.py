@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from ladreg import LassoCD
 from ladreg._design import DenseDesign
-from ladreg._losses import Absolute, HalfSquared, Huber, Pinball
-from ladreg._problem import StopReason
+from ladreg._problem import Absolute, HalfSquared, Huber, Pinball, StopReason
 from ladreg.solvers import largest_alpha
 from tests.problems import NAMED, make, rounding, solve
 from tests.strategies import lad_problems, tables

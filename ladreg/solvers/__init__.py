@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from ladreg._arrays import Array
-from ladreg._losses import Loss
-from ladreg._problem import Problem, Solution, StopReason
+from ladreg._problem import Loss, Problem, Solution, StopReason
 from ladreg.solvers import clipping, columns, coordinate_descent, ladder, linprog, neighbours, newton, null, scaling
 from ladreg.solvers.scaling import Solver
 

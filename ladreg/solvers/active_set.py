@@ -10,7 +10,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
-from ladreg._penalties import ElasticNet
+from ladreg._problem import ElasticNet
 
 # Pivots below this part of the diagonal are left to the kernel, which tells dependent columns.
 _PIVOT = 1e-10

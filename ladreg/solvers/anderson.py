@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ladreg._arrays import Array
-from ladreg._penalties import ElasticNet
+from ladreg._problem import ElasticNet
 
 
 def extrapolated(iterates: list[Array], penalty: ElasticNet) -> Array | None:

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from ladreg._arrays import Array, Index
-from ladreg._design import DenseDesign, Design, SparseDesign
+from ladreg._design import CONSTANT, DenseDesign, Design, SparseDesign
 from ladreg._kernels import _cd
-from ladreg._operator import CONSTANT
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem
+from ladreg._problem import ElasticNet, Problem
 from ladreg.solvers.gram import Gram
 
 # Gaps below this part of mean(y^2) are rounding.

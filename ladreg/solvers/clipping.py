@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
-from ladreg._penalties import ElasticNet
-from ladreg._problem import TOO_LARGE, Problem, Solution, StopReason
+from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution, StopReason
 from ladreg.solvers.extremes import REACH, far_targets, lowered, steps
 
 # Parts of the reach that a moved target must stay away from a unique fit, and from one of several that are optimal.

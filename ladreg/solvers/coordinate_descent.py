@@ -12,8 +12,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._kernels import _gram
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem, StopReason
+from ladreg._problem import ElasticNet, Problem, StopReason
 from ladreg.solvers import conjugate, orthogonal, vertex
 from ladreg.solvers.active_set import Support
 from ladreg.solvers.anderson import extrapolated

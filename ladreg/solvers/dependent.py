@@ -14,8 +14,8 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, is_regular
-from ladreg._operator import CONSTANT
-from ladreg._penalties import ElasticNet
+from ladreg._design import CONSTANT
+from ladreg._problem import ElasticNet
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.repeats import Repeats, repeats
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
-from ladreg._operator import CONSTANT, Design
+from ladreg._design import CONSTANT, Design
 
 # Columns are copied for products to come where they are one in so many; and handed to the kernel up to so many numbers.
 _SHARE, _CACHED = 4, 1 << 17

@@ -15,7 +15,7 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._design import DenseDesign
 from ladreg._kernels import _homotopy
-from ladreg._penalties import ElasticNet
+from ladreg._problem import ElasticNet
 from ladreg.solvers.centred import Centred
 from ladreg.solvers.points import numbered
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _simplex
-from ladreg._penalties import ElasticNet
-from ladreg._problem import TOO_LARGE, Problem
+from ladreg._problem import TOO_LARGE, ElasticNet, Problem
 from ladreg.solvers import reduction
 from ladreg.solvers.interior_point import weighted_gram
 from ladreg.solvers.quadratic import newton_step

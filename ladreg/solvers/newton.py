@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
-from ladreg._losses import Absolute, Huber
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem, Solution, StopReason
+from ladreg._problem import Absolute, ElasticNet, Huber, Problem, Solution, StopReason
 from ladreg.solvers import ladder, reduction, settled
 from ladreg.solvers.quadratic import newton_step
 from ladreg.solvers.scaling import Draft

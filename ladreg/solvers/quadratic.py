@@ -6,7 +6,7 @@ import numpy as np
 
 from ladreg._arrays import Array, power_of_two
 from ladreg._kernels import _gram
-from ladreg._penalties import ElasticNet
+from ladreg._problem import ElasticNet
 from ladreg.solvers.active_set import Support
 
 # Ridges, as parts of the diagonal, for a Hessian that is not positive definite up to rounding.

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
-from ladreg._design import SparseDesign
-from ladreg._operator import Design
-from ladreg._penalties import ElasticNet
+from ladreg._design import Design, SparseDesign
+from ladreg._problem import ElasticNet
 
 # Products with columns that are equal differ by rounding of this size, relative to the largest.
 _EQUAL = 1e-13

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, power_of_two
-from ladreg._losses import HalfSquared
-from ladreg._problem import ROUNDINGS, TOO_LARGE, Problem, Solution, StopReason
+from ladreg._problem import ROUNDINGS, TOO_LARGE, HalfSquared, Problem, Solution, StopReason
 
 # What the user reads where squares of y are zero in float64, though y is not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, are_regular
 from ladreg._face import AT_END
-from ladreg._penalties import ElasticNet
-from ladreg._problem import Problem, StopReason
+from ladreg._problem import ElasticNet, Problem, StopReason
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_rounding
 from ladreg.solvers.dependent import redundant
 from ladreg.solvers.points import Point, nonzeros, shared

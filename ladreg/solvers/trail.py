@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
-from ladreg._penalties import ElasticNet
+from ladreg._problem import ElasticNet
 from ladreg.solvers.active_set import ROUNDING, factored, steps_at_once
 from ladreg.solvers.columns import largest
 

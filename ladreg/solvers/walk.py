@@ -18,8 +18,7 @@ from ladreg._arrays import Array, Index, are_regular, is_regular
 from ladreg._design import SparseDesign
 from ladreg._face import AT_END
 from ladreg._multiples import costs, largest_parts, reaching
-from ladreg._penalties import ElasticNet
-from ladreg._problem import StopReason
+from ladreg._problem import ElasticNet, StopReason
 from ladreg.solvers import coordinate_descent, homotopy
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_rounding
 from ladreg.solvers.columns import largest

@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.linear_model import QuantileRegressor as LinprogRegressor
 
 from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, QuantileRegressor
-from ladreg._losses import Combined, Huber, Pinball
+from ladreg._problem import Combined, Huber, Pinball
 from tests.benchmarks.harness import _SLOW, Rival, timed
 from tests.benchmarks.peers import adapter, in_r, installed, one_by_one, plain, with_ones, with_rows
 from tests.problems import make

@@ -21,7 +21,7 @@ from sklearn.linear_model import Lasso, LassoLars
 from sklearn.preprocessing import normalize
 
 from ladreg import LassoCD
-from ladreg._losses import HalfSquared
+from ladreg._problem import HalfSquared
 from ladreg.solvers import largest_alpha
 from tests.benchmarks.harness import Rival, timed
 from tests.benchmarks.peers import adapter

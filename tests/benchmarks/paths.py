@@ -22,8 +22,7 @@ from sklearn.linear_model import lars_path
 from sklearn.linear_model import lasso_path as scikit_path
 
 from ladreg import LADRegressor, lad_path, lasso_path
-from ladreg._losses import HalfSquared
-from ladreg._penalties import ElasticNet
+from ladreg._problem import ElasticNet, HalfSquared
 from ladreg.solvers import largest_alpha
 from tests.benchmarks import family
 from tests.benchmarks.family import LIMIT

@@ -3,7 +3,7 @@
 X itself is shared, not copied; passes go through blocks of rows, between which Ctrl-C is heard. What does copy says
 so: `take`, `select` and `transposed_csc` (the LP solver's own form). A design stands for ``(X - shift) * scale`` with
 one shift and one scale a column, kept beside X instead of being applied to it. Products are in float64 whatever the
-dtype of X. The interface is in `_operator`, sparse designs are in `_sparse`.
+dtype of X. The interface is in `base`, sparse designs are in `sparse`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._design.base import Design
+from ladreg._design.sparse import SparseDesign
 from ladreg._kernels import _rows
-from ladreg._operator import Design
-from ladreg._sparse import SparseDesign
-
-__all__ = ["DenseDesign", "Design", "SparseDesign", "as_design"]
-
 
 # A shift is worth the pass that it costs where the middle of a column is so many times its half range.
 _FAR = 8.0

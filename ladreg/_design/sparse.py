@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index
-from ladreg._operator import Design
+from ladreg._design.base import Design
 
 # Gathering a column costs so many products with it.
 _GATHERING = 4

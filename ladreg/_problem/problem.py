@@ -17,9 +17,9 @@ import numpy as np
 from ladreg._arrays import BLOCK, Array
 from ladreg._design import Design
 from ladreg._face import is_unique
-from ladreg._facts import EXACT_FIT, Facts
-from ladreg._losses import Loss
-from ladreg._penalties import ElasticNet
+from ladreg._problem.facts import EXACT_FIT, Facts
+from ladreg._problem.losses import Loss
+from ladreg._problem.penalties import ElasticNet
 from ladreg._projection import EXACT, Projection
 
 # What the user reads where the objective is no number.

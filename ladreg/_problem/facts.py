@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from ladreg._arrays import Array
-from ladreg._losses import Loss
-from ladreg._operator import Design
+from ladreg._design import Design
+from ladreg._problem.losses import Loss
 
 # Weights that differ by no more than this factor are alike.
 _ALIKE = 1e3

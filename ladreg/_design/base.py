@@ -1,4 +1,4 @@
-"""What solvers may ask of a design matrix, dense or sparse: the interface of `_design` and `_sparse`."""
+"""What solvers may ask of a design matrix, dense or sparse: the interface of dense and sparse designs."""
 
 from __future__ import annotations
 

@@ -1,0 +1,7 @@
+"""What may be asked of a design matrix, dense or sparse."""
+
+from ladreg._design.base import CONSTANT, Design
+from ladreg._design.dense import DenseDesign, as_design
+from ladreg._design.sparse import SparseDesign
+
+__all__ = ["CONSTANT", "DenseDesign", "Design", "SparseDesign", "as_design"]
