@@ -99,7 +99,7 @@ class SquaredFolds:
         precompute = None if self._moments is None else True
 
         def inner(twin: Problem, **options: Any) -> Draft:
-            columns = self.columns.under(twin.penalty)
+            columns = self.columns.with_penalty(twin.penalty)
             return coordinate_descent.solve(twin, columns=columns, precompute=precompute, **options)
 
         return partial(scaling.solve, inner=inner)
@@ -111,7 +111,7 @@ class SquaredFolds:
         enough = min(_SURE, self.tol) * self.columns.size * self.units.unit**2
 
         def as_it_is(twin: Problem, *, start: tuple[Array, float], **_: Any) -> Draft:
-            columns, coef = self.columns.under(twin.penalty), start[0]
+            columns, coef = self.columns.with_penalty(twin.penalty), start[0]
             dual = columns.weight * columns.residual(coef)
             counts = dict.fromkeys(coordinate_descent.COUNTS, 0)
             given = int(path.n_iter[k]), path.stopped[k], coordinate_descent.NAME, counts
@@ -129,7 +129,7 @@ class SquaredFolds:
         return drafted_path(
             problem,
             alphas,
-            self.columns.under(unit),
+            self.columns.with_penalty(unit),
             self.units,
             tol=self.tol,
             max_iter=self.max_iter,
@@ -263,7 +263,7 @@ def _present(places: Index) -> Index:
 
 def refitted(columns: Centred, coef: Array, tol: float, max_iter: int) -> Array:
     """Least squares on the features whose coefficients are not zero."""
-    free = columns.under(columns.penalty.released(coef != 0))
+    free = columns.with_penalty(columns.penalty.released(coef != 0))
     draft = coordinate_descent.solve(free.problem, start=(coef, 0.0), tol=tol, max_iter=max_iter, columns=free)
     return draft.coef
 
@@ -365,7 +365,7 @@ def relaxed(
     for k in range(intercept.size):
         chosen = coef[:, k] != 0
         if before is None or not np.array_equal(chosen, before):
-            free = problem.under(problem.penalty.released(chosen))
+            free = problem.with_penalty(problem.penalty.released(chosen))
             start = coef[:, k], float(intercept[k])
             solution = choose(free)(free, start=start, tol=tol, max_iter=max_iter)
             before, found = chosen, (solution.coef, solution.intercept)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array
-from ladreg._multiples import Answers, proofs
+from ladreg._certificate import Answers, proofs
 from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
 from ladreg.solvers import Solver, choose_solver, is_square, largest_alpha, sequence, solve_alphas
 from ladreg.solvers.centred import Centred
@@ -198,7 +198,7 @@ def _alone(
     """One alpha as a problem of its own, from `start` or the solution before it."""
     if start is None and k > 0:
         start = path.coef[:, k - 1], float(path.intercept[k - 1])
-    single = problem.under(problem.penalty.times(path.alphas[k]))
+    single = problem.with_penalty(problem.penalty.times(path.alphas[k]))
     solution = solver(single)(single, start=start, tol=tol, max_iter=max_iter)
     path.put(k, solution if is_square(problem.loss) else _as_proved(solution, tol))
 

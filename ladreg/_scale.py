@@ -9,7 +9,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array
-from ladreg._face import column_rank
+from ladreg._certificate import column_rank
 from ladreg._problem import ROUNDINGS, Absolute, ElasticNet, Huber, Problem
 from ladreg.solvers import choose_solver
 from ladreg.solvers.scaling import median, scaled

@@ -210,7 +210,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         several = len(candidates) > 1 and np.ndim(self.alphas) == 0
         self.alphas_ = np.array([one.alphas for one in candidates]) if several else candidate.alphas
         self.alpha_ = float(candidate.alphas[k])
-        problem = candidate.problem.under(self._penalty(present(data)))
+        problem = candidate.problem.with_penalty(self._penalty(present(data)))
         start = path.coef[:, k], float(path.intercept[k])
         solution = choice.solver(problem)(problem, start=start, tol=self.tol, max_iter=self.max_iter)
         self._store(data, [problem], [solution])

@@ -12,8 +12,8 @@ import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array
+from ladreg._certificate import column_rank
 from ladreg._estimator import CertifiedRegressor
-from ladreg._face import column_rank
 from ladreg._folds import relaxed
 from ladreg._path import Path, losses_of
 from ladreg._problem import TOO_LARGE, Problem, Solution
@@ -59,7 +59,7 @@ class InformationRegressor(TunedRegressor):
     ) -> tuple[Solution, float]:
         """The fit without penalty to the chosen features, and the degrees of freedom that it leaves."""
         problem = candidate.problem
-        free = problem.under(problem.penalty.released(chosen))
+        free = problem.with_penalty(problem.penalty.released(chosen))
         found = candidate.model._solver(free)(free, start=start, tol=self.tol, max_iter=self.max_iter)
         features = np.flatnonzero(chosen)
         used = features.size if found.unique else column_rank(problem, features)

@@ -12,8 +12,8 @@ from ladreg import (
     QuantileRegressorCV,
     lad_path,
 )
+from ladreg._certificate import face_centre
 from ladreg._problem import Absolute, Pinball
-from ladreg.solvers import face_centre
 from tests.campaign.centre import CLOSE, Centre
 from tests.problems import make, solve
 

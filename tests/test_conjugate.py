@@ -26,7 +26,7 @@ def wide(storage=np.asfortranarray, n_samples=60, n_features=90):
 def problem_of(X, y, alpha, ridge=0.0, **options):
     problem = make(X, y, loss=HalfSquared(), alpha=alpha, **options)
     penalty = ElasticNet(problem.penalty.strength, problem.penalty.positive, np.full(X.shape[1], ridge))
-    return problem.under(penalty)
+    return problem.with_penalty(penalty)
 
 
 def stepped(problem, coef, share=1e-12, limit=500):

@@ -233,7 +233,9 @@ def test_a_rough_fit_of_many_features_does_not_search_for_a_proof_of_uniqueness(
     X = rng.standard_normal((20, 400))
     y = X[:, 0] + rng.standard_normal(20)
     problem = make(X, y, loss=HalfSquared(), alpha=0.1)
-    with mock.patch("ladreg._face.null_space", side_effect=AssertionError("a decomposition of 20 x 400")):
+    with mock.patch(
+        "ladreg._certificate.optimal_face.null_space", side_effect=AssertionError("a decomposition of 20 x 400")
+    ):
         solution = solve(problem, tol=0.1)
     assert not solution.unique
     assert solution.relative_gap > 1e-9

@@ -8,8 +8,8 @@ import pytest
 from sklearn.base import clone
 
 from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor
+from ladreg._certificate import Answers, certify, proofs
 from ladreg._design import as_design
-from ladreg._multiples import Answers, proofs
 from ladreg._problem import Absolute, ElasticNet, HalfSquared, Huber, Problem, StopReason
 from tests.public import CRITERIA, CROSS_VALIDATED, PLAIN, TUNED
 
@@ -57,7 +57,7 @@ def optimum_without_constraint(problem):
 def test_a_certificate_of_what_is_not_feasible_is_infinite(loss, options, unique):
     problem = problem_of(loss, **options)
     coef, intercept, dual = optimum_without_constraint(problem)
-    found = problem.certify(coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="test", unique=unique)
+    found = certify(problem, coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="test", unique=unique)
     assert found.objective == found.gap == found.relative_gap == np.inf
     assert found.bound == -np.inf
     assert found.unique is False
@@ -75,7 +75,7 @@ def test_what_is_no_number_is_an_error(loss, value, place):
     else:
         intercept = value
     with pytest.raises(OverflowError):
-        problem.certify(coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="test")
+        certify(problem, coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="test")
     assert place == "intercept" or problem.penalty.value(coef) == np.inf
 
 

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ladreg._certificate import prove
 from ladreg._problem import Absolute, Combined, HalfSquared, Huber, Pinball, Squared
 from ladreg.solvers import largest_alpha, recover_dual
 from tests.problems import make, oracle, rounding, solve, with_y
@@ -83,7 +84,7 @@ def test_verify_proves_what_the_solver_proved(problem):
     """A dual from the coefficients alone proves the same, and no bound is beyond an objective."""
     solution = solve(problem)
     dual = recover_dual(problem, solution.coef, solution.intercept)
-    again = problem.prove(solution.coef, solution.intercept, dual)
+    again = prove(problem, solution.coef, solution.intercept, dual)
     assert again.objective == solution.objective
     assert again.relative_gap <= 1e-9
     noise = 1e-12 * solution.objective + rounding(problem, solution.coef, solution.intercept)
@@ -110,7 +111,7 @@ def test_curved_objectives_are_clarabels(problem):
 def test_zeros_are_exact(problem):
     """A feature whose slope is inside its strength is zero, not small; one whose slope is at it stands by its sign."""
     solution, strength = solve(problem), problem.penalty.strength
-    proof = problem.prove(solution.coef, solution.intercept, solution.dual)
+    proof = prove(problem, solution.coef, solution.intercept, solution.dual)
     bound = (strength > 0) & np.isfinite(strength)
     inside = bound & (problem.penalty.excess(proof.slope) < strength * (1 - 1e-5))
     assert not solution.coef[inside].any()
@@ -223,7 +224,7 @@ def test_few_of_many_columns_give_the_optimum_of_all(loss, shape, positive, part
     # Certified on the problem of all columns.
     assert solution.relative_gap <= 1e-12
     assert_within(problem, solution)
-    free = problem.prove(solution.coef, solution.intercept, solution.dual).slope[[5, 9]]
+    free = prove(problem, solution.coef, solution.intercept, solution.dual).slope[[5, 9]]
     assert np.all(free <= 1e-12) if positive else np.all(np.abs(free) <= 1e-12)
     if not isinstance(loss, HalfSquared):
         assert solution.stats["n_columns"] < shape[1] / 2

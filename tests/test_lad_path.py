@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ladreg._certificate import prove
 from ladreg._problem import Absolute, Combined, Pinball
 from ladreg.solvers import choose_solver, largest_alpha, nearby, neighbours, solve_alphas
 from tests.problems import make
@@ -53,7 +54,7 @@ def test_every_alpha_is_what_it_is_alone(name, X, y, more, loss):
     found = list(solve_alphas(problem, alphas, tol=1e-12))
     assert len(found) == alphas.size
     for alpha, solution in zip(alphas, found, strict=True):
-        single = problem.under(problem.penalty.times(alpha))
+        single = problem.with_penalty(problem.penalty.times(alpha))
         alone = choose_solver(single)(single, tol=1e-12)
         assert solution.stopped.good
         assert solution.relative_gap <= max(1e-12, 2 * alone.relative_gap)
@@ -61,7 +62,7 @@ def test_every_alpha_is_what_it_is_alone(name, X, y, more, loss):
             alone.objective, rel=1e-12, abs=1e-14 * single.objective(0 * alone.coef, 0.0)
         )
         if "n_pivots" in solution.stats:
-            again = single.prove(solution.coef, solution.intercept, solution.dual)
+            again = prove(single, solution.coef, solution.intercept, solution.dual)
             assert again.relative_gap <= max(1e-12, 4 * solution.relative_gap)
         if solution.unique and alone.unique:
             np.testing.assert_allclose(solution.coef, alone.coef, rtol=1e-8, atol=1e-11 * np.abs(alone.coef).max())
@@ -73,7 +74,7 @@ def test_optima_that_are_not_unique_are_canonical():
     problem = make(X, X @ [2.0, -1.0, 0.5, 0.0] + rng.standard_normal(N_SAMPLES), alpha=1.0)
     largest = largest_alpha(problem)
     (found,) = solve_alphas(problem, np.array([largest]), tol=1e-9)
-    single = problem.under(problem.penalty.times(largest))
+    single = problem.with_penalty(problem.penalty.times(largest))
     alone = choose_solver(single)(single, tol=1e-9)
     assert "n_pivots" in found.stats
     assert not found.unique
@@ -131,7 +132,7 @@ def test_other_losses_go_one_by_one():
     problem = make(*well_behaved(3000).design.X.T[:2], loss=Combined(1.0, 0.5), alpha=1.0)
     alphas = largest_alpha(problem) * np.geomspace(1.0, 0.1, 4)
     for alpha, solution in zip(alphas, solve_alphas(problem, alphas, tol=1e-9), strict=True):
-        single = problem.under(problem.penalty.times(alpha))
+        single = problem.with_penalty(problem.penalty.times(alpha))
         assert solution.objective == pytest.approx(choose_solver(single)(single, tol=1e-9).objective, rel=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""Proofs of many answers in matrix form are those of `Problem.prove_by`, one by one."""
+"""Proofs of many answers in matrix form are those of `prove_from_products`, one by one."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ladreg import _multiples
-from ladreg._multiples import Answers, costs, proofs
-from ladreg._problem import ElasticNet, HalfSquared, Problem, Squared
+from ladreg._certificate import Answers, costs, path_certificates, proofs, prove_from_products
+from ladreg._problem import ElasticNet, HalfSquared, Squared
 from tests.problems import make
 from tests.strategies import tables
 
@@ -31,8 +30,8 @@ def one_by_one(problem, answers):
         coef = np.zeros(problem.n_features)
         coef[answers.features] = answers.coef[k]
         products = np.append(answers.slope[k], answers.total[k])
-        single = problem.under(problem.penalty.times(alpha))
-        proof = single.prove_by(coef, answers.residual[k], answers.dual[k], products)
+        single = problem.with_penalty(problem.penalty.times(alpha))
+        proof = prove_from_products(single, coef, answers.residual[k], answers.dual[k], products)
         found.append([proof.objective, proof.gap, proof.relative_gap])
     return np.array(found).T
 
@@ -47,8 +46,8 @@ def assert_alike(problem, answers):
 
 def counted(monkeypatch):
     calls = []
-    real = Problem.prove_by
-    monkeypatch.setattr(Problem, "prove_by", lambda *given: calls.append(1) or real(*given))
+    real = path_certificates.prove_from_products
+    monkeypatch.setattr(path_certificates, "prove_from_products", lambda *given: calls.append(1) or real(*given))
     return calls
 
 
@@ -75,7 +74,7 @@ def test_numbers_are_those_of_single_proofs(table, loss, positive, fit_intercept
     X, y, weight = table
     problem = make(X, y, loss=loss, weight=weight, positive=positive, fit_intercept=fit_intercept)
     strength = np.random.default_rng(seed).choice([0.5, 1.0, 2.0, np.inf], X.shape[1])
-    problem = problem.under(ElasticNet(strength, positive, np.full(X.shape[1], ridge)))
+    problem = problem.with_penalty(ElasticNet(strength, positive, np.full(X.shape[1], ridge)))
     coefs = several(problem, seed)
     coefs[:, np.isinf(strength)] = 0.0
     assert_alike(problem, answers_of(problem, ALPHAS, coefs))
@@ -84,7 +83,7 @@ def test_numbers_are_those_of_single_proofs(table, loss, positive, fit_intercept
 @pytest.mark.parametrize("storage", [np.ascontiguousarray, np.asfortranarray, sp.csc_array])
 @pytest.mark.parametrize("entries", [1, 60, 1000])
 def test_ordinary_answers_are_proved_together(monkeypatch, storage, entries):
-    monkeypatch.setattr(_multiples, "_ENTRIES", entries)
+    monkeypatch.setattr(path_certificates, "_ENTRIES", entries)
     rng = np.random.default_rng(3)
     X, y = rng.standard_normal((30, 12)), rng.standard_normal(30)
     problem = make(storage(X), y, loss=HalfSquared(), alpha=1.0)
@@ -125,7 +124,7 @@ def test_what_is_not_ordinary_is_left_to_single_proofs(monkeypatch, change):
     elif change == "constant":
         X[:, :] = 1e3 / 3  # its slope is rounding, and more than alpha
         alphas[:] = 1e-16
-    problem = make(X, y, loss=HalfSquared(), weight=weight).under(ElasticNet(strength))
+    problem = make(X, y, loss=HalfSquared(), weight=weight).with_penalty(ElasticNet(strength))
     answers = answers_of(problem, alphas, coefs, centre=change != "dual with a sum")
     calls = counted(monkeypatch)
     if change == "overflow":

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ladreg import LassoCD
+from ladreg._certificate import certify, prove
 from ladreg._design import DenseDesign
 from ladreg._problem import Absolute, HalfSquared, Huber, Pinball, StopReason
 from ladreg.solvers import largest_alpha
@@ -16,8 +17,8 @@ from tests.problems import NAMED, make, rounding, solve
 from tests.strategies import lad_problems, tables
 
 
-def certify(problem, coef, intercept, dual):
-    return problem.certify(coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="test")
+def certified(problem, coef, intercept, dual):
+    return certify(problem, coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="test")
 
 
 @pytest.mark.parametrize("named", NAMED, ids=lambda named: named.__name__)
@@ -40,7 +41,7 @@ def test_any_dual_gives_a_lower_bound(problem, seed, size):
     rng = np.random.default_rng(seed)
     optimum = solve(problem)
     coef, intercept = rng.standard_normal(problem.n_features), rng.standard_normal() * problem.fit_intercept
-    solution = certify(problem, coef, intercept, size * rng.standard_normal(problem.n_samples) / problem.n_samples)
+    solution = certified(problem, coef, intercept, size * rng.standard_normal(problem.n_samples) / problem.n_samples)
     noise = rounding(problem, optimum.coef, optimum.intercept) + rounding(problem, coef, intercept)
     assert solution.bound <= optimum.objective + noise
     assert solution.gap >= 0
@@ -53,7 +54,7 @@ def test_any_dual_gives_a_lower_bound_of_the_lasso(table, seed, alpha, positive)
     rng = np.random.default_rng(seed)
     optimum = solve(problem)
     coef = np.abs(rng.standard_normal(problem.n_features))
-    solution = certify(problem, coef, 0.3, rng.standard_normal(problem.n_samples))
+    solution = certified(problem, coef, 0.3, rng.standard_normal(problem.n_samples))
     assert solution.bound <= optimum.objective + 1e-12 * (1 + np.abs(y).max() ** 2)
     assert solution.gap >= 0
 
@@ -61,7 +62,7 @@ def test_any_dual_gives_a_lower_bound_of_the_lasso(table, seed, alpha, positive)
 @given(lad_problems(max_samples=12, max_features=4), st.integers(0, 2**32 - 1))
 def test_the_reported_dual_is_feasible(problem, seed):
     dual = np.random.default_rng(seed).standard_normal(problem.n_samples)
-    solution = certify(problem, np.zeros(problem.n_features), 0.0, dual)
+    solution = certified(problem, np.zeros(problem.n_features), 0.0, dual)
     lower, upper = problem.loss.interval()
     slack = 1 + 1e-12
     assert np.all(solution.dual <= upper * problem.weight * slack)
@@ -85,7 +86,7 @@ def test_a_wrong_answer_shows_as_a_gap():
     X, y = np.arange(8.0)[:, None], np.arange(8.0) ** 2
     problem = make(X, y)
     best = solve(problem)
-    worse = certify(problem, best.coef + 5.0, best.intercept, best.dual)
+    worse = certified(problem, best.coef + 5.0, best.intercept, best.dual)
     assert worse.gap == pytest.approx(worse.objective - best.objective, rel=1e-9)
     assert worse.gap > 0.01
 
@@ -95,7 +96,7 @@ def test_rank_deficient_free_columns_are_projected_out():
     x = rng.standard_normal((30, 2))
     X = np.column_stack([x, x[:, 0] + x[:, 1], np.ones(30), np.zeros(30)])
     problem = make(X, rng.standard_normal(30))
-    solution = certify(problem, np.zeros(5), 0.0, 0.5 * np.sign(problem.y) / 30)
+    solution = certified(problem, np.zeros(5), 0.0, 0.5 * np.sign(problem.y) / 30)
     assert 0.1 < solution.bound < solve(problem).objective
 
 
@@ -109,13 +110,13 @@ def test_free_columns_are_projected_out_by_a_gram_matrix_or_qr_to_the_same_bound
     dual = problem.weight * np.clip(problem.residual(coef, 0.0), -0.4, 0.4)
     asked, qr = [], scipy.linalg.qr
     monkeypatch.setattr(scipy.linalg, "qr", lambda *given, **more: asked.append(1) or qr(*given, **more))
-    by_gram = certify(problem, coef, 0.0, dual)
+    by_gram = certified(problem, coef, 0.0, dual)
     assert not asked
-    monkeypatch.setattr("ladreg._projection.is_regular", lambda _: False)
-    by_qr = certify(problem, coef, 0.0, dual)
+    monkeypatch.setattr("ladreg._certificate.dual_projection.is_regular", lambda _: False)
+    by_qr = certified(problem, coef, 0.0, dual)
     assert asked
-    monkeypatch.setattr("ladreg._projection._QR_ENTRIES", 0)
-    by_pinv = certify(problem, coef, 0.0, dual)
+    monkeypatch.setattr("ladreg._certificate.dual_projection._QR_ENTRIES", 0)
+    by_pinv = certified(problem, coef, 0.0, dual)
     assert by_gram.gap < 100.0
     for solution in (by_qr, by_pinv):
         assert solution.gap == pytest.approx(by_gram.gap, rel=1e-12)
@@ -128,7 +129,7 @@ def test_free_columns_of_any_size_are_projected_out(size):
     gaps = []
     for unit in (1.0, size):
         problem = make(X * [1.0, unit, 1.0], y, loss=HalfSquared())
-        gaps.append(certify(problem, np.array([0.1, 0.2 / unit, -0.1]), 0.0, problem.weight * y).gap)
+        gaps.append(certified(problem, np.array([0.1, 0.2 / unit, -0.1]), 0.0, problem.weight * y).gap)
     assert gaps[1] == pytest.approx(gaps[0], rel=1e-12)
 
 
@@ -161,7 +162,7 @@ def test_what_is_wrong_with_light_rows_beside_heavy_ones_is_in_the_gap(seed, los
     coef = rng.standard_normal(3)
     problem = make(X, X @ coef + light * rng.standard_normal(6), weight=LIGHT, loss=loss, fit_intercept=False)
     wrong = coef + np.array([0.0, 0.0, 1.0])
-    solution = certify(problem, wrong, 0.0, problem.weight * loss.derivative(problem.residual(wrong, 0.0)))
+    solution = certified(problem, wrong, 0.0, problem.weight * loss.derivative(problem.residual(wrong, 0.0)))
     assert solution.gap >= 0.99 * (solution.objective - problem.objective(coef, 0.0))
     # Heavy rows that are fitted exactly do not make the fit an exact one.
     assert solution.relative_gap == solution.gap / solution.objective
@@ -171,7 +172,7 @@ def test_the_intercept_of_light_rows_beside_heavy_ones_is_in_the_gap():
     """Found by the campaign: the two heavy rows leave [1, 2] to the intercept, and the light ones choose 2."""
     weight, y = np.array([0.5, 0.5, 1e-12, 5e-13]), np.array([1.0, 2.0, 3.0, 0.0])
     problem = make(np.zeros((4, 1)), y, weight=weight)
-    solution = certify(problem, np.zeros(1), 1.5, problem.weight * np.array([-1.0, 1.0, 1.0, -1.0]))
+    solution = certified(problem, np.zeros(1), 1.5, problem.weight * np.array([-1.0, 1.0, 1.0, -1.0]))
     assert solution.gap >= problem.objective(np.zeros(1), 1.5) - problem.objective(np.zeros(1), 2.0)
 
 
@@ -181,7 +182,7 @@ def test_a_huber_dual_that_is_small_beside_its_interval_must_be_orthogonal_all_t
     best = solve(problem)
     worse = best.coef + 1e-6
     dual = problem.weight * problem.loss.derivative(problem.residual(worse, best.intercept))
-    solution = certify(problem, worse, best.intercept, dual)
+    solution = certified(problem, worse, best.intercept, dual)
     assert solution.gap >= 0.99 * (solution.objective - best.objective) > 0
 
 
@@ -189,7 +190,7 @@ def test_a_feature_far_from_the_origin_that_may_only_grow_counts_by_what_is_beyo
     """A slope of 1e-7 whose terms are 1e6: with coefficient 2 and intercept -1 the objective is 2e-7 lower."""
     X, y = 1e6 + np.array([[1.0], [0.0], [1.0 - 4e-7], [0.0]]), np.array([1.0, 1.0, -1.0, -1.0])
     problem = make(X, y, positive=True)
-    solution = certify(problem, np.zeros(1), 0.0, 0.25 * y)
+    solution = certified(problem, np.zeros(1), 0.0, 0.25 * y)
     assert solution.gap >= 1.99e-7
 
 
@@ -202,7 +203,7 @@ def test_a_dual_that_a_column_all_but_dependent_refutes_is_not_accepted():
     problem = make(X, x[:, 1] + 0.3 * rng.standard_normal(20) + 1e11 * direction, fit_intercept=False)
     plain = solve(make(x, problem.y, fit_intercept=False))
     coef = np.append(plain.coef, 0.0)
-    solution = certify(problem, coef, 0.0, plain.dual)
+    solution = certified(problem, coef, 0.0, plain.dual)
     least = problem.objective(np.array([plain.coef[0] - 1e11, 1.0, 1e11]), 0.0)
     assert solution.gap >= solution.objective - least > 0
 
@@ -232,10 +233,10 @@ def test_largest_alpha_empties_the_lasso():
 def test_what_one_proof_finds_out_about_the_rows_is_known_to_the_next(monkeypatch):
     rng = np.random.default_rng(3)
     problem = make(rng.standard_normal((30, 4)), rng.standard_normal(30), loss=HalfSquared(), alpha=1.0)
-    other = problem.under(problem.penalty.times(0.5))
+    other = problem.with_penalty(problem.penalty.times(0.5))
     asked, audit = [], DenseDesign.audit
     monkeypatch.setattr(DenseDesign, "audit", lambda design, *given: asked.append(given[-1]) or audit(design, *given))
-    proofs = [one.prove(np.zeros(4), 0.0, np.full(30, 0.1)) for one in (other, problem, other)]
+    proofs = [prove(one, np.zeros(4), 0.0, np.full(30, 0.1)) for one in (other, problem, other)]
     assert asked == [True, False, False]
     assert problem.facts is other.facts
     np.testing.assert_allclose(problem.facts.magnitudes, np.abs(problem.design.X).mean(axis=0), rtol=1e-14)

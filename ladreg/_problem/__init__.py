@@ -1,12 +1,14 @@
-"""The question and the answer: a problem, its losses and penalties, and a solution of it."""
+"""The question and the answer: a problem with its loss and its penalty, and a solution of it."""
 
+from ladreg._problem.facts import EXACT_FIT
 from ladreg._problem.losses import Absolute, Combined, HalfSquared, Huber, Loss, Pinball, Squared
 from ladreg._problem.penalties import ElasticNet, absolute_terms
-from ladreg._problem.problem import ROUNDINGS, TELLING, TOO_LARGE, Certificate, Problem, Proof, Solution, StopReason
+from ladreg._problem.problem import ROUNDINGS, TOO_LARGE, Problem
+from ladreg._problem.solution import Certificate, Solution, StopReason
 
 __all__ = [
+    "EXACT_FIT",
     "ROUNDINGS",
-    "TELLING",
     "TOO_LARGE",
     "Absolute",
     "Certificate",
@@ -17,7 +19,6 @@ __all__ = [
     "Loss",
     "Pinball",
     "Problem",
-    "Proof",
     "Solution",
     "Squared",
     "StopReason",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ladreg._arrays import Array
+from ladreg._certificate import certify
 from ladreg._problem import Loss, Problem, Solution, StopReason
 from ladreg.solvers import clipping, columns, coordinate_descent, ladder, linprog, neighbours, newton, null, scaling
 from ladreg.solvers.scaling import Solver
@@ -100,7 +101,7 @@ def verify(problem: Problem, coef: Array, intercept: float) -> Solution:
 
 def _judged(problem: Problem, coef: Array, intercept: float) -> Solution:
     dual = recover_dual(problem, coef, intercept)
-    return problem.certify(coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="verify")
+    return certify(problem, coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="verify")
 
 
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
@@ -163,6 +164,6 @@ def solve_alphas(
     choose
         Chooses that solver, for what cannot be solved from the others.
     """
-    problems = (problem.under(problem.penalty.times(alpha)) for alpha in alphas.tolist())
+    problems = (problem.with_penalty(problem.penalty.times(alpha)) for alpha in alphas.tolist())
     together = partial(neighbours.solve, values=alphas, choose=choose, tol=tol, max_iter=max_iter, from_zero=True)
     return clipping.solve_each(problems, together=together, alone=choose, tol=tol, max_iter=max_iter)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ladreg._arrays import Array, Index
+from ladreg._certificate import slope_margin
 from ladreg._design import CONSTANT, DenseDesign, Design, SparseDesign
 from ladreg._kernels import _cd
 from ladreg._problem import ElasticNet, Problem
@@ -100,7 +101,7 @@ class Centred:
         self.gram.know(gram)
         self.__dict__["slope"] = slope
 
-    def under(self, penalty: ElasticNet) -> Centred:
+    def with_penalty(self, penalty: ElasticNet) -> Centred:
         """The same columns with another penalty; what was computed is shared."""
         other = copy(self)
         other.penalty, other.problem = penalty, replace(self.problem, penalty=penalty)
@@ -165,7 +166,7 @@ class Centred:
     def possible(self, slope: Array, gap: float, shrink: float) -> Array:
         """How much each slope may count against its strength in an optimum, by the gap of a dual that has `slope`."""
         spread = self.problem.design.spread(self.problem.fit_intercept)
-        return self.penalty.excess(slope) / shrink + self.problem.margin(spread, gap)
+        return self.penalty.excess(slope) / shrink + slope_margin(self.problem, spread, gap)
 
     def intercept(self, coef: Array) -> float:
         """The best intercept for `coef`."""

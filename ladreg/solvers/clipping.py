@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._certificate import prove, relative_gap
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution, StopReason
 from ladreg.solvers.extremes import REACH, far_targets, lowered, steps
 
@@ -61,7 +62,7 @@ class Clipped:
         """The same rows clipped in a problem with another loss or penalty."""
         penalty = _in_units(original.penalty, self.total)
         if original.loss == self.original.loss:
-            return replace(self, original=original, problem=self.problem.under(penalty))
+            return replace(self, original=original, problem=self.problem.with_penalty(penalty))
         return replace(self, original=original, problem=replace(self.problem, loss=original.loss, penalty=penalty))
 
     def margin(self, coef: Array, intercept: float) -> Array:
@@ -107,7 +108,7 @@ class Clipped:
         """The solution of the original problem: with the same gap, relative to the objective of the other rows."""
         solution = self._polished(solution)
         if self._relative(self.problem, solution, solution.gap) > _ROUNDING:
-            proof = self._at_fit(solution).prove(solution.coef, solution.intercept, solution.dual)
+            proof = prove(self._at_fit(solution), solution.coef, solution.intercept, solution.dual)
             if proof.gap < solution.gap:
                 solution = replace(solution, dual=proof.dual, gap=proof.gap)
         weight, distance = self.problem.weight[self.rows], self._distance()
@@ -146,7 +147,7 @@ class Clipped:
         cost = near.objective(solution.coef, solution.intercept)
         if float(distance.max()) > self.limits.reach * (1 + _AT_END):
             cost -= near.penalty.value(solution.coef)
-        return near.relative(gap, max(cost, 0.0), solution.coef)
+        return relative_gap(near, gap, max(cost, 0.0), solution.coef)
 
     def _polished(self, solution: Solution) -> Solution:
         """The solution with the least change that takes the rounding out of the residuals of heavy rows."""

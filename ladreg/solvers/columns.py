@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._certificate import certify
 from ladreg._problem import Problem, Solution
 
 # Features to begin with, at least, and as a part of the rows.
@@ -88,7 +89,8 @@ def solve(
             break
         inside |= new
     # 4.
-    return problem.certify(
+    return certify(
+        problem,
         coef,
         intercept,
         found.dual,

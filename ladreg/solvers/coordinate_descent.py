@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ladreg._arrays import Array, Index, is_regular
+from ladreg._certificate import canonical_optimum, certify, prove
 from ladreg._kernels import _gram
 from ladreg._problem import ElasticNet, Problem, StopReason
-from ladreg.solvers import conjugate, orthogonal, vertex
+from ladreg.solvers import conjugate, orthogonal
 from ladreg.solvers.active_set import Support
 from ladreg.solvers.anderson import extrapolated
 from ladreg.solvers.centred import ROUNDING, Centred, Look, duality_gap, without_rounding
@@ -149,7 +150,7 @@ def solve(
     # Equal columns have equal slopes, wherever the start is.
     spare = redundant(columns, state.look.slope, canonical)
     if spare is not None:
-        columns = columns.under(spare.hidden(problem.penalty))
+        columns = columns.with_penalty(spare.hidden(problem.penalty))
         state.coef = spare.led(coef)
     idle, slow, best, lowest, is_settled = 0, 0, np.inf, np.inf, False
     while True:
@@ -219,7 +220,7 @@ def _balanced(columns: Centred, state: _State, enough: float = 0.0) -> bool:
     if not free.any():
         return True
     problem, coef = columns.problem, state.coef
-    proof = problem.prove(coef, columns.intercept(coef), columns.weight * state.look.residual)
+    proof = prove(problem, coef, columns.intercept(coef), columns.weight * state.look.residual)
     return bool(proof.gap <= max(10 * max(state.gap, ROUNDING * columns.size), enough))
 
 
@@ -432,17 +433,17 @@ def _finished(
             return draft(coef, intercept, dual, not several)
     if unique or not canonical or active.size > _LARGEST_FACE:
         return draft(coef, intercept, dual, unique)
-    solution = problem.certify(coef, intercept, dual, n_iter=1, stopped=stopped, solver="")
+    solution = certify(problem, coef, intercept, dual, n_iter=1, stopped=stopped, solver="")
     squares = float(problem.weight @ problem.y**2)
     rough = solution.gap > _FACE_GAP * max(solution.objective, squares * _FACE_GAP)
     # Without any constraint on the dual's slopes the face is known, however rough the dual.
     bound = problem.penalty.strength.any() or problem.penalty.positive
     if solution.unique or (rough and bound):
         return draft(coef, intercept, dual, solution.unique)
-    exact = vertex.canonical(problem, solution.dual)
+    exact = canonical_optimum(problem, solution.dual)
     if exact is None:
         return draft(coef, intercept, dual, False)
-    gap = problem.prove(*exact).gap
+    gap = prove(problem, *exact).gap
     # Where the data are fitted exactly, gaps are squares of rounding errors.
     rounding = 1e-12 * solution.objective + 1e-26 * squares
     return draft(*exact, False) if gap <= solution.gap + rounding else draft(coef, intercept, dual, False)

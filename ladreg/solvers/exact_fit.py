@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from ladreg._arrays import RANK, Array, Index
+from ladreg._certificate import canonical_optimum, prove
 from ladreg._problem import ROUNDINGS
-from ladreg.solvers import interior_point, ties, vertex
+from ladreg.solvers import interior_point, ties
 from ladreg.solvers.interior_point import BoundedDual
 from ladreg.solvers.table import Position, Table
 
@@ -90,7 +91,7 @@ def _solved(place: Position, limit: int, stats: dict[str, float]) -> tuple[Array
     dual[tied] = found
     # 3.
     answer = _canonical(table, (coef, intercept, dual), tied)
-    proof = problem.prove(*answer)
+    proof = prove(problem, *answer)
     # Nothing is told by less than the rounding of the residuals.
     least = _ROUNDED * max(map(abs, problem.loss.kink())) * float(problem.weight @ terms)
     return answer if proof.gap <= max(_PROVED * proof.objective, least) else None
@@ -169,4 +170,4 @@ def _canonical(table: Table, answer: tuple[Array, float, Array], tied: Index) ->
     chosen = ties.basis(problem, tied, features, problem.fit_intercept)
     if chosen.size == features.size + problem.fit_intercept:
         return answer
-    return vertex.canonical(problem, dual, among=chosen) or answer
+    return canonical_optimum(problem, dual, among=chosen) or answer

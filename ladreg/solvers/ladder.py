@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ladreg._arrays import Array
+from ladreg._certificate import certify
 from ladreg._problem import Problem, Solution, StopReason
 from ladreg.solvers import coordinate_descent, linprog, merging, reduction
 from ladreg.solvers.scaling import Draft, Units, certified, scaled
@@ -79,8 +80,8 @@ def solve(
         return replace(solution, stopped=StopReason.ITERATION_LIMIT if limited else StopReason.STALLED)
     # 3.
     draft = best[1]
-    first = twin.certify(
-        draft.coef, draft.intercept, draft.dual, n_iter=draft.n_iter, stopped=draft.stopped, solver=draft.solver
+    first = certify(
+        twin, draft.coef, draft.intercept, draft.dual, n_iter=draft.n_iter, stopped=draft.stopped, solver=draft.solver
     )
     refined = linprog.refine(twin, first, tol=tol, max_iter=max_iter, options=options)
     solution = certified(problem, units, refined, rung=3)

@@ -19,9 +19,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, power_of_two
-from ladreg._face import tied_rows
+from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
 from ladreg._problem import Problem, Solution, StopReason
-from ladreg.solvers import vertex
 
 # HiGHS's tolerances are absolute; on a problem at unit scale these are the tightest that it takes.
 _TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
@@ -159,7 +158,7 @@ def dual_at(problem: Problem, coef: Array, intercept: float) -> Array | None:
     """
     rows = tied_rows(problem, coef, intercept, 1e-9)
     answer = _solve_rows(problem, (coef, intercept), rows, "highs-ds", {})
-    if answer.coef is None or problem.prove(coef, intercept, answer.dual).relative_gap > 1e-9:
+    if answer.coef is None or prove(problem, coef, intercept, answer.dual).relative_gap > 1e-9:
         return None
     return answer.dual
 
@@ -272,13 +271,13 @@ def _reason(result: Any, settings: Mapping[str, Any]) -> StopReason:
 def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Solution:
     """The canonical optimum on the answer's optimal face, or the answer itself where that is better."""
     assert answer.coef is not None
-    raw = problem.certify(
-        answer.coef, answer.intercept, answer.dual, n_iter=n_iter, stopped=answer.stopped, solver=name
+    raw = certify(
+        problem, answer.coef, answer.intercept, answer.dual, n_iter=n_iter, stopped=answer.stopped, solver=name
     )
-    exact = vertex.canonical(problem, raw.dual)
+    exact = canonical_optimum(problem, raw.dual)
     if exact is None:
         return raw
-    finished = problem.certify(*exact, n_iter=n_iter, stopped=StopReason.EXACT, solver=name)
+    finished = certify(problem, *exact, n_iter=n_iter, stopped=StopReason.EXACT, solver=name)
     # At unit scale rounding costs this much, however small the objective.
     return finished if finished.gap <= raw.gap + 1e-13 * (1.0 + raw.objective) else raw
 
@@ -298,4 +297,4 @@ def _fallback(problem: Problem, origin: tuple[Array, float], stopped: StopReason
         squares = null
     coef, intercept = min((origin, squares, null), key=lambda candidate: problem.objective(*candidate))
     dual = problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
-    return problem.certify(coef, intercept, dual, n_iter=n_iter, stopped=stopped, solver=name)
+    return certify(problem, coef, intercept, dual, n_iter=n_iter, stopped=stopped, solver=name)

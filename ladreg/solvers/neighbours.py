@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ladreg._arrays import Array, Index
+from ladreg._certificate import canonical_optimum, is_unique, prove_from_products
 from ladreg._design import DenseDesign
 from ladreg._kernels import _sides
 from ladreg._problem import Problem, Solution, StopReason
-from ladreg.solvers import merging, reduction, vertex
+from ladreg.solvers import merging, reduction
 from ladreg.solvers.nearby import Near, Place, newton
 from ladreg.solvers.scaling import scaled
 from ladreg.solvers.table import Position, Table
@@ -303,7 +304,7 @@ class _Process:
         dual[near.basis] = near.inside
         point, unique = near.point, True
         if near.degenerate:
-            canonical = vertex.canonical(twin, dual, among=np.sort(near.rows))
+            canonical = canonical_optimum(twin, dual, among=np.sort(near.rows))
             if canonical is not None:
                 point, dual = table.join(*canonical[:2]), canonical[2]
             dual[near.rows] = np.clip(dual[near.rows], lower * near.weight, upper * near.weight)
@@ -313,7 +314,7 @@ class _Process:
         # In all units the dual is the same, as the loss is homogeneous.
         given = units.dual_out_of(dual, problem.n_samples) if units.rows.size else dual
         residual, slope, total, _ = problem.design.audit(coef, problem.y, intercept, problem.weight, given, False)
-        proof = problem.prove_by(coef, residual, given, np.append(slope, total))
+        proof = prove_from_products(problem, coef, residual, given, np.append(slope, total))
         solution = Solution(
             coef=coef,
             intercept=intercept,
@@ -321,7 +322,7 @@ class _Process:
             objective=proof.objective,
             gap=proof.gap,
             relative_gap=proof.relative_gap,
-            unique=unique and (not near.degenerate or problem.is_unique(coef, intercept, proof)),
+            unique=unique and (not near.degenerate or is_unique(problem, coef, intercept, proof)),
             n_iter=max(near.n_pivots, 1),
             stopped=StopReason.EXACT,
             solver="simplex on reduced rows",

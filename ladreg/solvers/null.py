@@ -9,7 +9,7 @@ import numpy as np
 import scipy.optimize
 
 from ladreg._arrays import Array, Index
-from ladreg._face import tied_rows
+from ladreg._certificate import tied_rows
 from ladreg._problem import TOO_LARGE, Problem, Solution
 from ladreg.solvers import clipping
 from ladreg.solvers.scaling import typical

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ladreg._arrays import Array, Index
+from ladreg._certificate import canonical_optimum, prove
 from ladreg._problem import Problem, StopReason
-from ladreg.solvers import exact_fit, interior_point, settled, vertex
+from ladreg.solvers import exact_fit, interior_point, settled
 from ladreg.solvers.interior_point import weighted_gram
 from ladreg.solvers.quadratic import newton_step
 from ladreg.solvers.scaling import Draft
@@ -141,10 +142,10 @@ def _finished(table: Table, held: _Held) -> tuple[Array, float, Array] | None:
     assert held.dual is not None
     # The interior point method leaves the slopes of active features at their ends up to its own accuracy.
     at_end = 1e-6 if table.penalised.size else 1e-9
-    exact = vertex.canonical(table.problem, held.dual, at_end, held.products, held.rows)
-    if held.square is None or (exact is not None and table.problem.prove(*exact).gap <= _PROVED):
+    exact = canonical_optimum(table.problem, held.dual, at_end, held.products, held.rows)
+    if held.square is None or (exact is not None and prove(table.problem, *exact).gap <= _PROVED):
         return exact
-    return vertex.canonical(table.problem, held.square, 0.0, among=held.rows) or exact
+    return canonical_optimum(table.problem, held.square, 0.0, among=held.rows) or exact
 
 
 def _settled(place: Position, held: _Held) -> tuple[tuple[Array, float, Array], bool]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, power_of_two
+from ladreg._certificate import certify
 from ladreg._problem import ROUNDINGS, TOO_LARGE, HalfSquared, Problem, Solution, StopReason
 
 # What the user reads where squares of y are zero in float64, though y is not.
@@ -168,7 +169,8 @@ def certified(problem: Problem, units: Units, found: Solution | Draft, **counts:
     """What was found for the scaled twin, its units undone, proved on `problem`; `counts` join its stats."""
     least = np.maximum(found.coef, 0.0) if problem.penalty.positive else found.coef  # rounding of a barrier's solver
     coef, intercept = units.out_of(least, found.intercept)
-    return problem.certify(
+    return certify(
+        problem,
         coef,
         intercept if problem.fit_intercept else 0.0,
         units.dual_out_of(found.dual, problem.n_samples),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, are_regular
-from ladreg._face import AT_END
+from ladreg._certificate import AT_END
 from ladreg._problem import ElasticNet, Problem, StopReason
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_rounding
 from ladreg.solvers.dependent import redundant
@@ -57,7 +57,7 @@ def solve(
     columns = columns or Centred(problem)
     spare = redundant(columns, columns.slope)
     if spare is not None:
-        columns = columns.under(spare.hidden(problem.penalty))
+        columns = columns.with_penalty(spare.hidden(problem.penalty))
     points = _points(columns, alphas, tol, max_iter, by_gram(problem) if precompute is None else precompute)
     for point in points:
         yield point if spare is None else shared(point, spare, problem.n_features)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ladreg._arrays import Array, Index
-from ladreg._problem import Problem, Proof
-from ladreg.solvers import ties, vertex
+from ladreg._certificate import Proof, canonical_optimum, is_unique, prove
+from ladreg._problem import Problem
+from ladreg.solvers import ties
 
 # Rounds of solving for what is left of the gradient: each but the first removes the rounding of the one before.
 _ROUNDS = 3
@@ -58,7 +59,7 @@ class Answer:
     @classmethod
     def of(cls, problem: Problem, coef: Array, intercept: float, dual: Array) -> Answer:
         """Prove them."""
-        return cls(coef, intercept, dual, problem.prove(coef, intercept, dual))
+        return cls(coef, intercept, dual, prove(problem, coef, intercept, dual))
 
     def better(self, other: Answer) -> Answer:
         """The one that proves more."""
@@ -217,10 +218,10 @@ def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array
 
 def canonical(problem: Problem, answer: Answer) -> tuple[Answer, bool]:
     """The canonical optimum where the one at hand is not proved unique, and whether it is."""
-    unique = problem.is_unique(answer.coef, answer.intercept, answer.proof)
+    unique = is_unique(problem, answer.coef, answer.intercept, answer.proof)
     if unique or answer.proof.relative_gap > _FACE_GAP:
         return answer, unique
-    found = vertex.canonical(problem, answer.proof.dual)
+    found = canonical_optimum(problem, answer.proof.dual)
     if found is None:
         return answer, False
     exact = Answer.of(problem, *found)

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, are_regular, is_regular
+from ladreg._certificate import AT_END, costs, largest_parts, reaching, slope_margin
 from ladreg._design import SparseDesign
-from ladreg._face import AT_END
-from ladreg._multiples import costs, largest_parts, reaching
 from ladreg._problem import ElasticNet, StopReason
 from ladreg.solvers import coordinate_descent, homotopy
 from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_rounding
@@ -104,7 +103,7 @@ class Walk:
         # Bounds of the columns' mean squares.
         self.spread = problem.design.spread(problem.fit_intercept)
         # How far slopes may be from the optimal ones where the gap is one; they go with its root.
-        self.margin = problem.margin(self.spread, 1.0)
+        self.margin = slope_margin(problem, self.spread, 1.0)
         self.boundless = np.flatnonzero((self.unit.strength == 0) & (self.unit.ridge == 0))
         # The most columns that are independent.
         self.rank = problem.n_samples - problem.fit_intercept
@@ -368,7 +367,7 @@ class Walk:
         return found
 
     def _single(self, alpha: float, start: Array) -> Point:
-        columns = self.columns.under(self.unit.times(alpha))
+        columns = self.columns.with_penalty(self.unit.times(alpha))
         canonical = np.count_nonzero(start) <= self.largest // 2
         draft = coordinate_descent.solve(
             columns.problem,

@@ -21,6 +21,7 @@ from sklearn.linear_model import Lasso, LassoLars
 from sklearn.preprocessing import normalize
 
 from ladreg import LassoCD
+from ladreg._certificate import prove
 from ladreg._problem import HalfSquared
 from ladreg.solvers import largest_alpha
 from tests.benchmarks.harness import Rival, timed
@@ -236,7 +237,7 @@ def reached(problem, coef):
     """The relative gap that the residual proves at the best intercept for `coef`."""
     residual = problem.y - problem.design.matvec(coef)
     intercept = float(problem.weight @ residual) if problem.fit_intercept else 0.0
-    return problem.prove(coef, intercept, problem.weight * (residual - intercept)).relative_gap
+    return prove(problem, coef, intercept, problem.weight * (residual - intercept)).relative_gap
 
 
 def swept(peer, problem, alpha, longest):

@@ -78,7 +78,7 @@ class Task:
         return largest_alpha(self.problem) * np.logspace(0, -3, 100)
 
     def at(self, k):
-        return self.problem.under(ElasticNet(np.full(self.X.shape[1], self.alphas[k])))
+        return self.problem.with_penalty(ElasticNet(np.full(self.X.shape[1], self.alphas[k])))
 
     @cached_property
     def bounds(self):

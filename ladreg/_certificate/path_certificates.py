@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._certificate.certificate import TELLING, prove_from_products
+from ladreg._certificate.dual_projection import EXACT, Projection
 from ladreg._kernels import _slopes
-from ladreg._problem import TELLING, ElasticNet, Problem, absolute_terms
-from ladreg._projection import EXACT, Projection
+from ladreg._problem import ElasticNet, Problem, absolute_terms
 
 # Numbers in temporary arrays, and slopes for which there is room at first.
 _ENTRIES, _PLACES = 1 << 17, 1 << 14
@@ -96,8 +97,8 @@ def proofs(problem: Problem, answers: Answers) -> Proofs:
         coef = np.zeros(problem.n_features)
         coef[answers.features] = answers.coef[k]
         products = np.append(answers.slope[k], answers.total[k])
-        single = problem.under(problem.penalty.times(answers.alphas[k]))
-        proof = single.prove_by(coef, answers.residual[k], answers.dual[k], products)
+        single = problem.with_penalty(problem.penalty.times(answers.alphas[k]))
+        proof = prove_from_products(single, coef, answers.residual[k], answers.dual[k], products)
         found.objective[k], found.gap[k], found.relative_gap[k] = proof.objective, proof.gap, proof.relative_gap
     return found
 

@@ -8,15 +8,12 @@ feature strictly inside its dual constraint is zero; at the boundary its coeffic
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.optimize
 
 from ladreg._arrays import BLOCK, RANK, Array, Index, equilibrated, inverted, is_regular, null_space, power_of_two
-
-if TYPE_CHECKING:
-    from ladreg._problem import Problem
+from ladreg._problem import Problem
 
 # Slopes this close to an end of their interval, relative to its length, count as being there.
 AT_END = 1e-9
@@ -162,7 +159,7 @@ def column_rank(problem: Problem, features: Index) -> int:
     return int(np.sum(singular > RANK * singular.max(initial=0.0))) - border
 
 
-def is_unique(
+def is_single_point(
     problem: Problem,
     coef: Array,
     intercept: float,

@@ -15,9 +15,9 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, inverted, null_space
-from ladreg._face import Face, edges, optimal_face, predictions, sides
+from ladreg._certificate import face_centre
+from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
 from ladreg._problem import Problem
-from ladreg.solvers import face_centre
 
 # A constraint counts as kept when it is broken by less than this in the units of a problem at unit scale.
 _KEPT = 1e-11
@@ -27,7 +27,7 @@ _CUTS = 200
 _RIDGE = 1e-9
 
 
-def canonical(
+def canonical_optimum(
     problem: Problem,
     dual: Array,
     at_end: float = 1e-9,

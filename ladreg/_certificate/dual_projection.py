@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
 
 from ladreg._arrays import Array, Index, is_regular
-
-if TYPE_CHECKING:
-    from ladreg._problem import Problem
+from ladreg._problem import Problem
 
 # Below the first part of the sum of its terms' sizes nothing is left to correct of a product: it is rounding. Above the
 # second it is not, and may cost as much as it is: coefficients of columns that are all but dependent may be as large as

@@ -1,0 +1,35 @@
+"""Proofs: the certificate of a fit, the face of optima that its dual describes, and the canonical optimum on it."""
+
+from ladreg._certificate.canonical import canonical_optimum
+from ladreg._certificate.certificate import (
+    TELLING,
+    Proof,
+    certify,
+    is_unique,
+    prove,
+    prove_from_products,
+    relative_gap,
+    slope_margin,
+)
+from ladreg._certificate.optimal_face import AT_END, column_rank, tied_rows
+from ladreg._certificate.path_certificates import Answers, costs, largest_parts, proofs, reaching
+
+__all__ = [
+    "AT_END",
+    "TELLING",
+    "Answers",
+    "Proof",
+    "canonical_optimum",
+    "certify",
+    "column_rank",
+    "costs",
+    "is_unique",
+    "largest_parts",
+    "proofs",
+    "prove",
+    "prove_from_products",
+    "reaching",
+    "relative_gap",
+    "slope_margin",
+    "tied_rows",
+]

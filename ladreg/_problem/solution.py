@@ -1,0 +1,110 @@
+"""What a solver answers: `Solution`, why it stopped, and the certificate that the user sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from ladreg._arrays import Array
+
+
+class StopReason(Enum):
+    """Why a solver stopped; the value is the sentence that the user reads."""
+
+    TOLERANCE = "the solver met its own tolerance"
+    EXACT = "the equations that determine the optimum were solved exactly"
+    ITERATION_LIMIT = "the iteration limit came first; raise max_iter or loosen tol"
+    TIME_LIMIT = "the time limit came first; raise time_limit in solver_options"
+    STALLED = (
+        "rounding errors left nothing to gain; subtract their means from columns of X far from zero, or loosen tol"
+    )
+    FAILURE = "the linear programming solver failed; centre and scale the columns of X or try other solver_options"
+    GIVEN = "the coefficients were given"
+
+    @property
+    def good(self) -> bool:
+        """Whether the solver stopped because it was done."""
+        return self in _GOOD
+
+
+_GOOD = (StopReason.TOLERANCE, StopReason.EXACT, StopReason.GIVEN)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Proof of how good a fit is: the objective reached and a lower bound that no coefficients can beat.
+
+    Parameters
+    ----------
+    objective : float
+        Objective at the coefficients, in the units of the estimator's documented formula.
+    bound : float
+        Lower bound of the objective over all coefficients, from a feasible dual vector.
+    gap : float
+        ``objective - bound``, summed from its non-negative parts so that it does not cancel.
+    relative_gap : float
+        `gap` over the objective, or over that of predicting 0 where the data are fitted exactly up to rounding.
+    unique : bool
+        True where the optimum is proved to be a single point. A piecewise linear loss needs a gap at rounding level
+        for that; the strongly convex squared loss does not.
+    solver : str
+        The solver that found the coefficients.
+    stopped : str
+        Why that solver stopped.
+    """
+
+    objective: float
+    bound: float
+    gap: float
+    relative_gap: float
+    unique: bool
+    solver: str
+    stopped: str
+
+    def __str__(self) -> str:
+        unique = "yes, proved" if self.unique else "no, or not proved"
+        return (
+            f"objective     {self.objective:.15g}\n"
+            f"lower bound   {self.bound:.15g}\n"
+            f"gap           {self.gap:.3g} ({self.relative_gap:.3g} relative)\n"
+            f"unique        {unique}\n"
+            f"solver        {self.solver}: {self.stopped}"
+        )
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What was answered. `dual` is feasible for the problem, whatever the solver handed in."""
+
+    coef: Array
+    intercept: float
+    dual: Array
+    objective: float
+    gap: float
+    relative_gap: float
+    unique: bool
+    n_iter: int
+    stopped: StopReason
+    solver: str
+    stats: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def bound(self) -> float:
+        """Lower bound of the objective over all coefficients; minus infinity where nothing is proved."""
+        return self.objective - self.gap if np.isfinite(self.gap) else -np.inf
+
+    @property
+    def certificate(self) -> Certificate:
+        """The part of the solution that proves it."""
+        return Certificate(
+            objective=self.objective,
+            bound=self.bound,
+            gap=self.gap,
+            relative_gap=self.relative_gap,
+            unique=self.unique,
+            solver=self.solver,
+            stopped=self.stopped.value,
+        )
