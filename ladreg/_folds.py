@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, is_regular
+from ladreg._least_squares import COUNTS, NAME, Centred, redundant, rows_in_gram, solve_lasso, solve_lasso_path
 from ladreg._moments import FoldMoments, Split, blocks
 from ladreg._path import Path, drafted_path, losses_of, solve_path
+from ladreg._presolve import Uncertified, clip_targets, scaled, solve_at_unit_scale
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution
-from ladreg.solvers import Solver, clipping, coordinate_descent, scaling, sequence
-from ladreg.solvers.centred import Centred
-from ladreg.solvers.dependent import redundant
-from ladreg.solvers.scaling import Draft
+from ladreg._solvers import Solver
 
 # Largest number of features whose Gram matrices are kept, and how many times its deviation a mean may be at most where
 # columns cannot be centred before their products are taken.
@@ -61,7 +60,7 @@ class SquaredFolds:
         joint: bool,  # noqa: ARG002
     ) -> None:
         self.tol, self.max_iter, self.mixing = tol, 10_000 if max_iter is None else max_iter, mixing
-        self.twin, self.units = scaling.scaled(problem)
+        self.twin, self.units = scaled(problem)
         if self.units.rows.size:
             place = np.full(problem.n_samples, -1, dtype=np.intp)
             place[self.units.rows] = np.arange(self.units.rows.size)
@@ -98,11 +97,11 @@ class SquaredFolds:
         """The solver of a single problem, which knows what the folds found out."""
         precompute = None if self._moments is None else True
 
-        def inner(twin: Problem, **options: Any) -> Draft:
+        def inner(twin: Problem, **options: Any) -> Uncertified:
             columns = self.columns.with_penalty(twin.penalty)
-            return coordinate_descent.solve(twin, columns=columns, precompute=precompute, **options)
+            return solve_lasso(twin, columns=columns, precompute=precompute, **options)
 
-        return partial(scaling.solve, inner=inner)
+        return partial(solve_at_unit_scale, inner=inner)
 
     def solver_at(self, path: Path, k: int) -> Callable[[Problem], Solver]:
         """What chooses the solver of the k-th problem of a path: that point is the answer, if the data prove it."""
@@ -110,15 +109,15 @@ class SquaredFolds:
             return self.solver
         enough = min(_SURE, self.tol) * self.columns.size * self.units.unit**2
 
-        def as_it_is(twin: Problem, *, start: tuple[Array, float], **_: Any) -> Draft:
+        def as_it_is(twin: Problem, *, start: tuple[Array, float], **_: Any) -> Uncertified:
             columns, coef = self.columns.with_penalty(twin.penalty), start[0]
             dual = columns.weight * columns.residual(coef)
-            counts = dict.fromkeys(coordinate_descent.COUNTS, 0)
-            given = int(path.n_iter[k]), path.stopped[k], coordinate_descent.NAME, counts
-            return Draft(coef, columns.intercept(coef), dual, *given, unique=True)
+            counts = dict.fromkeys(COUNTS, 0)
+            given = int(path.n_iter[k]), path.stopped[k], NAME, counts
+            return Uncertified(coef, columns.intercept(coef), dual, *given, unique=True)
 
         def solve(problem: Problem, **options: Any) -> Solution:
-            solution = scaling.solve(problem, inner=as_it_is, **options)
+            solution = solve_at_unit_scale(problem, inner=as_it_is, **options)
             return solution if solution.gap <= enough else self.solver(problem)(problem, **options)
 
         return lambda _: solve
@@ -161,7 +160,7 @@ class SquaredFolds:
         given = products[np.ix_(allowed, allowed)], products[allowed, -1], float(products[-1, -1]), unit.at(allowed)
         first = 0
         # 1.
-        for found, good in sequence.rows_in_gram(*given, alphas, tol=self.tol, max_iter=self.max_iter):
+        for found, good in rows_in_gram(*given, alphas, tol=self.tol, max_iter=self.max_iter):
             coefs = np.zeros((good.size, unit.strength.size))
             coefs[:, allowed] = found.coef
             good &= self._relax_by_gram(coefs, products, unit.positive)
@@ -185,7 +184,7 @@ class SquaredFolds:
                 continue
             free = ElasticNet(np.zeros(chosen.size), positive)
             part = products[np.ix_(chosen, chosen)], products[chosen, -1], 1.0, free, np.ones(1)
-            refit, unique = next(sequence.rows_in_gram(*part, tol=self.tol, max_iter=self.max_iter))
+            refit, unique = next(rows_in_gram(*part, tol=self.tol, max_iter=self.max_iter))
             coefs[k] *= self.mixing
             coefs[k, chosen] += (1 - self.mixing) * refit.coef[0]
             good[k] = unique[0]
@@ -204,7 +203,7 @@ class SquaredFolds:
         known: dict[bytes, Array] = {}
         penalised = alphas[alphas > 0]
         tol, max_iter = self.tol, self.max_iter
-        points = sequence.solve(problem, penalised, tol=tol, max_iter=max_iter, precompute=False, columns=columns)
+        points = solve_lasso_path(problem, penalised, tol=tol, max_iter=max_iter, precompute=False, columns=columns)
         for alpha, point in zip(penalised, points, strict=True):
             coef = np.zeros(problem.n_features)
             coef[point.features] = point.coef
@@ -222,7 +221,7 @@ class SquaredFolds:
         problem = self._fold(fold, penalty)
         columns = Centred(problem)
         tol, max_iter = self.tol, self.max_iter
-        draft = coordinate_descent.solve(problem, start=(start, 0.0), tol=tol, max_iter=max_iter, columns=columns)
+        draft = solve_lasso(problem, start=(start, 0.0), tol=tol, max_iter=max_iter, columns=columns)
         return self._squares(fold, columns.residual(self._relaxed_by_data(columns, draft.coef, {})))
 
     def _relaxed_by_data(self, columns: Centred, coef: Array, known: dict[bytes, Array]) -> Array:
@@ -264,7 +263,7 @@ def _present(places: Index) -> Index:
 def refitted(columns: Centred, coef: Array, tol: float, max_iter: int) -> Array:
     """Least squares on the features whose coefficients are not zero."""
     free = columns.with_penalty(columns.penalty.released(coef != 0))
-    draft = coordinate_descent.solve(free.problem, start=(coef, 0.0), tol=tol, max_iter=max_iter, columns=free)
+    draft = solve_lasso(free.problem, start=(coef, 0.0), tol=tol, max_iter=max_iter, columns=free)
     return draft.coef
 
 
@@ -299,7 +298,7 @@ class Folds:
         joint: bool,
     ) -> None:
         self.problem, self.splits, self.mixing = problem, splits, mixing
-        self._clipped = clipping.clip_targets(problem)
+        self._clipped = clip_targets(problem)
         self.tol, self.max_iter, self.choose, self.joint = tol, max_iter, choose, joint
 
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:

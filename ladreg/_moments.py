@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._design import CONSTANT, DenseDesign, Design, SparseDesign
-from ladreg.solvers.centred import Centred
+from ladreg._least_squares import Centred
 
 Split = tuple[Index, Index]
 

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import Answers, proofs
+from ladreg._least_squares import Centred, Point, gathered, solve_lasso_path
+from ladreg._presolve import Scaling, scaled
 from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
-from ladreg.solvers import Solver, choose_solver, is_square, largest_alpha, sequence, solve_alphas
-from ladreg.solvers.centred import Centred
-from ladreg.solvers.points import Point, gathered
-from ladreg.solvers.scaling import Units, scaled
+from ladreg._solvers import Solver, choose_solver, is_square, largest_alpha, solve_alphas
 
 # Numbers in the residuals that are certified together.
 _ENTRIES = 1 << 22
@@ -130,7 +129,7 @@ def solve_path(
         return path
     limit = 10_000 if max_iter is None else max_iter
     twin, units = scaled(problem)
-    points = sequence.solve(twin, alphas[alphas > 0], tol=tol, max_iter=limit, precompute=precompute)
+    points = solve_lasso_path(twin, alphas[alphas > 0], tol=tol, max_iter=limit, precompute=precompute)
     width = max(1, _ENTRIES // (problem.n_samples + problem.n_features))
     with np.errstate(over="ignore"):  # an objective that overflows is an error where it is proved
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
@@ -157,7 +156,7 @@ def drafted_path(
     problem: Problem,
     alphas: Array,
     columns: Centred,
-    units: Units,
+    units: Scaling,
     *,
     tol: float,
     max_iter: int,
@@ -171,7 +170,7 @@ def drafted_path(
     for values in (path.objective, path.gap, path.relative_gap):
         values[:] = np.nan
     penalised = alphas[alphas > 0]
-    points = sequence.solve(columns.problem, penalised, tol=tol, max_iter=max_iter, columns=columns)
+    points = solve_lasso_path(columns.problem, penalised, tol=tol, max_iter=max_iter, columns=columns)
     for k, point in enumerate(points):
         if not point.stopped.good:
             _alone(problem, path, k, tol, max_iter, solver)
@@ -179,7 +178,7 @@ def drafted_path(
         coef = np.zeros(problem.n_features)
         coef[point.features] = point.coef
         intercept = columns.intercept(coef) if problem.fit_intercept else 0.0
-        path.coef[:, k], path.intercept[k] = units.out_of(coef, intercept)
+        path.coef[:, k], path.intercept[k] = units.to_original(coef, intercept)
         path.n_iter[k], path.unique[k] = point.n_iter, bool(point.unique)
     for k in range(penalised.size, alphas.size):  # alpha = 0
         _alone(problem, path, k, tol, max_iter, solver)
@@ -209,7 +208,7 @@ def _as_proved(solution: Solution, tol: float) -> Solution:
     return replace(solution, stopped=StopReason.STALLED) if missed else solution
 
 
-def _certify(problem: Problem, path: Path, window: slice, units: Units, points: Sequence[Point]) -> None:
+def _certify(problem: Problem, path: Path, window: slice, units: Scaling, points: Sequence[Point]) -> None:
     """Fill in the points of a squared loss, their units undone, proved on `problem` in two products with the data."""
     used, coefs = gathered(points)
     coefs *= units.column_scale[used, None] * units.unit

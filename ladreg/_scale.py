@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import column_rank
+from ladreg._presolve import median, scaled
 from ladreg._problem import ROUNDINGS, Absolute, ElasticNet, Huber, Problem
-from ladreg.solvers import choose_solver
-from ladreg.solvers.scaling import median, scaled
+from ladreg._solvers import choose_solver
 
 # Largest share of the rows that the correction takes as fitted exactly: three distinct rows for each column.
 _MOST_FITTED = 1 / 3
@@ -88,7 +88,7 @@ def estimated_scale(problem: Problem, tol: float) -> tuple[float, tuple[Array, f
     else:
         found = choose_solver(absolute)(absolute, tol=tol, max_iter=None)
         start = found.coef, found.intercept
-        coef, intercept = units.into(*start)
+        coef, intercept = units.to_scaled(*start)
         if twin.fit_intercept and (units.column_shift.any() or abs(units.y_shift) > _FAR * units.unit):
             # An intercept far from zero has too few digits.
             intercept = Absolute().location(twin.residual(coef, 0.0), twin.weight)

@@ -19,8 +19,8 @@ from ladreg._estimator import ROUNDING, CertifiedRegressor, all_or_nothing, stor
 from ladreg._folds import relaxed
 from ladreg._path import Path, grid, solve_path
 from ladreg._problem import ElasticNet, Loss, Problem, Solution
+from ladreg._solvers import Solver
 from ladreg._validation import Data, any_size, check_count, check_real, check_verbose, present, training_data
-from ladreg.solvers import Solver
 
 # More alphas than this are a mistake.
 _MOST = 100_000

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from ladreg._penalised import PivotalRegressor
 from ladreg._problem import Absolute, Loss, Problem
+from ladreg._solvers import Solver, choose_solver
 from ladreg._validation import check_choice, check_options
-from ladreg.solvers import Solver, choose_solver
 
 
 class LADRegressor(PivotalRegressor):

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ladreg._arrays import Array
 from ladreg._estimator import CertifiedRegressor
 from ladreg._problem import ElasticNet, HalfSquared, Loss, Problem
+from ladreg._solvers import Solver, choose_solver, largest_alpha
 from ladreg._validation import (
     Data,
     any_size,
@@ -21,7 +22,6 @@ from ladreg._validation import (
     feature_weights,
     training_data,
 )
-from ladreg.solvers import Solver, choose_solver, largest_alpha
 
 
 class ElasticNetCD(CertifiedRegressor):

@@ -14,8 +14,8 @@ from ladreg._arrays import Array
 from ladreg._penalised import PivotalRegressor
 from ladreg._pivotal import checked_quantiles
 from ladreg._problem import ElasticNet, Loss, Pinball, Problem, Solution
+from ladreg._solvers import Solver, choose_solver, largest_alpha, solve_quantiles
 from ladreg._validation import Data, check_choice, check_flag, check_options, warn_user
-from ladreg.solvers import Solver, choose_solver, largest_alpha, solve_quantiles
 
 # Of scikit-learn; whether it was passed or not cannot be told.
 _DEFAULT_ALPHA = 1.0

@@ -14,7 +14,7 @@ from sklearn.datasets import load_diabetes
 
 from ladreg._design import as_design
 from ladreg._problem import Absolute, ElasticNet, HalfSquared, Pinball, Problem
-from ladreg.solvers import choose_solver
+from ladreg._solvers import choose_solver
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import pytest
 
 from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor
 from ladreg._estimator import CertifiedRegressor
+from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
-from ladreg.solvers.quadratic import newton_step
 from tests.campaign import claims, folds, models, problem
 from tests.campaign.draws import ALL_KINDS, Case
 from tests.campaign.exact import long_of, optimum

@@ -13,8 +13,8 @@ from ladreg import (
     QuantileRegressorCV,
     lad_path,
 )
+from ladreg._presolve import clipping
 from ladreg._problem import Huber, Pinball
-from ladreg.solvers import clipping
 from tests.problems import make, oracle, solve
 
 MODELS = {

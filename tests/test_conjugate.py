@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ladreg import lasso_path
+from ladreg._least_squares import Centred, conjugate_gradients, coordinate_descent, homotopy, working_set_path
 from ladreg._problem import ElasticNet, HalfSquared
-from ladreg.solvers import conjugate, coordinate_descent, homotopy, walk
-from ladreg.solvers.centred import Centred
 from tests.problems import make, solve
 from tests.strategies import tables
 
@@ -32,8 +31,8 @@ def problem_of(X, y, alpha, ridge=0.0, **options):
 def stepped(problem, coef, share=1e-12, limit=500):
     columns = Centred(problem)
     look = columns.look(coef)
-    features = conjugate.active(columns, coef, look.slope)
-    return columns, features, *conjugate.newton_step(columns, coef, look, features, share, limit)
+    features = conjugate_gradients.active(columns, coef, look.slope)
+    return columns, features, *conjugate_gradients.newton_step(columns, coef, look, features, share, limit)
 
 
 @pytest.mark.parametrize("storage", STORAGE)
@@ -96,13 +95,17 @@ def test_a_limit_of_products_is_kept():
 def test_paths_without_gram_matrices_are_those_with_them(monkeypatch, storage, options):
     X, y = wide(storage, 80, 150)
     alphas, expected, gaps = lasso_path(X, y, alphas=30, eps=0.02, tol=1e-10, **options)
-    for module, name in ((coordinate_descent, "_LARGEST_GRAM"), (walk, "_LARGEST_SPARSE"), (walk, "_SPARSE_ALONE")):
+    for module, name in (
+        (coordinate_descent, "_LARGEST_GRAM"),
+        (working_set_path, "_LARGEST_SPARSE"),
+        (working_set_path, "_SPARSE_ALONE"),
+    ):
         monkeypatch.setattr(module, name, 5)
-    monkeypatch.setattr(walk, "LARGEST_WORKING", 5)
+    monkeypatch.setattr(working_set_path, "LARGEST_WORKING", 5)
     monkeypatch.setattr(homotopy, "LARGEST", 0)
     taken = []
-    real = conjugate.newton_step
-    monkeypatch.setattr(conjugate, "newton_step", lambda *given: taken.append(real(*given)) or taken[-1])
+    real = conjugate_gradients.newton_step
+    monkeypatch.setattr(conjugate_gradients, "newton_step", lambda *given: taken.append(real(*given)) or taken[-1])
     _, found, gaps = lasso_path(X, y, alphas=alphas, tol=1e-10, **options)
     assert np.mean([coef is not None for coef, _ in taken]) > 0.9
     assert len(taken) > 20
@@ -117,8 +120,8 @@ def test_newton_steps_take_far_fewer_passes_than_epochs_would(monkeypatch):
     start = solve(problem_of(X, y, 0.21), tol=1e-12)
     problem = problem_of(X, y, 0.2)
     monkeypatch.setattr(coordinate_descent, "_LARGEST_GRAM", 5)
-    ours = coordinate_descent.solve(problem, start=(start.coef, 0.0), tol=1e-9)
-    monkeypatch.setattr(conjugate, "newton_step", lambda *_: (None, 0))
-    epochs = coordinate_descent.solve(problem, start=(start.coef, 0.0), tol=1e-9)
+    ours = coordinate_descent.solve_lasso(problem, start=(start.coef, 0.0), tol=1e-9)
+    monkeypatch.setattr(conjugate_gradients, "newton_step", lambda *_: (None, 0))
+    epochs = coordinate_descent.solve_lasso(problem, start=(start.coef, 0.0), tol=1e-9)
     assert ours.stats["n_newton"] > 0
     assert 3 * ours.stats["n_epochs"] < epochs.stats["n_epochs"]

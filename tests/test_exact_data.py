@@ -144,15 +144,15 @@ def test_columns_that_depend_on_others_have_the_smallest_coefficients(model, oth
 
 @pytest.mark.parametrize("n", [1000, 2000, 4000])
 def test_systems_of_the_combined_loss_have_no_more_equations_than_columns(n, monkeypatch):
-    from ladreg.solvers import settled
+    from ladreg._piecewise import piece_system
 
-    sizes, system = [], settled._system
+    sizes, system = [], piece_system._system
 
     def spy(hessian, rows):
         sizes.append((rows.shape[0], hessian.shape[0]))
         return system(hessian, rows)
 
-    monkeypatch.setattr(settled, "_system", spy)
+    monkeypatch.setattr(piece_system, "_system", spy)
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n, 3))
     y = np.where(rng.random(n) < 0.6, 0.0, np.exp(rng.standard_normal(n)))

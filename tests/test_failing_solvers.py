@@ -23,7 +23,7 @@ from ladreg import (
     QuantileRegressor,
     QuantileRegressorCV,
 )
-from ladreg.solvers import interior_point
+from ladreg._piecewise import interior_point
 from tests.faults import MANY, SMALL, SPARSE, TIED, WIDE, always, certificates, faulty, proved
 
 LINEAR_PROGRAMS = {

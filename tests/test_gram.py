@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ladreg._design import SparseDesign
+from ladreg._least_squares import Centred
 from ladreg._problem import HalfSquared
-from ladreg.solvers.centred import Centred
 from tests.problems import make
 
 N, P = 15, 40
@@ -76,7 +76,7 @@ def test_what_is_known_is_not_computed_again(monkeypatch):
 
 @pytest.mark.parametrize("share", [1, 10**6])
 def test_copied_columns_say_the_same(monkeypatch, share):
-    monkeypatch.setattr("ladreg.solvers.gram._SHARE", share)
+    monkeypatch.setattr("ladreg._least_squares.gram._SHARE", share)
     gram, expected = columns(np.random.default_rng(1), weighted=True)
     gram.work_on(np.arange(0, 10, 2), np.arange(20, 30))
     assert (gram.columns is None) == (share > 1)

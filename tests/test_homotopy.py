@@ -11,9 +11,8 @@ from sklearn.linear_model import lars_path
 from ladreg import LassoCD, lasso_path
 from ladreg._design import as_design
 from ladreg._kernels import _homotopy, _slopes, reference
+from ladreg._least_squares import Centred, homotopy, working_set_path
 from ladreg._problem import HalfSquared
-from ladreg.solvers import homotopy, walk
-from ladreg.solvers.centred import Centred
 from tests.problems import make
 from tests.strategies import tables
 
@@ -236,13 +235,13 @@ def test_few_features_are_looked_at_and_all_where_gaps_leave_more_in_doubt(monke
     X, y = table(np.random.default_rng(11), 40, 900)
     _, expected, _ = lasso_path(X, y, tol=1e-4)
     looks = []
-    see = walk.Walk._seen
+    see = working_set_path.Walk._seen
 
     def seen(self, *given):
         looks.append(see(self, *given))
         return looks[-1]
 
-    monkeypatch.setattr(walk.Walk, "_seen", seen)
+    monkeypatch.setattr(working_set_path.Walk, "_seen", seen)
     if rough:
         monkeypatch.setattr(homotopy, "draft", lambda *given, draft=homotopy.draft: shaken(draft(*given)))
     _, coefs, gaps = lasso_path(X, y, tol=1e-4)
@@ -275,11 +274,11 @@ def test_drafts_are_made_for_few_rows_of_numbers_in_memory_alone():
 
 
 def test_a_path_of_few_rows_is_drafted(monkeypatch):
-    """Nothing is left to the steps of the walk, which would be needed where it is not."""
+    """Nothing is left to the steps of the working_set_path, which would be needed where it is not."""
     X, y = table(np.random.default_rng(6), 40, 400)
     steps = []
-    take_step = walk.Walk._look
-    monkeypatch.setattr(walk.Walk, "_look", lambda self, *given: steps.append(1) or take_step(self, *given))
+    take_step = working_set_path.Walk._look
+    monkeypatch.setattr(working_set_path.Walk, "_look", lambda self, *given: steps.append(1) or take_step(self, *given))
     lasso_path(X, y)
     assert not steps
     without_drafts(monkeypatch)

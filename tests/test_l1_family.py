@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ladreg._certificate import prove
 from ladreg._problem import Absolute, Combined, HalfSquared, Huber, Pinball, Squared
-from ladreg.solvers import largest_alpha, recover_dual
+from ladreg._solvers import largest_alpha, recover_dual
 from tests.problems import make, oracle, rounding, solve, with_y
 from tests.strategies import L1_LOSSES, l1_problems
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ladreg._certificate import prove
+from ladreg._piecewise import solution_process, warm_simplex
 from ladreg._problem import Absolute, Combined, Pinball
-from ladreg.solvers import choose_solver, largest_alpha, nearby, neighbours, solve_alphas
+from ladreg._solvers import choose_solver, largest_alpha, solve_alphas
 from tests.problems import make
 
 N_SAMPLES = 4000
@@ -91,8 +92,8 @@ def well_behaved(n_samples=20_000, n_features=10):
 
 def test_most_alphas_are_solved_from_those_before(monkeypatch):
     certificates = []
-    certified = neighbours._Process._certified
-    monkeypatch.setattr(neighbours._Process, "_certified", lambda *a: certificates.append(1) or certified(*a))
+    certified = solution_process._Process._certified
+    monkeypatch.setattr(solution_process._Process, "_certified", lambda *a: certificates.append(1) or certified(*a))
     problem = well_behaved()
     alphas = largest_alpha(problem) * np.geomspace(1.0, 1e-3, 50)
     found = list(solve_alphas(problem, alphas, tol=1e-9))
@@ -121,10 +122,10 @@ def test_alphas_are_solved_one_by_one_where_a_vertex_cannot_be_proved(monkeypatc
     alphas = largest_alpha(problem) * np.geomspace(1.0, 0.1, 8)
     expected = [solution.objective for solution in solve_alphas(problem, alphas, tol=1e-9)]
     calls = []
-    monkeypatch.setattr(nearby._simplex, "pivot", lambda *_: calls.append(1) or -1)
+    monkeypatch.setattr(warm_simplex._simplex, "pivot", lambda *_: calls.append(1) or -1)
     found = list(solve_alphas(problem, alphas, tol=1e-9))
     assert not any("n_pivots" in solution.stats for solution in found)
-    assert len(calls) <= neighbours._PATIENCE * nearby._TRIES
+    assert len(calls) <= solution_process._PATIENCE * warm_simplex._TRIES
     assert [solution.objective for solution in found] == pytest.approx(expected, rel=1e-13)
 
 

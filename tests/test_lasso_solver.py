@@ -15,9 +15,10 @@ from sklearn.linear_model import Lasso
 
 from ladreg import LassoCD, alpha_max
 from ladreg._design import as_design
+from ladreg._least_squares import Centred, anderson, coordinate_descent
+from ladreg._least_squares.centred import duality_gap
 from ladreg._problem import ElasticNet, HalfSquared, StopReason
-from ladreg.solvers import anderson, coordinate_descent, largest_alpha
-from ladreg.solvers.centred import Centred, duality_gap
+from ladreg._solvers import largest_alpha
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, diabetes, make, solve
 from tests.strategies import tables
 

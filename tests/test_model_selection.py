@@ -27,10 +27,9 @@ from ladreg import (
     QuantileRegressor,
     QuantileRegressorCV,
 )
+from ladreg._least_squares import Centred, coordinate_descent
 from ladreg._moments import FoldMoments
 from ladreg._problem import HalfSquared
-from ladreg.solvers import coordinate_descent
-from ladreg.solvers.centred import Centred
 from tests.problems import make
 from tests.strategies import tables
 
@@ -232,7 +231,7 @@ def test_sums_over_folds_are_those_of_centred_columns(offset, fit_intercept):
 
 def test_a_point_that_the_data_do_not_prove_is_solved_again(monkeypatch):
     X, y = simulated((60, 8))
-    calls, solve = [], coordinate_descent.solve
+    calls, solve = [], coordinate_descent.solve_lasso
     monkeypatch.setattr(coordinate_descent, "solve", lambda *given, **more: calls.append(1) or solve(*given, **more))
     plain = LassoCDCV(alphas=6, cv=4).fit(X, y)
     assert not calls

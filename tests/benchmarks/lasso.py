@@ -23,7 +23,7 @@ from sklearn.preprocessing import normalize
 from ladreg import LassoCD
 from ladreg._certificate import prove
 from ladreg._problem import HalfSquared
-from ladreg.solvers import largest_alpha
+from ladreg._solvers import largest_alpha
 from tests.benchmarks.harness import Rival, timed
 from tests.benchmarks.peers import adapter
 from tests.problems import make

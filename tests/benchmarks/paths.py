@@ -23,7 +23,7 @@ from sklearn.linear_model import lasso_path as scikit_path
 
 from ladreg import LADRegressor, lad_path, lasso_path
 from ladreg._problem import ElasticNet, HalfSquared
-from ladreg.solvers import largest_alpha
+from ladreg._solvers import largest_alpha
 from tests.benchmarks import family
 from tests.benchmarks.family import LIMIT
 from tests.benchmarks.harness import Rival, alone, timed

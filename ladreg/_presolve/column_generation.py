@@ -23,7 +23,7 @@ _LEAST, _PART = 50, 0.5
 _TIED = 1e-9
 
 
-def generates(problem: Problem) -> bool:
+def generates_columns(problem: Problem) -> bool:
     """Whether the problem is worth solving in few of its columns, or must leave some out."""
     penalty = problem.penalty
     return penalty.excluded or int(np.count_nonzero(penalty.bounds)) > _first(problem)
@@ -34,7 +34,7 @@ def _first(problem: Problem) -> int:
     return max(_LEAST, int(_PART * problem.n_samples))
 
 
-def solve(
+def solve_by_columns(
     problem: Problem,
     *,
     inner: Callable[[Problem], Callable[..., Solution]],

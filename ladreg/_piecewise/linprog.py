@@ -46,7 +46,7 @@ class _Answer:
     stopped: StopReason
 
 
-def solve(
+def solve_by_linprog(
     problem: Problem,
     *,
     start: tuple[Array, float] | None = None,
@@ -189,7 +189,7 @@ def _solve_rows(
     dual = problem.weight * np.where(residual > 0, upper, lower)
     dual[rows] = 0.0
     fixed_slope, fixed_sum = problem.design.rmatvec(dual), dual.sum()
-    # 1. Units: the chosen residuals, and a typical weight, become numbers near one.
+    # 1. Scaling: the chosen residuals, and a typical weight, become numbers near one.
     reach = float(np.abs(residual[rows]).max(initial=0.0))
     unit = float(power_of_two(np.array(reach))) if rows.size < problem.n_samples else 1.0
     mass = float(power_of_two(np.array(np.median(problem.weight))))

@@ -9,8 +9,8 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import Proof, canonical_optimum, is_unique, prove
+from ladreg._piecewise import ties
 from ladreg._problem import Problem
-from ladreg.solvers import ties
 
 # Rounds of solving for what is left of the gradient: each but the first removes the rounding of the one before.
 _ROUNDS = 3

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ladreg._arrays import Array, Index
+from ladreg._least_squares.dependent_columns import Redundant
 from ladreg._problem import StopReason
-from ladreg.solvers.dependent import Redundant
 
 
 class Point(NamedTuple):

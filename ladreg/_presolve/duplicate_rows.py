@@ -30,7 +30,7 @@ class Merged:
         return (dual / self.problem.weight)[self.groups] * self.weight
 
 
-def merged(problem: Problem) -> Merged | None:
+def merged_rows(problem: Problem) -> Merged | None:
     """The problem with identical rows merged, None where few are.
 
     Rows are compared by a random combination of their columns. Should two different ones agree in it, the answer is

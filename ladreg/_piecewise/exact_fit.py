@@ -10,10 +10,10 @@ import numpy as np
 
 from ladreg._arrays import RANK, Array, Index
 from ladreg._certificate import canonical_optimum, prove
+from ladreg._piecewise import interior_point, ties
+from ladreg._piecewise.interior_point import BoundedDual
+from ladreg._piecewise.row_problem import Position, Table
 from ladreg._problem import ROUNDINGS
-from ladreg.solvers import interior_point, ties
-from ladreg.solvers.interior_point import BoundedDual
-from ladreg.solvers.table import Position, Table
 
 # Rows that a plane is guessed from, per column, and the fewest tied rows.
 _ROWS_PER_COLUMN, _TIED_PER_COLUMN = 40, 4

@@ -14,12 +14,12 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, prove
+from ladreg._piecewise import exact_fit, interior_point, piece_system
+from ladreg._piecewise.interior_point import weighted_gram
+from ladreg._piecewise.newton_step import newton_step
+from ladreg._piecewise.row_problem import Position, Table
+from ladreg._presolve import Uncertified
 from ladreg._problem import Problem, StopReason
-from ladreg.solvers import exact_fit, interior_point, settled
-from ladreg.solvers.interior_point import weighted_gram
-from ladreg.solvers.quadratic import newton_step
-from ladreg.solvers.scaling import Draft
-from ladreg.solvers.table import Position, Table
 
 # Rows of the pilot's random sample, at least, and per column.
 _PILOT, _PILOT_PER_COLUMN = 2000, 40
@@ -53,14 +53,14 @@ _ROUNDS = 8
 _ATTEMPTS, _WIDER = 4, 3
 
 
-def draft(
+def solve_reduced(
     problem: Problem,
     *,
     start: tuple[Array, float] | None = None,
     tol: float = 1e-9,
     max_iter: int | None = None,
     reduce: bool = True,
-) -> Draft:
+) -> Uncertified:
     """Solve a problem whose loss has a kink, at unit scale (see `scaling`).
 
     Parameters
@@ -104,7 +104,9 @@ def draft(
     stats["n_passes"] += 1
     largest = float(np.abs(place.residual).max(initial=0.0))
     if not point.any() and largest <= _EXACT_FIT:
-        return Draft(*table.split(point), np.zeros(problem.n_samples), 1, StopReason.EXACT, "interior point", stats)
+        return Uncertified(
+            *table.split(point), np.zeros(problem.n_samples), 1, StopReason.EXACT, "interior point", stats
+        )
     exact = exact_fit.solve(place, limit, stats) if fewer and largest <= _FITTED else None
     if exact is not None:
         return _fitted(exact, stats)
@@ -125,7 +127,7 @@ def draft(
     coef, intercept = table.split(place.point + held.step)
     assert held.dual is not None
     coef, intercept, dual = exact or (coef, intercept, held.dual)
-    return Draft(
+    return Uncertified(
         coef=coef,
         intercept=intercept,
         dual=dual,
@@ -162,14 +164,14 @@ def _settled(place: Position, held: _Held) -> tuple[tuple[Array, float, Array], 
     def hessian(columns: Index) -> Array:
         return curvature * table.products(columns)
 
-    found = settled.settled(problem, settled.Pieces(hessian, kinked, active), coef, intercept)
+    found = piece_system.settled(problem, piece_system.Pieces(hessian, kinked, active), coef, intercept)
     if found.proof.relative_gap > _SETTLED:
-        found = found.better(_by_residuals(place, held, settled.Pieces(hessian, kinked, active)))
-    found, unique = settled.canonical(problem, found)
+        found = found.better(_by_residuals(place, held, piece_system.Pieces(hessian, kinked, active)))
+    found, unique = piece_system.canonical(problem, found)
     return (found.coef, found.intercept, found.dual), unique
 
 
-def _by_residuals(place: Position, held: _Held, pieces: settled.Pieces) -> settled.Answer:
+def _by_residuals(place: Position, held: _Held, pieces: piece_system.Pieces) -> piece_system.Answer:
     """The optimum of `_settled` with the interior point's own dual, which stands where its pieces cannot be told.
 
     A row may be on the kink and its dual at an end, or rows on the kink may depend on each other.
@@ -182,13 +184,13 @@ def _by_residuals(place: Position, held: _Held, pieces: settled.Pieces) -> settl
     dual[held.rows] = held.inside
     residual = problem.residual(coef, intercept)
     near = replace(pieces, kinked=held.rows[np.abs(residual[held.rows]) <= _TIED])
-    exact = settled.settled(problem, near, coef, intercept, guesses=1, held=dual[near.kinked])
+    exact = piece_system.settled(problem, near, coef, intercept, guesses=1, held=dual[near.kinked])
     bare = np.where(np.isin(np.arange(coef.size), pieces.active), coef, 0.0)
     bare = np.maximum(bare, 0.0) if problem.penalty.positive else bare
 
-    def answer(coef: Array, intercept: float) -> settled.Answer:
+    def answer(coef: Array, intercept: float) -> piece_system.Answer:
         curved = problem.loss.curvature * problem.weight * problem.residual(coef, intercept)
-        return settled.Answer.of(problem, coef, intercept, curved + dual)
+        return piece_system.Answer.of(problem, coef, intercept, curved + dual)
 
     first = answer(exact.coef, exact.intercept)
     return first if first.proof.relative_gap <= _SETTLED else first.better(answer(bare, intercept)).better(exact)
@@ -202,10 +204,10 @@ def _refitted(table: Table, point: Array, limit: int, stats: dict[str, float]) -
     return exact_fit.solve(Position(table, point), limit, stats)
 
 
-def _fitted(exact: tuple[Array, float, Array], stats: Mapping[str, float]) -> Draft:
+def _fitted(exact: tuple[Array, float, Array], stats: Mapping[str, float]) -> Uncertified:
     """An optimum of which a dual was found that proves it."""
     n_iter = max(int(stats["n_ip_iter"]), 1)
-    return Draft(*exact, n_iter, StopReason.EXACT, "interior point on reduced rows", stats)
+    return Uncertified(*exact, n_iter, StopReason.EXACT, "interior point on reduced rows", stats)
 
 
 def reduces(problem: Problem) -> bool:

@@ -1,7 +1,4 @@
-"""Solvers: functions from a Problem to a certified Solution, one algorithm a file.
-
-`choose_solver` is the only place where a default is decided.
-"""
+"""Which engine solves a problem: the only place where a default is decided."""
 
 from __future__ import annotations
 
@@ -13,21 +10,21 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._certificate import certify
+from ladreg._least_squares import solve_lasso
+from ladreg._piecewise import dual_at, solve_by_cascade, solve_by_linprog, solve_huber, solve_process
+from ladreg._presolve import (
+    Solver,
+    clip,
+    clip_at,
+    generates_columns,
+    scaled,
+    solve_at_unit_scale,
+    solve_by_columns,
+    solve_clipped,
+    solve_each_clipped,
+)
 from ladreg._problem import Loss, Problem, Solution, StopReason
-from ladreg.solvers import clipping, columns, coordinate_descent, ladder, linprog, neighbours, newton, null, scaling
-from ladreg.solvers.scaling import Solver
-
-__all__ = [
-    "Solver",
-    "choose_solver",
-    "is_square",
-    "largest_alpha",
-    "recover_dual",
-    "solve_alphas",
-    "solve_quantiles",
-    "verify",
-]
-
+from ladreg._solvers import alpha_max
 
 # The interior point method needs a dual with an inside: tables with fewer unpenalised columns than this part of their
 # rows.
@@ -59,16 +56,16 @@ def choose_solver(
         Whether coordinate descent works on the Gram matrix of all features; None to choose.
     """
     if is_square(problem.loss):
-        return partial(scaling.solve, inner=partial(coordinate_descent.solve, precompute=precompute))
+        return partial(solve_at_unit_scale, inner=partial(solve_lasso, precompute=precompute))
     if name not in ("auto", "linprog"):
         raise ValueError(f"solver must be 'auto' or 'linprog', got {name!r}.")
     direct = partial(_in_all_columns, name=name, options=options)
-    return partial(clipping.solve, inner=partial(_in_few_columns, inner=direct))
+    return partial(solve_clipped, inner=partial(_in_few_columns, inner=direct))
 
 
 def _in_few_columns(problem: Problem, inner: Callable[[Problem], Solver]) -> Solver:
     """The solver for few columns at a time, where that pays."""
-    return partial(columns.solve, inner=inner) if columns.generates(problem) else inner(problem)
+    return partial(solve_by_columns, inner=inner) if generates_columns(problem) else inner(problem)
 
 
 def is_square(loss: Loss) -> bool:
@@ -79,23 +76,23 @@ def is_square(loss: Loss) -> bool:
 def _in_all_columns(problem: Problem, name: str, options: Mapping[str, Any] | None) -> Solver:
     """The solver for a loss that is not a square, all columns at once."""
     if np.isfinite(problem.loss.smoothness):
-        return partial(scaling.solve, inner=newton.draft)
+        return partial(solve_at_unit_scale, inner=solve_huber)
     wide = problem.loss.curvature == 0 and np.count_nonzero(problem.penalty.free()) >= _TALL * problem.n_samples
     if name == "linprog" or wide:
-        return partial(scaling.solve, inner=partial(linprog.solve, options=options))
-    return partial(ladder.solve, options=options)
+        return partial(solve_at_unit_scale, inner=partial(solve_by_linprog, options=options))
+    return partial(solve_by_cascade, options=options)
 
 
 def verify(problem: Problem, coef: Array, intercept: float) -> Solution:
     """Certify given coefficients, from the data alone; far targets on their own side count as near ones."""
-    clipped = clipping.clip_at(problem, coef, intercept)
+    clipped = clip_at(problem, coef, intercept)
     while clipped is not None:
         solution = _judged(clipped.problem, coef, intercept)
         rows, heavy = clipped.broken(solution)
         if not (rows.size or heavy.size):
             return clipped.restored(solution, np.inf)
         clipped = clipped.less(rows, heavy)
-    solution, far = _judged(problem, coef, intercept), clipping.clip(problem)
+    solution, far = _judged(problem, coef, intercept), clip(problem)
     return solution if far is None else far.judged(solution, np.inf)
 
 
@@ -110,19 +107,19 @@ def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
     For a loss that is smooth at unit scale these are the residuals' slopes. For a loss with a kink the rows that are
     fitted exactly have it if the coefficients are optimal; if not, the problem is solved, and the bound is the optimum.
     """
-    twin, units = scaling.scaled(problem)
+    twin, units = scaled(problem)
     if np.isfinite(twin.loss.smoothness):
         return problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
     if twin.loss.curvature == 0 and not problem.penalty.excluded:
-        dual = linprog.dual_at(twin, *units.into(coef, intercept))
+        dual = dual_at(twin, *units.to_scaled(coef, intercept))
         if dual is not None:
-            return units.dual_out_of(dual, problem.n_samples)
+            return units.dual_to_original(dual, problem.n_samples)
     return choose_solver(problem)(problem, start=(coef, intercept), tol=_VERIFIED).dual
 
 
 def largest_alpha(problem: Problem) -> float:
     """The smallest multiple of the penalty's strengths for which all penalised coefficients are zero."""
-    return null.largest_alpha(problem, choose_solver)
+    return alpha_max.largest_alpha(problem, choose_solver)
 
 
 def solve_quantiles(
@@ -137,8 +134,8 @@ def solve_quantiles(
     order = np.argsort(values, kind="stable")
     ascending = (problems[place] for place in order)
     choose = partial(choose_solver, options=options)
-    together = partial(neighbours.solve, values=values[order], choose=choose, tol=tol, max_iter=max_iter)
-    found = clipping.solve_each(ascending, together=together, alone=choose, tol=tol, max_iter=max_iter)
+    together = partial(solve_process, values=values[order], choose=choose, tol=tol, max_iter=max_iter)
+    found = solve_each_clipped(ascending, together=together, alone=choose, tol=tol, max_iter=max_iter)
     solutions = dict(zip(order.tolist(), found, strict=True))
     return [solutions[place] for place in range(len(problems))]
 
@@ -165,5 +162,5 @@ def solve_alphas(
         Chooses that solver, for what cannot be solved from the others.
     """
     problems = (problem.with_penalty(problem.penalty.times(alpha)) for alpha in alphas.tolist())
-    together = partial(neighbours.solve, values=alphas, choose=choose, tol=tol, max_iter=max_iter, from_zero=True)
-    return clipping.solve_each(problems, together=together, alone=choose, tol=tol, max_iter=max_iter)
+    together = partial(solve_process, values=alphas, choose=choose, tol=tol, max_iter=max_iter, from_zero=True)
+    return solve_each_clipped(problems, together=together, alone=choose, tol=tol, max_iter=max_iter)

@@ -43,7 +43,7 @@ class Solver(Protocol):
 
 
 @dataclass(frozen=True)
-class Draft:
+class Uncertified:
     """What a solver found at unit scale, before it is certified; `unique` says whether it is, where that was tried."""
 
     coef: Array
@@ -57,7 +57,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Units:
+class Scaling:
     """The change of variables from a problem to its scaled twin.
 
     Columns are ``(x - column_shift) * column_scale``, the target is ``(y - y_shift) / unit`` and the objective is
@@ -71,18 +71,18 @@ class Units:
     unit: float
     factor: float
 
-    def into(self, coef: Array, intercept: float) -> tuple[Array, float]:
+    def to_scaled(self, coef: Array, intercept: float) -> tuple[Array, float]:
         """Coefficients of the scaled problem for those of the original."""
         intercept = (intercept - self.y_shift) + float(self.column_shift @ coef)
         return coef / self.column_scale / self.unit, intercept / self.unit
 
-    def out_of(self, coef: Array, intercept: float) -> tuple[Array, float]:
+    def to_original(self, coef: Array, intercept: float) -> tuple[Array, float]:
         """Coefficients of the original problem for those of the scaled; what overflows there proves nothing."""
         with np.errstate(over="ignore", invalid="ignore"):
             coef = coef * self.column_scale * self.unit
             return coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef)
 
-    def dual_out_of(self, dual: Array, n_samples: int) -> Array:
+    def dual_to_original(self, dual: Array, n_samples: int) -> Array:
         """Dual of the original problem for that of the scaled; rows of weight zero have zero."""
         scaled = dual * (self.factor / self.unit)
         if scaled.size == n_samples:
@@ -107,7 +107,7 @@ def typical(y: Array) -> float:
     return median(y)
 
 
-def scaled(problem: Problem) -> tuple[Problem, Units]:
+def scaled(problem: Problem) -> tuple[Problem, Scaling]:
     """The problem without rows of weight zero, with columns and target of ordinary size."""
     y, weight, design = problem.y, problem.weight, problem.design
     rows = np.zeros(0, dtype=np.intp)
@@ -134,13 +134,13 @@ def scaled(problem: Problem) -> tuple[Problem, Units]:
         loss=loss,
         penalty=problem.penalty.rescaled(scale * unit, factor),
     )
-    return twin, Units(rows, shift, scale, y_shift, unit, factor)
+    return twin, Scaling(rows, shift, scale, y_shift, unit, factor)
 
 
-def solve(
+def solve_at_unit_scale(
     problem: Problem,
     *,
-    inner: Callable[..., Solution | Draft],
+    inner: Callable[..., Solution | Uncertified],
     start: tuple[Array, float] | None = None,
     tol: float,
     max_iter: int | None = None,
@@ -148,7 +148,7 @@ def solve(
     """Solve the scaled twin of `problem` by `inner` and certify the answer on `problem` itself."""
     twin, units = scaled(problem)
     if start is not None:
-        start = units.into(*start)
+        start = units.to_scaled(*start)
     with np.errstate(over="ignore", invalid="ignore"):  # what is no number proves nothing
         draft = inner(twin, start=start, tol=tol, max_iter=max_iter)
         solution = certified(problem, units, draft)
@@ -165,15 +165,15 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     return bool(solution.gap > max(tol * size, min(_UNPROVED * size, _RELATIVE * solution.objective)) + rounding)
 
 
-def certified(problem: Problem, units: Units, found: Solution | Draft, **counts: float) -> Solution:
+def certified(problem: Problem, units: Scaling, found: Solution | Uncertified, **counts: float) -> Solution:
     """What was found for the scaled twin, its units undone, proved on `problem`; `counts` join its stats."""
     least = np.maximum(found.coef, 0.0) if problem.penalty.positive else found.coef  # rounding of a barrier's solver
-    coef, intercept = units.out_of(least, found.intercept)
+    coef, intercept = units.to_original(least, found.intercept)
     return certify(
         problem,
         coef,
         intercept if problem.fit_intercept else 0.0,
-        units.dual_out_of(found.dual, problem.n_samples),
+        units.dual_to_original(found.dual, problem.n_samples),
         n_iter=found.n_iter,
         stopped=found.stopped,
         solver=found.solver,

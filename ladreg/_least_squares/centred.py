@@ -13,8 +13,8 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import slope_margin
 from ladreg._design import CONSTANT, DenseDesign, Design, SparseDesign
 from ladreg._kernels import _cd
+from ladreg._least_squares.gram import Gram
 from ladreg._problem import ElasticNet, Problem
-from ladreg.solvers.gram import Gram
 
 # Gaps below this part of mean(y^2) are rounding.
 ROUNDING = 4 * float(np.finfo(float).eps)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import prove, relative_gap
+from ladreg._presolve.extremes import REACH, far_targets, lowered, steps
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution, StopReason
-from ladreg.solvers.extremes import REACH, far_targets, lowered, steps
 
 # Parts of the reach that a moved target must stay away from a unique fit, and from one of several that are optimal.
 _UNIQUE, _SEVERAL = 1e-6, 0.75
@@ -238,7 +238,7 @@ def _stopped(solution: Solution, relative_gap: float, tol: float) -> StopReason:
     return StopReason.STALLED if missed else solution.stopped
 
 
-def solve(
+def solve_clipped(
     problem: Problem,
     *,
     inner: Callable[[Problem], Callable[..., Solution]],
@@ -258,7 +258,7 @@ def solve(
     return solution if first is None else first.judged(solution, tol)
 
 
-def solve_each(
+def solve_each_clipped(
     problems: Iterable[Problem],
     *,
     together: Callable[[Iterable[Problem]], Iterator[Solution]],

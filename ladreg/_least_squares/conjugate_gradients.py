@@ -16,7 +16,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
-from ladreg.solvers.centred import Centred, Look
+from ladreg._least_squares.centred import Centred, Look
 
 # Parts of a step that are tried.
 _PARTS = (1.0, 0.5, 0.25, 0.1, 0.02)

@@ -13,13 +13,13 @@ import numpy as np
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._certificate import canonical_optimum, certify, prove
 from ladreg._kernels import _gram
+from ladreg._least_squares import conjugate_gradients, qr_steps
+from ladreg._least_squares.active_set import Support
+from ladreg._least_squares.anderson import extrapolated
+from ladreg._least_squares.centred import ROUNDING, Centred, Look, duality_gap, without_rounding
+from ladreg._least_squares.dependent_columns import Redundant, redundant
+from ladreg._presolve import Uncertified
 from ladreg._problem import ElasticNet, Problem, StopReason
-from ladreg.solvers import conjugate, orthogonal
-from ladreg.solvers.active_set import Support
-from ladreg.solvers.anderson import extrapolated
-from ladreg.solvers.centred import ROUNDING, Centred, Look, duality_gap, without_rounding
-from ladreg.solvers.dependent import Redundant, redundant
-from ladreg.solvers.scaling import Draft
 
 # Epochs over the working set between two looks at it.
 _BURST = 30
@@ -95,7 +95,7 @@ class _State:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
-def solve(
+def solve_lasso(
     problem: Problem,
     *,
     start: tuple[Array, float] | None = None,
@@ -106,7 +106,7 @@ def solve(
     relative: bool = False,
     largest_gram: int | None = None,
     columns: Centred | None = None,
-) -> Draft:
+) -> Uncertified:
     """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`).
 
     Parameters
@@ -172,7 +172,7 @@ def solve(
             break
         if _bounds_the_gap(columns, state):
             columns.screen(state.coef, state.look.slope, state.gap, state.shrink)
-        if (idle == 1 or slow == _SLOW) and orthogonal.applies(columns, state.coef):
+        if (idle == 1 or slow == _SLOW) and qr_steps.applies(columns, state.coef):
             is_settled = _settle(columns, state, limit)
             if is_settled:
                 continue
@@ -196,7 +196,7 @@ def solve(
 
 def _settle(columns: Centred, state: _State, limit: int) -> bool:
     """Step 3 by a decomposition of the support's columns; whether all conditions hold now up to rounding."""
-    coef, look, n_steps = orthogonal.settle(columns, state.coef, limit - state.used)
+    coef, look, n_steps = qr_steps.settle(columns, state.coef, limit - state.used)
     state.n_newton += n_steps
     if look is None:
         return False
@@ -305,7 +305,7 @@ def _descend_without_gram(
     """Step 3 for working sets whose Gram matrix would be too large: Newton steps where the support is all but known."""
     if not (state.by_gram and state.newton_helps):
         return _descend_by_residuals(columns, working, state, enough, limit)
-    features = conjugate.active(columns, state.coef, state.look.slope)
+    features = conjugate_gradients.active(columns, state.coef, state.look.slope)
     known = int(np.count_nonzero(state.coef))
     fresh = features.size - known
     # Beyond the rank the signs contradict each other.
@@ -314,7 +314,7 @@ def _descend_without_gram(
         rough = fresh > _FEW_FRESH * known or state.gap <= goal
         share = _ROUGH if rough else min(max(_LAST * goal / state.gap, _FINEST), _ROUGH)
         most = min(limit - state.used, _PRODUCTS)
-        coef, n_products = conjugate.newton_step(columns, state.coef, state.look, features, share, most)
+        coef, n_products = conjugate_gradients.newton_step(columns, state.coef, state.look, features, share, most)
         state.n_epochs += n_products
         state.n_newton += 1
         state.newton_helps = coef is not None
@@ -412,7 +412,7 @@ class _Restricted:
 
 def _finished(
     problem: Problem, columns: Centred, state: _State, stopped: StopReason, canonical: bool, spare: Redundant | None
-) -> Draft:
+) -> Uncertified:
     """Step 4: what was found, or the canonical optimum on its face."""
     look, spread = state.look, problem.design.spread(problem.fit_intercept)
     coef = state.coef = without_rounding(columns.penalty, state.coef, spread, columns.size)
@@ -422,8 +422,8 @@ def _finished(
     active = _possibly_active(columns, state)
     unique = canonical and (active.size == 0 or _are_independent(columns, active))
 
-    def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Draft:
-        return Draft(coef, intercept, dual, max(state.used, 1), stopped, NAME, stats, unique)
+    def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Uncertified:
+        return Uncertified(coef, intercept, dual, max(state.used, 1), stopped, NAME, stats, unique)
 
     if spare is not None:
         several = spare.leave_open(coef != 0)

@@ -6,8 +6,8 @@ import numpy as np
 
 from ladreg._arrays import Array, power_of_two
 from ladreg._kernels import _gram
+from ladreg._least_squares import Support
 from ladreg._problem import ElasticNet
-from ladreg.solvers.active_set import Support
 
 # Ridges, as parts of the diagonal, for a Hessian that is not positive definite up to rounding.
 _RIDGES = (1e-10, 1e-6, 1e-2)

@@ -17,11 +17,11 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, is_unique, prove_from_products
 from ladreg._design import DenseDesign
 from ladreg._kernels import _sides
+from ladreg._piecewise import preprocessing
+from ladreg._piecewise.row_problem import Position, Table
+from ladreg._piecewise.warm_simplex import Near, Place, newton
+from ladreg._presolve import merged_rows, scaled
 from ladreg._problem import Problem, Solution, StopReason
-from ladreg.solvers import merging, reduction
-from ladreg.solvers.nearby import Near, Place, newton
-from ladreg.solvers.scaling import scaled
-from ladreg.solvers.table import Position, Table
 
 # Columns up to which basic rows are exchanged one by one.
 _FEW_COLUMNS = 64
@@ -69,7 +69,7 @@ class _Guess:
     near: Near | None = None
 
 
-def solve(
+def solve_process(
     problems: Iterable[Problem],
     values: Array,
     *,
@@ -139,13 +139,13 @@ class _Process:
         twin, self.units = scaled(problem)
         self.table = Table(twin)
         self.pays = (
-            reduction.reduces(twin)
+            preprocessing.reduces(twin)
             and isinstance(twin.design, DenseDesign)
             and problem.loss.curvature == 0
             and not np.isfinite(problem.loss.smoothness)
             and not (twin.penalty.excluded or twin.penalty.positive or twin.penalty.curved)
             and 0 < self.table.n_columns <= _FEW_COLUMNS
-            and merging.merged(twin) is None
+            and merged_rows(twin) is None
         )
         self.mass = self.table.backward(twin.weight) if self.pays else np.zeros(0)
         self.window = min(int(_WINDOW * self.table.n_columns**0.5), twin.n_samples)
@@ -168,7 +168,7 @@ class _Process:
 
     def known(self, coef: Array, intercept: float) -> _Known:
         """A place, in the table's units."""
-        return _Known(self._at(self.table.join(*self.units.into(coef, intercept))))
+        return _Known(self._at(self.table.join(*self.units.to_scaled(coef, intercept))))
 
     def _at(self, point: Array, place: Place | None = None) -> Place:
         """The place at a point, by way of another one."""
@@ -310,9 +310,9 @@ class _Process:
             dual[near.rows] = np.clip(dual[near.rows], lower * near.weight, upper * near.weight)
             # Another point that is optimal as well says that there are many.
             unique = float(np.abs(point - near.point).max()) <= _TIED * float(np.abs(point).max())
-        coef, intercept = units.out_of(*table.split(point))
+        coef, intercept = units.to_original(*table.split(point))
         # In all units the dual is the same, as the loss is homogeneous.
-        given = units.dual_out_of(dual, problem.n_samples) if units.rows.size else dual
+        given = units.dual_to_original(dual, problem.n_samples) if units.rows.size else dual
         residual, slope, total, _ = problem.design.audit(coef, problem.y, intercept, problem.weight, given, False)
         proof = prove_from_products(problem, coef, residual, given, np.append(slope, total))
         solution = Solution(

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _simplex
+from ladreg._piecewise import preprocessing
+from ladreg._piecewise.interior_point import weighted_gram
+from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem
-from ladreg.solvers import reduction
-from ladreg.solvers.interior_point import weighted_gram
-from ladreg.solvers.quadratic import newton_step
 
 Sides = NDArray[np.bool_]
 
@@ -149,7 +149,7 @@ class Near:
             part = float(np.sqrt(np.mean(moved[nearest] ** 2))) / width
             if not np.isfinite(part):
                 raise OverflowError(TOO_LARGE)
-            self.size = int(reduction.doubtful(self.point.size, self.window, part))
+            self.size = int(preprocessing.doubtful(self.point.size, self.window, part))
             if part <= _SMALL or self.is_far():
                 break
 

@@ -10,9 +10,8 @@ import scipy.optimize
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
+from ladreg._presolve import clip_at, typical
 from ladreg._problem import TOO_LARGE, Problem, Solution
-from ladreg.solvers import clipping
-from ladreg.solvers.scaling import typical
 
 # A sum that is this part of the size of its terms is zero, and one that a linear program was told to make small.
 _NOTHING, _FEASIBLE = 1e-15, 1e-12
@@ -57,7 +56,7 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
         part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
         found = solver(part)(part, tol=1e-12)
         coef[free], intercept, known = found.coef, found.intercept, found.dual
-    clipped = clipping.clip_at(problem, coef, intercept)
+    clipped = clip_at(problem, coef, intercept)
     clipped = clipped and clipped.without(clipped.rows[:0], clipped.heavy)
     problem = problem if clipped is None else clipped.problem
     residual = problem.residual(coef, intercept) if free.size else problem.y - intercept

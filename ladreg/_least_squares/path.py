@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, are_regular
 from ladreg._certificate import AT_END
+from ladreg._least_squares.centred import ROUNDING, Centred, duality_gap, without_rounding
+from ladreg._least_squares.dependent_columns import redundant
+from ladreg._least_squares.gram_path import Stretch, Trail
+from ladreg._least_squares.path_point import Point, nonzeros, shared
+from ladreg._least_squares.working_set_path import Walk
 from ladreg._problem import ElasticNet, Problem, StopReason
-from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_rounding
-from ladreg.solvers.dependent import redundant
-from ladreg.solvers.points import Point, nonzeros, shared
-from ladreg.solvers.trail import Stretch, Trail
-from ladreg.solvers.walk import Walk
 
 # Largest Gram matrix of all features, of a table with more rows than that.
 LARGEST_GRAM = 4000
@@ -26,7 +26,7 @@ LARGEST_GRAM = 4000
 _ENTRIES = 1 << 23
 
 
-def solve(
+def solve_lasso_path(
     problem: Problem,
     alphas: Array,
     *,

@@ -10,15 +10,16 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._certificate import certify
+from ladreg._least_squares import solve_lasso
+from ladreg._piecewise import linprog, preprocessing
+from ladreg._presolve import Scaling, Uncertified, certified, merged_rows, scaled
 from ladreg._problem import Problem, Solution, StopReason
-from ladreg.solvers import coordinate_descent, linprog, merging, reduction
-from ladreg.solvers.scaling import Draft, Units, certified, scaled
 
 # A larger relative gap is more than rounding, and the next rung is tried; so is a larger gap at unit scale.
 _PROVED = 1e-12
 
 
-def solve(
+def solve_by_cascade(
     problem: Problem,
     *,
     start: tuple[Array, float] | None = None,
@@ -52,15 +53,15 @@ def solve(
     `problem` itself. The number of the rung that gave the answer is `stats["rung"]`.
     """
     twin, units = scaled(problem)
-    near = units.into(*start) if start is not None else None
+    near = units.to_scaled(*start) if start is not None else None
     if np.isfinite(twin.loss.smoothness):  # the kink is lost in rounding
-        return certified(problem, units, coordinate_descent.solve(twin, start=near, tol=tol, max_iter=max_iter))
+        return certified(problem, units, solve_lasso(twin, start=near, tol=tol, max_iter=max_iter))
     # 1. and 2.
-    best: tuple[Solution, Draft] | None = None
-    fewer = merging.merged(twin)
+    best: tuple[Solution, Uncertified] | None = None
+    fewer = merged_rows(twin)
     rows = twin if fewer is None else fewer.problem
-    for number in (1, 2) if reduction.reduces(rows) else (1,):
-        draft = reduction.draft(rows, start=near, tol=tol, max_iter=max_iter, reduce=number == 1)
+    for number in (1, 2) if preprocessing.reduces(rows) else (1,):
+        draft = preprocessing.solve_reduced(rows, start=near, tol=tol, max_iter=max_iter, reduce=number == 1)
         if fewer is not None:
             draft = replace(
                 draft, dual=fewer.spread(draft.dual), stats={**draft.stats, "rows_distinct": rows.n_samples}
@@ -88,11 +89,11 @@ def solve(
     if _proved(solution, units):
         return solution
     # 4.
-    last = linprog.solve(twin, start=near, tol=tol, max_iter=max_iter, options=options)
+    last = linprog.solve_by_linprog(twin, start=near, tol=tol, max_iter=max_iter, options=options)
     final = certified(problem, units, last, rung=4)
     return final if final.gap <= solution.gap else solution
 
 
-def _proved(solution: Solution, units: Units) -> bool:
+def _proved(solution: Solution, units: Scaling) -> bool:
     small = solution.gap <= _PROVED * max(units.factor, solution.objective)
     return small and solution.stopped.good

@@ -15,9 +15,9 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._design import DenseDesign
 from ladreg._kernels import _homotopy
+from ladreg._least_squares.centred import Centred
+from ladreg._least_squares.path_point import numbered
 from ladreg._problem import ElasticNet
-from ladreg.solvers.centred import Centred
-from ladreg.solvers.points import numbered
 
 # A knot costs as much as the square of the rows, and there are as many knots as rows and more; and looks at more
 # numbers than these would keep Ctrl-C waiting.

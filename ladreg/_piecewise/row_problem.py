@@ -16,8 +16,8 @@ import scipy.sparse as sp
 from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
 from ladreg._kernels import _sides
+from ladreg._piecewise.interior_point import BoundedDual
 from ladreg._problem import TOO_LARGE, Problem
-from ladreg.solvers.interior_point import BoundedDual
 
 # Values that are enough to guess a radius from.
 _SAMPLE = 20_000

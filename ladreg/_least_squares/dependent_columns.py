@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._design import CONSTANT
+from ladreg._least_squares.centred import Centred
+from ladreg._presolve import Repeats, repeats
 from ladreg._problem import ElasticNet
-from ladreg.solvers.centred import Centred
-from ladreg.solvers.repeats import Repeats, repeats
 
 # A column is dependent where its distance from the span of the columns before it is less than this part of its length,
 # or than the rounding of its mean. The projection of duals leaves out the same columns.
@@ -73,7 +73,7 @@ class Dependent:
         if not given.any():
             return coef
         values = (given * self.measure) @ self.row_space @ self.row_space.T / self.measure
-        # Units that are far apart leave rounding in the columns with the large numbers.
+        # Scaling that are far apart leave rounding in the columns with the large numbers.
         values[..., self.chosen] += self._basic((given - values) @ self.triangle.T)
         shared = coef.copy()
         shared[..., self.features] = values

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
+from ladreg._least_squares.active_set import ROUNDING, factored, steps_at_once
+from ladreg._presolve import largest
 from ladreg._problem import ElasticNet
-from ladreg.solvers.active_set import ROUNDING, factored, steps_at_once
-from ladreg.solvers.columns import largest
 
 # Rows are asked for where slopes are this near to their strength: so many at once, or this part of those there are.
 _NEAR, _FEW, _PART = 0.2, 10, 4

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index, are_regular, is_regular
 from ladreg._certificate import AT_END, costs, largest_parts, reaching, slope_margin
 from ladreg._design import SparseDesign
+from ladreg._least_squares import coordinate_descent, homotopy
+from ladreg._least_squares.centred import ROUNDING, Centred, duality_gap, without_rounding
+from ladreg._least_squares.gram_path import Stretch, Trail
+from ladreg._least_squares.path_point import Point, nonzeros
+from ladreg._presolve import largest
 from ladreg._problem import ElasticNet, StopReason
-from ladreg.solvers import coordinate_descent, homotopy
-from ladreg.solvers.centred import ROUNDING, Centred, duality_gap, without_rounding
-from ladreg.solvers.columns import largest
-from ladreg.solvers.points import Point, nonzeros
-from ladreg.solvers.trail import Stretch, Trail
 
 # Features come in that are predicted to be this near to their strength.
 _NEAR = 0.1
@@ -369,7 +369,7 @@ class Walk:
     def _single(self, alpha: float, start: Array) -> Point:
         columns = self.columns.with_penalty(self.unit.times(alpha))
         canonical = np.count_nonzero(start) <= self.largest // 2
-        draft = coordinate_descent.solve(
+        draft = coordinate_descent.solve_lasso(
             columns.problem,
             start=(start, 0.0),
             tol=self.tol,

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._piecewise import cascade, piece_system, preprocessing
+from ladreg._piecewise.newton_step import newton_step
+from ladreg._piecewise.piece_system import Answer
+from ladreg._piecewise.row_problem import Table
+from ladreg._presolve import Uncertified
 from ladreg._problem import Absolute, ElasticNet, Huber, Problem, Solution, StopReason
-from ladreg.solvers import ladder, reduction, settled
-from ladreg.solvers.quadratic import newton_step
-from ladreg.solvers.scaling import Draft
-from ladreg.solvers.settled import Answer
-from ladreg.solvers.table import Table
 
 # Rows of the sample that is solved first, where there are many more, and how many times more.
 _SAMPLE, _MANY = 1 << 15, 4
@@ -41,13 +41,13 @@ _ENOUGH = 1e-13
 _START_GAP = 1e-3
 
 
-def draft(
+def solve_huber(
     problem: Problem,
     *,
     start: tuple[Array, float] | None = None,
     tol: float = 1e-9,
     max_iter: int | None = None,
-) -> Solution | Draft:
+) -> Solution | Uncertified:
     """Minimise Huber's loss at unit scale (see `scaling`).
 
     Parameters
@@ -70,7 +70,7 @@ def draft(
     4. Where rounding stopped that before, follow the optimum from a loss that is curved farther out.
     """
     if not np.isfinite(problem.loss.smoothness):  # the curved piece is lost in rounding
-        return ladder.solve(problem, start=start, tol=tol, max_iter=max_iter)
+        return cascade.solve_by_cascade(problem, start=start, tol=tol, max_iter=max_iter)
     limit = 200 if max_iter is None else max_iter
     stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}
     table = Table(problem)
@@ -83,11 +83,11 @@ def draft(
     if stopped.good and found.proof.relative_gap > tol:
         # 4.
         found, stopped = _continued(table, found, limit, stats)
-    found, unique = settled.canonical(problem, found)
+    found, unique = piece_system.canonical(problem, found)
     if stopped.good and found.proof.relative_gap > tol:
         stopped = StopReason.STALLED
     n_iter = max(int(stats["n_newton"]), 1)
-    return Draft(found.coef, found.intercept, found.dual, n_iter, stopped, "Newton", stats, unique)
+    return Uncertified(found.coef, found.intercept, found.dual, n_iter, stopped, "Newton", stats, unique)
 
 
 def _solved(
@@ -98,8 +98,8 @@ def _solved(
     place = _Place(table, table.join(*start), stats)
     stopped = _descend(place, hessian, limit)
     gram = place.gram()
-    pieces = settled.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, np.intp), place.active())
-    found = settled.settled(problem, pieces, *table.split(place.point))
+    pieces = piece_system.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, np.intp), place.active())
+    found = piece_system.settled(problem, pieces, *table.split(place.point))
     if found.proof.relative_gap > _ENOUGH:
         found = found.better(Answer.of(problem, *table.split(place.point), place.dual()))
     return found, stopped
@@ -132,7 +132,7 @@ def _first(
     upper = problem.loss.interval()[1]
     penalty = ElasticNet(problem.penalty.strength / upper, problem.penalty.positive)
     absolute = replace(problem, loss=Absolute(), penalty=penalty)
-    found = reduction.draft(absolute, tol=_START_GAP)
+    found = preprocessing.solve_reduced(absolute, tol=_START_GAP)
     # Where all rows can be fitted, squares find that at once.
     square = _Place(table, np.zeros(table.n_columns), {"n_passes": 0})
     gram = square.weighted(problem.weight)

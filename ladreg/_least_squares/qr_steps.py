@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg
 
 from ladreg._arrays import Array, Index
-from ladreg.solvers.centred import Centred, Look
+from ladreg._least_squares.centred import Centred, Look
 
 # Columns of length one are dependent below this distance from the span of the others. It is smaller than that of
 # `dependent`, so that free columns are independent here as well.

@@ -1,0 +1,21 @@
+"""Engines for the squared loss: coordinate descent for one penalty, and paths over many."""
+
+from ladreg._least_squares.active_set import Support
+from ladreg._least_squares.centred import Centred
+from ladreg._least_squares.coordinate_descent import COUNTS, NAME, solve_lasso
+from ladreg._least_squares.dependent_columns import redundant
+from ladreg._least_squares.path import rows_in_gram, solve_lasso_path
+from ladreg._least_squares.path_point import Point, gathered
+
+__all__ = [
+    "COUNTS",
+    "NAME",
+    "Centred",
+    "Point",
+    "Support",
+    "gathered",
+    "redundant",
+    "rows_in_gram",
+    "solve_lasso",
+    "solve_lasso_path",
+]

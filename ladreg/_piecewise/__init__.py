@@ -1,0 +1,8 @@
+"""Engines for losses made of pieces: absolute, quantile, Huber's and the combined loss."""
+
+from ladreg._piecewise.cascade import solve_by_cascade
+from ladreg._piecewise.huber_newton import solve_huber
+from ladreg._piecewise.linprog import dual_at, solve_by_linprog
+from ladreg._piecewise.solution_process import solve_process
+
+__all__ = ["dual_at", "solve_by_cascade", "solve_by_linprog", "solve_huber", "solve_process"]
