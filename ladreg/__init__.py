@@ -12,7 +12,7 @@ from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
 from ladreg.quantile import QuantileRegressor
 
 if TYPE_CHECKING:
-    from ladreg._pivotal import pivotal_alpha
+    from ladreg._estimators import pivotal_alpha
     from ladreg.information import LADRegressorIC, LassoCDIC
     from ladreg.model_selection import ElasticNetCDCV, LADRegressorCV, LassoCDCV, QuantileRegressorCV
     from ladreg.path import enet_path, lad_path, lasso_path

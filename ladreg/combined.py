@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from ladreg._penalised import L1Regressor
+from ladreg._estimators import L1Regressor, check_real
 from ladreg._problem import Absolute, Combined, Loss, Squared
-from ladreg._validation import check_real
 
 
 class CombinedLossRegressor(L1Regressor):

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ladreg._arrays import Array
-from ladreg._penalised import L1Regressor
+from ladreg._estimators import Data, L1Regressor, ScaledProblem, check_real, estimated_scale
 from ladreg._problem import ElasticNet, Huber, Loss, Problem, Solution
-from ladreg._scale import ScaledProblem, estimated_scale
-from ladreg._validation import Data, check_real
 
 
 class HuberLossRegressor(L1Regressor):

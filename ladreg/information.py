@@ -13,12 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import column_rank
-from ladreg._estimator import CertifiedRegressor
-from ladreg._folds import relaxed
-from ladreg._path import Path, losses_of
+from ladreg._estimators import CertifiedRegressor, Data, check_choice, check_real
+from ladreg._paths import Path, losses_of, relaxed
 from ladreg._problem import TOO_LARGE, Problem, Solution
 from ladreg._tuning import Candidate, Choice, TunedRegressor
-from ladreg._validation import Data, check_choice, check_real
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
 

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from ladreg._penalised import PivotalRegressor
+from ladreg._estimators import PivotalRegressor, check_choice, check_options
 from ladreg._problem import Absolute, Loss, Problem
 from ladreg._solvers import Solver, choose_solver
-from ladreg._validation import check_choice, check_options
 
 
 class LADRegressor(PivotalRegressor):

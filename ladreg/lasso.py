@@ -9,10 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from ladreg._arrays import Array
-from ladreg._estimator import CertifiedRegressor
-from ladreg._problem import ElasticNet, HalfSquared, Loss, Problem
-from ladreg._solvers import Solver, choose_solver, largest_alpha
-from ladreg._validation import (
+from ladreg._estimators import (
+    CertifiedRegressor,
     Data,
     any_size,
     check_choice,
@@ -22,6 +20,8 @@ from ladreg._validation import (
     feature_weights,
     training_data,
 )
+from ladreg._problem import ElasticNet, HalfSquared, Loss, Problem
+from ladreg._solvers import Solver, choose_solver, largest_alpha
 
 
 class ElasticNetCD(CertifiedRegressor):

@@ -15,7 +15,7 @@ from sklearn.metrics import d2_pinball_score as _d2_of_one
 from sklearn.metrics import make_scorer, mean_absolute_error, mean_pinball_loss, mean_squared_error
 from sklearn.utils import check_array
 
-from ladreg._validation import check_choice, check_real
+from ladreg._estimators import check_choice, check_real
 
 __all__ = [
     "combined_loss",

@@ -8,12 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ladreg._cross_validation import CrossValidatedRegressor
-from ladreg._estimator import CertifiedRegressor
-from ladreg._folds import SquaredFolds
-from ladreg._moments import Split
-from ladreg._tuning import Candidate, Choice
-from ladreg._validation import Data
+from ladreg._estimators import CertifiedRegressor, Data
+from ladreg._paths import Split, SquaredFolds
+from ladreg._tuning import Candidate, Choice, CrossValidatedRegressor
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD, LassoCD
 from ladreg.quantile import QuantileRegressor

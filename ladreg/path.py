@@ -9,11 +9,18 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from ladreg._arrays import Array
-from ladreg._estimator import CertifiedRegressor
-from ladreg._path import Path, solve_path
-from ladreg._pivotal import checked_quantiles
+from ladreg._estimators import (
+    CertifiedRegressor,
+    any_size,
+    check_choice,
+    check_count,
+    check_flag,
+    check_real,
+    checked_quantiles,
+    training_data,
+)
+from ladreg._paths import Path, solve_path
 from ladreg._tuning import alpha_grid, checked_alphas, is_joint, warn_of
-from ladreg._validation import any_size, check_choice, check_count, check_flag, check_real, training_data
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD
 from ladreg.quantile import QuantileRegressor

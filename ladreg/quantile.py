@@ -11,11 +11,17 @@ from sklearn.metrics import d2_pinball_score
 from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
-from ladreg._penalised import PivotalRegressor
-from ladreg._pivotal import checked_quantiles
+from ladreg._estimators import (
+    Data,
+    PivotalRegressor,
+    check_choice,
+    check_flag,
+    check_options,
+    checked_quantiles,
+    warn_user,
+)
 from ladreg._problem import ElasticNet, Loss, Pinball, Problem, Solution
 from ladreg._solvers import Solver, choose_solver, largest_alpha, solve_quantiles
-from ladreg._validation import Data, check_choice, check_flag, check_options, warn_user
 
 # Of scikit-learn; whether it was passed or not cannot be told.
 _DEFAULT_ALPHA = 1.0

@@ -28,9 +28,18 @@ from sklearn.utils.validation import (
 )
 
 from ladreg._arrays import Array
-from ladreg._estimator import CertifiedRegressor, Versioned, all_or_nothing
+from ladreg._estimators import (
+    CertifiedRegressor,
+    Versioned,
+    all_or_nothing,
+    check_choice,
+    check_count,
+    check_real,
+    check_verbose,
+    relative_weights,
+    sound,
+)
 from ladreg._tuning import check_number_of_alphas
-from ladreg._validation import check_choice, check_count, check_real, check_verbose, relative_weights, sound
 from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
 from ladreg.path import enet_path
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor
-from ladreg._estimator import CertifiedRegressor
+from ladreg._estimators import CertifiedRegressor
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
 from tests.campaign import claims, folds, models, problem
@@ -308,7 +308,7 @@ def test_a_proof_of_what_is_not_allowed_would_be_found(monkeypatch):
 
 def test_a_pivotal_alpha_that_lets_noise_in_would_be_found(monkeypatch):
     monkeypatch.setattr(claims, "PIVOTAL", 1.0)
-    monkeypatch.setattr("ladreg._pivotal._FEW", 0.0)
+    monkeypatch.setattr("ladreg._estimators.pivotal._FEW", 0.0)
     assert any("less than the slopes of noise" in text for text in claims_of(range(40)))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, QuantileRegressor
-from ladreg._estimator import CertifiedRegressor
+from ladreg._estimators import CertifiedRegressor
 
 MODELS = [
     LADRegressor(),

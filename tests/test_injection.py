@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import LADRegressorCV, LADRegressorIC, LassoCDCV, LassoCDIC
-from ladreg._folds import Folds, SquaredFolds
 from ladreg._kernels import _cd, _gram, _groups, _homotopy, _newton, _rows, _sides, _simplex, _slopes
 from ladreg._least_squares import coordinate_descent
+from ladreg._paths import Folds, SquaredFolds
 from ladreg._piecewise import interior_point
 from tests.faults import CASES, SMALL, faulty, numbers, proved
 

@@ -12,7 +12,7 @@ from sklearn.datasets import load_diabetes
 
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, QuantileRegressor, enet_path, lad_path, lasso_path
 from ladreg._least_squares import coordinate_descent, homotopy, working_set_path
-from ladreg._path import solve_path
+from ladreg._paths import solve_path
 from ladreg._problem import HalfSquared
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, make
 from tests.strategies import tables

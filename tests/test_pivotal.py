@@ -10,9 +10,8 @@ import skops.io
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-import ladreg._pivotal
 from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, QuantileRegressor
-from ladreg._pivotal import pivotal_alpha
+from ladreg._estimators import pivotal, pivotal_alpha
 
 BOTH = [LADRegressor("pivotal"), QuantileRegressor(quantile=0.3, alpha="pivotal")]
 both = pytest.mark.parametrize("model", BOTH, ids=lambda model: type(model).__name__)
@@ -208,9 +207,9 @@ def test_sparse_equals_dense(model, fit_intercept):
 @pytest.mark.parametrize("features", [np.asfortranarray, np.ascontiguousarray, lambda table: table[:, ::-1][:, ::-1]])
 def test_neither_memory_order_nor_blocks_are_seen(features, monkeypatch):
     whole = pivotal_alpha(X, [0.3, 0.5])
-    monkeypatch.setattr(ladreg._pivotal, "_DUAL_BYTES", 1 << 15)
+    monkeypatch.setattr(pivotal, "_DUAL_BYTES", 1 << 15)
     np.testing.assert_allclose(pivotal_alpha(features(X), [0.3, 0.5]), whole, rtol=1e-12)
-    monkeypatch.setattr(ladreg._pivotal, "_SLOPE_BYTES", 1 << 12)  # other uniforms, of the same distribution
+    monkeypatch.setattr(pivotal, "_SLOPE_BYTES", 1 << 12)  # other uniforms, of the same distribution
     np.testing.assert_allclose(pivotal_alpha(features(X), [0.3, 0.5]), whole, rtol=0.1)
 
 

@@ -13,7 +13,7 @@ import skops.io
 from sklearn.base import clone
 
 import ladreg
-import ladreg._estimator
+from ladreg._estimators import base
 from tests import public
 from tests.make_models import DATA, FORMATS, answers, table
 
@@ -72,7 +72,7 @@ def test_every_class_is_saved_under_this_version():
 @one_each
 def test_a_model_of_another_version_names_both(model, monkeypatch, tmp_path):
     fitted = clone(model).fit(X, y)
-    monkeypatch.setattr(ladreg._estimator, "__version__", "0.0.7")
+    monkeypatch.setattr(base, "__version__", "0.0.7")
     loaders = list(copies(fitted, tmp_path))
     monkeypatch.undo()
     message = re.escape(

@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 import ladreg
-from ladreg._estimator import CertifiedRegressor
-from ladreg._path import Path
+from ladreg._estimators import CertifiedRegressor
+from ladreg._paths import Path
 from tests.campaign.draws import Case
 from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer

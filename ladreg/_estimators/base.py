@@ -15,9 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ladreg._arrays import Array
+from ladreg._estimators.validation import Data, any_size, sound, training_data
 from ladreg._problem import Certificate, ElasticNet, Loss, Problem, Solution, StopReason
 from ladreg._solvers import Solver, verify
-from ladreg._validation import Data, any_size, sound, training_data
 from ladreg._version import __version__
 
 # A relative gap that rounding alone explains.

@@ -12,13 +12,11 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._arrays import Array, Index, power_of_two
-from ladreg._callbacks import subtasks, task
-from ladreg._estimator import CertifiedRegressor
-from ladreg._folds import Folds, SquaredFolds
-from ladreg._moments import Split
+from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice
+from ladreg._paths import Folds, Split, SquaredFolds
 from ladreg._problem import TOO_LARGE, ElasticNet
-from ladreg._tuning import Candidate, Choice, TunedRegressor, is_joint
-from ladreg._validation import Data, any_size, check_choice
+from ladreg._tuning.base import Candidate, Choice, TunedRegressor, is_joint
+from ladreg._tuning.callbacks import subtasks, task
 
 
 class CrossValidatedRegressor(TunedRegressor):

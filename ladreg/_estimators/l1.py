@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array
-from ladreg._estimator import ROUNDING, CertifiedRegressor
-from ladreg._pivotal import column_scales, noise_level, quantile_of
+from ladreg._estimators.base import ROUNDING, CertifiedRegressor
+from ladreg._estimators.pivotal import column_scales, noise_level, quantile_of
+from ladreg._estimators.validation import (
+    Data,
+    any_size,
+    check_count,
+    check_flag,
+    check_real,
+    feature_weights,
+    training_data,
+)
 from ladreg._problem import ElasticNet, Problem, Solution
 from ladreg._solvers import Solver, choose_solver, largest_alpha
-from ladreg._validation import Data, any_size, check_count, check_flag, check_real, feature_weights, training_data
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from sklearn.utils import check_array, check_random_state
 
 from ladreg._arrays import Array
 from ladreg._design import CONSTANT, Design
-from ladreg._problem import Loss
-from ladreg._validation import (
+from ladreg._estimators.validation import (
     Data,
     any_size,
     check_count,
@@ -22,6 +21,7 @@ from ladreg._validation import (
     sound,
     training_data,
 )
+from ladreg._problem import Loss
 
 # Where fewer rows are expected on one side of a quantile, the intercept is fitted in the simulation as well. From 30 on
 # both ways were measured to agree within 5 %.

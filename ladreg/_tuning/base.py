@@ -14,13 +14,23 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._arrays import Array
-from ladreg._callbacks import CallbackSupportMixin, root_task, task, with_callbacks
-from ladreg._estimator import ROUNDING, CertifiedRegressor, all_or_nothing, stored
-from ladreg._folds import relaxed
-from ladreg._path import Path, grid, solve_path
+from ladreg._estimators import (
+    ROUNDING,
+    CertifiedRegressor,
+    Data,
+    all_or_nothing,
+    any_size,
+    check_count,
+    check_real,
+    check_verbose,
+    present,
+    stored,
+    training_data,
+)
+from ladreg._paths import Path, grid, relaxed, solve_path
 from ladreg._problem import ElasticNet, Loss, Problem, Solution
 from ladreg._solvers import Solver
-from ladreg._validation import Data, any_size, check_count, check_real, check_verbose, present, training_data
+from ladreg._tuning.callbacks import CallbackSupportMixin, root_task, task, with_callbacks
 
 # More alphas than this are a mistake.
 _MOST = 100_000

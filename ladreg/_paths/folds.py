@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._least_squares import COUNTS, NAME, Centred, redundant, rows_in_gram, solve_lasso, solve_lasso_path
-from ladreg._moments import FoldMoments, Split, blocks
-from ladreg._path import Path, drafted_path, losses_of, solve_path
+from ladreg._paths.fold_moments import FoldMoments, Split, blocks
+from ladreg._paths.path import Path, drafted_path, losses_of, solve_path
 from ladreg._presolve import Uncertified, clip_targets, scaled, solve_at_unit_scale
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution
 from ladreg._solvers import Solver

@@ -1,0 +1,50 @@
+"""What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
+
+from ladreg._estimators.base import ROUNDING, CertifiedRegressor, Versioned, all_or_nothing, stored
+from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
+from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
+from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha
+from ladreg._estimators.validation import (
+    Data,
+    any_size,
+    check_choice,
+    check_count,
+    check_flag,
+    check_options,
+    check_real,
+    check_verbose,
+    feature_weights,
+    present,
+    relative_weights,
+    sound,
+    training_data,
+    warn_user,
+)
+
+__all__ = [
+    "ROUNDING",
+    "CertifiedRegressor",
+    "Data",
+    "L1Regressor",
+    "PivotalRegressor",
+    "ScaledProblem",
+    "Versioned",
+    "all_or_nothing",
+    "any_size",
+    "check_choice",
+    "check_count",
+    "check_flag",
+    "check_options",
+    "check_real",
+    "check_verbose",
+    "checked_quantiles",
+    "estimated_scale",
+    "feature_weights",
+    "pivotal_alpha",
+    "present",
+    "relative_weights",
+    "sound",
+    "stored",
+    "training_data",
+    "warn_user",
+]

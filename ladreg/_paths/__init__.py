@@ -1,0 +1,7 @@
+"""Sequences of problems over alpha, and the losses of held-out rows along them."""
+
+from ladreg._paths.fold_moments import Split
+from ladreg._paths.folds import Folds, SquaredFolds, relaxed
+from ladreg._paths.path import Path, grid, losses_of, solve_path
+
+__all__ = ["Folds", "Path", "Split", "SquaredFolds", "grid", "losses_of", "relaxed", "solve_path"]

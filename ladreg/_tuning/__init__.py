@@ -1,0 +1,25 @@
+"""What the estimators that choose alpha share: grid, path, choice and the certified fit at the end."""
+
+from ladreg._tuning.base import (
+    Candidate,
+    Choice,
+    TunedRegressor,
+    alpha_grid,
+    check_number_of_alphas,
+    checked_alphas,
+    is_joint,
+    warn_of,
+)
+from ladreg._tuning.cross_validation import CrossValidatedRegressor
+
+__all__ = [
+    "Candidate",
+    "Choice",
+    "CrossValidatedRegressor",
+    "TunedRegressor",
+    "alpha_grid",
+    "check_number_of_alphas",
+    "checked_alphas",
+    "is_joint",
+    "warn_of",
+]
