@@ -1,6 +1,7 @@
-"""Imports point downwards only, and what is not a runtime dependency of a layer is not imported there."""
+"""The tower holds: imports point down only, pass through doors, and bring no dependency that a wing may not have."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -11,71 +12,82 @@ import ladreg
 
 PACKAGE = Path(ladreg.__file__).parent
 
-LAYERS = {
-    "_kernels": 0,
-    "_arrays": 0,
-    "_version": 0,
-    "_certificate": 2,
-    "_design": 1,
-    "_problem": 1,
-    "_least_squares": 3,
-    "_piecewise": 3,
-    "_presolve": 3,
-    "_solvers": 3,
-    "_paths": 4,
-    "_estimators": 5,
-    "combined": 5,
-    "huber": 5,
-    "lad": 5,
-    "quantile": 5,
-    "lasso": 5,
-    "_tuning": 6,
-    "path": 6,
-    "model_selection": 6,
-    "information": 6,
-    "stability": 6,
-    "metrics": 5,
-    "__init__": 7,
-}
-ALLOWED = {
-    0: {"numpy"},
-    1: {"numpy", "scipy"},
-    2: {"numpy", "scipy"},
-    3: {"numpy", "scipy"},
-    4: {"numpy", "scipy"},
-    5: {"numpy", "scipy", "sklearn"},
-    6: {"numpy", "scipy", "sklearn"},
-}
+# From the bottom to the top: rooms of one floor do not import each other.
+TOWER = [
+    {"_version", "_kernels", "_arrays"},
+    {"_design"},
+    {"_problem"},
+    {"_certificate"},
+    {"_presolve"},
+    {"_least_squares"},
+    {"_piecewise"},
+    {"_solvers"},
+    {"_paths"},
+    {"_estimators"},
+    {"lad", "quantile", "combined", "huber", "lasso", "metrics"},
+    {"_tuning"},
+    {"path", "model_selection", "information"},
+    {"stability"},
+    {"__init__"},
+]
+FLOOR = {room: floor for floor, rooms in enumerate(TOWER) for room in rooms}
+WINGS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+# scikit-learn is known from the estimators up.
+ALLOWED = [
+    {"numpy", "scipy"} | ({"sklearn"} if floor >= FLOOR["_estimators"] else set()) for floor in range(len(TOWER))
+]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def room(parts):
-    return parts[0] if parts else "__init__"
+def room(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
 def imports(path):
+    """Modules that a file imports, each with the names that it takes from there."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from names if node.module == "ladreg" else [node.module]
+            yield node.module, [alias.name for alias in node.names]
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, []) for alias in node.names)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_downwards(path):
-    layer = LAYERS[room(path.relative_to(PACKAGE).with_suffix("").parts)]
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "ladreg":
-            below = LAYERS[room(parts[1:])]
-            assert below <= layer, f"{path.name} (layer {layer}) imports {name} (layer {below})"
-        elif parts[0] not in sys.stdlib_module_names and layer in ALLOWED:
-            assert parts[0] in ALLOWED[layer], f"{path.name} (layer {layer}) imports {name}"
+every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 
 
-def test_every_module_has_a_layer():
-    assert {room(path.relative_to(PACKAGE).with_suffix("").parts) for path in MODULES} == set(LAYERS)
+@every_module
+def test_imports_point_down(path):
+    own = room(path)
+    for name, _ in imports(path):
+        package, _, rest = name.partition(".")
+        if package == "ladreg":
+            other = rest.partition(".")[0]
+            assert other == own or FLOOR[other] < FLOOR[own], f"{own} imports {name}, which is not below it"
+        elif package not in sys.stdlib_module_names:
+            assert package in ALLOWED[FLOOR[own]], f"{own} imports {name}"
+
+
+@every_module
+def test_wings_are_entered_by_their_doors(path):
+    for name, names in imports(path):
+        _, _, rest = name.partition("ladreg.")
+        wing, _, module = rest.partition(".")
+        if wing in WINGS and wing != room(path):
+            assert not module, f"{path.name} imports {name}, past the door of {wing}"
+            door = importlib.import_module(name)
+            assert wing == "_kernels" or set(names) <= set(door.__all__), f"{wing} has no {names} at its door"
+
+
+def test_every_room_has_a_floor():
+    assert {room(path) for path in MODULES} == set(FLOOR)
+
+
+@pytest.mark.parametrize("wing", sorted(WINGS - {"_kernels"}))
+def test_a_door_has_what_others_take(wing):
+    """And nothing else: names that neither another wing nor a test asks for stay inside."""
+    others = [path for path in MODULES if room(path) != wing] + sorted(Path(__file__).parent.rglob("*.py"))
+    taken = {one for path in others for name, names in imports(path) if name == f"ladreg.{wing}" for one in names}
+    assert set(importlib.import_module(f"ladreg.{wing}").__all__) == taken
 
 
 def test_import_adds_little_to_scikit_learn():

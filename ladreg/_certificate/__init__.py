@@ -2,7 +2,6 @@
 
 from ladreg._certificate.canonical import canonical_optimum
 from ladreg._certificate.certificate import (
-    TELLING,
     Proof,
     certify,
     is_unique,
@@ -16,7 +15,6 @@ from ladreg._certificate.path_certificates import Answers, costs, largest_parts,
 
 __all__ = [
     "AT_END",
-    "TELLING",
     "Answers",
     "Proof",
     "canonical_optimum",
