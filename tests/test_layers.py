@@ -83,11 +83,11 @@ def test_every_room_has_a_floor():
 
 
 @pytest.mark.parametrize("wing", sorted(WINGS - {"_kernels"}))
-def test_a_door_has_what_others_take(wing):
-    """And nothing else: names that neither another wing nor a test asks for stay inside."""
+def test_a_door_has_only_what_others_take(wing):
+    """Names that neither another wing nor a test asks for stay inside."""
     others = [path for path in MODULES if room(path) != wing] + sorted(Path(__file__).parent.rglob("*.py"))
     taken = {one for path in others for name, names in imports(path) if name == f"ladreg.{wing}" for one in names}
-    assert set(importlib.import_module(f"ladreg.{wing}").__all__) == taken
+    assert set(importlib.import_module(f"ladreg.{wing}").__all__) <= taken
 
 
 def test_import_adds_little_to_scikit_learn():
