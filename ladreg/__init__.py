@@ -53,7 +53,7 @@ _LATER = {
     "enet_path": "path",
     "lad_path": "path",
     "lasso_path": "path",
-    "pivotal_alpha": "_pivotal",
+    "pivotal_alpha": "_estimators",
 }
 
 

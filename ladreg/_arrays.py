@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.linalg
+import scipy.optimize
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -41,6 +43,30 @@ def inverted(matrix: Array) -> Array | None:
         return None
     condition = np.abs(inverse).sum(axis=1).max(initial=0.0) * np.abs(matrix).sum(axis=1).max(initial=0.0)
     return inverse if condition < _SINGULAR else None
+
+
+def pivoted_triangle(matrix: Array) -> tuple[Array, Index]:
+    """R of a QR decomposition with column pivoting, and the order of the columns; of empty arrays, too."""
+    if matrix.size == 0:
+        return np.zeros(matrix.shape), np.arange(matrix.shape[1])
+    triangle, order = scipy.linalg.qr(matrix, mode="r", pivoting=True)
+    return np.asarray(triangle), order.astype(np.intp)
+
+
+def nonnegative_least_squares(matrix: Array, target: Array) -> tuple[Array, float] | None:
+    """The ``x >= 0`` with the smallest ``|matrix @ x - target|``, and that distance; None where no method ends.
+
+    Bounded-variable least squares (Stark and Parker 1995) where Lawson and Hanson's method goes in circles, as it does
+    in SciPy before 1.15 for columns that are nearly equal.
+    """
+    try:
+        found, distance = scipy.optimize.nnls(matrix, target)
+        return found, float(distance)
+    except ValueError:  # NaN
+        return None
+    except RuntimeError:
+        result = scipy.optimize.lsq_linear(matrix, target, bounds=(0.0, np.inf), method="bvls", tol=1e-15)
+        return (result.x, float(np.sqrt(2.0 * result.cost))) if result.status > 0 else None
 
 
 def null_space(matrix: Array) -> Array:

@@ -5,9 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from ladreg._kernels import _cd, _gram, _groups, _homotopy, _newton, _rows, _sides, _simplex, _slopes
+from ladreg._kernels import (
+    _cd,
+    _dual_norms,
+    _gram,
+    _hash_groups,
+    _homotopy,
+    _interior_point,
+    _line_search,
+    _rows,
+    _simplex,
+)
 
-MODULES = (_cd, _gram, _groups, _homotopy, _newton, _rows, _sides, _simplex, _slopes)
+MODULES = (_cd, _gram, _hash_groups, _homotopy, _interior_point, _rows, _line_search, _simplex, _dual_norms)
 N, P = 7, 3
 SEVERAL = np.array([0.5, 1.25, 2.0, 0.75, 1.5, 0.25, 1.0])
 TABLE = np.array([[1, 2, 0], [0, 1, 3], [2, 0, 1], [1, 1, 1], [0, 2, 0], [3, 0, 2], [1, 0, 1]], dtype=float)
@@ -161,28 +171,28 @@ CALLS = [
         wide=("columns",),
         limits={"size": HUGE},
     ),
-    Call(_groups.group, rows("keys", "groups", "first"), ("groups", "first")),
+    Call(_hash_groups.group, rows("keys", "groups", "first"), ("groups", "first")),
     Call(_homotopy.homotopy, walking, ("count", "found", "values", "n_knots", "in_doubt")),
-    Call(_slopes.largest_parts, lambda: {**slopes(), "part": np.zeros(2), "where": room(2)}, ("part", "where")),
+    Call(_dual_norms.largest_parts, lambda: {**slopes(), "part": np.zeros(2), "where": room(2)}, ("part", "where")),
     Call(
-        _slopes.reaching,
+        _dual_norms.reaching,
         lambda: {**slopes(), "edge": some(2), "counts": room(2), "features": room(5)},
         ("counts", "features"),
         free=("features",),
     ),
-    Call(_newton.weigh, rows(*STATE, "residual", "q", "pushed"), ("q", "pushed")),
-    Call(_newton.predict, rows(*STATE, "residual", "q", "moved", "bold", "da"), ("da",)),
+    Call(_interior_point.weigh, rows(*STATE, "residual", "q", "pushed"), ("q", "pushed")),
+    Call(_interior_point.predict, rows(*STATE, "residual", "q", "moved", "bold", "da"), ("da",)),
     Call(
-        _newton.correct,
+        _interior_point.correct,
         rows(*STATE, "residual", "q", "da", "middle", "to_under", "to_over", "push", "pushed"),
         ("to_under", "to_over", "push", "pushed"),
     ),
     Call(
-        _newton.direct,
+        _interior_point.direct,
         rows(*STATE, "q", "push", "moved", "bold", "da", "to_under", "to_over"),
         ("da", "to_under", "to_over"),
     ),
-    Call(_newton.step, rows(*STATE, "da", "dunder", "dover", "primal", "rest"), STATE),
+    Call(_interior_point.step, rows(*STATE, "da", "dunder", "dover", "primal", "rest"), STATE),
     Call(_rows.forward, rows("X", "shift", "coef", "y", "offset", "out"), ("out",), optional=("shift",)),
     Call(_rows.backward, rows("X", "shift", "dual", "slope"), ("slope",), optional=("shift",)),
     Call(
@@ -211,12 +221,12 @@ CALLS = [
         for index in (np.int32, np.int64)
     ),
     Call(
-        _sides.crossings, rows("residual", "moved", "weight", "reach", "lengths", "rises"), ("lengths", "rises")
+        _line_search.crossings, rows("residual", "moved", "weight", "reach", "lengths", "rises"), ("lengths", "rises")
     ),
-    Call(_sides.weighted_select, rows("values", "weights", "goal", "rate"), ("values", "weights")),
-    Call(_sides.advance, rows("residual", "moved", "length", "changed"), ("residual", "changed")),
-    Call(_sides.crossed, rows("residual", "moved", "slack", "rows"), ("rows",)),
-    Call(_sides.within, rows("residual", "radius", "rows"), ("rows",)),
+    Call(_line_search.weighted_select, rows("values", "weights", "goal", "rate"), ("values", "weights")),
+    Call(_line_search.advance, rows("residual", "moved", "length", "changed"), ("residual", "changed")),
+    Call(_line_search.crossed, rows("residual", "moved", "slack", "rows"), ("rows",)),
+    Call(_line_search.within, rows("residual", "radius", "rows"), ("rows",)),
     Call(
         _simplex.pivot,
         exchanging,

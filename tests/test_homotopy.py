@@ -10,7 +10,7 @@ from sklearn.linear_model import lars_path
 
 from ladreg import LassoCD, lasso_path
 from ladreg._design import as_design
-from ladreg._kernels import _homotopy, _slopes, reference
+from ladreg._kernels import _dual_norms, _homotopy, reference
 from ladreg._least_squares import Centred, homotopy, working_set_path
 from ladreg._problem import HalfSquared
 from tests.problems import make
@@ -130,7 +130,7 @@ def test_slopes_are_as_the_reference_sees_them(seed, positive, n_rows, n_feature
     if seed % 3 == 0:
         slope[rng.random(slope.shape) < 0.02] = np.nan
     edge, results = rng.uniform(0.0, 3.0, n_rows), []
-    for kernels in (_slopes, reference):
+    for kernels in (_dual_norms, reference):
         part, where, counts, features = np.full(n_rows, 9.0), *np.full((2, n_rows), 9), np.zeros(20, dtype=np.intp)
         with np.errstate(invalid="ignore"):
             kernels.largest_parts(slope, strength, positive, part, where)
@@ -235,13 +235,13 @@ def test_few_features_are_looked_at_and_all_where_gaps_leave_more_in_doubt(monke
     X, y = table(np.random.default_rng(11), 40, 900)
     _, expected, _ = lasso_path(X, y, tol=1e-4)
     looks = []
-    see = working_set_path.Walk._seen
+    see = working_set_path.WorkingSetPath._seen
 
     def seen(self, *given):
         looks.append(see(self, *given))
         return looks[-1]
 
-    monkeypatch.setattr(working_set_path.Walk, "_seen", seen)
+    monkeypatch.setattr(working_set_path.WorkingSetPath, "_seen", seen)
     if rough:
         monkeypatch.setattr(homotopy, "draft", lambda *given, draft=homotopy.draft: shaken(draft(*given)))
     _, coefs, gaps = lasso_path(X, y, tol=1e-4)
@@ -277,8 +277,10 @@ def test_a_path_of_few_rows_is_drafted(monkeypatch):
     """Nothing is left to the steps of the working_set_path, which would be needed where it is not."""
     X, y = table(np.random.default_rng(6), 40, 400)
     steps = []
-    take_step = working_set_path.Walk._look
-    monkeypatch.setattr(working_set_path.Walk, "_look", lambda self, *given: steps.append(1) or take_step(self, *given))
+    take_step = working_set_path.WorkingSetPath._look
+    monkeypatch.setattr(
+        working_set_path.WorkingSetPath, "_look", lambda self, *given: steps.append(1) or take_step(self, *given)
+    )
     lasso_path(X, y)
     assert not steps
     without_drafts(monkeypatch)

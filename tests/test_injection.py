@@ -11,7 +11,17 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import LADRegressorCV, LADRegressorIC, LassoCDCV, LassoCDIC
-from ladreg._kernels import _cd, _gram, _groups, _homotopy, _newton, _rows, _sides, _simplex, _slopes
+from ladreg._kernels import (
+    _cd,
+    _dual_norms,
+    _gram,
+    _hash_groups,
+    _homotopy,
+    _interior_point,
+    _line_search,
+    _rows,
+    _simplex,
+)
 from ladreg._least_squares import coordinate_descent
 from ladreg._paths import Folds, SquaredFolds
 from ladreg._piecewise import interior_point
@@ -22,7 +32,7 @@ DECOMPOSITIONS = [(np.linalg, name) for name in ("cholesky", "inv", "pinv", "sol
 RAISING = [*DECOMPOSITIONS, *((scipy.linalg, name) for name in ("qr", "solve_triangular", "cho_factor"))]
 KERNELS = [
     (module, name)
-    for module in (_cd, _gram, _groups, _homotopy, _newton, _rows, _sides, _simplex, _slopes)
+    for module in (_cd, _gram, _hash_groups, _homotopy, _interior_point, _rows, _line_search, _simplex, _dual_norms)
     for name in dir(module)
     if not name.startswith("_") and callable(getattr(module, name))
 ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg._kernels import _cd, _gram, _groups, _newton, _rows, _sides, _simplex, reference
+from ladreg._kernels import _cd, _gram, _hash_groups, _interior_point, _line_search, _rows, _simplex, reference
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -145,9 +145,9 @@ def test_row_passes_refuse_what_does_not_fit():
     with pytest.raises(ValueError, match="contiguous"):
         _rows.backward(np.ones((10, 12))[::2, ::2], six, five, six.copy())
     with pytest.raises(ValueError, match="different lengths"):
-        _sides.within(five, 1.0, np.zeros(6, dtype=np.intp))
+        _line_search.within(five, 1.0, np.zeros(6, dtype=np.intp))
     with pytest.raises(ValueError, match="different lengths"):
-        _newton.weigh(five, five, five, five, five, five, six)
+        _interior_point.weigh(five, five, five, five, five, five, six)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -172,11 +172,11 @@ def test_passes_over_residuals_are_their_references(seed):
         yield index[: kernels.advance(left, moved, 0.7, index)].copy()
         yield left
 
-    for ours, twin in zip(results(_sides), results(reference), strict=True):
+    for ours, twin in zip(results(_line_search), results(reference), strict=True):
         np.testing.assert_allclose(ours, twin, rtol=1e-13)
 
 
-@pytest.mark.parametrize("kernels", [_sides, reference], ids=["compiled", "reference"])
+@pytest.mark.parametrize("kernels", [_line_search, reference], ids=["compiled", "reference"])
 def test_weighted_select_of_nothing_is_reached_by_the_rate_alone(kernels):
     assert kernels.weighted_select(np.zeros(0), np.zeros(0), 1.0) == np.inf
     assert kernels.weighted_select(np.zeros(0), np.zeros(0), 1.0, 4.0) == 0.25
@@ -190,7 +190,7 @@ def test_weighted_select_is_the_zero_of_a_piecewise_linear_slope(seed, ties):
     weights, rate = rng.exponential(1.0, 40), (0.0, 0.1, 3.0)[seed % 3]
     slope = lambda v: rate * v + weights[values <= v].sum()  # noqa: E731
     for goal in rng.uniform(0, weights.sum() + rate, 5):
-        found = _sides.weighted_select(values.copy(), weights.copy(), goal, rate)
+        found = _line_search.weighted_select(values.copy(), weights.copy(), goal, rate)
         assert found == pytest.approx(reference.weighted_select(values, weights, goal, rate), rel=1e-12)
         if np.isfinite(found):
             assert slope(found * (1 + 1e-12)) >= goal * (1 - 1e-12)
@@ -216,7 +216,7 @@ def test_interior_point_arithmetic_is_its_reference(seed):
         yield kernels.step(*here, da, to_under, to_over, *lengths)
         yield from (da, to_under, to_over, a, s, under, over)
 
-    for ours, twin in zip(results(_newton), results(reference), strict=True):
+    for ours, twin in zip(results(_interior_point), results(reference), strict=True):
         np.testing.assert_allclose(ours, twin, rtol=1e-9, atol=1e-10)
 
 
@@ -236,7 +236,7 @@ def test_groups_are_their_reference(n_values):
     keys = np.random.default_rng(0).integers(-3, 4, n_values) / 7
     keys[::5] = -0.0
     results = []
-    for kernels in (_groups, reference):
+    for kernels in (_hash_groups, reference):
         groups, first = np.zeros((2, n_values), dtype=np.intp)
         count = kernels.group(keys, groups, first)
         results.append((groups, first[:count]))

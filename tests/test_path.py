@@ -231,7 +231,9 @@ def test_the_work_along_a_path_is_counted(monkeypatch, case, drafts):
     problem = make(X, y, loss=HalfSquared(), alpha=1.0)
     largest = np.abs(X.T @ (y - y.mean())).max() / y.size
     alphas = np.geomspace(0.999 * largest, last * largest, 100)
-    look = mock.patch.object(working_set_path.Walk, "_look", autospec=True, side_effect=working_set_path.Walk._look)
+    look = mock.patch.object(
+        working_set_path.WorkingSetPath, "_look", autospec=True, side_effect=working_set_path.WorkingSetPath._look
+    )
     single = mock.patch.object(coordinate_descent, "solve_lasso", side_effect=coordinate_descent.solve_lasso)
     with look as looks, single as singles:
         path = solve_path(problem, alphas, tol=1e-10)

@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, inverted, null_space
+from ladreg._arrays import Array, Index, inverted, nonnegative_least_squares, null_space
 from ladreg._certificate import face_centre
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
 from ladreg._problem import Problem
@@ -300,10 +299,10 @@ def _active_constraints(
         return center, np.zeros(h.size, dtype=bool)
     # 2. Its dual is a non-negative least-squares problem; positive multipliers mark the active constraints.
     equations = np.vstack([rows.T, bounds / reach])
-    try:
-        multiplier, distance = scipy.optimize.nnls(equations, np.append(np.zeros(rows.shape[1]), 1.0))
-    except (RuntimeError, ValueError):  # its iteration limit, or NaN
+    found = nonnegative_least_squares(equations, np.append(np.zeros(rows.shape[1]), 1.0))
+    if found is None:
         return None
+    multiplier, distance = found
     remainder = equations @ multiplier
     remainder[-1] -= 1.0
     if distance <= 1e-9 or remainder[-1] >= 0:  # the constraints contradict each other: the face is empty

@@ -15,13 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from ladreg._arrays import BLOCK, Array, Index
-from ladreg._kernels import _groups
+from ladreg._arrays import BLOCK, Array, Index, nonnegative_least_squares
+from ladreg._kernels import _hash_groups
 
 # Unit vectors whose entries agree after rounding to this are one direction.
 _GRID = 2.0**-40
@@ -66,7 +65,7 @@ class _Directions:
         if np.unique(_keys(vector[:: 1 + length.size // _SAMPLE])).size > _DISTINCT * min(length.size, _SAMPLE):
             return cls(vector, np.where(above, -np.inf, limit), np.where(above, limit, np.inf), total)
         groups, chosen = np.empty((2, length.size), dtype=np.intp)
-        count = _groups.group(_keys(vector), groups, chosen)
+        count = _hash_groups.group(_keys(vector), groups, chosen)
         low, high = np.full(count, -np.inf), np.full(count, np.inf)
         np.minimum.at(high, groups[above], limit[above])
         np.maximum.at(low, groups[~above], limit[~above])
@@ -323,10 +322,10 @@ class _Polyhedron:
         if reach <= 0:
             return np.zeros(n_dimensions)
         equations = np.vstack([-self.normal.T, -self.relaxed / reach])
-        try:
-            multiplier, distance = scipy.optimize.nnls(equations, np.append(np.zeros(n_dimensions), 1.0))
-        except (RuntimeError, ValueError):  # its iteration limit, or NaN
+        found = nonnegative_least_squares(equations, np.append(np.zeros(n_dimensions), 1.0))
+        if found is None:
             return None
+        multiplier, distance = found
         remainder = equations @ multiplier
         remainder[-1] -= 1.0
         if distance <= 1e-9 or remainder[-1] >= 0:

@@ -10,9 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 
-from ladreg._arrays import BLOCK, RANK, Array, Index, equilibrated, inverted, is_regular, null_space, power_of_two
+from ladreg._arrays import (
+    BLOCK,
+    RANK,
+    Array,
+    Index,
+    equilibrated,
+    inverted,
+    is_regular,
+    nonnegative_least_squares,
+    null_space,
+    power_of_two,
+)
 from ladreg._problem import Problem
 
 # Slopes this close to an end of their interval, relative to its length, count as being there.
@@ -268,8 +278,5 @@ def _only_zero(cone: Array) -> bool:
         return False
     size = np.linalg.norm(cone, axis=1)
     rows = cone[size > 0] / size[size > 0][:, None]
-    try:
-        _, distance = scipy.optimize.nnls(rows.T, -rows.sum(axis=0))
-    except RuntimeError:  # its iteration limit: nothing is proved
-        return False
-    return bool(distance <= 1e-9 * np.sqrt(rows.shape[0]))
+    found = nonnegative_least_squares(rows.T, -rows.sum(axis=0))
+    return found is not None and bool(found[1] <= 1e-9 * np.sqrt(rows.shape[0]))

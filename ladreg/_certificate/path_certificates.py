@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._certificate.certificate import TELLING, prove_from_products
 from ladreg._certificate.dual_projection import EXACT, Projection
-from ladreg._kernels import _slopes
+from ladreg._kernels import _dual_norms
 from ladreg._problem import ElasticNet, Problem, absolute_terms
 
 # Numbers in temporary arrays, and slopes for which there is room at first.
@@ -72,17 +72,17 @@ def costs(unit: ElasticNet, alphas: Array, coef: Array, slope: Array) -> tuple[A
 def largest_parts(strength: Array, positive: bool, slope: Array) -> tuple[Array, Index]:
     """The largest part of its strength, above zero, that a slope of each row takes, and which does; NaN is largest."""
     part, where = np.empty(slope.shape[0]), np.empty(slope.shape[0], dtype=np.intp)
-    _slopes.largest_parts(slope, strength, positive, part, where)
+    _dual_norms.largest_parts(slope, strength, positive, part, where)
     return part, where
 
 
 def reaching(strength: Array, positive: bool, slope: Array, edge: Array) -> tuple[Index, Index]:
     """Where slopes take the part `edge` of their strength, which differs by rows: rows and features, row by row."""
     counts, features = np.empty(edge.size, dtype=np.intp), np.empty(_PLACES, dtype=np.intp)
-    total = _slopes.reaching(slope, strength, positive, edge, counts, features)
+    total = _dual_norms.reaching(slope, strength, positive, edge, counts, features)
     if total > features.size:
         features = np.empty(total, dtype=np.intp)
-        _slopes.reaching(slope, strength, positive, edge, counts, features)
+        _dual_norms.reaching(slope, strength, positive, edge, counts, features)
     return np.repeat(np.arange(edge.size), counts), features[:total]
 
 

@@ -2,7 +2,7 @@
 """Passes over the rows of a dense table, each one read of X; `reference.py` is their specification.
 
 X has contiguous rows or contiguous columns. Results are added to, so that a table can be passed in blocks. What every
-function does to a row is in `walk.h`. A shift of None is zero.
+function does to a row is in `row_pass.h`. A shift of None is zero.
 """
 from cython cimport floating
 from libc.stdlib cimport calloc, free

@@ -10,7 +10,7 @@ enum { FORWARD = 1, SIDES = 2, BACKWARD = 4, SIZES = 8, SHIFTED = 16 };
 
 #define T double
 #define NAME(x) x##_double
-#include "walk.h"
+#include "row_pass.h"
 #define T float
 #define NAME(x) x##_float
-#include "walk.h"
+#include "row_pass.h"

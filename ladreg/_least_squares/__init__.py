@@ -5,13 +5,13 @@ from ladreg._least_squares.centred import Centred
 from ladreg._least_squares.coordinate_descent import COUNTS, NAME, solve_lasso
 from ladreg._least_squares.dependent_columns import redundant
 from ladreg._least_squares.path import rows_in_gram, solve_lasso_path
-from ladreg._least_squares.path_point import Point, gathered
+from ladreg._least_squares.path_point import PathPoint, gathered
 
 __all__ = [
     "COUNTS",
     "NAME",
     "Centred",
-    "Point",
+    "PathPoint",
     "Support",
     "gathered",
     "redundant",

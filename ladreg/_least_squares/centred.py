@@ -25,7 +25,7 @@ _NOTHING = 64 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
-class Look:
+class GradientCheck:
     """What a pass over the data shows at given coefficients: residual, half its mean square, and slopes."""
 
     residual: Array
@@ -142,11 +142,11 @@ class Centred:
         predicted = self.design.matvec_of(support, coef[support])
         return self.y - predicted + float(self.offset @ coef)
 
-    def look(self, coef: Array) -> Look:
+    def look(self, coef: Array) -> GradientCheck:
         """A pass over the data, or over those columns that `screen` left; the slopes of the others are zero."""
         return self.look_at(self.residual(coef))
 
-    def look_at(self, residual: Array) -> Look:
+    def look_at(self, residual: Array) -> GradientCheck:
         """The same where the residual is known."""
         dual = self.weight * residual
         if self.candidates is None:
@@ -154,7 +154,7 @@ class Centred:
         else:
             slope = np.zeros(self.hidden.size)
             slope[self.candidates] = self.design.rmatvec_of(self.candidates, dual)
-        return Look(residual, 0.5 * float(dual @ residual), slope)
+        return GradientCheck(residual, 0.5 * float(dual @ residual), slope)
 
     def screen(self, coef: Array, slope: Array, gap: float, shrink: float) -> None:
         """Leave out what is zero in every optimum (gap-safe, Ndiaye et al. 2017), if that spares passes."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
-from ladreg._least_squares.centred import Centred, Look
+from ladreg._least_squares.centred import Centred, GradientCheck
 
 # Parts of a step that are tried.
 _PARTS = (1.0, 0.5, 0.25, 0.1, 0.02)
@@ -63,7 +63,7 @@ def active(columns: Centred, coef: Array, slope: Array) -> Index:
 
 
 def newton_step(
-    columns: Centred, coef: Array, look: Look, features: Index, share: float, limit: int
+    columns: Centred, coef: Array, look: GradientCheck, features: Index, share: float, limit: int
 ) -> tuple[Array | None, int]:
     """One step towards the minimum in the active features, if it does not lead uphill.
 

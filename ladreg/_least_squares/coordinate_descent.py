@@ -16,7 +16,7 @@ from ladreg._kernels import _gram
 from ladreg._least_squares import conjugate_gradients, qr_steps
 from ladreg._least_squares.active_set import Support
 from ladreg._least_squares.anderson import extrapolated
-from ladreg._least_squares.centred import ROUNDING, Centred, Look, duality_gap, without_rounding
+from ladreg._least_squares.centred import ROUNDING, Centred, GradientCheck, duality_gap, without_rounding
 from ladreg._least_squares.dependent_columns import Redundant, redundant
 from ladreg._presolve import Uncertified
 from ladreg._problem import ElasticNet, Problem, StopReason
@@ -74,7 +74,7 @@ class _State:
     """Where the solver is: coefficients, the last look at all features, and what was counted."""
 
     coef: Array
-    look: Look
+    look: GradientCheck
     gap: float = np.inf
     shrink: float = 1.0
     support: Support = field(default_factory=Support)
@@ -132,7 +132,7 @@ def solve_lasso(
 
     Notes
     -----
-    1. Look at all features: residual, slopes, gap. Stop at the tolerance.
+    1. GradientCheck at all features: residual, slopes, gap. Stop at the tolerance.
     2. Working set: the features that are not zero, and those that violate their optimality condition most.
     3. On it, bursts of coordinate descent and exact steps on the support, until the gap of the restricted problem is a
        small part of the whole one's; the last steps are exact whatever the tolerance.

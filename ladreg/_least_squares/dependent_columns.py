@@ -13,7 +13,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, is_regular
+from ladreg._arrays import Array, Index, is_regular, pivoted_triangle
 from ladreg._design import CONSTANT
 from ladreg._least_squares.centred import Centred
 from ladreg._presolve import Repeats, repeats
@@ -81,6 +81,8 @@ class Dependent:
 
     def _basic(self, products: Array) -> Array:
         """Coefficients of the subset with ``R @ coef = products``; of several in rows."""
+        if self.chosen.size == 0:  # every column is constant
+            return products
         triangle = self.triangle[:, self.chosen]
         try:
             return np.asarray(scipy.linalg.solve_triangular(triangle, products.T, check_finite=False)).T
@@ -169,8 +171,8 @@ def _analysed(columns: Centred, free: Index) -> Dependent | None:
     reach = np.hypot(length, columns.mean[free])
     length[length <= _ROUNDING * reach] = 0.0
     size = np.where(length > 0, length, 1.0)
-    upper, places = scipy.linalg.qr(np.where(length > 0, triangle / size, 0.0), mode="r", pivoting=True)
-    pivot, order = np.abs(np.diag(upper)), places.astype(np.intp)
+    upper, order = pivoted_triangle(np.where(length > 0, triangle / size, 0.0))
+    pivot = np.abs(np.diag(upper))
     least = np.maximum(_RANK, _ROUNDING * reach / size)[order[: pivot.size]]
     rank = int(np.argmin(np.append(pivot > least, False)))
     if rank == free.size:

@@ -52,7 +52,7 @@ class Stretch:
         return cls(np.zeros(shape), np.zeros(shape), np.zeros(n_alphas, np.intp), np.zeros(n_alphas, np.intp))
 
 
-class Trail:
+class GramPath:
     """Where the walk is: `coef`, and `slope`, the gradient of minus the loss there.
 
     Parameters

@@ -15,9 +15,9 @@ from ladreg._arrays import Array, Index, are_regular
 from ladreg._certificate import AT_END
 from ladreg._least_squares.centred import ROUNDING, Centred, duality_gap, without_rounding
 from ladreg._least_squares.dependent_columns import redundant
-from ladreg._least_squares.gram_path import Stretch, Trail
-from ladreg._least_squares.path_point import Point, nonzeros, shared
-from ladreg._least_squares.working_set_path import Walk
+from ladreg._least_squares.gram_path import GramPath, Stretch
+from ladreg._least_squares.path_point import PathPoint, nonzeros, shared
+from ladreg._least_squares.working_set_path import WorkingSetPath
 from ladreg._problem import ElasticNet, Problem, StopReason
 
 # Largest Gram matrix of all features, of a table with more rows than that.
@@ -34,7 +34,7 @@ def solve_lasso_path(
     max_iter: int,
     precompute: bool | None = None,
     columns: Centred | None = None,
-) -> Iterator[Point]:
+) -> Iterator[PathPoint]:
     """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`) for each alpha.
 
     Parameters
@@ -63,9 +63,9 @@ def solve_lasso_path(
         yield point if spare is None else shared(point, spare, problem.n_features)
 
 
-def _points(columns: Centred, alphas: Array, tol: float, max_iter: int, in_all: bool) -> Iterator[Point]:
+def _points(columns: Centred, alphas: Array, tol: float, max_iter: int, in_all: bool) -> Iterator[PathPoint]:
     if not in_all:
-        yield from Walk(columns, alphas, tol=tol, max_iter=max_iter)
+        yield from WorkingSetPath(columns, alphas, tol=tol, max_iter=max_iter)
         return
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
     unit, gram, size = columns.penalty.at(features), columns.gram.matrix, columns.size
@@ -79,14 +79,14 @@ def by_gram(problem: Problem) -> bool:
 
 def in_gram(
     gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, names: Index, *, tol: float, max_iter: int
-) -> Iterator[Point]:
+) -> Iterator[PathPoint]:
     """The solutions of `rows_in_gram` as points, whose features are called by their `names`."""
     for found, unique in rows_in_gram(gram, slope, size, unit, alphas, tol=tol, max_iter=max_iter):
         n_iter = np.maximum(found.n_steps, 1).tolist()
         for k, (features, values) in enumerate(nonzeros(found.coef, names)):
             is_single = bool(unique[k])
             stopped = StopReason.TOLERANCE if is_single else StopReason.STALLED
-            yield Point(features, values, n_iter[k], stopped, is_single)
+            yield PathPoint(features, values, n_iter[k], stopped, is_single)
 
 
 def rows_in_gram(
@@ -112,7 +112,7 @@ def rows_in_gram(
     found, unique
         Solutions, and whether each is one that meets the tolerance and was proved to be the only optimum.
     """
-    trail = Trail(gram, np.zeros(slope.size), slope)
+    trail = GramPath(gram, np.zeros(slope.size), slope)
     width = max(1, _ENTRIES // max(slope.size, 1))
     for first in range(0, alphas.size, width):
         group = alphas[first : first + width]

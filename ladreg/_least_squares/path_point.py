@@ -13,7 +13,7 @@ from ladreg._least_squares.dependent_columns import Redundant
 from ladreg._problem import StopReason
 
 
-class Point(NamedTuple):
+class PathPoint(NamedTuple):
     """The solution for one alpha, at unit scale.
 
     Attributes
@@ -38,7 +38,7 @@ class Point(NamedTuple):
     residual: Array | None = None
 
 
-def gathered(points: Sequence[Point]) -> tuple[Index, Array]:
+def gathered(points: Sequence[PathPoint]) -> tuple[Index, Array]:
     """The features of any of the points, and their coefficients in all of them, one column each."""
     used, place = numbered(np.concatenate([point.features for point in points]))
     coefs = np.zeros((used.size, len(points)))
@@ -62,7 +62,7 @@ def nonzeros(coef: Array, features: Index) -> Iterator[tuple[Index, Array]]:
         yield chosen[first:last], values[first:last]
 
 
-def shared(point: Point, spare: Redundant, n_features: int) -> Point:
+def shared(point: PathPoint, spare: Redundant, n_features: int) -> PathPoint:
     """The canonical solution for one without redundant columns: equal columns have equal coefficients, and those of
     dependent free columns are the shortest.
 

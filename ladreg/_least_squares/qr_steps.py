@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg
 
 from ladreg._arrays import Array, Index
-from ladreg._least_squares.centred import Centred, Look
+from ladreg._least_squares.centred import Centred, GradientCheck
 
 # Columns of length one are dependent below this distance from the span of the others. It is smaller than that of
 # `dependent`, so that free columns are independent here as well.
@@ -92,7 +92,7 @@ class _Factor:
         return np.asarray(scipy.linalg.solve_triangular(self.upper, (cost / self.size)[self.order], trans="T"))
 
 
-def settle(columns: Centred, coef: Array, max_steps: int) -> tuple[Array, Look | None, int]:
+def settle(columns: Centred, coef: Array, max_steps: int) -> tuple[Array, GradientCheck | None, int]:
     """Go to the optimum from coefficients near it.
 
     Parameters

@@ -19,8 +19,8 @@ from ladreg._certificate import AT_END, costs, largest_parts, reaching, slope_ma
 from ladreg._design import SparseDesign
 from ladreg._least_squares import coordinate_descent, homotopy
 from ladreg._least_squares.centred import ROUNDING, Centred, duality_gap, without_rounding
-from ladreg._least_squares.gram_path import Stretch, Trail
-from ladreg._least_squares.path_point import Point, nonzeros
+from ladreg._least_squares.gram_path import GramPath, Stretch
+from ladreg._least_squares.path_point import PathPoint, nonzeros
 from ladreg._presolve import largest
 from ladreg._problem import ElasticNet, StopReason
 
@@ -75,7 +75,7 @@ class _Look:
         return places if self.among is None else self.among[places]
 
 
-class Walk:
+class WorkingSetPath:
     """Along the path of a problem whose features are too many for one Gram matrix.
 
     Parameters
@@ -122,7 +122,7 @@ class Walk:
             self.alpha = float(np.max(self.unit.excess(self.slope) * self.per_strength, initial=alphas[0]))
             self.widest = float(np.max(self.margin * self.per_strength, initial=0.0))
 
-    def __iter__(self) -> Iterator[Point]:
+    def __iter__(self) -> Iterator[PathPoint]:
         """Solutions in the order of the alphas.
 
         Notes
@@ -170,7 +170,7 @@ class Walk:
             length = length * 2 if n_rounds <= 1 else length // 2 if n_rounds > _ROUNDS else length
             length = min(max(length, 1), most)
 
-    def _drafted(self, most: int) -> Generator[Point, None, int]:
+    def _drafted(self, most: int) -> Generator[PathPoint, None, int]:
         """Step 0, for so many alphas at most; how many were solved."""
         if not homotopy.applies(self.columns, self.unit):
             return 0
@@ -228,7 +228,7 @@ class Walk:
         begin = np.zeros(features.size)
         begin[gram.places(self.features)] = self.coef
         unit = self.unit.at(features)
-        trail = Trail(gram.matrix, begin, self.slope[features], gram.known, gram.short_columns, self._filled)
+        trail = GramPath(gram.matrix, begin, self.slope[features], gram.known, gram.short_columns, self._filled)
         return features, trail.follow(unit, alphas, self.max_iter)
 
     def _filled(self, places: Index) -> bool:
@@ -303,12 +303,12 @@ class Walk:
         kept = most >= edge[row] * self.unit.strength[feature]
         return row[kept], feature[kept]
 
-    def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[Point]:
+    def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[PathPoint]:
         """Step 3: hand out what was proved, canonical; the last is where the next round starts."""
         found, n_iter = list(nonzeros(look.coef[: len(proved)], look.features)), look.n_iter.tolist()
         for k, unique in enumerate(proved):
             if unique is not False:
-                yield Point(*found[k], n_iter[k], StopReason.TOLERANCE, unique, look.residual[k])
+                yield PathPoint(*found[k], n_iter[k], StopReason.TOLERANCE, unique, look.residual[k])
             else:
                 start = np.zeros(self.problem.n_features)
                 start[look.features] = look.coef[k]
@@ -350,7 +350,7 @@ class Walk:
         worst[self._known()] = 0.0
         return largest(worst, np.flatnonzero(worst >= _SLACK), max(_LEAST, look.features.size))
 
-    def _alone(self, k: int, goes_on: bool = False) -> Point:
+    def _alone(self, k: int, goes_on: bool = False) -> PathPoint:
         """One alpha by the solver of single problems, from the last solution; who goes on needs the slopes there."""
         last = np.zeros(self.problem.n_features)
         last[self.features] = self.coef
@@ -366,7 +366,7 @@ class Walk:
         self._moved(found.features, found.coef, slope, self.alphas[k])
         return found
 
-    def _single(self, alpha: float, start: Array) -> Point:
+    def _single(self, alpha: float, start: Array) -> PathPoint:
         columns = self.columns.with_penalty(self.unit.times(alpha))
         canonical = np.count_nonzero(start) <= self.largest // 2
         draft = coordinate_descent.solve_lasso(
@@ -382,4 +382,4 @@ class Walk:
         features = np.flatnonzero(draft.coef)
         residual = self.columns.residual(draft.coef)
         unique = draft.unique if canonical else None
-        return Point(features, draft.coef[features], draft.n_iter, draft.stopped, unique, residual)
+        return PathPoint(features, draft.coef[features], draft.n_iter, draft.stopped, unique, residual)

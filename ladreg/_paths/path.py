@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import Answers, proofs
-from ladreg._least_squares import Centred, Point, gathered, solve_lasso_path
+from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
 from ladreg._solvers import Solver, choose_solver, is_square, largest_alpha, solve_alphas
@@ -208,7 +208,7 @@ def _as_proved(solution: Solution, tol: float) -> Solution:
     return replace(solution, stopped=StopReason.STALLED) if missed else solution
 
 
-def _certify(problem: Problem, path: Path, window: slice, units: Scaling, points: Sequence[Point]) -> None:
+def _certify(problem: Problem, path: Path, window: slice, units: Scaling, points: Sequence[PathPoint]) -> None:
     """Fill in the points of a squared loss, their units undone, proved on `problem` in two products with the data."""
     used, coefs = gathered(points)
     coefs *= units.column_scale[used, None] * units.unit
@@ -240,7 +240,7 @@ def losses_of(problem: Problem, coef: Array, intercept: Array) -> Array:
     return losses
 
 
-def batched(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
+def batched(points: Iterable[PathPoint], size: int) -> Iterator[list[PathPoint]]:
     """Groups of so many points, the last one shorter."""
     points = iter(points)
     while group := list(islice(points, size)):

@@ -12,7 +12,7 @@ from ladreg._arrays import RANK, Array, Index
 from ladreg._certificate import canonical_optimum, prove
 from ladreg._piecewise import interior_point, ties
 from ladreg._piecewise.interior_point import BoundedDual
-from ladreg._piecewise.row_problem import Position, Table
+from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._problem import ROUNDINGS
 
 # Rows that a plane is guessed from, per column, and the fewest tied rows.
@@ -31,7 +31,7 @@ _SINGULAR = 1e-12
 _PROVED, _ROUNDED = 1e-13, 4 * float(np.finfo(float).eps)
 
 
-def solve(place: Position, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
+def solve(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
     """Coefficients, intercept and dual of the optimum at unit scale, where most rows near a place fit exactly.
 
     Parameters
@@ -64,7 +64,7 @@ def solve(place: Position, limit: int, stats: dict[str, float]) -> tuple[Array, 
         return None
 
 
-def _solved(place: Position, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
+def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
     """`solve`, of ordinary numbers."""
     table, problem = place.table, place.table.problem
     # 1.
@@ -97,12 +97,12 @@ def _solved(place: Position, limit: int, stats: dict[str, float]) -> tuple[Array
     return answer if proof.gap <= max(_PROVED * proof.objective, least) else None
 
 
-def least_tied(table: Table) -> int:
+def least_tied(table: RowProblem) -> int:
     """With fewer tied rows a vertex is an ordinary one."""
     return _TIED_PER_COLUMN * table.n_columns
 
 
-def _plane(place: Position, limit: int, stats: dict[str, float]) -> Array | None:
+def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
     """The change of the point that fits the rows nearest to it best, by absolute values and without a penalty.
 
     By squares where all of them fit exactly.
@@ -138,7 +138,7 @@ def _plane(place: Position, limit: int, stats: dict[str, float]) -> Array | None
     return found.coef * reach
 
 
-def _improved(table: Table, point: Array, stats: dict[str, float]) -> Array:
+def _improved(table: RowProblem, point: Array, stats: dict[str, float]) -> Array:
     """The point that fits the tied rows in least squares."""
     problem = table.problem
     for near in _NEAR:
@@ -153,7 +153,7 @@ def _improved(table: Table, point: Array, stats: dict[str, float]) -> Array:
     return point
 
 
-def _without_rounding(table: Table, point: Array) -> tuple[Array, float]:
+def _without_rounding(table: RowProblem, point: Array) -> tuple[Array, float]:
     """Coefficients and intercept at a point, zero where they are rounding."""
     coef, intercept = table.split(point)
     size = np.abs(coef) * table.problem.design.reach()
@@ -161,7 +161,7 @@ def _without_rounding(table: Table, point: Array) -> tuple[Array, float]:
     return np.where(size <= least, 0.0, coef), intercept if abs(intercept) > least else 0.0
 
 
-def _canonical(table: Table, answer: tuple[Array, float, Array], tied: Index) -> tuple[Array, float, Array]:
+def _canonical(table: RowProblem, answer: tuple[Array, float, Array], tied: Index) -> tuple[Array, float, Array]:
     """The answer, or the canonical one where tied rows leave coefficients open."""
     problem = table.problem
     coef, _, dual = answer

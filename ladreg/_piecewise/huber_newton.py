@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._piecewise import cascade, piece_system, preprocessing
 from ladreg._piecewise.newton_step import newton_step
-from ladreg._piecewise.piece_system import Answer
-from ladreg._piecewise.row_problem import Table
+from ladreg._piecewise.piece_system import PieceSolution
+from ladreg._piecewise.row_problem import RowProblem
 from ladreg._presolve import Uncertified
 from ladreg._problem import Absolute, ElasticNet, Huber, Problem, Solution, StopReason
 
@@ -73,7 +73,7 @@ def solve_huber(
         return cascade.solve_by_cascade(problem, start=start, tol=tol, max_iter=max_iter)
     limit = 200 if max_iter is None else max_iter
     stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}
-    table = Table(problem)
+    table = RowProblem(problem)
     # 1.
     hessian = None
     if start is None or problem.n_samples > _MANY * _SAMPLE:
@@ -91,42 +91,44 @@ def solve_huber(
 
 
 def _solved(
-    table: Table, start: tuple[Array, float], hessian: Array | None, limit: int, stats: dict[str, float]
-) -> tuple[Answer, StopReason]:
+    table: RowProblem, start: tuple[Array, float], hessian: Array | None, limit: int, stats: dict[str, float]
+) -> tuple[PieceSolution, StopReason]:
     """Steps 2 and 3."""
     problem = table.problem
-    place = _Place(table, table.join(*start), stats)
+    place = _HuberIterate(table, table.join(*start), stats)
     stopped = _descend(place, hessian, limit)
     gram = place.gram()
     pieces = piece_system.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, np.intp), place.active())
     found = piece_system.settled(problem, pieces, *table.split(place.point))
     if found.proof.relative_gap > _ENOUGH:
-        found = found.better(Answer.of(problem, *table.split(place.point), place.dual()))
+        found = found.better(PieceSolution.of(problem, *table.split(place.point), place.dual()))
     return found, stopped
 
 
-def _continued(table: Table, found: Answer, limit: int, stats: dict[str, float]) -> tuple[Answer, StopReason]:
+def _continued(
+    table: RowProblem, found: PieceSolution, limit: int, stats: dict[str, float]
+) -> tuple[PieceSolution, StopReason]:
     """Step 4."""
     problem = table.problem
     delta = problem.loss.residual_at(np.array(problem.loss.interval()[1]))
     start = found.coef, found.intercept
     for wider in (*_WIDER, 1.0):
         loss = Huber(float(delta) * wider, problem.loss.smoothness)
-        part = Table(replace(problem, loss=loss))
+        part = RowProblem(replace(problem, loss=loss))
         other, stopped = _solved(part, start, None, limit, stats)
         start = other.coef, other.intercept
     return found.better(other), stopped
 
 
 def _first(
-    table: Table, start: tuple[Array, float] | None, limit: int, stats: dict[str, float]
+    table: RowProblem, start: tuple[Array, float] | None, limit: int, stats: dict[str, float]
 ) -> tuple[tuple[Array, float], Array | None]:
     """Step 1: where to start, and the Hessian of a sample there, if one was solved."""
     problem = table.problem
     if problem.n_samples > _MANY * _SAMPLE:
         part = table.sample(_SAMPLE)
         near = start if start is not None else _first(part, None, limit, stats)[0]
-        place = _Place(part, part.join(*near), {"n_newton": 0, "n_passes": 0})
+        place = _HuberIterate(part, part.join(*near), {"n_newton": 0, "n_passes": 0})
         _descend(place, None, limit)
         return table.split(place.point), place.gram()
     upper = problem.loss.interval()[1]
@@ -134,7 +136,7 @@ def _first(
     absolute = replace(problem, loss=Absolute(), penalty=penalty)
     found = preprocessing.solve_reduced(absolute, tol=_START_GAP)
     # Where all rows can be fitted, squares find that at once.
-    square = _Place(table, np.zeros(table.n_columns), {"n_passes": 0})
+    square = _HuberIterate(table, np.zeros(table.n_columns), {"n_passes": 0})
     gram = square.weighted(problem.weight)
     step = newton_step(
         gram,
@@ -148,10 +150,10 @@ def _first(
     return min(starts, key=lambda start: problem.objective(*start)), None
 
 
-class _Place:
+class _HuberIterate:
     """Coefficients and what follows from them: residuals, pieces, and the Gram matrix of the rows that are curved."""
 
-    def __init__(self, table: Table, point: Array, stats: dict[str, float]) -> None:
+    def __init__(self, table: RowProblem, point: Array, stats: dict[str, float]) -> None:
         self.table, self.problem, self.stats = table, table.problem, stats
         self._gram: tuple[Array, NDArray[np.bool_]] | None = None
         self.move_to(point)
@@ -210,7 +212,7 @@ class _Place:
         return np.setdiff1d(np.arange(self.table.n_columns), zero, assume_unique=True)
 
 
-def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
+def _descend(place: _HuberIterate, hessian: Array | None, limit: int) -> StopReason:
     """Step 2; a Hessian that is given serves the first steps."""
     problem, table = place.problem, place.table
     value = place.value(place.point, place.residual)
@@ -248,7 +250,7 @@ def _descend(place: _Place, hessian: Array | None, limit: int) -> StopReason:
     return StopReason.ITERATION_LIMIT
 
 
-def _length(place: _Place, step: Array, moved: Array, value: float) -> tuple[float, float]:
+def _length(place: _HuberIterate, step: Array, moved: Array, value: float) -> tuple[float, float]:
     """How far to go, and the objective there: all the way if that descends enough, else to the minimum on the line."""
 
     def at(length: float) -> float:
@@ -268,7 +270,7 @@ def _length(place: _Place, step: Array, moved: Array, value: float) -> tuple[flo
     return (low, best) if best < value else (0.0, value)
 
 
-def _slope(place: _Place, step: Array, moved: Array, length: float) -> float:
+def _slope(place: _HuberIterate, step: Array, moved: Array, length: float) -> float:
     """Derivative of the objective along a step, to the right of a point on it."""
     slopes = place.problem.loss.derivative(place.residual - length * moved)
     loss = float((place.problem.weight * slopes) @ moved)

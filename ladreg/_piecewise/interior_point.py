@@ -18,7 +18,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index, inverted
-from ladreg._kernels import _newton, _rows
+from ladreg._kernels import _interior_point, _rows
 
 # Relative complementarity from which an iterate is worth returning, should the next one break down.
 _USABLE = 1e-8
@@ -180,7 +180,7 @@ class BoundedDual:
 
 
 @dataclass(frozen=True)
-class Point:
+class InteriorPointResult:
     """Coefficients, the rows' dual, and how it went.
 
     Attributes
@@ -206,7 +206,7 @@ class Point:
 
 def solve(
     program: BoundedDual, coef: Array, *, tol: float = 1e-9, max_iter: int = 50, vertex: bool = True
-) -> Point | None:
+) -> InteriorPointResult | None:
     """Solve the program from `coef`; None where it broke down, as it does when no dual is feasible.
 
     Notes
@@ -223,7 +223,7 @@ def solve(
         return _iterate(program, coef, tol, max_iter, vertex)
 
 
-def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, vertex: bool) -> Point | None:
+def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, vertex: bool) -> InteriorPointResult | None:
     y = np.concatenate([program.y, -program.origin])
     lower = np.concatenate([program.lower, -program.strength])
     width = program.width
@@ -242,7 +242,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
     complementarity = float(a @ state[2] + s @ state[3])
     q, pushed, push, da, to_under, to_over = np.empty((6, y.size))
     basic = np.zeros(0, dtype=np.intp)
-    best: Point | None = None
+    best: InteriorPointResult | None = None
     # Without feasible points equations stay open; with curvature there are some, and what is open is rounding.
     met = 1e-6 if program.is_curved else 1e-9
     for iteration in range(max_iter):
@@ -254,7 +254,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
             if gap <= tol:
                 return best
         # 2.
-        _newton.weigh(*state, residual, q, pushed)
+        _interior_point.weigh(*state, residual, q, pushed)
         # 3.
         if vertex and gap <= _GUESS and not program.is_curved and program.ceiling is None:
             basic, before = _clearest(q, coef.size), basic
@@ -266,13 +266,13 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         if factor is None:
             break
         moved = program.forward(factor(program.backward(pushed) - short))
-        after = max(_newton.predict(*state, residual, q, moved, _STEP, da), 0.0)
+        after = max(_interior_point.predict(*state, residual, q, moved, _STEP, da), 0.0)
         center = (after / complementarity) ** 3 * complementarity / (2 * y.size)
         for attempt in (1, 2):
-            _newton.correct(*state, residual, q, da, center, to_under, to_over, push, pushed)
+            _interior_point.correct(*state, residual, q, da, center, to_under, to_over, push, pushed)
             step = factor(program.backward(pushed) - short)
             moved = program.forward(step)
-            primal, dual = _newton.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
+            primal, dual = _interior_point.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
             if attempt == 2 or not program.is_curved or min(primal, dual) >= _SHORT:
                 break
             # The second-order term was wrong; without it, and well centred, the iterates do not go round in circles.
@@ -280,7 +280,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
             center = max(center, _CENTRED * complementarity / (2 * y.size))
         if program.is_curved:  # it ties the dual to the coefficients
             primal = dual = min(primal, dual)
-        complementarity = _newton.step(*state, da, to_under, to_over, primal, dual)
+        complementarity = _interior_point.step(*state, da, to_under, to_over, primal, dual)
         coef = coef + dual * step
         residual = y - program.forward(coef)
         if not max(primal, dual) >= 1e-8:  # nor is NaN
@@ -297,7 +297,7 @@ def _clearest(q: Array, count: int) -> Index:
 
 def _vertex(
     program: BoundedDual, y: Array, lower: Array, width: Array, basic: Index, gap: float, n_iter: int
-) -> Point | None:
+) -> InteriorPointResult | None:
     """The vertex of the basic rows, if strict complementarity proves that it is the only optimum."""
     n_rows = program.y.size
     if basic.size == 0:
@@ -330,7 +330,7 @@ def _vertex(
     dual[basic] = inside
     rank = np.full(y.size, -1.0)
     rank[basic] = 1.0
-    return Point(coef, dual[:n_rows], dual[:n_rows], rank, gap, max(n_iter, 1))
+    return InteriorPointResult(coef, dual[:n_rows], dual[:n_rows], rank, gap, max(n_iter, 1))
 
 
 def _factor(gram: Array) -> Callable[[Array], Array] | None:
@@ -363,7 +363,7 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
 
 def _finished(
     program: BoundedDual, coef: Array, a: Array, s: Array, under: Array, over: Array, relative_gap: float, n_iter: int
-) -> Point:
+) -> InteriorPointResult:
     """Of each complementary pair the larger member decides whether a row is basic or at an end."""
     n_rows = program.y.size
     width = np.maximum(program.width, 1e-300)
@@ -372,4 +372,4 @@ def _finished(
     above, below = np.log((s / width) / (over / spread)), np.log((a / width) / (under / spread))
     inside = program.lower + a[:n_rows]
     dual = np.where(above[:n_rows] < 0, program.upper, np.where(below[:n_rows] < 0, program.lower, inside))
-    return Point(coef, dual, inside, np.minimum(above, below), relative_gap, max(n_iter, 1))
+    return InteriorPointResult(coef, dual, inside, np.minimum(above, below), relative_gap, max(n_iter, 1))

@@ -48,7 +48,7 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PieceSolution:
     """Coefficients, intercept and dual, and what they prove."""
 
     coef: Array
@@ -57,11 +57,11 @@ class Answer:
     proof: Proof
 
     @classmethod
-    def of(cls, problem: Problem, coef: Array, intercept: float, dual: Array) -> Answer:
+    def of(cls, problem: Problem, coef: Array, intercept: float, dual: Array) -> PieceSolution:
         """Prove them."""
         return cls(coef, intercept, dual, prove(problem, coef, intercept, dual))
 
-    def better(self, other: Answer) -> Answer:
+    def better(self, other: PieceSolution) -> PieceSolution:
         """The one that proves more."""
         return other if other.proof.gap < self.proof.gap else self
 
@@ -73,7 +73,7 @@ def settled(
     intercept: float,
     guesses: int = _GUESSES,
     held: Array | None = None,
-) -> Answer:
+) -> PieceSolution:
     """The optimum, from a point near it and a guess at its pieces, and `guesses` at most.
 
     Of kinked rows that depend on each other many duals solve the system: the first guess takes the one nearest to
@@ -85,14 +85,14 @@ def settled(
     2. Where that proves too little: a kinked row whose dual is beyond its end leaves the kink, a row that changed sides
        joins it; a coefficient that changed its sign becomes zero, one whose slope is too large may leave zero. Again.
     """
-    best: Answer | None = None
+    best: PieceSolution | None = None
     sides = np.sign(problem.residual(coef, intercept))
     signs = np.sign(coef)
     for number in range(guesses):
         # 1.
         start = np.zeros(pieces.kinked.size) if held is None or number else held
         found, held = _solved(problem, pieces, coef, intercept, signs, start)
-        answer = Answer.of(problem, *found)
+        answer = PieceSolution.of(problem, *found)
         proved = answer.proof.relative_gap <= _PROVED
         # Of two answers that are proved alike, the later one has the pieces that agree with it.
         best = answer if best is None or proved else best.better(answer)
@@ -216,7 +216,7 @@ def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array
     return solve
 
 
-def canonical(problem: Problem, answer: Answer) -> tuple[Answer, bool]:
+def canonical(problem: Problem, answer: PieceSolution) -> tuple[PieceSolution, bool]:
     """The canonical optimum where the one at hand is not proved unique, and whether it is."""
     unique = is_unique(problem, answer.coef, answer.intercept, answer.proof)
     if unique or answer.proof.relative_gap > _FACE_GAP:
@@ -224,7 +224,7 @@ def canonical(problem: Problem, answer: Answer) -> tuple[Answer, bool]:
     found = canonical_optimum(problem, answer.proof.dual)
     if found is None:
         return answer, False
-    exact = Answer.of(problem, *found)
+    exact = PieceSolution.of(problem, *found)
     # Where the data are fitted exactly, gaps are what rounding errors cost.
     rounding = float(problem.weight @ problem.loss.value(_RESIDUAL * (1.0 + np.abs(problem.y))))
     allowed = answer.proof.gap + 1e-12 * answer.proof.objective + rounding

@@ -17,7 +17,7 @@ from ladreg._certificate import canonical_optimum, prove
 from ladreg._piecewise import exact_fit, interior_point, piece_system
 from ladreg._piecewise.interior_point import weighted_gram
 from ladreg._piecewise.newton_step import newton_step
-from ladreg._piecewise.row_problem import Position, Table
+from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._presolve import Uncertified
 from ladreg._problem import Problem, StopReason
 
@@ -86,7 +86,7 @@ def solve_reduced(
        fitted exactly: see `exact_fit`.
     5. Go to the canonical optimum of the full-length dual; where the loss is curved, solve the system of the pieces.
     """
-    table = Table(problem)
+    table = RowProblem(problem)
     stats: dict[str, float] = {"rows_solved": 0, "n_passes": 0, "n_rounds": 0, "n_ip_iter": 0}
     limit = 50 if max_iter is None else max_iter
     fewer = reduce and reduces(problem)
@@ -97,10 +97,10 @@ def solve_reduced(
         point = _pilot(table, limit, stats) if fewer else np.zeros(table.n_columns)
     # 2.
     if fewer and problem.n_samples >= 8 * _MIDDLE:
-        middle = Position(table.sample(_MIDDLE), point)
+        middle = Iterate(table.sample(_MIDDLE), point)
         _refine(middle, {"n_passes": 0})
         point = middle.point
-    place = Position(table, point)
+    place = Iterate(table, point)
     stats["n_passes"] += 1
     largest = float(np.abs(place.residual).max(initial=0.0))
     if not point.any() and largest <= _EXACT_FIT:
@@ -139,7 +139,7 @@ def solve_reduced(
     )
 
 
-def _finished(table: Table, held: _Held) -> tuple[Array, float, Array] | None:
+def _finished(table: RowProblem, held: _Held) -> tuple[Array, float, Array] | None:
     """Step 5; by the second guess at the dual only where the first proves too little."""
     assert held.dual is not None
     # The interior point method leaves the slopes of active features at their ends up to its own accuracy.
@@ -150,7 +150,7 @@ def _finished(table: Table, held: _Held) -> tuple[Array, float, Array] | None:
     return canonical_optimum(table.problem, held.square, 0.0, among=held.rows) or exact
 
 
-def _settled(place: Position, held: _Held) -> tuple[tuple[Array, float, Array], bool]:
+def _settled(place: Iterate, held: _Held) -> tuple[tuple[Array, float, Array], bool]:
     """Step 5 where the loss is curved: a linear system for the pieces that were found."""
     table, problem = place.table, place.table.problem
     assert held.rows is not None
@@ -171,7 +171,7 @@ def _settled(place: Position, held: _Held) -> tuple[tuple[Array, float, Array], 
     return (found.coef, found.intercept, found.dual), unique
 
 
-def _by_residuals(place: Position, held: _Held, pieces: piece_system.Pieces) -> piece_system.Answer:
+def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> piece_system.PieceSolution:
     """The optimum of `_settled` with the interior point's own dual, which stands where its pieces cannot be told.
 
     A row may be on the kink and its dual at an end, or rows on the kink may depend on each other.
@@ -188,20 +188,22 @@ def _by_residuals(place: Position, held: _Held, pieces: piece_system.Pieces) -> 
     bare = np.where(np.isin(np.arange(coef.size), pieces.active), coef, 0.0)
     bare = np.maximum(bare, 0.0) if problem.penalty.positive else bare
 
-    def answer(coef: Array, intercept: float) -> piece_system.Answer:
+    def answer(coef: Array, intercept: float) -> piece_system.PieceSolution:
         curved = problem.loss.curvature * problem.weight * problem.residual(coef, intercept)
-        return piece_system.Answer.of(problem, coef, intercept, curved + dual)
+        return piece_system.PieceSolution.of(problem, coef, intercept, curved + dual)
 
     first = answer(exact.coef, exact.intercept)
     return first if first.proof.relative_gap <= _SETTLED else first.better(answer(bare, intercept)).better(exact)
 
 
-def _refitted(table: Table, point: Array, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
+def _refitted(
+    table: RowProblem, point: Array, limit: int, stats: dict[str, float]
+) -> tuple[Array, float, Array] | None:
     """The optimum where a solution of all rows fits more of them than a vertex does."""
     residual = table.problem.residual(*table.split(point))
     if np.count_nonzero(np.abs(residual) <= _FITTED) < exact_fit.least_tied(table):
         return None
-    return exact_fit.solve(Position(table, point), limit, stats)
+    return exact_fit.solve(Iterate(table, point), limit, stats)
 
 
 def _fitted(exact: tuple[Array, float, Array], stats: Mapping[str, float]) -> Uncertified:
@@ -215,7 +217,7 @@ def reduces(problem: Problem) -> bool:
     return problem.n_samples > max(_PILOT, 2 * _ROWS_PER_COLUMN * (problem.n_features + problem.fit_intercept))
 
 
-def _pilot(table: Table, limit: int, stats: dict[str, float]) -> Array:
+def _pilot(table: RowProblem, limit: int, stats: dict[str, float]) -> Array:
     """Step 1."""
     size = max(_PILOT, table.per_column(_PILOT_PER_COLUMN))
     if size < table.problem.n_samples:
@@ -231,7 +233,7 @@ def _pilot(table: Table, limit: int, stats: dict[str, float]) -> Array:
     return found.coef
 
 
-def _refine(place: Position, stats: dict[str, float]) -> int:
+def _refine(place: Iterate, stats: dict[str, float]) -> int:
     """Step 2; how many rows are left in doubt.
 
     The Hessian comes from the density of residuals at zero.
@@ -274,7 +276,7 @@ def doubtful(n_columns: int, window: int, part: float) -> float:
 
 
 def _reduced(
-    place: Position, size: int, tol: float, limit: int, stats: dict[str, float]
+    place: Iterate, size: int, tol: float, limit: int, stats: dict[str, float]
 ) -> tuple[_Held | tuple[Array, float, Array], StopReason]:
     """Steps 3 and 4, with more and more rows until the sides of the others are right; or the optimum itself, where most
     rows are fitted exactly.
@@ -318,7 +320,9 @@ class _Held:
     inside: Array | None = None
 
 
-def _square(table: Table, rows: Index, found: interior_point.Point, dual: Array, mass: float) -> Array | None:
+def _square(
+    table: RowProblem, rows: Index, found: interior_point.InteriorPointResult, dual: Array, mass: float
+) -> Array | None:
     """The dual with as many basic rows as columns, the clearest; None where that changes nothing.
 
     Next to a degenerate vertex the interior point method leaves it open which rows are basic.
@@ -337,7 +341,7 @@ def _square(table: Table, rows: Index, found: interior_point.Point, dual: Array,
     return square
 
 
-def _held(place: Position, size: int, scaled: bool, tol: float, limit: int, stats: dict[str, float]) -> _Held:
+def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats: dict[str, float]) -> _Held:
     """Solve the rows with the smallest residuals; add those whose sign came out wrong, and solve again."""
     table, problem = place.table, place.table.problem
     rows = place.nearest(size, scaled)

@@ -1,7 +1,7 @@
 """A problem with kinks as plain rows: the intercept is a last column, any rows make a program of their kinks.
 
 What is curved in the loss is a quadratic in the coefficients, ``b'Gb / 2 - linear'b`` up to a constant; G is zero for a
-piecewise linear loss. `Position` is a place in the table: coefficients, the residuals there, and what the sides of all
+piecewise linear loss. `Iterate` is a place in the table: coefficients, the residuals there, and what the sides of all
 rows add up to.
 """
 
@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
-from ladreg._kernels import _sides
+from ladreg._kernels import _line_search
 from ladreg._piecewise.interior_point import BoundedDual
 from ladreg._problem import TOO_LARGE, Problem
 
@@ -25,7 +25,7 @@ _SAMPLE = 20_000
 MANY_COLUMNS = 64
 
 
-class Table:
+class RowProblem:
     """The problem with the intercept as a last column."""
 
     def __init__(self, problem: Problem) -> None:
@@ -66,13 +66,13 @@ class Table:
         """So many rows for each column, half as many where the columns are many."""
         return (rows if self.n_columns < MANY_COLUMNS else rows // 2) * self.n_columns
 
-    def sample(self, size: int) -> Table:
+    def sample(self, size: int) -> RowProblem:
         """The problem of `size` rows, one at random of each stretch of the table. The seed is fixed."""
         problem = self.problem
         places = (np.arange(size) + np.random.default_rng(0).random(size)) * (problem.n_samples / size)
         rows = np.minimum(places.astype(np.intp), problem.n_samples - 1)
         weight = problem.weight[rows] / problem.weight[rows].sum()
-        return Table(replace(problem, design=problem.design.take(rows), y=problem.y[rows], weight=weight))
+        return RowProblem(replace(problem, design=problem.design.take(rows), y=problem.y[rows], weight=weight))
 
     def split(self, point: Array) -> tuple[Array, float]:
         """Coefficients and intercept."""
@@ -154,13 +154,13 @@ class Table:
         return np.maximum(typical[self.penalised], 1e-6)
 
 
-class Position:
+class Iterate:
     """Coefficients, the residuals of all rows there, and ``X'd`` for the dual d with every row at its side's end.
 
     A step changes all three without reading X again, except for the rows that change sides.
     """
 
-    def __init__(self, table: Table, point: Array) -> None:
+    def __init__(self, table: RowProblem, point: Array) -> None:
         problem = table.problem
         coef, intercept = table.split(point)
         ends = table.lower, table.upper
@@ -198,7 +198,9 @@ class Position:
             return 0.0
         lengths, rises = np.empty((2, self.residual.size + table.penalised.size))
         n_rows = self.residual.size
-        count = _sides.crossings(self.residual, moved, table.problem.weight, reach, lengths[:n_rows], rises[:n_rows])
+        count = _line_search.crossings(
+            self.residual, moved, table.problem.weight, reach, lengths[:n_rows], rises[:n_rows]
+        )
         jump = table.upper - table.lower
         coef, change = self.point[table.penalised], step[table.penalised]
         turning = np.flatnonzero(coef * change < 0)
@@ -211,13 +213,13 @@ class Position:
         rate = float(step @ table.gram @ step) / jump if table.is_curved else 0.0
         if last == 0 and rate == 0.0:
             return min(1.0, reach)
-        return min(_sides.weighted_select(lengths[:last], rises[:last], descent / jump, rate), reach)
+        return min(_line_search.weighted_select(lengths[:last], rises[:last], descent / jump, rate), reach)
 
     def advance(self, step: Array, moved: Array, length: float) -> None:
         """Go `length` times the step."""
         table = self.table
         self.point = self.point + length * step
-        count = _sides.advance(self.residual, moved, length, self._index)
+        count = _line_search.advance(self.residual, moved, length, self._index)
         rows = self._index[:count]
         sign = np.where(self.residual[rows] > 0, 1.0, -1.0)
         change = table.problem.weight[rows] * (sign * (table.upper - table.lower))
@@ -225,7 +227,7 @@ class Position:
 
     def crossed(self, moved: Array, slack: float) -> Index:
         """Rows that a step would put on the other side, by more than `slack`."""
-        return self._index[: _sides.crossed(self.residual, moved, slack, self._index)].copy()
+        return self._index[: _line_search.crossed(self.residual, moved, slack, self._index)].copy()
 
     def nearest(self, count: int, scaled: bool = False) -> Index:
         """The rows with the `count` smallest residuals; a radius from a sample leaves few to choose from.
@@ -246,9 +248,9 @@ class Position:
             sample = np.abs(residual[chosen])
             place = min(int(1.5 * count * _SAMPLE / size) + 20, _SAMPLE - 1)
             radius = float(np.partition(sample, place)[place])
-        found = _sides.within(residual, radius, self._index)
+        found = _line_search.within(residual, radius, self._index)
         if found < count:
-            found = _sides.within(residual, np.inf, self._index)
+            found = _line_search.within(residual, np.inf, self._index)
         if found == 0:  # NaN is nowhere near
             raise OverflowError(TOO_LARGE)
         rows = self._index[:found]

@@ -16,10 +16,10 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, is_unique, prove_from_products
 from ladreg._design import DenseDesign
-from ladreg._kernels import _sides
+from ladreg._kernels import _line_search
 from ladreg._piecewise import preprocessing
-from ladreg._piecewise.row_problem import Position, Table
-from ladreg._piecewise.warm_simplex import Near, Place, newton
+from ladreg._piecewise.row_problem import Iterate, RowProblem
+from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows, newton
 from ladreg._presolve import merged_rows, scaled
 from ladreg._problem import Problem, Solution, StopReason
 
@@ -51,9 +51,9 @@ _PROVED = 1e-12
 class _Known:
     """What is known at a solution or at a guess; the dual, and the rows near it, at a solution of the process."""
 
-    place: Place
+    place: ProcessPoint
     dual: Array | None = None
-    near: Near | None = None
+    near: ReducedRows | None = None
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class _Guess:
     After a Newton step, how much of the step another one is, ``along @ step``.
     """
 
-    place: Place
+    place: ProcessPoint
     point: Array
     along: Array | None = None
-    near: Near | None = None
+    near: ReducedRows | None = None
 
 
 def solve_process(
@@ -137,7 +137,7 @@ class _Process:
 
     def __init__(self, problem: Problem) -> None:
         twin, self.units = scaled(problem)
-        self.table = Table(twin)
+        self.table = RowProblem(twin)
         self.pays = (
             preprocessing.reduces(twin)
             and isinstance(twin.design, DenseDesign)
@@ -163,14 +163,14 @@ class _Process:
             lower, upper = problem.loss.interval()
             weight = np.array(problem.weight)
             goal = float(weight.sum()) * upper / (upper - lower)
-            point[-1] = _sides.weighted_select(problem.y.copy(), weight, goal)
+            point[-1] = _line_search.weighted_select(problem.y.copy(), weight, goal)
         return _Known(self._at(point))
 
     def known(self, coef: Array, intercept: float) -> _Known:
         """A place, in the table's units."""
         return _Known(self._at(self.table.join(*self.units.to_scaled(coef, intercept))))
 
-    def _at(self, point: Array, place: Place | None = None) -> Place:
+    def _at(self, point: Array, place: ProcessPoint | None = None) -> ProcessPoint:
         """The place at a point, by way of another one."""
         if place is not None:
             return self._moved(place, point, place.residual - self.table.predict(point - place.point))
@@ -178,7 +178,7 @@ class _Process:
         lower, upper = ends = problem.loss.interval()
         residual, slope, total = problem.design.sweep(coef, problem.y, intercept, problem.weight, ends)
         below = (upper * self.mass - np.append(slope, total)[: point.size]) / (upper - lower)
-        return Place(point, residual, residual > 0, below)
+        return ProcessPoint(point, residual, residual > 0, below)
 
     def step(self, problem: Problem, right: _Known, left: _Known, ahead: float) -> tuple[Solution, _Known] | None:
         """Solve a problem from the last two; None where that cannot be proved.
@@ -198,8 +198,8 @@ class _Process:
         for _ in range(_ROUNDS):
             # 2.
             if near is None:
-                size = min(max(int(Near.wanted(_WORSE * missed)), _LEAST * self.window), _MOST * self.window)
-                near = Near.at(twin, place, *self._nearest(place.residual, size), self.mass, self.window)
+                size = min(max(int(ReducedRows.wanted(_WORSE * missed)), _LEAST * self.window), _MOST * self.window)
+                near = ReducedRows.at(twin, place, *self._nearest(place.residual, size), self.mass, self.window)
             near.refine()
             if near.is_far():
                 place = self._stepped(twin, place, near)
@@ -245,50 +245,52 @@ class _Process:
         point = place.point + self.length * step
         return _Guess(self._at(point, place), point, along)
 
-    def _learn(self, near: Near, guess: _Guess, found: Array, line: Array | None, right: _Known) -> None:
+    def _learn(self, near: ReducedRows, guess: _Guess, found: Array, line: Array | None, right: _Known) -> None:
         """What the next prediction can make of this one."""
         self.missed = near.count(found - guess.point)
-        self.straight = line is not None and Near.wanted(_WORSE * near.count(found - line)) <= _MOST * self.window
+        self.straight = (
+            line is not None and ReducedRows.wanted(_WORSE * near.count(found - line)) <= _MOST * self.window
+        )
         if guess.along is not None:
             self.length = float(np.clip(guess.along @ (found - right.place.point), _SHORTEST, _LONGEST))
 
-    def _moved(self, place: Place, point: Array, residual: Array) -> Place:
+    def _moved(self, place: ProcessPoint, point: Array, residual: Array) -> ProcessPoint:
         """The place with these residuals, from another one."""
         above = residual > 0
         turned = np.flatnonzero(above != place.above)
         weight = self.table.problem.weight[turned]
         below = place.below + self.table.backward_at(turned, np.where(above[turned], -weight, weight))
-        return Place(point, residual, above, below)
+        return ProcessPoint(point, residual, above, below)
 
-    def _stepped(self, twin: Problem, place: Place, near: Near) -> Place:
+    def _stepped(self, twin: Problem, place: ProcessPoint, near: ReducedRows) -> ProcessPoint:
         """The place where the rows near another one lead, or as far that way as the objective falls."""
         step = near.point - place.point
         if near.count(step) <= _PART * twin.n_samples:
             return self._at(near.point, place)
-        position = Position(Table(twin), place.point)
+        position = Iterate(RowProblem(twin), place.point)
         moved = self.table.predict(step)
         position.advance(step, moved, position.search(step, moved))
         lower, upper = twin.loss.interval()
         below = (upper * self.mass - position.total) / (upper - lower)
-        return Place(position.point, position.residual, position.residual > 0, below)
+        return ProcessPoint(position.point, position.residual, position.residual > 0, below)
 
     def _nearest(self, residual: Array, size: int) -> tuple[Index, float]:
         """About so many rows with the smallest residuals, and how large these are; infinity for all rows."""
         if size >= residual.size:
             return np.arange(residual.size), np.inf
         reach = self._reach * size / self._within
-        found = _sides.within(residual, reach, self._index)
+        found = _line_search.within(residual, reach, self._index)
         for step in (max(1, residual.size // _SAMPLE), 1):
             if 2 * size <= 3 * found <= 5 * size:
                 break
             sample = np.abs(residual[::step])
             reach = float(np.partition(sample, size // step)[size // step])
-            found = _sides.within(residual, reach, self._index)
+            found = _line_search.within(residual, reach, self._index)
         self._reach, self._within = reach, found
         return self._index[:found].copy(), reach
 
     def _certified(
-        self, problem: Problem, twin: Problem, place: Place, right: _Known, near: Near
+        self, problem: Problem, twin: Problem, place: ProcessPoint, right: _Known, near: ReducedRows
     ) -> tuple[Solution, _Known]:
         """Step 4, and what is known of the solution."""
         table, units = self.table, self.units
@@ -336,4 +338,4 @@ class _Process:
             # Sums over all rows are free of the rounding of many changes.
             sums = np.append(slope * units.column_scale, total)[: table.n_columns]
             below = (upper * self.mass - sums - near.beyond(dual)) / (upper - lower)
-        return solution, _Known(Place(point, residual, above, below), dual, near)
+        return solution, _Known(ProcessPoint(point, residual, above, below), dual, near)

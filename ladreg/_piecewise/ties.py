@@ -7,9 +7,8 @@ of the rows takes their place in linear systems, and their dual is found by syst
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
 
-from ladreg._arrays import RANK, Array, Index
+from ladreg._arrays import RANK, Array, Index, pivoted_triangle
 from ladreg._problem import Problem
 
 # Rows that are compared with a basis at a time.
@@ -36,7 +35,7 @@ def basis(problem: Problem, rows: Index, features: Index, border: bool) -> Index
     for begin in range(0, rows.size, _BLOCK):
         block = np.concatenate([found, rows[begin : begin + _BLOCK]])
         matrix = problem.design.rows(block, features, border) / size
-        r, order = scipy.linalg.qr(matrix.T, mode="r", pivoting=True)
+        r, order = pivoted_triangle(matrix.T)
         diagonal = np.abs(np.diag(r))
         rank = int(np.count_nonzero(diagonal > RANK * diagonal.max(initial=0.0)))
         found = block[order[:rank]]

@@ -37,7 +37,7 @@ _DEPENDENT = 1e-6
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessPoint:
     """A point, residuals there, which rows count as above the fit, and the sum of ``weight * x`` over all others."""
 
     point: Array
@@ -46,7 +46,7 @@ class Place:
     below: Array
 
 
-class Near:
+class ReducedRows:
     """The rows near a fit.
 
     Parameters
@@ -68,7 +68,7 @@ class Near:
     def __init__(
         self,
         problem: Problem,
-        place: Place,
+        place: ProcessPoint,
         rows: Index,
         A: Array,
         origin: Array,
@@ -90,14 +90,16 @@ class Near:
         self.degenerate, self.size, self.n_pivots = False, rows.size, 0
 
     @classmethod
-    def at(cls, problem: Problem, place: Place, rows: Index, reach: float, mass: Array, window: int) -> Near:
+    def at(
+        cls, problem: Problem, place: ProcessPoint, rows: Index, reach: float, mass: Array, window: int
+    ) -> ReducedRows:
         """The rows near a place."""
         A = problem.design.rows(rows, border=problem.fit_intercept)
         return cls(problem, place, rows, A, place.point, reach, mass, window)
 
-    def again(self, problem: Problem, place: Place, point: Array, mass: Array) -> Near:
+    def again(self, problem: Problem, place: ProcessPoint, point: Array, mass: Array) -> ReducedRows:
         """The same rows from another place, and ahead of it at a point."""
-        near = Near(problem, place, self.rows, self.A, self.origin, self.reach, mass, self.window)
+        near = ReducedRows(problem, place, self.rows, self.A, self.origin, self.reach, mass, self.window)
         near._go(point - place.point)
         return near
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._design import DenseDesign
-from ladreg._kernels import _groups
+from ladreg._kernels import _hash_groups
 from ladreg._problem import Problem
 
 # Rows that tell whether others are worth comparing, and the part of them that must have a twin.
@@ -46,7 +46,7 @@ def merged_rows(problem: Problem) -> Merged | None:
     if _distinct(_keys(problem.design.take(sample), problem.y[sample], mix)) > (1 - _TWINS) * _SAMPLE:
         return None
     groups, first = np.empty((2, n_samples), dtype=np.intp)
-    count = _groups.group(_keys(problem.design, problem.y, mix), groups, first)
+    count = _hash_groups.group(_keys(problem.design, problem.y, mix), groups, first)
     if count > _LEFT * n_samples:
         return None
     first = first[:count]

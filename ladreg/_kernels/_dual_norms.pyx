@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """What the slopes of many solutions, a row each, take of their strength, in one read of them.
 
-The algorithms are in `slopes.h`; `reference.py` is their specification.
+The algorithms are in `dual_norms.h`; `reference.py` is their specification.
 """
 from ladreg._kernels._check cimport of, places, table
 
-cdef extern from "slopes.h":
+cdef extern from "dual_norms.h":
     double largest_part(Py_ssize_t p, const double *slope, const double *strength, int positive,
                         Py_ssize_t *where) nogil
     Py_ssize_t c_reaching "reaching"(Py_ssize_t p, const double *slope, const double *strength, int positive,
