@@ -1,6 +1,6 @@
 """Answers to one problem for many multiples of its penalty: what they cost and what proves them, in matrix form.
 
-`Problem.prove_by` says what is to be proved of each; here it is a few passes over an array for all of them together,
+`prove_from_products` says what is to be proved of each; here it is a few passes over an array for all of them together,
 where nothing is to be done to their duals but shrinking.
 """
 

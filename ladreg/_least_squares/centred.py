@@ -88,7 +88,7 @@ class Centred:
         # The features that `screen` left, None for all, and those that it did not.
         self.candidates: Index | None = None
         self.hidden = np.zeros(problem.n_features, dtype=bool)
-        # What was found out about sets of free columns (see `dependent`), whatever the penalty.
+        # What was found out about sets of free columns (see `dependent_columns`), whatever the penalty.
         self.dependences: dict[bytes, Any] = {}
 
     @cached_property

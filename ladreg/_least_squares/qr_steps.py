@@ -17,7 +17,7 @@ from ladreg._arrays import Array, Index
 from ladreg._least_squares.centred import Centred, GradientCheck
 
 # Columns of length one are dependent below this distance from the span of the others. It is smaller than that of
-# `dependent`, so that free columns are independent here as well.
+# `dependent_columns`, so that free columns are independent here as well.
 _RANK = 1e-14
 # Steps with one decomposition: each but the first removes the rounding of the one before.
 _REFINED = 3

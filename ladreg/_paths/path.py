@@ -1,6 +1,6 @@
 """Sequences of problems that differ in the strength of their penalty, each solution from the one before, each proved.
 
-For the squared loss the sequence is solved as a whole (`solvers.sequence`) and certified in few passes over the data;
+For the squared loss the sequence is solved as a whole (`solve_lasso_path`) and certified in few passes over the data;
 for other losses one problem follows the other. What the certificate does not confirm is solved again on its own.
 """
 

@@ -2,7 +2,7 @@
 
 Between two of them most rows keep their side (Portnoy 1991, doi 10.1137/0912047, follows the others one by one along
 the quantiles; Li and Zhu 2008, doi 10.1198/106186008X289155, along the penalty). What is left is a small program next
-to its optimum (`nearby`); the certificate's one pass over the data says whether all other rows kept theirs, and where
+to its optimum (`warm_simplex`); the certificate's one pass over the data says whether all other rows kept theirs, and where
 the next problem begins.
 """
 

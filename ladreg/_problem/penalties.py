@@ -1,4 +1,4 @@
-"""Penalties: the mathematics of the coefficients, a page each, in the order of `_losses.py`."""
+"""Penalties: the mathematics of the coefficients, a page each, in the order of `losses.py`."""
 
 from __future__ import annotations
 
