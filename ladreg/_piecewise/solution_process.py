@@ -2,8 +2,8 @@
 
 Between two of them most rows keep their side (Portnoy 1991, doi 10.1137/0912047, follows the others one by one along
 the quantiles; Li and Zhu 2008, doi 10.1198/106186008X289155, along the penalty). What is left is a small program next
-to its optimum (`warm_simplex`); the certificate's one pass over the data says whether all other rows kept theirs, and where
-the next problem begins.
+to its optimum (`warm_simplex`). The certificate reads the data once and says whether all other rows kept their side,
+and where the next problem begins.
 """
 
 from __future__ import annotations
