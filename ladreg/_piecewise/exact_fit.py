@@ -105,7 +105,7 @@ def least_tied(table: RowProblem) -> int:
 def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
     """The change of the point that fits the rows nearest to it best, by absolute values and without a penalty.
 
-    By squares where all of them fit exactly.
+    By squares where all of them fit exactly. None where fewer of them are tied than `least_tied`.
     """
     table = place.table
     rows = place.nearest(table.per_column(_ROWS_PER_COLUMN))
@@ -135,7 +135,9 @@ def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
         return None
     stats["rows_solved"] += rows.size
     stats["n_ip_iter"] += found.n_iter
-    return found.coef * reach
+    step = found.coef * reach
+    n_tied = np.count_nonzero(np.abs(residual - A @ step) <= _NEAR[0])
+    return step if n_tied >= least_tied(table) else None
 
 
 def _improved(table: RowProblem, point: Array, stats: dict[str, float]) -> Array:
@@ -143,13 +145,18 @@ def _improved(table: RowProblem, point: Array, stats: dict[str, float]) -> Array
     problem = table.problem
     for near in _NEAR:
         residual = problem.residual(*table.split(point))
-        chosen = (np.abs(residual) <= near).astype(np.float64)
+        stats["n_passes"] += 1
+        size = np.abs(residual)
+        near_zero = size <= near
+        if float(size.max(initial=0.0, where=near_zero)) <= ROUNDINGS:
+            break
+        chosen = near_zero.astype(np.float64)
         gram = problem.design.gram(chosen, np.arange(problem.n_features), problem.fit_intercept)
         size = np.sqrt(gram.diagonal())
         size = np.where(size > 0, size, 1.0)
         inverse = np.linalg.pinv(gram / size / size[:, None], rcond=_SINGULAR, hermitian=True)
         point = point + inverse @ (table.backward(chosen * residual) / size) / size
-        stats["n_passes"] += 3
+        stats["n_passes"] += 2
     return point
 
 

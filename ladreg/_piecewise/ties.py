@@ -15,6 +15,8 @@ from ladreg._problem import Problem
 _BLOCK = 4096
 # Steps towards a dual inside its intervals, and how near to their ends one of them may go.
 _STEPS, _SHORT = 30, 0.9
+# Give up after a step shorter than this fraction of the change; where a dual exists, the tests take 0.35 at least.
+_LEAST = 0.1
 # Steps that go all the way, each but the first to remove the rounding of the one before.
 _WHOLE = 3
 # Part of its interval that a dual must be away from the ends: it then tells that its row is tied in every optimum.
@@ -76,7 +78,7 @@ def balanced(problem: Problem, rows: Index, features: Index, border: bool, held:
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = float(np.min(np.where(change != 0, ends / change, np.inf), initial=np.inf))
         length = 1.0 if reach >= 1.0 else _SHORT * reach
-        if not length > 0:
+        if not length >= _LEAST:
             return None
         dual = dual + length * change
         left = left - length * product
