@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.optimize
 
 from ladreg import (
     HuberLossRegressor,
@@ -174,14 +175,19 @@ def test_the_ranges_of_a_polyhedron_are_those_of_linear_programs(monkeypatch):
         X, y = paired(seed, 12, 2 + seed % 4)
         solve(make(X, y, fit_intercept=False))
     assert len(blocks) >= 20
+    enumerated = 0
     for directions in blocks:
         polyhedron = face_centre._Polyhedron.of(directions)
-        found = polyhedron.support(directions.vector, polyhedron.vertex())
-        for aim, value in zip(directions.vector, found, strict=True):
-            expected = face_centre.scipy.optimize.linprog(
-                -aim, A_ub=polyhedron.normal, b_ub=polyhedron.bound, bounds=(None, None)
-            )
+        vertex = polyhedron.vertex()
+        found = polyhedron.support(directions.vector, vertex)
+        corners = polyhedron._corners(vertex)
+        enumerated += corners is not None
+        by_corners = found if corners is None else (directions.vector @ corners.T).max(axis=1)
+        for aim, value, other in zip(directions.vector, found, by_corners, strict=True):
+            expected = scipy.optimize.linprog(-aim, A_ub=polyhedron.normal, b_ub=polyhedron.bound, bounds=(None, None))
             assert value == pytest.approx(-expected.fun, rel=1e-9, abs=1e-9)
+            assert other == pytest.approx(-expected.fun, rel=1e-9, abs=1e-9)
+    assert 0 < enumerated < len(blocks)
 
 
 @pytest.mark.parametrize("seed", range(12))

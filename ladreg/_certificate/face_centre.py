@@ -1,7 +1,7 @@
 """The centre of a polyhedron of optima: where residuals are nearest to the middle of their ranges.
 
 The polyhedron is given by linear functions that keep their sign on it, ``side_i * (slack_i - move_i @ z) >= 0``:
-residuals, which cost ``cost_i`` a unit, and coefficients, which cost nothing here. With ``mid_i`` and ``range_i`` the
+residuals, which cost ``cost_i`` per unit, and coefficients, which cost nothing here. With ``mid_i`` and ``range_i`` the
 middle and the length of the interval of values that ``move_i @ z`` takes on it, its centre is the minimiser over it of
 
     sum_i cost_i * (move_i @ z - mid_i)^2 / range_i.
@@ -22,23 +22,27 @@ from scipy.sparse.csgraph import connected_components
 from ladreg._arrays import BLOCK, Array, Index, nonnegative_least_squares
 from ladreg._kernels import _hash_groups
 
-# Unit vectors whose entries agree after rounding to this are one direction.
+# Unit vectors whose entries agree after rounding to multiples of 2^-40 are one direction.
 _GRID = 2.0**-40
-# Rows that show whether there are parallel ones, and the share of distinct ones among them that is none.
-_SAMPLE, _DISTINCT = 1000, 0.9
-# Rows nearest to zero, whose bounding box tells which others may bound the polyhedron as well.
+# Up to 1000 rows are sampled to find out whether there are parallel rows.
+_SAMPLE = 1000
+# Rows count as not parallel if more than 90 % of the sampled rows are distinct.
+_DISTINCT = 0.9
+# The bounding box of the 4096 constraints nearest to zero shows which others may bound the polyhedron.
 _NEAREST = 4096
-# Entries of directions, in units of the basis of directions, below this are rounding of zero.
+# Entries of directions, in coordinates of the basis of directions, of at most 1e-10 are rounding of zero.
 _ZERO = 1e-10
-# On the way from vertex to vertex constraints are relaxed by one to two times this, in units of a problem at unit
-# scale, all by different amounts: the polyhedron has an inside then, and no vertex has more than n_dimensions of them.
+# In the simplex method each bound is relaxed by a random 1 to 2 times 1e-12 (1 + |bound|), in a problem at unit scale:
+# the polyhedron then has an interior, and no vertex has more than n_dimensions constraints.
 _RELAXED = 1e-12
-# A linear function is at its maximum in a vertex whose multipliers (of unit vectors) are all above minus this.
+# A linear function is at its maximum in a vertex if all its multipliers (of unit vectors) are at least -1e-10.
 _OPTIMAL = 1e-10
-# Ranges below this part of the longest one of their block are rounding of zero, and so are such singular values.
+# Ranges, and singular values, of at most 1e-9 times the largest one of their block are rounding of zero.
 _FLAT = 1e-9
-# Vertices that are visited for each dimension at most; what has not arrived by then keeps the value it has reached.
+# Visit at most 2000 vertices per dimension; after that each linear function keeps its value at the vertex it is at.
 _VISITS = 2000
+# Up to this many vertices are enumerated; ranges over a polyhedron with more are found by the simplex method.
+_CORNERS = 64
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,9 @@ class _Directions:
 
     @classmethod
     def of(cls, move: Array, slack: Array, side: Array, cost: Array) -> _Directions:
-        """Parallel rows together, where a sample has any."""
+        """Merges parallel rows, if a sample has any."""
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
-        # The first entry that is not small tells a vector from its opposite.
+        # The sign of the first entry above 0.5 / sqrt(n_dimensions) turns a vector and its opposite into one.
         tall = np.abs(move) > (0.5 / np.sqrt(move.shape[1])) * length[:, None]
         first = move[np.arange(length.size), np.argmax(tall, axis=1)]
         del tall
@@ -73,7 +77,7 @@ class _Directions:
         return cls(vector[chosen[:count]], low, high, total)
 
     def nearest(self) -> _Directions:
-        """Those whose interval may bound the polyhedron: the others keep a box around it, that of the nearest ones."""
+        """The directions whose interval may bound the polyhedron: others hold in the whole box of the nearest ones."""
         if self.cost.size <= _NEAREST:
             return self
         room = np.minimum(self.high, -self.low)
@@ -93,7 +97,7 @@ class _Directions:
         return _Directions(self.vector[rows], self.low[rows], self.high[rows], self.cost[rows])
 
     def at(self, rows: Index | slice, vector: Array) -> _Directions:
-        """Some of them in other coordinates, unit vectors again. Where `rows` is a slice, these change in place."""
+        """Some directions in other coordinates, as unit vectors. If `rows` is a slice, this object changes in place."""
         length = np.sqrt(np.einsum("ij,ij->i", vector, vector))
         found = _Directions(vector, self.low[rows], self.high[rows], self.cost[rows])
         np.multiply(found.cost, length, out=found.cost)
@@ -128,15 +132,18 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
     -------
     fit, goal or None
         Arrays of shape (n_equations, n_dimensions) and (n_equations,), n_equations <= n_dimensions. Along directions
-        that no equation determines nothing moves that costs anything. None where the polyhedron is empty.
+        that no equation determines, no residual with a cost moves. None if the polyhedron is empty.
 
     Notes
     -----
-    1. Parallel rows together; a basis of their directions, in whose coordinates most vectors have few entries.
-    2. The coordinates fall apart into blocks that no vector connects. Costs of different blocks do not meet.
-    3. A block of one coordinate is an interval: its middle. In others, the range of each direction, and least squares.
+    1. Merge parallel rows; find a basis of their directions, in whose coordinates most vectors have few entries.
+    2. Split the coordinates into blocks that no vector connects. The sum of costs is one sum per block.
+    3. A block of one coordinate is an interval: take its middle. In others, find the range of each direction, and solve
+       the least-squares problem.
     """
     directions = _Directions.of(move, slack, side, cost)
+    if _is_one_block(directions.vector):
+        return _block(directions)
     spanning, vector = _coordinates(directions.vector)
     label = _blocks(vector)
     if label.size > 1 and not label.any():  # one block, without copies of it
@@ -160,8 +167,17 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
     return np.vstack(fit), np.concatenate(goal)
 
 
+def _is_one_block(vector: Array) -> bool:
+    """Whether a sample of many rows connects all coordinates: the other rows can only connect more of them."""
+    n_rows, n_dimensions = vector.shape
+    if n_dimensions == 1 or n_rows < 4 * _SAMPLE:
+        return False
+    spanning, sample = _coordinates(vector[:: n_rows // _SAMPLE].copy())
+    return spanning.shape[0] == n_dimensions and not _blocks(sample).any()
+
+
 def _coordinates(vector: Array) -> tuple[Array, Array]:
-    """A basis of the vectors among themselves, and all in its coordinates: in place where they span the space."""
+    """A basis chosen from the vectors, and all vectors in its coordinates; in place if they span the space."""
     spanning = vector[_basis(vector)]
     inverse = np.linalg.pinv(spanning)
     found = vector if inverse.shape[0] == inverse.shape[1] else np.empty((vector.shape[0], inverse.shape[1]))
@@ -173,7 +189,7 @@ def _coordinates(vector: Array) -> tuple[Array, Array]:
 
 
 def _blocks(vector: Array) -> Index:
-    """The number of each coordinate's block: coordinates that some vector has both of are in one."""
+    """The block number of each coordinate: two coordinates that are both nonzero in some vector share a block."""
     together = csr_array((vector.shape[1], vector.shape[1]))
     for begin in range(0, vector.shape[0], BLOCK):
         pattern = csr_array(vector[begin : begin + BLOCK] != 0, dtype=np.float64)
@@ -182,9 +198,9 @@ def _blocks(vector: Array) -> Index:
 
 
 def _basis(vector: Array) -> Index:
-    """Rows that are linearly independent and span all others: each is the farthest from the span of those before.
+    """Linearly independent rows that span all others: each is the row farthest from the span of those before.
 
-    Of many rows, first those of each block.
+    If there are many rows, each block of rows is first reduced to such rows.
     """
     step = max(BLOCK, 2 * vector.shape[1])
     if vector.shape[0] > step:
@@ -214,9 +230,9 @@ def _largest(vector: Array) -> Index:
 
 
 def _intervals(directions: _Directions, vector: Array, label: Index, block: Index) -> tuple[Array, NDArray[np.bool_]]:
-    """The middle of each coordinate that is a block of its own, and whether anything along it costs something.
+    """The middle of each coordinate that is a block of its own, and whether any direction along it has a cost.
 
-    `label` and `block` are the numbers of the coordinates' and of the rows' blocks.
+    `label` is the block number of each coordinate, `block` that of each row.
     """
     only = np.empty_like(label)
     only[label] = np.arange(label.size)
@@ -228,7 +244,7 @@ def _intervals(directions: _Directions, vector: Array, label: Index, block: Inde
     low, high = np.full(single.size, -np.inf), np.full(single.size, np.inf)
     np.maximum.at(low, coordinate, ends.min(axis=0))
     np.minimum.at(high, coordinate, ends.max(axis=0))
-    # An interval without an end is what rounding of the dual made: the other end then.
+    # An infinite end is an effect of rounding of the dual: the other end takes its place.
     low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
     paid = np.bincount(coordinate, directions.cost[rows], minlength=single.size) > 0
     paid &= np.isfinite(low)
@@ -252,13 +268,13 @@ def _block(directions: _Directions) -> tuple[Array, Array] | None:
 
 
 def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> tuple[Array, Array]:
-    """Equations of the least ``sum(cost * (vector @ z - middle)^2 / extent)``, no more than there are coordinates.
+    """Equations of the least ``sum(cost * (vector @ z - middle)^2 / extent)``, at most one per coordinate.
 
-    Directions that cost nothing have no part in it.
+    Directions without cost are left out.
     """
     paid = cost > 0
     flat = paid & (extent <= _FLAT * extent.max(initial=0.0))
-    # What has no extent is met whatever it costs: the rest is fitted in the directions that this leaves open.
+    # Directions without extent are met exactly; the others are fitted in the null space of these.
     _, singular, right = np.linalg.svd(vector[flat])
     rank = int(np.sum(singular > _FLAT * singular.max(initial=0.0)))
     fixed, free = right[:rank], right[rank:].T
@@ -279,7 +295,7 @@ def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> 
 
 @dataclass(frozen=True)
 class _Polyhedron:
-    """``normal @ z <= bound``, normals of length one. Bounds that are `relaxed` lead to a vertex, `bound` places it."""
+    """``normal @ z <= bound``, normals of length one. `relaxed` bounds lead to a vertex, `bound` gives its values."""
 
     normal: Array
     bound: Array
@@ -287,7 +303,7 @@ class _Polyhedron:
 
     @classmethod
     def of(cls, directions: _Directions) -> _Polyhedron:
-        """That of the directions' intervals."""
+        """The polyhedron of the directions' intervals."""
         below, above = np.isfinite(directions.low), np.isfinite(directions.high)
         normal = np.vstack([directions.vector[above], -directions.vector[below]])
         bound = np.concatenate([directions.high[above], -directions.low[below]])
@@ -295,7 +311,7 @@ class _Polyhedron:
         return cls(normal, bound, bound + room)
 
     def vertex(self) -> Index | None:
-        """As many constraints as there are dimensions, which meet in a vertex; None where there is none."""
+        """n_dimensions constraints that meet in a vertex; None if there is no vertex."""
         point = self._point()
         basis: list[int] = []
         n_dimensions = self.normal.shape[1]
@@ -313,9 +329,9 @@ class _Polyhedron:
         return None if point is None else np.array(basis, dtype=np.intp)
 
     def _point(self) -> Array | None:
-        """The point nearest to zero, by Lawson and Hanson's LDP -> NNLS; None where the constraints contradict.
+        """The point nearest to zero, by Lawson and Hanson's LDP -> NNLS; None if the constraints contradict.
 
-        Constraints that zero keeps, however far away, have no part in its size.
+        Constraints that hold at zero do not count in the scale `reach`, however far away they are.
         """
         n_dimensions = self.normal.shape[1]
         reach = -self.relaxed.min(initial=0.0)
@@ -333,7 +349,7 @@ class _Polyhedron:
         return np.asarray(-remainder[:-1] / remainder[-1] * reach)
 
     def box(self) -> tuple[Array, Array] | None:
-        """Middle and half of the lengths of the box around the polyhedron; None where it is empty or unbounded."""
+        """Middle and half lengths of the polyhedron's bounding box; None if the polyhedron is empty or unbounded."""
         vertex = self.vertex()
         return None if vertex is None else self._box(vertex)
 
@@ -346,7 +362,7 @@ class _Polyhedron:
         return low / 2 + high / 2, (high - low) / 2 + _RELAXED
 
     def without_far(self, vertex: Index) -> tuple[_Polyhedron, Index]:
-        """The same polyhedron without constraints that its bounding box keeps, and the vertex in its numbers."""
+        """The same polyhedron without constraints that hold in its whole bounding box, and the renumbered vertex."""
         box = self._box(vertex)
         if box is None:
             return self, vertex
@@ -368,18 +384,45 @@ class _Polyhedron:
         return int(ahead[nearest]), float(steps[nearest])
 
     def ranges(self, vector: Array, vertex: Index) -> tuple[Array, Array]:
-        """The least and the largest value of ``vector @ z``, several blocks of rows at a time."""
+        """The least and the largest value of ``vector @ z`` for each row of `vector`, in blocks of rows."""
         low, high = np.empty((2, vector.shape[0]))
+        corners = self._corners(vertex)
         for begin in range(0, vector.shape[0], 8 * BLOCK):
             block = slice(begin, begin + 8 * BLOCK)
-            ends = self.support(np.vstack([vector[block], -vector[block]]), vertex)
-            high[block], low[block] = ends[: ends.size // 2], -ends[ends.size // 2 :]
+            if corners is None:
+                ends = self.support(np.vstack([vector[block], -vector[block]]), vertex)
+                high[block], low[block] = ends[: ends.size // 2], -ends[ends.size // 2 :]
+            else:
+                values = corners @ vector[block].T
+                values.max(axis=0, out=high[block])
+                values.min(axis=0, out=low[block])
         return low, high
+
+    def _corners(self, vertex: Index) -> Array | None:
+        """All vertices, one in each row; None where they are more than `_CORNERS`, or an edge has no end."""
+        found: dict[tuple[int, ...], Array] = {}
+        waiting = [tuple(np.sort(vertex).tolist())]
+        while waiting:
+            key = waiting.pop()
+            if key in found:
+                continue
+            if len(found) == _CORNERS:
+                return None
+            basis = np.array(key)
+            inverse = np.linalg.inv(self.normal[basis])
+            found[key] = inverse @ self.bound[basis]
+            point = inverse @ self.relaxed[basis]
+            for leaving in range(basis.size):
+                entering, _ = self._met(point, -inverse[:, leaving], basis)
+                if entering < 0:
+                    return None
+                waiting.append(tuple(sorted([*np.delete(basis, leaving).tolist(), entering])))
+        return np.array(list(found.values()))
 
     def support(self, aims: Array, vertex: Index) -> Array:
         """The largest value of ``aim @ z`` for each of several vectors, by the simplex method.
 
-        All start at one vertex, and those that take the same edge go along it together.
+        All searches start at one vertex, and searches that leave a vertex along the same edge move together.
         """
         value = np.full(aims.shape[0], np.inf)
         waiting = {tuple(np.sort(vertex).tolist()): np.arange(aims.shape[0])}
@@ -398,7 +441,7 @@ class _Polyhedron:
             for leaving in np.unique(worst[~arrived]):
                 entering, _ = self._met(point, -inverse[:, leaving], basis)
                 if entering < 0:
-                    continue  # there is no end along this edge
+                    continue  # unbounded along this edge: the value stays infinite
                 along = here[~arrived & (worst == leaving)]
                 other = tuple(sorted([*np.delete(basis, leaving).tolist(), entering]))
                 waiting[other] = np.append(waiting[other], along) if other in waiting else along
