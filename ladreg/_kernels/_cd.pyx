@@ -14,7 +14,7 @@ cdef void check(bint fits) except *:
 cdef bint fit(const double[::1] center, const double[::1] scale, const double[::1] curvature,
               const double[::1] strength, const double[::1] ridge, const Py_ssize_t[::1] features,
               const double[::1] coef, const double[::1] weight, const double[::1] residual) noexcept:
-    """What both bursts ask for: a number each feature, a number each row, and features that are there."""
+    """Whether the arrays of a burst have one entry per feature or row, and `features` are below their number."""
     cdef Py_ssize_t p = coef.shape[0], n = residual.shape[0]
     return (of(center, p) and of(scale, p) and of(curvature, p) and of(strength, p) and of(ridge, p) and of(coef, p)
             and of(weight, n) and of(residual, n) and places(features, features.shape[0])
@@ -23,7 +23,10 @@ cdef bint fit(const double[::1] center, const double[::1] scale, const double[::
 
 cdef bint columns_fit(const index_t[::1] indices, const index_t[::1] indptr, const Py_ssize_t[::1] features,
                       Py_ssize_t n) noexcept:
-    """Sparse columns that are there, with rows that are there; one look at all columns costs less than at many."""
+    """Whether the columns `features` lie inside `indices`, and their row numbers are in ``0 .. n - 1``.
+
+    Checks all of `indices` in one pass if the columns hold more than a quarter of them.
+    """
     cdef long long begin, end, total = 0, size = indices.shape[0]
     cdef Py_ssize_t k
     for k in range(features.shape[0]):
@@ -76,9 +79,9 @@ def dense_burst(const floating[:, :] X, const double[::1] center, const double[:
                 const double[::1] weight, const double[::1] curvature, const double[::1] strength,
                 const double[::1] ridge, bint positive, const Py_ssize_t[::1] features, Py_ssize_t n_epochs,
                 double[::1] coef, double[::1] residual):
-    """Cycle `n_epochs` times over `features`; update `coef` and `residual` in place; return the largest move.
+    """Cycle `n_epochs` times over `features`; update `coef` and `residual` in place.
 
-    A move is measured in the units of the gradient's square root: |change| * sqrt(curvature).
+    The largest |change| * sqrt(curvature) of the last epoch is returned, in units of the objective's square root.
     """
     cdef Py_ssize_t n = X.shape[0]
     cdef Py_ssize_t step = X.strides[0] // <Py_ssize_t> sizeof(floating)
@@ -115,7 +118,10 @@ def dense_burst(const floating[:, :] X, const double[::1] center, const double[:
 
 cdef double sparse_dot(const floating* column, const index_t* rows, Py_ssize_t size, const double* weight, bint equal,
                        const double* residual) noexcept nogil:
-    """The weighted product; where weights are equal they are read once. Four sums, which do not wait for each other."""
+    """The weighted product of a column with the residual; equal weights are read once.
+
+    Four partial sums, or two for unequal weights, do not wait for each other.
+    """
     cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
     cdef Py_ssize_t t = 0
     if equal:
@@ -145,8 +151,8 @@ def sparse_burst(const floating[::1] data, const index_t[::1] indices, const ind
                  double[::1] residual, double shift):
     """Like `dense_burst` for CSC columns, in O(nnz_j) per coordinate.
 
-    The residual in centred columns is `residual + shift`: a move of coefficient j adds to `residual` on the rows
-    that j touches and to the one number `shift` for all of them. Where `center` is not zero it must hold the weighted
+    The residual in centred columns is `residual + shift`: a move of coefficient j changes `residual` on the
+    rows of its nonzeros, and the number `shift` for all rows. Where `center` is not zero it must hold the weighted
     column means, and sum(weight * (residual + shift)) must be zero: the centred gradient then needs no further sum.
 
     Returns

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""What the slopes of many solutions, a row each, take of their strength, in one read of them.
+"""Ratios of slopes to strengths for many solutions, one row each, in one read of the slopes.
 
 The algorithms are in `dual_norms.h`; `reference.py` is their specification.
 """
@@ -14,9 +14,9 @@ cdef extern from "dual_norms.h":
 
 def largest_parts(const double[:, ::1] slope, const double[::1] strength, bint positive, double[::1] part,
                   Py_ssize_t[::1] where):
-    """The largest ``|slope| / strength`` of each row, of positive slopes where `positive`, and whose it is.
+    """The largest ``|slope| / strength`` of each row (of positive slopes only where `positive`), and its feature.
 
-    NaN is larger than any number; the first feature has it where all slopes are zero.
+    NaN is larger than any number; the feature is 0 where all slopes are zero.
     """
     cdef Py_ssize_t n = slope.shape[0], p = slope.shape[1], k
     if not (table(slope, n, p) and of(strength, p) and of(part, n) and places(where, n)):
@@ -31,12 +31,12 @@ def largest_parts(const double[:, ::1] slope, const double[::1] strength, bint p
 
 def reaching(const double[:, ::1] slope, const double[::1] strength, bint positive, const double[::1] edge,
              Py_ssize_t[::1] counts, Py_ssize_t[::1] features):
-    """Where ``|slope| >= edge * strength``, with an `edge` for each row: how many features each, and which.
+    """The features with ``|slope| >= edge * strength`` in each row, and their number per row; one `edge` per row.
 
     Returns
     -------
     int
-        The sum of `counts`; so many of `features` are written as there is room for.
+        The sum of `counts`. Features that find no room in `features` are not written.
     """
     cdef Py_ssize_t n = slope.shape[0], p = slope.shape[1], room = features.shape[0], total = 0, k
     if not (table(slope, n, p) and of(strength, p) and of(edge, n) and places(counts, n) and places(features, room)):

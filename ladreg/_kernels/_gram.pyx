@@ -45,10 +45,10 @@ cdef extern from "gram.h":
                            double *cosine, double *sine) nogil
 
 cdef enum:
-    ROOM = 9  # vectors that the steps work in
+    ROOM = 9  # work vectors of p numbers
 
 cdef double* work_space(Lasso *s) except NULL:
-    """Memory for the steps, to be freed; its last three vectors are for two rotations and for strengths."""
+    """Allocate the work vectors, which the caller frees; the last three are for rotations (two) and for strengths."""
     cdef Py_ssize_t p = s.p
     cdef double *work = <double *> malloc(p * (ROOM * sizeof(double) + 1))
     if work == NULL:
@@ -59,7 +59,7 @@ cdef double* work_space(Lasso *s) except NULL:
 
 
 cdef bint distinct(Lasso *s, const Py_ssize_t[::1] support) noexcept:
-    """Whether no feature is twice in the support."""
+    """Whether no feature is in the support twice; overwrites `state`."""
     cdef Py_ssize_t k
     memset(s.state, 0, s.p)
     for k in range(s.size):
@@ -71,14 +71,14 @@ cdef bint distinct(Lasso *s, const Py_ssize_t[::1] support) noexcept:
 
 def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint positive, Py_ssize_t n_epochs,
                double[::1] coef, double[::1] slope):
-    """Cycle `n_epochs` times over the features of a Gram matrix, or until nothing moves.
+    """Cycle `n_epochs` times over the features of a Gram matrix, or until no coefficient changes.
 
     `slope` is the gradient of minus the loss at `coef`; both are updated in place.
 
     Returns
     -------
     int
-        Epochs done.
+        Number of epochs done.
     """
     cdef Lasso s
     cdef Py_ssize_t p = coef.shape[0], done
@@ -98,15 +98,16 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
            Py_ssize_t size):
     """Minimise ``coef'gram coef / 2 - b'coef + strength'|coef|``, from `coef`, where `slope` is ``b - gram coef``.
 
-    Newton steps on the support, each cut where the first sign would change; that feature leaves. After a whole step
-    the features enter that violate their condition by more than `tolerance`. Columns that depend on those of the
-    support take the place of one of them. The first `size` entries of `support` and rows of `factor` are the support
-    and the Cholesky factor (lower triangle) of its Gram matrix; all arrays are updated in place.
+    Newton steps on the support, each cut at the first sign change; the feature of that coefficient leaves. After a
+    full step the features enter whose violation is at least a quarter of the worst, if the worst exceeds `tolerance`.
+    A column that depends on those of the support replaces one of them. The first `size` entries of `support` and rows
+    of `factor` are the support and the Cholesky factor (lower triangle) of its Gram matrix. `coef`, `slope`, `support`
+    and `factor` are updated in place.
 
     Returns
     -------
     size, n_steps : int
-        Features in the support, and steps done: fewer than `max_steps` if all conditions hold.
+        Number of features in the support, and of steps done; all conditions hold if fewer than `max_steps`.
     """
     cdef Lasso s
     cdef Py_ssize_t p = coef.shape[0], steps
@@ -138,21 +139,21 @@ def follow(double[:, ::1] gram, unsigned char[::1] known, const double[:, ::1] c
            Py_ssize_t used):
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before.
 
-    Where more features would come in at once than ten and a quarter of the support, 30 epochs of `gram_burst` come
-    first. Conditions hold to `rounding`, as a part of the largest slope. What is found for each penalty is a row
-    of `coefs` and of `slopes`, epochs and steps are counted in `n_steps`, `max_steps` of them at most, and `done` is
-    whether all conditions hold; coefficients that are not finite are those of before. Of `gram` the rows are read for
-    which `known` is not zero, those of features with a coefficient among them. Others are filled in as features come
-    in, as products of the rows of `columns`, if these have a length. The last arguments of one call are what the call
-    before returned.
+    Where more than ten features, and more than a quarter as many as are in the support, violate their condition, up to
+    30 epochs of `gram_burst` come first. Conditions hold to `rounding` times the largest slope. For each penalty a row
+    of `coefs` and of `slopes` is written, the number of epochs and steps (at most `max_steps`) to `n_steps`, and to
+    `done` whether all conditions hold; instead of values that are not finite, those before the steps are written. Only
+    the rows of `gram` with nonzero `known` are read, which must include those of nonzero coefficients. The row of a
+    feature that enters is computed as products of the rows of `columns`, if these are not empty. `size`, `at` and
+    `used` are what the previous call returned.
 
     Returns
     -------
     size, at, used : int
-        Features in the support; the first penalty that is not solved, since there were `budget` steps or a row was
-        missing; and the epochs and steps that it has taken.
+        Number of features in the support; number of the first penalty that is not solved, since `budget` steps were
+        done or a row is missing; epochs and steps spent on it.
     is_missing : bool
-        Whether a feature comes in whose row is not known: one of those that violate their condition most.
+        Whether the row of a feature is not known that violates its condition by at least a quarter of the worst.
     """
     cdef Lasso s
     cdef Sequence q

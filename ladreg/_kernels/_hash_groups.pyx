@@ -8,12 +8,12 @@ from ladreg._kernels._check cimport of, places
 
 
 def group(const double[::1] keys, Py_ssize_t[::1] groups, Py_ssize_t[::1] first):
-    """Number equal keys in the order in which they appear; `first` gets the place where each number appears first.
+    """Number distinct keys in order of first appearance; `first` gets the place of the first key of each number.
 
     Returns
     -------
     int
-        How many numbers there are.
+        The number of distinct keys.
     """
     cdef Py_ssize_t n = keys.shape[0], i, other, count = 0
     cdef uint64_t size = 16, slot, bits

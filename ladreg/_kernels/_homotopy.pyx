@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""The lasso from knot to knot.
+"""The path of a lasso from knot to knot.
 
 The algorithm is in `homotopy.h`; `reference.py` is its specification.
 """
@@ -69,14 +69,14 @@ cdef extern from "homotopy.h":
 
 
 cdef double* take(double **rest, Py_ssize_t number) noexcept:
-    """So many numbers of what is left."""
+    """Take `number` doubles from the front of the memory that is left."""
     cdef double *taken = rest[0]
     rest[0] += number
     return taken
 
 
 cdef double* work_space(Homotopy *h) except NULL:
-    """Memory for the walk, to be freed."""
+    """Allocate the memory of the walk, all zero, which the caller frees."""
     cdef Py_ssize_t n = h.n, p = h.p, q = h.largest, m = h.room
     cdef Py_ssize_t numbers = 6 * p + q * (n + 4) + 5 * n + m * (2 * m + 2 * n + 7), indices = q + 2 * m
     cdef double *work = <double *> calloc(numbers + indices + (p + q) // sizeof(double) + 1, sizeof(double))
@@ -106,19 +106,20 @@ def homotopy(const double[:, :] X, const double[::1] shift, const double[::1] sc
              const double[::1] alphas, Py_ssize_t room, Py_ssize_t largest, double reach, Py_ssize_t budget,
              Py_ssize_t most_knots, Py_ssize_t[::1] count, Py_ssize_t[::1] found, double[::1] values,
              Py_ssize_t[::1] n_knots, double clear, unsigned char[::1] in_doubt):
-    """Minimise ``|y - Z coef|^2 / 2 + alpha * strength'|coef|`` for every alpha, where ``Z = root * (X - shift) * scale``.
+    """Minimise ``|y - Z coef|^2 / 2 + alpha * strength'|coef|`` for all alphas; ``Z = root * (X - shift) * scale``.
 
-    `products` are those of Z with y; `alphas` do not rise and are above zero, as all strengths are. Of each solution the
-    size of its support, `room` at most, is written to `count`, its features and coefficients to `found` and `values`, one
-    solution after the other, and to `n_knots` how many knots were passed before it, one at least. `largest` features are
-    watched while alpha falls to the part `reach` of itself; then all are looked at. Who may have taken more than the part
-    ``1 - clear`` of its strength for any alpha down to the last that was solved is marked in `in_doubt`; others may be.
+    `products` is ``Z'y``; `alphas` do not rise; alphas and strengths are above zero. For each solution the size of its
+    support (at most `room`) is written to `count`, its features and coefficients to `found` and `values`, one solution
+    after the other, and the number of knots passed before it (at least 1) to `n_knots`. A pool of at most `largest`
+    features is watched while alpha falls to the fraction `reach` of itself; a gradient check of all features follows.
+    `in_doubt` marks every feature whose slope may exceed ``(1 - clear) * alpha * strength`` for any alpha down to the
+    last that was solved; it may mark others.
 
     Returns
     -------
     int
-        How many alphas were solved: fewer than there are where `budget` knots and looks, or `most_knots` before one of
-        them, were not enough, the support had no room, or the path is not determined by the columns.
+        The number of alphas solved. Not all are if the path takes more than `budget` knots and pools, or more than
+        `most_knots` knots before one alpha, the support has no room, or the columns do not determine the path.
     """
     cdef Homotopy h
     cdef Py_ssize_t n = X.shape[0], p = X.shape[1], number = alphas.shape[0]

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Row by row arithmetic of the interior point method; `reference.py` is its specification.
+"""Row-wise arithmetic of the interior point method; `reference.py` is its specification.
 
 ``a`` and ``s`` are a dual's distances from its lower and upper bound, `under` and `over` their multipliers, ``q`` the
 inverse of ``under / a + over / s``; the prefix ``d`` marks a step. All arrays have one length.
@@ -14,7 +14,7 @@ cdef void check(bint fits) except *:
 
 def weigh(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
           const double[::1] residual, double[::1] q, double[::1] pushed):
-    """``q``, and the predictor's right-hand side ``pushed = q * residual``."""
+    """Compute ``q``, and the predictor's right-hand side ``pushed = q * residual``."""
     cdef Py_ssize_t i
     cdef Py_ssize_t n = a.shape[0]
     check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n)
@@ -27,12 +27,12 @@ def weigh(const double[::1] a, const double[::1] s, const double[::1] under, con
 
 def predict(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
             const double[::1] residual, const double[::1] q, const double[::1] moved, double bold, double[::1] da):
-    """The step `da` towards complementarity zero, and what would be left of it at the longest step.
+    """Compute the step `da` towards complementarity zero.
 
     Returns
     -------
     float
-        Complementarity after the step, which goes the part `bold` of the way to the boundary at most.
+        Complementarity after the longest step: at most the fraction `bold` of the way to the boundary.
     """
     cdef Py_ssize_t i
     cdef double primal = bold, dual = bold, one = 0, two = 0, three = 0, both = 0, step, dunder, dover, ratio
@@ -63,7 +63,7 @@ def predict(const double[::1] a, const double[::1] s, const double[::1] under, c
 def correct(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
             const double[::1] residual, const double[::1] q, const double[::1] da, double center,
             double[::1] to_under, double[::1] to_over, double[::1] push, double[::1] pushed):
-    """Mehrotra's right-hand side: centred, with the predictor's second-order term; ``pushed = q * push``."""
+    """Compute Mehrotra's right-hand side: centred, with the predictor's second-order term; ``pushed = q * push``."""
     cdef Py_ssize_t i
     cdef double dunder, dover
     cdef Py_ssize_t n = a.shape[0]
@@ -83,12 +83,12 @@ def correct(const double[::1] a, const double[::1] s, const double[::1] under, c
 def direct(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
            const double[::1] q, const double[::1] push, const double[::1] moved, double bold, double[::1] da,
            double[::1] to_under, double[::1] to_over):
-    """The corrected step: `da`, and in place of the right-hand sides the steps of `under` and `over`.
+    """Compute the corrected step `da`; the steps of `under` and `over` replace the right-hand sides.
 
     Returns
     -------
     tuple of float
-        How far the dual and the residuals may go, the part `bold` of the way to the boundary at most.
+        Step lengths of the dual and of the multipliers: at most 1, and the fraction `bold` of the way to the boundary.
     """
     cdef Py_ssize_t i
     cdef double primal = bold, dual = bold, move, ratio
@@ -115,7 +115,7 @@ def direct(const double[::1] a, const double[::1] s, const double[::1] under, co
 
 def step(double[::1] a, double[::1] s, double[::1] under, double[::1] over, const double[::1] da,
          const double[::1] dunder, const double[::1] dover, double primal, double dual):
-    """Take the step in place; the complementarity there is returned."""
+    """Take the step in place; return the complementarity after it."""
     cdef Py_ssize_t i
     cdef double total = 0
     cdef Py_ssize_t n = a.shape[0]

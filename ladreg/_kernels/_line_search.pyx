@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Passes over residuals: which rows change sides along a step, and where; `reference.py` is their specification.
+"""Passes over residuals: the rows that change sides along a step, and where; `reference.py` is their specification.
 
-Index and value buffers are as long as the residuals; how much of them was filled is returned.
+Index and value buffers are as long as the residuals; the number of entries written is returned.
 """
 from libc.math cimport fabs
 
@@ -15,9 +15,9 @@ cdef void check(bint fits) except *:
 
 def crossings(const double[::1] residual, const double[::1] moved, const double[:] weight, double reach,
               double[::1] lengths, double[::1] rises):
-    """Lengths below `reach` at which ``residual - length * moved`` is zero in a row, and its ``weight * |moved|``.
+    """The step lengths below `reach` at which ``residual - length * moved`` becomes zero in a row.
 
-    The number of them is returned.
+    Each such row adds its length to `lengths` and its ``weight * |moved|`` to `rises`; their number is returned.
     """
     cdef Py_ssize_t n = residual.shape[0], i, count = 0
     check(of(residual, n) and of(moved, n) and spaced(weight, n) and of(lengths, n) and of(rises, n))
@@ -31,9 +31,9 @@ def crossings(const double[::1] residual, const double[::1] moved, const double[
 
 
 def weighted_select(double[::1] values, double[::1] weights, double goal, double rate=0.0):
-    """The smallest v at which ``rate * v`` and the weights of values up to v reach `goal`; reorders both arrays.
+    """The smallest v at which ``rate * v`` plus the weights of values up to v reaches `goal`; reorders both arrays.
 
-    Infinity if they do not. Quickselect: three-way partitions about a middle value, so that ties cost nothing.
+    Infinity if no v does. Quickselect with three-way partitions about a median of three, so that ties cost nothing.
     """
     cdef Py_ssize_t low = 0, high = values.shape[0], i, left, right
     cdef double pivot, below, at, a, b, c
@@ -71,7 +71,7 @@ def weighted_select(double[::1] values, double[::1] weights, double goal, double
 
 
 def advance(double[::1] residual, const double[::1] moved, double length, Py_ssize_t[::1] changed):
-    """``residual -= length * moved``; rows that became positive or ceased to be are listed, their number returned."""
+    """``residual -= length * moved``; list the rows that became or ceased to be positive, return their number."""
     cdef Py_ssize_t n = residual.shape[0], i, count = 0
     cdef double now
     check(of(residual, n) and of(moved, n) and places(changed, n))
@@ -85,7 +85,7 @@ def advance(double[::1] residual, const double[::1] moved, double length, Py_ssi
 
 
 def crossed(const double[::1] residual, const double[::1] moved, double slack, Py_ssize_t[::1] rows):
-    """Rows whose ``residual - moved`` is on the other side of zero by more than `slack`; zero belongs to below."""
+    """List the rows where ``residual - moved`` is across zero by more than `slack`; a residual of zero is below."""
     cdef Py_ssize_t n = residual.shape[0], i, count = 0
     cdef double now
     check(of(residual, n) and of(moved, n) and places(rows, n))
@@ -98,7 +98,7 @@ def crossed(const double[::1] residual, const double[::1] moved, double slack, P
 
 
 def within(const double[::1] residual, double radius, Py_ssize_t[::1] rows):
-    """Rows with ``|residual| <= radius``."""
+    """List the rows with ``|residual| <= radius``."""
     cdef Py_ssize_t n = residual.shape[0], i, count = 0
     check(of(residual, n) and places(rows, n))
     with nogil:

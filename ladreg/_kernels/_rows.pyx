@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Passes over the rows of a dense table, each one read of X; `reference.py` is their specification.
+"""Passes over the rows of a dense table; `reference.py` is their specification.
 
-X has contiguous rows or contiguous columns. Results are added to, so that a table can be passed in blocks. What every
-function does to a row is in `row_pass.h`. A shift of None is zero.
+X has contiguous rows or contiguous columns. Slopes, sizes, totals and Gram matrices are added to, so that a table can
+be passed in blocks. The loops are in `row_pass.h`. A shift of None is zero.
 """
 from cython cimport floating
 from libc.stdlib cimport calloc, free
@@ -18,7 +18,7 @@ cdef enum:
 cdef extern from *:
     """
     #include "rows.h"
-    /* By type and layout. */
+    /* Call the routine for the type and layout of X. */
     #define CHOOSE(name)                                                                                               \\
         if (is_float) {                                                                                                \\
             if (by_columns) name##_columns_float((const float *)X, REST); else name##_rows_float((const float *)X, REST); \\
@@ -77,7 +77,7 @@ cdef struct Layout:
 
 
 cdef Layout layout_of(const floating[:, :] X) except *:
-    """Contiguous rows, or contiguous columns, which a single column is as well."""
+    """Contiguous rows or contiguous columns; a single contiguous column counts as columns."""
     cdef Layout layout
     cdef Py_ssize_t width = sizeof(floating)
     layout.is_float = floating is float
@@ -99,14 +99,14 @@ cdef void check(bint fits) except *:
 
 
 cdef const double* start(const double[::1] values) noexcept nogil:
-    """Its first element, NULL for nothing."""
+    """Address of the first value; NULL for None and for an empty array."""
     return &values[0] if values is not None and values.shape[0] else NULL
 
 
 cdef double run(int flags, Layout x, const double[::1] shift, const double[::1] coef, const double[:] y, double offset,
                 const double[:] weight, const double[::1] dual, double lower, double upper, double[::1] out,
                 double[::1] slope, double[::1] size) except? -1.0:
-    """One walk, with what is not asked for None."""
+    """Check the arrays and make one pass; arrays that `flags` do not need may be None."""
     cdef double total
     check((shift is None or of(shift, x.p)) and (coef is None or of(coef, x.p)) and (y is None or spaced(y, x.n)))
     check((weight is None or spaced(weight, x.n)) and (dual is None or of(dual, x.n)))
@@ -139,19 +139,19 @@ def forward(const floating[:, :] X, const double[::1] shift, const double[::1] c
 
 
 def backward(const floating[:, :] X, const double[::1] shift, const double[::1] dual, double[::1] slope):
-    """``slope += (X - shift).T @ dual``; the sum of `dual` is returned."""
+    """``slope += (X - shift).T @ dual``; return the sum of `dual`."""
     return run(_BACKWARD, layout_of(X), shift, None, None, 0, None, dual, 0, 0, None, slope, None)
 
 
 def sweep(const floating[:, :] X, const double[::1] shift, const double[::1] coef, const double[:] y, double offset,
           const double[:] weight, double lower, double upper, double[::1] out, double[::1] slope):
-    """`forward`, and `backward` with the dual ``weight * (upper if out > 0 else lower)``."""
+    """`forward`, then `backward` with the dual ``weight * (upper if out > 0 else lower)``."""
     return run(_FORWARD | _SIDES, layout_of(X), shift, coef, y, offset, weight, None, lower, upper, out, slope, None)
 
 
 def audit(const floating[:, :] X, const double[::1] shift, const double[::1] coef, const double[:] y, double offset,
           const double[:] weight, const double[::1] dual, double[::1] out, double[::1] slope, double[::1] size):
-    """`forward` and `backward`, and with a `size` that is not None ``size += weight @ |X - shift|``."""
+    """`forward` and `backward`, and ``size += weight @ |X - shift|`` unless `size` is None."""
     cdef int flags = _FORWARD | _BACKWARD if size is None else _FORWARD | _BACKWARD | _SIZES
     return run(flags, layout_of(X), shift, coef, y, offset, weight, dual, 0, 0, out, slope, size)
 
@@ -173,9 +173,9 @@ def curvatures(const floating[:, :] X, const double[::1] center, const double[:]
 
 
 def column_stats(const floating[:, :] X, double[:, ::1] known):
-    """Lower the first row of `known` and raise the second to the values of each column; add their sizes and values.
+    """Update the minimum, maximum, sum of |x| and sum of x of each column, which are the four rows of `known`.
 
-    NaN shows in the third and fourth row.
+    NaN shows in the sums only.
     """
     cdef Layout x = layout_of(X)
     check(table(known, 4, x.p))

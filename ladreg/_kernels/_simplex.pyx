@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""From vertex to vertex of a small piecewise linear problem; `reference.py` is its specification."""
+"""The simplex method for a small piecewise linear problem; `reference.py` is its specification."""
 from libc.math cimport fabs, INFINITY
 
 from ladreg._kernels._check cimport below, of, places, table
@@ -7,7 +7,8 @@ from ladreg._kernels._check cimport below, of, places, table
 cdef extern from *:
     """
     #include "compiler.h"
-    /* How each residual moves along a direction, `side` times the product of its row with it, and when it crosses zero. */
+    /* The rate of each residual along a direction, which is side * (row of A)'direction, to `move`; the step length at
+       which it crosses zero, or infinity, to `when`. O(m q). */
     CLONES
     static void cross(ptrdiff_t m, ptrdiff_t q, const double *restrict A, const double *restrict direction, double side,
                       const double *restrict residual, double *restrict move, double *restrict when)
@@ -19,7 +20,7 @@ cdef extern from *:
             when[i] = crosses ? -residual[i] / move[i] : INFINITY;
         }
     }
-    /* The inverse once `row` has taken the place of basic row `out`; `part` is as long as the row. */
+    /* Update the inverse after `row` has replaced basic row `out`; `part` is work space of q numbers. O(2 q^2). */
     CLONES
     static void exchange(ptrdiff_t q, const double *restrict row, ptrdiff_t out, double *restrict inverse,
                          double *restrict part)
@@ -39,9 +40,9 @@ cdef extern from *:
     void cross(Py_ssize_t m, Py_ssize_t q, const double *A, const double *direction, double side,
                const double *residual, double *move, double *when) nogil
 
-# A residual of a row that has just become positive.
+# Residual of a row that counts as positive where rounding leaves zero or less.
 cdef double TRACE = 1e-300
-# More exchanges than anyone waits for.
+# Cap on `most`, so that ``most + 1`` does not overflow.
 cdef Py_ssize_t _MOST = 1 << 60
 
 
@@ -53,18 +54,18 @@ cdef void check(bint fits) except *:
 def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower, const double[::1] upper,
           double[::1] goal, Py_ssize_t[::1] basis, double[:, ::1] inverse, double[::1] inside,
           double[::1] move, double[::1] when, double tolerance, Py_ssize_t most):
-    """Exchange basic rows until the duals of all of them are inside their intervals, `most` times at most.
+    """Exchange basic rows, at most `most` times, until the duals of all basic rows are inside their intervals.
 
-    A basic row has residual zero; every other one has its dual at `upper` where its residual is positive and at
-    `lower` elsewhere. `goal` is what the products of the basic rows with their duals must be, `inverse` that of the
-    basic rows; all are updated in place, and the duals of the basic rows are left in `inside`. Each exchange goes as
-    far as the objective falls (Barrodale and Roberts 1973, doi 10.1137/0710069). `move` and `when` are as long as
-    `residual`; `tolerance` is relative to a row's interval.
+    A basic row has residual zero; any other row has its dual at `upper` where its residual is positive, and at `lower`
+    elsewhere. `goal` is the sum of the basic rows times their duals, `inverse` the inverse of the matrix of basic rows.
+    `residual`, `goal`, `basis` and `inverse` are updated in place; the duals of the basic rows are left in `inside`.
+    Each exchange goes as far as the objective falls (Barrodale and Roberts 1973, doi 10.1137/0710069). `move` and
+    `when` are work space as long as `residual`; `tolerance` is relative to the width of a row's interval.
 
     Returns
     -------
     int
-        The number of exchanges, -1 where that was not enough or no other row stops one.
+        The number of exchanges; -1 if `most` were not enough, or no row ends a step.
     """
     cdef Py_ssize_t m = A.shape[0], q = A.shape[1], i, j, k, out, enter, done
     cdef double worst, violation, side, slope, length, change, value
@@ -73,7 +74,7 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
     check(below(basis, q, m))
     with nogil:
         for done in range(min(most, _MOST) + 1):
-            # 1. The duals of the basic rows, and the one that is farthest outside.
+            # 1. The duals of the basic rows, and the dual farthest outside its interval.
             worst, out, side = tolerance, -1, 0.0
             for k in range(q):
                 inside[k] = 0.0
@@ -91,7 +92,7 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
             if out < 0:
                 with gil:
                     return done
-            # 2. Its residual leaves zero, those of the other basic rows stay: when does each row cross?
+            # 2. The residual of that row leaves zero, those of the other basic rows stay: where does each row cross?
             i = basis[out]
             slope = upper[i] - inside[out] if side > 0 else inside[out] - lower[i]
             for j in range(q):
@@ -100,7 +101,7 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
             for k in range(q):
                 move[basis[k]] = 0.0
                 when[basis[k]] = INFINITY
-            # 3. Go on over rows that change sides, while the objective falls.
+            # 3. Pass rows, which change sides, while the objective falls; the row where it would rise enters.
             while True:
                 enter, length = -1, INFINITY
                 for i in range(m):
@@ -118,7 +119,7 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
                 when[enter] = -1.0
             if enter < 0:
                 break
-            # 4. Residuals there, on the sides that were counted whatever rounding says.
+            # 4. The residuals after the step, on the sides counted in 3, also where rounding disagrees.
             for i in range(m):
                 value = residual[i] + length * move[i]
                 if (residual[i] > 0) != (when[i] < 0):

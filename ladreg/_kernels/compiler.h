@@ -1,11 +1,11 @@
-/* What the kernels ask of the compiler. */
+/* Compiler attributes, and the vector products of all kernels. Vectors are contiguous and have n entries. */
 #ifndef LADREG_COMPILER_H
 #define LADREG_COMPILER_H
 #include <math.h>
 #include <stddef.h>
 
-/* The processor's widest vectors are chosen when the module is loaded, not when it is compiled. AddressSanitizer is not
-   yet awake at that moment. */
+/* CLONES: compile a function for AVX-512, AVX2 and the base instruction set; the version is chosen when the module is
+   loaded. Not with AddressSanitizer, which is not initialised yet at that moment. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__)
 #define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
@@ -13,13 +13,15 @@
 #endif
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
-/* Compilers like to swap loops over rows and columns, which is wrong for a table that is read from memory. */
+/* KEEP_ORDER: stop the compiler from swapping the loops over rows and columns, which would read a table with contiguous
+   rows from memory once per column. */
 #define KEEP_ORDER __asm__ volatile("" ::: "memory")
 #else
 #define INLINE static inline
 #define KEEP_ORDER
 #endif
 
+/* a'b. O(n). */
 INLINE double dot(ptrdiff_t n, const double *restrict a, const double *restrict b)
 {
     double total = 0.0;
@@ -28,7 +30,7 @@ INLINE double dot(ptrdiff_t n, const double *restrict a, const double *restrict 
     return total;
 }
 
-/* Products of x with two vectors, which read it once. */
+/* x'a to *with_a and x'b to *with_b, with one read of x. O(n). */
 INLINE void dot2(ptrdiff_t n, const double *restrict x, const double *restrict a, const double *restrict b,
                  double *restrict with_a, double *restrict with_b)
 {
@@ -41,7 +43,7 @@ INLINE void dot2(ptrdiff_t n, const double *restrict x, const double *restrict a
     *with_b = t;
 }
 
-/* Four products with b at once, which read it once. */
+/* The products of a0, a1, a2 and a3 with b to totals[0 .. 3], with one read of b. O(n). */
 INLINE void dot4(ptrdiff_t n, const double *restrict a0, const double *restrict a1, const double *restrict a2,
                  const double *restrict a3, const double *restrict b, double *restrict totals)
 {
@@ -58,7 +60,7 @@ INLINE void dot4(ptrdiff_t n, const double *restrict a0, const double *restrict 
     totals[3] = t3;
 }
 
-/* Products of several columns, one after the other, with a vector. */
+/* The products of `number` columns, stored one after the other, with a vector. O(number * n). */
 INLINE void multiply(ptrdiff_t number, ptrdiff_t n, const double *columns, const double *vector, double *products)
 {
     ptrdiff_t k = 0;
@@ -70,14 +72,14 @@ INLINE void multiply(ptrdiff_t number, ptrdiff_t n, const double *columns, const
         products[k] = dot(n, columns + k * n, vector);
 }
 
-/* y += move * x */
+/* y += move * x; x and y do not overlap. O(n). */
 INLINE void axpy(ptrdiff_t n, double move, const double *restrict x, double *restrict y)
 {
     for (ptrdiff_t i = 0; i < n; i++)
         y[i] += move * x[i];
 }
 
-/* Four moves at once, which write y once. */
+/* y += m0 * x0 + m1 * x1 + m2 * x2 + m3 * x3, with one write of y, which overlaps no x. O(n). */
 INLINE void axpy4(ptrdiff_t n, double m0, double m1, double m2, double m3, const double *restrict x0,
                   const double *restrict x1, const double *restrict x2, const double *restrict x3, double *restrict y)
 {
@@ -85,15 +87,16 @@ INLINE void axpy4(ptrdiff_t n, double m0, double m1, double m2, double m3, const
         y[i] += (m0 * x0[i] + m1 * x1[i]) + (m2 * x2[i] + m3 * x3[i]);
 }
 
-/* Most slopes are out of question: so many are asked together whether any of them is not. */
+/* Test 32 slopes at once for one that is not below its bound, since most slopes are below theirs. */
 #define TOGETHER 32
 
+/* The slope that is compared with the strength: |slope|, or max(slope, 0) if `positive`. */
 INLINE double counted(double slope, int positive)
 {
     return !positive ? fabs(slope) : slope < 0.0 ? 0.0 : slope; /* NaN stays */
 }
 
-/* Whether any slope of a few is not below its bound. */
+/* Whether any of TOGETHER counted slopes is not below edge * strength; NaN is not below. Both need TOGETHER entries. */
 INLINE int any_above(const double *restrict slope, const double *restrict strength, double edge, int positive)
 {
     int any = 0;

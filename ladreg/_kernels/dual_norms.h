@@ -1,9 +1,10 @@
-/* What slopes take of their strength; `largest_parts` and `reaching` in reference.py are the specification.
+/* Ratios of slopes to strengths; `largest_parts` and `reaching` in reference.py are the specification.
 
-   Most features are out of question: a few are asked together whether any of them is not. */
+   A block of TOGETHER features, all of them below the bound, is skipped after one test. */
 #include "compiler.h"
 
-/* Of one row: the largest part of a strength, and where it is. */
+/* The largest counted slope / strength of p features, and the feature in *where (0 if all slopes are zero). A ratio of
+   NaN is the largest. O(p), one read of slope and strength. */
 CLONES static double largest_part(ptrdiff_t p, const double *slope, const double *strength, int positive,
                                   ptrdiff_t *where)
 {
@@ -26,7 +27,8 @@ CLONES static double largest_part(ptrdiff_t p, const double *slope, const double
     return largest;
 }
 
-/* Where slopes reach a part of their strength, in one row; how many, of which `room` are written. */
+/* The number of features with counted slope >= edge * strength among p; the first `room` of them are written to
+   `features`, ascending. `features` may be NULL if `room` is 0. O(p), one read of slope and strength. */
 CLONES static ptrdiff_t reaching(ptrdiff_t p, const double *slope, const double *strength, int positive, double edge,
                                  ptrdiff_t room, ptrdiff_t *features)
 {

@@ -1,52 +1,57 @@
 /* The lasso in Gram form; `gram_burst`, `settle` and `follow` in reference.py are its specification.
 
-   `support` lists the features that may be different from zero, and `factor` is the lower triangle of the Cholesky
-   factor of their Gram matrix, kept up to date as features come and go. */
+   `support` lists the features whose coefficient may differ from zero; `factor` is the lower triangle of the Cholesky
+   factor of their Gram matrix, updated as features enter and leave. Costs are numbers of multiplications. */
 #include <stdlib.h>
 #include <string.h>
 #include "compiler.h"
 
-/* A pivot below this part of the diagonal is that of a dependent column. */
+/* A column depends on the support if its pivot is at most 1e-12 of its diagonal entry of the Gram matrix. */
 #define RANK 1e-12
-/* A column whose share in a dependent one is below this part of its length takes part by rounding: pivots of RANK leave
-   shares with errors of up to eps / RANK. */
+/* In a dependent column ignore the share of a column of the support if it is at most 1e-6 of the dependent column's
+   length: pivots as small as RANK magnify rounding to such shares. */
 #define PART 1e-6
-/* Features enter together when they violate their condition by at least this part of the worst violation. */
+/* Let in the features whose violation is at least 0.25 of the worst. */
 #define NEARLY 0.25
-/* So many features are let in at once. */
+/* Let in 4 features at a time, which share one read of the factor. */
 #define MANY 4
-/* Where more features than these, and than this part of the support, come in after a step, epochs of coordinate descent
-   settle most of them. */
+/* Run at most 30 epochs of coordinate descent where more than max(ENTERING, SHARE * size) features violate their
+   condition after a step. */
 #define BURST 30
+/* Let features in without epochs if at most 10 violate their condition. */
 #define ENTERING 10.0
+/* Let features in without epochs if at most 0.25 times as many as are in the support violate their condition. */
 #define SHARE 0.25
-/* Changes of the support after which its factor is computed again. */
+/* Discard the factor if the epochs changed more than 30 coefficients from or to zero. */
 #define CHANGED 30
 
 typedef struct {
-    ptrdiff_t p, size;         /* features, and those in the support */
+    ptrdiff_t p, size;         /* number of features, which is the row length of `factor`; size of the support */
     const double *gram, *strength;
-    double *coef, *slope;      /* slope: gradient of minus the smooth part */
+    double *coef, *slope;      /* slope: gradient of minus the smooth part, which `move` leaves as it is */
     ptrdiff_t *support;
-    double *factor;            /* p x p */
-    double *sign, *step, *half; /* half: the step between the two triangular systems */
+    double *factor;            /* p x p, the lower triangle of its first `size` rows */
+    double *sign, *step, *half; /* sign per feature; step per place in the support; half: L^-1 of its right-hand side */
     double *begin, *begin_slope; /* coefficients and slopes where the steps began */
-    double *here;              /* slopes of the support; those in `slope` are as of the last look */
-    char *state;               /* what is known of each feature */
-    unsigned char *known;      /* whose rows of `gram` are there; NULL where all are */
-    double *rows;              /* `gram`, to fill in others */
-    const double *columns;     /* what they are products of, `length` numbers for each feature; NULL if not there */
+    double *here;              /* slopes of the support's features as of the last `move` */
+    char *state;               /* OUTSIDE, INSIDE or RESTING per feature */
+    unsigned char *known;      /* whether a feature's row of `gram` is valid; NULL where all rows are */
+    double *rows;              /* `gram`, for writing missing rows */
+    const double *columns;     /* columns whose products are `gram`, `length` numbers per feature; NULL if not given */
     ptrdiff_t length;
     int positive;
-    int dropped;               /* whether a feature has left since this was set to zero */
-    int missing;               /* whether a feature waits for its row */
-    int patient;               /* whether many that come in at once wait for epochs of coordinate descent */
-    int crowded;               /* whether they do */
+    int dropped;               /* whether a feature has left the support since `enter_all` reset this flag */
+    int missing;               /* whether a violating feature has no valid row of `gram` */
+    int patient;               /* whether `recruit` may set `crowded` instead of letting features in */
+    int crowded;               /* set by `recruit` where too many features violate their condition */
 } Lasso;
 
+/* Whether the row of `gram` of feature j is valid. */
 INLINE int is_known(const Lasso *s, ptrdiff_t j) { return !s->known || s->known[j]; }
 
-/* Epochs of coordinate descent until nothing moves, `n_epochs` at most; the number of those done. */
+/* Epochs of coordinate descent over the features with a valid row and a positive diagonal entry, until no coefficient
+   changes, at most `n_epochs`; their number is returned. Needs `slope` to be that of `coef`, and updates both.
+   O(p + p * changed coefficients) per epoch. */
 CLONES static ptrdiff_t descend(Lasso *s, ptrdiff_t n_epochs)
 {
     for (ptrdiff_t epoch = 0; epoch < n_epochs; epoch++) {
@@ -75,17 +80,20 @@ CLONES static ptrdiff_t descend(Lasso *s, ptrdiff_t n_epochs)
 
 enum { OUTSIDE, INSIDE, RESTING };
 
-/* Features that are about to enter. */
+/* Features to be let in together. */
 typedef struct {
     int n;
     ptrdiff_t features[MANY];
 } Waiting;
 
+/* Whether the coefficient of feature j may not change its sign in one step: it is penalised, or must be >= 0. */
 INLINE int is_signed(const Lasso *s, ptrdiff_t j) { return s->positive || s->strength[j] > 0.0; }
 
+/* The i-th row of the factor. */
 INLINE double *row(const Lasso *s, ptrdiff_t i) { return s->factor + i * s->p; }
 
-/* The first `known` entries of L x = x are given. */
+/* Solve L z = x for the factor L, z in place of x; the first `known` entries of x are those of z already.
+   O((size^2 - known^2) / 2). */
 INLINE void forward_solve(const Lasso *s, ptrdiff_t known, double *x)
 {
     ptrdiff_t i = known;
@@ -103,7 +111,7 @@ INLINE void forward_solve(const Lasso *s, ptrdiff_t known, double *x)
         x[i] = (x[i] - dot(i, row(s, i), x)) / row(s, i)[i];
 }
 
-/* L' x = x */
+/* Solve L' z = x, z in place of x. O(size^2 / 2). */
 INLINE void backward_solve(const Lasso *s, double *x)
 {
     ptrdiff_t i = s->size;
@@ -122,14 +130,15 @@ INLINE void backward_solve(const Lasso *s, double *x)
     }
 }
 
-/* Steps begin here. */
+/* Save the coefficients and slopes that `look` starts from. O(p). */
 INLINE void begin(Lasso *s)
 {
     memcpy(s->begin, s->coef, (size_t)s->p * sizeof(double));
     memcpy(s->begin_slope, s->slope, (size_t)s->p * sizeof(double));
 }
 
-/* The slopes of all features, from where the steps began, so that rounding does not add up. */
+/* The slopes of all features, to `slope` and for the support to `here`, computed from those that `begin` saved, so that
+   rounding does not add up. Needs valid rows of the changed coefficients. O(p * changed coefficients). */
 INLINE void look(Lasso *s)
 {
     const double *rows[4];
@@ -152,8 +161,9 @@ INLINE void look(Lasso *s)
         s->here[s->support[i]] = s->slope[s->support[i]];
 }
 
-/* A feature's products with the support, the first `known` entries of which are those of the factor already, become the
-   factor's last row; the pivot relative to the diagonal. The feature is inside if that is large enough. */
+/* Let in feature j, whose products with the support are in the factor's row `size`, the first `known` entries solved
+   already; `square` is its diagonal entry. Needs size < p. Solves the row in place, and appends j if its pivot is above
+   RANK * square. Returns pivot / square. O(size^2 / 2). */
 INLINE double close_row(Lasso *s, ptrdiff_t j, ptrdiff_t known, double square)
 {
     double *last = row(s, s->size);
@@ -167,7 +177,8 @@ INLINE double close_row(Lasso *s, ptrdiff_t j, ptrdiff_t known, double square)
     return square > 0.0 ? pivot / square : 0.0;
 }
 
-/* The same for a feature whose row of `gram` is there. */
+/* The same for a feature whose row of `gram` is valid: its entries from `known` on are written to the factor's row
+   first, and its slope to `here`. O(size^2 / 2). */
 INLINE double append(Lasso *s, ptrdiff_t j, ptrdiff_t known)
 {
     const double *products = s->gram + j * s->p;
@@ -179,7 +190,8 @@ INLINE double append(Lasso *s, ptrdiff_t j, ptrdiff_t known)
     return pivot;
 }
 
-/* Entries begin to end of four rows, turned as they move up by one; `carried` is what is left of each. */
+/* Apply the rotations begin .. end - 1 to the rows i + 1 .. i + 4 of the factor, which move up by one row; `carried` is
+   the entry of each row that the rotation before left over. O(16 (end - begin)). */
 INLINE void turn4(const Lasso *s, ptrdiff_t i, ptrdiff_t begin, ptrdiff_t end, const double *restrict cosine,
                   const double *restrict sine, double *restrict carried)
 {
@@ -203,8 +215,8 @@ INLINE void turn4(const Lasso *s, ptrdiff_t i, ptrdiff_t begin, ptrdiff_t end, c
     carried[3] = c3;
 }
 
-/* The rest of the row that becomes the i-th, of which the entries before `begin` are turned: its end makes the next
-   rotation. */
+/* Move row i + 1 of the factor up to row i: apply the rotations begin .. i - 1, `carried` being the entry that the
+   rotation before left over, and make rotation i, which removes the row's last entry. O(4 (i - begin)). */
 INLINE void turn(const Lasso *s, ptrdiff_t i, ptrdiff_t begin, double carried, double *cosine, double *sine)
 {
     double *to = row(s, i);
@@ -219,8 +231,9 @@ INLINE void turn(const Lasso *s, ptrdiff_t i, ptrdiff_t begin, double carried, d
     to[i] = length;
 }
 
-/* Take the k-th feature out of the factor: its row goes, and rotations make a triangle of the rows behind it. Each
-   entry of a row waits for the one before, so that four rows take as long as one. */
+/* Take the k-th feature of the support out of it and of the factor: delete its row, and rotate the rows behind it to a
+   triangle, four at once since each entry of a row waits for the one before. Sets its state to RESTING, and `dropped`;
+   `cosine` and `sine` are work space of `size` numbers each. O(2 (size - k)^2). */
 INLINE void drop(Lasso *s, ptrdiff_t k, double *cosine, double *sine)
 {
     s->state[s->support[k]] = RESTING;
@@ -241,7 +254,8 @@ INLINE void drop(Lasso *s, ptrdiff_t k, double *cosine, double *sine)
     }
 }
 
-/* The largest part (at most 1) of `step` that changes no sign, and the place in the support where one would change. */
+/* The largest fraction of `step`, at most `most`, that changes the sign of no signed coefficient. The place in the
+   support of the first that would change goes to *where, which must be -1 before. O(size). */
 INLINE double first_crossing(const Lasso *s, double most, ptrdiff_t *where)
 {
     for (ptrdiff_t i = 0; i < s->size; i++) {
@@ -257,7 +271,8 @@ INLINE double first_crossing(const Lasso *s, double most, ptrdiff_t *where)
     return most;
 }
 
-/* Of the slopes only those of the support follow: they go straight to where the step leads. */
+/* Move the support's coefficients by the fraction `part` of `step`, and `here` by the same fraction of the way to
+   strength * sign, where the full step leads. `slope` stays. O(size). */
 INLINE void move(Lasso *s, double part)
 {
     for (ptrdiff_t i = 0; part > 0.0 && i < s->size; i++) {
@@ -267,14 +282,15 @@ INLINE void move(Lasso *s, double part)
     }
 }
 
-/* Slide along dependent columns, which changes the fit by rounding only, as long as the penalty falls.
-
-   Returns whether a feature left the support, so that j may enter; j itself may have become zero. */
+/* Move coef[j] and the support along a direction that changes the fit by rounding only and does not raise the penalty,
+   until the first signed coefficient becomes zero. Needs sign[j], and j's row of the factor as `append` left it.
+   Returns whether a feature left the support, so that j may enter; coef[j] may be what became zero. O(size^2), and
+   `look`. */
 INLINE int slide(Lasso *s, ptrdiff_t j, double *cosine, double *sine)
 {
     memcpy(s->step, row(s, s->size), (size_t)s->size * sizeof(double));
     backward_solve(s, s->step);
-    /* Columns that take part by rounding alone do not. */
+    /* Ignore columns whose share is rounding. */
     const double least = PART * sqrt(s->gram[j * s->p + j]);
     for (ptrdiff_t i = 0; i < s->size; i++) {
         const ptrdiff_t k = s->support[i];
@@ -293,7 +309,7 @@ INLINE int slide(Lasso *s, ptrdiff_t j, double *cosine, double *sine)
     }
     if (!(rate < 0.0 || (s->coef[j] != 0.0 && is_signed(s, j))))
         return 0;
-    /* A feature with a coefficient of its own may be the first to become zero. */
+    /* coef[j] may be the first to become zero. */
     double most = along * s->coef[j] < 0.0 && is_signed(s, j) ? fabs(s->coef[j]) : INFINITY;
     ptrdiff_t where = -1;
     for (ptrdiff_t i = 0; i < s->size; i++) {
@@ -317,6 +333,9 @@ INLINE int slide(Lasso *s, ptrdiff_t j, double *cosine, double *sine)
     return where >= 0;
 }
 
+/* Let in feature j, whose row of the factor is solved up to entry `known`; while its column depends on the support,
+   slide until a feature leaves. Sets its state to INSIDE or, where it can't enter, RESTING. O(size^2) without
+   slides. */
 INLINE void enter(Lasso *s, ptrdiff_t j, ptrdiff_t known, double *cosine, double *sine)
 {
     while (append(s, j, known) <= RANK && s->size > 0) {
@@ -324,11 +343,12 @@ INLINE void enter(Lasso *s, ptrdiff_t j, ptrdiff_t known, double *cosine, double
             break;
         known = 0;
     }
-    /* Also where a number is not finite, so that recruiting ends. */
+    /* Also where a number is not finite, so that `recruit` ends. */
     if (s->state[j] != INSIDE)
         s->state[j] = RESTING;
 }
 
+/* By how much the slope of a feature outside exceeds its strength; 0 for other features and for columns of zeros. */
 INLINE double violation(const Lasso *s, ptrdiff_t j)
 {
     if (s->state[j] != OUTSIDE || (is_known(s, j) && !(s->gram[j * s->p + j] > 0.0)))
@@ -336,7 +356,8 @@ INLINE double violation(const Lasso *s, ptrdiff_t j)
     return (s->positive ? s->slope[j] : fabs(s->slope[j])) - s->strength[j];
 }
 
-/* Rows of the factor for several features at once, which reads it once; the last rows are theirs. */
+/* Solve the rows of the factor of n <= MANY features, each with the present support, to its rows size .. size + n - 1.
+   Needs size + n <= p and valid rows of `gram`. O(n size^2 / 2), one read of the factor for MANY features. */
 INLINE void prepare(Lasso *s, const ptrdiff_t *features, int n)
 {
     const ptrdiff_t size = s->size;
@@ -360,7 +381,8 @@ INLINE void prepare(Lasso *s, const ptrdiff_t *features, int n)
     }
 }
 
-/* Features enter one after the other; the last that were prepared may find the support changed, and begin anew. */
+/* Let in n <= MANY features one after the other, as many as p rows of the factor hold. Their first `size` entries are
+   solved together; once a feature was dropped, the rows of those behind it are solved anew. O(n size^2). */
 INLINE void enter_all(Lasso *s, const ptrdiff_t *features, int n, double *cosine, double *sine)
 {
     const ptrdiff_t size = s->size;
@@ -378,7 +400,8 @@ INLINE void enter_all(Lasso *s, const ptrdiff_t *features, int n, double *cosine
     }
 }
 
-/* Enter a feature together with others; with j = -1 those that are left. Whether any is inside now. */
+/* Put feature j on the list, and let in the features of the list once there are MANY, or if j is -1. Returns whether
+   any of them entered. Cost of `enter_all`. */
 INLINE int gather(Lasso *s, Waiting *list, ptrdiff_t j, double *cosine, double *sine)
 {
     int entered = 0;
@@ -393,15 +416,16 @@ INLINE int gather(Lasso *s, Waiting *list, ptrdiff_t j, double *cosine, double *
     return entered;
 }
 
-/* Products of a column with all of them. */
+/* Compute the row of `gram` of feature j from `columns`. O(p * length). */
 INLINE void fill(Lasso *s, ptrdiff_t j)
 {
     multiply(s->p, s->length, s->columns, s->columns + j * s->length, s->rows + j * s->p);
     s->known[j] = 1;
 }
 
-/* Let in the features that violate their condition most; whether there were any. Nobody enters where one of them has to
-   wait for its row. */
+/* Let in the features whose violation is at least NEARLY of the worst; whether any entered. None enters where no
+   violation exceeds `tolerance`, the row of such a feature is missing, or too many features violate their condition.
+   Needs `slope` as of now. O(p), and per feature O(size^2), and O(p * length) where its row is filled in. */
 INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
 {
     Waiting list = { .n = 0 };
@@ -440,13 +464,14 @@ INLINE int recruit(Lasso *s, double tolerance, double *cosine, double *sine)
     }
 }
 
-/* Steps until every condition holds to `tolerance`; fewer than `max_steps` were enough if all do. */
+/* Newton steps on the support until every condition holds to `tolerance`, at most `max_steps`. Their number is
+   returned: where below `max_steps`, all conditions hold, or `missing` or `crowded` is set. Needs `begin`, and a factor
+   of the first `size` features of `support`. O(size^2) per step, and `look` and `recruit` after a full step. */
 CLONES static ptrdiff_t go_on(Lasso *s, ptrdiff_t max_steps, double tolerance, double *cosine, double *sine)
 {
     const ptrdiff_t given = s->size;
     for (ptrdiff_t j = 0; j < s->p; j++) {
-        /* The slope of a feature of the support whose coefficient is zero is its sign, but for coefficients >= 0, which
-           have one sign only. */
+        /* A coefficient of zero in the support has the sign of its slope; coefficients >= 0 have one sign only. */
         const double side = s->coef[j] == 0.0 ? s->slope[j] : s->coef[j];
         s->sign[j] = side < 0.0 && !s->positive ? -1.0 : 1.0;
         s->state[j] = OUTSIDE;
@@ -459,9 +484,9 @@ CLONES static ptrdiff_t go_on(Lasso *s, ptrdiff_t max_steps, double tolerance, d
         if (s->coef[j] != 0.0 && s->state[j] != INSIDE)
             gather(s, &list, j, cosine, sine);
     gather(s, &list, -1, cosine, sine);
-    ptrdiff_t known = 0; /* entries of `half` */
+    ptrdiff_t known = 0; /* entries of `half` that are solved already */
     for (ptrdiff_t steps = 0; steps < max_steps; steps++) {
-        /* 1. The minimum with the signs as they are, and the way there as far as they stay so. */
+        /* 1. Step towards the minimum with the signs held fixed, up to the first sign change. */
         for (ptrdiff_t i = known; i < s->size; i++) {
             const ptrdiff_t j = s->support[i];
             s->half[i] = s->here[j] - s->strength[j] * s->sign[j];
@@ -472,20 +497,20 @@ CLONES static ptrdiff_t go_on(Lasso *s, ptrdiff_t max_steps, double tolerance, d
         ptrdiff_t where = -1;
         const double part = first_crossing(s, 1.0, &where);
         move(s, part);
-        /* 2. What became zero leaves, and waits for the next move before it may come back. */
+        /* 2. A feature whose coefficient became zero leaves, and rests until the coefficients move again. */
         if (part > 0.0)
             for (ptrdiff_t j = 0; j < s->p; j++)
                 s->state[j] = s->state[j] == RESTING ? OUTSIDE : s->state[j];
         if (where >= 0) {
             s->coef[s->support[where]] = 0.0;
             drop(s, where, cosine, sine);
-            /* Of what is left to go the rows before have the same part. */
+            /* Rows of the factor before `where` stay; their right-hand side shrinks by the factor 1 - part. */
             known = where;
             for (ptrdiff_t i = 0; i < known; i++)
                 s->half[i] *= 1.0 - part;
             continue;
         }
-        /* 3. Who violates its condition comes in. */
+        /* 3. After a full step the features that violate their condition enter. */
         known = 0;
         look(s);
         if (!recruit(s, tolerance, cosine, sine))
@@ -495,6 +520,8 @@ CLONES static ptrdiff_t go_on(Lasso *s, ptrdiff_t max_steps, double tolerance, d
     return max_steps;
 }
 
+/* `go_on` from the present coefficients and slopes, however many features violate their condition. Needs valid rows of
+   all features. Cost of `go_on`. */
 static ptrdiff_t settle(Lasso *s, ptrdiff_t max_steps, double tolerance, double *cosine, double *sine)
 {
     s->patient = s->crowded = s->missing = 0;
@@ -502,16 +529,18 @@ static ptrdiff_t settle(Lasso *s, ptrdiff_t max_steps, double tolerance, double 
     return go_on(s, max_steps, tolerance, cosine, sine);
 }
 
-/* Penalties that are multiples of one, and what is found for each. */
+/* Multiples of one penalty, and the solution for each. */
 typedef struct {
-    ptrdiff_t n, at, used;     /* how many; the one at hand, and the epochs and steps it has taken */
+    ptrdiff_t n, at, used;     /* number of penalties; the present penalty; epochs and steps spent on it */
     const double *alphas, *unit;
-    double *strength;          /* that of the one at hand */
+    double *strength;          /* strengths of the present penalty */
     double *coefs, *slopes;
     ptrdiff_t *n_steps, *done;
 } Sequence;
 
-/* Epochs of coordinate descent settle most of the signs. */
+/* Settle most signs by at most BURST epochs of coordinate descent, whose number is returned. Updates `coef` and
+   `slope`, overwrites `state`, and sets `size` to 0 if more than CHANGED coefficients became zero or nonzero. Cost of
+   `descend` and `look`. */
 INLINE ptrdiff_t settle_signs(Lasso *s, ptrdiff_t max_epochs)
 {
     ptrdiff_t changed = 0;
@@ -526,8 +555,9 @@ INLINE ptrdiff_t settle_signs(Lasso *s, ptrdiff_t max_epochs)
     return epochs;
 }
 
-/* Go from one solution to the next, in `budget` steps at most. Conditions hold to `rounding`, as a part of the largest
-   slope: strengths may be larger by any factor, and then their features are out of question. */
+/* Solve for the penalties from q->at on, each from the solution before, in about `budget` epochs and steps; stop where
+   a row is missing. Conditions hold to `rounding` times the largest slope, since strengths may be larger by any factor.
+   Needs `slope`, and a factor of the first `size` features. Cost of `go_on`, and O(p) per penalty. */
 CLONES static void follow(Lasso *s, Sequence *q, ptrdiff_t max_steps, ptrdiff_t budget, double rounding,
                           double *cosine, double *sine)
 {

@@ -1,61 +1,65 @@
 /* The lasso from knot to knot; `homotopy` in reference.py is its specification.
 
    Between knots the solution is linear in alpha: features enter where their slope reaches alpha times their strength,
-   and leave where their coefficient becomes zero. Only a pool of features is watched, centred, and multiplied by the
-   roots of the rows' weights; all are looked at where a pool is chosen, and where it is left behind.
+   and leave where their coefficient becomes zero. The walk watches only a pool of features, whose columns are centred
+   and multiplied by the roots of the rows' weights; a gradient check of all features follows before the next pool.
 
-   Who may have come and gone between two looks is told by them: in between a residual is as far from the line between
-   theirs as it is, and a slope at most as many lengths of its column from the line between its own (Cauchy-Schwarz). */
+   Which features may have entered and left between two gradient checks is known from both: where the residual is at
+   most d from the line between the residuals of the two checks, each slope is at most d times the length of its column
+   from the line between its own two values (Cauchy-Schwarz). Costs are numbers of multiplications. */
 #include "gram.h"
 
-/* Features are in the pool that may take this part of their strength soon, from one of so many levels up. */
+/* A feature may join the pool if its predicted slope reaches 0.5 of alpha times its strength. */
 #define NEARBY 0.5
+/* Sort the predictions from NEARBY to 1 into 64 levels, of which the pool takes as many as it has room for. */
 #define LEVELS 64
-/* A violation above this part of a strength is not rounding; nothing has come in where alpha differs by less than that
-   from where the first does. */
+/* A slope violates its condition, beyond rounding, if it exceeds alpha times its strength by more than 1e-9 of that. */
 #define CERTAIN 1e-9
+/* All coefficients are zero where alpha is at least 1 - 1e-13 of that at which the first feature enters. */
 #define ROUNDED 1e-13
-/* A column whose variance is below this part of its mean square is constant up to rounding. */
+/* A column is constant, up to rounding, if its variance is at most 1e-28 of its mean square. */
 #define CONSTANT 1e-28
 
-/* A place on the path, its support in the order of its factor, and what a look showed there. */
+/* A place on the path: its support in the order of its factor, and the slopes and rates of its gradient check. */
 typedef struct {
     ptrdiff_t at, used, size, *features;
     double alpha, *coef, *sign, *factor, *residual, *slope, *rate;
 } Place;
 
 typedef struct {
-    ptrdiff_t n, p, along, across; /* rows, features, and how far the next of each is in X */
-    const double *X, *shift, *scale, *root, *y; /* columns: (X - shift) * scale; y is multiplied by root */
-    const double *strength;        /* at alpha = 1 */
-    const double *products;        /* of the columns with y */
+    ptrdiff_t n, p, along, across; /* rows, features, and the distances of the next row and feature in X */
+    const double *X, *shift, *scale, *root, *y; /* columns: (X - shift) * scale * root; y is multiplied by root */
+    const double *strength;        /* strengths at alpha = 1 */
+    const double *products;        /* products of the columns with y */
     int positive;
-    ptrdiff_t n_alphas, at;        /* how many, and the next one */
+    ptrdiff_t n_alphas, at;        /* number of alphas, and of the next alpha to solve for */
     const double *alphas;
-    ptrdiff_t room, budget;        /* the largest support, and so many knots and looks at most */
-    ptrdiff_t most_knots;          /* before each solution */
-    double reach;                  /* alpha falls to this part of itself between looks */
-    ptrdiff_t *count, *found, *n_knots; /* of each solution the size of its support, its features, and its knots */
-    ptrdiff_t used;                /* features that were written, one solution after the other */
-    double *values;                /* their coefficients */
-    double clear;                  /* who stays below its strength by that part of it is not in doubt */
-    unsigned char *in_doubt;       /* of all features */
-    double *slope, *rate, *length; /* of all features and their columns; rates are those where alpha falls */
-    char *known;                   /* of all features */
-    ptrdiff_t q, largest, *pool;   /* features in the pool, at most, and which these are */
-    double *columns, *here, *change, *bound; /* of the pool: columns, slopes, their rates, strengths */
-    Lasso s;                       /* the support by places in the pool, its factor, coefficients and signs */
-    double alpha, *residual, *toward; /* where the walk is, its residual, and what this loses as alpha falls */
-    double *dual, *fall, *cosine, *sine;
-    Place last;                    /* where all was well */
-    ptrdiff_t knots;               /* since the last solution */
-    ptrdiff_t passed;              /* knots since that place, their alphas and residuals */
-    double *passed_alphas, *passed_residuals;
+    ptrdiff_t room, budget;        /* largest size of the support; knots and pools that are left */
+    ptrdiff_t most_knots;          /* largest number of knots before each solution */
+    double reach;                  /* alpha falls to this fraction of itself between gradient checks */
+    ptrdiff_t *count, *found, *n_knots; /* size of the support, features and number of knots of each solution */
+    ptrdiff_t used;                /* entries of `found` and `values` that are written */
+    double *values;                /* coefficients of the features in `found` */
+    double clear;                  /* not in doubt: slopes below 1 - clear of alpha times their strength */
+    unsigned char *in_doubt;       /* a flag per feature */
+    double *slope, *rate, *length; /* per feature: slope, its decrease per unit of falling alpha, column's length */
+    char *known;                   /* per feature: ELSEWHERE, POOLED or CALLED */
+    ptrdiff_t q, largest, *pool;   /* size of the pool, largest size, and features in it */
+    double *columns, *here, *change, *bound; /* per place in the pool: column, slope, rate of the slope, strength */
+    Lasso s;                       /* support as places in the pool, its factor, coefficients and signs */
+    double alpha, *residual, *toward; /* present alpha, residual, and its decrease per unit of falling alpha */
+    double *dual, *fall, *cosine, *sine; /* work space */
+    Place last;                    /* the last place whose gradient check found no violation */
+    ptrdiff_t knots;               /* knots since the last solution */
+    ptrdiff_t passed;              /* knots since the last place */
+    double *passed_alphas, *passed_residuals; /* alphas and residuals at these knots */
 } Homotopy;
 
+/* A feature outside the pool, in it, or to be put into the next one. */
 enum { ELSEWHERE, POOLED, CALLED };
 
-/* How the solution changes as alpha falls. */
+/* How the solution changes per unit of falling alpha: coefficients to s.step, the residual to `toward`. Needs the
+   factor. O(size^2 + n size). */
 INLINE void aim(Homotopy *h)
 {
     Lasso *s = &h->s;
@@ -68,7 +72,8 @@ INLINE void aim(Homotopy *h)
         axpy(h->n, s->step[i], h->columns + s->support[i] * h->n, h->toward);
 }
 
-/* A look at all features: their slopes and rates, from the data. */
+/* The gradient check: residual, slopes and rates of all features, from the data. Needs the support's columns and
+   coefficients. O(2 n p), one read of X. */
 INLINE void look_around(Homotopy *h)
 {
     double dual = 0.0, fall = 0.0;
@@ -97,7 +102,8 @@ INLINE void look_around(Homotopy *h)
     }
 }
 
-/* Features that should have been in the pool are in all to come; whether there are any. */
+/* Mark as CALLED the features outside the pool that violate their condition; whether there are any. Needs `slope` as of
+   now. O(p). */
 INLINE int call_violators(Homotopy *h)
 {
     const double edge = h->alpha * (1.0 + CERTAIN);
@@ -115,6 +121,7 @@ INLINE int call_violators(Homotopy *h)
     return any;
 }
 
+/* The lengths of all columns, to `length`, which is zero before. O(3 n p), one read of X. */
 INLINE void measure_columns(Homotopy *h)
 {
     double *restrict length = h->length;
@@ -141,7 +148,8 @@ INLINE void measure_columns(Homotopy *h)
         length[j] = sqrt(length[j]);
 }
 
-/* How far the residual was from the line between those at the last place and here. */
+/* The largest distance of the residuals at the knots passed from the line between those at the last place and here.
+   O(n passed). */
 INLINE double distance_from_line(const Homotopy *h)
 {
     const double width = h->last.alpha - h->alpha;
@@ -159,7 +167,8 @@ INLINE double distance_from_line(const Homotopy *h)
     return sqrt(largest);
 }
 
-/* Who may have come near to its strength since the last place. */
+/* Mark in `in_doubt` the features whose slope may have come within `clear` of alpha times their strength since the last
+   place. Needs `slope` and `residual` as of now; overwrites `change`. O(p + n passed). */
 INLINE void doubt(Homotopy *h)
 {
     const double distance = distance_from_line(h);
@@ -175,6 +184,7 @@ INLINE void doubt(Homotopy *h)
         h->in_doubt[j] |= !(left[j] > 0.0);
 }
 
+/* Copy the present state to `last`. O(n + p + size^2). */
 INLINE void keep_place(Homotopy *h)
 {
     const Lasso *s = &h->s;
@@ -194,7 +204,7 @@ INLINE void keep_place(Homotopy *h)
     }
 }
 
-/* To the place that was kept, whose support comes first in the pool since then. */
+/* Restore the state of `last`, whose support must be first in the pool; forget the knots passed. O(n + size^2). */
 INLINE void go_back(Homotopy *h)
 {
     Lasso *s = &h->s;
@@ -213,8 +223,8 @@ INLINE void go_back(Homotopy *h)
     }
 }
 
-/* What each feature may take of its strength from the last place until alpha has fallen to `end`, if slopes go on as
-   they do. */
+/* The prospect of each feature: its larger |slope| / (alpha * strength) of the last place and of `end`, predicted by
+   the rates of the last place. O(p). */
 INLINE void look_ahead(Homotopy *h, double end, double *restrict prospect)
 {
     const double fall = h->last.alpha - end, now = 1.0 / h->last.alpha, then = 1.0 / end;
@@ -227,13 +237,14 @@ INLINE void look_ahead(Homotopy *h, double end, double *restrict prospect)
     }
 }
 
-/* Of a prospect that is at least NEARBY; infinite ones come first. */
+/* The level of a prospect that is at least NEARBY: LEVELS from 1 on, and LEVELS + 1 for infinity. */
 INLINE int level(double prospect)
 {
     const double part = (prospect - NEARBY) * (LEVELS / (1.0 - NEARBY));
     return part < LEVELS ? (int)part : LEVELS + (prospect == INFINITY);
 }
 
+/* Add feature j to the pool, outside the support. Needs q < largest. O(n). */
 INLINE void take_in(Homotopy *h, ptrdiff_t j)
 {
     double *column = h->columns + h->q * h->n;
@@ -245,8 +256,8 @@ INLINE void take_in(Homotopy *h, ptrdiff_t j)
     h->pool[h->q++] = j;
 }
 
-/* The pool for the way to `end`: the support, whoever was called, and those of the best prospects; whether there is
-   room for them. */
+/* Go back to the last place, with the pool for the way to `end`: the support, the features that are CALLED, and those
+   of the best prospects. Returns 0, and leaves pool and place, if the CALLED features find no room. O(p + n q). */
 INLINE int choose_pool(Homotopy *h, double end)
 {
     ptrdiff_t number[LEVELS + 2] = { 0 }, left = h->largest - h->last.size;
@@ -283,12 +294,14 @@ INLINE int choose_pool(Homotopy *h, double end)
     return 1;
 }
 
-/* What happens next, before alpha falls by `most`: a feature enters, or one leaves, or nothing. */
+/* The next event: after which fall of alpha a feature of the pool enters, with which sign, or one leaves (-1: none). */
 typedef struct {
     double after, sign;
     ptrdiff_t enters, leaves;
 } Event;
 
+/* The first event before alpha falls by `most`. `left` is the place in the pool of a feature that has just left, or -1.
+   Needs the directions of `aim`, and `here` and `change`. O(q). */
 INLINE Event next_event(const Homotopy *h, double most, ptrdiff_t left)
 {
     const Lasso *s = &h->s;
@@ -296,7 +309,7 @@ INLINE Event next_event(const Homotopy *h, double most, ptrdiff_t left)
     for (ptrdiff_t k = 0; k < h->q; k++) {
         if (s->state[k] == INSIDE)
             continue;
-        /* Who has just left is at its bound, and goes away from it. */
+        /* The slope of a feature that has just left is at its bound, and moves away from it. */
         const double here = h->here[k], change = h->change[k], bound = h->bound[k];
         const double up = h->alpha * bound - here, down = h->alpha * bound + here;
         if (change < bound && up < event.after * (bound - change) && !(k == left && s->sign[k] > 0.0))
@@ -313,6 +326,7 @@ INLINE Event next_event(const Homotopy *h, double most, ptrdiff_t left)
     return event;
 }
 
+/* Move coefficients, residual and slopes of the pool to where alpha has fallen by `fall`. O(size + n + q). */
 INLINE void advance(Homotopy *h, double fall)
 {
     for (ptrdiff_t i = 0; i < h->s.size; i++)
@@ -321,8 +335,8 @@ INLINE void advance(Homotopy *h, double fall)
     axpy(h->q, -fall, h->change, h->here);
 }
 
-/* A new row of the factor; whether the feature's column is independent of the intercept's and of the support, and there
-   is room. */
+/* Append feature k of the pool to the support and the factor. Returns 0, and leaves both, if its column depends on the
+   support or is constant, or the support has no room. O(n size + size^2 / 2). */
 INLINE int let_in(Homotopy *h, ptrdiff_t k, double sign)
 {
     Lasso *s = &h->s;
@@ -341,6 +355,7 @@ INLINE int let_in(Homotopy *h, ptrdiff_t k, double sign)
     return s->state[k] == INSIDE;
 }
 
+/* Write the solution for the next alpha, and go on to the one after. O(size). */
 INLINE void note(Homotopy *h)
 {
     const Lasso *s = &h->s;
@@ -353,6 +368,7 @@ INLINE void note(Homotopy *h)
     h->knots = 0;
 }
 
+/* Record a knot with its alpha and residual. O(n). */
 INLINE void pass_knot(Homotopy *h)
 {
     h->passed_alphas[h->passed] = h->alpha;
@@ -361,14 +377,15 @@ INLINE void pass_knot(Homotopy *h)
     h->knots++;
 }
 
-/* From knot to knot until alpha is `end`, or there were many; 0 where the walk can't go on. */
+/* Walk from knot to knot until alpha is `end`, or `room` knots are passed, and write the solutions on the way. Returns
+   0 where the budget or `most_knots` is used up, or a feature can't enter. O(n (size + q) + size^2) per knot. */
 INLINE int walk(Homotopy *h, double end)
 {
     Lasso *s = &h->s;
     ptrdiff_t left = -1;
     int changed = 1;
     while (h->alpha > end || (h->at < h->n_alphas && h->alphas[h->at] >= h->alpha)) {
-        /* There is room for the knots at which all features leave after that. */
+        /* Knots at which a feature leaves may follow, at most `room`: there is room for 2 * room knots. */
         if (h->passed >= h->room && left < 0)
             return 1;
         if (changed) {
@@ -400,7 +417,8 @@ INLINE int walk(Homotopy *h, double end)
     return 1;
 }
 
-/* The first place is where the first coefficient leaves zero; for no alpha above is any different from that. */
+/* Start at the alpha where the first feature enters; the solutions for alphas above are zero, and are written. Needs a
+   state of zeros. O(3 n p). */
 INLINE void set_out(Homotopy *h)
 {
     measure_columns(h);
@@ -413,7 +431,9 @@ INLINE void set_out(Homotopy *h)
     keep_place(h);
 }
 
-/* Solutions for as many alphas as can be had. */
+/* Solve for the alphas, until the budget is used up or a walk can't go on; h->at of them are solved. Where a gradient
+   check finds a violation, the walk from the last place is repeated over a shorter way with another pool. O(n p) per
+   gradient check, and `walk`. */
 CLONES static void homotopy(Homotopy *h)
 {
     int is_well = 1, goes_on = 1;

@@ -1,4 +1,4 @@
-"""The kernels in plain NumPy: slow, short, and the specification the compiled ones are tested against."""
+"""The kernels in plain NumPy: slow, short, and the specification that the compiled kernels are tested against."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def dense_burst(
 
 
 def gram_burst(gram: Array, strength: Array, positive: bool, n_epochs: int, coef: Array, slope: Array) -> int:
-    """Cycle `n_epochs` times over the features of a Gram matrix, or until nothing moves; the epochs are returned."""
+    """Cycle `n_epochs` times over the features of a Gram matrix, or until no coefficient changes; return the epochs."""
     for epoch in range(n_epochs):
         before = coef.copy()
         for j in range(coef.size):
@@ -78,10 +78,11 @@ def settle(
     factor: Array,
     size: int,
 ) -> tuple[int, int]:
-    """Minimise ``coef'gram coef / 2 - b'coef + strength'|coef|`` over one feature after the other entering.
+    """Minimise ``coef'gram coef / 2 - b'coef + strength'|coef|``; features enter one at a time.
 
-    Osborne, Presnell and Turlach's method without the compiled one's economies: the system is solved anew in every
-    step, and a dependent column is met by its null vector. Columns are dependent below 1e-12 of the diagonal.
+    Osborne, Presnell and Turlach's method without the savings of the compiled kernel: every step solves its system
+    anew, or moves along a null vector where columns are dependent: the smallest eigenvalue of their Gram matrix is at
+    most 1e-12 of the largest.
     """
     inside = list(support[:size]) + [j for j in np.flatnonzero(coef) if j not in support[:size]]
     b = slope + gram @ coef
@@ -134,7 +135,7 @@ def follow(
     positive: bool,
     alphas: Array,
     max_steps: int,
-    budget: int,  # noqa: ARG001 - all steps are made
+    budget: int,  # noqa: ARG001 - one call does all steps
     rounding: float,
     coef: Array,
     slope: Array,
@@ -148,9 +149,10 @@ def follow(
     at: int,
     used: int,
 ) -> tuple[int, int, int, bool]:
-    """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the one before, without epochs.
+    """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before, without epochs.
 
-    Features without a row come in after all others: their rows are products of `columns`, or asked for.
+    Features without a valid row enter after all others: their rows are computed as products of `columns`, or the kernel
+    returns to ask for them.
     """
     while at < alphas.size:
         there = np.flatnonzero(known)
@@ -187,8 +189,8 @@ def homotopy(
     positive: bool,
     alphas: Array,
     room: int,
-    largest: int,  # noqa: ARG001 - all features are watched
-    reach: float,  # noqa: ARG001 - always
+    largest: int,  # noqa: ARG001 - the pool has all features
+    reach: float,  # noqa: ARG001 - every knot is a gradient check
     budget: int,
     most_knots: int,
     count: NDArray[np.intp],
@@ -198,24 +200,24 @@ def homotopy(
     clear: float,
     in_doubt: NDArray[np.bool_],
 ) -> int:
-    """The lasso from knot to knot for the columns ``root * (X - shift) * scale``; how many alphas were solved.
+    """The path of a lasso with columns ``root * (X - shift) * scale``, knot by knot; return how many alphas it solved.
 
-    The support of each solution, its features and their coefficients are written to `count`, `found` and `values`. Who
-    takes more than the part ``1 - clear`` of its strength at any knot or alpha is marked in `in_doubt`; between two of
-    these the part is a fraction of two straight lines, and does not pass its ends.
+    The size of the support of each solution, its features and their coefficients are written to `count`, `found` and
+    `values`. A feature whose slope exceeds ``(1 - clear) * alpha * strength`` at any knot or alpha is marked in
+    `in_doubt`. Between two of these ``slope / alpha`` is a ratio of two linear functions, and lies between its ends.
     """
     Z, sides = (X - shift) * scale * root[:, None], (1.0,) if positive else (1.0, -1.0)
     coef, sign, support, at, used, knots, left = *np.zeros((2, Z.shape[1])), list[int](), 0, 0, 0, -1
     alpha = float(np.max((products if positive else np.abs(products)) / strength, initial=0.0))
-    while at < alphas.size and budget > 0 and alphas[at] >= alpha * (1 - 1e-13):  # which is rounding
+    while at < alphas.size and budget > 0 and alphas[at] >= alpha * (1 - 1e-13):  # 1e-13 for rounding
         count[at], n_knots[at], at = 0, 1, at + 1
     while at < alphas.size and budget > 0 and knots <= most_knots:
-        # 1. Where the support goes as alpha falls, and what that changes.
+        # 1. How the support's coefficients (`step`) and all slopes (`change`) move per unit of falling alpha.
         part, slope = Z[:, support], Z.T @ (y - Z @ coef)
         in_doubt |= (slope if positive else np.abs(slope)) > (1 - clear) * alpha * strength
         step = np.linalg.solve(part.T @ part, (strength * sign)[support])
         change = Z.T @ (part @ step)
-        # 2. The next alpha, or the first feature that enters or leaves before.
+        # 2. The next alpha, or the first feature that enters or leaves before it.
         after, event = max(alpha - alphas[at], 0.0), (-1, 0.0)
         for j in np.setdiff1d(np.arange(coef.size), support):
             for side in sides:
@@ -232,7 +234,7 @@ def homotopy(
             count[at], found[here], values[here], n_knots[at] = len(support), support, coef[support], max(knots, 1)
             at, used, knots = at + 1, here.stop, 0
             continue
-        # 3. It does, unless its column depends on the others.
+        # 3. The feature enters or leaves; stop if an entering column depends on the support, or there is no room.
         knots, budget = knots + 1, budget - 1
         if side == 0.0:
             support.remove(j)
@@ -247,7 +249,7 @@ def homotopy(
 
 
 def largest_parts(slope: Array, strength: Array, positive: bool, part: Array, where: NDArray[np.intp]) -> None:
-    """The largest part of its strength that a slope takes in each row, and where it is; NaN is the largest."""
+    """The largest ratio of slope to strength in each row, and its feature; NaN is the largest."""
     ratio = (np.maximum(slope, 0.0) if positive else np.abs(slope)) / strength
     where[:] = ratio.argmax(axis=1) if strength.size else 0
     part[:] = ratio.max(axis=1, initial=0.0)
@@ -261,7 +263,7 @@ def reaching(
     counts: NDArray[np.intp],
     features: NDArray[np.intp],
 ) -> int:
-    """How many slopes of each row reach the part `edge` of their strength, and as many of them as there is room for."""
+    """The number of slopes per row of at least `edge * strength`, and as many of these features as find room."""
     reached = (np.maximum(slope, 0.0) if positive else np.abs(slope)) >= edge[:, None] * strength
     counts[:], all_features = reached.sum(axis=1), np.nonzero(reached)[1]
     features[: all_features.size] = all_features[: features.size]
@@ -269,7 +271,7 @@ def reaching(
 
 
 def _null_vector(gram: Array) -> Array | None:
-    """A vector that a Gram matrix maps to zero, None where it is regular."""
+    """A vector that a Gram matrix maps to zero; None if the matrix is regular."""
     values, vectors = np.linalg.eigh(gram) if gram.size else (np.ones(1), np.zeros((1, 1)))
     return vectors[:, 0] if values[0] <= 1e-12 * values[-1] else None
 
@@ -321,7 +323,7 @@ def forward(X: NDArray[np.floating], shift: Array | None, coef: Array, y: Array,
 
 
 def backward(X: NDArray[np.floating], shift: Array | None, dual: Array, slope: Array) -> float:
-    """``slope += (X - shift).T @ dual``; the sum of `dual` is returned."""
+    """``slope += (X - shift).T @ dual``; return the sum of `dual`."""
     slope += _shifted(X, shift).T @ dual
     return float(dual.sum())
 
@@ -338,7 +340,7 @@ def sweep(
     out: Array,
     slope: Array,
 ) -> float:
-    """`forward`, and `backward` with the dual ``weight * (upper if out > 0 else lower)``."""
+    """`forward`, then `backward` with the dual ``weight * (upper if out > 0 else lower)``."""
     forward(X, shift, coef, y, offset, out)
     return backward(X, shift, weight * np.where(out > 0, upper, lower), slope)
 
@@ -355,7 +357,7 @@ def audit(
     slope: Array,
     size: Array | None,
 ) -> float:
-    """`forward` and `backward`, and `magnitudes` with a `size`."""
+    """`forward` and `backward`, and `magnitudes` unless `size` is None."""
     forward(X, shift, coef, y, offset, out)
     if size is not None:
         magnitudes(X, shift, weight, size)
@@ -373,7 +375,7 @@ def curvatures(X: NDArray[np.floating], center: Array, weight: Array, total: Arr
 
 
 def column_stats(X: NDArray[np.floating], known: Array) -> None:
-    """Lower the first row, raise the second to the values of each column, add their sizes and values to the others."""
+    """Update the minimum, maximum, sum of |x| and sum of x of each column, which are the four rows of `known`."""
     if X.shape[0]:
         known[0], known[1] = np.minimum(known[0], X.min(axis=0)), np.maximum(known[1], X.max(axis=0))
         known[2] += np.abs(X.astype(np.float64)).sum(axis=0)
@@ -391,9 +393,9 @@ def sparse_gram(
 
 
 def crossings(residual: Array, moved: Array, weight: Array, reach: float, lengths: Array, rises: Array) -> int:
-    """Lengths below `reach` at which ``residual - length * moved`` is zero in a row, and its ``weight * |moved|``.
+    """The step lengths below `reach` at which ``residual - length * moved`` becomes zero in a row.
 
-    The number of them is returned.
+    Each such row adds its length to `lengths` and its ``weight * |moved|`` to `rises`; their number is returned.
     """
     rows = np.flatnonzero((residual * moved > 0) & (np.abs(residual) < reach * np.abs(moved)))
     lengths[: rows.size] = residual[rows] / moved[rows]
@@ -402,7 +404,7 @@ def crossings(residual: Array, moved: Array, weight: Array, reach: float, length
 
 
 def weighted_select(values: Array, weights: Array, goal: float, rate: float = 0.0) -> float:
-    """The smallest v at which ``rate * v`` and the weights of values up to v reach `goal`, infinity if they do not."""
+    """The smallest v at which ``rate * v`` plus the weights of values up to v reaches `goal`; infinity if no v does."""
     order = np.argsort(values)
     values = values[order]
     reached = np.concatenate([[0.0], np.cumsum(weights[order])])
@@ -412,7 +414,7 @@ def weighted_select(values: Array, weights: Array, goal: float, rate: float = 0.
 
 
 def advance(residual: Array, moved: Array, length: float, changed: NDArray[np.intp]) -> int:
-    """``residual -= length * moved``; rows that became positive or ceased to be are listed, their number returned."""
+    """``residual -= length * moved``; list the rows that became or ceased to be positive, return their number."""
     before = residual > 0
     residual -= length * moved
     rows = np.flatnonzero(before != (residual > 0))
@@ -421,7 +423,7 @@ def advance(residual: Array, moved: Array, length: float, changed: NDArray[np.in
 
 
 def crossed(residual: Array, moved: Array, slack: float, rows: NDArray[np.intp]) -> int:
-    """Rows whose ``residual - moved`` is on the other side of zero by more than `slack`; zero belongs to below."""
+    """List the rows where ``residual - moved`` is across zero by more than `slack`; a residual of zero is below."""
     now = residual - moved
     found = np.flatnonzero(np.where(residual > 0, now < -slack, now > slack))
     rows[: found.size] = found
@@ -429,14 +431,14 @@ def crossed(residual: Array, moved: Array, slack: float, rows: NDArray[np.intp])
 
 
 def within(residual: Array, radius: float, rows: NDArray[np.intp]) -> int:
-    """Rows with ``|residual| <= radius``."""
+    """List the rows with ``|residual| <= radius``."""
     found = np.flatnonzero(np.abs(residual) <= radius)
     rows[: found.size] = found
     return found.size
 
 
 def weigh(a: Array, s: Array, under: Array, over: Array, residual: Array, q: Array, pushed: Array) -> None:
-    """``q``, and the predictor's right-hand side ``pushed = q * residual``."""
+    """Compute ``q``, and the predictor's right-hand side ``pushed = q * residual``."""
     q[:] = 1.0 / (under / a + over / s)
     pushed[:] = q * residual
 
@@ -444,7 +446,7 @@ def weigh(a: Array, s: Array, under: Array, over: Array, residual: Array, q: Arr
 def _lengths(
     a: Array, s: Array, under: Array, over: Array, steps: tuple[Array, ...], bold: float
 ) -> tuple[float, float]:
-    """How far a step may go: ``a + primal * da > 0``, ``s - primal * da > 0``, and so on."""
+    """The longest steps with ``a + primal * da > 0``, ``s - primal * da > 0``, and likewise for the multipliers."""
     da, dunder, dover = steps
     primal = max(float(np.max(-da / a)), float(np.max(da / s)), bold)
     dual = max(float(np.max(-dunder / under)), float(np.max(-dover / over)), bold)
@@ -462,7 +464,7 @@ def predict(
     bold: float,
     da: Array,
 ) -> float:
-    """The step `da` towards complementarity zero, and what would be left of it at the longest step."""
+    """Compute the step `da` towards complementarity zero; return the complementarity after the longest step."""
     da[:] = q * (residual - moved)
     dunder, dover = -under - under * da / a, -over + over * da / s
     primal, dual = _lengths(a, s, under, over, (da, dunder, dover), bold)
@@ -483,7 +485,7 @@ def correct(
     push: Array,
     pushed: Array,
 ) -> None:
-    """Mehrotra's right-hand side: centred, with the predictor's second-order term; ``pushed = q * push``."""
+    """Compute Mehrotra's right-hand side: centred, with the predictor's second-order term; ``pushed = q * push``."""
     dunder, dover = -under - under * da / a, -over + over * da / s
     to_under[:] = center - a * under - da * dunder
     to_over[:] = center - s * over + da * dover
@@ -504,7 +506,7 @@ def direct(
     to_under: Array,
     to_over: Array,
 ) -> tuple[float, float]:
-    """The corrected step: `da`, and in place of the right-hand sides the steps of `under` and `over`."""
+    """Compute the corrected step `da`; the steps of `under` and `over` replace the right-hand sides."""
     da[:] = q * (push - moved)
     to_under[:] = (to_under - under * da) / a
     to_over[:] = (to_over + over * da) / s
@@ -522,7 +524,7 @@ def step(
     primal: float,
     dual: float,
 ) -> float:
-    """Take the step in place; the complementarity there is returned."""
+    """Take the step in place; return the complementarity after it."""
     a += primal * da
     s -= primal * da
     under += dual * dunder
@@ -540,11 +542,11 @@ def pivot(
     inverse: Array,
     inside: Array,
     move: Array,
-    when: Array,  # noqa: ARG001 - the compiled one's memory
+    when: Array,  # noqa: ARG001 - work space of the compiled kernel
     tolerance: float,
     most: int,
 ) -> int:
-    """Exchange basic rows until the duals of all of them are inside their intervals, `most` times at most.
+    """Exchange basic rows, at most `most` times, until the duals of all basic rows are inside their intervals.
 
     The inverse is computed anew in every exchange; `when` is left as it is.
     """
@@ -587,7 +589,7 @@ def pivot(
 
 
 def group(keys: Array, groups: NDArray[np.intp], first: NDArray[np.intp]) -> int:
-    """Number equal keys in the order in which they appear; `first` gets the place where each number appears first."""
+    """Number distinct keys in order of first appearance; `first` gets the place of the first key of each number."""
     _, begins, inverse = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(begins)
     number = np.empty_like(order)

@@ -1,10 +1,13 @@
-/* One walk over the rows of a table of type T, included once for each type; NAME(x) makes its names.
+/* One pass over the rows of a table of type T, included once per type; NAME(x) makes the names of the routines.
 
-   Sums are taken by strips: equal terms, of which tables have many, would round the same way a million times.
-   Rows are worth one read of memory and no more: whatever is wanted of a row is computed while it is in the cache.
-   FORWARD writes the residual y - offset - (x - shift)'coef, SIDES makes the dual from its sign, BACKWARD adds
-   dual * (x - shift) to the slope, SIZES adds weight * |x - shift|. A shift that is NULL is zero. */
+   The duals and the slope are summed per strip of rows first: tables have many equal terms, and a million equal terms
+   added to one long sum would all round the same way. All that is computed from a row is computed while the row is in
+   the cache. FORWARD writes the residual out = y - offset - (x - shift)'coef. SIDES takes the dual weight * upper where
+   out > 0 and weight * lower elsewhere, BACKWARD the given dual; both add the dual to the total and dual * (x - shift)
+   to the slope. SIZES adds weight * |x - shift| to the size. A shift that is NULL is zero. */
 
+/* One row: writes *out with FORWARD, adds to *sum, part and size. `flags` is a compile-time constant; SIDES needs
+   FORWARD. O(p). */
 INLINE void NAME(row)(const int flags, const T *restrict x, ptrdiff_t p, const double *shift, const double *coef,
                       double base, double weight, double dual, const double *ends, double *out,
                       double *restrict size, double *sum, double *restrict part)
@@ -28,7 +31,8 @@ INLINE void NAME(row)(const int flags, const T *restrict x, ptrdiff_t p, const d
             size[j] += weight * fabs(x[j] - V(j));
 }
 
-/* Four short rows at a time: the sums of a column are read and written once for them. Long rows are slower so. */
+/* The same for four rows, `step` entries apart: the sums of a column are read and written once for the four. Slower
+   than `row` for long rows. O(p). */
 INLINE void NAME(four_rows)(const int flags, const T *restrict x, ptrdiff_t p, ptrdiff_t step, const double *shift,
                             const double *coef, const double *base, const double *weight, const double *dual,
                             const double *ends, double *out, double *restrict size, double *sum, double *restrict part)
@@ -68,6 +72,8 @@ INLINE void NAME(four_rows)(const int flags, const T *restrict x, ptrdiff_t p, p
     }
 }
 
+/* The pass over n contiguous rows, `step` entries apart. `part` is p zeros before and after; out is overwritten; slope,
+   size and *total are added to. O(n p), one read of X. */
 INLINE void NAME(by_rows)(const int flags, const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                           const double *shift, const double *coef, const double *y, ptrdiff_t y_step, double offset,
                           const double *weight, ptrdiff_t w_step, const double *dual, double lower, double upper,
@@ -104,7 +110,8 @@ INLINE void NAME(by_rows)(const int flags, const T *restrict X, ptrdiff_t n, ptr
     }
 }
 
-/* The same for columns that are contiguous: strips of rows short enough to stay in the cache. */
+/* The same for p contiguous columns, `step` entries apart, by strips of LONG_STRIP rows; `part` is not used. O(n p): a
+   strip of X is read once for FORWARD and once for the sums. */
 INLINE void NAME(by_columns)(const int flags, const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                              const double *shift, const double *coef, const double *y, ptrdiff_t y_step, double offset,
                              const double *weight, ptrdiff_t w_step, const double *dual, double lower, double upper,
@@ -172,6 +179,7 @@ INLINE void NAME(by_columns)(const int flags, const T *restrict X, ptrdiff_t n, 
     }
 }
 
+/* The routines name_rows and name_columns for constant `flags`, with and without a shift. */
 #define WALK(name, flags)                                                                                              \
     CLONES static void NAME(name##_rows)(PARAMETERS)                                                                   \
     {                                                                                                                  \
@@ -202,7 +210,7 @@ WALK(audit, FORWARD | BACKWARD)
 WALK(audit_sizes, FORWARD | BACKWARD | SIZES)
 WALK(sizes, SIZES)
 
-/* Sums of weight * (x - shift)^2 by columns. */
+/* Adds weight * (x - shift)^2 to each column's total, for contiguous rows; needs a shift. O(n p), one read of X. */
 CLONES static void NAME(squares_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                                       const double *restrict shift, const double *restrict weight, ptrdiff_t w_step,
                                       double *restrict total)
@@ -216,6 +224,7 @@ CLONES static void NAME(squares_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_
     }
 }
 
+/* The same for contiguous columns. */
 CLONES static void NAME(squares_columns)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                                          const double *restrict shift, const double *restrict weight,
                                          ptrdiff_t w_step, double *restrict total)
@@ -230,7 +239,8 @@ CLONES static void NAME(squares_columns)(const T *restrict X, ptrdiff_t n, ptrdi
     }
 }
 
-/* Smallest, largest and sum of the sizes of each column, and sum. */
+/* Lowers low and raises high to the values of each column, adds |x| to size and x to sum, for contiguous rows. NaN
+   shows in size and sum only. `part` is p zeros before and after. O(n p), one read of X. */
 CLONES static void NAME(stats_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                                     double *restrict low, double *restrict high, double *restrict size,
                                     double *restrict sum, double *restrict part)
@@ -255,8 +265,9 @@ CLONES static void NAME(stats_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t 
     }
 }
 
-/* Lanes, because a minimum of one number after the other waits for the one before. */
+/* Keep 16 running minima, maxima and sums per column: with one, each row would wait for the row before. */
 #define LANES 16
+/* The same for contiguous columns; `part` is not used. */
 CLONES static void NAME(stats_columns)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                                        double *restrict low, double *restrict high, double *restrict size,
                                        double *restrict sum, double *restrict part)

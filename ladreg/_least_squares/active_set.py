@@ -1,4 +1,4 @@
-"""Exact steps on the support of a lasso problem, from its Gram matrix and a Cholesky factor that is kept.
+"""Exact steps on the support of a lasso problem, from its Gram matrix and a Cholesky factor kept between calls.
 
 With the signs fixed the problem is a linear system in the coefficients that are not zero (Osborne, Presnell and Turlach
 2000, doi 10.1093/imanum/20.3.389). The steps themselves are in the kernel `settle`.
@@ -12,13 +12,14 @@ from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
 from ladreg._problem import ElasticNet
 
-# Pivots below this part of the diagonal are left to the kernel, which tells dependent columns.
+# Use a Cholesky factor if every squared pivot exceeds 1e-10 of its diagonal entry; else the kernel builds the factor,
+# and finds the dependent columns.
 _PIVOT = 1e-10
-# A kept factor is worth its repair for so many features that have left.
+# Keep the Cholesky factor (the kernel downdates it) if at most 10 of its features left the support; else refactorise.
 _GONE = 10
-# A violation below this part of the largest slope is rounding; strengths may be larger by any factor.
+# A violation below 1e-14 of the largest slope is rounding; strengths are no measure: they may be far larger.
 ROUNDING = 1e-14
-# Work of one call in multiplications: between two calls Ctrl-C is heard.
+# Multiplications in one call of a kernel, about: Ctrl-C is handled between two calls.
 _WORK = 2e8
 
 
@@ -64,7 +65,7 @@ class Support:
         return n_steps, n_steps < at_once
 
     def _known(self, working: Index, gram: Array, coef: Array, support: Index, factor: Array) -> int:
-        """Put what is known of the support and its factor where the kernel expects it; the size of that."""
+        """Write the support and its factor into the kernel's arrays; returns their size, 0 where no factor is known."""
         place = np.full(1 + max(working.max(initial=0), self.features.max(initial=0)), -1, dtype=np.intp)
         place[working] = np.arange(working.size)
         at = place[self.features]
@@ -86,9 +87,9 @@ def factored(gram: Array, chosen: Index) -> Array | None:
         lower = np.asarray(np.linalg.cholesky(part), dtype=np.float64)
     except np.linalg.LinAlgError:
         return None
-    return lower if np.min(np.diag(lower) ** 2 / np.diag(part), initial=1.0) > _PIVOT else None  # nor is NaN
+    return lower if np.min(np.diag(lower) ** 2 / np.diag(part), initial=1.0) > _PIVOT else None  # None for NaN too
 
 
 def steps_at_once(size: int) -> int:
-    """Steps that one call of a kernel may make on so many features."""
+    """Largest number of steps of one kernel call on `size` features."""
     return max(10, int(_WORK / max(size, 1) ** 2))

@@ -11,8 +11,7 @@ from ladreg._problem import ElasticNet
 def extrapolated(iterates: list[Array], penalty: ElasticNet) -> Array | None:
     """Anderson's extrapolation of a sequence of coefficients (Bertrand and Massias 2021, arXiv 2011.10065).
 
-    The affine combination of the iterates whose residual, the change they bring, is smallest; None where that is not
-    determined.
+    The affine combination of the iterates for which that of their changes is smallest; None where it is not determined.
     """
     if len(iterates) < 3:
         return None

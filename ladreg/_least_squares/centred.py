@@ -1,4 +1,4 @@
-"""A squared loss with the intercept eliminated, and the Gram matrix of those of its columns that are asked for."""
+"""A squared loss with the intercept eliminated: residuals, slopes, gaps, screening, bursts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ladreg._kernels import _cd
 from ladreg._least_squares.gram import Gram
 from ladreg._problem import ElasticNet, Problem
 
-# Gaps below this part of mean(y^2) are rounding.
+# Gaps below 4 eps times the mean square of the centred target are rounding.
 ROUNDING = 4 * float(np.finfo(float).eps)
 
 
-# A coefficient that moves predictions by less than this part of the target's deviation is rounding.
+# A coefficient is rounding if it moves predictions by at most 64 eps of the target's standard deviation.
 _NOTHING = 64 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What a pass over the data shows at given coefficients: residual, half its mean square, and slopes."""
+    """Residual, half its mean square, and slopes at given coefficients, by a pass over the data."""
 
     residual: Array
     loss: float
@@ -34,17 +34,17 @@ class GradientCheck:
 
 
 def duality_gap(penalty: ElasticNet, coef: Array, slope: Array, loss: float) -> tuple[float, float]:
-    """Duality gap by the dual that the residual is, divided by the second result so that it is feasible."""
+    """Duality gap of the residual as dual, divided by the second result so that it is feasible."""
     shrink = penalty.overrun(slope)
     terms = penalty.fenchel_young(coef, slope / shrink if shrink > 1.0 else slope)
     return loss * (1.0 - 1.0 / shrink) ** 2 + float(terms.sum()), shrink
 
 
 def without_rounding(penalty: ElasticNet, coef: Array, square: Array, size: float) -> Array:
-    """Coefficients, of several solutions in rows, of which those are zero that are zero but for rounding.
+    """Coefficients, also of several solutions in rows, with those set to zero that are rounding.
 
-    At a knot of the path, and where the penalty is the least that leaves no coefficient, a coefficient that is zero in
-    exact arithmetic comes out as rounding. Without a penalty coefficients are what they are.
+    At a knot of the path, and at the smallest alpha for which all coefficients are zero, a coefficient that is zero in
+    exact arithmetic comes out as rounding. Features without a strength or a sign constraint keep their coefficients.
 
     Parameters
     ----------
@@ -85,10 +85,10 @@ class Centred:
         self.y = problem.y - self.y_mean
         self.size = float(self.weight @ self.y**2)
         self.gram = Gram(design, self.weight, self.mean, self.offset)
-        # The features that `screen` left, None for all, and those that it did not.
+        # The features that `screen` kept, None for all, and the mask of those that it hid.
         self.candidates: Index | None = None
         self.hidden = np.zeros(problem.n_features, dtype=bool)
-        # What was found out about sets of free columns (see `dependent_columns`), whatever the penalty.
+        # The dependences in sets of free columns (see `dependent_columns`), for any penalty.
         self.dependences: dict[bytes, Any] = {}
 
     @cached_property
@@ -127,7 +127,7 @@ class Centred:
         upper = np.zeros((0, width))
         for begin in range(0, rows.size, n_rows):
             some = rows[begin : begin + n_rows]
-            # The column of ones first: means are known up to rounding.
+            # The column of ones comes first, and removes the rounding of the means.
             part = np.ones((some.size, width))
             part[:, border:] = self.design.rows(some, features) - self.offset[features]
             part *= np.sqrt(self.weight[some])[:, None]
@@ -143,11 +143,11 @@ class Centred:
         return self.y - predicted + float(self.offset @ coef)
 
     def look(self, coef: Array) -> GradientCheck:
-        """A pass over the data, or over those columns that `screen` left; the slopes of the others are zero."""
+        """Gradient check of all features, or of those that `screen` kept; the slopes of the others are set to zero."""
         return self.look_at(self.residual(coef))
 
     def look_at(self, residual: Array) -> GradientCheck:
-        """The same where the residual is known."""
+        """`look` where the residual is known."""
         dual = self.weight * residual
         if self.candidates is None:
             slope = self.design.rmatvec(dual)
@@ -157,14 +157,14 @@ class Centred:
         return GradientCheck(residual, 0.5 * float(dual @ residual), slope)
 
     def screen(self, coef: Array, slope: Array, gap: float, shrink: float) -> None:
-        """Leave out what is zero in every optimum (gap-safe, Ndiaye et al. 2017), if that spares passes."""
+        """Hide what is zero in every optimum (gap-safe, Ndiaye et al. 2017), if at most a quarter is left."""
         alive = (self.possible(slope, gap, shrink) >= self.penalty.strength) | (coef != 0)
         number = int(np.count_nonzero(alive))
         if 4 * number <= (coef.size if self.candidates is None else self.candidates.size):
             self.candidates, self.hidden = np.flatnonzero(alive), ~alive
 
     def possible(self, slope: Array, gap: float, shrink: float) -> Array:
-        """How much each slope may count against its strength in an optimum, by the gap of a dual that has `slope`."""
+        """Upper bound of each slope, as it counts against its strength, in an optimum, from a dual's slopes and gap."""
         spread = self.problem.design.spread(self.problem.fit_intercept)
         return self.penalty.excess(slope) / shrink + slope_margin(self.problem, spread, gap)
 
@@ -174,7 +174,7 @@ class Centred:
 
     @cached_property
     def curvature(self) -> Array:
-        """Mean square of each column; zero where it cannot be told from that of a constant column."""
+        """Mean square of each centred column; zero for columns that are constant up to rounding."""
         problem, mean = self.problem, self.mean
         curvature = problem.design.curvatures(self.weight, mean)
         curvature[curvature <= CONSTANT * problem.design.curvatures(self.weight, np.zeros_like(mean))] = 0.0

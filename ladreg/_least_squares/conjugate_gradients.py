@@ -1,8 +1,8 @@
 """Newton steps on supports too large for a Gram matrix, by conjugate gradients (Hestenes and Stiefel 1952,
 doi 10.6028/jres.049.044).
 
-With the signs fixed the problem is a linear system in the coefficients that are not zero. Its matrix is never made: a
-product with it is two with the data. What would change its sign on the way becomes zero (Bertsekas 1982,
+With the signs fixed the problem is a linear system in the coefficients that are not zero. Its matrix is never formed: a
+product with it takes two with the data. Coefficients that would change their sign become zero (Bertsekas 1982,
 doi 10.1137/0320018).
 """
 
@@ -18,9 +18,9 @@ from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
 from ladreg._least_squares.centred import Centred, GradientCheck
 
-# Parts of a step that are tried.
+# Fractions of a Newton step, tried in this order until one does not lead uphill.
 _PARTS = (1.0, 0.5, 0.25, 0.1, 0.02)
-# Near the optimum slopes still gain where the objective's gain is lost in its rounding, which is this part of it.
+# A growth of the objective by at most 1e-14 of itself is rounding: near the optimum the slopes may still improve.
 _ROUNDING = 1e-14
 
 
@@ -33,7 +33,7 @@ class Part:
 
     @cached_property
     def _gathered(self) -> SparseDesign | None:
-        """Sparse columns are gathered once, which costs as much as a few products; dense ones are not copied."""
+        """A copy of sparse columns, which costs as much as a few products; None for dense ones: they are not copied."""
         design = self.columns.design
         return design.select(self.features) if isinstance(design, SparseDesign) else None
 
@@ -56,7 +56,7 @@ class Part:
 
 
 def active(columns: Centred, coef: Array, slope: Array) -> Index:
-    """The support, and the features that violate their condition; none that is constant."""
+    """The support, and the features that violate their condition; no constant and no excluded features."""
     penalty = columns.penalty
     entering = (penalty.excess(slope - penalty.ridge * coef) > penalty.strength) & ~columns.hidden
     return np.flatnonzero(((coef != 0) | entering) & (columns.curvature > 0) & np.isfinite(penalty.strength))
@@ -72,24 +72,24 @@ def newton_step(
     columns
         The problem.
     coef, look
-        Where the step begins, and what is seen there.
+        Where the step begins, and the gradient check there.
     features
         Those that are `active`.
     share
-        Part of the slopes, in the norm that the columns' sizes give, that the step may leave.
+        Relative residual at which conjugate gradients stop, in the norm of their preconditioner.
     limit
         Largest number of products with the Hessian.
 
     Returns
     -------
     coef, n_products
-        None where every part of the step leads uphill.
+        `coef` is None where every fraction of the step leads uphill.
 
     Notes
     -----
     1. Signs: those of the coefficients, and of the slopes where these are zero.
     2. Conjugate gradients.
-    3. The largest part of the step that is not uphill, with what changed its sign set to zero.
+    3. The largest fraction of the step that does not lead uphill, with coefficients that changed sign set to zero.
     """
     part, penalty = Part(columns, features), columns.penalty.at(features)
     here = coef[features]
@@ -114,7 +114,7 @@ def newton_step(
 
 
 def _solved(curve: Callable[[Array], Array], right: Array, size: Array, share: float, limit: int) -> tuple[Array, int]:
-    """The solution of a positive semidefinite system, preconditioned by its diagonal, and the products it took."""
+    """The solution of a positive semidefinite system, preconditioned by its diagonal, and the number of products."""
     solution, rest = np.zeros(right.size), right.copy()
     scaled = rest / size
     direction, square = scaled.copy(), float(rest @ scaled)
@@ -124,7 +124,7 @@ def _solved(curve: Callable[[Array], Array], right: Array, size: Array, share: f
             return solution, number
         moved = curve(direction)
         bend = float(direction @ moved)
-        if not bend > 0:  # nothing is curved in this direction
+        if not bend > 0:  # no curvature in this direction
             return solution, number + 1
         length = square / bend
         solution += length * direction

@@ -21,67 +21,87 @@ from ladreg._least_squares.dependent_columns import Redundant, redundant
 from ladreg._presolve import Uncertified
 from ladreg._problem import ElasticNet, Problem, StopReason
 
-# Epochs over the working set between two looks at it.
+# Epochs of coordinate descent on the Gram matrix before each gap check of the working set, at most.
 _BURST = 30
-# The same between two iterates of an extrapolation.
+# Epochs of coordinate descent by residuals between two iterates of Anderson's extrapolation.
 _SHORT_BURST = 3
-# Working sets have at least so many times the square root of all features: their Gram matrix costs about one pass.
+# Cap of the working set: max(4 sqrt(p), twice the support) of p features. The Gram matrix of 4 sqrt(p) features costs
+# about one pass.
 _LEAST_WORKING = 4.0
-# So many times the features that violate their condition come in with those nearest to it, and at least so many.
-_FILL, _LEAST_NEW = 2, 10
-# Up to so many features of up to so many rows are all in the working set.
-_SMALL, _SHORT = 100, 10_000
-# Looks at a working set before all features are looked at again, and those after which exact steps that do not end go
-# in circles: rounding chooses who comes in. Exact steps for each feature between two of them.
-_ROUNDS, _CYCLES, _STEPS = 20, 3, 10
-# Largest Gram matrix; larger working sets are descended by residuals.
+# Add at most max(2 * violators, 10) features per check: the violators first, then those nearest to their strength.
+_FILL = 2
+# The least value of that bound: with fewer than 5 violators, up to 10 features are added.
+_LEAST_NEW = 10
+# All features are in the working set if there are at most 100 of them and at most `_SHORT` rows.
+_SMALL = 100
+# Largest number of rows for which all of at most `_SMALL` features are in the working set.
+_SHORT = 10_000
+# Rounds (burst, gap check, exact steps) on one working set before the next gradient check of all features, at most.
+_ROUNDS = 20
+# Leave a working set if exact steps do not end in 3 rounds after the first: they cycle, since rounding decides which
+# features enter.
+_CYCLES = 3
+# Exact steps per feature of the working set in one round, at most.
+_STEPS = 10
+# Largest working set that is solved by its Gram matrix; a larger one is solved by products with the data.
 _LARGEST_GRAM = 2000
-# A working set is solved to this part of the whole gap.
+# Solve a working set until its gap is at most 0.03 of the gap of the whole problem.
 _INNER = 0.03
-# Without exact steps, to this part of the goal at least.
+# Without a Gram matrix, solve a working set to no less than 0.3 of the goal.
 _LAST = 0.3
-# When fewer features than this part of the support come in, exact steps alone are faster than epochs first.
+# Take exact steps without a burst before if at most 0.1 as many features enter as the support has: that is faster.
 _FEW = 0.1
-# Iterates that an extrapolation is made of.
+# Differences of iterates that one extrapolation combines: it takes one iterate more.
 _ANDERSON = 5
-# Newton steps without a Gram matrix are for supports of which less than this part is new. They leave this part of the
-# slopes; where fewer features are new than that, as little as the goal asks for, but not less than the last part: the
-# support changes again, and conjugate gradients lose little where they begin anew.
-_SETTLED, _ROUGH, _FEW_FRESH, _FINEST = 0.5, 0.1, 0.01, 0.01
-# Supports of more than this part of the rows are left to epochs, and so is what so many products do not solve.
-_REGULAR, _PRODUCTS = 0.9, 300
-# An objective that grows by more than this part, of itself and of the variance of y, is no descent.
+# Take a Newton step without a Gram matrix if at most 0.5 as many features enter as the support has; else epochs.
+_SETTLED = 0.5
+# Conjugate gradients of a Newton step stop at a relative residual of 0.1 or less.
+_ROUGH = 0.1
+# If at most 0.01 as many features enter as the support has, they go on as far as the goal asks for.
+_FEW_FRESH = 0.01
+# Least relative residual asked for: the support changes again, and conjugate gradients lose little by a restart.
+_FINEST = 0.01
+# No Newton step if the support has more than 0.9 as many features as there are rows of weight above zero.
+_REGULAR = 0.9
+# Products with the Hessian in one Newton step, at most.
+_PRODUCTS = 300
+# A step does not descend if the objective grows by more than 1e-9 of itself plus 1e-9 of the variance of y.
 _WORSE = 1e-9
-# Looks in a row that may bring nothing. After the first of them, or after more that do not halve the gap, the support
-# is decomposed once.
-_PATIENCE, _SLOW = 3, 3
-# Slopes of features that cost nothing, below this part of the largest there could be, are worth a proof.
+# Stop as stalled after 3 checks in a row that neither lower the objective nor halve the gap. After the first of these
+# try a QR decomposition of the support.
+_PATIENCE = 3
+# Try that decomposition also after 3 checks in a row that do not halve the smallest gap so far.
+_SLOW = 3
+# Try a proof if the slopes of unpenalised features are at most 1e-8 of the largest possible (Cauchy-Schwarz).
 _NEAR = 1e-8
-# Gaps are relative to objectives of at least this part of mean(y^2).
+# A relative tolerance refers to max(objective, 1e-3 * variance of y).
 _LEAST_SHARE = 1e-3
-# Largest number of features for which the optimal face is decomposed, in time of its cube: with more, an optimum that
-# the Gram matrix does not prove to be unique is left as it is.
+# Decompose the optimal face if at most 1,500 features may be active: the time grows with the cube of their number. With
+# more, an optimum that the Gram matrix does not prove to be unique is returned as it is.
 _LARGEST_FACE = 1500
-# Above this relative gap the dual is not exact enough to tell the optimal face.
+# Above a gap of 1e-10 of the objective the dual is too inexact to show the optimal face.
 _FACE_GAP = 1e-10
 
-# What the solver is called, and what it counts.
-NAME, COUNTS = "coordinate descent", ("n_epochs", "n_checks", "n_newton", "largest_working_set")
+# Name of the solver.
+NAME = "coordinate descent"
+# Counts of the solver in `stats`: fields of `_State`.
+COUNTS = ("n_epochs", "n_checks", "n_newton", "largest_working_set")
 
 
 @dataclass
 class _State:
-    """Where the solver is: coefficients, the last look at all features, and what was counted."""
+    """State of the solver: coefficients, the last gradient check of all features, and counts."""
 
     coef: Array
     look: GradientCheck
     gap: float = np.inf
     shrink: float = 1.0
     support: Support = field(default_factory=Support)
-    # Whether the last steps were exact, or exact ones are out of reach.
+    # Whether the last steps were exact, or cannot be (coordinate descent by residuals).
     exact: bool = False
-    # Whether the Gram matrix is to be trusted, and whether the last step without one descended.
+    # False once a step on a Gram matrix has raised the objective.
     by_gram: bool = True
+    # Whether the last Newton step without a Gram matrix descended.
     newton_helps: bool = True
     n_epochs: int = 0
     n_checks: int = 0
@@ -90,11 +110,11 @@ class _State:
 
     @property
     def used(self) -> int:
-        """Epochs and steps, which count alike against the limit."""
+        """Epochs plus steps, which the iteration limit counts."""
         return self.n_epochs + self.n_newton
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
+@np.errstate(over="ignore", invalid="ignore")  # inf and NaN prove nothing
 def solve_lasso(
     problem: Problem,
     *,
@@ -122,20 +142,20 @@ def solve_lasso(
     precompute
         True for the Gram matrix of all features, False for a working set that grows; None to choose.
     canonical
-        Without it step 4 is left out, which costs more than the solution where the support is very large.
+        Whether to do step 4, which for a very large support costs more than the solution.
     relative
-        Whether `tol` is a part of the objective instead, or of a thousandth of that sum where it is smaller.
+        Whether `tol` is relative to the objective instead, or to a thousandth of that sum if that is larger.
     largest_gram
-        The largest working set that is solved by its Gram matrix, to the last digit; None for the default.
+        Largest working set that is solved by its Gram matrix; None for the default.
     columns
-        The problem with the intercept eliminated, where that is known.
+        The problem with the intercept eliminated; None to compute it.
 
     Notes
     -----
-    1. GradientCheck at all features: residual, slopes, gap. Stop at the tolerance.
+    1. Gradient check of all features: residual, slopes, gap. Stop at the tolerance.
     2. Working set: the features that are not zero, and those that violate their optimality condition most.
-    3. On it, bursts of coordinate descent and exact steps on the support, until the gap of the restricted problem is a
-       small part of the whole one's; the last steps are exact whatever the tolerance.
+    3. On the working set, bursts of coordinate descent and exact steps on the support, until the gap of the restricted
+       problem is a small fraction of the whole gap; the last steps are exact whatever the tolerance.
     4. Where the optimum is not unique, go to the canonical one.
     """
     columns = columns or Centred(problem)
@@ -147,7 +167,7 @@ def solve_lasso(
     largest_gram = _LARGEST_GRAM if largest_gram is None else largest_gram
     rounding = ROUNDING * columns.size
     state = _State(coef, columns.look(coef))
-    # Equal columns have equal slopes, wherever the start is.
+    # Slopes at any start tell which columns may be equal: equal columns have equal slopes.
     spare = redundant(columns, state.look.slope, canonical)
     if spare is not None:
         columns = columns.with_penalty(spare.hidden(problem.penalty))
@@ -186,7 +206,7 @@ def solve_lasso(
         else:
             coef = _descend_without_gram(columns, working, state, goal, max(enough, _LAST * goal), limit)
         look = columns.look(coef)
-        # The Gram matrix of columns that are all but dependent may see a descent where there is none.
+        # The Gram matrix of nearly dependent columns may show a descent where the objective grows.
         if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + _WORSE) + _WORSE * columns.size:
             state.by_gram, idle, best = False, -1, np.inf
             continue
@@ -195,12 +215,12 @@ def solve_lasso(
 
 
 def _settle(columns: Centred, state: _State, limit: int) -> bool:
-    """Step 3 by a decomposition of the support's columns; whether all conditions hold now up to rounding."""
+    """Step 3 by a QR decomposition of the support's columns; returns whether all conditions hold up to rounding."""
     coef, look, n_steps = qr_steps.settle(columns, state.coef, limit - state.used)
     state.n_newton += n_steps
     if look is None:
         return False
-    # What only the last digits of columns ask for costs more, rounded in the user's numbers, than it gains.
+    # Reject the step if the objective, plus what rounding of unshifted columns may add, grows by more than `_WORSE`.
     design, penalty = columns.problem.design, columns.problem.penalty
     size = float(np.abs(coef) @ (design.reach() + np.abs(design.shift * design.scale)))
     rounding = 0.5 * (float(np.finfo(np.float64).eps) * size) ** 2
@@ -212,9 +232,9 @@ def _settle(columns: Centred, state: _State, limit: int) -> bool:
 
 
 def _balanced(columns: Centred, state: _State, enough: float = 0.0) -> bool:
-    """Whether the slopes of free features, for which the dual must be corrected, are zero up to rounding.
+    """Whether the slopes of free and one-sided features are zero up to rounding, or up to a gap of `enough`.
 
-    Or up to what a proof with a gap of `enough` needs.
+    The dual must be corrected for these slopes: the gap of the corrected dual decides.
     """
     free = columns.penalty.free() | columns.penalty.one_sided
     if not free.any():
@@ -225,21 +245,22 @@ def _balanced(columns: Centred, state: _State, enough: float = 0.0) -> bool:
 
 
 def _bounds_the_gap(columns: Centred, state: _State) -> bool:
-    """Whether the gap, which knows nothing of features that cost nothing, bounds that of the whole problem."""
+    """Whether the gap, which leaves out unpenalised features, bounds that of the whole problem."""
     penalty, slope = columns.penalty, state.look.slope
     beyond = np.where(penalty.free(), np.abs(slope), np.maximum(slope, 0.0) * penalty.one_sided)
     if not beyond.any():
         return True
-    if not penalty.bounds.any():  # nothing would be left out
+    if not penalty.bounds.any():  # no slope is bounded by a strength: nothing to screen by
         return False
     spread = columns.problem.design.spread(columns.problem.fit_intercept)
     return bool(np.all(beyond <= _NEAR * np.sqrt(columns.size * spread))) and _balanced(columns, state)
 
 
 def _working_set(columns: Centred, state: _State, precompute: bool | None) -> Index:
-    """The support, and the features that violate their condition most or are nearest to it.
+    """The support with the features of strength 0, and those that violate their condition most or are nearest to it.
 
-    At most as many come in as there are, and twice as many as violate their condition.
+    With k features of the first kind, v violators and p features, at most ``max(2 v, 10)`` features are added, up to
+    a working set of ``max(4 sqrt(p), 2 k)``.
     """
     penalty, coef = columns.penalty, state.coef
     n_samples, n_features = columns.problem.n_samples, coef.size
@@ -264,16 +285,16 @@ def _working_set(columns: Centred, state: _State, precompute: bool | None) -> In
 
 
 def _descend(columns: Centred, working: Index, state: _State, goal: float, limit: int) -> Array:
-    """Step 3 on the Gram matrix of the working set: no pass over rows until its gap is at most `goal`.
+    """Step 3 on the Gram matrix of the working set, without a pass over rows, until its gap is at most `goal`.
 
-    A goal of zero asks for exact steps, which cost a factorisation; with another one bursts may be enough.
+    A goal of zero requires exact steps, which cost a factorisation; for a larger goal bursts may be enough.
     """
     state.exact = False
     working = columns.gram.work_on(working)
     restricted = _Restricted.of(columns, working, state)
     here, slope = restricted.begin.copy(), restricted.begin_slope.copy()
     penalty, gram = restricted.penalty, restricted.gram
-    # The gap says nothing of features that cost nothing: their slopes must be zero.
+    # The gap leaves out features of strength 0, whose slopes must be zero: with any of these it ends no round.
     free = bool((penalty.strength == 0).any())
     known = int(np.count_nonzero(here))
     fresh = known == 0 or working.size - known > _FEW * known
@@ -302,13 +323,13 @@ def _descend(columns: Centred, working: Index, state: _State, goal: float, limit
 def _descend_without_gram(
     columns: Centred, working: Index, state: _State, goal: float, enough: float, limit: int
 ) -> Array:
-    """Step 3 for working sets whose Gram matrix would be too large: Newton steps where the support is all but known."""
+    """Step 3 for working sets too large for a Gram matrix: a Newton step where few features enter, else epochs."""
     if not (state.by_gram and state.newton_helps):
         return _descend_by_residuals(columns, working, state, enough, limit)
     features = conjugate_gradients.active(columns, state.coef, state.look.slope)
     known = int(np.count_nonzero(state.coef))
     fresh = features.size - known
-    # Beyond the rank the signs contradict each other.
+    # With more features than the rank of X their signs contradict each other.
     settled = fresh <= _SETTLED * known and features.size <= _REGULAR * np.count_nonzero(columns.weight)
     if settled:
         rough = fresh > _FEW_FRESH * known or state.gap <= goal
@@ -325,7 +346,7 @@ def _descend_without_gram(
 
 
 def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal: float, limit: int) -> Array:
-    """Step 3 for working sets whose Gram matrix would be too large: bursts, extrapolated (Anderson)."""
+    """Step 3 for working sets too large for a Gram matrix: bursts by residuals, with Anderson's extrapolation."""
     state.exact = True
     coef, penalty = state.coef.copy(), columns.penalty.at(working)
     residual = state.look.residual.copy()
@@ -340,10 +361,10 @@ def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal:
             columns.burst(working, n_epochs, coef, residual)
             state.n_epochs += n_epochs
             iterates.append(coef[working])
-        # The residual from the data: a burst's own drifts by rounding.
+        # Compute the residual from the data: the one that a burst updates drifts by rounding.
         residual = columns.residual(coef)
         here = 0.5 * float(weight @ residual**2) + penalty.value(coef[working])
-        # Where one row has nearly all of the weight, slopes of sparse columns are rounding, and descent is none.
+        # If one row has nearly all of the weight, slopes of sparse columns are rounding, and the objective may grow.
         if not here <= lowest + 1e-9 * columns.size:
             return kept
         bold = extrapolated(iterates[-_ANDERSON - 1 :], penalty)
@@ -367,9 +388,9 @@ def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal:
 
 @dataclass(frozen=True)
 class _Restricted:
-    """The problem in a few features: everything follows from their Gram matrix and what is known at one place.
+    """The problem in a working set, by its Gram matrix and the coefficients, slopes and loss at one point.
 
-    Ridges are on the diagonal of `gram`: they belong to the smooth part here, and `penalty` has the strengths alone.
+    Ridges are on the diagonal of `gram`, as a term of the smooth function; `penalty` has the strengths alone.
     """
 
     gram: Array
@@ -391,14 +412,14 @@ class _Restricted:
         return cls(gram, full, ElasticNet(full.strength, full.positive), begin, slope, loss)
 
     def slope(self, coef: Array) -> Array:
-        """The gradient of minus the smooth part."""
+        """The gradient of minus the smooth function."""
         return self.begin_slope - self.gram @ (coef - self.begin)
 
     def _smooth(self, coef: Array, slope: Array) -> float:
         return max(self.begin_loss - 0.5 * float((coef - self.begin) @ (self.begin_slope + slope)), 0.0)
 
     def value(self, coef: Array, slope: Array) -> float:
-        """The objective, where the slopes are `slope`."""
+        """The objective at `coef`, whose slopes are `slope`."""
         return self._smooth(coef, slope) + self.penalty.value(coef)
 
     def gap(self, coef: Array, slope: Array) -> float:
@@ -413,7 +434,7 @@ class _Restricted:
 def _finished(
     problem: Problem, columns: Centred, state: _State, stopped: StopReason, canonical: bool, spare: Redundant | None
 ) -> Uncertified:
-    """Step 4: what was found, or the canonical optimum on its face."""
+    """Step 4: the solution that was found, or the canonical optimum of its face."""
     look, spread = state.look, problem.design.spread(problem.fit_intercept)
     coef = state.coef = without_rounding(columns.penalty, state.coef, spread, columns.size)
     dual = columns.weight * look.residual
@@ -436,7 +457,7 @@ def _finished(
     solution = certify(problem, coef, intercept, dual, n_iter=1, stopped=stopped, solver="")
     squares = float(problem.weight @ problem.y**2)
     rough = solution.gap > _FACE_GAP * max(solution.objective, squares * _FACE_GAP)
-    # Without any constraint on the dual's slopes the face is known, however rough the dual.
+    # If no inequality bounds the slopes of the dual, any dual shows the face, however inexact.
     bound = problem.penalty.strength.any() or problem.penalty.positive
     if solution.unique or (rough and bound):
         return draft(coef, intercept, dual, solution.unique)
@@ -458,5 +479,5 @@ def _possibly_active(columns: Centred, state: _State) -> Index:
 
 
 def _are_independent(columns: Centred, features: Index) -> bool:
-    """Whether the Gram matrix of features is safely regular; False where that is not clear."""
+    """Whether the Gram matrix of features is safely regular; False where rounding leaves a doubt."""
     return features.size <= columns.problem.n_samples and is_regular(columns.gram.of(features))

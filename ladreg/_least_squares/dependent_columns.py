@@ -1,7 +1,7 @@
 """Free columns that depend on other free columns, and on the intercept's: the solver works on an independent subset.
 
 A QR decomposition with column pivoting (Businger and Golub 1965, doi 10.1007/BF01436084) of the centred free columns Z
-tells the subset. The others are left out of the problem, which changes neither predictions nor objective; in the end
+finds the subset. The others are left out of the problem, which changes neither predictions nor objective; in the end
 the coefficients of all free columns are the shortest vector with the same ``Z @ coef``, the canonical optimum.
 """
 
@@ -19,12 +19,14 @@ from ladreg._least_squares.centred import Centred
 from ladreg._presolve import Repeats, repeats
 from ladreg._problem import ElasticNet
 
-# A column is dependent where its distance from the span of the columns before it is less than this part of its length,
-# or than the rounding of its mean. The projection of duals leaves out the same columns.
-_RANK, _ROUNDING = 1e-13, float(np.sqrt(CONSTANT))
+# A column is dependent if its distance from the span of the columns before it is at most 1e-13 of its length. The
+# projection of duals leaves out the same columns.
+_RANK = 1e-13
+# A column is also dependent if that distance is at most 1e-14 of its uncentred root mean square: rounding of its mean.
+_ROUNDING = float(np.sqrt(CONSTANT))
 # Numbers in a block of rows that is decomposed at a time.
 _BLOCK = 1 << 22
-# Largest number of multiplications for a decomposition: conjugate gradients need none.
+# Largest number of multiplications for a decomposition; without one, conjugate gradients solve dependent columns too.
 _WORK = 1e12
 
 
@@ -41,9 +43,9 @@ class Dependent:
     triangle : ndarray of shape (rank, k)
         R with ``R'R = Z'WZ``; an upper triangle in the columns `chosen`.
     measure : ndarray of shape (k,)
-        What each coefficient counts in the norm, relative to the largest: its unit.
+        The unit of each coefficient, relative to the largest: its weight in the norm.
     row_space : ndarray of shape (k, rank)
-        An orthonormal basis of the measured coefficients that are orthogonal to those without effect.
+        An orthonormal basis of the row space of ``triangle / measure``.
     """
 
     features: Index
@@ -73,7 +75,7 @@ class Dependent:
         if not given.any():
             return coef
         values = (given * self.measure) @ self.row_space @ self.row_space.T / self.measure
-        # Scaling that are far apart leave rounding in the columns with the large numbers.
+        # With scales far apart, rounding remains in the columns of large numbers: the subset corrects for it.
         values[..., self.chosen] += self._basic((given - values) @ self.triangle.T)
         shared = coef.copy()
         shared[..., self.features] = values
@@ -132,9 +134,9 @@ def redundant(columns: Centred, products: Array, canonical: bool = True) -> Redu
     columns
         The problem with the intercept eliminated.
     products
-        Of each column with the same vector: they tell which columns may be equal.
+        Products of all columns with one vector: columns with equal products may be equal.
     canonical
-        Without it penalised columns may repeat each other.
+        Whether penalised columns that repeat others are redundant, too.
     """
     penalty = columns.penalty
     found = _dependent(columns, penalty.free_features)
@@ -143,15 +145,15 @@ def redundant(columns: Centred, products: Array, canonical: bool = True) -> Redu
 
 
 def _dependent(columns: Centred, free: Index) -> Dependent | None:
-    """What depends on what among free columns; None where they are independent."""
+    """The dependences among free columns; None where they are independent."""
     if free.size == 0:
         return None
     key = free.tobytes()
     if key not in columns.dependences:
-        columns.dependences.clear()  # the supports of a path come one after the other
+        columns.dependences.clear()  # one set at a time: a path asks for its supports in turn
         try:
             columns.dependences[key] = _analysed(columns, free)
-        except np.linalg.LinAlgError:  # LAPACK gave up: the columns count as independent, and the proof judges
+        except np.linalg.LinAlgError:  # LAPACK gave up: the columns count as independent, and the proof decides
             columns.dependences[key] = None
     known: Dependent | None = columns.dependences[key]
     return known
@@ -161,7 +163,7 @@ def _analysed(columns: Centred, free: Index) -> Dependent | None:
     n_rows = int(np.count_nonzero(columns.weight)) - columns.problem.fit_intercept
     if free.size * min(free.size, n_rows) * float(columns.problem.n_samples) > _WORK:
         return None
-    with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` says no
+    with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` is False for inf and NaN
         if free.size <= n_rows and is_regular(columns.gram.of(columns.gram.work_on(free))):
             return None
         triangle = columns.triangle(free, _BLOCK)
@@ -177,7 +179,7 @@ def _analysed(columns: Centred, free: Index) -> Dependent | None:
     rank = int(np.argmin(np.append(pivot > least, False)))
     if rank == free.size:
         return None
-    # In units that are far apart rounding would count as much as the rest.
+    # Remove rounding: with units far apart it would count as much as the rest.
     upper[np.abs(upper) <= _RANK] = 0.0
     rows = np.zeros((rank, free.size))
     rows[:, order] = upper[:rank] * size[order]

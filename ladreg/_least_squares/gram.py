@@ -1,4 +1,4 @@
-"""The Gram matrix of those columns that are asked for, and of other columns as much as is needed."""
+"""The Gram matrix of a working set; rows of its less likely columns are computed only when they are needed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._design import CONSTANT, Design
 
-# Columns are copied for products to come where they are one in so many; and handed to the kernel up to so many numbers.
-_SHARE, _CACHED = 4, 1 << 17
+# Copy the columns of a working set for later products if it has at most 1/4 of all features.
+_SHARE = 4
+# Hand the copied columns to the kernel if they have at most 2^17 numbers.
+_CACHED = 1 << 17
 
 
 class Gram:
-    """Products of the columns of a working set; what stays in it is not computed again.
+    """Products of the columns of a working set; those of columns that stay in it are not computed again.
 
     Parameters
     ----------
@@ -22,16 +24,16 @@ class Gram:
     mean
         Their weighted means.
     offset
-        What must still be subtracted from the columns of `design`.
+        Means still to be subtracted from the columns of `design`.
 
     Attributes
     ----------
     features : ndarray of shape (q,)
         The working set, in the order of `matrix`.
     matrix : ndarray of shape (q, q)
-        The products; of the rows only those of `known` features are there.
+        The products; only the rows of `known` features are computed.
     known : ndarray of shape (q,), dtype bool
-        Whose rows these are.
+        Whether the row of each feature is computed.
     """
 
     def __init__(self, design: Design, weight: Array, mean: Array, offset: Array) -> None:
@@ -42,13 +44,13 @@ class Gram:
         """Take the Gram matrix of the first columns as it is given."""
         size = matrix.shape[0]
         self.features, self.matrix, self.known = np.arange(size), matrix, np.ones(size, dtype=bool)
-        # The columns of the working set, weighed, a row each, where these are few and rows will be asked for.
+        # Weighted columns of the working set, one row per column, if they are few and rows are left to compute.
         self.columns: Array | None = None
 
     def work_on(self, wanted: Index, others: Index | None = None) -> Index:
-        """Make the wanted features the working set, and with them `others`, which need no rows.
+        """Make the wanted features and `others`, whose rows are not needed yet, the working set.
 
-        The features are returned in the order of `matrix`.
+        Returns the features in the order of `matrix`.
         """
         features = wanted
         if others is not None:
@@ -60,13 +62,14 @@ class Gram:
         known = here & (np.arange(features.size) < wanted.size)
         known[known] = self.known[at[known]]
         if not (known.all() and np.array_equal(at, np.arange(self.features.size))):
-            # First whose rows are known, then whose columns are, then the rest, and in each of these the wanted first.
+            # Features with known rows first, then the others of the old working set, then the rest; in each group the
+            # wanted first.
             order = np.argsort(np.where(known, 0, np.where(here, 1, 2)), kind="stable")
             self._move(features[order], at[order], order < wanted.size, int(np.count_nonzero(known)))
         return self.features
 
     def _move(self, features: Index, at: Index, wanted: NDArray[np.bool_], n_known: int) -> None:
-        """To a working set that begins with known rows, then known columns; `at` is where they are now."""
+        """Change to a working set that begins with known rows, then known columns; `at` are their old places."""
         size, n_here = features.size, int(np.count_nonzero(at >= 0))
         new = n_known + np.flatnonzero(wanted[n_known:])
         matrix = np.empty((size, size))
@@ -75,7 +78,7 @@ class Gram:
         few = not wanted.all() and _SHARE * size <= self.mean.size
         self.columns = self._weighed() if few else None
         self.fill(new)
-        # Of the known rows the rest: what the new ones say, and products with columns whose rows are not there.
+        # Complete the known rows: by symmetry from the new rows, and by products with columns whose rows are not known.
         mirrored = n_here + int(np.count_nonzero(wanted[n_here:]))
         matrix[:n_known, n_here:mirrored] = matrix[n_here:mirrored, :n_known].T
         if n_known and mirrored < size:
@@ -83,7 +86,7 @@ class Gram:
         matrix[:n_known][matrix.diagonal()[:n_known] <= 0] = 0.0
 
     def _weighed(self) -> Array | None:
-        """The columns of the working set; those that cannot be told from constant ones are zero."""
+        """Weighted columns of the working set, None if sparse; columns that are constant up to rounding are zero."""
         columns = self.design.weighed(self.features, self.weight)
         if columns is not None:
             square = np.einsum("jk,jk->j", columns, columns)
@@ -92,11 +95,11 @@ class Gram:
 
     @property
     def short_columns(self) -> Array | None:
-        """The columns, where a product costs less than the call of a function for many of them."""
+        """The copied columns if they are so short that the kernel computes single rows faster than a call of `fill`."""
         return self.columns if self.columns is not None and self.columns.size <= _CACHED else None
 
     def _are_constant(self, square: Array, features: Index) -> NDArray[np.bool_]:
-        """Whether columns cannot be told from constant ones, by their mean squares."""
+        """Whether columns are constant up to rounding, by their mean squares."""
         return np.asarray(square <= CONSTANT * (square + self.mean[features] ** 2))
 
     def fill(self, places: Index) -> None:
@@ -121,7 +124,7 @@ class Gram:
         return self._centred(self.design.cross(self.weight, features, features), features, features)
 
     def places(self, features: Index) -> Index:
-        """Where features are in the working set, -1 where they are not."""
+        """Places of features in the working set, -1 for those outside."""
         place = np.full(self.mean.size, -1, dtype=np.intp)
         place[self.features] = np.arange(self.features.size)
         return place[features]

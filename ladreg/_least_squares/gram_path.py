@@ -1,4 +1,4 @@
-"""A lasso in Gram form whose penalty changes: every solution starts from the last one and the factor of its support.
+"""The path of a lasso in Gram form: every solution starts from the last one and the factor of its support.
 
 With the signs fixed the solution is linear in the penalty (Osborne, Presnell and Turlach 2000,
 doi 10.1093/imanum/20.3.389), so that the first exact step from one solution predicts the next.
@@ -18,13 +18,17 @@ from ladreg._least_squares.active_set import ROUNDING, factored, steps_at_once
 from ladreg._presolve import largest
 from ladreg._problem import ElasticNet
 
-# Rows are asked for where slopes are this near to their strength: so many at once, or this part of those there are.
-_NEAR, _FEW, _PART = 0.2, 10, 4
+# Fill in Gram rows of features whose slopes reach 0.8 (1 - 0.2) of their strength.
+_NEAR = 0.2
+# Rows filled in at once: at most max(10, 1/4 of the known rows).
+_FEW = 10
+# The denominator of that fraction.
+_PART = 4
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Solutions for several penalties, a row each.
+    """Solutions for several penalties, one row per penalty.
 
     Attributes
     ----------
@@ -47,13 +51,13 @@ class Stretch:
 
     @classmethod
     def empty(cls, n_alphas: int, size: int) -> Stretch:
-        """Room for the solutions."""
+        """Zero arrays for the solutions, to be filled in."""
         shape = n_alphas, size
         return cls(np.zeros(shape), np.zeros(shape), np.zeros(n_alphas, np.intp), np.zeros(n_alphas, np.intp))
 
 
 class GramPath:
-    """Where the walk is: `coef`, and `slope`, the gradient of minus the loss there.
+    """A path in Gram form, at the solution `coef`, where `slope` is the gradient of minus the loss.
 
     Parameters
     ----------
@@ -64,11 +68,11 @@ class GramPath:
     slope
         The gradient of minus the loss at `coef`.
     known
-        Where a feature's row of `gram` is there; None where all are.
+        Whether a feature's row of `gram` is computed; None if all are.
     columns
-        What `gram` is the products of, a row for each feature, if the kernel is to fill in rows.
+        The columns, one row per feature, if the kernel is to fill in rows of `gram`.
     fill
-        Fills in the rows of other features, whose places it is given, or says that it will not.
+        Given the places of features, fills in their rows of `gram` and returns True, or returns False.
     """
 
     def __init__(
@@ -89,16 +93,16 @@ class GramPath:
         self._size = self._refactor(self.gram)
 
     def follow(self, unit: ElasticNet, alphas: Array, max_steps: int) -> Stretch:
-        """Go from solution to solution, to the first that a row is missing for.
+        """Solve for one alpha after the other; stop at the first for which a row of `gram` is missing.
 
         Parameters
         ----------
         unit
             The penalty at alpha = 1; its strengths are finite.
         alphas
-            Multiples of it, the nearest first.
+            Multiples of `unit`, the nearest to the start first.
         max_steps
-            Largest number of epochs and steps for each.
+            Largest number of epochs and steps for each alpha.
         """
         found = Stretch.empty(alphas.size, self.coef.size)
         if not unit.curved:
@@ -109,12 +113,12 @@ class GramPath:
         return found
 
     def _follow_ridged(self, penalty: ElasticNet, max_steps: int, found: Stretch) -> bool:
-        """One solution, whose ridges join the diagonal: its factor is not that of the one before."""
+        """One solution with ridges on the diagonal, which change with alpha: the factor is computed again."""
         begin, ridged = self.coef.copy(), self.gram.copy()
         _raise(ridged, np.flatnonzero(self.known), penalty.ridge)
         self._size = self._refactor(ridged)
         solved = self._follow(ridged, penalty, np.ones(1), max_steps, self.slope - penalty.ridge * self.coef, found)
-        # Slopes without the ridges again, from the Gram matrix: the difference might cancel.
+        # Slopes without ridges, from the Gram matrix: adding ``ridge * coef`` back might cancel.
         moved = np.flatnonzero(self.coef != begin)
         self.slope -= (self.coef - begin)[moved] @ self.gram[moved]
         found.slope[0] = self.slope
@@ -123,7 +127,7 @@ class GramPath:
     def _follow(
         self, gram: Array, unit: ElasticNet, alphas: Array, max_steps: int, slope: Array, found: Stretch
     ) -> int:
-        """`coef` and `slope` move; how many penalties were solved."""
+        """Update `coef` and `slope` in place; returns how many penalties were solved."""
         at, used = 0, 0
         while at < alphas.size:
             self._size, at, used, is_missing = _gram.follow(
@@ -165,7 +169,7 @@ class GramPath:
         return largest(lack, near, number)
 
     def _refactor(self, gram: Array) -> int:
-        """The factor of the present support, and its size; nothing is known where that is not regular."""
+        """Factorise the Gram matrix of the support; returns the size of the factor, 0 if the matrix is singular."""
         chosen = np.flatnonzero(self.coef)
         lower = factored(gram, chosen)
         if lower is None:
@@ -175,5 +179,5 @@ class GramPath:
 
 
 def _raise(gram: Array, places: Index, ridge: Array) -> None:
-    """Ridges join the diagonal at these places."""
+    """Add the ridges to the diagonal at these places."""
     gram[places, places] += ridge[places]

@@ -2,8 +2,8 @@
 doi 10.1093/imanum/20.3.389; Efron et al. 2004, doi 10.1214/009053604000000067).
 
 Between the knots the solution is linear in the penalty. Only a few hundred features are watched at a time, those that
-the slopes' change brings near to their strength; at every look at all features the others are found that should have
-been watched, and the walk since the last look is repeated. Looks also tell who may have come and gone between them.
+the slopes' change brings near to their strength; a gradient check of all features finds others that should have been
+watched, and the path since the last check is repeated. Two checks also bound the slopes of all features between them.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from ladreg._least_squares.centred import Centred
 from ladreg._least_squares.path_point import numbered
 from ladreg._problem import ElasticNet
 
-# A knot costs as much as the square of the rows, and there are as many knots as rows and more; and looks at more
-# numbers than these would keep Ctrl-C waiting.
-LARGEST, _ENTRIES = 256, 1 << 25
-# Features that are watched, and the part of alpha to which it falls between looks.
-_WATCHED, _REACH = 300, 0.5
-# So many knots and looks for each row.
+# Largest number of rows n: a knot costs n^2 multiplications, and a path has n knots and more.
+LARGEST = 256
+# Largest number of entries of X: a gradient check of more would delay Ctrl-C.
+_ENTRIES = 1 << 25
+# Watch at most 300 features more than the largest possible support, min(n_samples, n_features).
+_WATCHED = 300
+# Check all features when alpha has fallen to 0.5 of its value at the last check.
+_REACH = 0.5
+# Knots and gradient checks in a path, at most, as a multiple of min(n_samples, n_features).
 _KNOTS = 20
-# Who comes no nearer to its strength than this part of it is not in doubt.
+# A feature is in doubt if its slope may exceed 0.99 (1 - 0.01) of its strength between two checks.
 CLEAR = 1e-2
 
 
 def applies(columns: Centred, unit: ElasticNet) -> bool:
-    """Whether the path is one of straight lines, and short enough columns are at hand."""
+    """Whether the path is piecewise linear, and X is dense, contiguous and small enough."""
     X = columns.design.X
     return (
         isinstance(columns.design, DenseDesign)
@@ -46,18 +49,18 @@ def applies(columns: Centred, unit: ElasticNet) -> bool:
 
 @dataclass(frozen=True)
 class DraftedPath:
-    """Solutions for the first of several penalties.
+    """Solutions for the first of several alphas.
 
     Attributes
     ----------
     features : ndarray of shape (n_used,)
         Features in any of the solutions, ascending.
     coef : ndarray of shape (n_solved, n_used)
-        Their coefficients, a row for each solution.
+        Their coefficients, one row per solution.
     n_knots : ndarray of shape (n_solved,)
-        Knots that were passed before each, one at least.
+        Knots between each solution and the one before; at least 1.
     in_doubt : ndarray of shape (n_in_doubt,)
-        Features whose slope may be within the part `CLEAR` of its strength for any of the penalties, ascending.
+        Features whose slope may exceed ``1 - CLEAR`` of its strength for any of the alphas, ascending.
     """
 
     features: Index
@@ -67,7 +70,7 @@ class DraftedPath:
 
 
 def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_knots: int) -> DraftedPath:
-    """Solve for the first of several penalties, as many as can be had.
+    """Solve for the first of several alphas, as many as the limits on knots and the support allow.
 
     Parameters
     ----------
@@ -80,7 +83,7 @@ def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_k
     alphas
         Decreasing.
     max_knots
-        Largest number of knots before each.
+        Largest number of knots before each solution.
     """
     design = columns.design
     room = min(design.n_samples, design.n_features)

@@ -1,6 +1,6 @@
-"""The lasso and the elastic net for a sequence of penalties: by the Gram matrix of all features, or by a walk.
+"""The lasso and the elastic net for a sequence of penalties: by the Gram matrix of all features, or by working sets.
 
-Every solution starts from the one before; what each of them proves is left to the caller.
+Every solution starts from the one before; the caller certifies them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ladreg._least_squares.path_point import PathPoint, nonzeros, shared
 from ladreg._least_squares.working_set_path import WorkingSetPath
 from ladreg._problem import ElasticNet, Problem, StopReason
 
-# Largest Gram matrix of all features, of a table with more rows than that.
+# Use the Gram matrix of all p features if p <= min(n, 4000), with n rows.
 LARGEST_GRAM = 4000
-# Numbers in the solutions that are handed out together.
+# Coefficients in the solutions that are yielded together, at most.
 _ENTRIES = 1 << 23
 
 
@@ -44,13 +44,13 @@ def solve_lasso_path(
     alphas
         Decreasing, above zero.
     tol
-        Part of each objective that its gap may reach.
+        Largest gap, relative to each objective.
     max_iter
         Largest number of epochs and steps for each alpha.
     precompute
         Whether to work on the Gram matrix of all features; None to choose.
     columns
-        The problem with the intercept eliminated, where that is known.
+        The problem with the intercept eliminated; None to compute it.
     """
     if alphas.size == 0:
         return
@@ -73,14 +73,14 @@ def _points(columns: Centred, alphas: Array, tol: float, max_iter: int, in_all: 
 
 
 def by_gram(problem: Problem) -> bool:
-    """Whether the Gram matrix of all features is the way: more rows than features, and not too many of these."""
+    """Whether to use the Gram matrix of all features: there are at most as many as rows, and at most `LARGEST_GRAM`."""
     return problem.n_features <= min(problem.n_samples, LARGEST_GRAM)
 
 
 def in_gram(
     gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, names: Index, *, tol: float, max_iter: int
 ) -> Iterator[PathPoint]:
-    """The solutions of `rows_in_gram` as points, whose features are called by their `names`."""
+    """The solutions of `rows_in_gram` as points, with features numbered by `names`."""
     for found, unique in rows_in_gram(gram, slope, size, unit, alphas, tol=tol, max_iter=max_iter):
         n_iter = np.maximum(found.n_steps, 1).tolist()
         for k, (features, values) in enumerate(nonzeros(found.coef, names)):
@@ -92,7 +92,7 @@ def in_gram(
 def rows_in_gram(
     gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, *, tol: float, max_iter: int
 ) -> Iterator[tuple[Stretch, NDArray[np.bool_]]]:
-    """Solutions for each alpha from the Gram matrix of all features alone, as many together as there is room for.
+    """Solutions for each alpha from the Gram matrix of all features alone, in groups of `_ENTRIES` coefficients.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ def rows_in_gram(
     alphas
         Decreasing.
     tol
-        Part of `size` that gaps may reach, by the Gram matrix.
+        Largest gap by the Gram matrix, relative to `size`.
     max_iter
-        Largest number of epochs and steps for each.
+        Largest number of epochs and steps for each alpha.
 
     Yields
     ------
@@ -119,7 +119,7 @@ def rows_in_gram(
         found = trail.follow(unit, group, max_iter)
         found = replace(found, coef=without_rounding(unit, found.coef, gram.diagonal(), size))
         edge = group[:, None] * (unit.strength * (1 - AT_END))
-        # Who may be active in any optimum; ridges make those that have one unique.
+        # Features that may be active in an optimum, but for those with a ridge, which makes them unique.
         active = ((unit.excess(found.slope) >= edge) | (found.coef != 0)) & (unit.ridge == 0)
         unique = are_regular(gram, active, slope.size)
         for k in np.flatnonzero(unique & (found.done == 0)).tolist():

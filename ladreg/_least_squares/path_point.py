@@ -1,4 +1,4 @@
-"""Solutions along a path of the lasso, as they are handed on."""
+"""The record of one solution along a path of the lasso, and arrays of several."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def gathered(points: Sequence[PathPoint]) -> tuple[Index, Array]:
 
 
 def numbered(features: Index) -> tuple[Index, Index]:
-    """The features of a list with repeats, ascending, and the place among them of each of the list."""
+    """The distinct features of a list, ascending, and the place among these of each entry of the list."""
     listed = np.bincount(features) > 0
     return np.flatnonzero(listed), (np.cumsum(listed) - 1)[features]
 
 
 def nonzeros(coef: Array, features: Index) -> Iterator[tuple[Index, Array]]:
-    """The features of those coefficients in each row that are not zero, and these; a column is one of `features`."""
+    """The features and values of the nonzero coefficients in each row; columns belong to `features`."""
     row, column = np.nonzero(coef)
     chosen, values = features[column], coef[row, column]
     ends = np.searchsorted(row, np.arange(coef.shape[0] + 1)).tolist()
@@ -66,7 +66,7 @@ def shared(point: PathPoint, spare: Redundant, n_features: int) -> PathPoint:
     """The canonical solution for one without redundant columns: equal columns have equal coefficients, and those of
     dependent free columns are the shortest.
 
-    Where that is not all that is open, it has to be found on its own.
+    A point that is not unique even without redundant columns is marked as stalled, to be solved on its own.
     """
     coef = np.zeros(n_features)
     coef[point.features] = point.coef

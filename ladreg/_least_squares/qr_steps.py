@@ -1,8 +1,8 @@
-"""Exact steps on the support by a QR decomposition of its columns, where their Gram matrix has lost the digits.
+"""Exact steps on the support by a QR decomposition of its columns, where their Gram matrix is too inexact.
 
-A Gram matrix has the square of its columns' condition number: of columns that differ by 1e-7 of their length it knows
-nothing. With the signs fixed the problem is least squares with a linear term (Osborne, Presnell and Turlach 2000,
-doi 10.1093/imanum/20.3.389); its steps come from the residual of the data, each removing the rounding of the one
+A Gram matrix has the square of its columns' condition number: columns that differ by 1e-7 of their length leave it
+two digits. With the signs fixed the problem is least squares with a linear term (Osborne, Presnell and Turlach 2000,
+doi 10.1093/imanum/20.3.389); each step starts from the residual of the data, and removes the rounding of the one
 before.
 """
 
@@ -16,19 +16,21 @@ import scipy.linalg
 from ladreg._arrays import Array, Index
 from ladreg._least_squares.centred import Centred, GradientCheck
 
-# Columns of length one are dependent below this distance from the span of the others. It is smaller than that of
+# A column of length one is dependent if its distance from the span of the others is at most 1e-14: less than in
 # `dependent_columns`, so that free columns are independent here as well.
 _RANK = 1e-14
-# Steps with one decomposition: each but the first removes the rounding of the one before.
+# Whole steps with one decomposition: each but the first removes the rounding of the one before.
 _REFINED = 3
-# A violation below this part of the largest slope is rounding.
+# A violation of at most 1e-14 of the largest slope at zero coefficients is rounding.
 _ROUNDING = 1e-14
-# Multiplications for all decompositions, and numbers in one.
-_WORK, _ENTRIES = 2e10, 1 << 22
+# Multiplications for all decompositions of one call, at most.
+_WORK = 2e10
+# Numbers in the matrix of one decomposition, at most.
+_ENTRIES = 1 << 22
 
 
 def applies(columns: Centred, coef: Array) -> bool:
-    """Whether the support is small enough for some dozens of decompositions."""
+    """Whether the support is small enough for at least 10 decompositions."""
     size = int(np.count_nonzero(coef)) + columns.penalty.free_features.size + 1
     n_rows = columns.problem.n_samples + size
     return n_rows * size <= _ENTRIES and 10.0 * n_rows * size**2 <= _WORK
@@ -36,9 +38,9 @@ def applies(columns: Centred, coef: Array) -> bool:
 
 @dataclass(frozen=True)
 class _Factor:
-    """The QR decomposition of weighted columns of length `size`, with the roots of their ridges below.
+    """The QR decomposition of weighted columns divided by their lengths `size`, with the roots of their ridges below.
 
-    `null` is a vector of coefficients that gives next to nothing, where the columns are dependent.
+    If the columns are dependent, `null` is a vector of coefficients with predictions of rounding size, else None.
     """
 
     columns: Centred
@@ -76,14 +78,14 @@ class _Factor:
         return step / self.size
 
     def balanced(self, residual: Array, coef: Array, cost: Array) -> Array:
-        """The residual nearest to one whose products with the support are `cost`, with the ridges' slopes."""
+        """The nearest residual whose products with the support are `cost` plus the slopes of the ridges."""
         move = self.q.T @ self._rest(residual, coef) - self._pull(cost)
         root = np.sqrt(self.columns.weight)
         balanced = residual - np.divide(self.q[: root.size] @ move, root, out=np.zeros_like(root), where=root > 0)
         return np.where(root > 0, balanced, residual)
 
     def _rest(self, residual: Array, coef: Array) -> Array:
-        """Weighted residuals, and what ridges leave of zero."""
+        """Residuals times the roots of the weights, and ``-sqrt(ridge) * coef`` below if there are ridges."""
         rest = np.sqrt(self.columns.weight) * residual
         ridge = self.columns.penalty.ridge[self.support]
         return np.append(rest, -np.sqrt(ridge) * coef[self.support]) if ridge.any() else rest
@@ -100,22 +102,23 @@ def settle(columns: Centred, coef: Array, max_steps: int) -> tuple[Array, Gradie
     columns
         The problem; its free columns are independent.
     coef
-        Coefficients to start from, which are allowed.
+        Feasible coefficients to start from.
     max_steps
         Largest number of steps.
 
     Returns
     -------
     coef, look, n_steps
-        Coefficients, what is seen there, and steps. The residual that is seen is the one that coefficients without
-        rounding would have: its slopes in the support are exact. None where not all conditions hold up to rounding.
+        Coefficients, the gradient check there, and steps. The residual of the check is the one that coefficients
+        without rounding would have: its slopes in the support are exact. `look` is None where not all conditions hold
+        up to rounding.
 
     Notes
     -----
-    1. The minimum with the signs of the support as they are, and the way there as far as they stay so. What becomes
-       zero leaves the support.
-    2. Where columns are dependent, the penalty falls along them until a coefficient is zero.
-    3. After a whole step the feature comes in that violates its condition most.
+    1. A step to the minimum with the signs of the support fixed, cut where the first sign would change. That feature
+       leaves the support.
+    2. If columns are dependent, a step along the null vector, on which the penalty falls, until a coefficient is zero.
+    3. After `_REFINED` whole steps the feature that violates its condition most enters.
     """
     penalty = columns.penalty
     signed = (penalty.strength > 0) | penalty.positive

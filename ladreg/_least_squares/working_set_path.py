@@ -1,8 +1,8 @@
-"""Along the path of a lasso whose features are too many for one Gram matrix, in steps of several penalties at once.
+"""The path of a lasso with too many features for one Gram matrix, in steps of several penalties at once.
 
 The features that matter next are few and mostly known: those whose slopes, extrapolated along the path, come near to
 their strength (the strong rule, Tibshirani et al. 2012, doi 10.1111/j.1467-9868.2011.01004.x, with the prediction of
-Larsson and Wallin 2022, doi 10.48550/arXiv.2104.13026). On them every problem is solved exactly in Gram form, and one
+Larsson and Wallin 2022, doi 10.48550/arXiv.2104.13026). In these every problem is solved exactly in Gram form, and one
 product with the data checks the conditions of all features for all penalties of a step.
 """
 
@@ -24,36 +24,46 @@ from ladreg._least_squares.path_point import PathPoint, nonzeros
 from ladreg._presolve import largest
 from ladreg._problem import ElasticNet, StopReason
 
-# Features come in that are predicted to be this near to their strength.
+# Features are wanted if their slopes are predicted to reach 0.9 (1 - 0.1) of their strength.
 _NEAR = 0.1
-# Others that are this near may still come in, so many of them at most: the working set's products with them are known.
-_POOL, _MOST_POOL = 0.6, 300
-# Penalties in a step at first and at most, and numbers in the residuals of a step.
-_FIRST, _MOST, _ENTRIES = 8, 32, 1 << 23
-# Slopes are extrapolated over steps to this part of alpha at most.
+# Features predicted to reach 0.4 (1 - 0.6) of their strength are the pool: their products with the wanted are computed.
+_POOL = 0.6
+# Features in the pool, at most.
+_MOST_POOL = 300
+# Penalties in the first step.
+_FIRST = 8
+# Penalties in a step, at most.
+_MOST = 32
+# Numbers in the residuals and slopes of a step, at most.
+_ENTRIES = 1 << 23
+# The last alpha of a step is at least 0.5 of its first: slopes are not extrapolated farther.
 _REACH = 0.5
-# Others than those in doubt are left out of a look where these are one in so many.
+# Check a draft at the features in doubt alone if these are at most 1/2 of all features.
 _SPARE = 2
-# Rounds of a step that make the next one shorter.
+# Halve the number of penalties in the next step if a step took more than 3 rounds.
 _ROUNDS = 3
-# At most as many features as are in come in at once, or so many.
+# At most max(50, size of the support) features come in at once.
 _LEAST = 50
 # Largest working set that is solved by its Gram matrix.
 LARGEST_WORKING = 2000
-# The same for sparse columns, and where alphas are solved one by one: products with few numbers are cheaper soon.
-_LARGEST_SPARSE, _SPARSE_ALONE = 1000, 500
-# A violation below this part of a strength changes nothing; one of the first alpha counts so many times.
-_SLACK, _SURE = 1e-12, 1e6
-# Above this relative gap the optimal face cannot be told.
+# The same for sparse columns, whose products with the data are cheaper.
+_LARGEST_SPARSE = 1000
+# The same for sparse columns where alphas are solved one by one.
+_SPARSE_ALONE = 500
+# Ignore violations below 1e-12 of a strength.
+_SLACK = 1e-12
+# Weight of the violations at the first alpha that is not proved: these are certain, those at later alphas are not.
+_SURE = 1e6
+# Above a gap of 1e-10 of the objective the optimal face cannot be told.
 _FACE_GAP = 1e-10
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found, in the features that it takes, and what a look shows, one row for each alpha.
+    """Solutions in the features that they use, and their gradient check, one row per alpha.
 
-    `unit` is the penalty of the features at alpha = 1. `slope` is that of all features or, where no others may reach
-    their strength, of those `among`; `part` is the most of its strength at alpha = 1 that a slope takes.
+    `unit` is the penalty of `features` at alpha = 1. `slope` has the slopes of all features or, where no others may
+    reach their strength, of those `among`; `part` is the largest ratio of a slope to its strength at alpha = 1.
     """
 
     features: Index
@@ -67,16 +77,16 @@ class _Look:
     among: Index | None = None
 
     def places(self, features: Index) -> Index:
-        """Where the slopes of features are that were looked at."""
+        """The columns of `slope` that belong to these features."""
         return features if self.among is None else np.searchsorted(self.among, features)
 
     def at(self, places: Index) -> Index:
-        """The features whose slopes are there."""
+        """The features that these columns of `slope` belong to."""
         return places if self.among is None else self.among[places]
 
 
 class WorkingSetPath:
-    """Along the path of a problem whose features are too many for one Gram matrix.
+    """The path of a problem with too many features for one Gram matrix.
 
     Parameters
     ----------
@@ -85,7 +95,7 @@ class WorkingSetPath:
     alphas
         Decreasing, above zero.
     tol
-        Part of each objective that its gap may reach.
+        Largest gap, relative to each objective.
     max_iter
         Largest number of epochs and steps for each alpha.
     """
@@ -94,26 +104,26 @@ class WorkingSetPath:
         problem = columns.problem
         self.columns, self.problem, self.unit = columns, problem, problem.penalty
         self.alphas, self.tol, self.max_iter = alphas, tol, max_iter
-        # The last solution: its features, their coefficients, all slopes, and how these change with alpha.
+        # The last solution: its features, their coefficients, all slopes, and their rate of change in alpha.
         self.free = np.flatnonzero(self.unit.strength == 0)
         self.features = self.free
         self.coef = np.zeros(self.features.size)
         self.slope = columns.slope
         self.rate = np.zeros(problem.n_features)
-        # Bounds of the columns' mean squares.
+        # Upper bounds of the columns' mean squares.
         self.spread = problem.design.spread(problem.fit_intercept)
-        # How far slopes may be from the optimal ones where the gap is one; they go with its root.
+        # Largest distance of slopes from the optimal ones at a gap of 1; it is proportional to the root of the gap.
         self.margin = slope_margin(problem, self.spread, 1.0)
         self.boundless = np.flatnonzero((self.unit.strength == 0) & (self.unit.ridge == 0))
-        # The most columns that are independent.
+        # Upper bound of the rank of the columns.
         self.rank = problem.n_samples - problem.fit_intercept
-        # Features whose coefficient may be zero in one optimum and not so in another.
+        # Features that may be zero in one optimum and not in another.
         self.able = (self.unit.ridge == 0) & np.isfinite(self.unit.strength)
-        # The largest Gram matrices in the walk, and where it is left.
+        # Largest working sets with a Gram matrix: in steps, and for alphas solved one by one (None for the default).
         is_sparse = isinstance(problem.design, SparseDesign)
         self.largest = _LARGEST_SPARSE if is_sparse else LARGEST_WORKING
         self.largest_alone = _SPARSE_ALONE if is_sparse else None
-        # The coefficients and alpha of the solution before that, where both were solved alone.
+        # Coefficients and alpha of the solution before the last one, if the last one was solved on its own.
         self.before: tuple[Array, float] | None = None
         bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
         with np.errstate(divide="ignore", over="ignore"):
@@ -127,11 +137,11 @@ class WorkingSetPath:
 
         Notes
         -----
-        0. Where a path is short and straight between its knots, draft all of it, and look at it as a whole.
+        0. If the path is piecewise linear and rows are few, draft all of it, and check the draft as a whole.
         1. Choose the features that the prediction for the next few alphas brings near to their strength.
-        2. Solve these alphas in Gram form, and look at all features for all of them.
-        3. Hand out those that are solved. Features that violate their condition come in, and what is left is solved
-           again; where none does, or they are too many, the solver of single problems takes over.
+        2. Solve these alphas in Gram form, and check all features for all of them.
+        3. Yield the solutions that are proved. Features that violate their condition come in, and the rest of the
+           step is solved again; if there are none, or too many, the solver of single problems takes over.
         """
         most = max(1, _ENTRIES // (self.problem.n_samples + self.problem.n_features))
         # 0.
@@ -151,7 +161,7 @@ class WorkingSetPath:
                 # 2.
                 look = self._look(wanted, pool, self.alphas[first:last])
                 if look is None:
-                    _ = self.columns.curvature  # once for all
+                    _ = self.columns.curvature  # cached for all copies of `columns`
                     for k in range(first, self.alphas.size):
                         yield self._alone(k)
                     return
@@ -165,17 +175,17 @@ class WorkingSetPath:
                     if violating.size == 0:
                         yield self._alone(first, goes_on=True)
                         first += 1
-                    # What was solved alone may have found others.
+                    # A solution found on its own may have other features.
                     wanted = np.unique(np.concatenate([self._known(), violating, self.features]))
             length = length * 2 if n_rounds <= 1 else length // 2 if n_rounds > _ROUNDS else length
             length = min(max(length, 1), most)
 
     def _drafted(self, most: int) -> Generator[PathPoint, None, int]:
-        """Step 0, for so many alphas at most; how many were solved."""
+        """Step 0, for at most `most` alphas; returns how many were solved."""
         if not homotopy.applies(self.columns, self.unit):
             return 0
         draft, first = homotopy.draft(self.columns, self.unit, self.slope, self.alphas[:most], self.max_iter), 0
-        # What those in doubt leave open is looked at with all features.
+        # First at the features in doubt alone; alphas that are not proved by these, at all features.
         for among in (np.union1d(draft.in_doubt, draft.features), None):
             if first < draft.n_knots.size and (among is None or _SPARE * among.size <= self.problem.n_features):
                 look = self._seen(draft.features, draft.coef[first:], draft.n_knots[first:], among)
@@ -185,7 +195,7 @@ class WorkingSetPath:
         return first
 
     def _predicted(self, *alphas: float) -> Array:
-        """How much of its strength each slope will take at most, if slopes go on as they did."""
+        """The largest ratio of each slope to its strength at these alphas, with slopes extrapolated linearly."""
         ratio = np.zeros(self.problem.n_features)
         for alpha in alphas:
             slope = self.slope + self.rate * (alpha - self.alpha)
@@ -193,9 +203,9 @@ class WorkingSetPath:
                 ratio = np.fmax(ratio, self.unit.excess(slope) * (self.per_strength / alpha))
         return ratio
 
-    @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
+    @np.errstate(over="ignore", invalid="ignore")  # inf and NaN prove nothing
     def _look(self, wanted: Index, pool: Index, alphas: Array) -> _Look | None:
-        """Step 2; None where that would take too many features."""
+        """Step 2; None where the Gram matrix would have too many features."""
         if wanted.size > self.largest:
             return None
         features, found = self._solved(wanted, pool, alphas)
@@ -204,13 +214,13 @@ class WorkingSetPath:
         used = np.flatnonzero(found.coef.any(axis=0))
         return self._seen(features[used], np.ascontiguousarray(found.coef[:, used]), found.n_steps)
 
-    @np.errstate(over="ignore", invalid="ignore")  # what is no number proves nothing
+    @np.errstate(over="ignore", invalid="ignore")  # inf and NaN prove nothing
     def _seen(self, features: Index, coef: Array, n_steps: Index, among: Index | None = None) -> _Look:
-        """What solutions in some features show, of all slopes or those `among`."""
+        """The gradient check of solutions in some features, at all features or at those `among`."""
         design, weight, unit = self.problem.design, self.columns.weight, self.unit.at(features)
         coef = without_rounding(unit, coef, self.spread[features], self.columns.size)
         residual = self.columns.y - design.matvec_of(features, coef.T).T
-        for _ in range(2 if self.problem.fit_intercept else 0):  # twice, for the rounding of the first
+        for _ in range(2 if self.problem.fit_intercept else 0):  # the second pass removes the rounding of the first
             residual -= (residual @ weight)[:, None]
         if among is None:
             slope, bound = design.rmatvec((weight * residual).T).T, self.bound
@@ -222,7 +232,7 @@ class WorkingSetPath:
         return _Look(features, unit, coef, residual, slope, part, np.maximum(n_steps, 1), regular, among)
 
     def _solved(self, wanted: Index, pool: Index, alphas: Array) -> tuple[Index, Stretch]:
-        """The solutions in the features of the pool alone, and their order."""
+        """The features wanted and in the pool, in the order of the Gram matrix, and the solutions in these alone."""
         gram = self.columns.gram
         features = gram.work_on(wanted, pool)
         begin = np.zeros(features.size)
@@ -232,7 +242,7 @@ class WorkingSetPath:
         return features, trail.follow(unit, alphas, self.max_iter)
 
     def _filled(self, places: Index) -> bool:
-        """Rows for features at these places of the pool, unless they would be too many."""
+        """Fill in the Gram rows at these places, unless more than `largest` would be known; returns whether it did."""
         gram = self.columns.gram
         if np.count_nonzero(gram.known) + places.size > self.largest:
             return False
@@ -241,11 +251,11 @@ class WorkingSetPath:
 
     @np.errstate(over="ignore", invalid="ignore")
     def _proved(self, look: _Look, first: int) -> list[bool | None]:
-        """Those before the first whose gap is too large: whether the optimum is unique, None where that is open."""
+        """For each alpha before the first whose gap is too large: whether its optimum is unique, None where open."""
         alphas = self.alphas[first : first + look.n_iter.size]
         gap, shrink, value = self._gaps(look, alphas)
         missed = ~(gap <= np.maximum(self.tol * value, ROUNDING * self.columns.size))
-        if look.among is not None:  # of the others no slope may be as near to its strength as the gap makes them
+        if look.among is not None:  # the gap must not let other slopes reach their strength
             missed |= np.sqrt(gap) * self.widest > homotopy.CLEAR / 2 * alphas
         number = int(np.argmax(np.append(missed, True)))
         rough = gap > np.maximum(_FACE_GAP * value, ROUNDING * self.columns.size)
@@ -256,7 +266,7 @@ class WorkingSetPath:
         return proved
 
     def _are_independent(self, look: _Look, k: int, others: Index) -> bool:
-        """Whether others that may be active are independent of the support and of each other."""
+        """Whether `others`, which may be active, are independent of the support and of each other."""
         support = look.features[(look.coef[k] != 0) & (look.unit.ridge == 0)]
         number = support.size + others.size
         if number > min(self.rank, LARGEST_WORKING):
@@ -264,9 +274,9 @@ class WorkingSetPath:
         return is_regular(self.columns.gram.of(np.append(support, others)))
 
     def _gaps(self, look: _Look, alphas: Array) -> tuple[Array, Array, Array]:
-        """The gap of each alpha, how many times too large its dual is, and the objective."""
+        """For each alpha the gap, the factor by which its dual is too large, and the objective."""
         loss = 0.5 * (look.residual**2 @ self.columns.weight)
-        if not self.unit.curved:  # the slopes of others count by the largest of them alone
+        if not self.unit.curved:  # features that are zero count by their largest slope alone
             shrink = np.maximum(look.part / alphas, 1.0)  # NaN stays
             cost, apart = costs(
                 look.unit, alphas, look.coef, look.slope[:, look.places(look.features)] / shrink[:, None]
@@ -282,9 +292,9 @@ class WorkingSetPath:
         return gap, shrink, value
 
     def _others(self, look: _Look, edge: Array, shrink: Array, root: Array) -> tuple[Index, Index]:
-        """For the first alphas, features that are zero, and may not be so in another optimum, each with its row.
+        """For the first alphas, features that are zero, and may be nonzero in another optimum, each with its row.
 
-        Their slopes are as large as `edge` times their strength, or may be so `root` margins away.
+        Their slopes reach `edge` times their strength, or come within `root` times their margin of it.
         """
         number = edge.size
         shrink, root = shrink[:number], root[:number]
@@ -304,7 +314,7 @@ class WorkingSetPath:
         return row[kept], feature[kept]
 
     def _accepted(self, look: _Look, first: int, proved: list[bool | None]) -> Iterator[PathPoint]:
-        """Step 3: hand out what was proved, canonical; the last is where the next round starts."""
+        """Step 3: yield the proved solutions, in canonical form; the next round starts from the last one."""
         found, n_iter = list(nonzeros(look.coef[: len(proved)], look.features)), look.n_iter.tolist()
         for k, unique in enumerate(proved):
             if unique is not False:
@@ -315,7 +325,7 @@ class WorkingSetPath:
                 yield self._single(self.alphas[first + k], start)
         if first + len(proved) == self.alphas.size:
             return
-        # Two, since the slopes' rate of change is wanted as well.
+        # The last two, which give the slopes' rate of change.
         for k in range(max(len(proved) - 2, 0), len(proved)):
             self.before = None
             slope = look.slope[k]
@@ -324,7 +334,7 @@ class WorkingSetPath:
             self._moved(*found[k], slope, self.alphas[first + k])
 
     def _moved(self, features: Index, coef: Array, slope: Array | None, alpha: float) -> None:
-        """Here is the last solution now; its slopes are None where nothing will be predicted from them."""
+        """Store the last solution; its slopes are None where nothing will be predicted from them."""
         if slope is not None:
             if alpha < self.alpha:
                 self.rate = (slope - self.slope) / (alpha - self.alpha)
@@ -336,22 +346,22 @@ class WorkingSetPath:
         self.alpha = alpha
 
     def _known(self) -> Index:
-        """Features whose products with the others of the pool are known."""
+        """Features whose rows of the Gram matrix are known."""
         return self.columns.gram.features[self.columns.gram.known]
 
     def _violating(self, look: _Look, first: int, n_proved: int) -> Index:
-        """Features outside that violate their condition, for the first alpha that is not proved or most for others."""
+        """The worst violators without a known Gram row, at the alphas not proved; the first of these counts most."""
         worst = np.zeros(self.problem.n_features)
         for k in range(n_proved, look.n_iter.size):
             with np.errstate(invalid="ignore", over="ignore"):
                 excess = self.unit.excess(look.slope[k]) * (self.per_strength / self.alphas[first + k]) - 1.0
-                # The first says what is wrong for sure, the others what may be.
+                # Violations at the first alpha are certain; those at the others may vanish with them.
                 worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
         worst[self._known()] = 0.0
         return largest(worst, np.flatnonzero(worst >= _SLACK), max(_LEAST, look.features.size))
 
     def _alone(self, k: int, goes_on: bool = False) -> PathPoint:
-        """One alpha by the solver of single problems, from the last solution; who goes on needs the slopes there."""
+        """One alpha by the solver of single problems, from an extrapolated start; its slopes only if `goes_on`."""
         last = np.zeros(self.problem.n_features)
         last[self.features] = self.coef
         start = last

@@ -1,4 +1,4 @@
-"""Weighted sums over rows and over folds of rows: what least squares needs to know of them, without the rows."""
+"""Weighted sums over rows and over folds of rows: the moments that least squares needs in place of the rows."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from ladreg._least_squares import Centred
 
 Split = tuple[Index, Index]
 
-# Numbers in the products of all folds that are kept, and in a block of rows.
-_KEPT, _BLOCK = 1 << 25, 1 << 20
-# A difference of products is trusted where it leaves so much of a column.
+# Keep the sums of all folds if their products have at most 2^25 numbers.
+_KEPT = 1 << 25
+# Numbers in a block of dense rows, at most.
+_BLOCK = 1 << 20
+# Trust the products of a fold if every column keeps at least 1e-3 of its square in all rows: else the difference
+# loses too many digits.
 _LEFT = 1e-3
-# A loss is trusted that is so much of what it is the difference of.
+# Trust a loss that is at least 1e-5 of the sums whose difference it is.
 _DIGITS = 1e-5
 
 
@@ -43,7 +46,7 @@ class Moments:
         size = np.diag(products).copy()
         if fit_intercept:
             products -= np.outer(mean, mean)
-        # A column that is constant up to rounding cannot be told from one that is constant.
+        # A column that is constant up to rounding counts as constant.
         constant = np.flatnonzero(np.diag(products) <= CONSTANT * size)
         products[constant], products[:, constant] = 0.0, 0.0
         return mean, products
@@ -64,7 +67,7 @@ class Moments:
 
 
 def blocks(columns: Centred, rows: Index) -> Iterator[Index | slice]:
-    """Blocks of the chosen rows, as slices where these follow each other."""
+    """Blocks of the chosen rows, as slices where these are consecutive."""
     sparse = isinstance(columns.design, SparseDesign)
     size = max(rows.size if sparse else _BLOCK // (columns.problem.n_features + 1), 1)
     for begin in range(0, rows.size, size):
@@ -84,9 +87,9 @@ def _are_partition(parts: Sequence[Index], n_samples: int) -> bool:
 
 
 def _to_multiply(columns: Centred) -> Design:
-    """The columns as they are where their means are small: to centre products then costs a bit, and no copy of rows.
+    """The columns without centring if their means are small: centring their products loses a bit, and copies no rows.
 
-    A mean square is at least the square of the mean size, which is known.
+    A mean square is at least the square of the mean absolute value, which is known.
     """
     design, weight = columns.problem.design, columns.problem.weight
     if not isinstance(design, DenseDesign) or design.shift.any() or weight.min() < weight.max():
@@ -108,7 +111,7 @@ class FoldMoments:
     Attributes
     ----------
     design
-        What the sums are of.
+        The columns whose sums are taken, centred or not.
     """
 
     def __init__(self, columns: Centred, splits: Sequence[Split]) -> None:
@@ -124,7 +127,7 @@ class FoldMoments:
         return np.ascontiguousarray(self._products[:-1, :-1])
 
     def slope(self) -> Array:
-        """The products of all rows with the target."""
+        """The products of the columns with the target, over all rows."""
         return self._products[:-1, -1].copy()
 
     def held(self, fold: int) -> Moments:
@@ -144,12 +147,12 @@ class FoldMoments:
     def _constant_columns(self) -> NDArray[np.bool_]:
         if isinstance(self.columns.design, SparseDesign):
             return self.columns.curvature == 0
-        # Dense columns are centred as they are read, so that their squares have no digits to lose.
+        # Dense columns are multiplied centred, or have small means: their squares lose no digits.
         size = np.diag(self._products)[:-1]
         return np.asarray(size <= CONSTANT * (size + self.columns.mean**2))
 
     def _all(self) -> Moments:
-        """Sums over all rows, from those over the held-out rows where these are a partition."""
+        """Sums over all rows; if the held-out rows are a partition, added up from the sums of the folds."""
         tests = [test for _, test in self.splits]
         n_samples, size = self.columns.problem.n_samples, (self.columns.problem.n_features + 1) ** 2
         if len(tests) * size <= _KEPT and _are_partition(tests, n_samples):

@@ -1,7 +1,7 @@
 """Losses of held-out rows along a path, one fold of a cross-validation at a time; X is shared by all folds.
 
 For the squared loss and more rows than features a fold's Gram matrix is that of all rows minus that of the held-out
-ones, and needs no rows of its own. For more features, held-out rows have a weight of zero.
+ones, so that its rows are not multiplied again. For more features, held-out rows have a weight of zero.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from ladreg._presolve import Uncertified, clip_targets, scaled, solve_at_unit_sc
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution
 from ladreg._solvers import Solver
 
-# Largest number of features whose Gram matrices are kept, and how many times its deviation a mean may be at most where
-# columns cannot be centred before their products are taken.
-_WIDEST, _FAR = 2000, 1e3
-# Part of mean((y - mean(y))^2) that the gap of a point of a path may be, if nothing else is to be done for it.
+# Solve folds by their Gram matrices if there are at most 2,000 features.
+_WIDEST = 2000
+# Do so for sparse columns if each squared mean is at most 1e3 times the variance: they are centred in their products.
+_FAR = 1e3
+# A point of a path is the fit if its gap is at most min(1e-12, tol) times mean((y - mean(y))^2).
 _SURE = 1e-12
 
 
@@ -72,11 +73,11 @@ class SquaredFolds:
             self.columns.know(self._moments.gram(), self._moments.slope())
         self._spare = redundant(self.columns, self.columns.slope)
 
-    @np.errstate(over="ignore", invalid="ignore")  # told below
+    @np.errstate(over="ignore", invalid="ignore")  # reported below
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean squared error of the held-out rows for each alpha; `unit` is the penalty at alpha = 1.
 
-        The path is solved by the fold's Gram matrix, if it can be told from that of all rows, or by the data.
+        The path is solved by the fold's Gram matrix, if that of all rows gives it with enough digits, else by the data.
         """
         unit = unit.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
         known = self._moments.training(fold) if self._moments is not None else None
@@ -90,11 +91,11 @@ class SquaredFolds:
         return losses
 
     def constant(self, fold: int) -> float:  # noqa: ARG002
-        """What `losses` of this fold leave out, the same for all alphas: nothing."""
+        """The part of the loss that `losses` leaves out, the same for all alphas: zero."""
         return 0.0
 
     def solver(self, problem: Problem) -> Solver:  # noqa: ARG002 - one serves all
-        """The solver of a single problem, which knows what the folds found out."""
+        """The solver of a single problem, which shares the centred columns and Gram matrix of the folds."""
         precompute = None if self._moments is None else True
 
         def inner(twin: Problem, **options: Any) -> Uncertified:
@@ -104,7 +105,7 @@ class SquaredFolds:
         return partial(solve_at_unit_scale, inner=inner)
 
     def solver_at(self, path: Path, k: int) -> Callable[[Problem], Solver]:
-        """What chooses the solver of the k-th problem of a path: that point is the answer, if the data prove it."""
+        """Chooses the solver of the k-th problem of a path: that point is the solution, if the data prove it."""
         if not (path.unique[k] and path.stopped[k].good):
             return self.solver
         enough = min(_SURE, self.tol) * self.columns.size * self.units.unit**2
@@ -123,7 +124,7 @@ class SquaredFolds:
         return lambda _: solve
 
     def path(self, problem: Problem, alphas: Array) -> Path:
-        """The solutions for all rows; what was found out for the folds is used again, and nothing is certified."""
+        """The solutions for all rows, not certified, from the centred columns and Gram matrix of the folds."""
         unit = problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
         return drafted_path(
             problem,
@@ -149,11 +150,11 @@ class SquaredFolds:
         return not offset.any() or bool(np.all(offset**2 <= _FAR * self.columns.curvature))
 
     def _by_gram(self, fold: int, mean: Array, products: Array, unit: ElasticNet, alphas: Array) -> Iterator[Array]:
-        """Weighted sums of squared errors for the first alphas, those after them, and so on.
+        """Weighted sums of squared errors, one array for each group of consecutive alphas.
 
         1. Solve the path by the Gram matrix.
         2. Predict the held-out rows.
-        3. Solve again, by the data, what was not confirmed.
+        3. Solve the alphas that were not confirmed again, by the data.
         """
         hidden = unit if self._spare is None else self._spare.hidden(unit)
         allowed = np.flatnonzero(np.isfinite(hidden.strength))
@@ -225,7 +226,7 @@ class SquaredFolds:
         return self._squares(fold, columns.residual(self._relaxed_by_data(columns, draft.coef, {})))
 
     def _relaxed_by_data(self, columns: Centred, coef: Array, known: dict[bytes, Array]) -> Array:
-        """The solution mixed with the fit without penalty to its features, of which the last one is `known`."""
+        """The solution mixed with the fit without penalty to its features; `known` holds the last such fit."""
         chosen = coef != 0
         if self.mixing == 1.0 or not chosen.any():
             return coef
@@ -317,7 +318,7 @@ class Folds:
         return losses_of(near, coef, intercept) + self._clipped.crossed(held, test, coef, intercept)
 
     def constant(self, fold: int) -> float:
-        """What `losses` of this fold leave out: what far targets cost more than near ones, whatever alpha is."""
+        """The part of the loss that `losses` leaves out, the same for all alphas: what clipping targets takes off."""
         test = self._rows(fold)[1]
         return 0.0 if self._clipped is None else self._clipped.constant(self.problem.weight[test], test)
 
@@ -334,7 +335,7 @@ class Folds:
         )
 
     def solver_at(self, path: Path, k: int) -> Callable[[Problem], Solver]:  # noqa: ARG002 - no point is proved here
-        """What chooses the solver of the k-th problem of a path."""
+        """Chooses the solver of the k-th problem of a path."""
         return self.choose
 
     def path(self, problem: Problem, alphas: Array) -> Path:

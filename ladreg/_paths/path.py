@@ -1,7 +1,7 @@
-"""Sequences of problems that differ in the strength of their penalty, each solution from the one before, each proved.
+"""Sequences of problems that differ in the strength of their penalty, each started from the last solution; certified.
 
 For the squared loss the sequence is solved as a whole (`solve_lasso_path`) and certified in few passes over the data;
-for other losses one problem follows the other. What the certificate does not confirm is solved again on its own.
+for other losses one problem follows the other. Points that the certificate does not confirm are solved on their own.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ladreg._presolve import Scaling, scaled
 from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
 from ladreg._solvers import Solver, choose_solver, is_square, largest_alpha, solve_alphas
 
-# Numbers in the residuals that are certified together.
+# Numbers in the residuals and slopes that are certified together, at most.
 _ENTRIES = 1 << 22
-# A relative gap that is rounding.
+# A relative gap of at most 1e-13 is rounding.
 _ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
 class Path:
-    """What was answered for each alpha: one column of `coef`, one entry of everything else.
+    """The solution for each alpha: one column of `coef`, one entry of every other array.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Path:
         )
 
     def put(self, k: int, solution: Solution) -> None:
-        """Fill in what was found for one alpha."""
+        """Fill in the solution for one alpha."""
         self.coef[:, k], self.intercept[k] = solution.coef, solution.intercept
         self.objective[k], self.gap[k] = solution.objective, solution.gap
         self.relative_gap[k], self.n_iter[k] = solution.relative_gap, solution.n_iter
@@ -81,10 +81,10 @@ class Path:
 
 
 def grid(problem: Problem, eps: float, number: int) -> Array:
-    """So many alphas from the largest useful one to `eps` times that, equally spaced in their logarithms."""
+    """`number` alphas from the largest useful one to `eps` times that, equally spaced in their logarithms."""
     largest = largest_alpha(problem)
     if largest <= 0:
-        # Any will do; as small as scikit-learn's, or of ordinary size where a linear program is to tell it from zero.
+        # Any alpha will do: scikit-learn's value, or 1 for losses whose linear program must tell alpha from zero.
         return np.full(number, np.finfo(np.float64).resolution if np.isfinite(problem.loss.smoothness) else 1.0)
     return np.sort(np.geomspace(largest, largest * eps, number))[::-1].copy()
 
@@ -108,7 +108,7 @@ def solve_path(
     alphas
         Decreasing and >= 0.
     tol
-        Tolerance of the solver of single problems; a path of squares keeps it relative to each objective.
+        Tolerance of the solver of single problems; for the squared loss it is relative to each objective.
     max_iter
         Iteration limit for each alpha.
     precompute
@@ -116,7 +116,7 @@ def solve_path(
     solver
         Chooses the solver for a single problem.
     joint
-        Without it every problem of a loss that is not a square is solved by that solver.
+        Whether alphas may be solved together for losses other than the squared one; if not, each is solved by `solver`.
     """
     path = Path.empty(problem, alphas)
     if not is_square(problem.loss):
@@ -141,7 +141,7 @@ def solve_path(
         goal = np.maximum(max(tol, _ROUNDING) * path.objective[window], ROUNDINGS * size)
         good = np.array([point.stopped.good for point in group])
         for k in np.flatnonzero(~(good & (path.gap[window] <= goal))).tolist():
-            # Relative to the bound: the objective of a point that is far off says nothing of the optimum.
+            # Relative to the lower bound of the optimum: the objective of a point far off is too large.
             bound = max(float(path.objective[first + k] - path.gap[first + k]), 0.0)
             share = max(max(tol, _ROUNDING) * bound / size, ROUNDINGS) if size > 0 else tol
             at = first + k
@@ -162,9 +162,9 @@ def drafted_path(
     max_iter: int,
     solver: Callable[[Problem], Solver],
 ) -> Path:
-    """A path of a squared loss as its solver leaves it, its gaps not computed; `columns` and `units` are of its twin.
+    """A path of a squared loss without certificates: gaps are not computed. `columns` and `units` belong to its twin.
 
-    `solver` chooses what solves the points that were not solved well along the path.
+    `solver` chooses the solver of the points at which the path did not stop well.
     """
     path = Path.empty(problem, alphas)
     for values in (path.objective, path.gap, path.relative_gap):
@@ -203,7 +203,7 @@ def _alone(
 
 
 def _as_proved(solution: Solution, tol: float) -> Solution:
-    """A solution that is not done where its own gap misses the tolerance, whatever its solver met at unit scale."""
+    """The solution, marked as stalled if its gap misses the tolerance, even if its solver met that at unit scale."""
     missed = solution.stopped.good and not solution.relative_gap <= max(tol, _ROUNDING)
     return replace(solution, stopped=StopReason.STALLED) if missed else solution
 
@@ -214,7 +214,7 @@ def _certify(problem: Problem, path: Path, window: slice, units: Scaling, points
     coefs *= units.column_scale[used, None] * units.unit
     residual = np.empty((len(points), problem.n_samples))
     np.subtract(problem.y, problem.design.matvec_of(used, coefs).T, out=residual)
-    # The best intercepts, so that duals need no correction for theirs; twice, for the rounding of the first.
+    # The best intercepts, so that the duals need no correction for them; the second pass removes rounding of the first.
     for _ in range(2 if problem.fit_intercept else 0):
         rest = residual @ problem.weight
         residual -= rest[:, None]
@@ -241,7 +241,7 @@ def losses_of(problem: Problem, coef: Array, intercept: Array) -> Array:
 
 
 def batched(points: Iterable[PathPoint], size: int) -> Iterator[list[PathPoint]]:
-    """Groups of so many points, the last one shorter."""
+    """Groups of `size` points; the last may be shorter."""
     points = iter(points)
     while group := list(islice(points, size)):
         yield group
