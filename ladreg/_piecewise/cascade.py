@@ -1,4 +1,4 @@
-"""Rungs of solvers from the fastest to the surest; each answer is certified the same way, none is taken unproved."""
+"""A cascade of solvers from the fastest to the most reliable: the first answer that its certificate proves is taken."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ladreg._piecewise import linprog, preprocessing
 from ladreg._presolve import Scaling, Uncertified, certified, merged_rows, scaled
 from ladreg._problem import Problem, Solution, StopReason
 
-# A larger relative gap is more than rounding, and the next rung is tried; so is a larger gap at unit scale.
+# Try the next solver if the gap exceeds 1e-12 times the larger of the objective and the unit of the scaled objective.
 _PROVED = 1e-12
 
 

@@ -1,7 +1,7 @@
-"""The optimum of a problem most of whose rows can be fitted exactly: a guess at the plane, and a dual that proves it.
+"""The optimum of a problem where most rows can be fitted exactly: a guess at the plane, and a dual that proves it.
 
-Rows on the plane are tied: their duals lie anywhere inside the kink's interval, so that no few rows near the fit decide
-it. The plane is that of the few, and all tied rows share what balances the others.
+Rows on the plane are tied: their duals may lie anywhere inside the kink's interval, so that a few rows near the fit
+determine the plane but not the dual. The duals of all tied rows together balance those of the other rows.
 """
 
 from __future__ import annotations
@@ -15,20 +15,24 @@ from ladreg._piecewise.interior_point import BoundedDual
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._problem import ROUNDINGS
 
-# Rows that a plane is guessed from, per column, and the fewest tied rows.
-_ROWS_PER_COLUMN, _TIED_PER_COLUMN = 40, 4
-# Relative gap of the guess.
+# Rows that the plane is guessed from, per column.
+_ROWS_PER_COLUMN = 40
+# Least number of tied rows, per column.
+_TIED_PER_COLUMN = 4
+# Relative gap of the interior point method that guesses the plane.
 _GUESS_GAP = 1e-13
-# Residuals, at unit scale, of rows by which the guess is improved: what is left of its error is smaller each time.
+# Improve the guess by least squares of the rows with residuals up to each of these sizes in turn, at unit scale.
 _NEAR = (1e-5, 1e-8, 1e-11)
-# Residuals of the nearest rows, at unit scale, that need no guess.
+# Keep the point if the nearest rows have residuals of at most 1e-8, at unit scale.
 _FITTED = 1e-8
-# Terms of predictions below this size are rounding, at unit scale; so are coefficients that make no larger ones.
+# A coefficient is rounding if its terms of predictions are at most 1e-14 times max(1, the largest term), at unit scale.
 _ZERO = 1e-14
-# Eigenvalues of a Gram matrix of columns of length one below this part of the largest are rounding.
+# Eigenvalues of a Gram matrix of columns of length one below 1e-12 of the largest are rounding.
 _SINGULAR = 1e-12
-# The largest gap that proves an answer: as a part of the objective, or of the terms of residuals.
-_PROVED, _ROUNDED = 1e-13, 4 * float(np.finfo(float).eps)
+# A gap of at most 1e-13 of the objective proves an answer.
+_PROVED = 1e-13
+# A gap of at most 4 eps times the loss of the residuals' terms is rounding, and proves an answer, too.
+_ROUNDED = 4 * float(np.finfo(float).eps)
 
 
 def solve(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
@@ -58,14 +62,14 @@ def solve(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array, f
     if place.table.n_columns == 0 or not np.isfinite(place.table.strength).all():
         return None
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is no number proves nothing
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN fails the proof
             return _solved(place, limit, stats)
     except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
         return None
 
 
 def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
-    """`solve`, of ordinary numbers."""
+    """`solve`, without the handling of errors."""
     table, problem = place.table, place.table.problem
     # 1.
     step = _plane(place, limit, stats)
@@ -92,20 +96,20 @@ def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array,
     # 3.
     answer = _canonical(table, (coef, intercept, dual), tied)
     proof = prove(problem, *answer)
-    # Nothing is told by less than the rounding of the residuals.
+    # A gap below the rounding of the residuals is as good as zero.
     least = _ROUNDED * max(map(abs, problem.loss.kink())) * float(problem.weight @ terms)
     return answer if proof.gap <= max(_PROVED * proof.objective, least) else None
 
 
 def least_tied(table: RowProblem) -> int:
-    """With fewer tied rows a vertex is an ordinary one."""
+    """The least number of tied rows of an exact fit: a vertex with fewer is an ordinary one."""
     return _TIED_PER_COLUMN * table.n_columns
 
 
 def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
-    """The change of the point that fits the rows nearest to it best, by absolute values and without a penalty.
+    """The change of the point that best fits the rows nearest to it, by absolute values and without a penalty.
 
-    By squares where all of them fit exactly. None where fewer of them are tied than `least_tied`.
+    By least squares where all of these rows can be fitted exactly. None where fewer rows are tied than `least_tied`.
     """
     table = place.table
     rows = place.nearest(table.per_column(_ROWS_PER_COLUMN))
@@ -169,7 +173,7 @@ def _without_rounding(table: RowProblem, point: Array) -> tuple[Array, float]:
 
 
 def _canonical(table: RowProblem, answer: tuple[Array, float, Array], tied: Index) -> tuple[Array, float, Array]:
-    """The answer, or the canonical one where tied rows leave coefficients open."""
+    """The answer, or the canonical optimum where the tied rows do not determine the coefficients."""
     problem = table.problem
     coef, _, dual = answer
     costly = (problem.penalty.strength > 0) | problem.penalty.positive

@@ -1,6 +1,6 @@
-"""Huber's loss by Newton's method: with the pieces that residuals lie on held, the problem is a lasso in few columns.
+"""Huber's loss by Newton's method: with the piece of each residual held, the problem is a lasso in few columns.
 
-Finite (Madsen and Nielsen 1990, BIT 30, 682-699): where no residual changes its piece, the step is exact.
+The method is finite (Madsen and Nielsen 1990, BIT 30, 682-699): where no residual changes its piece, the step is exact.
 """
 
 from __future__ import annotations
@@ -18,26 +18,28 @@ from ladreg._piecewise.row_problem import RowProblem
 from ladreg._presolve import Uncertified
 from ladreg._problem import Absolute, ElasticNet, Huber, Problem, Solution, StopReason
 
-# Rows of the sample that is solved first, where there are many more, and how many times more.
-_SAMPLE, _MANY = 1 << 15, 4
-# Ridges, as parts of the diagonal: where few rows lie on the curved piece, the step is kept short.
+# Rows of the sample that is solved first where there are many more.
+_SAMPLE = 1 << 15
+# Solve a sample first if there are more than 4 times as many rows.
+_MANY = 4
+# Ridges to try in turn, as fractions of the diagonal: they keep the step short where few rows are on the curved piece.
 _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
-# Curvature below this part of the largest is rounding of the Hessian's sums. Where all rows are curved, what is to be
-# gained there is rounding of the columns: those equal but for last digits would have coefficients of 1e10 for it.
+# Where all rows are curved, leave out directions whose curvature is at most 64 eps of the largest: that is rounding of
+# the Hessian's sums, for which columns that are equal but for last digits would get coefficients of 1e10.
 _FLAT = 64 * float(np.finfo(float).eps)
-# Part of the slope's promise that a step must keep.
+# Take the full step if the objective falls by at least 1e-4 times the decrease that its slope predicts (Armijo).
 _KEPT = 1e-4
-# Evaluations of a line search.
+# Bisections of a line search.
 _LINE = 30
-# Farther ends of the curved piece, from which the optimum is followed.
+# Multiples of the curved piece's end that are solved in turn, before the end itself (step 4).
 _WIDER = (1e6, 1e4, 1e3, 1e2, 30.0, 10.0, 3.0)
-# A change of the objective below this part of it is rounding.
+# Stop if the objective falls by at most 1e-15 of its value: that is rounding.
 _ROUNDING = 1e-15
-# An objective that is rounding alone, at unit scale.
+# Stop at an objective of at most 1e-28: that is rounding, at unit scale.
 _NOTHING = 1e-28
-# A relative gap that needs no other answer.
+# With a relative gap of at most 1e-13 no other answer is computed.
 _ENOUGH = 1e-13
-# Gap of the fit by absolute values that a start is worth.
+# Relative gap asked of the fit by absolute values that gives the start.
 _START_GAP = 1e-3
 
 
@@ -67,7 +69,7 @@ def solve_huber(
     2. Newton steps: the Gram matrix of the rows on the curved piece, kept up to date by the rows that enter and leave
        it; a step of the penalised model; a line search where it does not descend enough.
     3. Stop where no row changes its piece, and solve the system of the pieces to rounding.
-    4. Where rounding stopped that before, follow the optimum from a loss that is curved farther out.
+    4. Where the gap is still above `tol`, follow the optimum from losses that are curved farther out.
     """
     if not np.isfinite(problem.loss.smoothness):  # the curved piece is lost in rounding
         return cascade.solve_by_cascade(problem, start=start, tol=tol, max_iter=max_iter)
@@ -135,7 +137,7 @@ def _first(
     penalty = ElasticNet(problem.penalty.strength / upper, problem.penalty.positive)
     absolute = replace(problem, loss=Absolute(), penalty=penalty)
     found = preprocessing.solve_reduced(absolute, tol=_START_GAP)
-    # Where all rows can be fitted, squares find that at once.
+    # Where all rows can be fitted exactly, one least-squares step finds that fit.
     square = _HuberIterate(table, np.zeros(table.n_columns), {"n_passes": 0})
     gram = square.weighted(problem.weight)
     step = newton_step(
@@ -166,11 +168,11 @@ class _HuberIterate:
         self.stats["n_passes"] += residual is None
 
     def dual(self) -> Array:
-        """The dual that the residuals are."""
+        """The dual of the residuals: the slopes of their losses times their weights."""
         return self.problem.weight * self.slopes
 
     def gradient(self) -> Array:
-        """Of the loss, in the columns."""
+        """Gradient of the loss, one entry per column."""
         self.stats["n_passes"] += 1
         return -self.table.backward(self.dual())
 
@@ -201,7 +203,7 @@ class _HuberIterate:
         return known
 
     def weighted(self, weight: Array) -> Array:
-        """Hessian of the loss where rows of these weights are curved."""
+        """Hessian of the loss where the curved rows have these weights, all others zero."""
         problem = self.problem
         gram = problem.design.gram(weight, np.arange(problem.n_features), problem.fit_intercept)
         return problem.loss.smoothness * gram
@@ -213,7 +215,7 @@ class _HuberIterate:
 
 
 def _descend(place: _HuberIterate, hessian: Array | None, limit: int) -> StopReason:
-    """Step 2; a Hessian that is given serves the first steps."""
+    """Step 2; `hessian`, if given, is used for the first steps."""
     problem, table = place.problem, place.table
     value = place.value(place.point, place.residual)
     ridge = 0
@@ -242,7 +244,7 @@ def _descend(place: _HuberIterate, hessian: Array | None, limit: int) -> StopRea
         value = after
         if settled_here:
             return StopReason.EXACT
-        # The Hessian of a sample has done its part once few rows change.
+        # Replace the sample's Hessian once at most 8 rows per column change pieces, or the gain is small.
         if not exact and (changed <= 8 * table.n_columns or gained <= 1e-6 * value):
             hessian = None
         if exact and (gained <= _ROUNDING * value or value <= _NOTHING):
@@ -251,7 +253,7 @@ def _descend(place: _HuberIterate, hessian: Array | None, limit: int) -> StopRea
 
 
 def _length(place: _HuberIterate, step: Array, moved: Array, value: float) -> tuple[float, float]:
-    """How far to go, and the objective there: all the way if that descends enough, else to the minimum on the line."""
+    """The step length and the objective there: 1 if that descends enough, else the minimum along the step."""
 
     def at(length: float) -> float:
         return place.value(place.point + length * step, place.residual - length * moved)
@@ -271,7 +273,7 @@ def _length(place: _HuberIterate, step: Array, moved: Array, value: float) -> tu
 
 
 def _slope(place: _HuberIterate, step: Array, moved: Array, length: float) -> float:
-    """Derivative of the objective along a step, to the right of a point on it."""
+    """One-sided derivative of the objective along a step, `length` times the step away."""
     slopes = place.problem.loss.derivative(place.residual - length * moved)
     loss = float((place.problem.weight * slopes) @ moved)
     return place.table.cost(place.point + length * step, step) - loss

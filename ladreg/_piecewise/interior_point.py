@@ -20,25 +20,30 @@ import scipy.sparse as sp
 from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _interior_point, _rows
 
-# Relative complementarity from which an iterate is worth returning, should the next one break down.
+# Keep an iterate, in case a later one breaks down, if its relative complementarity is at most 1e-8 (or `tol`).
 _USABLE = 1e-8
-# Relative complementarity from which the vertex is guessed.
+# Guess the vertex once the relative complementarity is at most 1e-4.
 _GUESS = 1e-4
-# A row of a guessed vertex must be inside its interval by so much of its length, any other off the fit by so much of
-# the largest residual.
+# Accept a guessed vertex only if each basic dual is inside its interval by more than 1e-9 of the interval's length, and
+# each other residual exceeds 1e-9 times the largest target of the program.
 _CLEAR = 1e-9
-# Up to so many columns an inverse costs less than an iteration; with more the guess must have settled before.
+# Up to 100 columns an inverse costs less than an iteration; with more, solve for a vertex only if two successive
+# iterations guess the same basic rows.
 _CHEAP = 100
-# Matrices up to this size are inverted.
+# Invert the Cholesky factor of up to 400 columns; solve with larger factors.
 _SMALL = 400
-# A program with fewer rows than this part of its columns is solved by a matrix of rows, but for the columns whose
-# pseudo-row weighs less than this part of the rows.
-_WIDE, _OUTWEIGHED = 0.8, 1e-5
-# So many times its distance from one end is a half line's other end away.
+# A dense program without `hessian`, with few unpenalised columns and fewer rows than 0.8 times its columns, is solved
+# through a matrix of its rows.
+_WIDE = 0.8
+# Keep a column out of the matrix of rows if its pseudo-row weighs less than 1e-5 of its entry on the diagonal of A'RA.
+_OUTWEIGHED = 1e-5
+# The infinite end of a half line is replaced by one at 1e25 times the distance of the start from the other end.
 _FAR = 1e25
-# A step that is worth another one, and how much of the complementarity that aims at.
-_SHORT, _CENTRED = 0.4, 0.3
-# How near to the boundary a step may go.
+# Curved programs: replace a corrector step whose length is below 0.4.
+_SHORT = 0.4
+# The step in its place is centred at 0.3 times the current complementarity, at least.
+_CENTRED = 0.3
+# A step goes at most 0.99995 of the way to the boundary.
 _STEP = 0.99995
 
 
@@ -68,11 +73,11 @@ class BoundedDual:
         Columns whose coefficient is penalised, how strongly, and the values that their coefficients are measured from:
         the pseudo-row's residual is ``-origin - coef``.
     ceiling
-        None, or that no coefficient may be negative, and the size of the slopes that may hold it at zero.
+        Where no coefficient may be negative, a typical size of the penalised features' slopes at zero; None otherwise.
     hessian
         H, None for zero.
     stiffness
-        Where the rows are all there are, H as a weight for each of them: ``A' diag(stiffness) A``. None for zero.
+        Where the program has all rows of the problem, H as a weight per row: ``A' diag(stiffness) A``. None for zero.
     """
 
     A: Array | sp.csr_array
@@ -94,7 +99,7 @@ class BoundedDual:
 
     @property
     def width(self) -> Array:
-        """The length of each interval, pseudo-rows last; of those that are half lines a typical one."""
+        """The length of each interval, pseudo-rows last; a typical length for half lines."""
         pseudo = 2 * self.strength if self.ceiling is None else self.strength + self.ceiling
         return np.concatenate([self.upper - self.lower, pseudo])
 
@@ -117,7 +122,10 @@ class BoundedDual:
         return picked if isinstance(picked, np.ndarray) else np.asarray(picked.toarray())
 
     def factor(self, q: Array) -> Callable[[Array], Array] | None:
-        """Solves with ``A'QA + H``, Q the diagonal of `q`; the penalty is a diagonal. None where that is singular."""
+        """The function that solves with ``A'QA + H`` and the pseudo-rows' diagonal, Q the diagonal of `q`.
+
+        None where the matrix is singular.
+        """
         n_rows, (size, n_columns) = self.y.size, self.A.shape
         rows = q[:n_rows] if self.stiffness is None else q[:n_rows] + self.stiffness
         wide = size < _WIDE * n_columns and n_columns - self.penalised.size < 0.5 * size
@@ -131,10 +139,10 @@ class BoundedDual:
         return _factor(gram if self.hessian is None else gram + self.hessian)
 
     def _factor_by_rows(self, A: Array, rows: Array, diagonal: Array) -> Callable[[Array], Array] | None:
-        """The same through a matrix of rows and one of those columns S where A'RA far outweighs the diagonal D.
+        """Solve with A'RA + D through a matrix of the rows and one of the columns S where A'RA far exceeds D.
 
         With N the other columns, z = R A x and K = R^-1 + A_N D_N^-1 A_N' the equations are ``K z = A_S x_S + A_N
-        D_N^-1 right_N`` and ``D x + A'z = right``. (To eliminate S as well cancels next to a vertex.)
+        D_N^-1 right_N`` and ``D x + A'z = right``. (Eliminating S as well would cancel digits next to a vertex.)
         """
         full = np.zeros(A.shape[1])
         full[self.penalised] = diagonal
@@ -166,7 +174,7 @@ class BoundedDual:
         return solve
 
     def short(self, dual: Array, coef: Array) -> Array:
-        """How much the products with a dual fall short of their goal."""
+        """The residual of the equations, ``goal + Hb - A'd``."""
         goal = self.goal if self.hessian is None else self.goal + self.hessian @ coef
         if self.stiffness is not None:
             goal = goal + self.A.T @ (self.stiffness * (self.A @ coef))
@@ -190,10 +198,10 @@ class InteriorPointResult:
     dual
         The dual with every row that is not basic put at its end.
     inside
-        The dual before that.
+        The dual of the last iterate, before any row is put at its end.
     rank
-        How clearly each row is basic: above 0 it counts as such. Pseudo-rows, basic where the coefficient is zero, come
-        last.
+        How clearly each row is basic: a row above 0 counts as basic. Pseudo-rows, basic where the coefficient is zero,
+        come last.
     """
 
     coef: Array
@@ -218,7 +226,7 @@ def solve(
     4. Stop at a relative complementarity of `tol` with the equations satisfied, or with the last usable iterate where
        rounding stops the progress before.
     """
-    # A program without a feasible dual sends the iterates to infinity; that is an answer, not an accident.
+    # The iterates of a program without a feasible dual go to infinity: overflow is expected there.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return _iterate(program, coef, tol, max_iter, vertex)
 
@@ -235,7 +243,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
     a, s = 0.5 * width, 0.5 * width
     state = a, s, np.maximum(-residual, 0.0) + floor, np.maximum(residual, 0.0) + floor
     if program.ceiling is not None:
-        # A half line is an interval whose other end is out of reach.
+        # A half line is an interval with its other end far away.
         half = slice(program.y.size, None)
         s[half] *= _FAR
         state[3][half] = floor / _FAR
@@ -243,7 +251,7 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
     q, pushed, push, da, to_under, to_over = np.empty((6, y.size))
     basic = np.zeros(0, dtype=np.intp)
     best: InteriorPointResult | None = None
-    # Without feasible points equations stay open; with curvature there are some, and what is open is rounding.
+    # Unmet equations of a flat program show that no dual is feasible; those of a curved program are rounding.
     met = 1e-6 if program.is_curved else 1e-9
     for iteration in range(max_iter):
         short = program.short(lower + a, coef)
@@ -275,21 +283,21 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
             primal, dual = _interior_point.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
             if attempt == 2 or not program.is_curved or min(primal, dual) >= _SHORT:
                 break
-            # The second-order term was wrong; without it, and well centred, the iterates do not go round in circles.
+            # Drop the second-order term and centre more: with it, the iterates may cycle.
             da[:] = 0.0
             center = max(center, _CENTRED * complementarity / (2 * y.size))
-        if program.is_curved:  # it ties the dual to the coefficients
+        if program.is_curved:  # H couples the dual with the coefficients: one length for both
             primal = dual = min(primal, dual)
         complementarity = _interior_point.step(*state, da, to_under, to_over, primal, dual)
         coef = coef + dual * step
         residual = y - program.forward(coef)
-        if not max(primal, dual) >= 1e-8:  # nor is NaN
+        if not max(primal, dual) >= 1e-8:  # true for NaN, too
             break
     return best
 
 
 def _clearest(q: Array, count: int) -> Index:
-    """The rows with the largest `q`, as many as there are columns; none where that cannot be."""
+    """The `count` rows with the largest `q`, in ascending order; none where there are fewer rows or `count` is zero."""
     if not 0 < count <= q.size:
         return np.zeros(0, dtype=np.intp)
     return np.sort(np.argpartition(q, q.size - count)[q.size - count :])
@@ -302,7 +310,7 @@ def _vertex(
     n_rows = program.y.size
     if basic.size == 0:
         return None
-    # Basic pseudo-rows say which coefficients are zero; the basic rows have the others.
+    # Basic pseudo-rows fix their coefficients at zero; the other basic rows determine the other coefficients.
     rows, pinned = basic[basic < n_rows], program.penalised[basic[basic >= n_rows] - n_rows]
     others = np.setdiff1d(np.arange(program.goal.size), pinned, assume_unique=True)
     matrix = program.rows(rows)
@@ -334,10 +342,10 @@ def _vertex(
 
 
 def _factor(gram: Array) -> Callable[[Array], Array] | None:
-    """Inverse of the matrix, by Cholesky; a column that is all but dependent gets a tiny ridge.
+    """The function that solves with the matrix, by Cholesky with the first ridge that succeeds; None if none does.
 
-    A small matrix stays with NumPy: SciPy brings a second BLAS with threads of its own, and the two were measured to
-    slow each other down tenfold there. A large one is worth a triangular solve.
+    Factors of up to `_SMALL` columns are inverted by NumPy: SciPy has a second BLAS with threads of its own, and the
+    two were measured to slow each other down tenfold there. Larger factors take SciPy's triangular solve.
     """
     size = np.sqrt(gram.diagonal())
     if not np.isfinite(size.sum()):
@@ -364,10 +372,10 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
 def _finished(
     program: BoundedDual, coef: Array, a: Array, s: Array, under: Array, over: Array, relative_gap: float, n_iter: int
 ) -> InteriorPointResult:
-    """Of each complementary pair the larger member decides whether a row is basic or at an end."""
+    """The result at an iterate: the larger member of each complementary pair decides if a row is basic or at an end."""
     n_rows = program.y.size
     width = np.maximum(program.width, 1e-300)
-    # Where every row is fitted the residuals are rounding, and tell nothing of their size.
+    # Where every row is fitted, residuals are rounding and do not give their typical size.
     spread = max(float(np.mean((over + under)[:n_rows])), 1e-3 * float(np.mean(np.abs(program.y))), 1e-300)
     above, below = np.log((s / width) / (over / spread)), np.log((a / width) / (under / spread))
     inside = program.lower + a[:n_rows]

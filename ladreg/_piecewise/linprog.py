@@ -4,7 +4,7 @@ HiGHS gets the *dual* (Koenker and Bassett 1978, doi 10.2307/1913643): p rows an
 
     maximise y'd  subject to  X'd = t,  1'd = 0,  weight * lower <= d <= weight * upper,  |t_j| <= strength_j,
 
-whose marginals are the coefficients. An L1 penalty adds one bounded column t_j a feature; without a penalty t_j = 0.
+whose marginals are the coefficients. An L1 penalty adds one bounded column t_j per feature; without a penalty t_j = 0.
 """
 
 from __future__ import annotations
@@ -24,20 +24,22 @@ from ladreg._problem import Problem, Solution, StopReason
 
 # HiGHS's tolerances are absolute; on a problem at unit scale these are the tightest that it takes.
 _TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-# Up to this many entries of X the dual simplex was measured ahead of the interior point.
+# Up to this many entries of X the dual simplex method was measured to be faster than the interior point method.
 _SIMPLEX_ENTRIES = 100_000
-# Rounds of iterative refinement, the first solve counted.
+# Largest number of rounds of iterative refinement, the first solve counted.
 _MOST_ROUNDS = 4
-# A relative gap that rounding alone explains.
+# A relative gap of at most 1e-14 is rounding.
 _ROUNDING = 1e-14
-# Iterations of HiGHS's interior point method and crossover, far more than they need, and so many more for each row:
-# where weights differ by 1e22, or rounds ask for what rounding leaves, they were seen to go on for ever.
-_ENDLESS, _ENDLESS_ROW = 100_000, 10
+# Iteration limit of HiGHS's interior point method and crossover, far above their need: where weights differ by 1e22, or
+# a round of refinement has only rounding to remove, both were seen to iterate forever.
+_ENDLESS = 100_000
+# Iterations that each row adds to that limit.
+_ENDLESS_ROW = 10
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """What HiGHS said: None where it found no point."""
+    """The answer of HiGHS; `coef` is None where HiGHS found no point."""
 
     coef: Array | None
     intercept: float
@@ -108,7 +110,7 @@ def refine(
     max_iter: int | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Solution:
-    """Solve the LP of the rows near a fit for what is left to gain, in residuals scaled up, until that is rounding.
+    """Solve the LP of the rows near a fit again, in residuals scaled up, until the gap is rounding.
 
     Parameters
     ----------
@@ -154,7 +156,7 @@ def _settings(
 def dual_at(problem: Problem, coef: Array, intercept: float) -> Array | None:
     """The dual that proves given coefficients optimal, for a problem at unit scale; None where they are not.
 
-    It is found in the LP of the rows that they fit exactly.
+    The dual is that of the LP of the rows that the coefficients fit exactly.
     """
     rows = tied_rows(problem, coef, intercept, 1e-9)
     answer = _solve_rows(problem, (coef, intercept), rows, "highs-ds", {})
@@ -182,7 +184,8 @@ def _solve_rows(
 ) -> _Answer:
     """Solve the LP of the chosen rows for the change from `origin`; every other row keeps the side it has there.
 
-    Coefficients larger than the chosen residuals keep their sign likewise.
+    Penalised coefficients more than about 16 times as large as the chosen residuals keep their sign, unless all rows
+    are chosen.
     """
     residual = problem.residual(*origin)
     lower, upper = problem.loss.interval()
@@ -193,7 +196,7 @@ def _solve_rows(
     reach = float(np.abs(residual[rows]).max(initial=0.0))
     unit = float(power_of_two(np.array(reach))) if rows.size < problem.n_samples else 1.0
     mass = float(power_of_two(np.array(np.median(problem.weight))))
-    # 2. Penalised features: a bounded column each, or a fixed slope where the sign of the coefficient is settled.
+    # 2. Penalised features: one bounded column each, or a fixed slope where the sign of the coefficient is settled.
     strength = problem.penalty.strength
     coef = origin[0]
     settled = (
@@ -201,7 +204,7 @@ def _solve_rows(
     )
     bounded = np.flatnonzero(((strength > 0) | problem.penalty.positive) & ~settled)
     goal = -fixed_slope + np.where(settled, strength * np.sign(coef), 0.0)
-    # 3. Assemble: one row a feature, one for the intercept.
+    # 3. Assemble: one row per feature, one for the intercept.
     matrix = problem.design.transposed_csc(rows)
     identity = sp.csc_array(
         (-np.ones(bounded.size), (bounded, np.arange(bounded.size))), shape=(coef.size, bounded.size)
@@ -215,7 +218,7 @@ def _solve_rows(
     slopes = strength[bounded] / mass
     least = np.full(bounded.size, -np.inf) if problem.penalty.positive else -slopes
     bounds = np.column_stack([np.append(lower * weight, least), np.append(upper * weight, slopes)])
-    # t_j, the slope X_j'd, earns the coefficient that its penalty starts from.
+    # In the objective to maximise, t_j = X_j'd has the coefficient at `origin` as its factor.
     cost = -np.concatenate([residual[rows], coef[bounded]]) / unit
     result = _call(cost, sp.csc_array(sp.block_array(blocks)), goal / mass, bounds, method, settings)
     if not _usable(result):
@@ -249,7 +252,7 @@ def _call(
 
 
 def _usable(result: Any) -> bool:
-    """Whether linprog found a point, and all of its numbers are numbers."""
+    """Whether linprog found a point whose numbers are all finite."""
     if result is None or result.x is None or result.status != 0:
         return False
     marginals = getattr(result.get("eqlin"), "marginals", None)
@@ -283,7 +286,7 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
 
 
 def _fallback(problem: Problem, origin: tuple[Array, float], stopped: StopReason, name: str, n_iter: int) -> Solution:
-    """A finite answer without the LP: the better of least squares and the start."""
+    """A finite answer without the LP: the best of least squares, the start and coefficients of zero."""
     everything = np.arange(problem.n_samples)
     root = np.sqrt(problem.weight)[:, None]
     matrix = np.hstack([problem.design.rows(everything), np.ones((everything.size, int(problem.fit_intercept)))])

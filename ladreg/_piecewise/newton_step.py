@@ -9,11 +9,11 @@ from ladreg._kernels import _gram
 from ladreg._least_squares import Support
 from ladreg._problem import ElasticNet
 
-# Ridges, as parts of the diagonal, for a Hessian that is not positive definite up to rounding.
+# Ridges, as fractions of the diagonal, for a Hessian that is not positive definite up to rounding.
 _RIDGES = (1e-10, 1e-6, 1e-2)
-# Columns of size one with pivots above this have no direction that is flat up to rounding.
+# With Cholesky pivots above 1e-8 (columns of size one) no direction is flat up to rounding.
 _STEEP = 1e-8
-# Epochs that settle most signs before exact steps.
+# Epochs of coordinate descent that settle most signs before the exact solve.
 _BURST = 10
 
 
@@ -39,15 +39,15 @@ def newton_step(
     penalty
         Strengths of the features, without ridges.
     ridges
-        Parts of the diagonal that may be added; the first of them always is, and suffices where there is a penalty.
+        Fractions of the diagonal that may be added; the first always is, and suffices where there is a penalty.
     flat
-        Without penalty, directions whose curvature is no more than this part of the largest are left out.
+        Without penalty, directions whose curvature is at most this fraction of the largest are left out.
 
     Notes
     -----
     1. Columns are brought to size one, by powers of two: a coefficient that becomes zero is zero exactly.
-    2. Without penalty this is a linear system, with as much of a ridge as rare columns ask for.
-    3. Otherwise the intercept is eliminated, and the lasso that is left is solved exactly.
+    2. Without penalty this is a linear system, with the first ridge at which the Cholesky factorisation succeeds.
+    3. Otherwise the intercept is eliminated, and the remaining lasso is solved exactly.
     """
     # 1.
     size = power_of_two(np.sqrt(np.maximum(np.diag(hessian), 0.0)))
@@ -74,7 +74,7 @@ def newton_step(
 
 
 def _curved_step(hessian: Array, right: Array, ridge: float, flat: float) -> Array:
-    """Step 2 without the directions that are flat but for the ridge."""
+    """Step 2 without the directions that are flat apart from the ridge."""
     curvature, axes = np.linalg.eigh(hessian)
     kept = curvature - ridge > flat * curvature[-1]
     along = axes[:, kept]

@@ -12,19 +12,21 @@ from ladreg._certificate import Proof, canonical_optimum, is_unique, prove
 from ladreg._piecewise import ties
 from ladreg._problem import Problem
 
-# Rounds of solving for what is left of the gradient: each but the first removes the rounding of the one before.
+# Solve the system 3 times for the gradient that is left: each solve but the first removes rounding of the last.
 _ROUNDS = 3
-# Condition number from which the system is solved by least squares instead.
+# Solve by least squares if the inverse has row sums of 1e12 or more (columns and curvature of size one).
 _SINGULAR = 1e12
-# Guesses at the pieces, and the relative gap that none needs to improve.
-_GUESSES, _PROVED = 10, 1e-14
-# A slope beyond its strength by this part of the column's size is rounding.
+# Largest number of guesses at the pieces.
+_GUESSES = 10
+# An answer with a relative gap of at most 1e-14 is proved, and replaces all answers before it.
+_PROVED = 1e-14
+# A slope that exceeds its strength by at most 1e-12 times the column's largest value is rounding.
 _ROUNDING = 1e-12
-# So is a coefficient of this part of the largest.
+# A penalised coefficient of at most 1e-14 times max(1, the largest coefficient) is rounding.
 _ROUNDED = 1e-14
-# Residuals of this size, at unit scale, are rounding.
+# Residuals of at most 1e-13 (1 + |y|), at unit scale, are rounding.
 _RESIDUAL = 1e-13
-# Relative gap up to which a dual tells the optimal face.
+# A dual with a relative gap of at most 1e-9 determines the optimal face.
 _FACE_GAP = 1e-9
 
 
@@ -58,11 +60,11 @@ class PieceSolution:
 
     @classmethod
     def of(cls, problem: Problem, coef: Array, intercept: float, dual: Array) -> PieceSolution:
-        """Prove them."""
+        """The answer with its proof."""
         return cls(coef, intercept, dual, prove(problem, coef, intercept, dual))
 
     def better(self, other: PieceSolution) -> PieceSolution:
-        """The one that proves more."""
+        """The answer with the smaller gap."""
         return other if other.proof.gap < self.proof.gap else self
 
 
@@ -74,16 +76,17 @@ def settled(
     guesses: int = _GUESSES,
     held: Array | None = None,
 ) -> PieceSolution:
-    """The optimum, from a point near it and a guess at its pieces, and `guesses` at most.
+    """The optimum, from a point near it and a guess at its pieces; `guesses` is the largest number of guesses.
 
-    Of kinked rows that depend on each other many duals solve the system: the first guess takes the one nearest to
+    Where kinked rows are linearly dependent, many duals solve the system: the first guess takes the dual nearest to
     `held`, or to zero.
 
     Notes
     -----
     1. Solve the system of the pieces.
-    2. Where that proves too little: a kinked row whose dual is beyond its end leaves the kink, a row that changed sides
-       joins it; a coefficient that changed its sign becomes zero, one whose slope is too large may leave zero. Again.
+    2. Correct the pieces: a kinked row whose dual is beyond its end leaves the kink, a row that changed sides joins it;
+       a coefficient that changed its sign becomes zero, one whose slope is too large may leave zero. Solve again until
+       the pieces stay the same.
     """
     best: PieceSolution | None = None
     sides = np.sign(problem.residual(coef, intercept))
@@ -94,7 +97,7 @@ def settled(
         found, held = _solved(problem, pieces, coef, intercept, signs, start)
         answer = PieceSolution.of(problem, *found)
         proved = answer.proof.relative_gap <= _PROVED
-        # Of two answers that are proved alike, the later one has the pieces that agree with it.
+        # Of two proved answers the later one agrees with its pieces.
         best = answer if best is None or proved else best.better(answer)
         if problem.loss.curvature == 0:
             break
@@ -127,15 +130,15 @@ def settled(
 def _solved(
     problem: Problem, pieces: Pieces, coef: Array, intercept: float, signs: Array, held: Array
 ) -> tuple[tuple[Array, float, Array], Array]:
-    """Step 1, and the part of the kinked rows' dual that the kink gives, from a guess at it.
+    """Step 1: the solution, and the kink's part of the kinked rows' dual, from the guess `held` at that part.
 
-    With S the active columns and E the kinked rows, the change d of coefficients and v of that part solve
+    With S the active columns and E the kinked rows, the change d of the coefficients and v of the kink's part solve
 
         [ H_SS   A_ES' ] [  d ]   [ gradient of minus the objective, in S ]
         [ A_ES     0   ] [ -v ] = [ residuals of E                        ]
 
-    where the right-hand side is computed from the data, anew in every round. Of more rows than columns a basis takes
-    the place of E, and what it finds for v is spread over E in the end.
+    where the right-hand side is computed from the data, anew in every round. If E has more rows than S has columns, a
+    basis of the rows takes the place of E, and the v of the basis is spread over E in the end.
     """
     active, kinked = pieces.active, pieces.kinked
     features = active[active < problem.n_features]
@@ -183,7 +186,7 @@ def _solved(
 def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:
     """The solution of the system, a function of both parts of its right-hand side."""
     size, n_rows = hessian.shape[0], rows.shape[0]
-    # Columns of size one, and a curvature of size one, however small a part of the loss is curved.
+    # Scale columns to size one and the curvature to size one, however small the curved part of the loss is.
     unit = np.sqrt(np.maximum(np.diag(hessian), 0.0))
     large = float(unit.max(initial=0.0)) or 1.0
     unit = np.maximum(unit / large, np.abs(rows).max(axis=0, initial=0.0))
@@ -217,7 +220,7 @@ def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array
 
 
 def canonical(problem: Problem, answer: PieceSolution) -> tuple[PieceSolution, bool]:
-    """The canonical optimum where the one at hand is not proved unique, and whether it is."""
+    """The answer, or the canonical optimum where the answer is not proved unique; and whether it is unique."""
     unique = is_unique(problem, answer.coef, answer.intercept, answer.proof)
     if unique or answer.proof.relative_gap > _FACE_GAP:
         return answer, unique
@@ -225,7 +228,7 @@ def canonical(problem: Problem, answer: PieceSolution) -> tuple[PieceSolution, b
     if found is None:
         return answer, False
     exact = PieceSolution.of(problem, *found)
-    # Where the data are fitted exactly, gaps are what rounding errors cost.
+    # Where the data are fitted exactly, the gap is the loss of residuals that are rounding.
     rounding = float(problem.weight @ problem.loss.value(_RESIDUAL * (1.0 + np.abs(problem.y))))
     allowed = answer.proof.gap + 1e-12 * answer.proof.objective + rounding
     return exact if exact.proof.gap <= allowed else answer, False

@@ -2,7 +2,8 @@
 
 A row whose residual's sign is known enters the program through its right-hand side alone (Portnoy and Koenker 1997,
 doi 10.1214/ss/1030037960). Which rows are in doubt is found by a pilot fit on a random sample and a few Newton
-steps on all rows; a wrong guess shows as a wrong sign and is mended, and whatever remains shows in the certificate.
+steps on all rows. A row that was held on the wrong side shows as a wrong sign and is added to the reduced problem; an
+error that remains shows in the certificate.
 """
 
 from __future__ import annotations
@@ -21,36 +22,44 @@ from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._presolve import Uncertified
 from ladreg._problem import Problem, StopReason
 
-# Rows of the pilot's random sample, at least, and per column.
-_PILOT, _PILOT_PER_COLUMN = 2000, 40
-# What a sample's optimum is worth knowing to.
+# Least number of rows of the pilot's random sample.
+_PILOT = 2000
+# Rows of the pilot's random sample, per column.
+_PILOT_PER_COLUMN = 40
+# Relative gap of the pilot: the optimum of a sample needs no more accuracy.
 _PILOT_GAP = 1e-2
-# Rows of the reduced problem, per column.
+# Least number of rows of the reduced problem, per column.
 _ROWS_PER_COLUMN = 40
-# Rows that estimate the density of residuals at zero: per column, and as a part of all.
-_WINDOW, _WINDOW_PART = 60, 64
-# So many rows a column more in the reduced problem cost as much as a row's share of one more pass over the table.
+# Rows that estimate the density of residuals at zero, per column.
+_WINDOW = 60
+# At least n / 64 of all n rows estimate the density of residuals at zero.
+_WINDOW_PART = 64
+# One more pass over n rows costs as much as n / (6 q) more rows in the reduced problem (q columns).
 _PASS_WORTH = 6
-# A middle level between pilot and all rows, where there are at least eight times as many.
+# Refine on a sample of this many rows first where there are at least 8 times as many.
 _MIDDLE = 65_536
-# Newton steps on all rows.
+# Largest number of Newton steps on all rows.
 _REFINEMENTS = 8
-# Relative gap at which a row that is basic can be told from one at its end.
+# Relative gap of the reduced problem at which basic rows are distinct from rows at an end of their interval.
 _FACE_GAP = 1e-13
-# The same where the loss is curved: relative to all squares, which may be much more than what is left of them.
+# Relative gap of a curved reduced problem: the gap is relative to all squares, which may far exceed the residuals'.
 _CURVED_GAP = 1e-15
-# A gap below this is rounding, at unit scale.
+# A gap of at most 1e-12 is rounding, at unit scale.
 _PROVED = 1e-12
-# A relative gap that needs no other answer, and residuals that may be zero, where the pieces are in doubt.
-_SETTLED, _TIED = 1e-14, 1e-6
-# Residuals of this size are rounding, at unit scale.
+# Curved loss: with a relative gap of at most 1e-14 no other answer is computed.
+_SETTLED = 1e-14
+# Curved loss: where the pieces are in doubt, rows with residuals of at most 1e-6 (unit scale) count as on the kink.
+_TIED = 1e-6
+# Residuals of at most 1e-14 are rounding, at unit scale.
 _EXACT_FIT = 1e-14
-# Residuals that are all smaller, after the pilot, are those of data that can be fitted exactly.
+# Residuals of at most 1e-8 (unit scale) suggest that rows can be fitted exactly: `exact_fit` is tried.
 _FITTED = 1e-8
-# Rounds of adding rows whose sign came out wrong.
+# Largest number of rounds of adding rows whose sign came out wrong.
 _ROUNDS = 8
-# Attempts at the reduced problem, each with so many times the rows of the last.
-_ATTEMPTS, _WIDER = 4, 3
+# Largest number of attempts at the reduced problem.
+_ATTEMPTS = 4
+# Each attempt at the reduced problem has 3 times as many rows as the last.
+_WIDER = 3
 
 
 def solve_reduced(
@@ -70,7 +79,7 @@ def solve_reduced(
     start
         Coefficients and intercept that take the pilot's place, where there is one.
     tol
-        Relative gap of the reduced problem, if that is below the 1e-13 at which the optimal face can be told.
+        Relative gap of the reduced problem, if that is below 1e-13 (1e-15 for a curved loss).
     max_iter
         Iterations of each interior point solve.
     reduce
@@ -140,9 +149,9 @@ def solve_reduced(
 
 
 def _finished(table: RowProblem, held: _Held) -> tuple[Array, float, Array] | None:
-    """Step 5; by the second guess at the dual only where the first proves too little."""
+    """Step 5 for a piecewise linear loss: from `held.dual`, or from `held.square` where that leaves a gap."""
     assert held.dual is not None
-    # The interior point method leaves the slopes of active features at their ends up to its own accuracy.
+    # Slopes of active features equal their strengths only to the accuracy of the interior point method.
     at_end = 1e-6 if table.penalised.size else 1e-9
     exact = canonical_optimum(table.problem, held.dual, at_end, held.products, held.rows)
     if held.square is None or (exact is not None and prove(table.problem, *exact).gap <= _PROVED):
@@ -151,7 +160,7 @@ def _finished(table: RowProblem, held: _Held) -> tuple[Array, float, Array] | No
 
 
 def _settled(place: Iterate, held: _Held) -> tuple[tuple[Array, float, Array], bool]:
-    """Step 5 where the loss is curved: a linear system for the pieces that were found."""
+    """Step 5 for a curved loss: the linear system of the pieces that the interior point method found."""
     table, problem = place.table, place.table.problem
     assert held.rows is not None
     assert held.rank is not None
@@ -172,9 +181,9 @@ def _settled(place: Iterate, held: _Held) -> tuple[tuple[Array, float, Array], b
 
 
 def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> piece_system.PieceSolution:
-    """The optimum of `_settled` with the interior point's own dual, which stands where its pieces cannot be told.
+    """The optimum of `_settled` with the interior point's own dual, for pieces that the ranks of rows do not determine.
 
-    A row may be on the kink and its dual at an end, or rows on the kink may depend on each other.
+    A row may be on the kink with its dual at an end, or rows on the kink may be linearly dependent.
     """
     table, problem = place.table, place.table.problem
     assert held.rows is not None
@@ -199,7 +208,7 @@ def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> p
 def _refitted(
     table: RowProblem, point: Array, limit: int, stats: dict[str, float]
 ) -> tuple[Array, float, Array] | None:
-    """The optimum where a solution of all rows fits more of them than a vertex does."""
+    """The optimum by `exact_fit` where a solution of all rows fits more rows exactly than a vertex does."""
     residual = table.problem.residual(*table.split(point))
     if np.count_nonzero(np.abs(residual) <= _FITTED) < exact_fit.least_tied(table):
         return None
@@ -207,7 +216,7 @@ def _refitted(
 
 
 def _fitted(exact: tuple[Array, float, Array], stats: Mapping[str, float]) -> Uncertified:
-    """An optimum of which a dual was found that proves it."""
+    """The result for an optimum whose dual proves it."""
     n_iter = max(int(stats["n_ip_iter"]), 1)
     return Uncertified(*exact, n_iter, StopReason.EXACT, "interior point on reduced rows", stats)
 
@@ -218,7 +227,7 @@ def reduces(problem: Problem) -> bool:
 
 
 def _pilot(table: RowProblem, limit: int, stats: dict[str, float]) -> Array:
-    """Step 1."""
+    """Step 1; zeros where the interior point method fails."""
     size = max(_PILOT, table.per_column(_PILOT_PER_COLUMN))
     if size < table.problem.n_samples:
         table = table.sample(size)
@@ -234,7 +243,7 @@ def _pilot(table: RowProblem, limit: int, stats: dict[str, float]) -> Array:
 
 
 def _refine(place: Iterate, stats: dict[str, float]) -> int:
-    """Step 2; how many rows are left in doubt.
+    """Step 2, in place; returns the number of rows for the reduced problem.
 
     The Hessian comes from the density of residuals at zero.
     """
@@ -267,10 +276,10 @@ def _refine(place: Iterate, stats: dict[str, float]) -> int:
 
 
 def doubtful(n_columns: int, window: int, part: float) -> float:
-    """How many rows a good Newton step leaves in doubt, where it moved by this part of the window's width.
+    """How many rows a good Newton step leaves in doubt, where it moved by the fraction `part` of the window's width.
 
-    The Hessian's error is that of a mean over the window, and the rows that it took to the other side have random
-    sizes. Counted in rows, three and a half standard deviations each way.
+    The Hessian's error is that of a mean over the window, and the rows that the step moved to the other side have
+    random sizes. The result is 3.5 standard deviations each way, in rows.
     """
     return 3.5 * float(np.sqrt(n_columns * window * (part * part + 1.6 * part)))
 
@@ -278,8 +287,8 @@ def doubtful(n_columns: int, window: int, part: float) -> float:
 def _reduced(
     place: Iterate, size: int, tol: float, limit: int, stats: dict[str, float]
 ) -> tuple[_Held | tuple[Array, float, Array], StopReason]:
-    """Steps 3 and 4, with more and more rows until the sides of the others are right; or the optimum itself, where most
-    rows are fitted exactly.
+    """Steps 3 and 4, with more rows in each attempt until all others are held on the right side; or the optimum itself,
+    where most rows are fitted exactly.
     """
     table = place.table
     size = min(size, table.problem.n_samples)
@@ -287,7 +296,7 @@ def _reduced(
         found = _held(place, size, attempt > 0, tol, limit, stats)
         if found.dual is not None:
             break
-        # Too few rows for a feasible dual, or too many on the wrong side: what was found still points downwards.
+        # Too few rows for a feasible dual, or too many on the wrong side: the step is still a descent direction.
         if found.step.any():
             moved = table.predict(found.step)
             place.advance(found.step, moved, place.search(found.step, moved))
@@ -305,10 +314,10 @@ def _reduced(
 
 @dataclass(frozen=True)
 class _Held:
-    """The change found with the sides of all other rows held; without a dual where some of them were wrong.
+    """The solution of a reduced problem, all other rows held on their sides; without a dual where it is not valid.
 
-    `square` is a second guess at the dual, for a unique vertex; `rank` is the interior point's, and `inside` its dual
-    of `rows`.
+    `step` is the change of the point, `products` are those of the dual with the columns, `square` is a second guess at
+    the dual, with as many basic rows as columns; `rank` and `inside` are the interior point's.
     """
 
     step: Array
@@ -323,9 +332,9 @@ class _Held:
 def _square(
     table: RowProblem, rows: Index, found: interior_point.InteriorPointResult, dual: Array, mass: float
 ) -> Array | None:
-    """The dual with as many basic rows as columns, the clearest; None where that changes nothing.
+    """The dual with as many basic rows as columns, those of largest rank; None where that does not apply.
 
-    Next to a degenerate vertex the interior point method leaves it open which rows are basic.
+    Next to a degenerate vertex the interior point's ranks do not decide which rows are basic.
     """
     rank = found.rank[: rows.size]
     count = int(np.sum(rank > 0))
@@ -342,7 +351,7 @@ def _square(
 
 
 def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats: dict[str, float]) -> _Held:
-    """Solve the rows with the smallest residuals; add those whose sign came out wrong, and solve again."""
+    """Solve the rows with the smallest residuals; add the other rows whose sign came out wrong, and solve again."""
     table, problem = place.table, place.table.problem
     rows = place.nearest(size, scaled)
     step = np.zeros(table.n_columns)

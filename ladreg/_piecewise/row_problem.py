@@ -1,8 +1,8 @@
-"""A problem with kinks as plain rows: the intercept is a last column, any rows make a program of their kinks.
+"""A problem whose loss has a kink as a table of rows: the intercept is a last column, any rows form a dual program.
 
-What is curved in the loss is a quadratic in the coefficients, ``b'Gb / 2 - linear'b`` up to a constant; G is zero for a
-piecewise linear loss. `Iterate` is a place in the table: coefficients, the residuals there, and what the sides of all
-rows add up to.
+The curved part of the loss is a quadratic in the coefficients, ``b'Gb / 2 - linear'b`` up to a constant; G is zero for
+a piecewise linear loss. `Iterate` holds coefficients, the residuals there, and ``X'd`` of the dual d that has every row
+at the end on its side.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ladreg._kernels import _line_search
 from ladreg._piecewise.interior_point import BoundedDual
 from ladreg._problem import TOO_LARGE, Problem
 
-# Values that are enough to guess a radius from.
+# Number of random residuals that estimate the radius of the nearest rows, where there are more than 8 times as many.
 _SAMPLE = 20_000
-# From so many columns on, half the rows per column do: what they decide is averaged over more columns.
+# From 64 columns on, half as many rows per column are enough: errors average over more columns.
 MANY_COLUMNS = 64
 
 
@@ -39,12 +39,12 @@ class RowProblem:
 
     @cached_property
     def gram(self) -> Array:
-        """G of the quadratic that the curved part of the loss is."""
+        """G, the Hessian of the curved part of the loss."""
         return self.problem.loss.curvature * self.products(np.arange(self.n_columns))
 
     @cached_property
     def linear(self) -> Array:
-        """The linear part of that quadratic, with a minus sign."""
+        """The linear part of the curved part of the loss, with a minus sign."""
         if not self.is_curved:
             return np.zeros(self.n_columns)
         return self.problem.loss.curvature * self.backward(self.problem.weight * self.problem.y)
@@ -63,11 +63,11 @@ class RowProblem:
         return gram
 
     def per_column(self, rows: int) -> int:
-        """So many rows for each column, half as many where the columns are many."""
+        """`rows` for each column, half as many from `MANY_COLUMNS` columns on."""
         return (rows if self.n_columns < MANY_COLUMNS else rows // 2) * self.n_columns
 
     def sample(self, size: int) -> RowProblem:
-        """The problem of `size` rows, one at random of each stretch of the table. The seed is fixed."""
+        """The problem of `size` random rows, one from each of `size` equal blocks of the table. The seed is fixed."""
         problem = self.problem
         places = (np.arange(size) + np.random.default_rng(0).random(size)) * (problem.n_samples / size)
         rows = np.minimum(places.astype(np.intp), problem.n_samples - 1)
@@ -83,7 +83,7 @@ class RowProblem:
         return np.append(coef, intercept) if self.problem.fit_intercept else coef.copy()
 
     def cost(self, point: Array, step: Array) -> float:
-        """Derivative of the penalty along a step, to the right of a point."""
+        """One-sided derivative of the penalty at a point, along a step."""
         coef, change = point[self.penalised], step[self.penalised]
         sizes = np.where(coef == 0, np.abs(change), np.sign(coef) * change)
         return float((self.strength * sizes).sum())
@@ -129,7 +129,7 @@ class RowProblem:
         mass: float,
         reach: float = 1.0,
     ) -> BoundedDual:
-        """The program of the chosen rows, which are `A`, in units of `reach`; `mass` scales their weights."""
+        """The dual program of the chosen rows, whose values are `A`, in units of `reach`; `mass` scales weights."""
         weight = self.problem.weight[rows] * mass
         everything = rows.size == self.problem.n_samples
         return BoundedDual(
@@ -147,7 +147,7 @@ class RowProblem:
         )
 
     def _slopes(self) -> Array:
-        """The size of slopes of penalised features at zero."""
+        """A typical size of each penalised feature's slope at coefficients of zero."""
         problem = self.problem
         null = problem.loss.derivative(problem.y - problem.null_intercept())
         typical = float(problem.weight @ np.abs(null)) * problem.design.spread(False) ** 0.5
@@ -167,14 +167,14 @@ class Iterate:
         residual, slope, total = problem.design.sweep(coef, problem.y, intercept, problem.weight, ends)
         self.table, self.point, self.residual = table, point, residual
         self.total = np.append(slope, total) if problem.fit_intercept else slope
-        # How uncertain each coefficient is relative to the others, once that is known.
+        # Uncertainty of each coefficient relative to the others; None until the first Hessian is known.
         self.spread: Array | None = None
-        # Pages of it that are not written to cost nothing.
+        # Work space for row numbers: its pages cost nothing until they are written.
         self._index = np.empty(problem.n_samples, dtype=np.intp)
 
     @property
     def smooth(self) -> Array:
-        """The gradient of the loss, in the columns, every row on its side."""
+        """The gradient of the loss, one entry per column, with every row on its side."""
         table = self.table
         smooth = -self.total
         if not table.is_curved:
@@ -190,7 +190,7 @@ class Iterate:
     def search(self, step: Array, moved: Array, reach: float = 2.0) -> float:
         """Exact minimiser of the objective along a step, whose predictions are `moved`, up to `reach` times the step.
 
-        A weighted quantile of ``residual / moved``, coefficients that change sign among them.
+        A weighted quantile of ``residual / moved`` and of ``|coef / step|`` for coefficients that would change sign.
         """
         table = self.table
         descent = -self.slope(step)
@@ -230,10 +230,10 @@ class Iterate:
         return self._index[: _line_search.crossed(self.residual, moved, slack, self._index)].copy()
 
     def nearest(self, count: int, scaled: bool = False) -> Index:
-        """The rows with the `count` smallest residuals; a radius from a sample leaves few to choose from.
+        """The rows with the `count` smallest residuals, chosen within a radius that is estimated from a sample.
 
-        With `scaled` a residual counts relative to what `spread` makes of its row: rows of rare columns, and those far
-        out, are the last to be sure of.
+        With `scaled` each residual is divided by ``|x| @ spread``, the uncertainty of its prediction: the side is least
+        certain for rows of rare columns and rows far out.
         """
         residual = self.residual
         if scaled and self.spread is not None:
@@ -251,7 +251,7 @@ class Iterate:
         found = _line_search.within(residual, radius, self._index)
         if found < count:
             found = _line_search.within(residual, np.inf, self._index)
-        if found == 0:  # NaN is nowhere near
+        if found == 0:  # all residuals are NaN
             raise OverflowError(TOO_LARGE)
         rows = self._index[:found]
         order = np.argpartition(np.abs(residual[rows]), count - 1)[:count] if found > count else slice(None)

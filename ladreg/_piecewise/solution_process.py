@@ -1,9 +1,9 @@
 """Problems that differ in their quantile or in the strength of their penalty, each from the solutions before it.
 
 Between two of them most rows keep their side (Portnoy 1991, doi 10.1137/0912047, follows the others one by one along
-the quantiles; Li and Zhu 2008, doi 10.1198/106186008X289155, along the penalty). What is left is a small program next
-to its optimum (`warm_simplex`). The certificate reads the data once and says whether all other rows kept their side,
-and where the next problem begins.
+the quantiles; Li and Zhu 2008, doi 10.1198/106186008X289155, along the penalty). The other rows form a small program
+next to its optimum (`warm_simplex`). The certificate reads the data once: it shows whether all rows outside the program
+kept their side, and its residuals are the start of the next problem.
 """
 
 from __future__ import annotations
@@ -23,33 +23,37 @@ from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows, newton
 from ladreg._presolve import merged_rows, scaled
 from ladreg._problem import Problem, Solution, StopReason
 
-# Columns up to which basic rows are exchanged one by one.
+# Largest number of columns: basic rows are exchanged one by one.
 _FEW_COLUMNS = 64
-# Rows that estimate the density of residuals at zero, per square root of columns.
+# A window of 160 sqrt(q) rows estimates the density of residuals at zero (q columns).
 _WINDOW = 160
-# Rows near the fit, in windows: at least, and as many as are worth no step on all rows.
-_LEAST, _MOST = 2, 8
-# Residuals that are enough to guess a radius from.
+# Choose at least 2 windows of rows near the fit.
+_LEAST = 2
+# Choose at most 8 windows of rows near the fit: a Newton step on all rows costs less than more of them.
+_MOST = 8
+# Estimate the radius of the nearest rows from about this many residuals.
 _SAMPLE = 20_000
-# What a prediction misses, relative to the last one, at worst.
+# Assume that the next prediction misses at most 1.5 times as many rows as the last.
 _WORSE = 1.5
-# How much shorter or longer than the last Newton step a Newton step may be.
-_SHORTEST, _LONGEST = 0.5, 1.5
-# A step that moves more than this part of the rows over zero needs a line search.
+# Scale a predicting Newton step by at least 0.5; the factor is the fraction of the last one that was right.
+_SHORTEST = 0.5
+# Scale a predicting Newton step by at most 1.5.
+_LONGEST = 1.5
+# A step that moves more than 5 % of all rows over zero each way needs a line search.
 _PART = 0.05
-# Attempts at a problem.
+# Largest number of attempts at a problem.
 _ROUNDS = 8
-# After so many failures, one after the other, the rest is solved one by one.
+# After 3 consecutive failures the remaining problems are solved one by one.
 _PATIENCE = 3
-# Points that are so near to each other may be the same.
+# Two points may be the same if they differ by at most 1e-9 of the largest coefficient.
 _TIED = 1e-9
-# A larger gap, relative to the objective, is more than rounding.
+# Accept a solution with a relative gap of at most 1e-12: a larger gap is more than rounding.
 _PROVED = 1e-12
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known at a solution or at a guess; the dual, and the rows near it, at a solution of the process."""
+    """What is known at a solution or a guess; `dual` and the rows `near` the fit only at a solution of the process."""
 
     place: ProcessPoint
     dual: Array | None = None
@@ -58,9 +62,9 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Guess:
-    """Where the next solution may be: the point, and the place from which to go there by the rows near it, if known.
+    """A guess at the next solution: its point, the place to start from, and the rows near the fit where they are known.
 
-    After a Newton step, how much of the step another one is, ``along @ step``.
+    After a Newton step, ``along @ change`` is the multiple of that step which a change of the point is.
     """
 
     place: ProcessPoint
@@ -95,8 +99,8 @@ def solve_process(
 
     Notes
     -----
-    What cannot be proved to be exact is solved on its own, from the solution before. So is everything where rows are
-    few, sparse or repeated, or columns many.
+    A problem whose solution is not proved exact is solved on its own, from the solution before. So are all problems if
+    rows are few, sparse or repeated, or columns many.
     """
     process: _Process | None = None
     known: list[tuple[float, _Known]] = []
@@ -121,13 +125,13 @@ def solve_process(
 
 
 def _line(known: list[tuple[float, _Known]], value: float) -> tuple[_Known, _Known, float]:
-    """The last, the one before it, and how far ahead `value` is on the line through both."""
+    """The last solution, the one before it, and how far `value` is beyond the last, in units of their distance."""
     (first, left), (last, right) = known[0], known[-1]
     return right, left, (value - last) / (last - first) if last != first else 0.0
 
 
 class _Process:
-    """What the problems share: the table at unit scale, the weighted sum of its rows, how predictions went.
+    """What the problems share: the table at unit scale, the weighted sum of its rows, the quality of predictions.
 
     Parameters
     ----------
@@ -152,12 +156,12 @@ class _Process:
         # How many rows the last prediction missed, whether the line through the last two solutions would have missed
         # few, and how much of the last Newton step was right.
         self.missed, self.straight, self.length = 0.0, False, 1.0
-        # Residuals up to `reach` are about so many.
+        # `_within` residuals were at most `_reach` when that was last counted.
         self._reach, self._within = 0.0, 1
         self._index = np.empty(twin.n_samples, dtype=np.intp)
 
     def zero(self) -> _Known:
-        """Where all coefficients are zero, with the intercept that is best then."""
+        """The place of coefficients of zero with their best intercept."""
         problem, point = self.table.problem, np.zeros(self.table.n_columns)
         if problem.fit_intercept:
             lower, upper = problem.loss.interval()
@@ -167,11 +171,11 @@ class _Process:
         return _Known(self._at(point))
 
     def known(self, coef: Array, intercept: float) -> _Known:
-        """A place, in the table's units."""
+        """The place of coefficients in the problem's units."""
         return _Known(self._at(self.table.join(*self.units.to_scaled(coef, intercept))))
 
     def _at(self, point: Array, place: ProcessPoint | None = None) -> ProcessPoint:
-        """The place at a point, by way of another one."""
+        """The place at a point; updated from `place` where that is given."""
         if place is not None:
             return self._moved(place, point, place.residual - self.table.predict(point - place.point))
         problem, (coef, intercept) = self.table.problem, self.table.split(point)
@@ -181,13 +185,13 @@ class _Process:
         return ProcessPoint(point, residual, residual > 0, below)
 
     def step(self, problem: Problem, right: _Known, left: _Known, ahead: float) -> tuple[Solution, _Known] | None:
-        """Solve a problem from the last two; None where that cannot be proved.
+        """Solve a problem from the last two solutions; None where the result cannot be proved.
 
         1. Predict the solution, by the line through the last two or by a Newton step.
-        2. Newton steps on the rows near the fit there. Where they lead too far away, begin again where they led.
-        3. The program of the rows that are nearest to the fit, from a vertex of the nearest.
-        4. Certify, which computes the residuals of all rows. Where some of them were held on the wrong side, begin
-           again.
+        2. Newton steps on the rows near the predicted fit. Where they lead too far, begin again where they end.
+        3. The program of the rows that are nearest to the fit, from a vertex of the nearest rows.
+        4. Certify, which computes the residuals of all rows. Where the gap is too large (a row was held on the wrong
+           side), begin again.
         """
         twin = self._twin(problem)
         # 1.
@@ -226,7 +230,7 @@ class _Process:
         )
 
     def _guess(self, twin: Problem, right: _Known, left: _Known, ahead: float, line: Array) -> _Guess:
-        """Step 1. On the line, the rows that were near the last solution may do once more."""
+        """Step 1. For a prediction on the line, the rows near the last solution are used again if they are enough."""
         place, near = right.place, right.near
         if near is None:
             return _Guess(place, place.point)
@@ -246,7 +250,7 @@ class _Process:
         return _Guess(self._at(point, place), point, along)
 
     def _learn(self, near: ReducedRows, guess: _Guess, found: Array, line: Array | None, right: _Known) -> None:
-        """What the next prediction can make of this one."""
+        """Record the quality of this prediction for the next one."""
         self.missed = near.count(found - guess.point)
         self.straight = (
             line is not None and ReducedRows.wanted(_WORSE * near.count(found - line)) <= _MOST * self.window
@@ -255,7 +259,7 @@ class _Process:
             self.length = float(np.clip(guess.along @ (found - right.place.point), _SHORTEST, _LONGEST))
 
     def _moved(self, place: ProcessPoint, point: Array, residual: Array) -> ProcessPoint:
-        """The place with these residuals, from another one."""
+        """The place at a point with these residuals, updated from `place`."""
         above = residual > 0
         turned = np.flatnonzero(above != place.above)
         weight = self.table.problem.weight[turned]
@@ -263,7 +267,7 @@ class _Process:
         return ProcessPoint(point, residual, above, below)
 
     def _stepped(self, twin: Problem, place: ProcessPoint, near: ReducedRows) -> ProcessPoint:
-        """The place where the rows near another one lead, or as far that way as the objective falls."""
+        """The place at `near.point`; for a long step, at the minimum of the objective along it."""
         step = near.point - place.point
         if near.count(step) <= _PART * twin.n_samples:
             return self._at(near.point, place)
@@ -275,7 +279,7 @@ class _Process:
         return ProcessPoint(position.point, position.residual, position.residual > 0, below)
 
     def _nearest(self, residual: Array, size: int) -> tuple[Index, float]:
-        """About so many rows with the smallest residuals, and how large these are; infinity for all rows."""
+        """About `size` rows with the smallest residuals, and the radius they are within; infinity for all rows."""
         if size >= residual.size:
             return np.arange(residual.size), np.inf
         reach = self._reach * size / self._within
@@ -292,7 +296,7 @@ class _Process:
     def _certified(
         self, problem: Problem, twin: Problem, place: ProcessPoint, right: _Known, near: ReducedRows
     ) -> tuple[Solution, _Known]:
-        """Step 4, and what is known of the solution."""
+        """Step 4: the certified solution, and what is known there."""
         table, units = self.table, self.units
         lower, upper = twin.loss.interval()
         above = place.above.copy()
@@ -310,10 +314,10 @@ class _Process:
             if canonical is not None:
                 point, dual = table.join(*canonical[:2]), canonical[2]
             dual[near.rows] = np.clip(dual[near.rows], lower * near.weight, upper * near.weight)
-            # Another point that is optimal as well says that there are many.
+            # A canonical optimum apart from the vertex shows that there are several optima.
             unique = float(np.abs(point - near.point).max()) <= _TIED * float(np.abs(point).max())
         coef, intercept = units.to_original(*table.split(point))
-        # In all units the dual is the same, as the loss is homogeneous.
+        # The loss is homogeneous: the dual does not depend on the units.
         given = units.dual_to_original(dual, problem.n_samples) if units.rows.size else dual
         residual, slope, total, _ = problem.design.audit(coef, problem.y, intercept, problem.weight, given, False)
         proof = prove_from_products(problem, coef, residual, given, np.append(slope, total))
@@ -335,7 +339,7 @@ class _Process:
         residual /= units.unit
         below = place.below + near.turned()
         if not units.column_shift.any():
-            # Sums over all rows are free of the rounding of many changes.
+            # Sums over all rows do not accumulate the rounding of many updates.
             sums = np.append(slope * units.column_scale, total)[: table.n_columns]
             below = (upper * self.mass - sums - near.beyond(dual)) / (upper - lower)
         return solution, _Known(ProcessPoint(point, residual, above, below), dual, near)

@@ -1,7 +1,7 @@
-"""Rows that are fitted exactly: which of them determine the fit, and what dual of theirs balances all other rows.
+"""Rows that are fitted exactly: a basis of them that determines the fit, and a dual of them that balances other rows.
 
-Noise-free, integer and zero-inflated targets have any number of such rows. Time and memory follow the columns: a basis
-of the rows takes their place in linear systems, and their dual is found by systems in the columns.
+Noise-free, integer and zero-inflated targets have any number of such rows. The size of linear systems is the number of
+columns: a basis of the rows takes the place of all of them, and their dual is found by systems in the columns.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import numpy as np
 from ladreg._arrays import RANK, Array, Index, pivoted_triangle
 from ladreg._problem import Problem
 
-# Rows that are compared with a basis at a time.
+# Rows per block that are compared with the basis.
 _BLOCK = 4096
-# Steps towards a dual inside its intervals, and how near to their ends one of them may go.
-_STEPS, _SHORT = 30, 0.9
-# Give up after a step shorter than this fraction of the change; where a dual exists, the tests take 0.35 at least.
+# Largest number of steps towards a dual inside its intervals.
+_STEPS = 30
+# A step that would leave the intervals goes 0.9 of the way to the first end.
+_SHORT = 0.9
+# Give up at a step below 0.1 of the change; where a dual exists, the steps of the tests are at least 0.35.
 _LEAST = 0.1
-# Steps that go all the way, each but the first to remove the rounding of the one before.
+# Stop after 3 successive full steps: each but the first removes rounding of the last.
 _WHOLE = 3
-# Part of its interval that a dual must be away from the ends: it then tells that its row is tied in every optimum.
+# Accept a dual that is inside its interval by more than 1e-6 of the length: its row is then tied in every optimum.
 _INSIDE = 1e-6
-# Eigenvalues of a Gram matrix of columns of length one below this part of the largest are rounding.
+# Eigenvalues of a Gram matrix of columns of length one below 1e-14 of the largest are rounding.
 _SINGULAR = 1e-14
 
 
@@ -94,7 +96,7 @@ def spread(
 ) -> Array:
     """The dual `held` of the rows with a change of those in `basis` spread over all of them.
 
-    Outside the intervals only where nothing inside has the same products with the columns.
+    The result leaves the intervals only where no dual inside them was found with the same products with the columns.
     """
     if basis.size == rows.size:
         return held + change

@@ -1,7 +1,7 @@
 """The rows near a fit, all others held on their side: a small problem next to its optimum.
 
-Newton steps come near to it; from a vertex of the nearest rows a few exchanges of basic rows reach it. A penalised
-coefficient is one more row, whose residual is minus the coefficient and whose dual is bounded by its strength.
+Newton steps come near to the optimum; from a vertex of the nearest rows a few exchanges of basic rows reach it. A
+penalised coefficient is one more row: its residual is minus the coefficient, its dual is bounded by its strength.
 """
 
 from __future__ import annotations
@@ -20,25 +20,29 @@ from ladreg._problem import TOO_LARGE, ElasticNet, Problem
 
 Sides = NDArray[np.bool_]
 
-# So many times what rows move in the middle is more than nearly all of them move.
+# Nearly all rows move by less than 3 times the root mean square of the moves.
 _REACH = 3.0
-# Rows of the program, per column.
+# Least number of rows of the program, per column.
 _ROWS = 10
-# Newton steps, and a relative change of the last one that is small enough.
-_STEPS, _SMALL = 3, 0.3
-# Attempts at the program, each with more rows.
+# Largest number of Newton steps.
+_STEPS = 3
+# Stop the Newton steps once one moves the window's rows by at most 0.3 of its width (root mean square).
+_SMALL = 0.3
+# Largest number of attempts at the program, each with more rows.
 _TRIES = 3
-# A row must be inside its interval by so much of its length to count as basic.
+# Tolerance of basic duals at the ends of their intervals, relative to the interval's length.
 _CLEAR = 1e-9
-# Residuals of this size are rounding, at unit scale, and coefficients.
-_ZERO, _TINY = 1e-12, 1e-13
-# Rows whose part beside the others is smaller than this depend on them.
+# Residuals of at most 1e-12 are rounding, at unit scale.
+_ZERO = 1e-12
+# Penalised coefficients of at most 1e-13 times max(1, the largest coefficient) are rounding.
+_TINY = 1e-13
+# A row depends on the rows chosen before if at most 1e-6 of its length is orthogonal to them.
 _DEPENDENT = 1e-6
 
 
 @dataclass(frozen=True)
 class ProcessPoint:
-    """A point, residuals there, which rows count as above the fit, and the sum of ``weight * x`` over all others."""
+    """A point, residuals there, which rows count as above the fit, and the sum of ``weight * x`` over the others."""
 
     point: Array
     residual: Array
@@ -56,13 +60,13 @@ class ReducedRows:
     place
         Where to begin.
     rows, A
-        The rows that may change sides, by number and as they are.
+        The rows that may change sides: their numbers and their values.
     origin, reach
-        Where they were chosen, and how large residuals may be there; infinity where all rows are among them.
+        The point at which the rows were chosen, and their largest residual there; infinity where all rows were chosen.
     mass
         The weighted sum of all rows.
     window
-        How many rows tell the density of residuals at zero.
+        Number of nearest rows that estimate the density of residuals at zero.
     """
 
     def __init__(
@@ -82,10 +86,10 @@ class ReducedRows:
         self.point, self.residual = place.point, place.residual[rows]
         self.above = self.begun = place.above[rows]
         self.window = min(window, rows.size)
-        # The slope of all other rows, which stay on their side, is what is left of the total.
+        # ``X'd`` of all other rows, which stay on their side: the total of all rows less that of these rows.
         lower, upper = self.ends
         self.held = upper * mass - (upper - lower) * place.below - A.T @ self._sides(self.begun)
-        # A vertex: its basic rows and their duals, whether one of these is at an end, rows and exchanges it took.
+        # The vertex: its basic rows, their duals, whether a dual is at an end, rows of the program, exchanges.
         self.basis, self.inside = np.zeros(0, dtype=np.intp), np.zeros(0)
         self.degenerate, self.size, self.n_pivots = False, rows.size, 0
 
@@ -98,23 +102,23 @@ class ReducedRows:
         return cls(problem, place, rows, A, place.point, reach, mass, window)
 
     def again(self, problem: Problem, place: ProcessPoint, point: Array, mass: Array) -> ReducedRows:
-        """The same rows from another place, and ahead of it at a point."""
+        """The same rows with the sides of another place, moved from there to `point`."""
         near = ReducedRows(problem, place, self.rows, self.A, self.origin, self.reach, mass, self.window)
         near._go(point - place.point)
         return near
 
     @staticmethod
     def wanted(count: float) -> float:
-        """How many rows must be near where steps move so many over zero."""
+        """How many rows to choose where a step moves `count` rows over zero each way."""
         return 2 * _REACH * count
 
     def count(self, step: Array) -> float:
-        """How many rows a step moves over zero, each way."""
+        """How many rows a step moves over zero each way: their density times the root mean square of the moves."""
         reach = self.reach if np.isfinite(self.reach) else float(np.abs(self.residual).max())
         return self.rows.size / (2 * max(reach, _ZERO)) * self._spread(step)
 
     def reaches(self, point: Array, missed: float) -> bool:
-        """Whether rows are enough at another point, and `missed` more."""
+        """Whether these rows are enough at another point, if `missed` more rows are moved over zero."""
         return self.wanted(self.count(point - self.origin) + missed) <= self.rows.size
 
     def is_far(self) -> bool:
@@ -134,7 +138,7 @@ class ReducedRows:
         return moved
 
     def hessian(self, count: int = 0) -> tuple[Array, Index, float]:
-        """The Hessian from the density of residuals at zero, the rows that tell it, and how large theirs are."""
+        """The Hessian from the density of residuals at zero, the rows that estimate it, and their largest residual."""
         size = np.abs(self.residual)
         count = count or max(self.window, size.size // 2)
         nearest = np.argpartition(size, count - 1)[:count]
@@ -143,7 +147,7 @@ class ReducedRows:
         return weighted_gram(self.A[nearest], density), nearest, width
 
     def refine(self) -> None:
-        """Newton steps with the density of residuals at zero."""
+        """Newton steps, with the Hessian from the density of residuals at zero."""
         for _ in range(_STEPS):
             hessian, nearest, width = self.hessian(self.window)
             gradient = -(self.held + self.A.T @ self._sides(self.residual > 0))
@@ -156,7 +160,7 @@ class ReducedRows:
                 break
 
     def solve(self) -> bool:
-        """Go to the vertex; False where that fails. More rows come in where the others do not stay on their side."""
+        """Go to the optimal vertex; False where that fails. Rows are added while others change their side."""
         found = False
         self.size = max(self.size, _ROWS * self.point.size)
         for _ in range(_TRIES):
@@ -184,7 +188,7 @@ class ReducedRows:
         sides = self._sides(self.above)
         sides[chosen] = 0.0
         held = self.held + self.A.T @ sides
-        # Penalised coefficients are rows, too.
+        # Each penalised coefficient is one more row.
         strength = self.problem.penalty.strength
         penalised = np.flatnonzero(strength > 0)
         strength, coef = strength[penalised], self.point[penalised]
@@ -213,7 +217,7 @@ class ReducedRows:
         exact = inverted(matrix) if self.n_pivots >= 0 else None
         if exact is None:
             return False
-        # Once more, without the rounding of the exchanges.
+        # Solve again by a new inverse, without the rounding of the exchanges.
         wanted = goal()
         inside = exact.T @ wanted
         inside += exact.T @ (wanted - matrix.T @ inside)
@@ -233,17 +237,17 @@ class ReducedRows:
         return True
 
     def turned(self) -> Array:
-        """What the sum over rows not above the fit gains where some have changed sides."""
+        """Change of ``below``, the sum over rows not above the fit, by the rows that have changed sides."""
         rows = np.flatnonzero(self.above != self.begun)
         return self.A[rows].T @ np.where(self.above[rows], -self.weight[rows], self.weight[rows])
 
     def beyond(self, dual: Array) -> Array:
-        """What these rows would add to the slope of a dual if all were at the end of their interval."""
+        """Change of ``X'dual`` if these rows were all at the end of their interval on their side."""
         return self.A.T @ (self._sides(self.above) - dual[self.rows])
 
 
 def newton(hessian: Array, gradient: Array, point: Array, penalty: ElasticNet) -> Array:
-    """`newton_step`; a linear system where every coefficient keeps its sign."""
+    """`newton_step`, by one linear system where every coefficient keeps its sign."""
     strength = np.zeros(point.size)
     strength[: penalty.strength.size] = penalty.strength
     used = np.flatnonzero((point != 0) | (strength == 0))
@@ -259,7 +263,7 @@ def newton(hessian: Array, gradient: Array, point: Array, penalty: ElasticNet) -
 
 
 def _basis(A: Array, size: int, zero: Index) -> tuple[Index, Array] | None:
-    """As many independent rows as columns, `zero` and the first of the first `size`, and their inverse."""
+    """As many independent rows as columns, `zero` and others from the first `size`, and their inverse; None without."""
     q = A.shape[1]
     if size < q - zero.size:
         return None
@@ -273,7 +277,7 @@ def _basis(A: Array, size: int, zero: Index) -> tuple[Index, Array] | None:
 
 
 def _independent(A: Array) -> Index:
-    """As many of the first rows as there are columns, independent ones."""
+    """The first linearly independent rows, at most as many as there are columns."""
     chosen: list[int] = []
     rest = A.copy()
     size = np.linalg.norm(A, axis=1)

@@ -3,7 +3,7 @@
 Where a loss is linear beyond some residual, a target there pulls with a slope that does not depend on how far away it
 is: moved along its side of the fit, it changes the objective by a constant and no optimum. A row that is fitted exactly
 stays so under any weight above what its dual needs. The clipped problem therefore has the optimum of the original, and
-numbers of ordinary size: rounding of the far targets no longer hides what the other rows say. Both conditions are
+numbers of ordinary size: rounding of the far targets no longer hides the other rows. Both conditions are
 checked at the solution, and rows that break them are given their own target or weight back.
 """
 
@@ -21,13 +21,15 @@ from ladreg._certificate import prove, relative_gap
 from ladreg._presolve.extremes import REACH, far_targets, lowered, steps
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution, StopReason
 
-# Parts of the reach that a moved target must stay away from a unique fit, and from one of several that are optimal.
-_UNIQUE, _SEVERAL = 1e-6, 0.75
-# Distance of a dual from the end of its interval, relative to the interval, that rounding explains.
+# A moved target must stay away from a unique fit by more than 1e-6 of the reach.
+_UNIQUE = 1e-6
+# A moved target must stay away from a fit that is one of several optima by more than 0.75 of the reach.
+_SEVERAL = 0.75
+# A dual within 1e-9 of the interval's length from an end is at the end; a distance within 1e-9 of the reach equals it.
 _AT_END = 1e-9
-# Distance of a dual from the end of a lowered weight's interval, relative to it, that leaves no doubt.
+# A lowered weight is large enough if the row's dual is inside its interval by more than 1e-3 of the interval's length.
 _INSIDE = 1e-3
-# A relative gap that rounding alone explains.
+# A relative gap of at most 1e-13 is rounding.
 _ROUNDING = 1e-13
 
 
@@ -44,7 +46,7 @@ class Clipped:
     rows, reach
         Rows whose target was moved, and how far from the median target it is now.
     steps, heavy
-        Weights at which steps were made lower, ascending, and the rows above the first.
+        Weights at which steps were made lower, ascending, and the rows whose weight is at least the first of these.
     total
         The sum of the new weights: the clipped problem's objective is in units of it.
     """
@@ -85,7 +87,8 @@ class Clipped:
     def less(self, rows: Index, heavy: Index) -> Clipped | None:
         """The original with these rows clipped less; None where nothing is left to clip.
 
-        The reach of a target, in typical distances, is squared until it is that of the target; weights are not lowered.
+        The reach of these targets, in typical distances, is squared; a target within that is as it was. Steps up to
+        the largest weight of the heavy rows are not made lower.
         """
         broken = np.isin(self.rows, rows)
         with np.errstate(over="ignore"):
@@ -105,7 +108,7 @@ class Clipped:
         return self.limits.applied(self.original, self.rows[kept], reach[kept], at)
 
     def restored(self, solution: Solution, tol: float) -> Solution:
-        """The solution of the original problem: with the same gap, relative to the objective of the other rows."""
+        """The solution of the original problem, its gap relative to the objective without the losses of far targets."""
         solution = self._polished(solution)
         if self._relative(self.problem, solution, solution.gap) > _ROUNDING:
             proof = prove(self._at_fit(solution), solution.coef, solution.intercept, solution.dual)
@@ -130,15 +133,15 @@ class Clipped:
         )
 
     def judged(self, solution: Solution, tol: float) -> Solution:
-        """A solution of the original problem, with its gap relative to what rows cost whose targets are not far."""
+        """A solution of the original problem, its gap relative to the cost of rows whose targets are not far."""
         relative_gap = max(solution.relative_gap, self._relative(self.original, solution, solution.gap))
         return replace(solution, relative_gap=relative_gap, stopped=_stopped(solution, relative_gap, tol))
 
     def _relative(self, problem: Problem, solution: Solution, gap: float) -> float:
         """The gap, relative to the objective without the losses of far targets.
 
-        Where some of these are beyond the first reach, the fit may pass them at coefficients of their size, whose
-        penalty says nothing of the other rows.
+        Where a target is beyond the first reach, the fit may follow far targets with coefficients of their size: the
+        penalty is then left out as well.
         """
         distance = np.abs(problem.y - self.limits.centre)
         far = distance >= self.limits.reach * (1 - _AT_END)
@@ -171,9 +174,9 @@ class Clipped:
             return float(weight[chosen] / weight.sum() @ (self._ends()[moved] * self._distance()[moved]))
 
     def crossed(self, problem: Problem, rows: Index, coef: Array, intercept: Array) -> Array:
-        """What is to be taken off the sum of mean loss and `constant` for targets that change their side.
+        """The correction to add to the sum of mean loss and `constant` for targets that change their side.
 
-        `problem` has some rows of the original only; `coef` and `intercept` are of several fits, one a column.
+        `problem` has some rows of the original only; `coef` and `intercept` are of several fits, one per column.
         """
         chosen, moved = self._among(rows)
         part = problem.design.take(chosen)
@@ -195,7 +198,7 @@ class Clipped:
         return np.asarray(self.original.y[self.rows] - self.problem.y[self.rows])
 
     def _at_fit(self, solution: Solution) -> Problem:
-        """The clipped problem with moved targets as near to the fit as the residuals of the others are."""
+        """The clipped problem, moved targets no farther from the fit than the largest residual of other rows."""
         residual = np.abs(self.problem.residual(solution.coef, solution.intercept))
         residual[self.rows] = 0.0
         distance = float(residual.max())
@@ -209,7 +212,7 @@ class Clipped:
         return np.where(self.original.y[self.rows] > self.problem.y[self.rows], 1.0, -1.0)
 
     def _lightened(self, solution: Solution) -> float:
-        """What rows whose weight was lowered cost in the original more than here: they are fitted up to rounding."""
+        """How much more the heavy rows cost in the original than here: rounding, as these rows are fitted exactly."""
         if self.heavy.size == 0:
             return 0.0
         fitted = self.problem.design.take(self.heavy).matvec(solution.coef) + solution.intercept

@@ -1,8 +1,8 @@
 """Few of many features: column generation, which wraps any solver.
 
-A feature whose slope is smaller than its strength is zero in every optimum, and stays out. Those that are left make a
-problem of few columns; its dual shows which others must come in (Ford and Fulkerson 1958, doi 10.1287/mnsc.5.1.97, who
-generate columns of a linear program as it asks for them).
+A feature whose slope is smaller than its strength is zero in every optimum, and stays out. The other features make a
+problem of few columns, whose dual shows which features must be added (Ford and Fulkerson 1958, doi 10.1287/mnsc.5.1.97,
+for linear programs).
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import certify
 from ladreg._problem import Problem, Solution
 
-# Features to begin with, at least, and as a part of the rows.
-_LEAST, _PART = 50, 0.5
-# A slope that is so near to its strength may belong to another optimum.
+# Begin with at least 50 penalised features; each round may add at least 50.
+_LEAST = 50
+# Begin with n / 2 penalised features (n rows), if that is more.
+_PART = 0.5
+# Add a feature if its slope is at least 1 - 1e-9 times its strength: it may be part of another optimum.
 _TIED = 1e-9
 
 
@@ -59,8 +61,8 @@ def solve_by_columns(
     -----
     1. Begin with the features that cost nothing, those of `start`, and those with the largest slopes at zero.
     2. Solve the problem of these features.
-    3. Add those that its dual shows to matter, at most as many as there are, the worst first; solve again. Ties come in
-       as well, so that the canonical optimum is that of all features.
+    3. Add features whose slope exceeds their strength, at most as many as the problem has, the largest ratios first;
+       solve again. Ties are added as well, so that the canonical optimum is that of all features.
     4. Certify the answer on all features.
     """
     penalty = problem.penalty
@@ -117,7 +119,7 @@ def _worst(ratio: Array, eligible: NDArray[np.bool_], most: int) -> NDArray[np.b
 
 
 def largest(values: Array, candidates: Index, number: int) -> Index:
-    """The candidates with the largest values, at most so many."""
+    """The candidates with the largest values, at most `number` of them."""
     if candidates.size <= number:
         return candidates
     return candidates[np.argpartition(-values[candidates], number - 1)[:number]]

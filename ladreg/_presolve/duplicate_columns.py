@@ -12,11 +12,11 @@ from ladreg._arrays import Array, Index
 from ladreg._design import Design, SparseDesign
 from ladreg._problem import ElasticNet
 
-# Products with columns that are equal differ by rounding of this size, relative to the largest.
+# Products of equal columns differ by at most 1e-13 of the largest product, which is rounding.
 _EQUAL = 1e-13
-# Columns with equal products that are not equal: after so many no more are compared.
+# Columns with equal products are compared with at most 8 different columns.
 _TRIES = 8
-# Rows that are compared before whole columns are.
+# Compare 16 rows before whole columns.
 _ROWS = 16
 
 
@@ -42,11 +42,11 @@ class Repeats:
         return np.bincount(self.leader, minlength=self.leader.size)
 
     def shared(self, coef: Array) -> Array:
-        """Coefficients of leaders shared among all that they stand for; of several solutions in rows."""
+        """Coefficients of leaders shared among all columns they stand for; `coef` may have one row per solution."""
         return np.asarray((coef / np.maximum(self._counts, 1))[..., self.leader])
 
     def stand_for_others(self, chosen: NDArray[np.bool_]) -> bool:
-        """Whether any of the chosen leaders does."""
+        """Whether any of the chosen leaders stands for other columns."""
         return bool(np.any(self._counts[chosen] > 1))
 
     def led(self, coef: Array) -> Array:
@@ -101,7 +101,7 @@ def _equal(design: Design, one: Index, other: Index) -> NDArray[np.bool_]:
     """Whether the columns of each pair are equal."""
     X = design.X
     if not isinstance(design, SparseDesign):
-        # A few rows tell most of the columns that differ.
+        # A few rows show the difference of most columns that differ.
         few = X[np.linspace(0, X.shape[0] - 1, min(_ROWS, X.shape[0])).astype(np.intp)]
         equal = np.all(few[:, one] == few[:, other], axis=0)
         for k in np.flatnonzero(equal):

@@ -11,9 +11,11 @@ from ladreg._design import DenseDesign
 from ladreg._kernels import _hash_groups
 from ladreg._problem import Problem
 
-# Rows that tell whether others are worth comparing, and the part of them that must have a twin.
-_SAMPLE, _TWINS = 2048, 0.02
-# Merging pays where this part of the rows is left.
+# Rows of the sample that shows whether to compare all rows.
+_SAMPLE = 2048
+# Compare all rows if at least 2 % of the sample's rows repeat others.
+_TWINS = 0.02
+# Merge if at most half of the rows are distinct.
 _LEFT = 0.5
 
 

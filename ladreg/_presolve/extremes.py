@@ -14,12 +14,14 @@ _HEAVY = 2.0**20
 # exactly is at most that sum where the row is as large as the others, and 1,000 times it where it is a thousandth of
 # their size.
 _LOWERED = 2.0**10
-# Distances that differ by no more than this factor are of one size.
+# Distances of at least 2^-30 times their median are of one size.
 _ONE_SIZE = 2.0**-30
-# A part of the sum of weights that rounding of the sum explains.
+# Rounding of a sum of weights, as a fraction of the sum.
 _TIED = 1e-12
-# Rows of the sample that shows at first sight that no target is far, and rows that are enough for a median.
-_GLANCE, _SAMPLE = 256, 10_000
+# Rows of the sample that shows, for most data, that no target is far.
+_GLANCE = 256
+# A median is computed from at most 10,000 random rows.
+_SAMPLE = 10_000
 
 
 def far_targets(y: Array, weight: Array, edge: float) -> tuple[float, float, Index] | None:
@@ -31,7 +33,7 @@ def far_targets(y: Array, weight: Array, edge: float) -> tuple[float, float, Ind
     glance = np.sort(y[:: y.size // _GLANCE + 1])
     fifth = glance.size // 5
     with np.errstate(over="ignore", invalid="ignore"):
-        # The shortest fifth of the targets is narrower than any majority of them: most data need no other look.
+        # The shortest fifth of the targets is narrower than any majority of them: most data need no other check.
         if fifth and high - low <= REACH * float((glance[fifth:] - glance[: glance.size - fifth]).min()):
             return None
         centre = _median(y, weight)
@@ -44,8 +46,8 @@ def far_targets(y: Array, weight: Array, edge: float) -> tuple[float, float, Ind
 def _typical(distance: Array, weight: Array, centre: float) -> float:
     """The weighted median of the distances; where it is zero, the size of the median target.
 
-    Where that is zero as well, far targets may be the majority of the others: these are halved until all that are left
-    are of one size.
+    Where that is zero as well, far targets may be the majority of the others: only distances far below the median
+    distance are kept, until all that are left are of one size.
     """
     size = _median(distance, weight) or abs(centre)
     chosen = (distance > 0) & (weight > 0)
@@ -79,7 +81,7 @@ def _median(values: Array, weight: Array) -> float:
 def steps(weight: Array, n_columns: int) -> Array:
     """Weights that dwarf the sum of all smaller ones, ascending: at each of them another order of magnitude begins.
 
-    More rows than columns cannot all be fitted exactly: they are the data then, and the lighter rows next to nothing.
+    Steps with more heavy rows than columns are left out: these rows cannot all be fitted exactly, and are the data.
     """
     ascending = np.sort(weight)
     smaller = np.append(0.0, np.cumsum(ascending)[:-1])

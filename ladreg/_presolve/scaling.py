@@ -17,14 +17,15 @@ from ladreg._arrays import Array, power_of_two
 from ladreg._certificate import certify
 from ladreg._problem import ROUNDINGS, TOO_LARGE, HalfSquared, Problem, Solution, StopReason
 
-# What the user reads where squares of y are zero in float64, though y is not.
+# Error message where squares of y underflow in float64, though y does not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
 
-# Parts of mean((y - mean(y))^2) and of the objective that rounding of the user's numbers may leave unproved without a
-# word.
-_UNPROVED, _RELATIVE = 1e-9, 1e-8
+# A gap is ignored up to 1e-9 times mean((y - mean(y))^2): rounding of the user's numbers may leave it unproved.
+_UNPROVED = 1e-9
+# An unproved gap is ignored only up to 1e-8 times the objective.
+_RELATIVE = 1e-8
 
-# Values that are enough to tell a typical size.
+# A median is computed from at most 10,000 random values.
 _SAMPLE = 10_000
 
 
@@ -44,7 +45,7 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Uncertified:
-    """What a solver found at unit scale, before it is certified; `unique` says whether it is, where that was tried."""
+    """A solver's answer at unit scale, before it is certified; `unique` is None where that was not tested."""
 
     coef: Array
     intercept: float
@@ -61,7 +62,7 @@ class Scaling:
     """The change of variables from a problem to its scaled twin.
 
     Columns are ``(x - column_shift) * column_scale``, the target is ``(y - y_shift) / unit`` and the objective is
-    `factor` times the scaled one. `rows` are those of the twin, where it does not have all.
+    `factor` times the scaled one. `rows` are the numbers of the twin's rows, empty where the twin has all rows.
     """
 
     rows: NDArray[np.intp]
@@ -77,7 +78,7 @@ class Scaling:
         return coef / self.column_scale / self.unit, intercept / self.unit
 
     def to_original(self, coef: Array, intercept: float) -> tuple[Array, float]:
-        """Coefficients of the original problem for those of the scaled; what overflows there proves nothing."""
+        """Coefficients of the original problem for those of the scaled; coefficients that overflow fail the proof."""
         with np.errstate(over="ignore", invalid="ignore"):
             coef = coef * self.column_scale * self.unit
             return coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef)
@@ -103,7 +104,7 @@ def median(values: Array, positive: bool = False) -> float:
 
 
 def typical(y: Array) -> float:
-    """One of the targets, in their middle: the others less this one have digits that a large intercept rounds away."""
+    """The median, which is one of the targets: differences from it keep digits that a large intercept rounds away."""
     return median(y)
 
 
@@ -118,7 +119,7 @@ def scaled(problem: Problem) -> tuple[Problem, Scaling]:
     scale = 1.0 / power_of_two(distance)
     y_shift = typical(y) if problem.fit_intercept else 0.0
     y = y - y_shift
-    # The median: a few wild targets must not push the others below a solver's tolerance.
+    # The median: a few extreme targets must not make the others smaller than a solver's tolerance.
     unit = float(power_of_two(np.array(median(np.abs(y), positive=True))))
     with np.errstate(over="ignore"):
         loss, factor = problem.loss.rescaled(unit)
@@ -149,25 +150,25 @@ def solve_at_unit_scale(
     twin, units = scaled(problem)
     if start is not None:
         start = units.to_scaled(*start)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is no number proves nothing
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN fails the proof
         draft = inner(twin, start=start, tol=tol, max_iter=max_iter)
         solution = certified(problem, units, draft)
     return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, tol) else solution
 
 
 def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
-    """Whether a tolerance that was met on the twin is far from met by the proof, whose numbers are the user's own."""
+    """Whether a tolerance that was met on the twin is missed by far in the proof on the user's own numbers."""
     if not (solution.stopped.good and isinstance(problem.loss, HalfSquared)):
         return False
-    with np.errstate(over="ignore"):  # infinite squares excuse everything, and their objective is an error elsewhere
+    with np.errstate(over="ignore"):  # infinite squares allow any gap; an infinite objective is an error elsewhere
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
         rounding = float(problem.weight @ (ROUNDINGS * problem.y) ** 2)
     return bool(solution.gap > max(tol * size, min(_UNPROVED * size, _RELATIVE * solution.objective)) + rounding)
 
 
 def certified(problem: Problem, units: Scaling, found: Solution | Uncertified, **counts: float) -> Solution:
-    """What was found for the scaled twin, its units undone, proved on `problem`; `counts` join its stats."""
-    least = np.maximum(found.coef, 0.0) if problem.penalty.positive else found.coef  # rounding of a barrier's solver
+    """The answer for the scaled twin in the units of `problem`, certified there; `counts` are added to its stats."""
+    least = np.maximum(found.coef, 0.0) if problem.penalty.positive else found.coef  # below zero by rounding
     coef, intercept = units.to_original(least, found.intercept)
     return certify(
         problem,

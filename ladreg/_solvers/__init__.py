@@ -1,4 +1,4 @@
-"""The way to the engines: which one solves a problem, the largest useful alpha, and certificates of given fits."""
+"""The choice of the engine for a problem, the largest useful alpha, and certificates of given fits."""
 
 from ladreg._presolve import Solver
 from ladreg._solvers.choose import (

@@ -13,14 +13,20 @@ from ladreg._certificate import tied_rows
 from ladreg._presolve import clip_at, typical
 from ladreg._problem import TOO_LARGE, Problem, Solution
 
-# A sum that is this part of the size of its terms is zero, and one that a linear program was told to make small.
-_NOTHING, _FEASIBLE = 1e-15, 1e-12
-# A residual below this part of an ordinary target is rounding.
+# A slope of at most 1e-15 times the size of its terms is zero.
+_NOTHING = 1e-15
+# A slope of at most 1e-12 times the size of its terms is zero, where a linear program gave the dual.
+_FEASIBLE = 1e-12
+# A residual of at most 1e-14 times the median target size is rounding.
 _ROUNDED = 1e-14
-# How far a dual may be beyond its bounds, and how near to all of them it leaves no room.
-_KEPT, _TIGHT = 1e-8, 1e-8
-# Features whose slopes the linear program bounds at first, and by how much others may exceed it at last.
-_FIRST, _SLACK = 100, 1e-9
+# The linear program's dual may miss its bounds and equations by 1e-8, relative to the weights.
+_KEPT = 1e-8
+# Tied rows that must all be within 1e-8 of an end of their intervals leave no room to a linear program.
+_TIGHT = 1e-8
+# The linear program bounds the slopes of 100 features at first, and of at least 100 more in each round.
+_FIRST = 100
+# At last no other slope exceeds the bounded ones by more than 1e-9 of their largest.
+_SLACK = 1e-9
 
 
 def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., Solution]]) -> float:
@@ -36,10 +42,10 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     Notes
     -----
     1. Solve the problem without penalised features; far targets that it keeps on their side are brought near. Columns
-       are moved to the origin: what rounding leaves of the dual's sum would count as much as they are far away.
-    2. The slopes of a smooth loss there say how strong the penalty must be.
-    3. Where residuals are zero, on the kink, the dual may be chosen: a linear program makes the largest slope least.
-       It holds few features at first, and then those that turn out to be larger.
+       are moved to the origin: their distance from it would multiply the rounding of the dual's sum.
+    2. The slopes of a smooth loss there determine how strong the penalty must be.
+    3. Where residuals are zero, on the kink, the dual may be chosen: a linear program minimises the largest slope.
+       It has few features at first; features whose slopes turn out to be larger are added.
     """
     penalty = problem.penalty
     penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
@@ -76,7 +82,7 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
             known = _at_ends(problem, dual, total, tied) if known is None else known
             if known is None:
                 raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
-            # Feasible, but nobody chose it so that slopes are small.
+            # This dual is feasible, but does not minimise the largest slope.
             return _largest(problem, known, penalised)
         dual[tied] = change
         ratio = _ratios(problem, dual, penalised, _FEASIBLE)
@@ -90,9 +96,9 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
 
 
 def _at_ends(problem: Problem, dual: Array, total: float, tied: Index) -> Array | None:
-    """The dual that makes up for `total` where tied rows can do so at an end of their intervals only.
+    """The dual that balances `total` where tied rows can do so at an end of their intervals only.
 
-    Less room than a linear program's tolerance is none to it. Rows share what there is in proportion to their weights.
+    A linear program fails where there is less room than its tolerance. The tied rows share `total` by their weights.
     """
     weight = problem.weight[tied]
     share = -total / (float(weight.sum()) or 1.0)
@@ -104,18 +110,18 @@ def _at_ends(problem: Problem, dual: Array, total: float, tied: Index) -> Array 
 
 
 def _on_kink(problem: Problem, coef: Array, intercept: float) -> Index:
-    """Rows with a residual of zero; next to an ordinary target rounding is zero, even where nothing cancels."""
+    """Rows with a residual of zero: by `tied_rows`, or up to rounding of an ordinary target."""
     residual, size = np.abs(problem.residual(coef, intercept)), np.abs(problem.y[problem.weight > 0])
     ordinary = float(np.median(size[size > 0])) if size.any() else 0.0
     return np.union1d(tied_rows(problem, coef, intercept), np.flatnonzero(residual <= _ROUNDED * ordinary))
 
 
 def _ratios(problem: Problem, dual: Array, penalised: Index, nothing: float = _NOTHING) -> Array:
-    """The slopes of the penalised features as multiples of their strengths; zero where rounding is all there is."""
+    """The slopes of the penalised features as multiples of their strengths; zero where a slope is rounding."""
     slope = problem.penalty.excess(problem.design.rmatvec(dual)[penalised])
     if not np.isfinite(slope).all():
         raise OverflowError(TOO_LARGE)
-    # Where columns are constant, or nothing is left of y, sums of terms of this size should be zero.
+    # Where columns are constant, or residuals are zero, sums of terms of this size should be zero.
     terms = problem.design.reach()[penalised] * float(np.abs(dual).sum())
     return np.where(slope > nothing * terms, slope / problem.penalty.strength[penalised], 0.0)
 
@@ -127,18 +133,18 @@ def _largest(problem: Problem, dual: Array, penalised: Index) -> float:
 def _least(
     problem: Problem, coef: Array, slope: Array, total: float, tied: Index, chosen: Index, free: Index
 ) -> Array | None:
-    """The dual of the tied rows that makes the largest slope of the chosen features least; None where the LP fails.
+    """The dual of the tied rows that minimises the largest slope of the chosen features; None where the LP fails.
 
-    `slope` and `total` are what the dual of all other rows gives.
+    `slope` and `total` are ``X'd`` and the sum of the dual d of all other rows.
     """
     lower, upper = problem.loss.kink()
     weight, strength = problem.weight[tied], problem.penalty.strength[chosen]
     rows = problem.design.rows(tied)
     if problem.fit_intercept:
-        # The whole dual has sum zero: columns count from anywhere, and far from there the program sees only rounding.
+        # The whole dual has sum zero, so that columns may be moved; far from the origin the LP sees only rounding.
         centre = weight @ rows / (weight.sum() or 1.0)
         rows, slope = rows - centre, slope - centre * total
-    # Slopes relative to those that every tied row at its largest would give.
+    # Slopes relative to the largest that the tied rows, or all others, can give.
     size = np.maximum(np.abs(slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
     unit = float(size.max(initial=0.0)) or 1.0
     above = (weight[:, None] * rows[:, chosen] / strength / unit).T
@@ -170,7 +176,7 @@ def _least(
     )
     if result.status != 0 or result.x is None:
         return None
-    # A dual that is feasible bounds the largest alpha from above, whatever else is wrong with it; NaN is not.
+    # A feasible dual bounds the largest alpha from above, even if it is not optimal; a dual with NaN is not feasible.
     change = np.asarray(result.x[:-1])
     inside = np.all((change >= lower - _KEPT) & (change <= upper + _KEPT))
     met = np.all(np.abs(columns.T @ change - goal) <= _KEPT * large * (1.0 + np.abs(change).sum()))

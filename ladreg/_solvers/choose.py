@@ -26,10 +26,10 @@ from ladreg._presolve import (
 from ladreg._problem import Loss, Problem, Solution, StopReason
 from ladreg._solvers import alpha_max
 
-# The interior point method needs a dual with an inside: tables with fewer unpenalised columns than this part of their
-# rows.
+# Solve by linprog if at least n / 2 columns are unpenalised (n rows, piecewise linear loss): the interior point method
+# needs a dual strictly inside its intervals.
 _TALL = 0.5
-# Relative gap that a solver is asked for where its bound is wanted.
+# Relative gap asked of the solver whose dual verifies given coefficients.
 _VERIFIED = 1e-9
 
 
@@ -41,8 +41,8 @@ def choose_solver(
 ) -> Solver:
     """The solver for `problem`.
 
-    Coordinate descent for a square, Newton's method for Huber's loss, the ladder or linprog for a loss with a kink; of
-    many penalised features, the last two solve few at a time.
+    Coordinate descent for a square, Newton's method for Huber's loss, the cascade or linprog for a loss with a kink.
+    All but coordinate descent solve for few of many penalised features at a time.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def _judged(problem: Problem, coef: Array, intercept: float) -> Solution:
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
     """A dual for given coefficients, from the data alone.
 
-    For a loss that is smooth at unit scale these are the residuals' slopes. For a loss with a kink the rows that are
-    fitted exactly have it if the coefficients are optimal; if not, the problem is solved, and the bound is the optimum.
+    For a loss that is smooth at unit scale these are the residuals' slopes. For a loss with a kink the dual of the rows
+    that are fitted exactly is determined if the coefficients are optimal; if not, the problem is solved for its dual.
     """
     twin, units = scaled(problem)
     if np.isfinite(twin.loss.smoothness):
