@@ -39,8 +39,6 @@ _ROUNDING = 1e-15
 _NOTHING = 1e-28
 # With a relative gap of at most 1e-13 no other answer is computed.
 _ENOUGH = 1e-13
-# Relative gap asked of the fit by absolute values that gives the start.
-_START_GAP = 1e-3
 
 
 def solve_huber(
@@ -136,7 +134,7 @@ def _first(
     upper = problem.loss.interval()[1]
     penalty = ElasticNet(problem.penalty.strength / upper, problem.penalty.positive)
     absolute = replace(problem, loss=Absolute(), penalty=penalty)
-    found = preprocessing.solve_reduced(absolute, tol=_START_GAP)
+    found = preprocessing.solve_reduced(absolute)
     # Where all rows can be fitted exactly, one least-squares step finds that fit.
     square = _HuberIterate(table, np.zeros(table.n_columns), {"n_passes": 0})
     gram = square.weighted(problem.weight)
