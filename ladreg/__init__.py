@@ -41,7 +41,7 @@ __all__ = [
     "pivotal_alpha",
 ]
 
-# Found when they are asked for: what they import from scikit-learn takes longer than the rest.
+# Imported on first use: what these modules import from scikit-learn takes longer than the rest.
 _LATER = {
     "ElasticNetCDCV": "model_selection",
     "LADRegressorCV": "model_selection",

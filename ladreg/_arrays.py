@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Singular values below this part of the largest count as zero, once rows and columns are scaled to size one.
+# Singular values of at most 1e-11 times the largest count as zero, in matrices with columns scaled to size about one.
 RANK = 1e-11
-# A square matrix counts as singular from this condition number on.
+# A square matrix with a condition number (infinity norm) of at least 1e10 counts as singular.
 _SINGULAR = 1e10
-# The exponent's bits of a float64: a power of two has no others.
+# Mask of the exponent bits of a float64: a power of two has no other bits set.
 _EXPONENT = np.int64(0x7FF << 52)
-# Rows of a block: its temporary arrays stay in the cache, and BLAS would wake a second thread for longer ones.
+# Rows per block: temporary arrays of a block stay in the cache, and BLAS would use a second thread for longer blocks.
 BLOCK = 1 << 13
 
 
 def equilibrated(matrix: Array) -> tuple[Array, Array, Array]:
-    """``matrix / row / column`` with entries of size at most one, and both divisors (powers of two)."""
+    """``matrix / row / column`` with entries of size below two, and both divisors (powers of two)."""
     row = np.abs(matrix).max(axis=1, initial=0.0)
     row = power_of_two(row)
     scaled = matrix / row[:, None]
@@ -30,13 +30,13 @@ def equilibrated(matrix: Array) -> tuple[Array, Array, Array]:
 
 
 def power_of_two(size: Array) -> Array:
-    """The nearest power of two below each size; 1 for zero. Kept in a range whose inverse is finite."""
+    """The largest power of two that is at most each size; 1 for zero. Clipped to a range whose inverse is finite."""
     power = (np.asarray(size, dtype=np.float64).view(np.int64) & _EXPONENT).view(np.float64)
     return np.where(size > 0, np.clip(power, 2.0**-1000, 2.0**1000), 1.0)
 
 
 def inverted(matrix: Array) -> Array | None:
-    """The inverse of a square matrix, None where it is all but singular."""
+    """The inverse of a square matrix; None if its condition number is at least 1e10."""
     try:
         inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     except np.linalg.LinAlgError:
@@ -46,7 +46,7 @@ def inverted(matrix: Array) -> Array | None:
 
 
 def pivoted_triangle(matrix: Array) -> tuple[Array, Index]:
-    """R of a QR decomposition with column pivoting, and the order of the columns; of empty arrays, too."""
+    """R of a QR decomposition with column pivoting, and the order of the columns; also for empty arrays."""
     if matrix.size == 0:
         return np.zeros(matrix.shape), np.arange(matrix.shape[1])
     triangle, order = scipy.linalg.qr(matrix, mode="r", pivoting=True)
@@ -54,15 +54,15 @@ def pivoted_triangle(matrix: Array) -> tuple[Array, Index]:
 
 
 def nonnegative_least_squares(matrix: Array, target: Array) -> tuple[Array, float] | None:
-    """The ``x >= 0`` with the smallest ``|matrix @ x - target|``, and that distance; None where no method ends.
+    """The ``x >= 0`` with the smallest ``|matrix @ x - target|``, and that distance; None if no method converges.
 
-    Bounded-variable least squares (Stark and Parker 1995) where Lawson and Hanson's method goes in circles, as it does
-    in SciPy before 1.15 for columns that are nearly equal.
+    Lawson and Hanson's method or, where it cycles (SciPy before 1.15 does for nearly equal columns), bounded-variable
+    least squares (Stark and Parker 1995).
     """
     try:
         found, distance = scipy.optimize.nnls(matrix, target)
         return found, float(distance)
-    except ValueError:  # NaN
+    except ValueError:  # NaN in the input
         return None
     except RuntimeError:
         result = scipy.optimize.lsq_linear(matrix, target, bounds=(0.0, np.inf), method="bvls", tol=1e-15)
@@ -70,30 +70,30 @@ def nonnegative_least_squares(matrix: Array, target: Array) -> tuple[Array, floa
 
 
 def null_space(matrix: Array) -> Array:
-    """Basis, one column each, of the vectors that `matrix` maps to zero; full column rank gives no column."""
+    """A basis of the null space of `matrix`, one vector per column; no column if `matrix` has full column rank."""
     if 0 in matrix.shape:
         return np.eye(matrix.shape[1])
     scaled, _, column = equilibrated(matrix)
-    # NumPy's throughout: SciPy brings a second BLAS with threads of its own, and the two slow each other down.
+    # QR and SVD are NumPy's: SciPy brings a second BLAS with threads of its own, and the two slow each other down.
     if scaled.shape[0] > 2 * scaled.shape[1]:
         scaled = np.asarray(np.linalg.qr(scaled, mode="r"))
     _, singular, right = np.linalg.svd(scaled)
     rank = int(np.sum(singular > RANK * singular[0])) if singular.size else 0
-    # Entries of rounding size would make directions of columns that do not take part.
+    # Entries of rounding size are set to zero: they would give columns a part in directions that do not involve them.
     basis = np.where(np.abs(right[rank:]) <= 1e-14, 0.0, right[rank:])
     return (basis / column).T
 
 
 def is_regular(gram: Array) -> bool:
-    """Whether a Gram matrix is positive definite, even a part of 1e-9 nearer to singular than it is."""
+    """Whether a Gram matrix, scaled to a unit diagonal, stays definite if that is lowered by 1e-9 times its length."""
     return _is_definite(_nearer_to_singular(gram, gram.shape[0]))
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def _nearer_to_singular(gram: Array, number: int) -> Array:
-    """A Gram matrix of columns of length one, less 1e-9 for each of so many on its diagonal.
+    """The Gram matrix of columns scaled to length one, with ``1e-9 * number`` subtracted from its diagonal.
 
-    NaN stands for columns whose length is zero or no number.
+    Columns whose length is zero or not finite become NaN.
     """
     size = np.sqrt(gram.diagonal())
     size[~((size > 0) & np.isfinite(size))] = np.nan
@@ -108,14 +108,14 @@ def _is_definite(gram: Array) -> bool:
         factor = np.linalg.cholesky(gram)
     except np.linalg.LinAlgError:
         return False
-    # LAPACK may let pass what is no number; it spreads to the last row.
+    # LAPACK may let NaN pass; NaN spreads to the last row of the factor.
     return not np.isnan(factor[-1:]).any()
 
 
 def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
-    """`is_regular` for the Gram matrix of each of several sets of features, together where it is true of their union.
+    """`is_regular` for each of several sets of features, with one factorisation for sets whose union is regular.
 
-    Sets are rows of `supports`; none of more than `most` features is regular.
+    Each row of `supports` is a set; a set of more than `most` features does not count as regular.
     """
     used = np.flatnonzero(supports.any(axis=0))
     gram, supports = _nearer_to_singular(_part(gram, used), min(most, used.size)), supports[:, used]
@@ -133,12 +133,12 @@ def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[
 
 
 def _part(gram: Array, features: Index) -> Array:
-    """The Gram matrix of some features, ascending; the same array where these are all."""
+    """The Gram matrix of `features` (ascending); `gram` itself, not a copy, if these are all features."""
     return gram if features.size == gram.shape[0] else gram[features[:, None], features]
 
 
 def _parts_of_few(supports: NDArray[np.bool_], most: int) -> list[slice]:
-    """Rows in groups of so many that there are no more than `most` features in any of a group, or in one alone."""
+    """Groups of consecutive rows with a union of at most `most` features; a row with more is a group of its own."""
     if supports.shape[1] <= most:
         return [slice(0, supports.shape[0])]
     parts, first, union = [], 0, 0

@@ -33,7 +33,7 @@ class CombinedLossRegressor(L1Regressor):
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised, infinity excludes it.
+        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None

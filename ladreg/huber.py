@@ -41,7 +41,7 @@ class HuberLossRegressor(L1Regressor):
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised, infinity excludes it.
+        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
@@ -149,7 +149,7 @@ class HuberLossRegressor(L1Regressor):
             check_real("scale", self.scale, low=0.0, high=largest, open_ends=True)
 
     def _loss(self) -> Loss:
-        return Huber(1.0)  # of each target its own, in `_problems`
+        return Huber(1.0)  # `_problems` sets the delta of each target
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         problems = super()._problems(data, penalty)
@@ -161,7 +161,7 @@ class HuberLossRegressor(L1Regressor):
         problems = super()._problems(data, penalty)
         scales = np.atleast_1d(self.scale_).tolist()
         if len(scales) != len(problems):
-            return problems  # which `verify` refuses
+            return problems  # `verify` raises an error
         return [ScaledProblem.of(problem, self.epsilon, scale) for problem, scale in zip(problems, scales, strict=True)]
 
     def _starts(self, data: Data, problems: list[Problem]) -> list[tuple[Array, float] | None]:
@@ -175,6 +175,6 @@ class HuberLossRegressor(L1Regressor):
 
 
 def _start_of(problem: Problem) -> tuple[Array, float] | None:
-    """The fit by absolute values, unless the problem has a penalty, which that fit has not."""
+    """The fit by absolute values, which has no penalty; None if the problem has one."""
     penalised = np.any((problem.penalty.strength > 0) & np.isfinite(problem.penalty.strength))
     return problem.start if isinstance(problem, ScaledProblem) and not penalised else None

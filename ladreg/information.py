@@ -20,10 +20,10 @@ from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
 
-# Residuals count up to this many times the robust scale of the errors beyond the farthest fit: enough to keep losses as
-# they are, and few enough digits for differences between fits.
+# Targets count as at most 1e4 robust scales beyond all fits: differences between the losses of fits stay as they are,
+# and keep their digits.
 _FAR = 1e4
-# A mean loss that is this part of the targets' mean size is that of an exact fit.
+# The scale of the errors is at least 1e-12 times the size of the targets: anything smaller is an exact fit.
 _EXACT = 1e-12
 
 
@@ -45,7 +45,7 @@ class InformationRegressor(TunedRegressor):
         intercept: Array,
         n_samples: float,  # noqa: ARG002
     ) -> Array:
-        """The mean loss for each alpha of the fits that are judged, the columns of `coef` with their intercepts."""
+        """The mean loss of each fit: for each alpha a column of `coef` and an intercept."""
         return losses_of(candidate.problem, coef, intercept)
 
     def _refit(
@@ -84,7 +84,7 @@ class InformationRegressor(TunedRegressor):
         sample_weight: Any,
         params: dict[str, Any],
     ) -> float:
-        """How many samples there are: the sum of whole weights, otherwise the number of those above zero."""
+        """The number of samples: the sum of the weights if all are whole, otherwise the number of nonzero weights."""
         if params:
             raise TypeError(f"fit got an unexpected argument {min(params)!r}.")
         weight = np.asarray(1.0 if sample_weight is None else sample_weight, dtype=np.float64)
@@ -92,7 +92,7 @@ class InformationRegressor(TunedRegressor):
             return float(data.weight.size)
         with np.errstate(over="ignore"):
             total = float(weight.sum())
-        # Numbers above 2^53 are all whole, and no counts.
+        # All float64 numbers above 2^53 are whole, but they are not counts.
         counted = total <= 2.0**53 and bool(np.all(weight == np.floor(weight)))
         return total if counted else float(np.count_nonzero(data.weight))
 
@@ -114,7 +114,7 @@ class InformationRegressor(TunedRegressor):
         criterion += (2.0 if self.criterion == "aic" else np.log(given)) * used
         if self.criterion == "ebic":
             p = int(np.count_nonzero(np.isfinite(problem.penalty.strength)))
-            # Beyond one half the number of models falls again, which would reward more features.
+            # Beyond p / 2 features the number of models falls again, which would reward more features.
             some = np.minimum(used, p // 2)
             ways = scipy.special.gammaln(p + 1) - scipy.special.gammaln(some + 1) - scipy.special.gammaln(p - some + 1)
             criterion += 2.0 * self.ebic_gamma * ways
@@ -155,14 +155,14 @@ class LassoCDIC(InformationRegressor):
     eps : float, default=1e-3
         Smallest alpha of the grid, as a part of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
-        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas,
-        in units of y times units of X. 0 is least squares.
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero; or the alphas, in units of y times units of X. 0 is least squares.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
+        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
         excludes it.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Columns
@@ -321,17 +321,17 @@ class LassoCDIC(InformationRegressor):
             self.noise_variance_ = self._estimated_noise(candidate, path, 2.0 * losses, n_samples)
         else:
             self.noise_variance_ = float(self.noise_variance)
-        # Where y is fitted exactly every error counts, as in the limit of no noise.
+        # If y is fitted exactly, every error counts, as in the limit of no noise.
         problem = candidate.problem
         least = _EXACT**2 * float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
         self.noise_variance_ = max(self.noise_variance_, least) or 1.0
         return n_samples * (np.log(2 * np.pi * self.noise_variance_) + 2.0 * losses / self.noise_variance_)
 
     def _estimated_noise(self, candidate: Candidate, path: Path, squares: Array, n_samples: float) -> float:
-        """Residual variance of least squares or, where features are too many, of those that noise alone leaves out.
+        """Residual variance of least squares with all features or, if there are too many, with selected features.
 
-        In that case alpha is as large as noise of the residuals' size lets slopes be (Sun and Zhang 2012), and the
-        residuals that count are those of least squares on the features selected there.
+        The latter are the features selected at the largest alpha that is at most the noise level for residuals of the
+        size at that alpha (Sun and Zhang 2012).
         """
         everything = np.isfinite(candidate.problem.penalty.strength)
         if n_samples > np.count_nonzero(everything) + candidate.problem.fit_intercept:
@@ -373,15 +373,15 @@ class LADRegressorIC(InformationRegressor):
     eps : float, default=1e-3
         Smallest alpha of the grid, as a part of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
-        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas,
-        in units of X. 0, which no grid has, is plain LAD.
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero; or the alphas, in units of X. 0, which no grid has, is plain LAD.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature, as in `LADRegressor`: 0 leaves it unpenalised, infinity
-        excludes it.
+        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LADRegressor`: 0 leaves it unpenalised,
+        infinity excludes it.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the LAD fit to the features
         it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
@@ -584,9 +584,9 @@ class LADRegressorIC(InformationRegressor):
         return 2.0 * n_samples * (np.log(2.0 * self.scale_) + losses / self.scale_)
 
     def _classical_scale(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> float | Array:
-        """Mean sizes of residuals: of each alpha, or of one refit where features are many."""
+        """The mean size of residuals: at each alpha, or of one refit if there are many features (see `_is_long`)."""
         problem = candidate.problem
-        # Where y is fitted exactly every error counts, as in the limit of no noise.
+        # If y is fitted exactly, every error counts, as in the limit of no noise.
         least = _EXACT * float(problem.weight @ np.abs(problem.y - problem.null_intercept())) or 1.0
         if self._is_long(candidate, n_samples):
             return np.maximum(losses, least)
@@ -600,7 +600,7 @@ class LADRegressorIC(InformationRegressor):
         return n_samples >= 2 * n_columns
 
     def _full_model(self, candidate: Candidate, path: Path, n_samples: float) -> NDArray[np.bool_]:
-        """The features of the fit whose residuals are the errors: all or, if they are many, what noise leaves out."""
+        """The features of the fit whose residuals estimate the errors: all or, if too many, those above the noise."""
         if self._is_long(candidate, n_samples):
             return np.isfinite(candidate.problem.penalty.strength)
         k = _first_below(path.alphas, np.full(path.alphas.size, _universal(candidate, n_samples)))
@@ -608,14 +608,14 @@ class LADRegressorIC(InformationRegressor):
 
 
 def _least(problem: Problem) -> float:
-    """The scale of errors where most rows are fitted exactly: every error counts, as in the limit of no noise."""
+    """The scale of errors if most rows are fitted exactly: every error counts, as in the limit of no noise."""
     size = np.abs(problem.y - problem.null_intercept())
     typical = _upper_quantile(size, problem.weight, 0.5) or float(problem.weight @ np.minimum(size, 1.0))
     return _EXACT * typical or 1.0
 
 
 def _upper_quantile(size: Array, weight: Array, share: float) -> float:
-    """The smallest of the sizes beyond which there is at most this share of the weight, of sum one, up to rounding."""
+    """The smallest size beyond which at most the fraction `share` of the weight lies, up to rounding."""
     order = np.argsort(size)
     mass = np.cumsum(weight[order])
     place = int(np.searchsorted(mass, (1.0 - share) * (1.0 - 1e-12)))
@@ -623,7 +623,7 @@ def _upper_quantile(size: Array, weight: Array, share: float) -> float:
 
 
 def _brought_near(problem: Problem, far: NDArray[np.intp], coef: Array, intercept: Array, reach: float) -> Problem:
-    """The problem with the targets of some rows at most so far beyond all of the fits, on their side of these."""
+    """The problem with the targets of the rows `far` clipped to at most `reach` beyond all fits."""
     if far.size == 0:
         return problem
     fits = problem.design.take(far).matvec(coef) + intercept
@@ -653,7 +653,7 @@ def degrees_of_freedom(problem: Problem, path: Path) -> NDArray[np.intp]:
 
 
 def _universal(candidate: Candidate, n_samples: float) -> float:
-    """The alpha that noise of size one stays below, for columns of ordinary deviation."""
+    """The noise level of alpha, for noise of size one and columns of the median deviation over strength."""
     problem = candidate.problem
     chosen = np.isfinite(problem.penalty.strength) & (problem.penalty.strength > 0)
     if not chosen.any():
@@ -664,6 +664,6 @@ def _universal(candidate: Candidate, n_samples: float) -> float:
 
 
 def _first_below(alphas: Array, limits: Array) -> int:
-    """The first alpha that is not above its limit, or the last."""
+    """The index of the first alpha that is at most its limit, or of the last alpha."""
     below = np.flatnonzero(alphas <= limits)
     return int(below[0]) if below.size else alphas.size - 1

@@ -36,8 +36,9 @@ class LADRegressor(PivotalRegressor):
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised (forced in), infinity excludes
-        it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive lasso.
+        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
+        excludes it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive
+        lasso.
     solver : {"auto", "linprog"}, default="auto"
         "linprog" hands the whole linear program to `scipy.optimize.linprog`. "auto" shrinks it to the rows whose side
         is in doubt, solves those by an interior point method and proves the vertex, and leaves to linprog what cannot

@@ -48,8 +48,9 @@ class ElasticNetCD(CertifiedRegressor):
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised (forced in), infinity excludes
-        it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive lasso.
+        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
+        excludes it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive
+        lasso.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
         those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding,
@@ -170,7 +171,7 @@ class ElasticNetCD(CertifiedRegressor):
         strength = alpha * np.where(excluded, 0.0, weights)
         unit = data.design.deviations(data.weight) if self.standardize else np.ones_like(strength)
         share, ridge = strength * (1.0 - self.l1_ratio), np.zeros_like(strength)
-        with np.errstate(over="ignore"):  # no coefficient stands against an infinite strength
+        with np.errstate(over="ignore"):  # an infinite strength makes a coefficient zero
             np.multiply(share, unit**2, out=ridge, where=share > 0)
             penalised = np.where(excluded, np.inf, strength * self.l1_ratio * unit)
         lost = (ridge < np.finfo(np.float64).tiny) | np.isinf(ridge)
@@ -214,8 +215,9 @@ class LassoCD(ElasticNetCD):
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised (forced in), infinity excludes
-        it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive lasso.
+        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
+        excludes it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive
+        lasso.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
         those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding,

@@ -33,7 +33,7 @@ Value = float | NDArray[np.float64]
 
 
 def _finite(sample_weight: ArrayLike | None) -> ArrayLike | None:
-    """The weights; a ValueError if one is not finite, of which older versions of scikit-learn say nothing."""
+    """The weights; a ValueError if one is not finite, which older versions of scikit-learn do not check."""
     if sample_weight is None:
         return None
     checked: NDArray[np.floating] = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
@@ -219,7 +219,7 @@ def huber_loss(
     0.8333333333333334
     """
     check_real("delta", delta, low=0.0, high=np.finfo(float).max, open_ends=True)
-    mean_absolute_error(y_true, y_pred)  # its checks: shapes that differ would be broadcast below
+    mean_absolute_error(y_true, y_pred)  # for its checks only: different shapes would be broadcast below
     true, predicted = (np.asarray(y, dtype=np.float64).reshape(len(y), -1) for y in (y_true, y_pred))  # type: ignore[arg-type]
     size = np.abs(true - predicted)
     small = np.minimum(size, delta)
@@ -413,7 +413,7 @@ def d2_pinball_scorer(quantile: float | ArrayLike = 0.5) -> Callable[..., float]
 
 
 def _checked_quantile(quantile: float | ArrayLike) -> list[float]:
-    """The quantiles, as a list; a ValueError unless all are from 0 to 1, and there are some."""
+    """The quantiles, as a list; a ValueError unless there is at least one and all are from 0 to 1."""
     if np.ndim(quantile) > 1 or np.size(quantile) == 0:
         raise ValueError(f"quantile must be a number or a list of at least one, got {quantile!r}.")
     values: list[Any] = np.asarray(quantile).tolist() if np.ndim(quantile) else [quantile]
@@ -430,7 +430,7 @@ def _by_quantile(
     sample_weight: ArrayLike | None,
     multioutput: Average,
 ) -> Value:
-    """A metric of scikit-learn with a quantile `alpha`; of a list, for each column of the predictions its own."""
+    """A scikit-learn metric with a quantile as its `alpha`; for a list, one quantile per column of the predictions."""
     quantiles, weight = _checked_quantile(quantile), _finite(sample_weight)
     if np.ndim(quantile) == 0:
         value: Value = metric(y_true, y_pred, alpha=quantiles[0], sample_weight=weight, multioutput=multioutput)
@@ -451,7 +451,7 @@ def _by_quantile(
 
 
 def _averaged(values: NDArray[np.float64], multioutput: Average) -> Value:
-    """The values, or their mean, as scikit-learn's metrics of several outputs have it."""
+    """The values or their mean, as scikit-learn's metrics return them for several outputs."""
     if isinstance(multioutput, str):
         check_choice("multioutput", multioutput, ("raw_values", "uniform_average"))
         return values if multioutput == "raw_values" else float(values.mean())

@@ -37,15 +37,16 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     eps : float, default=1e-3
         Smallest alpha of the grid, as a part of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
-        That many for each `l1_ratio`, equally spaced in their logarithms from the smallest alpha that leaves no
-        coefficient in a fit to all rows; or the alphas, which ``l1_ratio=0`` needs. 0 is least squares.
+        An integer: that many alphas for each `l1_ratio`, equally spaced in their logarithms from the smallest alpha for
+        which every penalised coefficient is zero in a fit to all rows; or the alphas, which ``l1_ratio=0`` needs. 0 is
+        least squares.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature, as in `ElasticNetCD`: 0 leaves it unpenalised, infinity
-        excludes it. They are the same in all folds.
+        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `ElasticNetCD`: 0 leaves it unpenalised,
+        infinity excludes it. They are the same in all folds.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
         that of its training rows. Columns that are constant (up to rounding,
@@ -211,14 +212,15 @@ class LassoCDCV(CrossValidatedRegressor):
     eps : float, default=1e-3
         Smallest alpha of the grid, as a part of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
-        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient in a fit to all
-        rows; or the alphas, in units of y times units of X. 0 is least squares.
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero in a fit to all rows; or the alphas, in units of y times units of X. 0 is least
+        squares.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
+        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
         excludes it. They are the same in all folds.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
@@ -387,15 +389,16 @@ class LADRegressorCV(CrossValidatedRegressor):
     eps : float, default=1e-3
         Smallest alpha of the grid, as a part of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
-        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient in a fit to all
-        rows; or the alphas, in units of X. 0, which no grid has, is plain LAD.
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero in a fit to all rows; or the alphas, in units of X. 0, which no grid has, is plain
+        LAD.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature, as in `LADRegressor`: 0 leaves it unpenalised, infinity
-        excludes it. They are the same in all folds.
+        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LADRegressor`: 0 leaves it unpenalised,
+        infinity excludes it. They are the same in all folds.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
@@ -559,14 +562,15 @@ class QuantileRegressorCV(LADRegressorCV):
     eps : float, default=1e-3
         Smallest alpha of the grid, as a part of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
-        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient in a fit to all
-        rows; or the alphas, in units of X. 0, which no grid has, is no penalty.
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero in a fit to all rows; or the alphas, in units of X. 0, which no grid has, is no
+        penalty.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
+        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
         infinity excludes it. They are the same in all folds.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;

@@ -75,7 +75,8 @@ def enet_path(
     n_alphas : int, default=None
         Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
     alphas : int or array-like, default=100
-        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas.
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero; or the alphas.
     precompute : {"auto", True, False} or array-like, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
         matrix that is given counts as True: to check it against X would cost as much as to compute it.
@@ -100,7 +101,7 @@ def enet_path(
     max_iter : int, default=10000
         Largest number of epochs and exact steps for each alpha.
     tol : float, default=1e-10
-        Each gap is proved to be at most this part of its objective, up to rounding; looser ones save little.
+        Each gap is proved to be at most this fraction of its objective, up to rounding; looser ones save little.
     selection : {"cyclic", "random"}, default="cyclic"
         Not used: each solution is proved, whatever the order of the coordinates.
     random_state : int, RandomState instance or None, default=None
@@ -214,7 +215,8 @@ def lasso_path(
     n_alphas : int, default=None
         Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
     alphas : int or array-like, default=100
-        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas.
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero; or the alphas.
     precompute : {"auto", True, False} or array-like, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
         matrix that is given counts as True: to check it against X would cost as much as to compute it.
@@ -237,7 +239,7 @@ def lasso_path(
     max_iter : int, default=10000
         Largest number of epochs and exact steps for each alpha.
     tol : float, default=1e-10
-        Each gap is proved to be at most this part of its objective, up to rounding; looser ones save little.
+        Each gap is proved to be at most this fraction of its objective, up to rounding; looser ones save little.
     selection : {"cyclic", "random"}, default="cyclic"
         Not used: each solution is proved, whatever the order of the coordinates.
     random_state : int, RandomState instance or None, default=None
@@ -341,8 +343,8 @@ def lad_path(
     eps : float, default=1e-3
         Smallest alpha of a path, as a part of the largest.
     alphas : int or array-like, default=None
-        That many, equally spaced in their logarithms from the smallest alpha that leaves no coefficient; or the alphas.
-        None is 100.
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero; or the alphas. None is 100.
     quantiles : array-like of shape (n_quantiles,), default=None
         A grid of quantiles, each between 0 and 1, in the place of the alphas.
     alpha : float, default=0.0

@@ -23,7 +23,7 @@ from ladreg._estimators import (
 from ladreg._problem import ElasticNet, Loss, Pinball, Problem, Solution
 from ladreg._solvers import Solver, choose_solver, largest_alpha, solve_quantiles
 
-# Of scikit-learn; whether it was passed or not cannot be told.
+# Default of scikit-learn's QuantileRegressor; an alpha of 1 that was passed looks the same.
 _DEFAULT_ALPHA = 1.0
 _SOLVERS = ("auto", "linprog", "highs", "highs-ds", "highs-ipm")
 
@@ -55,7 +55,7 @@ class QuantileRegressor(PivotalRegressor):
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, one a feature: 0 leaves it unpenalised, infinity excludes it.
+        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
     rearrange : bool, default=False
         Whether `predict` sorts the predictions of several quantiles in each row, so that none cross. That never makes
         their mean pinball loss larger (see Notes), and `coef_` and the proofs stay as they are: it may be set after the
@@ -218,8 +218,8 @@ class QuantileRegressor(PivotalRegressor):
         if self.alpha != _DEFAULT_ALPHA or np.any(self.coef_):
             return
         try:
-            largest = max(largest_alpha(problem) for problem in problems)  # of penalties that are those of alpha=1
-        except (OverflowError, RuntimeError):  # no reason to lose the fit
+            largest = max(largest_alpha(problem) for problem in problems)  # the penalties are those of alpha=1
+        except (OverflowError, RuntimeError):  # the fit is good without the advice
             return
         if largest > 0:
             warn_user(
@@ -230,7 +230,7 @@ class QuantileRegressor(PivotalRegressor):
             )
 
     def _quantiles_of_fit(self) -> Array:
-        """A number or a vector; of a model that was saved without `quantile_`, those of its parameters."""
+        """`quantile_`, a number or a vector; for a model that was saved without it, the parameter `quantile`."""
         return np.asarray(getattr(self, "quantile_", self.quantile), dtype=np.float64)
 
     def predict(self, X: ArrayLike) -> NDArray[np.floating]:

@@ -46,7 +46,7 @@ from ladreg.path import enet_path
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
-# Largest share of features per fit for which the unimodal bound is proved: its square is a third.
+# The unimodal bound is proved if a fit selects at most sqrt(1/3) of the features.
 LARGEST_SHARE = 3.0**-0.5
 ASSUMPTIONS = (None, "unimodal")
 
@@ -324,7 +324,7 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
     def _data(
         self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, others: dict[str, Any]
     ) -> Sample:
-        """The data, checked as far as halving them asks for; the estimator checks them again."""
+        """The data, checked as far as is needed to halve them; the estimator checks them again."""
         X, y = self._checked(estimator, X, y)
         if sp.issparse(y):
             raise ValueError("y must be dense; call y.toarray() first.")
@@ -341,9 +341,9 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         return Sample(X, np.asarray(y), weight, others, classes).take(rows)
 
     def _checked(self, estimator: Any, X: Any, y: ArrayLike) -> tuple[Any, Any]:
-        """X and y, whose values are checked where the estimator is ours; others check what they are fitted to.
+        """X and y; their values are checked here for estimators of ladreg only, since others check them in `fit`.
 
-        A data frame that an estimator may ask for its columns stays one.
+        A data frame stays a data frame for other estimators, which may use its columns.
         """
         target: Any = {"multi_output": True, "y_numeric": is_regressor(estimator)}
         ours = isinstance(estimator, CertifiedRegressor)
@@ -377,7 +377,7 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
             )
 
     def _most_features(self, n_features: int, wanted: float) -> int:
-        """The largest number of features per fit that keeps the bound, which grows with it; possibly 0."""
+        """The largest number of features per fit with a bound, which grows with it, of at most `wanted`; possibly 0."""
         candidates = range(1, n_features + 1)
         return bisect_right(candidates, wanted, key=lambda limit: self._bound(limit, n_features, self.threshold_))
 
@@ -419,7 +419,7 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         return max(float(np.max(found)), np.finfo(np.float64).tiny / self.eps)
 
     def _pair(self, estimator: Any, data: Sample, seed: int) -> tuple[NDArray[np.int8], int]:
-        """How many halves of a pair select a feature, at each setting, and how many they select at any."""
+        """Per setting and feature, how many halves of a pair select it; how many features the halves select in all."""
         first, second = (
             self._selected(seeded(estimator, seed, half), data.take(rows), self.alphas_)
             for half, rows in enumerate(complementary_halves(data.n_samples, seed, data.classes))
@@ -443,7 +443,7 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         return selected
 
     def _fits(self, estimator: Any, data: Sample, alphas: NDArray[Any] | None) -> Iterator[Array]:
-        """Sizes of the coefficients at each setting; a certified fit may start from the last, which changes nothing."""
+        """Sizes of the coefficients at each setting; a certified fit may start from the last, with the same result."""
         model = clone(estimator)
         if alphas is not None and alphas.size > 1 and self._has_path(model, data):
             yield from np.abs(self._path(model, data, alphas)).T
@@ -619,7 +619,7 @@ def rows_of(values: Any, rows: Rows) -> Any:
 
 
 def _is_one_for_each(values: Any, n_samples: int) -> bool:
-    """Whether these are as many values as there are rows."""
+    """Whether `values` has one entry per row."""
     if isinstance(values, str | bytes | dict):
         return False
     if hasattr(values, "shape"):
@@ -642,7 +642,7 @@ def seeded(estimator: Any, *seed: int) -> Any:
 
 
 def _is_shuffled(value: Any) -> bool:
-    """Whether this is a splitter whose random state is still open."""
+    """Whether `value` is a shuffling splitter whose random state is not an integer."""
     if not hasattr(value, "split") or not hasattr(value, "random_state") or hasattr(value, "get_params"):
         return False
     return bool(getattr(value, "shuffle", True)) and not isinstance(value.random_state, Integral)

@@ -2,8 +2,8 @@
 
 LAD optima are often not unique: an even number of rows, integer targets, more columns than rows. The canonical one is
 defined without regard to row order, repeats or threads: *among all optimal coefficients those whose residuals are
-nearest to the middle of their ranges, and among these the smallest in Euclidean norm* (the intercept not counted). What
-nearest means is defined in `face_centre`.
+nearest to the middle of their ranges, and among these the smallest in Euclidean norm* (the intercept not counted).
+`face_centre` defines how near residuals are to the middle of their ranges.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ladreg._certificate import face_centre
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
 from ladreg._problem import Problem
 
-# A constraint counts as kept when it is broken by less than this in the units of a problem at unit scale.
+# A constraint of unit length counts as violated if its excess is above 1e-11, in a problem at unit scale.
 _KEPT = 1e-11
-# Constraints that are added at a time.
+# Add at most the 200 most violated constraints per round.
 _CUTS = 200
-# Weight of the norm beside the distance from the centre while the active constraints are sought, not in the answer.
+# Weight of the squared norm beside the squared distance from the centre, in the search for active constraints only.
 _RIDGE = 1e-9
 
 
@@ -42,17 +42,17 @@ def canonical_optimum(
     dual
         A feasible and optimal dual of it, of shape (n_samples,).
     at_end
-        Distance from the end of its interval at which a dual counts as being there.
+        A dual within this fraction of its interval's length from an end counts as at that end.
     products
-        ``X'dual``, and the sum of the dual last, where they are known: they cost a pass over X.
+        ``X'dual`` followed by the sum of the dual, if known; otherwise they cost a pass over X.
     among
-        Rows whose dual may be inside its interval, in ascending order, where that is known; all others are exactly at
-        an end.
+        Rows whose dual may be inside its interval, in ascending order, if known; the duals of all other
+        rows are exactly at an end.
 
     Returns
     -------
     coef, intercept, dual or None
-        None where the dual's optimal face is empty: it was not optimal.
+        None if the face of the dual is empty (the dual was not optimal), or if a decomposition failed or overflowed.
 
     Notes
     -----
@@ -72,7 +72,7 @@ def canonical_optimum(
 
 
 def _on_face(problem: Problem, face: Face, products: Array, among: Index | None) -> tuple[Array, float, Array] | None:
-    """Steps 2 to 4."""
+    """Steps 2 to 4 of `canonical_optimum`."""
     pinned = _Pinned.of(face)
     point = pinned.point
     if pinned.basis.shape[1]:
@@ -93,7 +93,7 @@ def _on_face(problem: Problem, face: Face, products: Array, among: Index | None)
 
 @dataclass(frozen=True)
 class _Pinned:
-    """The pinned rows of the active columns: one solution of their equations, and a basis of all others."""
+    """The equations of the pinned rows in the active columns: one solution, and a basis of their null space."""
 
     matrix: Array
     inverse: Array | None
@@ -147,10 +147,10 @@ def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
     chosen = sided.broken(z)
     if chosen.size == 0:
         return pinned.point + pinned.basis @ z
-    # 3. Few constraints bind, and those are found by adding the most violated ones until none is.
+    # 3. Few constraints are active; they are found by adding the most violated ones until none is violated.
     while True:
         G, h = sided.constraints(chosen)
-        # Repeats of a row on opposite sides leave a face without inside, which rounding would make empty.
+        # Repeats of a row on opposite sides leave a face without interior, which rounding would make empty: relax h.
         found = _active_constraints(fit, goal, pinned, measure, G, h - 1e-12 * (1.0 + np.abs(h)))
         if found is None:
             return None
@@ -167,10 +167,11 @@ def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
 
 @dataclass(frozen=True)
 class _Sided:
-    """What keeps its sign on the face: ``side * (slack - move @ z) >= 0`` along the basis of the pinned rows.
+    """The sign constraints on the face: ``side * (slack - move @ z) >= 0`` along the basis of the pinned rows.
 
-    Residuals of all rows (of none where all are pinned; side 0 for those that are), then coefficients; `length` is that
-    of each row of `move`, `cost` what the objective says of each unit of a residual, and 0 for coefficients.
+    Constraints on the residuals of all rows (of no rows if all are pinned; side 0 for a pinned row) come first, then
+    those on coefficients. `length` is the length of each row of `move`; `cost` is the objective per unit of a residual,
+    and 0 for coefficients.
     """
 
     slack: Array
@@ -182,7 +183,7 @@ class _Sided:
     @classmethod
     def of(cls, problem: Problem, face: Face, pinned: _Pinned) -> _Sided:
         directions = np.column_stack([pinned.point, pinned.basis])
-        # Where every row is pinned, only the signs of coefficients are left to keep.
+        # If every row is pinned, only the signs of coefficients constrain z.
         free_rows = problem.n_samples if face.pinned.size < problem.n_samples else 0
         product = predictions(problem, np.arange(free_rows), face.features, directions)
         features = np.flatnonzero(face.feature_side != 0)
@@ -194,7 +195,7 @@ class _Sided:
         row_side[problem.weight == 0] = 0.0
         side = np.concatenate([row_side[:free_rows], face.feature_side[features]])
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
-        # What moves by rounding only does not move.
+        # Rows of `move` of at most 1e-12 times the longest one are rounding of zero.
         fixed = length <= 1e-12 * length[side != 0].max(initial=0.0)
         length[fixed], move[fixed] = 0.0, 0.0
         lower, upper = problem.loss.interval()
@@ -204,7 +205,7 @@ class _Sided:
         return cls(slack, move, side, length, cost)
 
     def centre(self) -> tuple[Array, Array] | None:
-        """Equations of the centre, none where no residual moves; None where the face is empty."""
+        """Equations of the centre: no equation if no residual with a cost moves; None if the face is empty."""
         n_dimensions = self.move.shape[1]
         moving = (self.side != 0) & (self.length > 0)
         if not np.any(self.cost[moving] > 0):
@@ -214,30 +215,30 @@ class _Sided:
         return face_centre.equations(self.move, self.slack, self.side, self.cost)
 
     def contradicted(self) -> bool:
-        """Whether something that does not move is on the wrong side."""
+        """Whether a constraint that does not depend on z is violated."""
         fixed = self.length == 0
         return bool(np.any(self.side[fixed] * self.slack[fixed] < -1e-7))
 
     def excess(self, z: Array) -> Array:
-        """How far each is on the wrong side."""
+        """The violation of each constraint, not divided by `length`; negative if the constraint holds."""
         excess = self.move @ z
         excess -= self.slack
         excess *= self.side
         return excess
 
     def worst(self, z: Array) -> float:
-        """The largest distance from a side that is broken."""
+        """The largest violation divided by `length`; 0 if no constraint is violated."""
         return float(np.max(self.excess(z)[self.length > 0] / self.length[self.length > 0], initial=0.0))
 
     def broken(self, z: Array) -> Index:
-        """The constraints that are broken most."""
+        """The violated constraints: at most `_CUTS`, those with the largest violation divided by `length`."""
         excess = self.excess(z)
         found = np.flatnonzero((excess > _KEPT * self.length) & (self.length > 0))
         far = excess[found] / self.length[found]
         return found[np.argpartition(-far, _CUTS)[:_CUTS]] if found.size > _CUTS else found
 
     def constraints(self, chosen: Index) -> tuple[Array, Array]:
-        """The chosen ones as ``G z >= h`` with rows of length one."""
+        """The chosen constraints as ``G z >= h`` with rows of length one."""
         scale = self.side[chosen] / self.length[chosen]
         return -scale[:, None] * self.move[chosen], -scale * self.slack[chosen]
 
@@ -257,9 +258,10 @@ def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: 
 
 
 def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]:
-    """A least-squares solution and a basis of the null space; singular values count against `size`.
+    """A least-squares solution and a basis of the null space; singular values up to ``1e-10 * size`` count as zero.
 
-    Not against the largest of them: once the constraints have used up every direction, what is left is rounding.
+    They are compared with `size`, not with the largest singular value: once the constraints leave no direction free,
+    all singular values are rounding.
     """
     n_rows, n_columns = matrix.shape
     if 0 in matrix.shape:
@@ -275,15 +277,15 @@ def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]
 def _active_constraints(
     fit: Array, goal: Array, pinned: _Pinned, measure: Array, G: Array, h: Array
 ) -> tuple[Array, NDArray[np.bool_]] | None:
-    """The constraints that hold with equality at the minimum, by Lawson and Hanson's LSI -> LDP -> NNLS.
+    """The minimum under ``G z >= h``, and the constraints active there, by Lawson and Hanson's LSI -> LDP -> NNLS.
 
-    The norm joins the distance from the centre with a tiny weight, which makes the problem strictly convex and decides
-    among fits that are equal.
+    The norm has a tiny weight (`_RIDGE`) beside the distance from the centre: this makes the problem strictly convex
+    and decides among equal fits.
     """
     # 1. min |u| for u = R (z - center) with R'R the Hessian: least distance programming.
     size = np.linalg.norm(fit, axis=0).max(initial=0.0) or 1.0
     norm = np.sqrt(_RIDGE) * size * np.maximum(measure, 1e-4)
-    # Only in directions that `fit` leaves open: its equations may be far apart in size, and smaller than the norm.
+    # The norm counts only in the null space of `fit`: some equations of `fit` may be smaller than the norm.
     fitted, neutral = _solutions(fit, goal, float(np.linalg.norm(fit)))
     stacked = np.vstack([fit, norm[:, None] * (pinned.basis @ (neutral @ neutral.T))])
     target = np.concatenate([goal, -norm * (pinned.point + pinned.basis @ fitted)])
@@ -297,7 +299,7 @@ def _active_constraints(
     reach = bounds.max(initial=0.0)
     if reach <= 0:
         return center, np.zeros(h.size, dtype=bool)
-    # 2. Its dual is a non-negative least-squares problem; positive multipliers mark the active constraints.
+    # 2. The dual of that is a non-negative least-squares problem; positive multipliers mark the active constraints.
     equations = np.vstack([rows.T, bounds / reach])
     found = nonnegative_least_squares(equations, np.append(np.zeros(rows.shape[1]), 1.0))
     if found is None:
@@ -312,11 +314,11 @@ def _active_constraints(
 
 
 def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among: Index | None) -> Array:
-    """The dual moved in the pinned rows so that its slopes are exact in every feature that is not zero."""
+    """The dual, changed in the pinned rows so that its slope is exact for every feature with a nonzero coefficient."""
     problem, dual = face.problem, face.dual
     if 0 in pinned.matrix.shape or problem.loss.curvature > 0 or np.isfinite(problem.loss.smoothness):
-        return dual  # the residuals determine it
-    # What moves to its end moves the products.
+        return dual  # the residuals determine the dual
+    # Duals of sided rows are moved exactly to their ends, which changes the products.
     among = np.arange(dual.size) if among is None else among
     others = np.ones(among.size, dtype=bool)
     others[np.searchsorted(among, face.pinned)] = False

@@ -12,9 +12,9 @@ from ladreg._certificate.dual_projection import EXACT, Projection
 from ladreg._certificate.optimal_face import is_single_point
 from ladreg._problem import EXACT_FIT, ROUNDINGS, Problem, Solution, StopReason
 
-# A proof loses nothing worth a second look where rounding of its slopes costs less than this part of the objective.
+# Rounding of the slopes of a proof is ignored if it costs at most 1e-12 of the objective.
 TELLING = 1e-12
-# A dual with a smaller relative gap than this describes the optimal face.
+# A dual with a relative gap of at most 1e-9 counts as optimal and describes the optimal face.
 _OPTIMAL = 1e-9
 
 
@@ -34,7 +34,7 @@ class Proof:
 
 
 def prove(problem: Problem, coef: Array, intercept: float, dual: Array) -> Proof:
-    """The best lower bound that can be made of `dual`, whatever it is; none where coefficients are infeasible.
+    """The best lower bound that can be made of any vector `dual`; no bound if the coefficients are infeasible.
 
     1. Project the free columns out of the dual, so that their product with it is zero.
     2. Shrink it into the dual set of loss and penalty.
@@ -48,12 +48,12 @@ def prove(problem: Problem, coef: Array, intercept: float, dual: Array) -> Proof
 
 
 def _nothing_proved(problem: Problem, dual: Array) -> Proof:
-    """What is known of infeasible coefficients: an infinite objective, and a gap that is infinite too."""
+    """The proof of infeasible coefficients: the objective and the gap are infinite."""
     return Proof(np.inf, np.inf, np.inf, np.zeros_like(dual), np.zeros(problem.n_features), 1.0)
 
 
 def prove_from_products(problem: Problem, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
-    """`prove` where the residual and the products ``X'dual`` and, last, the sum of the dual are known already.
+    """`prove` for a known residual and known `products`: ``X'dual`` followed by the sum of the dual.
 
     The dual must be inside the loss's interval. The intercept in the residual must be feasible.
     """
@@ -61,7 +61,7 @@ def prove_from_products(problem: Problem, coef: Array, residual: Array, dual: Ar
         return _nothing_proved(problem, dual)
     residual = problem.present(residual)
     objective = problem.value(residual, coef)
-    if not np.isfinite(products).all():  # nothing is known of the dual, and zero proves something
+    if not np.isfinite(products).all():  # this dual proves nothing, but the zero dual proves a bound
         dual, products = np.zeros_like(dual), np.zeros_like(products)
     best: tuple[float, Array, Array, float] | None = None
     for candidate, product, beyond in Projection(problem).near(dual, products):
@@ -89,7 +89,7 @@ def certify(
     stats: Mapping[str, float] | None = None,
     unique: bool | None = None,
 ) -> Solution:
-    """The solution with its proof; `dual` may be any vector of shape (n_samples,), good ones prove more.
+    """The solution with its proof; `dual` may be any vector of shape (n_samples,); a better dual proves more.
 
     `unique` says whether the optimum was proved to be a single point, if that was tried already.
     """
@@ -118,7 +118,7 @@ def is_unique(problem: Problem, coef: Array, intercept: float, proof: Proof) -> 
     optimal = proof.relative_gap <= _OPTIMAL
     if not _bounded_by_gap(problem):
         return is_single_point(problem, coef, intercept, proof.dual, proof.slope, None, optimal)
-    # A bound of the columns' spread costs no pass, and proves as much where the gap is small.
+    # A bound of the columns' spread costs no pass over X, and proves as much if the gap is small.
     margin = slope_margin(problem, problem.design.spread(problem.fit_intercept), proof.gap)
     return is_single_point(problem, coef, intercept, proof.dual, proof.slope, margin, optimal)
 
@@ -129,7 +129,7 @@ def _bounded_by_gap(problem: Problem) -> bool:
 
 
 def slope_margin(problem: Problem, spread: Array, gap: float) -> Array:
-    """How far the optimal slopes may be from those of a dual with this gap; `spread` are columns' mean squares.
+    """How far the optimal slopes may be from the slopes of a dual with gap `gap`; `spread` are columns' mean squares.
 
     The optimal dual lies in a ball around any other (Ndiaye et al. 2017, doi 10.5555/3122009.3242085).
     """
@@ -152,12 +152,11 @@ def _gap(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Arr
 def _readings(
     problem: Problem, coef: Array, residual: Array, dual: Array, slope: Array, objective: float
 ) -> Iterator[tuple[Array, float, float]]:
-    """Slopes as they were computed, and as they would be without their rounding; how many times too large they are,
-    and what they may cost the bound.
+    """The slopes as computed, then the slopes without their rounding, each with the factor by which they exceed the
+    dual set and the charge that is added to the gap.
 
-    The rounding of a slope may be more than its strength, where its column is constant and the slope zero, or
-    where the penalty is next to none. It counts against all coefficients that would move a residual by the largest
-    there is.
+    The rounding of a slope may exceed its strength, if the column is constant and the slope zero, or if the strength
+    is tiny. A slope whose rounding is removed is charged the rounding times the coefficient's entry in `_widths`.
     """
     left = 0.0 if problem.facts.weights_are_alike else _left(problem, coef, residual, dual, slope)
     overrun = problem.penalty.overrun(slope)
@@ -175,9 +174,9 @@ def _readings(
 
 
 def _left(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
-    """What free columns may cost the bound where their products with the dual are more than its own rounding.
+    """What free columns may cost the bound: their products with the dual, as far as above rounding, times `_widths`.
 
-    Beside heavy rows, whose duals are known to so many digits, those of light rows may have none.
+    If weights differ widely, the rounding of heavy rows' duals may be larger than the duals of light rows.
     """
     products = np.append(slope, dual.sum())
     beyond = np.maximum(np.abs(products) - EXACT * Projection(problem).sizes(dual), 0.0)
@@ -186,31 +185,31 @@ def _left(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Ar
 
 
 def _widths(problem: Problem, coef: Array, residual: Array) -> Array:
-    """How large coefficients and, last, the intercept may be that move no residual by more than the largest."""
+    """``|coef|`` plus the change of each coefficient (last: intercept) that moves a typical row by max |residual|."""
     distance = np.append(problem.design.extent(problem.fit_intercept)[1], 1.0)
     width = np.divide(float(np.abs(residual).max()), distance, out=np.zeros_like(distance), where=distance > 0)
     return width + np.append(np.abs(coef), 0.0)
 
 
 def relative_gap(problem: Problem, gap: float, objective: float, coef: Array) -> float:
-    """The gap over the objective, or over that of predicting 0 where `objective` is that of an exact fit."""
+    """`gap` over `objective`, or over the objective of predicting 0 if `objective` is that of an exact fit."""
     if gap <= 0:
         return 0.0
     if objective > problem.facts.least_ordinary:
         return gap / objective
     y = problem.present(np.abs(problem.y))
-    # Heavy rows that are fitted exactly may leave light ones an objective that is small, and not rounding.
+    # If heavy rows are fitted exactly, the objective of light rows may be small without being rounding.
     sizes = y + problem.present(problem.design.absolute_matvec(coef))
     exact = min(_both_ways(problem, EXACT_FIT * y), _both_ways(problem, ROUNDINGS * sizes))
-    # Nor is there anything to gain that is less than the rounding of the residuals.
+    # A gap below the rounding of the residuals is divided by the objective of predicting 0 as well.
     if objective > exact and gap > _both_ways(problem, np.finfo(float).eps * sizes):
         return gap / objective
-    with np.errstate(over="ignore"):  # infinitely many times the objective of zero is no gap at all
+    with np.errstate(over="ignore"):  # an infinite scale makes the relative gap 0
         scale = float(problem.weight @ problem.loss.value(problem.present(problem.y)))
     return gap / scale if scale > 0 else np.inf
 
 
 def _both_ways(problem: Problem, sizes: Array) -> float:
-    """What residuals of these sizes cost at most, whatever their signs."""
+    """The largest objective (without penalty) of residuals of these sizes, whatever their signs."""
     with np.errstate(over="ignore"):
         return float(problem.weight @ np.maximum(problem.loss.value(sizes), problem.loss.value(-sizes)))

@@ -1,4 +1,4 @@
-"""Duals that have no product with the columns that cost nothing: the intercept's, and those of free features."""
+"""Projection of duals to be orthogonal to the free columns: the intercept's, and those of free features."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ import scipy.linalg
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._problem import Problem
 
-# Below the first part of the sum of its terms' sizes nothing is left to correct of a product: it is rounding. Above the
-# second it is not, and may cost as much as it is: coefficients of columns that are all but dependent may be as large as
-# it is small.
-EXACT, _ACCEPTED = 1e-15, 1e-14
-# Free columns with more entries than this are projected out by their Gram matrix even where it is next to singular: a
-# QR takes copies of them. Squares above the second have all their digits.
-_QR_ENTRIES, _NORMAL = 1 << 21, float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
+# A product of a dual and a column of at most 1e-15 times the sum of its terms' sizes is rounding: it is not corrected.
+EXACT = 1e-15
+# A projected dual is accepted if its products with free columns are at most 1e-14 times the sums of their terms' sizes.
+# Larger products may cost the bound: coefficients of nearly dependent columns may be as large as a product is small.
+_ACCEPTED = 1e-14
+# Free columns with more than 2^21 entries are projected out by their Gram matrix even if it is nearly singular: a QR
+# would copy these columns.
+_QR_ENTRIES = 1 << 21
+# Squared lengths of columns above tiny / eps have all their digits: their denormal terms are below rounding.
+_NORMAL = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
 class Projection:
-    """The duals of a problem, and those near them that are feasible for its free columns."""
+    """Finds duals of a problem that are feasible for its free columns, near given duals."""
 
     problem: Problem
 
     def near(self, dual: Array, products: Array) -> Iterator[tuple[Array, Array, float]]:
-        """Duals near `dual` that are orthogonal to the free columns, the best first, their slopes, and how
-        many times too large for the loss they are.
+        """Duals near `dual` that are orthogonal to the free columns, the best first, with their slopes and the factor
+        by which they exceed the loss's interval.
 
-        Rows strictly inside their interval can take up a correction and stay there; failing that, every row does in
-        proportion to its weight; failing that, zero remains. `products` are ``X'dual`` and the sum of the dual.
+        The correction is put on the rows strictly inside their interval, in proportion to their distance from its ends;
+        if that fails, on all rows, in proportion to their weight; if that fails, the zero dual is left. `products` are
+        ``X'dual`` and the sum of the dual.
         """
         for elastic in (self._room, lambda _: self.problem.weight):
             try:
@@ -48,7 +52,7 @@ class Projection:
         yield np.zeros_like(dual), np.zeros(self.problem.n_features), 1.0
 
     def _room(self, dual: Array) -> Array:
-        """How far each row is from the ends of its interval."""
+        """The distance of each row's dual from the nearer end of its interval; the weight if that is infinite."""
         lower, upper = self.problem.loss.interval()
         if not np.isfinite(upper - lower):
             return self.problem.weight
@@ -56,9 +60,9 @@ class Projection:
         return np.maximum(self.problem.weight * np.minimum(ratio - lower, upper - ratio), 0.0)
 
     def _project(self, dual: Array, products: Array, elastic: Callable[[Array], Array]) -> tuple[Array, Array] | None:
-        """``dual - elastic * Z u`` with ``Z'dual = 0``, or None where `elastic` leaves no such correction.
+        """``dual - elastic * Z u`` with ``Z'dual = 0``, or None if `elastic` allows no such correction.
 
-        With `positive`, an unpenalised feature asks for ``X_j'dual <= 0`` only: it joins Z when it violates that.
+        With `positive`, an unpenalised feature requires only ``X_j'dual <= 0``: its column joins Z if that is violated.
         """
         penalty = self.problem.penalty
         if not penalty.positive:
@@ -80,7 +84,7 @@ class Projection:
     ) -> tuple[Array, Array] | None:
         columns = np.append(free, self.problem.n_features) if self.problem.fit_intercept else free
         correct = None
-        # Thrice: one projection leaves an error of order eps * cond(Z), the next remove it.
+        # At most three times: one projection leaves an error of order eps * cond(Z), which the next ones remove.
         for _ in range(3):
             if np.all(np.abs(products[columns]) <= EXACT * self.sizes(dual, columns)):
                 return dual, products[: self.problem.n_features]
@@ -91,12 +95,12 @@ class Projection:
         return (dual, products[: self.problem.n_features]) if small else None
 
     def sizes(self, dual: Array, columns: Index | None = None) -> Array:
-        """At least ``|X|'|dual|``, and the sum of ``|dual|`` last: what rounding in ``X'dual`` is relative to.
+        """Upper bounds of ``|X|'|dual|`` and, last, of the sum of ``|dual|``: the scale of rounding in ``X'dual``.
 
-        Those of the chosen columns if asked for.
+        Only the bounds of `columns`, if given.
 
-        Every row counts in proportion to its weight: where the dual should be zero it is rounding, and so is its size.
-        Where weights differ widely the largest dual of light rows says nothing of heavy ones: each counts as it is.
+        Each row counts as its weight times the largest ``|dual| / weight``, since its own dual may be rounding of zero.
+        If weights differ widely, each row counts as its own ``|dual|``.
         """
         total = self.size_of_sum(dual)
         if self.problem.facts.weights_are_alike:
@@ -110,22 +114,22 @@ class Projection:
         return chosen
 
     def size_of_sum(self, dual: Array) -> float:
-        """The last of `sizes`, which needs no pass over X."""
+        """The last entry of `sizes`, which needs no pass over X."""
         return float(self.sizes_of_sums(dual))
 
     def sizes_of_sums(self, duals: Array) -> Array:
-        """The same for several duals, a row each."""
+        """`size_of_sum` for several duals, one per row."""
         loss = self.problem.loss
         if not self.problem.facts.weights_are_alike:
             return np.asarray(np.abs(duals).sum(axis=-1))
-        # Some row is at an end of its interval where the loss is piecewise linear.
+        # With a piecewise linear loss the dual of some row is at an end of its interval.
         if loss.curvature == 0 and not np.isfinite(loss.smoothness):
             return np.full(duals.shape[:-1], max(map(abs, loss.interval())))
         low, high = self._extremes(duals)
         return np.maximum(-low, high)
 
     def _extremes(self, duals: Array) -> tuple[Array, Array]:
-        """The smallest and the largest dual per weight, and zero; for each row where there are several."""
+        """The smallest and the largest of 0 and ``dual / weight``; one of each per row if there are several duals."""
         low, high = np.zeros((2, *duals.shape[:-1]))
         for block, weight in self.problem.blocks():
             ratio = self.problem.ratio(duals[..., block], weight)
@@ -140,10 +144,10 @@ class Projection:
         rows = np.flatnonzero(elastic > 0)
         if rows.size == 0:
             return lambda _: np.zeros_like(elastic)
-        # Of more columns than rows the Gram matrix is larger than the copies.
+        # With more columns than rows the Gram matrix is larger than the copies that a QR needs.
         is_large = free.size < rows.size and rows.size * (free.size + 1) > _QR_ENTRIES
         if is_large or free.size < rows.size:
-            with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` says no
+            with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` rejects infinities
                 gram = self.problem.design.gram(elastic, free, border=self.problem.fit_intercept)
             # Denormal products have few digits.
             is_definite = float(gram.diagonal().min()) > _NORMAL and is_regular(gram)
@@ -168,7 +172,7 @@ class Projection:
         return correct
 
     def _gram_corrector(self, gram: Array, is_definite: bool, elastic: Array, free: Index) -> Callable[[Array], Array]:
-        """`_corrector` without a dense copy of Z; less exact, so that its caller's repetition matters."""
+        """`_corrector` without a dense copy of Z; less exact, so that the repetition in `_orthogonal` matters."""
         size = np.sqrt(np.diag(gram))
         size[size == 0] = 1.0
         gram = gram / np.outer(size, size)
@@ -187,7 +191,7 @@ class Projection:
         return correct
 
     def _beyond(self, dual: Array) -> float:
-        """How many times too large a dual is for the loss, at least 1."""
+        """The factor by which a dual exceeds the loss's interval, at least 1."""
         lower, upper = self.problem.loss.interval()
         if not np.isfinite(upper):
             return 1.0

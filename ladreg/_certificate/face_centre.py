@@ -41,7 +41,7 @@ _OPTIMAL = 1e-10
 _FLAT = 1e-9
 # Visit at most 2000 vertices per dimension; after that each linear function keeps its value at the vertex it is at.
 _VISITS = 2000
-# Up to this many vertices are enumerated; ranges over a polyhedron with more are found by the simplex method.
+# Up to 64 vertices are enumerated; ranges over a polyhedron with more vertices are found by the simplex method.
 _CORNERS = 64
 
 
@@ -399,7 +399,7 @@ class _Polyhedron:
         return low, high
 
     def _corners(self, vertex: Index) -> Array | None:
-        """All vertices, one in each row; None where they are more than `_CORNERS`, or an edge has no end."""
+        """All vertices, one per row; None if there are more than `_CORNERS`, or if an edge is unbounded."""
         found: dict[tuple[int, ...], Array] = {}
         waiting = [tuple(np.sort(vertex).tolist())]
         while waiting:

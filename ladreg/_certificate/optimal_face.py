@@ -25,9 +25,9 @@ from ladreg._arrays import (
 )
 from ladreg._problem import Problem
 
-# Slopes this close to an end of their interval, relative to its length, count as being there.
+# Slopes within 1e-9 times their interval's length from an end count as at that end.
 AT_END = 1e-9
-# Residuals below this part of the numbers they are the difference of count as zero.
+# Residuals of at most 1e-11 times the sizes of their terms count as zero.
 ZERO = 1e-11
 
 
@@ -38,11 +38,11 @@ class Face:
     Attributes
     ----------
     problem, dual
-        What is described by which dual.
+        The problem, and the dual that describes its optima.
     pinned, target
         Rows whose residual is the same in every optimum, and that residual.
     features, feature_side
-        Features that may be different from zero, and the sign (0: any) of their coefficients.
+        Features whose coefficients may differ from zero, and the sign (0: any) of these coefficients.
     fixed
         Coefficients of those features that a squared penalty makes the same in every optimum; NaN for the others.
     """
@@ -56,7 +56,7 @@ class Face:
     fixed: Array
 
     def equations(self) -> tuple[Array, Array]:
-        """Rows and right-hand sides of what determines coefficients (and intercept) on the face."""
+        """Matrix and right-hand side of the equations for coefficients (and intercept) on the face."""
         matrix = self.problem.design.rows(self.pinned, self.features, self.problem.fit_intercept)
         target = self.problem.y[self.pinned] - self.target
         known = np.flatnonzero(~np.isnan(self.fixed))
@@ -68,7 +68,7 @@ class Face:
 
 
 def sides(problem: Problem, dual: Array, rows: Index | slice) -> Array:
-    """+1 or -1: the end of its interval that each row's dual is nearer to (of two infinite ones, the dual's sign)."""
+    """+1 or -1: the end of its interval that each row's dual is nearer to (if both are infinite, the dual's sign)."""
     lower, upper = problem.loss.interval()
     if not np.isfinite(upper - lower):
         lower = upper = 0.0
@@ -115,12 +115,12 @@ def optimal_face(
         pinned = _inside(problem, dual, among, at_end)
     strength = problem.penalty.strength
     if problem.penalty.positive:
-        # Of features that cost nothing the size of the column tells what is at the boundary.
+        # For features without penalty the tolerance is relative to the largest value of the column.
         active = slope + margin >= np.where(strength > 0, strength * (1 - at_end), -at_end * problem.design.reach())
     else:
         active = np.abs(slope) + margin >= strength * (1 - at_end)
     features = np.flatnonzero(active)
-    # Where the margin reaches zero the sign itself is in doubt, as it is for unpenalised features.
+    # The sign of a coefficient is unknown if the margin of its slope reaches zero, or if the feature is unpenalised.
     doubtful = (strength == 0) | (np.abs(slope) <= margin)
     feature_side = np.where(doubtful, 0.0, np.sign(slope))
     if problem.penalty.positive:
@@ -137,7 +137,7 @@ def optimal_face(
 
 
 def _inside(problem: Problem, dual: Array, rows: Index, at_end: float) -> Index:
-    """Those of the rows whose slope is strictly inside its interval; none of weight zero."""
+    """The rows whose slope is strictly inside its interval, without rows of weight zero."""
     lower, upper = problem.loss.interval()
     weight, dual = problem.weight[rows], dual[rows]
     if not np.isfinite(upper - lower):
@@ -147,9 +147,9 @@ def _inside(problem: Problem, dual: Array, rows: Index, at_end: float) -> Index:
 
 
 def column_rank(problem: Problem, features: Index) -> int:
-    """Rank of the chosen columns, of what the intercept leaves of them where there is one.
+    """Rank of the chosen columns, less their means if there is an intercept.
 
-    Where LAPACK gives up on a decomposition it is their number.
+    If LAPACK gives up on a decomposition, the number of these columns.
     """
     design, border = problem.design, problem.fit_intercept
     shift, distance = design.extent(border)
@@ -210,7 +210,7 @@ def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optim
         return True
     if not optimal:
         return False
-    # A direction within the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
+    # A null vector of the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
     tied = tied_rows(problem, coef, intercept, edge=edges(problem, face.dual))
     tied = tied[np.isin(tied, face.pinned, invert=True, assume_unique=True) & (problem.weight[tied] > 0)]
     move = predictions(problem, tied, face.features, basis)
@@ -227,8 +227,8 @@ def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optim
 def predictions(problem: Problem, rows: Index, features: Index, directions: Array) -> Array:
     """Predictions in the chosen rows for each column of coefficients (and intercept) in `directions`.
 
-    What is rounding is zero: a repeat of a pinned row does not move along the null space of that row, and the 1e-17
-    computed for it would count as a direction.
+    Predictions at rounding level are set to zero: a repeat of a pinned row does not move along the null space of that
+    row, and the 1e-17 computed for it would count as a direction.
     """
     if rows.size == 0:
         return np.zeros((0, directions.shape[1]))
@@ -241,7 +241,7 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
         product = problem.design.take(rows).matvec(coef) + intercept
     small = 1e-13 * (problem.design.reach() @ np.abs(coef) + np.abs(intercept))
     for column, value, limit, each in zip(product.T, intercept, small, coef.T, strict=True):
-        # The intercept alone is that large in every row.
+        # The intercept is a term of every row: 1e-13 times its size is rounding in all rows.
         column[np.abs(column) <= 1e-13 * abs(value)] = 0.0
         doubtful = np.flatnonzero((np.abs(column) <= limit) & (column != 0))
         size = problem.design.take(rows[doubtful]).absolute_matvec(each) + abs(value)
@@ -250,12 +250,12 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
 
 
 def tied_rows(problem: Problem, coef: Array, intercept: float, zero: float = ZERO, edge: Array | float = 0.0) -> Index:
-    """Rows whose residual is `edge` up to the part `zero` of the numbers that it is the difference of."""
+    """Rows whose residual differs from `edge` by at most `zero` times the sizes of the residual's terms."""
     residual = np.abs(problem.residual(coef, intercept) - edge)
     largest = float(problem.design.reach() @ np.abs(coef)) + abs(intercept)
     rows = np.flatnonzero(residual <= zero * (largest + np.abs(problem.y)))
     size = problem.design.take(rows).absolute_matvec(coef) + abs(intercept) + np.abs(problem.y[rows])
-    # An intercept that should be zero is rounding of other rows' terms, and all there is in a row of zeros.
+    # In a row of zeros the intercept is the only term; one that should be zero is rounding of other rows' terms.
     rounding = 4 * np.finfo(float).eps * float(size.mean()) if rows.size else 0.0
     return rows[residual[rows] <= zero * size + rounding]
 
@@ -264,7 +264,7 @@ def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
     """A cheap proof of full column rank; it may fail for nearly collinear columns, which the SVD then settles."""
     chosen = np.zeros(problem.n_samples)
     chosen[face.pinned] = 1.0
-    with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` says no
+    with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` rejects infinities
         gram = problem.design.gram(chosen, face.features, border=problem.fit_intercept)
     known = np.flatnonzero(~np.isnan(face.fixed))
     gram[known, known] += 1.0

@@ -1,7 +1,7 @@
-"""Answers to one problem for many multiples of its penalty: what they cost and what proves them, in matrix form.
+"""Answers to one problem for many multiples of its penalty: their objectives and proofs, in matrix form.
 
-`prove_from_products` says what is to be proved of each; here it is a few passes over an array for all of them together,
-where nothing is to be done to their duals but shrinking.
+The proofs are those of `prove_from_products`, computed in a few passes over an array for all answers whose duals need
+nothing but shrinking.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from ladreg._certificate.dual_projection import EXACT, Projection
 from ladreg._kernels import _dual_norms
 from ladreg._problem import ElasticNet, Problem, absolute_terms
 
-# Numbers in temporary arrays, and slopes for which there is room at first.
-_ENTRIES, _PLACES = 1 << 17, 1 << 14
+# Temporary arrays have at most 2^17 numbers, or one answer.
+_ENTRIES = 1 << 17
+# `reaching` has room for 2^14 features in the first call of its kernel; a second call, if needed, has room for all.
+_PLACES = 1 << 14
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers for multiples of a penalty, a row each.
+    """Answers for multiples of a penalty, one per row.
 
     Attributes
     ----------
@@ -53,7 +55,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Proofs:
-    """The numbers of `Proof`, an entry for each answer."""
+    """The numbers of `Proof`, one entry per answer."""
 
     objective: Array
     gap: Array
@@ -61,7 +63,7 @@ class Proofs:
 
 
 def costs(unit: ElasticNet, alphas: Array, coef: Array, slope: Array) -> tuple[Array, Array]:
-    """What multiples of a penalty without ridges cost, and the sums of their Fenchel-Young gaps, a row for each.
+    """The values of multiples of a penalty without ridges, and the sums of their Fenchel-Young gaps, one per row.
 
     `unit` is the penalty of the features in the columns of `coef` and `slope`.
     """
@@ -70,14 +72,14 @@ def costs(unit: ElasticNet, alphas: Array, coef: Array, slope: Array) -> tuple[A
 
 
 def largest_parts(strength: Array, positive: bool, slope: Array) -> tuple[Array, Index]:
-    """The largest part of its strength, above zero, that a slope of each row takes, and which does; NaN is largest."""
+    """The largest ratio (at least 0) of a slope to its strength in each row, and its feature; NaN counts as largest."""
     part, where = np.empty(slope.shape[0]), np.empty(slope.shape[0], dtype=np.intp)
     _dual_norms.largest_parts(slope, strength, positive, part, where)
     return part, where
 
 
 def reaching(strength: Array, positive: bool, slope: Array, edge: Array) -> tuple[Index, Index]:
-    """Where slopes take the part `edge` of their strength, which differs by rows: rows and features, row by row."""
+    """Rows and features, row by row, whose slopes are at least `edge` (one per row) times their strength."""
     counts, features = np.empty(edge.size, dtype=np.intp), np.empty(_PLACES, dtype=np.intp)
     total = _dual_norms.reaching(slope, strength, positive, edge, counts, features)
     if total > features.size:
@@ -87,7 +89,7 @@ def reaching(strength: Array, positive: bool, slope: Array, edge: Array) -> tupl
 
 
 def proofs(problem: Problem, answers: Answers) -> Proofs:
-    """Each answer proved, for a loss whose slopes have no bounds; the penalty of `problem` is that of alpha = 1."""
+    """The proofs of all answers, for a loss with an infinite dual interval; `problem` has the penalty at alpha = 1."""
     size = answers.alphas.size
     found = Proofs(np.zeros(size), np.zeros(size), np.zeros(size))
     together = np.zeros(size, dtype=bool)
@@ -103,12 +105,12 @@ def proofs(problem: Problem, answers: Answers) -> Proofs:
     return found
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what is no number is left to the proof of a single answer
+@np.errstate(over="ignore", invalid="ignore")  # answers that overflow are proved one by one
 def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.bool_]:
-    """Fill in what can be proved in matrix form, and say which answers these are.
+    """Fill in the proofs that the matrix form covers, and return which answers these are.
 
-    Of the others something has to be looked at: slopes that may be too large by their rounding alone, a dual that is
-    not orthogonal to the intercept's column, an objective that is next to zero or no number.
+    It does not cover answers with slopes that may be too large by their rounding alone, with a dual that is not
+    orthogonal to the intercept's column, or with an objective that is near zero or not finite.
     """
     unit, alphas = problem.penalty, answers.alphas
     overrun, known = _looked_at(problem, answers)
@@ -128,7 +130,7 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
 
 
 def _looked_at(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bool_]]:
-    """How many times too large the slopes of each answer are, and whether its dual needs nothing but shrinking."""
+    """The factor by which each answer's slopes exceed the dual set, and whether its dual needs only shrinking."""
     unit, reach, projection = problem.penalty, problem.design.reach(), Projection(problem)
     overrun, worst = largest_parts(unit.strength, unit.positive, answers.slope)
     overrun /= answers.alphas
@@ -136,14 +138,14 @@ def _looked_at(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bo
     for part in _parts(answers, problem.n_samples):
         rounding[part] = EXACT * projection.sizes_of_sums(answers.dual[part])
     apart = np.abs(answers.slope[np.arange(worst.size), worst]) - answers.alphas * unit.strength[worst]
-    # No slope has more rounding than that of the largest value of its column, in every row, would have.
+    # The rounding of a slope is at most that of a column with the largest value of its own column in every row.
     known = (overrun <= 1.0 + TELLING) | (apart > rounding * reach[worst])
     known &= (np.abs(answers.total) <= rounding) | (not problem.fit_intercept)
     return overrun, known
 
 
 def _parts(answers: Answers, width: int) -> Iterator[slice]:
-    """Some of the answers after the other, so that a temporary array of `width` numbers for each is a small one."""
+    """Slices of the answers, so that a temporary array of `width` numbers per answer has about `_ENTRIES` numbers."""
     size = max(1, _ENTRIES // width)
     for first in range(0, answers.alphas.size, size):
         yield slice(first, first + size)

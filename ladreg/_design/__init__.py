@@ -1,4 +1,4 @@
-"""What may be asked of a design matrix, dense or sparse."""
+"""Design matrices, dense or sparse."""
 
 from ladreg._design.base import CONSTANT, Design
 from ladreg._design.dense import DenseDesign, as_design

@@ -1,4 +1,4 @@
-"""What solvers may ask of a design matrix, dense or sparse: the interface of dense and sparse designs."""
+"""The interface of dense and sparse design matrices."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index
 
-# Columns whose variance is below this part of their mean square are constant up to rounding.
+# Columns with a variance of at most 1e-28 times their mean square are constant up to rounding.
 CONSTANT = 1e-28
-# Below this part of its range squared, rounding of a column's mean may be part of its variance.
+# A variance below 1e-8 times the squared extent of its column may contain rounding of the column's mean.
 _CONCENTRATED = 1e-8
-# Below this part of its mean squared, rounding of a mean to 2^-53 of itself is 2^-53 of the variance.
+# In a variance below 2^-53 times the squared mean, rounding of the mean (by 2^-53) exceeds 2^-53 of the variance.
 _FAR = 2.0**-53
 
 
 @dataclass(frozen=True)
 class Design(ABC):
-    """What solvers may ask of a design matrix of shape (n_samples, n_features)."""
+    """A design matrix of shape (n_samples, n_features)."""
 
     X: Any
     shift: Array = field(default_factory=lambda: np.zeros(0))
     scale: Array = field(default_factory=lambda: np.zeros(0))
-    # What was found out about X, for every design that shares it.
+    # Cached facts about X, which every design with the same X shares.
     _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class Design(ABC):
     @property
     @abstractmethod
     def is_finite(self) -> bool:
-        """Whether every value is finite; it may be False where only their sum is not."""
+        """Whether every value is finite; it may be False if only the sum of their sizes overflows."""
 
     @abstractmethod
     def matvec(self, coef: Array) -> Array:
@@ -110,7 +110,7 @@ class Design(ABC):
 
     @abstractmethod
     def reach(self) -> Array:
-        """An upper bound of the sizes in each column."""
+        """An upper bound of the absolute values in each column."""
 
     @abstractmethod
     def spread(self, centred: bool) -> Array:
@@ -118,7 +118,7 @@ class Design(ABC):
 
     @abstractmethod
     def extent(self, centred: bool) -> tuple[Array, Array]:
-        """A shift and a typical distance from it (0 for a constant column), one of each a column.
+        """A shift and a typical distance from it (0 for a constant column), one of each per column.
 
         Both are in the units of this design, whose own shift and scale count.
         """
@@ -145,7 +145,7 @@ class Design(ABC):
 
     @abstractmethod
     def weighed(self, features: Index, weight: Array) -> Array | None:
-        """Chosen columns times the roots of the weights, a row each; None where they are sparse."""
+        """Chosen columns times the roots of the weights, one per row; None for a sparse design."""
 
     def moments(self, weight: Array, others: Array) -> tuple[Array, Array]:
         """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others` of shape (n_samples, k)."""
@@ -163,8 +163,8 @@ class Design(ABC):
     def deviations(self, weight: Array) -> Array:
         """Standard deviation of each column, weighted by `weight` of sum one; 1 where it is constant up to rounding.
 
-        That is a deviation of at most 1e-14 of the root mean square of the values as they are, whatever the shift: such
-        a column is a sum of shares, say, and what is left of it is what rounding made of one number.
+        A column is constant if its deviation is at most 1e-14 times the root mean square of its unshifted values: its
+        values (sums of shares, for example) are one number up to rounding.
         """
         shift, distance = self.extent(True)
         exponent = np.frexp(distance)[1]
@@ -173,7 +173,7 @@ class Design(ABC):
         mean = near.means(weight)
         square = near.curvatures(weight, mean)
         size = mean + (shift + self.shift * self.scale) * unit
-        # The mean is not known well enough where nearly all weight is on one value, or far from the origin.
+        # The mean is too inaccurate if nearly all weight is on one value, or if the column is far from the origin.
         if np.any((square < _CONCENTRATED) | (square < _FAR * size**2)):
             rest = near.means_from(mean, weight)
             square = np.maximum(square - rest**2, 0.0)

@@ -1,8 +1,8 @@
 """The design matrix as an operator: dense in any memory order or sparse, float32 or float64.
 
-X itself is shared, not copied; passes go through blocks of rows, between which Ctrl-C is heard. What does copy says
-so: `take`, `select` and `transposed_csc` (the LP solver's own form). A design stands for ``(X - shift) * scale`` with
-one shift and one scale a column, kept beside X instead of being applied to it. Products are in float64 whatever the
+X itself is shared, not copied; passes go through blocks of rows, between which Ctrl-C is handled. Only `take`, `select`
+and `transposed_csc` (the LP solver's own form) copy. A design stands for ``(X - shift) * scale`` with one shift and
+one scale per column, kept beside X instead of being applied to it. Products are in float64 whatever the
 dtype of X. The interface is in `base`, sparse designs are in `sparse`.
 """
 
@@ -22,16 +22,19 @@ from ladreg._design.base import Design
 from ladreg._design.sparse import SparseDesign
 from ladreg._kernels import _rows
 
-# A shift is worth the pass that it costs where the middle of a column is so many times its half range.
+# A shift is worth its pass over X if the middle of a column's range is more than 8 times half the range.
 _FAR = 8.0
-# Rows pass in blocks of about so many bytes, of which temporary copies stay in the cache; those that are not copied in
-# larger ones, and in blocks of so many rows at least where columns are contiguous.
-_CHUNK_BYTES, _WALK_BYTES, _STRETCH = 1 << 20, 1 << 22, 1 << 11
-# Columns of which the scale is further from one than this are multiplied by it before they are squared, not after.
+# Bytes (as float64) per block of rows that is copied: temporary copies stay in the cache.
+_CHUNK_BYTES = 1 << 20
+# Bytes (as float64) per block of rows that is read in place, or of which chosen columns are gathered.
+_WALK_BYTES = 1 << 22
+# Rows per block at least, if columns are contiguous.
+_STRETCH = 1 << 11
+# Columns with a scale above 2^400 or below 2^-400 are multiplied by it before they are squared, not after.
 _TAME = 2.0**400
-# Gathering a column costs so many products with it.
+# Gathering a column costs as much as 4 products with it.
 _GATHERING = 4
-# Products of columns with each other are worth larger blocks.
+# Bytes (as float64) per block of rows for products of columns with each other, which gain from larger blocks.
 _PRODUCT_BYTES = 1 << 22
 
 
@@ -40,7 +43,7 @@ class DenseDesign(Design):
     """A NumPy array in any memory order."""
 
     def _picked(self, index: Index | slice) -> NDArray[np.floating]:
-        """The chosen rows, in the memory order of X; of other arrays `np.take` would copy all first."""
+        """The chosen rows, in the memory order of X; `np.take` would first copy all of X in another order."""
         if isinstance(index, slice):
             return self.X[index]
         if self.X.flags.c_contiguous:
@@ -54,14 +57,14 @@ class DenseDesign(Design):
 
     @cached_property
     def _scales(self) -> tuple[Array | None, Array]:
-        """The scale in two parts: what columns are multiplied by before they are squared, if anything, and after."""
+        """The scale in two factors: one for columns before they are squared (None if it is 1), and one for after."""
         wild = (self.scale > _TAME) | (self.scale < 1.0 / _TAME)
         if not wild.any():
             return None, self.scale
         return np.where(wild, self.scale, 1.0), np.where(wild, 1.0, self.scale)
 
     def _slices(self, n_bytes: int, n_columns: int | None = None) -> Iterator[slice]:
-        """Blocks of rows of so many bytes in so many columns."""
+        """Blocks of rows of about `n_bytes` bytes (as float64) in `n_columns` columns; by default in all."""
         n_rows = max(1, n_bytes // (8 * max(1, self.n_features if n_columns is None else n_columns)))
         for begin in range(0, self.n_samples, n_rows):
             yield slice(begin, min(begin + n_rows, self.n_samples))
@@ -72,9 +75,9 @@ class DenseDesign(Design):
         return self.X.itemsize in self.X.strides
 
     def _walkable(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
-        """Blocks of rows as they are, copied where neither their rows nor their columns are contiguous."""
+        """Blocks of rows of X, copied if neither rows nor columns of X are contiguous."""
         straight = self._is_straight
-        # Contiguous columns are worth stretches of a page at least.
+        # Contiguous columns are read in stretches of at least `_STRETCH` rows.
         by_columns = straight and self.X.strides[0] == self.X.itemsize
         n_bytes = _WALK_BYTES if straight else _CHUNK_BYTES
         for block in self._slices(max(n_bytes, by_columns * 8 * _STRETCH * self.n_features)):
@@ -107,7 +110,7 @@ class DenseDesign(Design):
         return slope * self.scale
 
     def _rmatmat(self, dual: Array) -> Array:
-        """The product with each dual is contiguous."""
+        """`rmatvec` of a matrix; the product with each of its columns is contiguous."""
         slope, dual = None, np.ascontiguousarray(dual.T)
         for block, raw in self._walkable():
             values = (raw if self._shift is None else raw - self._shift).astype(np.float64, copy=False)
@@ -201,12 +204,12 @@ class DenseDesign(Design):
         return np.maximum(np.abs(lowest - self.shift), np.abs(highest - self.shift)) * self.scale
 
     def spread(self, centred: bool) -> Array:
-        """An upper bound of the mean square of each column: Popoviciu's if `centred`."""
+        """An upper bound of the mean square of each column: Popoviciu's bound if `centred`."""
         lowest, highest, *_ = self._stats
         return ((highest / 2 - lowest / 2) * self.scale) ** 2 if centred else self.reach() ** 2
 
     def _small_blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Row blocks of the design itself, each small enough to make a temporary of."""
+        """Row blocks of the shifted and scaled X, each small enough for a temporary array."""
         for block in self._slices(_CHUNK_BYTES):
             yield block, self._values(self.X[block])
 
@@ -215,7 +218,7 @@ class DenseDesign(Design):
 
     @property
     def _stats(self) -> Array:
-        """Smallest, largest, sum of the sizes and sum of each column of X."""
+        """Smallest value, largest value, sum of absolute values and sum of each column of X."""
         if "stats" not in self._known:
             self._known["stats"] = self._column_stats()
         stats: Array = self._known["stats"]
@@ -238,14 +241,13 @@ class DenseDesign(Design):
 
     @property
     def is_finite(self) -> bool:
-        """Whether every value is finite; it may be False where only their sum is not."""
+        """Whether every value is finite; it may be False if only the sum of their sizes overflows."""
         return bool(np.isfinite(self._stats[2]).all())
 
     def extent(self, centred: bool) -> tuple[Array, Array]:
-        """The middle of the range, if it dwarfs the range, and half the range; otherwise 0 and the mean size.
+        """The middle of the range, if far from zero (`_FAR`), and half the range; otherwise 0 and the mean size.
 
-        Where the design has a shift already, its mean size is not known: half the range, or the middle where that is
-        larger.
+        The mean size of a shifted column is not known: half the range, or the middle if that is larger, replaces it.
         """
         lowest, highest, total, _ = self._stats
         # Halved first: sum and difference of two huge numbers overflow. A constant column is its own middle, exactly.
@@ -295,7 +297,7 @@ class DenseDesign(Design):
                 Z = self.rows(rows, features, border)
             if not uniform:
                 Z *= np.sqrt(weight[rows])[:, None]
-            # The product of a matrix with its own transpose takes half the time of another.
+            # The product of a matrix with its own transpose takes half the time of a general product.
             result += Z.T @ Z
         return result * weight[present[0]] if uniform and present.size else result
 
@@ -317,7 +319,7 @@ class DenseDesign(Design):
         return result
 
     def weighed(self, features: Index, weight: Array) -> Array:
-        """Chosen columns times the roots of the weights, a row each."""
+        """Chosen columns times the roots of the weights, one per row."""
         columns = np.ascontiguousarray(self.X.T[features], dtype=np.float64)
         if self._shift is not None:
             columns -= self.shift[features, None]
@@ -354,14 +356,14 @@ class DenseDesign(Design):
         return inner, outer
 
     def _columns(self, block: slice, features: Index, copy: bool = False) -> Array:
-        """A block of the chosen columns, without their scale; a part of X itself where that will do and no `copy`."""
+        """A block of rows of the chosen columns, shifted but not scaled; a view of X where possible, unless `copy`."""
         raw = self.X[block]
         if features.size == self.n_features and np.array_equal(features, np.arange(self.n_features)):
             if self._shift is None:
                 return raw.astype(np.float64, copy=copy or not self._is_straight)
             return np.subtract(raw, self.shift, dtype=np.float64)
         by_columns = self.X.strides[0] == self.X.itemsize
-        # Of a block of columns `np.take` would copy all first.
+        # If columns are contiguous, `np.take` would first copy the whole block.
         chosen = raw.T[features].T if by_columns else np.take(raw, features, axis=1)
         values = chosen.astype(np.float64, copy=False)
         if self._shift is not None:

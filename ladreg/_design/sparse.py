@@ -12,10 +12,10 @@ import scipy.sparse as sp
 from ladreg._arrays import Array, Index
 from ladreg._design.base import Design
 
-# Gathering a column costs so many products with it.
+# Gathering a column costs as much as 4 products with it.
 _GATHERING = 4
 
-# Weights are of like size where they differ by less than so many powers of two.
+# Weights are of like size if their binary exponents are in the same class of 16.
 _LIKE = 16
 
 # A column without zeros is shifted where the middle of its range is more than 64 half ranges from zero: moments about
@@ -63,7 +63,7 @@ class SparseDesign(Design):
         """Product of the transpose with a vector (n_samples,) or a matrix (n_samples, k)."""
         if dual.ndim == 1:
             return np.asarray(self._transposed @ dual, dtype=np.float64) * self.scale
-        # Each product is contiguous, since who asks for several looks at one after the other.
+        # Each product is contiguous, since callers read the products one by one.
         slope = np.empty((dual.shape[1], self.n_features))
         for k, one in enumerate(np.ascontiguousarray(dual.T)):
             slope[k] = self._transposed @ one
@@ -72,7 +72,7 @@ class SparseDesign(Design):
 
     @cached_property
     def _transposed(self) -> Any:
-        """Shares the arrays of X; it is kept, since making it costs as much as a short product."""
+        """The transpose of X, which shares its arrays; cached, since making it costs as much as a short product."""
         return self.X.T
 
     def _is_most(self, features: Index) -> bool:
@@ -135,7 +135,7 @@ class SparseDesign(Design):
         return stored - self._of_zeros(weight, columns, rows) * center
 
     def _deviations(self, center: Array) -> tuple[Index, Index, Array]:
-        """Columns and rows of the stored values, and those less the centres."""
+        """Columns and rows of the stored values, and the values less the centres."""
         columns, rows = self._columns_of_data(), self.X.indices
         if self.X.format == "csr":
             rows = np.repeat(np.arange(self.n_samples), np.diff(self.X.indptr))
@@ -144,7 +144,8 @@ class SparseDesign(Design):
     def _of_zeros(self, weight: Array, columns: Index, rows: Index) -> Array:
         """The weight of the rows where each column is zero.
 
-        It is what stored rows leave of all, among weights of like size only: the rest of a heavy row is rounding.
+        It is the weight of all rows less that of the stored rows, taken among weights of like size (`_LIKE`) only: the
+        rounding of heavy weights would hide light ones.
         """
         rest = np.zeros(self.n_features)
         size = np.where(weight > 0, np.frexp(weight)[1] // _LIKE, np.iinfo(np.int32).min)
@@ -177,18 +178,18 @@ class SparseDesign(Design):
         return bool(np.isfinite(self.X.data).all())
 
     def extent(self, centred: bool) -> tuple[Array, Array]:
-        """The middle of the range, if it dwarfs the range of a column without zeros, and half that range.
+        """The middle of the range and half the range of columns without zeros that are far from zero (`_FAR`).
 
-        Other columns have no shift, and the mean size of the stored values.
+        Other columns have a shift of 0, and the mean size of the stored values.
         """
-        key = f"extent {centred}"  # kept, since every target of one X asks for it
+        key = f"extent {centred}"  # cached, since it is needed for every target of one X
         if key not in self._known:
             self._known[key] = self._extent(centred)
         shift, distance = self._known[key]
         return shift * self.scale, distance * self.scale
 
     def _extent(self, centred: bool) -> tuple[Array, Array]:
-        """What `extent` keeps, in the units of X."""
+        """`extent` in the units of X."""
         total = replace(self, scale=np.ones(self.n_features)).magnitudes(np.ones(self.n_samples))
         shift, distance = np.zeros(self.n_features), total / np.maximum(self._lengths, 1)
         full = np.flatnonzero(self._lengths == self.n_samples) if centred else np.zeros(0, dtype=np.intp)

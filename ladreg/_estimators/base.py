@@ -20,18 +20,18 @@ from ladreg._problem import Certificate, ElasticNet, Loss, Problem, Solution, St
 from ladreg._solvers import Solver, verify
 from ladreg._version import __version__
 
-# A relative gap that rounding alone explains.
+# Rounding alone explains a relative gap of up to 1e-13.
 ROUNDING = 1e-13
-# Coefficients are rounded to float32 where that moves predictions by at most 1e-4 of the targets' median distance from
-# their median, as independent errors of all terms do.
+# Coefficients are rounded to float32 if that moves predictions by at most 1e-4 of the targets' median distance from
+# their median, with the rounding errors of all terms taken as independent.
 _HELD = 1e-4
-# Targets that tell that distance.
+# That median distance is computed from 10 000 to 20 000 targets, or from all if there are fewer.
 _SAMPLE = 10_000
 
 
 @contextmanager
 def all_or_nothing(estimator: Any) -> Iterator[None]:
-    """An estimator whose fit ends with an exception, Ctrl-C among them, is as it was before."""
+    """Restore the estimator if its fit ends with an exception, also with Ctrl-C."""
     before = dict(vars(estimator))
     try:
         yield
@@ -41,11 +41,11 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
 
 
 def stored(data: Data, problems: list[Problem], coefs: Array, intercepts: Array) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Coefficients, a row each, and intercepts in the dtype of X, or as they are where float32 cannot hold them.
+    """Coefficients, one fit per row, and intercepts in the dtype of X, or in float64 if float32 cannot hold them.
 
-    It cannot where a number that is not zero, or a prediction, would overflow or be denormal, nor where an intercept or
-    coefficients are so large beside the spread of the targets that rounding them would be seen in predictions.
-    `problems` is one for each row, or one for all.
+    Float32 cannot hold them if a nonzero number would overflow or be denormal, if a prediction may overflow, or if
+    rounding would move predictions by more than `_HELD` of the spread of the targets. `problems` has one entry per row,
+    or one for all.
     """
     if data.dtype == np.float64:
         return coefs, intercepts
@@ -61,7 +61,7 @@ def stored(data: Data, problems: list[Problem], coefs: Array, intercepts: Array)
 
 
 def _spread(y: Array) -> float:
-    """The median distance from the median of the targets that differ from it; their size where all are alike."""
+    """The median distance from the median of the targets that differ from it; |median| if all are equal."""
     sample = y[:: max(1, y.size // _SAMPLE)]
     middle = float(np.median(sample))
     distance = np.abs(sample - middle)
@@ -69,7 +69,7 @@ def _spread(y: Array) -> float:
 
 
 class Versioned:
-    """An estimator that is saved with the version of ladreg, and loaded with a warning if that is another one."""
+    """An estimator that is saved with the version of ladreg; loading it with another version warns."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_ladreg_version": __version__}  # type: ignore[dict-item]
@@ -88,7 +88,7 @@ class Versioned:
 
     @classmethod
     def _parameters_before(cls) -> dict[str, Any]:
-        """What parameters stand for in an estimator that was saved before there were these parameters."""
+        """Values of the parameters that an estimator saved by an older version does not have."""
         parameters: dict[str, Any] = cls().get_params(deep=False)  # type: ignore[attr-defined]
         return parameters
 
@@ -109,7 +109,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
 
     @abstractmethod
     def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
-        """The penalty that the parameters ask for, with this alpha in the place of theirs."""
+        """The penalty that the parameters ask for, with this `alpha` in place of their alpha."""
 
     def _penalty(self, data: Data) -> ElasticNet:
         """The penalty that the parameters ask for."""
@@ -238,7 +238,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         return found[0] if np.ndim(self.coef_) == 1 else found
 
     def _given_coefficients(self, problems: list[Problem], data: Data) -> tuple[Array, Array]:
-        """`coef_` and `intercept_`, a row and a number for each problem; a ValueError unless they are feasible."""
+        """`coef_` and `intercept_`, one row and one number per problem; a ValueError unless they are feasible."""
         coefs = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
         intercepts = np.atleast_1d(np.asarray(self.intercept_, dtype=np.float64))
         if len(coefs) != len(problems):
@@ -255,11 +255,11 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         return coefs, intercepts
 
     def _miscounted(self, n_problems: int, n_fitted: int) -> str:
-        """What `verify` says where the data and the parameters make another number of problems than were fitted."""
+        """Error message of `verify` if data and parameters make another number of problems than were fitted."""
         return f"y has {n_problems} targets, but the model was fitted to {n_fitted}."
 
     def _check_feasible(self, problem: Problem, coef: Array, intercept: float, row: str) -> None:
-        """Raise a ValueError that names the first coefficient that is not feasible; `row` is the place of its fit."""
+        """Raise a ValueError that names the first coefficient that is not feasible; `row` is the index of its fit."""
         for j in problem.penalty.forbidden(coef).tolist():
             name = f" (feature {self.feature_names_in_[j]!r})" if hasattr(self, "feature_names_in_") else ""
             if not np.isfinite(coef[j]):
@@ -276,12 +276,12 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
             raise ValueError(f"intercept_{place} is {intercept:g}: it must be 0 under fit_intercept=False.")
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
-        """What `fit` solves: one problem for each target."""
+        """The problems that `fit` solves: one per target."""
         loss = self._loss()
         return [self._problem(data, np.ascontiguousarray(target), loss, penalty) for target in data.Y.T]
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
-        """What `verify` judges, with whatever `fit` estimated before it solved anything."""
+        """The problems that `verify` checks, with the scale or alpha that `fit` estimated beforehand."""
         return self._problems(data, penalty)
 
     def _is_single(self, data: Data) -> bool:
@@ -305,7 +305,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         ]
 
     def _starts(self, data: Data, problems: list[Problem]) -> list[tuple[Array, float] | None]:
-        """Previous coefficients, where a warm start is asked for and they fit the data."""
+        """Previous coefficients, if `warm_start` is set and their shape fits the data."""
         coefs = np.atleast_2d(getattr(self, "coef_", np.zeros((0, 0))))
         if not self.warm_start or coefs.shape != (len(problems), data.design.n_features):
             return [None] * len(problems)
@@ -313,7 +313,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         return [(coef.astype(np.float64), float(value)) for coef, value in zip(coefs, intercepts, strict=True)]
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
-        """Plain arrays, floats and strings only, which pickle, joblib and skops load without any class of ours."""
+        """Store only plain arrays, floats and strings, which pickle, joblib and skops load without ladreg's classes."""
         single = self._is_single(data)
         coefs = np.array([solution.coef for solution in solutions])
         coef, intercept = stored(data, problems, coefs, np.array([solution.intercept for solution in solutions]))
@@ -340,7 +340,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         if not failed:
             return
         worst = max(failed, key=lambda solution: solution.relative_gap)
-        # Where the equations of the optimum were solved exactly, rounding is all that is left.
+        # If the equations of the optimum were solved exactly, only rounding can explain the gap.
         reason = (StopReason.STALLED if worst.stopped.good else worst.stopped).value
         which = f" ({len(failed)} of {len(solutions)} fits)" if len(solutions) > 1 else ""
         warnings.warn(

@@ -1,4 +1,4 @@
-"""The scale of the errors that Huber's loss is given, estimated from the residuals of least absolute deviations."""
+"""The scale of the errors for Huber's loss, estimated from the residuals of least absolute deviations."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ladreg._presolve import median, scaled
 from ladreg._problem import ROUNDINGS, Absolute, ElasticNet, Huber, Problem
 from ladreg._solvers import choose_solver
 
-# Largest share of the rows that the correction takes as fitted exactly: three distinct rows for each column.
+# The correction takes at most 1/3 of the distinct rows as fitted exactly: three distinct rows per column.
 _MOST_FITTED = 1 / 3
-# Combinations of rows that differ by less than this part of their size are of equal rows.
+# Rows whose random combinations differ by at most 1e-13 times their size count as equal.
 _EQUAL = 1e-13
-# A shift of y of this many times its median size is undone before residuals are taken.
+# The intercept is computed anew if scaling shifted y by more than 8 times its unit: it has too few digits otherwise.
 _FAR = 8.0
-# The smallest estimate, in units of the median distance of y from its middle: below the rounding of every residual.
+# The smallest estimate is 1e-20 times the median distance of y from its middle: below the rounding of every residual.
 _LEAST = 1e-20
 
 
 @dataclass(frozen=True)
 class ScaledProblem(Problem):
-    """A problem with Huber's loss that knows the scale its `delta` was made of, and where a fit may start."""
+    """A problem with Huber's loss, the scale that its `delta` was computed from, and a start for its fit."""
 
     scale: float = 1.0
     start: tuple[Array, float] | None = None
@@ -54,22 +54,22 @@ def estimated_scale(problem: Problem, tol: float) -> tuple[float, tuple[Array, f
     Parameters
     ----------
     problem
-        Its loss does not matter, and of its penalty only which features it excludes and which are >= 0.
+        Its loss is not used, and its penalty only for the features that it excludes and for `positive`.
     tol
         Passed to the solver.
 
     Returns
     -------
     scale : float
-        ``median(|r|) / z(share)``, the median weighted; where that is rounding, 1e-20 of the median distance of y from
+        ``median(|r|) / z(share)``, the median weighted; if that is rounding, 1e-20 of the median distance of y from
         its middle.
     start : (coef, intercept) or None
-        The fit by absolute values; None where there are too few rows for it.
+        The fit by absolute values; None if there are too few rows for it.
 
     Notes
     -----
-    A fit by absolute values of p columns has p residuals of zero whatever the errors are. `share` is the part of the
-    rows that they are, and ``z(share)`` the value that the median of |r| has where all other residuals are standard
+    A fit by absolute values of p columns has p residuals of zero whatever the errors are. `share` is their
+    fraction of the rows, and ``z(share)`` the value that the median of |r| has where all other residuals are standard
     normal: that of |z| at the level ``(1/2 - share) / (1 - share)``, 0.6745 for no share. The correction is a factor:
     it does not ask which rows are fitted, and leaves a median of zero as it is. Identical rows count once in `share`,
     so that integer weights equal repeats.
@@ -90,7 +90,7 @@ def estimated_scale(problem: Problem, tol: float) -> tuple[float, tuple[Array, f
         start = found.coef, found.intercept
         coef, intercept = units.to_scaled(*start)
         if twin.fit_intercept and (units.column_shift.any() or abs(units.y_shift) > _FAR * units.unit):
-            # An intercept far from zero has too few digits.
+            # An intercept far from zero has too few digits for residuals.
             intercept = Absolute().location(twin.residual(coef, 0.0), twin.weight)
         used = coef > 0 if twin.penalty.positive else allowed
         n_fitted = n_columns if found.unique and used.sum() == allowed.sum() else _rank(twin, used)
@@ -105,19 +105,19 @@ def estimated_scale(problem: Problem, tol: float) -> tuple[float, tuple[Array, f
 
 
 def _normal_median(share: float) -> float:
-    """The median of |z| where this share is zero and the rest standard normal."""
+    """The median of |z| if the fraction `share` of z is zero and the rest is standard normal."""
     return float(scipy.special.ndtri(0.5 + 0.5 * (0.5 - share) / (1.0 - share)))
 
 
 def _largest_term(problem: Problem, coef: Array, intercept: float) -> float:
-    """An upper bound of the numbers that residuals are differences of."""
+    """An upper bound of the terms of the residuals."""
     return float(problem.design.reach() @ np.abs(coef)) + abs(intercept) + float(np.abs(problem.y).max())
 
 
 def _n_distinct(problem: Problem) -> int:
-    """The number of different rows of X and y, told by a random combination of their columns.
+    """The number of different rows of X and y, counted by a random combination of their columns.
 
-    The target counts by its inverse hyperbolic sine: one of 1e20 would leave no digits of X in the combination.
+    The combination has the inverse hyperbolic sine of y: a target of 1e20 itself would leave no digits of X.
     """
     mix = np.random.default_rng(0).standard_normal(problem.n_features + 1)
     keys = problem.design.matvec(mix[:-1])

@@ -27,7 +27,7 @@ from ladreg._solvers import Solver, choose_solver, largest_alpha
 
 @dataclass(frozen=True)
 class ScaledPenalty(ElasticNet):
-    """Knows the `alpha` of its strengths: None where it is still to be chosen, and they are for 1."""
+    """A penalty with the `alpha` of its strengths; None if alpha is still to be chosen and the strengths are for 1."""
 
     alpha: float | None = None
 
@@ -159,11 +159,11 @@ class PivotalRegressor(L1Regressor):
         alphas = np.ravel(self.alpha_).tolist() * (1 if self._several else len(problems))
         for alpha in alphas:
             check_real("alpha_", alpha, low=0.0)
-        # Another number of them is what `verify` refuses.
+        # `verify` raises an error if there is another number of alphas than of problems.
         return _settled(problems, alphas) if len(alphas) == len(problems) else problems
 
     def _given(self, data: Data, penalty: ElasticNet) -> list[Problem]:
-        """One problem for each target or quantile, with the penalty as it is given."""
+        """One problem per target or quantile, with the given penalty."""
         return super()._problems(data, penalty)
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:

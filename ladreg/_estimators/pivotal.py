@@ -1,4 +1,4 @@
-"""The pivotal choice of the L1 penalty: as large as noise alone asks for, simulated from X without y."""
+"""The pivotal choice of the L1 penalty: a quantile of the largest slope of noise, simulated from X without y."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from ladreg._estimators.validation import (
 )
 from ladreg._problem import Loss
 
-# Where fewer rows are expected on one side of a quantile, the intercept is fitted in the simulation as well. From 30 on
+# If fewer than 30 rows are expected on one side of a quantile, the simulation fits the intercept as well. From 30 on
 # both ways were measured to agree within 5 %.
 _FEW = 30.0
-# Simulated duals, and their products with X, are held in blocks of about so many bytes.
-_DUAL_BYTES, _SLOPE_BYTES = 1 << 22, 1 << 24
+# Simulated duals are held in blocks of about 2^22 bytes.
+_DUAL_BYTES = 1 << 22
+# Products of X with simulated duals are held in blocks of about 2^24 bytes.
+_SLOPE_BYTES = 1 << 24
 
 
 def pivotal_alpha(
@@ -175,7 +177,7 @@ def checked_quantiles(quantile: float | ArrayLike) -> list[float]:
 def column_scales(design: Design, weight: Array, centred: bool) -> tuple[Array, NDArray[np.bool_]]:
     """Root of each column's mean square, about its mean if `centred`, and whether that is more than rounding.
 
-    Where it is not, the size of the column takes its place, so that a penalty keeps the coefficient at zero.
+    If it is rounding, the size of the column takes its place, so that a penalty keeps the coefficient at zero.
     """
     shift, distance = design.extent(centred)
     if not np.isfinite(distance).all():
@@ -185,7 +187,7 @@ def column_scales(design: Design, weight: Array, centred: bool) -> tuple[Array, 
     near = design.rescaled(shift, unit)
     middle = near.means(weight) if centred else np.zeros(design.n_features)
     square = near.curvatures(weight, middle)
-    # The mean of the values as they are: what rounding made of a constant column is no variation, whatever the shift.
+    # The mean of the unshifted values: rounding of a constant column is no variation, whatever the shift.
     mean = middle + (shift + design.shift * design.scale) * unit
     varies = (distance > 0) & (square > CONSTANT * (square + mean**2))
     size = design.extent(False)[1]
@@ -220,7 +222,7 @@ def noise_level(
     factors
         Weights of the features' penalties, beside the scales of their columns.
     quantiles
-        What the fits estimate, each once or more often.
+        The quantiles that the fits estimate; repeats count once.
     centred
         Whether there is an intercept.
     positive, confidence, slack, n_simulations, random_state
@@ -234,14 +236,14 @@ def noise_level(
     random, taus = check_random_state(random_state), list(dict.fromkeys(quantiles))
 
     def level(slopes: Callable[[int], list[Array]], taus: list[float], n_most: int) -> float:
-        """The quantile of the largest simulated slope; `slopes` makes some of them, at most `n_most` at once."""
+        """The quantile of the largest simulated slope; `slopes` simulates at most `n_most` draws at once."""
         largest = np.zeros(n_simulations)
         for begin in range(0, n_simulations, n_most):
             block = largest[begin : begin + n_most]
             for tau, slope in zip(taus, slopes(block.size), strict=True):
                 size = slope[counted] if positive else np.abs(slope[counted])
                 np.maximum(block, (size / factors[counted, None]).max(axis=0) / _deviation(tau), out=block)
-        # The smallest value that enough of them do not exceed.
+        # The smallest value that at least the fraction `confidence` of the maxima does not exceed.
         return float(np.quantile(largest, confidence, method="inverted_cdf"))
 
     n_block = max(1, _SLOPE_BYTES // (8 * design.n_features * len(taus)))
@@ -259,7 +261,7 @@ def _fitted_slopes(
 ) -> list[Array]:
     """``X'dual`` of fits of the intercept alone to simulated errors, whose duals ``tau * weight - below`` sum to zero.
 
-    Errors below the fit have their whole weight in `below`, the one that is fitted exactly a part of it.
+    Errors below the fit have their whole weight in `below`, the error that is fitted exactly a part of its weight.
     """
     means, uniform = design.means(weight)[:, None], random.random_sample((design.n_samples, n_draws))
     order = np.argsort(uniform, axis=0)
@@ -276,7 +278,7 @@ def _fitted_slopes(
 def _slopes(
     design: Design, weight: Array, taus: list[float], n_draws: int, random: np.random.RandomState, centred: bool
 ) -> list[Array]:
-    """``X'dual`` for simulated duals ``weight * (tau - (u <= tau))``, a column each; they sum to zero if `centred`."""
+    """``X'dual`` for simulated duals ``weight * (tau - (u <= tau))``, one per column; they sum to zero if `centred`."""
     means = design.means(weight)
     slopes = [np.zeros((design.n_features, n_draws)) for _ in taus]
     totals = [np.full(n_draws, 0.0 if centred else tau) for tau in taus]

@@ -1,4 +1,4 @@
-"""The one door for data and parameters: whatever passes here is finite, float and of matching length."""
+"""Checks of data and parameters: what passes is finite, float and of matching length."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sklearn.utils.validation import check_array, check_consistent_length, valid
 from ladreg._arrays import Array
 from ladreg._design import Design, as_design
 
-# Float64 holds all integers up to this size.
+# Float64 holds all integers up to 2^53 in size.
 _EXACT_INTEGERS = 2**53
 # Methods of `scipy.optimize.linprog`.
 _METHODS = ("highs", "highs-ds", "highs-ipm")
-# Packages whose lines no warning is to point at.
+# Warnings do not point at lines of these packages, but at the user's line that called them.
 _INSIDE = ("ladreg", "sklearn")
 
 
@@ -103,7 +103,7 @@ def check_verbose(value: object) -> None:
 
 
 def any_size() -> AbstractContextManager[None]:
-    """NumPy says nothing of numbers too large: certificates do, or an OverflowError where the objective is infinite."""
+    """Silence NumPy's overflow warnings: a certificate reports overflow, or an OverflowError an infinite objective."""
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
@@ -118,8 +118,8 @@ def training_data(
 ) -> Data:
     """Check X, y and sample_weight as scikit-learn does; sets the estimator's feature names when `reset`.
 
-    A y of one column is as one-dimensional, with a warning, as for scikit-learn's regressors of one target. Rows of
-    weight zero are left out, unless they are to be kept because others count them.
+    A y of one column is taken as one-dimensional, with a warning, as by scikit-learn's regressors of one target. Rows
+    of weight zero are left out unless `keep`, which is for callers that number the rows.
     """
     with any_size():
         checked_X, checked_y = validate_data(
@@ -168,7 +168,7 @@ def warn_user(message: str, category: type[Warning]) -> None:
     """A warning at the line of the user's code that called ladreg, directly or through scikit-learn."""
     try:
         raise RuntimeError
-    except RuntimeError as error:  # whose traceback has the frames of the callers
+    except RuntimeError as error:  # its traceback has the frames of the callers
         traceback = error.__traceback__
     frame, level = traceback.tb_frame if traceback else None, 0
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
@@ -177,7 +177,7 @@ def warn_user(message: str, category: type[Warning]) -> None:
 
 
 def _warn_of_rounding(y: ArrayLike) -> None:
-    """Warn of targets beyond 2**53, integers or decimals, that are not numbers of float64."""
+    """Warn of targets beyond 2**53, integers or decimals, that float64 cannot represent."""
     if isinstance(y, np.ndarray) and y.dtype.kind not in "iuO":
         return
     values = np.asarray(y)
@@ -197,13 +197,13 @@ def _warn_of_rounding(y: ArrayLike) -> None:
 
 
 def _is_rounded(value: Any) -> bool:
-    """Whether an integer, a decimal or a fraction beyond 2**53 is no number of float64."""
+    """Whether float64 cannot represent an integer, a decimal or a fraction beyond 2**53."""
     number = float(value)
     return abs(number) >= _EXACT_INTEGERS and number != value
 
 
 def _rounded_integers(values: NDArray[Any]) -> NDArray[Any]:
-    """Those of the integers that have more binary digits, between the first and the last that is one, than float64."""
+    """The integers with more binary digits, from the first to the last that is one, than float64 has."""
     if values.dtype.itemsize < 8 or values.size == 0:
         return values[:0]
     if values.min() >= -_EXACT_INTEGERS and values.max() <= _EXACT_INTEGERS:
@@ -215,7 +215,7 @@ def _rounded_integers(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def feature_weights(name: str, values: ArrayLike | None, n_features: int) -> Array:
-    """Weights >= 0, one a feature, infinity allowed; ones for None."""
+    """Weights >= 0, one per feature, infinity allowed; ones for None."""
     if values is None:
         return np.ones(n_features)
     try:
@@ -230,7 +230,7 @@ def feature_weights(name: str, values: ArrayLike | None, n_features: int) -> Arr
 
 
 def present(data: Data) -> Data:
-    """The rows whose weight is not zero: the others are as if absent."""
+    """The data without rows of weight zero."""
     if data.weight.min() > 0:
         return data
     rows = np.flatnonzero(data.weight > 0)
@@ -238,7 +238,7 @@ def present(data: Data) -> Data:
 
 
 def relative_weights(sample_weight: ArrayLike, n_samples: int) -> Array:
-    """Weights as parts of the largest; a ValueError unless they are finite, >= 0 and not all zero."""
+    """Weights divided by the largest; a ValueError unless they are finite, >= 0 and not all zero."""
     weight = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
     if weight.ndim != 1:
         raise ValueError(f"sample_weight must be one-dimensional, got an array of shape {weight.shape}.")
@@ -252,7 +252,7 @@ def relative_weights(sample_weight: ArrayLike, n_samples: int) -> Array:
 
 
 def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
-    """Weights of sum one; equal ones are one number in memory."""
+    """Weights with sum one; without `sample_weight` all rows share one number in memory."""
     if sample_weight is None:
         return np.broadcast_to(1.0 / n_samples, n_samples)
     if isinstance(sample_weight, Real):
@@ -267,7 +267,7 @@ def _is_denormal(sizes: Array) -> NDArray[np.bool_]:
 
 
 def _without(name: str, values: Array, denormal: NDArray[np.bool_]) -> Array:
-    """Values, or columns of them, as they are, or as zero where they are denormal; then it warns."""
+    """The values, or columns of values, with zero where they are denormal, and a warning if any is."""
     if not denormal.any():
         return values
     warnings.warn(
@@ -280,7 +280,7 @@ def _without(name: str, values: Array, denormal: NDArray[np.bool_]) -> Array:
 
 
 def _without_denormal_columns(design: Design) -> Design:
-    """The design, columns zero in which all numbers are denormal; among others such numbers do no harm."""
+    """The design with zero for columns of denormal numbers only; beside other numbers denormal ones do no harm."""
     X: Any = design.X
     if not hasattr(X, "indptr"):
         denormal = _is_denormal(design.reach())
@@ -295,7 +295,7 @@ def _without_denormal_columns(design: Design) -> Design:
 
 
 def sound(X: Any) -> Any:
-    """X; a ValueError if it is sparse and names rows or columns that are not there, which SciPy takes on trust."""
+    """X; a ValueError if X is sparse and its indices are out of range, which SciPy does not check."""
     is_sparse: bool = sp.issparse(X)
     if not is_sparse or X.ndim != 2:
         return X
@@ -323,7 +323,7 @@ def _indexes(values: Any, size: int) -> bool:
 
 
 def _is_compressed(X: Any, n_lines: int, n_places: int) -> bool:
-    """Whether the lines of X, rows or columns, begin and end where there is data, in places that are there."""
+    """Whether the pointers and indices of a compressed X are in range; its lines are rows (CSR) or columns (CSC)."""
     begin = X.indptr
     if begin.shape != (n_lines + 1,) or begin[0] != 0 or not _indexes(begin, min(X.indices.size, X.data.shape[0]) + 1):
         return False
@@ -331,12 +331,12 @@ def _is_compressed(X: Any, n_lines: int, n_places: int) -> bool:
 
 
 def _aligned(values: NDArray[Any]) -> NDArray[Any]:
-    """As they are, or copied where they lie across the bounds of numbers in memory, as fields of packed records do."""
+    """The values, copied if they are not aligned in memory (fields of packed records, for example)."""
     return values if values.flags.aligned else values.copy()
 
 
 def _canonical(X: Any) -> Any:
-    """Sparse X without repeated entries, whose absolute values would otherwise be summed wrongly; all of it aligned."""
+    """X, aligned; if sparse, with repeated entries summed, since sums of absolute values would be wrong otherwise."""
     is_sparse: bool = sp.issparse(X)
     if not is_sparse:
         return _aligned(X)

@@ -1,4 +1,4 @@
-"""The question and the answer: a problem with its loss and its penalty, and a solution of it."""
+"""A problem with its loss and its penalty, and a solution of the problem."""
 
 from ladreg._problem.facts import EXACT_FIT
 from ladreg._problem.losses import Absolute, Combined, HalfSquared, Huber, Loss, Pinball, Squared

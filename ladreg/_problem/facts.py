@@ -1,4 +1,4 @@
-"""What the rows of a problem say whatever its penalty is: found when first asked for, and then known."""
+"""Facts about the rows of a problem that do not depend on its penalty: computed on first use, then cached."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from ladreg._arrays import Array
 from ladreg._design import Design
 from ladreg._problem.losses import Loss
 
-# Weights that differ by no more than this factor are alike.
+# Weights above zero are alike if the largest is at most 1000 times the smallest.
 _ALIKE = 1e3
-# A relative change of y of this size is rounding: a smaller objective says that the data are fitted exactly.
+# A relative change of y by 1e-12 is rounding: the data are fitted exactly if the objective is at most that of such a
+# change.
 EXACT_FIT = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What problems that differ in their penalty have in common, beside design, target, weights and loss themselves."""
+    """What problems that differ only in their penalty share: design, target, weights, loss, and facts about these."""
 
     design: Design
     y: Array
@@ -32,7 +33,7 @@ class Facts:
         return self.design.magnitudes(self.weight)
 
     def audit(self, coef: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
-        """The residual, and the products ``X'dual`` with the sum of the dual last; `magnitudes` come with the first."""
+        """The residual, and ``X'dual`` followed by the sum of the dual; sets `magnitudes` if they are not yet known."""
         is_first = "magnitudes" not in self.__dict__
         residual, slope, total, sizes = self.design.audit(coef, self.y, intercept, self.weight, dual, is_first)
         if sizes is not None:
@@ -46,13 +47,13 @@ class Facts:
 
     @cached_property
     def weights_are_alike(self) -> bool:
-        """Whether weights above zero differ by an ordinary factor at most."""
+        """Whether weights above zero differ at most by the factor `_ALIKE`."""
         least = float(self.weight.min(initial=np.inf, where=self.weight > 0))
         return float(self.weight.max(initial=0.0)) <= _ALIKE * least
 
     @cached_property
     def least_ordinary(self) -> float:
-        """An objective above this is no rounding, whatever the coefficients."""
+        """An objective above this value is not rounding, whatever the coefficients are."""
         largest = np.array([max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))])
         with np.errstate(over="ignore"):
             return float(self.loss.value(EXACT_FIT * largest)[0] + self.loss.value(-EXACT_FIT * largest)[0])

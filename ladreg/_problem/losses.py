@@ -1,6 +1,6 @@
-"""Losses: the mathematics of one residual r = y - prediction, a page each.
+"""Losses as functions of one residual r = y - prediction, one class per loss.
 
-Every page has the same order: formula, fields, value, derivative, conjugate, dual interval, Fenchel-Young gap,
+Every class has the same order: formula, fields, value, derivative, conjugate, dual interval, Fenchel-Young gap,
 the residual that a slope allows, location, change of units. The conjugate is that of the loss as a function of the
 residual, ``conjugate(s) = sup_r s * r - value(r)``. Every loss here is a parabola or a line between its breakpoints.
 """
@@ -14,14 +14,14 @@ import numpy as np
 
 from ladreg._arrays import Array
 
-# A part of a loss that is so much smaller than the other, in the units of typical residuals, is lost in rounding.
+# A part of the combined loss below 1e-30 times the other part, at a residual of one unit, is lost in rounding.
 _VANISHES = 1e-30
-# Slopes on a curved piece that is narrower than this, in those units, are lost in the rounding of residuals.
+# Slopes of Huber's loss with delta below 2e-8 units are lost in the rounding of residuals: only a kink is left.
 _NARROW = 2e-8
 
 
 class Loss(Protocol):
-    """What certificate, solvers and estimators may ask of a loss."""
+    """The interface of a loss for the certificate, the solvers and the estimators."""
 
     @property
     def curvature(self) -> float:
@@ -115,7 +115,7 @@ class Pinball:
         order = np.argsort(y)
         mass = np.cumsum(weight[order])
         goal = mass[-1] * upper / (upper - lower)
-        # A sum of equal weights meets the goal up to rounding only; a miss would pick one end of the optimal interval.
+        # A sum of equal weights equals the goal up to rounding only; without slack, one end of the interval wins.
         slack = 8 * np.finfo(float).eps * mass[-1]
         first = order[min(np.searchsorted(mass, goal - slack), y.size - 1)]
         last = order[min(np.searchsorted(mass, goal + slack), y.size - 1)]
@@ -172,7 +172,7 @@ class HalfSquared:
         return -np.inf, np.inf
 
     def kink(self) -> tuple[float, float]:
-        """None."""
+        """No kink."""
         return 0.0, 0.0
 
     def fenchel_young(self, residual: Array, slope: Array) -> Array:
@@ -230,7 +230,7 @@ class Squared(HalfSquared):
         return 0.5 * slope
 
     def rescaled(self, unit: float) -> tuple[Loss, float]:
-        """Twice the half of it."""
+        """Twice `HalfSquared`."""
         return HalfSquared(), 2.0 * unit * unit
 
 
@@ -293,13 +293,13 @@ class Combined:
         slope = self.absolute * (2.0 * below - 1.0) + 2.0 * self.square * (y - float(weight @ y))
         first = min(int(np.searchsorted(slope, 0.0)), y.size - 1)
         before = self.absolute * (2.0 * (below[first] - weight[first]) - 1.0)
-        # Left of it the slope is `before` and the parabola's: its zero there, or the value itself.
+        # Left of that value the slope is `before` plus the slope of the parabola: its zero there, or the value itself.
         zero = float(weight @ y) - before / (2.0 * self.square)
         least = float(y[first - 1]) if first else -np.inf
         return min(max(zero, least), float(y[first]))
 
     def rescaled(self, unit: float) -> tuple[Loss, float]:
-        """The same with other factors; a part that vanishes beside the other one is left out."""
+        """The same loss with other factors; a part below `_VANISHES` times the other one is left out."""
         linear, quadratic = self.absolute * unit, self.square * unit * unit
         if quadratic < _VANISHES * linear:
             return Absolute(), linear
@@ -324,7 +324,7 @@ class Huber:
 
     @property
     def curvature(self) -> float:
-        """None beyond delta."""
+        """Zero: the loss is linear beyond delta."""
         return 0.0
 
     @property
@@ -351,7 +351,7 @@ class Huber:
         return -self.stiffness * self.delta, self.stiffness * self.delta
 
     def kink(self) -> tuple[float, float]:
-        """None."""
+        """No kink."""
         return 0.0, 0.0
 
     def fenchel_young(self, residual: Array, slope: Array) -> Array:
@@ -386,9 +386,9 @@ class Huber:
         return ends[0] / 2 + ends[1] / 2
 
     def rescaled(self, unit: float) -> tuple[Loss, float]:
-        """Slopes of size one at the ends, or a curvature of one where the ends are farther.
+        """Slopes of about one at the ends, or a curvature of about one if delta exceeds `unit`.
 
-        Of a curved piece that is too narrow for float64 only the kink is left.
+        If delta is below `_NARROW * unit`, the curved piece becomes a kink.
         """
         if self.delta < _NARROW * unit:
             return Absolute(), self.stiffness * self.delta * unit

@@ -1,4 +1,4 @@
-"""Penalties: the mathematics of the coefficients, a page each, in the order of `losses.py`."""
+"""The penalty as a function of the coefficients, with methods in the order of `losses.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 
-# Ridges stay below this, so that products with them are finite.
+# Ridges are at most 1e300, so that products with them are finite.
 HUGE = 1e300
 
 
@@ -34,7 +34,7 @@ class ElasticNet:
             object.__setattr__(self, "ridge", np.zeros(self.strength.size))
 
     def times(self, alpha: float) -> ElasticNet:
-        """The multiple of a penalty; what is excluded stays so."""
+        """The penalty times `alpha`; excluded features stay excluded."""
         finite = np.where(np.isinf(self.strength), 0.0, self.strength) if self.excluded else self.strength
         with np.errstate(over="ignore"):
             strength = alpha * finite
@@ -48,7 +48,7 @@ class ElasticNet:
 
     @cached_property
     def _kinds(self) -> dict[str, object]:
-        """Which features are of which kind: the same for all multiples, if none is rounded to zero or infinity."""
+        """The properties that all multiples share, if no strength is rounded to zero or infinity."""
         names = "curved", "excluded", "bounds", "one_sided", "_free", "free_features", "all_bound"
         return {name: getattr(self, name) for name in names}
 
@@ -76,7 +76,7 @@ class ElasticNet:
 
     @cached_property
     def bounds(self) -> NDArray[np.bool_]:
-        """Features whose slopes the dual set bounds by their strength, which is not zero."""
+        """Features with a strength above zero and no ridge: the dual set bounds their slopes."""
         return (self.strength > 0) & (self.ridge == 0)
 
     def forbidden(self, coef: Array) -> Index:
@@ -120,11 +120,11 @@ class ElasticNet:
 
     @cached_property
     def one_sided(self) -> NDArray[np.bool_]:
-        """Features that cost nothing but must be >= 0."""
+        """Features without penalty whose coefficients must be >= 0."""
         return (self.strength == 0) & (self.ridge == 0) & self.positive
 
     def excess(self, slope: Array) -> Array:
-        """How far each slope ``X_j'theta`` counts against its strength: its size, or its positive part."""
+        """The part of each slope ``X_j'theta`` that strength bounds: the size, or the positive part if `positive`."""
         return np.maximum(slope, 0.0) if self.positive else np.abs(slope)
 
     def nearest_slope(self, coef: Array, slope: Array) -> Array:
@@ -137,17 +137,17 @@ class ElasticNet:
         return np.clip(slope, -np.inf if self.positive else -self.strength, self.strength)
 
     def bend(self, apart: Array) -> float:
-        """The most that ridges charge for a slope that is so far from the optimal one."""
+        """The largest conjugate of a ridge at the distances `apart` of slopes from the optimal ones."""
         with np.errstate(over="ignore"):
             size = np.divide(apart, np.sqrt(self.ridge), out=np.zeros_like(apart), where=self.ridge > 0)
             return float(0.5 * np.square(np.max(size, initial=0.0)))
 
     def overrun(self, slope: Array) -> float:
-        """How many times too large slopes are for the dual set, at least 1."""
+        """The factor by which slopes exceed the dual set, at least 1."""
         used, strength = self.excess(slope), self.strength
         if not self.all_bound:
             used, strength = used[self.bounds], strength[self.bounds]
-        with np.errstate(over="ignore"):  # infinitely many: zero is what remains of the dual
+        with np.errstate(over="ignore"):  # an infinite factor shrinks the dual to zero
             largest = float(np.divide(used, strength, out=used).max(initial=0.0))
         return 1.0 if largest <= 1.0 else largest  # NaN stays
 
@@ -160,7 +160,7 @@ class ElasticNet:
         """``value(b) + conjugate(slope) - b * slope`` >= 0 for slopes in the dual set, without cancellation."""
         if not self.curved:
             return self._absolute_term(coef, slope)
-        # The coefficient whose slope this is, and the part of the slope that stands against |b|.
+        # The coefficient that the slope determines, and the part of the slope that belongs to the absolute value.
         curved = self.ridge > 0
         there = np.where(curved, self.fixed(slope), 0.0)
         rest = np.where(curved, slope - self.ridge * there, slope)
@@ -182,7 +182,7 @@ class ElasticNet:
         return there
 
     def rescaled(self, unit: Array, factor: float) -> ElasticNet:
-        """The penalty of coefficients in other units, of an objective in others: ``value(unit * b) / factor``.
+        """The penalty in other units of the coefficients and of the objective: ``value(unit * b) / factor``.
 
         `factor` and `unit` are powers of two.
         """

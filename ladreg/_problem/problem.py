@@ -1,6 +1,6 @@
-"""The question: `Problem`.
+"""`Problem`: what is to be minimised.
 
-Signs, written down once: a residual is ``y - prediction``; ``dual_i`` is the rate of change of the objective in
+Sign conventions: a residual is ``y - prediction``; ``dual_i`` is the rate of change of the objective in
 ``y_i``, so that at an optimum ``dual_i = weight_i * loss'(residual_i)`` and ``X_j'dual`` is in the subdifferential of
 the penalty at ``coef_j``.
 """
@@ -19,12 +19,12 @@ from ladreg._problem.facts import Facts
 from ladreg._problem.losses import Loss
 from ladreg._problem.penalties import ElasticNet
 
-# What the user reads where the objective is no number.
+# Error message for an objective that is not finite.
 TOO_LARGE = (
     "the objective overflows float64 at these coefficients: X, y or alpha is too large. "
     "Scale y, or the columns of X, to ordinary sizes."
 )
-# Rounding of a residual, as a part of the sizes of its terms.
+# The rounding of a residual is taken to be at most 64 eps times the sizes of its terms.
 ROUNDINGS = 64 * float(np.finfo(float).eps)
 
 
@@ -66,14 +66,14 @@ class Problem:
         return self.design.n_features
 
     def with_penalty(self, penalty: ElasticNet) -> Problem:
-        """The same problem with another penalty; what is found out about the data is shared."""
+        """The same problem with another penalty; both share `facts`."""
         other = replace(self, penalty=penalty)
         other.__dict__["facts"] = self.facts
         return other
 
     @cached_property
     def facts(self) -> Facts:
-        """What the rows say whatever the penalty is."""
+        """Facts about the rows that do not depend on the penalty."""
         return Facts(self.design, self.y, self.weight, self.loss)
 
     def residual(self, coef: Array, intercept: float) -> Array:
@@ -81,7 +81,7 @@ class Problem:
         return self.y - self.design.matvec(coef) - intercept
 
     def is_feasible(self, coef: Array, intercept: float) -> bool:
-        """Whether the penalty allows the coefficients, and the problem the intercept; an error if they are infinite."""
+        """Whether penalty and problem allow coefficients and intercept; an OverflowError if these are not finite."""
         if not (np.isfinite(intercept) and np.isfinite(coef).all()):
             raise OverflowError(TOO_LARGE)
         return (self.fit_intercept or intercept == 0) and self.penalty.forbidden(coef).size == 0
@@ -93,7 +93,7 @@ class Problem:
         return self.value(self.present(self.residual(coef, intercept)), coef)
 
     def present(self, residual: Array) -> Array:
-        """The residual, zero in rows of weight zero: what stands there may be too large to square."""
+        """The residual, set to zero in rows of weight zero, where it may be too large to square."""
         return residual if self.facts.all_present else np.where(self.weight > 0, residual, 0.0)
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
@@ -103,7 +103,7 @@ class Problem:
             yield block, np.ascontiguousarray(self.weight[block])
 
     def value(self, residual: Array, coef: Array) -> float:
-        """The objective where the residual is known; an error where it is no number."""
+        """The objective for a known residual; an OverflowError if the objective is not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
             value = sum(float(weight @ self.loss.value(residual[block])) for block, weight in self.blocks())
             value += self.penalty.value(coef)
@@ -112,7 +112,7 @@ class Problem:
         return value
 
     def null_intercept(self) -> float:
-        """The best intercept where all coefficients are zero."""
+        """The best intercept if all coefficients are zero."""
         present = self.weight > 0
         return self.loss.location(self.y[present], self.weight[present]) if self.fit_intercept else 0.0
 

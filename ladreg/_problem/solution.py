@@ -1,4 +1,4 @@
-"""What a solver answers: `Solution`, why it stopped, and the certificate that the user sees."""
+"""The result of a solver: `Solution`, why the solver stopped, and the certificate that the user sees."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Solution:
-    """What was answered. `dual` is feasible for the problem, whatever the solver handed in."""
+    """Coefficients with their proof. `dual` is feasible for the problem, whatever dual the solver passed in."""
 
     coef: Array
     intercept: float

@@ -32,12 +32,12 @@ from ladreg._problem import ElasticNet, Loss, Problem, Solution
 from ladreg._solvers import Solver
 from ladreg._tuning.callbacks import CallbackSupportMixin, root_task, task, with_callbacks
 
-# More alphas than this are a mistake.
+# More than 100 000 alphas are rejected as a mistake.
 _MOST = 100_000
 
 
 def check_number_of_alphas(values: Any) -> None:
-    """Raise a ValueError where there are none, or more than anyone means."""
+    """Raise a ValueError if there are no alphas, or more than `_MOST`."""
     if np.ndim(values) == 0:
         check_count("alphas", values)
     number = int(values) if np.ndim(values) == 0 else len(values)
@@ -56,7 +56,7 @@ def checked_alphas(values: Any) -> None:
 
 
 def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
-    """The alphas as they are given, decreasing, or so many from the largest useful one down to `eps` times that."""
+    """The given alphas, decreasing, or a grid of `alphas` numbers from the largest useful one to `eps` times it."""
     if np.ndim(alphas) > 0:
         return np.sort(np.asarray(alphas, dtype=np.float64))[::-1].copy()
     if problem.penalty.curved and not np.any(problem.penalty.strength > 0):
@@ -65,7 +65,7 @@ def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
 
 
 def is_joint(model: CertifiedRegressor) -> bool:
-    """Whether alphas may be solved together: unless a solver for each was asked for."""
+    """Whether alphas may be solved together: only if the user chose no solver."""
     return getattr(model, "solver", "auto") == "auto"
 
 
@@ -86,7 +86,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which candidate, which of its alphas, its path, and what chooses the solver for the fit with it."""
+    """The indices of the candidate and its alpha, its path, and the function that chooses the last fit's solver."""
 
     candidate: int
     alpha: int
@@ -105,19 +105,19 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
 
     @abstractmethod
     def _models(self) -> list[CertifiedRegressor]:
-        """Plain estimators with the parameters of this one, at alpha = 1: one for each other setting to choose from."""
+        """Plain estimators with the parameters of this one, at alpha = 1: one per candidate `l1_ratio`, or one."""
 
     @abstractmethod
     def _n_tasks(self, given: Any) -> int:
-        """How many parts the choice has."""
+        """Number of subtasks of the choice that are reported to callbacks."""
 
     @abstractmethod
     def _prepared(self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]) -> Any:
-        """What the choice needs beside the candidates, checked before anything is computed."""
+        """The other inputs of the choice, checked before anything is computed."""
 
     @abstractmethod
     def _chosen(self, candidates: list[Candidate], data: Data, given: Any, context: Any) -> Choice:
-        """The choice, from the candidates and what was prepared."""
+        """The choice, from the candidates and from `given`, which `_prepared` returned."""
 
     def _like(self, kind: type[CertifiedRegressor], **others: Any) -> CertifiedRegressor:
         """A plain estimator with the parameters that it shares with this one, and some others."""
@@ -143,7 +143,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
 
     @property
     def _model(self) -> CertifiedRegressor:
-        """The plain estimator of what was chosen."""
+        """The plain estimator of the chosen candidate."""
         return self._models()[getattr(self, "_choice", 0)]
 
     @property
@@ -214,7 +214,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         return Candidate(model, problem, alpha_grid(problem, self.alphas, float(self.eps)))
 
     def _finish(self, candidates: list[Candidate], data: Data, choice: Choice) -> None:
-        """Fit with what was chosen, and store that and the path."""
+        """Fit with the chosen candidate and alpha, and store the fit and the path."""
         self._choice, k, path = choice.candidate, choice.alpha, choice.path
         candidate = candidates[self._choice]
         several = len(candidates) > 1 and np.ndim(self.alphas) == 0
@@ -259,7 +259,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
 
 @cache
 def _names_of(kind: type[CertifiedRegressor]) -> tuple[str, ...]:
-    """Names of an estimator's parameters; scikit-learn reads them from the signature every time."""
+    """Names of an estimator's parameters; cached, since scikit-learn reads them from the signature every time."""
     return tuple(kind().get_params(deep=False))
 
 

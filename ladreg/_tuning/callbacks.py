@@ -11,7 +11,7 @@ try:
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Nothing to be supported."""
+        """An empty class: there are no callbacks to support."""
 
     def with_callbacks(method: Any) -> Any:
         """The method as it is."""
@@ -22,13 +22,13 @@ __all__ = ["CallbackSupportMixin", "root_task", "subtasks", "task", "with_callba
 
 
 def root_task(estimator: Any, n_subtasks: int) -> Any:
-    """The context of a fit with so many parts; None where callbacks are not supported."""
+    """The context of a fit with `n_subtasks` subtasks; None if callbacks are not supported."""
     begin = getattr(estimator, "_init_callback_context", None)
     return None if begin is None else begin(max_subtasks=n_subtasks, sequential_subtasks=False)
 
 
 def subtasks(context: Any, name: str, number: int) -> list[Any]:
-    """Contexts of the parts of a task."""
+    """Contexts of the subtasks of a task."""
     if context is None:
         return [None] * number
     return [context.subcontext(task_name=name, task_id=k) for k in range(number)]

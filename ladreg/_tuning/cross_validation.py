@@ -44,7 +44,7 @@ class CrossValidatedRegressor(TunedRegressor):
         return MetadataRouter(owner=self).add_self_request(self).add(splitter=self._splitter(), method_mapping=mapping)
 
     def _splitter(self) -> Any:
-        # Late, since it takes as long to import as everything else together.
+        # Imported here, since this takes as long as importing everything else together.
         from sklearn.model_selection import check_cv
 
         for pair in self.cv if isinstance(self.cv, list | tuple) else ():
@@ -122,7 +122,7 @@ class CrossValidatedRegressor(TunedRegressor):
                 unit = self._unit(candidate.model, data, train)
                 jobs.append(delayed(self._fold)(folds, k, candidate.alphas, unit, next(contexts)))
         self._say(f"{len(splits)} folds of {candidates[0].alphas.size} alphas")
-        # Threads: the kernels and BLAS release the interpreter, and X is not copied.
+        # Threads: the kernels and BLAS release the interpreter lock, and X is not copied.
         found = Parallel(n_jobs=self.n_jobs, prefer="threads", verbose=max(int(self.verbose) - 1, 0))(jobs)
         return np.array(found).reshape(len(candidates), len(splits), -1).swapaxes(1, 2)
 
@@ -133,7 +133,7 @@ class CrossValidatedRegressor(TunedRegressor):
         return losses
 
     def _unit(self, model: CertifiedRegressor, data: Data, train: Index) -> ElasticNet:
-        """The penalty at alpha = 1 as the training rows of a fold make it."""
+        """The penalty at alpha = 1 for the training rows of a fold, which `standardize` depends on."""
         if not getattr(model, "standardize", False):
             return model._scaled_penalty(data, 1.0)
         weight = np.bincount(train, data.weight[train], minlength=data.weight.size)
@@ -141,7 +141,7 @@ class CrossValidatedRegressor(TunedRegressor):
 
 
 def _rows(rows: ArrayLike, data: Data) -> Index:
-    """Numbers of rows, of a mask as well."""
+    """Row numbers from row numbers (negative ones count from the end) or from a mask."""
     chosen = np.asarray(rows)
     if chosen.size == 0:
         return np.zeros(0, dtype=np.intp)
