@@ -231,6 +231,13 @@ def test_alpha_max_does_not_depend_on_the_origin_of_free_columns(shift):
         assert not LassoCD(largest * (1 + 1e-6), penalty_weights=weights).fit(given, y).coef_[weights > 0].any()
 
 
+@pytest.mark.parametrize("far", [0.0, 1e9])
+def test_alpha_max_is_zero_where_free_columns_fit_exactly(far):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(-300, 300, (4, 9)).astype(float) + far, rng.standard_normal(4)
+    assert alpha_max(X, y, penalty_weights=np.r_[0.0, 0.0, 0.0, np.ones(6)]) == 0.0
+
+
 def test_at_the_knots_of_the_path_coefficients_are_zero():
     for seed in range(50):
         rng = np.random.default_rng(seed)

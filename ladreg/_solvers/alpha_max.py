@@ -11,7 +11,7 @@ import scipy.optimize
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
 from ladreg._presolve import clip_at, typical
-from ladreg._problem import TOO_LARGE, Problem, Solution
+from ladreg._problem import EXACT_FIT, TOO_LARGE, Problem, Solution
 
 # A slope of at most 1e-15 times the size of its terms is zero.
 _NOTHING = 1e-15
@@ -67,6 +67,9 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     problem = problem if clipped is None else clipped.problem
     residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
     # 2.
+    largest = float(np.abs(problem.present(problem.y)).max(initial=0.0))
+    if free.size and float(np.abs(problem.present(residual)).max(initial=0.0)) <= EXACT_FIT * largest:
+        return 0.0  # the free features fit y exactly, and slopes are rounding
     dual = problem.weight * problem.loss.derivative(residual)
     lower, upper = problem.loss.kink()
     tied = _on_kink(problem, coef, intercept) if upper > lower else np.zeros(0, dtype=np.intp)

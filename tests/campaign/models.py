@@ -263,7 +263,6 @@ def run(model, case: Case):
                 found = _stability(model, case, outcome)
             else:
                 found = _fit(model, case, stored)
-                _at_largest(model, case, found, outcome)
         except Exception as error:  # all of them are findings, or refusals
             _failed(outcome, model, error)
             found = []
@@ -275,6 +274,8 @@ def run(model, case: Case):
     ]
     for _, answer in found:
         answer.warned = warned
+    if not warned:
+        _at_largest(model, case, found, outcome)
     outcome.answers = found
     return outcome
 
