@@ -251,6 +251,10 @@ def witnesses():
         yield stored, steps
 
 
+# The warning of `QuantileRegressor(alpha=1)`, which an alpha that is drawn may be by chance.
+DEFAULT = "alpha=1, the default as in scikit-learn, leaves every coefficient zero"
+
+
 def run(model, case: Case):
     """Fit and collect; every exception and every warning is accounted for."""
     outcome = Outcome()
@@ -270,7 +274,7 @@ def run(model, case: Case):
     outcome.complaints += [
         f"leaked {one.category.__name__}: {one.message} ({one.filename}:{one.lineno})"
         for one in caught
-        if not issubclass(one.category, ConvergenceWarning)
+        if not (issubclass(one.category, ConvergenceWarning) or str(one.message).startswith(DEFAULT))
     ]
     for _, answer in found:
         answer.warned = warned
