@@ -177,7 +177,7 @@ def test_the_ranges_of_a_polyhedron_are_those_of_linear_programs(monkeypatch):
     assert len(blocks) >= 20
     enumerated = 0
     for directions in blocks:
-        polyhedron = face_centre._Polyhedron.of(directions)
+        polyhedron = directions.polyhedron()
         vertex = polyhedron.vertex()
         found = polyhedron.support(directions.vector, vertex)
         corners = polyhedron._corners(vertex)

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from ladreg._arrays import BLOCK, Array, Index, nonnegative_least_squares
+from ladreg._arrays import BLOCK, Array, Index
+from ladreg._certificate.polyhedron import Polyhedron
 from ladreg._kernels import _hash_groups
 
 # Unit vectors whose entries agree after rounding to multiples of 2^-40 are one direction.
@@ -32,17 +33,8 @@ _DISTINCT = 0.9
 _NEAREST = 4096
 # Entries of directions, in coordinates of the basis of directions, of at most 1e-10 are rounding of zero.
 _ZERO = 1e-10
-# In the simplex method each bound is relaxed by a random 1 to 2 times 1e-12 (1 + |bound|), in a problem at unit scale:
-# the polyhedron then has an interior, and no vertex has more than n_dimensions constraints.
-_RELAXED = 1e-12
-# A linear function is at its maximum in a vertex if all its multipliers (of unit vectors) are at least -1e-10.
-_OPTIMAL = 1e-10
 # Ranges, and singular values, of at most 1e-9 times the largest one of their block are rounding of zero.
 _FLAT = 1e-9
-# Visit at most 2000 vertices per dimension; after that each linear function keeps its value at the vertex it is at.
-_VISITS = 2000
-# Up to 64 vertices are enumerated; ranges over a polyhedron with more vertices are found by the simplex method.
-_CORNERS = 64
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,7 @@ class _Directions:
             return self
         room = np.minimum(self.high, -self.low)
         some = self._some(np.argpartition(room, _NEAREST)[:_NEAREST])
-        box = _Polyhedron.of(some).box()
+        box = some.polyhedron().box()
         if box is None:
             return self
         middle, half = box
@@ -92,6 +84,10 @@ class _Directions:
             at, reach = self.vector[part] @ middle, np.abs(self.vector[part]) @ half
             kept.append(begin + np.flatnonzero((at + reach >= self.high[part]) | (at - reach <= self.low[part])))
         return self._some(np.concatenate(kept))
+
+    def polyhedron(self) -> Polyhedron:
+        """The points where all intervals hold."""
+        return Polyhedron.of(self.vector, self.low, self.high)
 
     def _some(self, rows: Index) -> _Directions:
         return _Directions(self.vector[rows], self.low[rows], self.high[rows], self.cost[rows])
@@ -253,7 +249,7 @@ def _intervals(directions: _Directions, vector: Array, label: Index, block: Inde
 
 def _block(directions: _Directions) -> tuple[Array, Array] | None:
     """The equations of a block of several coordinates."""
-    polyhedron = _Polyhedron.of(directions.nearest())
+    polyhedron = directions.nearest().polyhedron()
     vertex = polyhedron.vertex()
     if vertex is None:
         return None
@@ -291,158 +287,3 @@ def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> 
         triangle = np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
     fit = np.vstack([fixed, triangle[:n_free, :n_free] @ free.T])
     return fit, np.concatenate([fixed @ point, triangle[:n_free, n_free]])
-
-
-@dataclass(frozen=True)
-class _Polyhedron:
-    """``normal @ z <= bound``, normals of length one. `relaxed` bounds lead to a vertex, `bound` gives its values."""
-
-    normal: Array
-    bound: Array
-    relaxed: Array
-
-    @classmethod
-    def of(cls, directions: _Directions) -> _Polyhedron:
-        """The polyhedron of the directions' intervals."""
-        below, above = np.isfinite(directions.low), np.isfinite(directions.high)
-        normal = np.vstack([directions.vector[above], -directions.vector[below]])
-        bound = np.concatenate([directions.high[above], -directions.low[below]])
-        room = _RELAXED * (1.0 + np.abs(bound)) * np.random.default_rng(0).uniform(1.0, 2.0, bound.size)
-        return cls(normal, bound, bound + room)
-
-    def vertex(self) -> Index | None:
-        """n_dimensions constraints that meet in a vertex; None if there is no vertex."""
-        point = self._point()
-        basis: list[int] = []
-        n_dimensions = self.normal.shape[1]
-        while point is not None and len(basis) < n_dimensions:
-            edges = np.linalg.qr(self.normal[basis].T, mode="complete")[0] if basis else np.eye(n_dimensions)
-            next_one, step, edge = -1, 0.0, edges[:, -1]
-            for edge in (edges[:, -1], -edges[:, -1]):
-                next_one, step = self._met(point, edge, basis)
-                if next_one >= 0:
-                    break
-            if next_one < 0:
-                return None
-            point = point + step * edge
-            basis.append(next_one)
-        return None if point is None else np.array(basis, dtype=np.intp)
-
-    def _point(self) -> Array | None:
-        """The point nearest to zero, by Lawson and Hanson's LDP -> NNLS; None if the constraints contradict.
-
-        Constraints that hold at zero do not count in the scale `reach`, however far away they are.
-        """
-        n_dimensions = self.normal.shape[1]
-        reach = -self.relaxed.min(initial=0.0)
-        if reach <= 0:
-            return np.zeros(n_dimensions)
-        equations = np.vstack([-self.normal.T, -self.relaxed / reach])
-        found = nonnegative_least_squares(equations, np.append(np.zeros(n_dimensions), 1.0))
-        if found is None:
-            return None
-        multiplier, distance = found
-        remainder = equations @ multiplier
-        remainder[-1] -= 1.0
-        if distance <= 1e-9 or remainder[-1] >= 0:
-            return None
-        return np.asarray(-remainder[:-1] / remainder[-1] * reach)
-
-    def box(self) -> tuple[Array, Array] | None:
-        """Middle and half lengths of the polyhedron's bounding box; None if the polyhedron is empty or unbounded."""
-        vertex = self.vertex()
-        return None if vertex is None else self._box(vertex)
-
-    def _box(self, vertex: Index) -> tuple[Array, Array] | None:
-        axes = np.eye(vertex.size)
-        ends = self.support(np.vstack([axes, -axes]), vertex)
-        if not np.isfinite(ends).all():
-            return None
-        high, low = ends[: vertex.size], -ends[vertex.size :]
-        return low / 2 + high / 2, (high - low) / 2 + _RELAXED
-
-    def without_far(self, vertex: Index) -> tuple[_Polyhedron, Index]:
-        """The same polyhedron without constraints that hold in its whole bounding box, and the renumbered vertex."""
-        box = self._box(vertex)
-        if box is None:
-            return self, vertex
-        most = self.normal @ box[0] + np.abs(self.normal) @ box[1]
-        near = most >= self.bound
-        near[vertex] = True
-        number = np.cumsum(near) - 1
-        return _Polyhedron(self.normal[near], self.bound[near], self.relaxed[near]), number[vertex]
-
-    def _met(self, point: Array, edge: Array, basis: list[int] | Index) -> tuple[int, float]:
-        """The first constraint that is met along an edge, -1 for none, and how far away it is."""
-        rate = self.normal @ edge
-        rate[basis] = 0.0
-        ahead = np.flatnonzero(rate > _ZERO * np.abs(rate).max(initial=0.0))
-        if ahead.size == 0:
-            return -1, 0.0
-        steps = np.maximum(self.relaxed[ahead] - self.normal[ahead] @ point, 0.0) / rate[ahead]
-        nearest = int(np.argmin(steps))
-        return int(ahead[nearest]), float(steps[nearest])
-
-    def ranges(self, vector: Array, vertex: Index) -> tuple[Array, Array]:
-        """The least and the largest value of ``vector @ z`` for each row of `vector`, in blocks of rows."""
-        low, high = np.empty((2, vector.shape[0]))
-        corners = self._corners(vertex)
-        for begin in range(0, vector.shape[0], 8 * BLOCK):
-            block = slice(begin, begin + 8 * BLOCK)
-            if corners is None:
-                ends = self.support(np.vstack([vector[block], -vector[block]]), vertex)
-                high[block], low[block] = ends[: ends.size // 2], -ends[ends.size // 2 :]
-            else:
-                values = corners @ vector[block].T
-                values.max(axis=0, out=high[block])
-                values.min(axis=0, out=low[block])
-        return low, high
-
-    def _corners(self, vertex: Index) -> Array | None:
-        """All vertices, one per row; None if there are more than `_CORNERS`, or if an edge is unbounded."""
-        found: dict[tuple[int, ...], Array] = {}
-        waiting = [tuple(np.sort(vertex).tolist())]
-        while waiting:
-            key = waiting.pop()
-            if key in found:
-                continue
-            if len(found) == _CORNERS:
-                return None
-            basis = np.array(key)
-            inverse = np.linalg.inv(self.normal[basis])
-            found[key] = inverse @ self.bound[basis]
-            point = inverse @ self.relaxed[basis]
-            for leaving in range(basis.size):
-                entering, _ = self._met(point, -inverse[:, leaving], basis)
-                if entering < 0:
-                    return None
-                waiting.append(tuple(sorted([*np.delete(basis, leaving).tolist(), entering])))
-        return np.array(list(found.values()))
-
-    def support(self, aims: Array, vertex: Index) -> Array:
-        """The largest value of ``aim @ z`` for each of several vectors, by the simplex method.
-
-        All searches start at one vertex, and searches that leave a vertex along the same edge move together.
-        """
-        value = np.full(aims.shape[0], np.inf)
-        waiting = {tuple(np.sort(vertex).tolist()): np.arange(aims.shape[0])}
-        visits = 0
-        while waiting:
-            key = next(iter(waiting))
-            basis, here = np.array(key), waiting.pop(key)
-            inverse = np.linalg.inv(self.normal[basis])
-            multiplier = aims[here] @ inverse
-            worst = np.argmin(multiplier, axis=1)
-            visits += 1
-            arrived = multiplier[np.arange(here.size), worst] >= -_OPTIMAL
-            arrived |= visits > _VISITS * basis.size
-            value[here[arrived]] = multiplier[arrived] @ self.bound[basis]
-            point = inverse @ self.relaxed[basis]
-            for leaving in np.unique(worst[~arrived]):
-                entering, _ = self._met(point, -inverse[:, leaving], basis)
-                if entering < 0:
-                    continue  # unbounded along this edge: the value stays infinite
-                along = here[~arrived & (worst == leaving)]
-                other = tuple(sorted([*np.delete(basis, leaving).tolist(), entering]))
-                waiting[other] = np.append(waiting[other], along) if other in waiting else along
-        return value
