@@ -20,7 +20,7 @@ from tests.benchmarks.lasso import lasso
 from tests.benchmarks.paths import paths
 from tests.benchmarks.peers import lad_rivals
 from tests.problems import make
-from tests.test_reduction import diamonds, fertility, flights
+from tests.test_preprocessing import diamonds, fertility, flights
 
 SHAPES = (
     (1000, 5),
