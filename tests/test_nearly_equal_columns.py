@@ -10,6 +10,8 @@ import pytest
 import scipy.sparse as sp
 
 from ladreg import ElasticNetCD, LassoCD, LassoCDCV, lasso_path
+from ladreg._least_squares import qr_steps
+from tests.campaign.problem import replayed
 
 
 def drawn(apart, seed, n_samples=120):
@@ -82,3 +84,14 @@ def test_paths_and_cross_validation():
     for k, alpha in enumerate(alphas):
         single = LassoCD(alpha).fit(X[~fold], y[~fold])
         assert model.mse_path_[k, 0] == pytest.approx(np.mean((y - single.predict(X))[fold] ** 2), rel=1e-6)
+
+
+def test_steps_by_a_decomposition_do_not_go_in_circles(monkeypatch):
+    """A cross-validation beside weights of 1e-10 and 1e12, whose supports came back for 10,000 steps."""
+    model, case = replayed(1041000114514)
+    steps, settle = [], qr_steps.settle
+    monkeypatch.setattr(qr_steps, "settle", lambda *given: (found := settle(*given), steps.append(found[2]))[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.made().fit(case.contained(), case.y, sample_weight=case.weight)
+    assert 0 < max(steps) < 200

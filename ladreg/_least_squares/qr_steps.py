@@ -127,6 +127,7 @@ def settle(columns: Centred, coef: Array, max_steps: int) -> tuple[Array, Gradie
     sign = np.sign(coef)
     tolerance = _ROUNDING * float(np.abs(columns.slope).max(initial=0.0))
     factor, whole = None, 0
+    seen: set[bytes] = set()
     while n_steps < max_steps:
         n_steps += 1
         if factor is None:
@@ -165,6 +166,10 @@ def settle(columns: Centred, coef: Array, max_steps: int) -> tuple[Array, Gradie
         worst = int(np.argmax(violation))
         if not violation[worst] > tolerance:
             return coef, look, n_steps
+        key = support.tobytes() + sign[support].tobytes()
+        if key in seen:  # in exact arithmetic the objective falls between two visits
+            break
+        seen.add(key)
         sign[worst] = 1.0 if penalty.positive else np.sign(slope[worst])
         support, factor = np.union1d(support, [worst]), None
     return coef, None, n_steps

@@ -125,9 +125,10 @@ def polished(formula, coef, slopes, *, active, elastic):
         product, total = _products(formula, slopes)
         goal, violated = _goals(formula, coef, product, violated, active)
         room = _room(formula, slopes, elastic)
-        columns = np.column_stack([formula.columns[:, violated], np.ones((slopes.size, int(formula.fit_intercept)))])
+        # Ones first: columns whose sum is constant up to rounding of their means leave nothing beside them.
+        columns = np.column_stack([np.ones((slopes.size, int(formula.fit_intercept))), formula.columns[:, violated]])
         missed = (product - goal)[violated]
-        missed = np.append(missed, total) if formula.fit_intercept else missed
+        missed = np.append(total, missed) if formula.fit_intercept else missed
         slopes = slopes - room * (columns @ _solved(columns, formula.weight * room, missed))
         if elastic == "all" and np.isfinite(high):
             slopes = slopes / max(1, np.max(slopes) / high if high else 1, np.min(slopes) / low if low else 1)
