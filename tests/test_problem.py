@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ladreg import LassoCD
 from ladreg._certificate import certify, prove
+from ladreg._certificate.dual_projection import Projection
 from ladreg._design import DenseDesign
 from ladreg._problem import Absolute, HalfSquared, Huber, Pinball, StopReason
 from ladreg._solvers import largest_alpha
@@ -268,3 +269,14 @@ def test_the_certificate_prints_what_matters():
     text = str(solve(make(np.zeros((3, 0)), [1, 2, 9], loss=Pinball(0.5))).certificate)
     for word in ("objective", "lower bound", "gap", "unique", "solver", "relative"):
         assert word in text
+
+
+@pytest.mark.parametrize("tau", [0.5, 0.01, 0.9, 0.99, 0.9999])
+def test_what_counts_as_rounding_follows_the_dual_at_extreme_quantiles(tau):
+    """The far end of the interval says nothing of a dual that is near zero: a larger size would excuse products."""
+    rng = np.random.default_rng(0)
+    problem = make(rng.standard_normal((20, 3)), rng.standard_normal(20), loss=Pinball(tau))
+    lower, upper = problem.loss.interval()
+    near = lower if abs(lower) <= upper else upper
+    dual = problem.weight * np.where(np.arange(20) % 2, near, near / 2)
+    assert Projection(problem).size_of_sum(dual) == pytest.approx(abs(near), rel=1e-12)

@@ -122,9 +122,11 @@ class Projection:
         loss = self.problem.loss
         if not self.problem.facts.weights_are_alike:
             return np.asarray(np.abs(duals).sum(axis=-1))
-        # With a piecewise linear loss the dual of some row is at an end of its interval.
-        if loss.curvature == 0 and not np.isfinite(loss.smoothness):
-            return np.full(duals.shape[:-1], max(map(abs, loss.interval())))
+        # With a piecewise linear loss the dual of some row is at an end of its interval. If the ends are -c and c, the
+        # largest size is c.
+        lower, upper = loss.interval()
+        if loss.curvature == 0 and not np.isfinite(loss.smoothness) and lower == -upper:
+            return np.full(duals.shape[:-1], upper)
         low, high = self._extremes(duals)
         return np.maximum(-low, high)
 
