@@ -92,14 +92,11 @@ class _Directions:
     def _some(self, rows: Index) -> _Directions:
         return _Directions(self.vector[rows], self.low[rows], self.high[rows], self.cost[rows])
 
-    def at(self, rows: Index | slice, vector: Array) -> _Directions:
-        """Some directions in other coordinates, as unit vectors. If `rows` is a slice, this object changes in place."""
+    def at(self, rows: Index, vector: Array) -> _Directions:
+        """Some directions in other coordinates, as unit vectors."""
         length = np.sqrt(np.einsum("ij,ij->i", vector, vector))
-        found = _Directions(vector, self.low[rows], self.high[rows], self.cost[rows])
-        np.multiply(found.cost, length, out=found.cost)
-        for part in (found.low, found.high, found.vector.T):
-            np.divide(part, length, out=part)
-        return found
+        low, high, cost = self.low[rows] / length, self.high[rows] / length, self.cost[rows] * length
+        return _Directions(vector / length[:, None], low, high, cost)
 
 
 def _keys(vector: Array) -> Array:
@@ -142,16 +139,12 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
         return _block(directions)
     spanning, vector = _coordinates(directions.vector)
     label = _blocks(vector)
-    if label.size > 1 and not label.any():  # one block, without copies of it
-        parts, fit, goal = [(np.arange(label.size), directions.at(slice(None), vector))], [], []
-    else:
-        block = label[_largest(vector)]
-        middle, paid = _intervals(directions, vector, label, block)
-        fit, goal = [spanning[paid]], [middle[paid]]
-        parts = []
-        for number in np.flatnonzero(np.bincount(label) > 1):
-            chosen, own = np.flatnonzero(block == number), np.flatnonzero(label == number)
-            parts.append((own, directions.at(chosen, vector[np.ix_(chosen, own)])))
+    block = label[_largest(vector)]
+    middle, paid = _intervals(directions, vector, label, block)
+    fit, goal, parts = [spanning[paid]], [middle[paid]], []
+    for number in np.flatnonzero(np.bincount(label) > 1):
+        chosen, own = np.flatnonzero(block == number), np.flatnonzero(label == number)
+        parts.append((own, directions.at(chosen, vector[np.ix_(chosen, own)])))
     del directions, vector
     while parts:
         own, part = parts.pop()

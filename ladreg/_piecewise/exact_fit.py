@@ -150,11 +150,10 @@ def _improved(table: RowProblem, point: Array, stats: dict[str, float]) -> Array
     for near in _NEAR:
         residual = problem.residual(*table.split(point))
         stats["n_passes"] += 1
-        size = np.abs(residual)
-        near_zero = size <= near
-        if float(size.max(initial=0.0, where=near_zero)) <= ROUNDINGS:
+        distance = np.abs(residual)
+        if float(distance.max(initial=0.0, where=distance <= near)) <= ROUNDINGS:
             break
-        chosen = near_zero.astype(np.float64)
+        chosen = (distance <= near).astype(np.float64)
         gram = problem.design.gram(chosen, np.arange(problem.n_features), problem.fit_intercept)
         size = np.sqrt(gram.diagonal())
         size = np.where(size > 0, size, 1.0)
