@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import contextmanager
+from unittest import mock
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -24,6 +26,7 @@ from ladreg import (
     StabilitySelection,
     metrics,
 )
+from ladreg._estimators import CertifiedRegressor
 
 PLAIN = [
     LADRegressor(),
@@ -147,3 +150,16 @@ def _with_shares(model, first, second, factor):
         return _with_alpha(found, 1.0)
     elastic = type(model).__name__.startswith("ElasticNet")
     return found.set_params(alpha=model.alpha * float(total if elastic else factor / total))
+
+
+@contextmanager
+def solutions():
+    """Collects the solutions of the last fit, whose duals and counts no estimator keeps."""
+    found, store = [], CertifiedRegressor._store
+
+    def spied(self, data, problems, solutions):
+        found[:] = solutions
+        return store(self, data, problems, solutions)
+
+    with mock.patch.object(CertifiedRegressor, "_store", spied):
+        yield found

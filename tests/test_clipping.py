@@ -13,7 +13,7 @@ from ladreg import (
     QuantileRegressorCV,
     lad_path,
 )
-from ladreg._presolve import clipping
+from ladreg._presolve import clip
 from ladreg._problem import Huber, Pinball
 from tests.problems import make, oracle, solve
 
@@ -179,9 +179,9 @@ def test_ordinary_problems_are_left_alone():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((400, 2))
     for y in (rng.standard_normal(400), rng.standard_t(2, 400), rng.integers(0, 5, 400), rng.exponential(size=400)):
-        assert clipping.clip(make(X, y)) is None
-        assert clipping.clip(make(X, y, loss=Pinball(0.9))) is None
-    assert clipping.clip(make(X, np.r_[1e9, np.zeros(399)], loss=Huber(1e8))) is None
+        assert clip(make(X, y)) is None
+        assert clip(make(X, y, loss=Pinball(0.9))) is None
+    assert clip(make(X, np.r_[1e9, np.zeros(399)], loss=Huber(1e8))) is None
 
 
 def test_outliers_may_be_most_of_what_is_not_zero():

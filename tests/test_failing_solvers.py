@@ -23,8 +23,19 @@ from ladreg import (
     QuantileRegressor,
     QuantileRegressorCV,
 )
-from ladreg._piecewise import interior_point
-from tests.faults import MANY, SMALL, SPARSE, TIED, WIDE, always, certificates, faulty, proved
+from tests.faults import (
+    INSIDE,
+    MANY,
+    SMALL,
+    SPARSE,
+    TIED,
+    WIDE,
+    always,
+    certificates,
+    faulty,
+    gives_nothing,
+    proved,
+)
 
 LINEAR_PROGRAMS = {
     "tied": (LADRegressor(solver="linprog"), TIED),
@@ -98,11 +109,14 @@ def test_a_failing_linear_program_is_answered_or_told(name, fault, once):
 
 
 @pytest.mark.parametrize("fault", LP_FAULTS)
-def test_the_last_rungs_fail_as_well(monkeypatch, fault):
+def test_the_last_rungs_fail_as_well(fault):
     """Without an interior point method the default falls back on linprog, which is broken too."""
-    monkeypatch.setattr(interior_point, "solve", lambda *_, **__: None)
     X, y = SMALL
-    with always(scipy.optimize, "linprog", LP_FAULTS[fault]), warnings.catch_warnings(record=True) as caught:
+    with (
+        always(*INSIDE["interior point"], gives_nothing),
+        always(scipy.optimize, "linprog", LP_FAULTS[fault]),
+        warnings.catch_warnings(record=True) as caught,
+    ):
         warnings.simplefilter("always")
         model = LADRegressor().fit(X, y)
     assert np.isfinite(model.coef_).all()

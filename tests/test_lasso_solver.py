@@ -14,8 +14,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 
 from ladreg import LassoCD, alpha_max
+from ladreg._certificate import certify
 from ladreg._design import as_design
-from ladreg._least_squares import Centred, anderson, coordinate_descent
+from ladreg._least_squares import Centred, anderson, solve_lasso
 from ladreg._least_squares.centred import duality_gap
 from ladreg._problem import ElasticNet, HalfSquared, StopReason
 from ladreg._solvers import largest_alpha
@@ -161,14 +162,16 @@ def test_passes_over_all_features_are_few_and_working_sets_small():
 
 
 @pytest.mark.parametrize("storage", [np.asfortranarray, sp.csc_array])
-def test_working_sets_too_large_for_a_gram_matrix_descend_by_residuals(monkeypatch, storage):
+def test_working_sets_too_large_for_a_gram_matrix_descend_by_residuals(storage):
     rng = np.random.default_rng(5)
     X = np.where(rng.random((80, 150)) < 0.5, 0.0, rng.standard_normal((80, 150)))
     y = X[:, :10].sum(axis=1) + 0.1 * rng.standard_normal(80)
     problem = lasso(storage(X), y, 0.01)
     expected = solve(problem)
-    monkeypatch.setattr(coordinate_descent, "_LARGEST_GRAM", 5)
-    solution = solve(problem)
+    found = solve_lasso(problem, largest_gram=5)
+    solution = certify(
+        problem, found.coef, found.intercept, found.dual, n_iter=1, stopped=found.stopped, solver=found.solver
+    )
     assert solution.relative_gap < 1e-8
     np.testing.assert_allclose(solution.coef, expected.coef, atol=1e-4)
 

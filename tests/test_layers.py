@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,43 @@ def test_wings_are_entered_by_their_doors(path):
             assert not module, f"{path.name} imports {name}, past the door of {wing}"
             door = importlib.import_module(name)
             assert wing == "_kernels" or set(names) <= set(door.__all__), f"{wing} has no {names} at its door"
+
+
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
+# Tests that look behind the door of a wing, and why they have to.
+BEHIND_DOORS = {
+    "faults.py": "faults that no input brings about are put in where they would occur",
+    "test_campaign.py": "a Newton step on columns equal but for rounding, and a wrong constant that is to be noticed",
+    "test_centre.py": "ranges over the polyhedra that the centre meets are compared with linear programs",
+    "test_conjugate_gradients.py": "one step is compared with the optimum; sizes at which Gram matrices are given up",
+    "test_design.py": "a table of 40 rows is read in several blocks",
+    "test_homotopy.py": "drafts are compared with their NumPy twin, spoiled and left out",
+    "test_injection.py": "small tables take the ways of large ones",
+    "test_lasso_solver.py": "formulas that stand in for the certificate; the limit of an iteration",
+    "test_model_selection.py": "products of a fold are compared with those of its rows; a point is not proved",
+    "test_path.py": "paths with and without drafts; looks at the data are counted",
+    "test_path_certificates.py": "proofs of many answers are told from those of single ones",
+    "test_pivotal.py": "simulated duals are held in several blocks",
+    "test_preprocessing.py": "an infeasible program, which no reduced problem of the tests is",
+}
+
+
+def behind_doors(path):
+    """Names that a file of tests takes from a wing other than through its door."""
+    tree = ast.parse(path.read_text())
+    for name, names in imports(path):
+        package, _, rest = name.partition(".")
+        wing, _, module = rest.partition(".")
+        if package == "ladreg" and wing in WINGS - {"_kernels"}:
+            yield from names if module else set(names) - set(importlib.import_module(name).__all__)
+    for node in ast.walk(tree):  # the target of a patch
+        if isinstance(node, ast.Constant) and re.match(r"ladreg\._(?!kernels)\w+\.", str(node.value)):
+            yield node.value
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
+def test_tests_enter_wings_by_their_doors(path):
+    assert bool(list(behind_doors(path))) == (path.name in BEHIND_DOORS)
 
 
 def test_every_room_has_a_floor():

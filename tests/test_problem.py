@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from ladreg import LassoCD
 from ladreg._certificate import certify, prove
-from ladreg._certificate.dual_projection import Projection
 from ladreg._design import DenseDesign
 from ladreg._problem import Absolute, HalfSquared, Huber, Pinball, StopReason
 from ladreg._solvers import largest_alpha
+from tests.faults import faulty
 from tests.problems import NAMED, make, rounding, solve
 from tests.strategies import lad_problems, tables
 
@@ -103,24 +103,27 @@ def test_rank_deficient_free_columns_are_projected_out():
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("loss", [Absolute(), Huber(0.5), HalfSquared()], ids=lambda loss: type(loss).__name__)
-def test_free_columns_are_projected_out_by_a_gram_matrix_or_qr_to_the_same_bound(monkeypatch, loss, weighted):
+def test_free_columns_are_projected_out_by_a_gram_matrix_or_decompositions_to_the_same_bound(loss, weighted):
     rng = np.random.default_rng(1)
-    weight = rng.random(60) if weighted else None
-    problem = make(rng.standard_normal((60, 4)) + 3.0, rng.standard_normal(60), loss=loss, weight=weight)
+    X, y = rng.standard_normal((60, 4)) + 3.0, rng.standard_normal(60)
+    weight = rng.random(60) if weighted else np.ones(60)
     coef = 0.1 * rng.standard_normal(4)
-    dual = problem.weight * np.clip(problem.residual(coef, 0.0), -0.4, 0.4)
-    asked, qr = [], scipy.linalg.qr
-    monkeypatch.setattr(scipy.linalg, "qr", lambda *given, **more: asked.append(1) or qr(*given, **more))
-    by_gram = certified(problem, coef, 0.0, dual)
-    assert not asked
-    monkeypatch.setattr("ladreg._certificate.dual_projection.is_regular", lambda _: False)
-    by_qr = certified(problem, coef, 0.0, dual)
-    assert asked
-    monkeypatch.setattr("ladreg._certificate.dual_projection._QR_ENTRIES", 0)
-    by_pinv = certified(problem, coef, 0.0, dual)
-    assert by_gram.gap < 100.0
-    for solution in (by_qr, by_pinv):
-        assert solution.gap == pytest.approx(by_gram.gap, rel=1e-12)
+
+    def asked(X, coef, times):
+        """The gap, with each row repeated, and the numbers of QR decompositions and pseudo-inverses for it."""
+        problem = make(np.tile(X, (times, 1)), np.tile(y, times), loss=loss, weight=np.tile(weight, times))
+        dual = problem.weight * np.clip(problem.residual(coef, 0.0), -0.4, 0.4)
+        with faulty(scipy.linalg, "qr", 0, None) as by_qr, faulty(np.linalg, "pinv", 0, None) as by_pinv:
+            gap = certified(problem, coef, 0.0, dual).gap
+        return gap, bool(by_qr), bool(by_pinv)
+
+    gap, *ways = asked(X, coef, 1)
+    assert gap < 100.0
+    assert ways == [False, False]
+    # One column twice makes the Gram matrix singular; its QR would be too large for many rows.
+    twice, with_zero = np.column_stack([X, X[:, 0]]), np.append(coef, 0.0)
+    assert asked(twice, with_zero, 1) == (pytest.approx(gap, rel=1e-12), True, False)
+    assert asked(twice, with_zero, 6000) == (pytest.approx(gap, rel=1e-12), False, True)
 
 
 @pytest.mark.parametrize("size", [1e-200, 1e-162, 1e-161, 1e-150, 1e150])
@@ -274,9 +277,9 @@ def test_the_certificate_prints_what_matters():
 @pytest.mark.parametrize("tau", [0.5, 0.01, 0.9, 0.99, 0.9999])
 def test_what_counts_as_rounding_follows_the_dual_at_extreme_quantiles(tau):
     """The far end of the interval says nothing of a dual that is near zero: a larger size would excuse products."""
-    rng = np.random.default_rng(0)
-    problem = make(rng.standard_normal((20, 3)), rng.standard_normal(20), loss=Pinball(tau))
+    problem = make(np.zeros((20, 0)), np.arange(20.0), loss=Pinball(tau))
     lower, upper = problem.loss.interval()
-    near = lower if abs(lower) <= upper else upper
-    dual = problem.weight * np.where(np.arange(20) % 2, near, near / 2)
-    assert Projection(problem).size_of_sum(dual) == pytest.approx(abs(near), rel=1e-12)
+    near, far = sorted((-lower, upper))
+    dual = 0.9 * near * problem.weight * np.where(np.arange(20) % 2, 1.0, -1.0)
+    dual[0] += 0.9e-15 * far
+    assert abs(prove(problem, np.zeros(0), 9.5, dual).dual.sum()) <= 2e-15 * near

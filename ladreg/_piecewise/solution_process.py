@@ -198,7 +198,7 @@ class _Process:
         line = right.place.point + ahead * (right.place.point - left.place.point)
         guess = self._guess(twin, right, left, ahead, line)
         place, near = guess.place, guess.near
-        missed = self.missed
+        missed, n_checks = self.missed, 0
         for _ in range(_ROUNDS):
             # 2.
             if near is None:
@@ -214,9 +214,10 @@ class _Process:
                 return None
             # 4.
             solution, found = self._certified(problem, twin, place, right, near)
+            n_checks += 1
             if solution.relative_gap <= _PROVED:
                 self._learn(near, guess, found.place.point, line if left is not right else None, right)
-                return solution, found
+                return replace(solution, stats={**solution.stats, "n_checks": n_checks}), found
             place = self._moved(found.place, found.place.point, found.place.residual)
             near, missed = None, 0.0
         return None

@@ -12,11 +12,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 import ladreg
-from ladreg._estimators import CertifiedRegressor
 from ladreg._paths import Path
 from tests.campaign.draws import Case
 from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer
+from tests.public import solutions
 
 # How often each is drawn. Those that choose alpha fit many times.
 NAMES = {
@@ -235,19 +235,14 @@ def deviations(X, weight):
 
 @contextmanager
 def witnesses():
-    """Collects the dual vectors of what is stored, and of the steps of paths by their number."""
-    stored, steps = [], {}
-    store, put = CertifiedRegressor._store, Path.put
-
-    def spied_store(self, data, problems, solutions):
-        stored[:] = [solution.dual for solution in solutions]
-        return store(self, data, problems, solutions)
+    """Collects the solutions of a fit, and the dual vectors of the steps of paths by their number."""
+    steps, put = {}, Path.put
 
     def spied_put(self, k, solution):
         steps[k] = solution.dual
         return put(self, k, solution)
 
-    with patch.object(CertifiedRegressor, "_store", spied_store), patch.object(Path, "put", spied_put):
+    with solutions() as stored, patch.object(Path, "put", spied_put):
         yield stored, steps
 
 
@@ -327,7 +322,7 @@ def _fit(model, case, stored):
         formula = formula_of(model, case, float(alpha), quantile=quantiles[k], scale=getattr(fitted, "scale_", None))
         intercept = float(np.atleast_1d(fitted.intercept_)[k])
         values = [np.atleast_1d(one)[k] for one in (fitted.objective_, fitted.dual_gap_)]
-        found.append((formula, Answer(coef, intercept, *values, False, proof["unique"], stored[k])))
+        found.append((formula, Answer(coef, intercept, *values, False, proof["unique"], stored[k].dual)))
     return found
 
 
