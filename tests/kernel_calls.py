@@ -30,7 +30,7 @@ BY_COLUMNS = np.lexsort((ROWS, COLUMNS))
 class Call:
     """A valid call: `written` arguments are changed, `listed` ones hold indices.
 
-    `free` ones have any length, `wide` ones any number of columns.
+    `free` ones have any length.
     """
 
     function: Any
@@ -38,7 +38,6 @@ class Call:
     written: tuple[str, ...]
     listed: tuple[str, ...] = ()
     free: tuple[str, ...] = ()
-    wide: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     limits: dict[str, int] = field(default_factory=dict)
 
@@ -85,7 +84,7 @@ def settling():
 
 def following():
     return {
-        "gram": GRAM.copy(), "known": np.ones(P, dtype=bool), "columns": np.linalg.cholesky(GRAM), "unit": some(P),
+        "gram": GRAM.copy(), "known": np.ones(P, dtype=bool), "unit": some(P),
         "positive": False, "alphas": np.array([0.1, 0.05]), "max_steps": 20, "budget": 100, "rounding": 1e-14,
         "coef": np.zeros(P), "slope": signed(P), "support": np.arange(P), "factor": np.linalg.cholesky(GRAM), "size": P,
         "coefs": np.zeros((2, P)), "slopes": np.zeros((2, P)), "n_steps": room(2), "done": room(2), "at": 0, "used": 0,
@@ -98,7 +97,7 @@ def walking():
         "products": (TABLE - some(P)).T @ (some(N) * signed(N)), "strength": some(P, 1), "positive": False,
         "alphas": np.array([2.0, 0.5, 0.1]), "room": P, "largest": P, "reach": 0.5, "budget": 50, "most_knots": 50,
         "count": room(3), "found": room(3 * P), "values": np.zeros(3 * P), "n_knots": room(3), "clear": 0.01,
-        "in_doubt": np.zeros(P, dtype=bool),
+        "constant": 1e-28, "uncertain": np.zeros(P, dtype=bool),
     }  # fmt: skip
 
 
@@ -166,13 +165,12 @@ CALLS = [
     Call(
         _gram.follow,
         following,
-        ("gram", "known", "coef", "slope", "support", "factor", "coefs", "slopes", "n_steps", "done"),
+        ("coef", "slope", "support", "factor", "coefs", "slopes", "n_steps", "done"),
         ("support",),
-        wide=("columns",),
         limits={"size": HUGE},
     ),
     Call(_hash_groups.group, rows("keys", "groups", "first"), ("groups", "first")),
-    Call(_homotopy.homotopy, walking, ("count", "found", "values", "n_knots", "in_doubt")),
+    Call(_homotopy.homotopy, walking, ("count", "found", "values", "n_knots", "uncertain")),
     Call(_dual_norms.largest_parts, lambda: {**slopes(), "part": np.zeros(2), "where": room(2)}, ("part", "where")),
     Call(
         _dual_norms.reaching,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg._design import SparseDesign, as_design
+from ladreg._design import as_design
 from ladreg._design import dense as _design
 
 rng = np.random.default_rng(0)
@@ -96,17 +96,6 @@ def test_cross_products(pair):
         for chosen in ([1, 3], [2], []):
             cross = design.cross(weight, features[chosen], features)
             np.testing.assert_allclose(cross, products[chosen], rtol=1e-10, atol=1e-10)
-
-
-def test_weighed_columns(pair):
-    design, dense = pair
-    features, weight = np.array([4, 0, 3]), np.arange(40.0)
-    weighed = design.weighed(features, weight)
-    if isinstance(design, SparseDesign):
-        assert weighed is None
-        return
-    assert weighed.flags.c_contiguous
-    np.testing.assert_allclose(weighed, (dense[:, features] * np.sqrt(weight)[:, None]).T, rtol=1e-12, atol=1e-12)
 
 
 def test_products_with_chosen_columns(pair):

@@ -1,7 +1,6 @@
 """The Gram matrix of a working set that changes, of which only some rows are there."""
 
 import numpy as np
-import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,15 +71,3 @@ def test_what_is_known_is_not_computed_again(monkeypatch):
     gram.work_on(np.arange(7), np.arange(12, 22))
     assert asked == [6 * 2, 17]
     check(gram, expected)
-
-
-@pytest.mark.parametrize("size", [4, 20])
-def test_copied_columns_say_the_same(size):
-    """The columns of a working set are copied if it has at most a quarter of the features."""
-    gram, expected = columns(np.random.default_rng(1), weighted=True)
-    gram.work_on(np.arange(0, 10, 2), np.arange(20, 20 + size))
-    assert (gram.columns is None) == (size > 4)
-    gram.fill(np.flatnonzero(~gram.known)[:4])
-    check(gram, expected)
-    gram.work_on(np.arange(4))
-    assert gram.columns is None

@@ -46,7 +46,7 @@ def walked(
     number = kernel.homotopy(
         X, mean, np.ones(n_features), root, target, slope, strength, positive, alphas, room,
         n_features if largest is None else largest, reach, budget, most_knots, count, found, values, n_knots,
-        homotopy.CLEAR, in_doubt,
+        homotopy.CLEAR, 1e-28, in_doubt,
     )  # fmt: skip
     coef, row = np.zeros((number, n_features)), np.repeat(np.arange(number), count[:number])
     coef[row, found[: row.size]] = values[: row.size]

@@ -315,12 +315,11 @@ def test_settle_takes_up_a_factor_and_counts_its_steps():
     assert _gram.settle(gram, strength, False, 2, 1e-14, coef, slope, support, factor, 0)[1] == 2
 
 
-def followed(kernel, gram, b, unit, positive=False, budget=10**6, max_steps=2000, known=None, columns=None):
+def followed(kernel, gram, b, unit, positive=False, budget=10**6, max_steps=2000, known=None):
     """The last arguments of `follow` after as many calls as it takes, and the number of these.
 
-    Rows that are not `known` are filled in where they are asked for, one by one, if not from the columns.
+    Rows that are not `known` are filled in where they are asked for, one by one.
     """
-    columns = np.zeros((b.size, 0)) if columns is None else columns
     known = np.ones(b.size, dtype=bool) if known is None else known
     there = np.where(known[:, None], gram, np.nan)
     alphas, size = np.geomspace(1.0, 0.01, 12), b.size
@@ -332,7 +331,6 @@ def followed(kernel, gram, b, unit, positive=False, budget=10**6, max_steps=2000
         n_inside, at, used, is_missing = kernel(
             there,
             known,
-            columns,
             unit,
             positive,
             alphas,
@@ -390,27 +388,6 @@ def test_follow_asks_for_the_rows_it_needs_alone(kernel, shape, positive):
         assert known.sum() < shape[1]
 
 
-@pytest.mark.parametrize("positive", [False, True])
-@pytest.mark.parametrize("kernel", [_gram.follow, reference.follow], ids=["compiled", "reference"])
-def test_follow_makes_the_rows_it_needs_from_columns(kernel, positive):
-    size = 31
-    columns = np.random.default_rng(8).standard_normal((size, 20))
-    columns[4] = 0.0  # a constant column: whatever its slope is, it does not come in
-    gram, b = columns @ columns.T, columns @ np.random.default_rng(9).standard_normal(20)
-    b[4] = 2.0 * np.abs(b).max()
-    unit = np.full(size, 0.6 * np.abs(b).max())
-    _, *whole, _ = followed(kernel, gram, b, unit, positive)
-    known = np.zeros(size, dtype=bool)
-    _, *lazy, calls = followed(kernel, gram, b, unit, positive, known=known, columns=columns)
-    assert calls == 1
-    assert np.all(lazy[3] == 1)
-    np.testing.assert_allclose(lazy[1], whole[1], atol=1e-11)
-    np.testing.assert_allclose(lazy[0], whole[0], atol=1e-10)
-    assert not lazy[0][:, 4].any()
-    assert np.all(known[lazy[0].any(axis=0)])
-    assert known.sum() < size
-
-
 def test_follow_goes_on_where_its_budget_ended():
     gram, b, unit = gram_problem(4, 60, 80, 1.0)
     _, *whole, once = followed(_gram.follow, gram, b, unit)
@@ -447,7 +424,7 @@ def test_follow_begins_again_where_epochs_overflow(max_steps):
     coef, support, factor = np.zeros(size), np.zeros(size, dtype=np.intp), np.zeros((size, size))
     coefs, slopes = np.full((2, size), 7.0), np.full((2, size), 7.0)
     n_steps, done = np.zeros(2, dtype=np.intp), np.zeros(2, dtype=np.intp)
-    given = gram, np.ones(size, dtype=bool), np.zeros((size, 0)), np.ones(size), False, alphas, max_steps
+    given = gram, np.ones(size, dtype=bool), np.ones(size), False, alphas, max_steps
     _gram.follow(*given, 10**6, 1e-14, coef, slope, support, factor, 0, coefs, slopes, n_steps, done, 0, 0)
     assert done.tolist() == [1, 0]
     np.testing.assert_array_equal(coefs, 0.0)

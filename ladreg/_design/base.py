@@ -143,10 +143,6 @@ class Design(ABC):
     def cross(self, weight: Array, features: Index, others: Index) -> Array:
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``; half the work where both are one array."""
 
-    @abstractmethod
-    def weighed(self, features: Index, weight: Array) -> Array | None:
-        """Chosen columns times the roots of the weights, one per row; None for a sparse design."""
-
     def moments(self, weight: Array, others: Array) -> tuple[Array, Array]:
         """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others` of shape (n_samples, k)."""
         features = np.arange(self.n_features)

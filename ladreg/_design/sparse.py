@@ -233,9 +233,6 @@ class SparseDesign(Design):
         """A copy of the chosen columns, scaled."""
         return sp.csc_array(sp.csc_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :])
 
-    def weighed(self, features: Index, weight: Array) -> None:
-        """None: sparse columns are multiplied as they are."""
-
     def transposed_csc(self, index: Index) -> sp.csc_array:
         """Transpose of the chosen rows, in the form that an LP solver takes."""
         chosen = sp.csr_array(self.X[index], dtype=np.float64)

@@ -25,7 +25,6 @@ def settle(
 def follow(
     gram: NDArray[Any],
     known: NDArray[Any],
-    columns: NDArray[Any],
     unit: NDArray[Any],
     positive: bool,
     alphas: NDArray[Any],

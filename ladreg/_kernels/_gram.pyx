@@ -8,27 +8,32 @@ from libc.string cimport memset
 
 from ladreg._kernels._check cimport below, of, places, table
 
+cdef extern from "cholesky.h":
+    ctypedef struct Factor:
+        Py_ssize_t size, stride
+        double *values
+        double *cosine
+        double *sine
+
 cdef extern from "gram.h":
     ctypedef struct Lasso:
-        Py_ssize_t p, size
+        Py_ssize_t p
         const double *gram
         const double *strength
+        const unsigned char *known
+        int positive
         double *coef
         double *slope
         Py_ssize_t *support
-        double *factor
+        Factor factor
         double *sign
         double *step
-        double *half
-        double *begin
+        double *solved
+        double *begin_coef
         double *begin_slope
-        double *here
+        double *moved_slope
         char *state
-        unsigned char *known
-        double *rows
-        const double *columns
-        Py_ssize_t length
-        int positive, missing
+        int missing
     ctypedef struct Sequence:
         Py_ssize_t n, at, used
         const double *alphas
@@ -39,34 +44,29 @@ cdef extern from "gram.h":
         Py_ssize_t *n_steps
         Py_ssize_t *done
     Py_ssize_t descend(Lasso *s, Py_ssize_t n_epochs) nogil
-    Py_ssize_t c_settle "settle"(Lasso *s, Py_ssize_t max_steps, double tolerance, double *cosine,
-                                 double *sine) nogil
-    void c_follow "follow"(Lasso *s, Sequence *q, Py_ssize_t max_steps, Py_ssize_t budget, double rounding,
-                           double *cosine, double *sine) nogil
+    Py_ssize_t c_settle "settle"(Lasso *s, Py_ssize_t max_steps, double tolerance) nogil
+    void c_follow "follow"(Lasso *s, Sequence *q, Py_ssize_t max_steps, Py_ssize_t budget, double rounding) nogil
 
 cdef enum:
     ROOM = 9  # work vectors of p numbers
 
-cdef double* work_space(Lasso *s) except NULL:
-    """Allocate the work vectors, which the caller frees; the last three are for rotations (two) and for strengths."""
-    cdef Py_ssize_t p = s.p
+
+cdef double* work_space(Lasso *s, const Py_ssize_t[::1] support) except NULL:
+    """Allocate the work vectors, which the caller frees; the last is for strengths. No feature may be there twice."""
+    cdef Py_ssize_t p = s.p, k
     cdef double *work = <double *> malloc(p * (ROOM * sizeof(double) + 1))
     if work == NULL:
         raise MemoryError
-    s.sign, s.step, s.half, s.begin = work, work + p, work + 2 * p, work + 3 * p
-    s.begin_slope, s.here, s.state = work + 4 * p, work + 5 * p, <char *> (work + ROOM * p)
-    return work
-
-
-cdef bint distinct(Lasso *s, const Py_ssize_t[::1] support) noexcept:
-    """Whether no feature is in the support twice; overwrites `state`."""
-    cdef Py_ssize_t k
-    memset(s.state, 0, s.p)
-    for k in range(s.size):
+    s.sign, s.step, s.solved, s.begin_coef = work, work + p, work + 2 * p, work + 3 * p
+    s.begin_slope, s.moved_slope, s.state = work + 4 * p, work + 5 * p, <char *> (work + ROOM * p)
+    s.factor.cosine, s.factor.sine = work + 6 * p, work + 7 * p
+    memset(s.state, 0, p)
+    for k in range(s.factor.size):
         if s.state[support[k]]:
-            return False
+            free(work)
+            raise ValueError("a feature that is there twice")
         s.state[support[k]] = 1
-    return True
+    return work
 
 
 def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint positive, Py_ssize_t n_epochs,
@@ -119,32 +119,27 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
         raise ValueError("a feature that is not there")
     if p == 0:
         return 0, 0
-    s.p, s.size, s.positive, s.known = p, size, positive, NULL
-    s.gram, s.strength, s.coef, s.slope = &gram[0, 0], &strength[0], &coef[0], &slope[0]
-    s.support, s.factor = &support[0], &factor[0, 0]
-    work = work_space(&s)
-    if not distinct(&s, support):
-        free(work)
-        raise ValueError("a feature that is there twice")
+    s.p, s.positive, s.known = p, positive, NULL
+    s.gram, s.strength, s.coef, s.slope, s.support = &gram[0, 0], &strength[0], &coef[0], &slope[0], &support[0]
+    s.factor.size, s.factor.stride, s.factor.values = size, p, &factor[0, 0]
+    work = work_space(&s, support)
     with nogil:
-        steps = c_settle(&s, max_steps, tolerance, work + 6 * p, work + 7 * p)
+        steps = c_settle(&s, max_steps, tolerance)
     free(work)
-    return s.size, steps
+    return s.factor.size, steps
 
 
-def follow(double[:, ::1] gram, unsigned char[::1] known, const double[:, ::1] columns, const double[::1] unit,
-           bint positive, const double[::1] alphas, Py_ssize_t max_steps, Py_ssize_t budget, double rounding,
-           double[::1] coef, double[::1] slope, Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size,
-           double[:, ::1] coefs, double[:, ::1] slopes, Py_ssize_t[::1] n_steps, Py_ssize_t[::1] done, Py_ssize_t at,
-           Py_ssize_t used):
+def follow(const double[:, ::1] gram, const unsigned char[::1] known, const double[::1] unit, bint positive,
+           const double[::1] alphas, Py_ssize_t max_steps, Py_ssize_t budget, double rounding, double[::1] coef,
+           double[::1] slope, Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size, double[:, ::1] coefs,
+           double[:, ::1] slopes, Py_ssize_t[::1] n_steps, Py_ssize_t[::1] done, Py_ssize_t at, Py_ssize_t used):
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before.
 
     Where more than ten features, and more than a quarter as many as are in the support, violate their condition, up to
     30 epochs of `gram_burst` come first. Conditions hold to `rounding` times the largest slope. For each penalty a row
     of `coefs` and of `slopes` is written, the number of epochs and steps (at most `max_steps`) to `n_steps`, and to
     `done` whether all conditions hold; instead of values that are not finite, those before the steps are written. Only
-    the rows of `gram` with nonzero `known` are read, which must include those of nonzero coefficients. The row of a
-    feature that enters is computed as products of the rows of `columns`, if these are not empty. `size`, `at` and
+    the rows of `gram` with nonzero `known` are read, which must include those of nonzero coefficients. `size`, `at` and
     `used` are what the previous call returned.
 
     Returns
@@ -159,10 +154,9 @@ def follow(double[:, ::1] gram, unsigned char[::1] known, const double[:, ::1] c
     cdef Sequence q
     cdef Py_ssize_t p = coef.shape[0], n = alphas.shape[0]
     cdef double *work
-    if not (table(gram, p, p) and known.shape[0] == p and table(columns, p, columns.shape[1]) and of(unit, p)
-            and of(coef, p) and of(slope, p) and places(support, p) and table(factor, p, p) and 0 <= size <= p
-            and of(alphas, n) and table(coefs, n, p) and table(slopes, n, p) and places(n_steps, n)
-            and places(done, n)):
+    if not (table(gram, p, p) and known.shape[0] == p and of(unit, p) and of(coef, p) and of(slope, p)
+            and places(support, p) and table(factor, p, p) and 0 <= size <= p and of(alphas, n) and table(coefs, n, p)
+            and table(slopes, n, p) and places(n_steps, n) and places(done, n)):
         raise ValueError("arrays of different lengths, or not aligned")
     if max_steps < 0 or at < 0 or used < 0:
         raise ValueError("numbers below zero")
@@ -171,19 +165,14 @@ def follow(double[:, ::1] gram, unsigned char[::1] known, const double[:, ::1] c
     if p == 0 or at >= n:
         n_steps[at:], done[at:] = 0, 1
         return size, n, 0, False
-    s.p, s.size, s.positive, s.known, s.rows, s.missing = p, size, positive, &known[0], &gram[0, 0], 0
-    s.length = columns.shape[1]
-    s.columns = &columns[0, 0] if s.length else NULL
-    s.gram, s.coef, s.slope, s.support, s.factor = &gram[0, 0], &coef[0], &slope[0], &support[0], &factor[0, 0]
+    s.p, s.positive, s.known, s.missing = p, positive, &known[0], 0
+    s.gram, s.coef, s.slope, s.support = &gram[0, 0], &coef[0], &slope[0], &support[0]
+    s.factor.size, s.factor.stride, s.factor.values = size, p, &factor[0, 0]
     q.n, q.at, q.used, q.alphas, q.unit = n, at, used, &alphas[0], &unit[0]
     q.coefs, q.slopes, q.n_steps, q.done = &coefs[0, 0], &slopes[0, 0], &n_steps[0], &done[0]
-    work = work_space(&s)
-    if not distinct(&s, support):
-        free(work)
-        raise ValueError("a feature that is there twice")
-    q.strength = work + 8 * p
-    s.strength = q.strength
+    work = work_space(&s, support)
+    s.strength = q.strength = work + 8 * p
     with nogil:
-        c_follow(&s, &q, max_steps, budget, rounding, work + 6 * p, work + 7 * p)
+        c_follow(&s, &q, max_steps, budget, rounding)
     free(work)
-    return s.size, q.at, q.used, bool(s.missing)
+    return s.factor.size, q.at, q.used, bool(s.missing)

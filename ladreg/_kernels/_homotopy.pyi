@@ -24,5 +24,6 @@ def homotopy(
     values: Array,
     n_knots: Index,
     clear: float,
-    in_doubt: NDArray[bool_],
+    constant: float,
+    uncertain: NDArray[bool_],
 ) -> int: ...

@@ -7,16 +7,15 @@ from libc.stdlib cimport calloc, free
 
 from ladreg._kernels._check cimport of, places
 
+cdef extern from "cholesky.h":
+    ctypedef struct Factor:
+        Py_ssize_t size, stride
+        double *values
+        double *cosine
+        double *sine
+
 cdef extern from "homotopy.h":
-    ctypedef struct Lasso:
-        Py_ssize_t p, size
-        double *coef
-        double *sign
-        double *step
-        double *factor
-        Py_ssize_t *support
-        char *state
-    ctypedef struct Place:
+    ctypedef struct Checkpoint:
         Py_ssize_t *features
         double *coef
         double *sign
@@ -25,7 +24,7 @@ cdef extern from "homotopy.h":
         double *slope
         double *rate
     ctypedef struct Homotopy:
-        Py_ssize_t n, p, along, across
+        Py_ssize_t n, p, row_step, column_step
         const double *X
         const double *shift
         const double *scale
@@ -36,6 +35,7 @@ cdef extern from "homotopy.h":
         int positive
         Py_ssize_t n_alphas, at
         const double *alphas
+        double constant
         Py_ssize_t room, budget, most_knots, used
         double reach
         Py_ssize_t *count
@@ -43,26 +43,30 @@ cdef extern from "homotopy.h":
         Py_ssize_t *n_knots
         double *values
         double clear
-        unsigned char *in_doubt
+        unsigned char *uncertain
         double *slope
         double *rate
         double *length
-        char *known
-        Py_ssize_t q, largest, knots, passed
+        double *work
+        char *pooling
+        Py_ssize_t q, pool_room, knots, passed
         Py_ssize_t *pool
         double *columns
-        double *here
-        double *change
+        double *pool_slope
+        double *pool_rate
         double *bound
-        Lasso s
+        double *coef
+        double *sign
+        char *inside
+        Py_ssize_t *support
+        Factor factor
+        double *step
         double alpha
         double *residual
-        double *toward
+        double *residual_rate
         double *dual
-        double *fall
-        double *cosine
-        double *sine
-        Place last
+        double *dual_rate
+        Checkpoint last
         double *passed_alphas
         double *passed_residuals
     void c_homotopy "homotopy"(Homotopy *h) nogil
@@ -76,28 +80,28 @@ cdef double* take(double **rest, Py_ssize_t number) noexcept:
 
 
 cdef double* work_space(Homotopy *h) except NULL:
-    """Allocate the memory of the walk, all zero, which the caller frees."""
-    cdef Py_ssize_t n = h.n, p = h.p, q = h.largest, m = h.room
-    cdef Py_ssize_t numbers = 6 * p + q * (n + 4) + 5 * n + m * (2 * m + 2 * n + 7), indices = q + 2 * m
+    """Allocate the memory of the path, all zero, which the caller frees."""
+    cdef Py_ssize_t n = h.n, p = h.p, q = h.pool_room, m = h.room
+    cdef Py_ssize_t numbers = 6 * p + q * (n + 5) + 5 * n + m * (2 * m + 2 * n + 7), indices = q + 2 * m
     cdef double *work = <double *> calloc(numbers + indices + (p + q) // sizeof(double) + 1, sizeof(double))
     cdef double *rest = work
     cdef Py_ssize_t *index
     if work == NULL:
         raise MemoryError
-    h.slope, h.rate, h.change, h.length = take(&rest, p), take(&rest, p), take(&rest, p), take(&rest, p)
+    h.slope, h.rate, h.work, h.length = take(&rest, p), take(&rest, p), take(&rest, p), take(&rest, p)
     h.last.slope, h.last.rate, h.last.residual = take(&rest, p), take(&rest, p), take(&rest, n)
-    h.columns, h.here, h.bound = take(&rest, q * n), take(&rest, q), take(&rest, q)
-    h.s.coef, h.s.sign = take(&rest, q), take(&rest, q)
-    h.residual, h.toward, h.dual, h.fall = take(&rest, n), take(&rest, n), take(&rest, n), take(&rest, n)
-    h.s.factor, h.last.factor = take(&rest, m * m), take(&rest, m * m)
-    h.s.step, h.cosine, h.sine = take(&rest, m), take(&rest, m), take(&rest, m)
+    h.columns, h.pool_slope, h.pool_rate, h.bound = take(&rest, q * n), take(&rest, q), take(&rest, q), take(&rest, q)
+    h.coef, h.sign = take(&rest, q), take(&rest, q)
+    h.residual, h.residual_rate, h.dual, h.dual_rate = take(&rest, n), take(&rest, n), take(&rest, n), take(&rest, n)
+    h.factor.values, h.last.factor = take(&rest, m * m), take(&rest, m * m)
+    h.step, h.factor.cosine, h.factor.sine = take(&rest, m), take(&rest, m), take(&rest, m)
     h.last.coef, h.last.sign = take(&rest, m), take(&rest, m)
     h.passed_alphas, h.passed_residuals = take(&rest, 2 * m), take(&rest, 2 * m * n)
     rest = work + numbers
     index = <Py_ssize_t *> rest
-    h.pool, h.s.support, h.last.features = index, index + q, index + q + m
-    h.known = <char *> (rest + indices)
-    h.s.state = h.known + p
+    h.pool, h.support, h.last.features = index, index + q, index + q + m
+    h.pooling = <char *> (rest + indices)
+    h.inside = h.pooling + p
     return work
 
 
@@ -105,15 +109,16 @@ def homotopy(const double[:, :] X, const double[::1] shift, const double[::1] sc
              const double[::1] y, const double[::1] products, const double[::1] strength, bint positive,
              const double[::1] alphas, Py_ssize_t room, Py_ssize_t largest, double reach, Py_ssize_t budget,
              Py_ssize_t most_knots, Py_ssize_t[::1] count, Py_ssize_t[::1] found, double[::1] values,
-             Py_ssize_t[::1] n_knots, double clear, unsigned char[::1] in_doubt):
+             Py_ssize_t[::1] n_knots, double clear, double constant, unsigned char[::1] uncertain):
     """Minimise ``|y - Z coef|^2 / 2 + alpha * strength'|coef|`` for all alphas; ``Z = root * (X - shift) * scale``.
 
     `products` is ``Z'y``; `alphas` do not rise; alphas and strengths are above zero. For each solution the size of its
     support (at most `room`) is written to `count`, its features and coefficients to `found` and `values`, one solution
     after the other, and the number of knots passed before it (at least 1) to `n_knots`. A pool of at most `largest`
     features is watched while alpha falls to the fraction `reach` of itself; a gradient check of all features follows.
-    `in_doubt` marks every feature whose slope may exceed ``(1 - clear) * alpha * strength`` for any alpha down to the
-    last that was solved; it may mark others.
+    `uncertain` marks every feature whose slope may exceed ``(1 - clear) * alpha * strength`` for any alpha down to the
+    last that was solved; it may mark others. A column whose variance is at most `constant` times its mean square ends
+    the path where it would enter.
 
     Returns
     -------
@@ -123,31 +128,30 @@ def homotopy(const double[:, :] X, const double[::1] shift, const double[::1] sc
     """
     cdef Homotopy h
     cdef Py_ssize_t n = X.shape[0], p = X.shape[1], number = alphas.shape[0]
-    cdef Py_ssize_t along = X.strides[0] // <Py_ssize_t> sizeof(double)
-    cdef Py_ssize_t across = X.strides[1] // <Py_ssize_t> sizeof(double)
+    cdef Py_ssize_t row_step = X.strides[0] // <Py_ssize_t> sizeof(double)
+    cdef Py_ssize_t column_step = X.strides[1] // <Py_ssize_t> sizeof(double)
     cdef double *work
     if not (of(shift, p) and of(scale, p) and of(root, n) and of(y, n) and of(products, p) and of(strength, p)
             and of(alphas, number) and places(count, number) and places(found, values.shape[0])
-            and of(values, found.shape[0]) and places(n_knots, number) and in_doubt.shape[0] == p):
+            and of(values, found.shape[0]) and places(n_knots, number) and uncertain.shape[0] == p):
         raise ValueError("arrays of different lengths, or not aligned")
     if n == 0 or p == 0 or number == 0:
         return 0
     if not (<size_t> &X[0, 0] % sizeof(double) == 0
-            and X.strides[0] == along * <Py_ssize_t> sizeof(double)
-            and X.strides[1] == across * <Py_ssize_t> sizeof(double) and (along == 1 or across == 1)):
+            and X.strides[0] == row_step * <Py_ssize_t> sizeof(double)
+            and X.strides[1] == column_step * <Py_ssize_t> sizeof(double) and (row_step == 1 or column_step == 1)):
         raise ValueError("neither rows nor columns are contiguous, or not aligned")
     if not (0 < room <= largest <= p and room <= found.shape[0] // number and 0.0 < reach < 1.0
-            and 0.0 <= clear <= 1.0 and budget >= 0 and most_knots >= 0):
+            and 0.0 <= clear <= 1.0 and constant >= 0.0 and budget >= 0 and most_knots >= 0):
         raise ValueError("a number that is out of range")
-    h.n, h.p, h.along, h.across, h.X = n, p, along, across, &X[0, 0]
+    h.n, h.p, h.row_step, h.column_step, h.X = n, p, row_step, column_step, &X[0, 0]
     h.shift, h.scale, h.root, h.y, h.strength = &shift[0], &scale[0], &root[0], &y[0], &strength[0]
     h.products, h.positive, h.n_alphas, h.at, h.alphas = &products[0], positive, number, 0, &alphas[0]
-    h.room, h.largest, h.budget, h.most_knots, h.reach = room, largest, budget, most_knots, reach
+    h.room, h.pool_room, h.budget, h.most_knots, h.reach = room, largest, budget, most_knots, reach
     h.count, h.found, h.values, h.n_knots = &count[0], &found[0], &values[0], &n_knots[0]
-    h.clear, h.in_doubt = clear, &in_doubt[0]
-    h.q = h.used = h.knots = h.passed = h.s.size = 0
-    h.alpha = 0.0
-    h.s.p = room
+    h.clear, h.constant, h.uncertain = clear, constant, &uncertain[0]
+    h.q = h.used = h.knots = h.passed = h.factor.size = 0
+    h.alpha, h.factor.stride = 0.0, room
     work = work_space(&h)
     with nogil:
         c_homotopy(&h)

@@ -21,6 +21,21 @@
 #define KEEP_ORDER
 #endif
 
+/* LADREG_ASSERT(condition): end the process if an invariant does not hold. Checked in builds with -DLADREG_DEBUG only;
+   elsewhere the condition is not evaluated. */
+#ifdef LADREG_DEBUG
+#include <stdio.h>
+#include <stdlib.h>
+INLINE void ladreg_fail(const char *condition, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: not true: %s\n", file, line, condition);
+    abort();
+}
+#define LADREG_ASSERT(condition) ((condition) ? (void)0 : ladreg_fail(#condition, __FILE__, __LINE__))
+#else
+#define LADREG_ASSERT(condition) ((void)0)
+#endif
+
 /* a'b. O(n). */
 INLINE double dot(ptrdiff_t n, const double *restrict a, const double *restrict b)
 {

@@ -130,7 +130,6 @@ def settle(
 def follow(
     gram: Array,
     known: NDArray[np.bool_],
-    columns: Array,
     unit: Array,
     positive: bool,
     alphas: Array,
@@ -151,8 +150,7 @@ def follow(
 ) -> tuple[int, int, int, bool]:
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before, without epochs.
 
-    Features without a valid row enter after all others: their rows are computed as products of `columns`, or the kernel
-    returns to ask for them.
+    Where a feature without a valid row violates its condition, the kernel returns to ask for the row.
     """
     while at < alphas.size:
         there = np.flatnonzero(known)
@@ -167,12 +165,8 @@ def follow(
         support[:size], factor[:size, :size] = there[inside[:size]], lower[:size, :size]
         used += steps
         violation = (slope if positive else np.abs(slope)) - strength
-        asked = np.flatnonzero(~known & (violation > tolerance))
-        if asked.size and columns.shape[1] == 0:
+        if np.any(~known & (violation > tolerance)):
             return size, at, used, True
-        if asked.size:
-            gram[asked], known[asked] = columns[asked] @ columns.T, True
-            continue
         coefs[at], slopes[at], n_steps[at], done[at] = coef, slope, used, used < max_steps
         at, used = at + 1, 0
     return size, at, used, False
@@ -198,13 +192,14 @@ def homotopy(
     values: Array,
     n_knots: NDArray[np.intp],
     clear: float,
-    in_doubt: NDArray[np.bool_],
+    constant: float,  # noqa: ARG001 - a constant column has no slope
+    uncertain: NDArray[np.bool_],
 ) -> int:
     """The path of a lasso with columns ``root * (X - shift) * scale``, knot by knot; return how many alphas it solved.
 
     The size of the support of each solution, its features and their coefficients are written to `count`, `found` and
     `values`. A feature whose slope exceeds ``(1 - clear) * alpha * strength`` at any knot or alpha is marked in
-    `in_doubt`. Between two of these ``slope / alpha`` is a ratio of two linear functions, and lies between its ends.
+    `uncertain`. Between two of these ``slope / alpha`` is a ratio of two linear functions, and lies between its ends.
     """
     Z, sides = (X - shift) * scale * root[:, None], (1.0,) if positive else (1.0, -1.0)
     coef, sign, support, at, used, knots, left = *np.zeros((2, Z.shape[1])), list[int](), 0, 0, 0, -1
@@ -214,7 +209,7 @@ def homotopy(
     while at < alphas.size and budget > 0 and knots <= most_knots:
         # 1. How the support's coefficients (`step`) and all slopes (`change`) move per unit of falling alpha.
         part, slope = Z[:, support], Z.T @ (y - Z @ coef)
-        in_doubt |= (slope if positive else np.abs(slope)) > (1 - clear) * alpha * strength
+        uncertain |= (slope if positive else np.abs(slope)) > (1 - clear) * alpha * strength
         step = np.linalg.solve(part.T @ part, (strength * sign)[support])
         change = Z.T @ (part @ step)
         # 2. The next alpha, or the first feature that enters or leaves before it.

@@ -108,7 +108,7 @@ class Centred:
         other.candidates, other.hidden = None, np.zeros(self.hidden.size, dtype=bool)
         return other
 
-    def weighed(self, features: Index) -> Array:
+    def weighted_columns(self, features: Index) -> Array:
         """Chosen columns times the roots of the weights, a copy."""
         every = np.arange(self.problem.n_samples)
         chosen = self.design.rows(every, features)

@@ -8,11 +8,6 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._design import CONSTANT, Design
 
-# Copy the columns of a working set for later products if it has at most 1/4 of all features.
-_SHARE = 4
-# Hand the copied columns to the kernel if they have at most 2^17 numbers.
-_CACHED = 1 << 17
-
 
 class Gram:
     """Products of the columns of a working set; those of columns that stay in it are not computed again.
@@ -44,8 +39,6 @@ class Gram:
         """Take the Gram matrix of the first columns as it is given."""
         size = matrix.shape[0]
         self.features, self.matrix, self.known = np.arange(size), matrix, np.ones(size, dtype=bool)
-        # Weighted columns of the working set, one row per column, if they are few and rows are left to compute.
-        self.columns: Array | None = None
 
     def work_on(self, wanted: Index, others: Index | None = None) -> Index:
         """Make the wanted features and `others`, whose rows are not needed yet, the working set.
@@ -75,8 +68,6 @@ class Gram:
         matrix = np.empty((size, size))
         matrix[:n_known, :n_here] = self.matrix.take(at[:n_known], axis=0).take(at[:n_here], axis=1)
         self.features, self.matrix, self.known = features, matrix, np.arange(size) < n_known
-        few = not wanted.all() and _SHARE * size <= self.mean.size
-        self.columns = self._weighed() if few else None
         self.fill(new)
         # Complete the known rows: by symmetry from the new rows, and by products with columns whose rows are not known.
         mirrored = n_here + int(np.count_nonzero(wanted[n_here:]))
@@ -84,19 +75,6 @@ class Gram:
         if n_known and mirrored < size:
             matrix[:n_known, mirrored:] = self._products(np.arange(n_known), np.arange(mirrored, size))
         matrix[:n_known][matrix.diagonal()[:n_known] <= 0] = 0.0
-
-    def _weighed(self) -> Array | None:
-        """Weighted columns of the working set, None if sparse; columns that are constant up to rounding are zero."""
-        columns = self.design.weighed(self.features, self.weight)
-        if columns is not None:
-            square = np.einsum("jk,jk->j", columns, columns)
-            columns[self._are_constant(square, self.features)] = 0.0
-        return columns
-
-    @property
-    def short_columns(self) -> Array | None:
-        """The copied columns if they are so short that the kernel computes single rows faster than a call of `fill`."""
-        return self.columns if self.columns is not None and self.columns.size <= _CACHED else None
 
     def _are_constant(self, square: Array, features: Index) -> NDArray[np.bool_]:
         """Whether columns are constant up to rounding, by their mean squares."""
@@ -131,8 +109,6 @@ class Gram:
 
     def _products(self, places: Index, others: Index) -> Array:
         """Products of columns at places of the working set."""
-        if self.columns is not None:
-            return self.columns[places] @ self.columns[others].T
         chosen = self.features[places]
         rest = chosen if places is others else self.features[others]
         return self._centred(self.design.cross(self.weight, chosen, rest), chosen, rest)

@@ -69,8 +69,6 @@ class GramPath:
         The gradient of minus the loss at `coef`.
     known
         Whether a feature's row of `gram` is computed; None if all are.
-    columns
-        The columns, one row per feature, if the kernel is to fill in rows of `gram`.
     fill
         Given the places of features, fills in their rows of `gram` and returns True, or returns False.
     """
@@ -81,14 +79,11 @@ class GramPath:
         coef: Array,
         slope: Array,
         known: NDArray[np.bool_] | None = None,
-        columns: Array | None = None,
         fill: Callable[[Index], bool] | None = None,
     ) -> None:
         size = coef.size
         self.gram, self.coef, self.slope = np.ascontiguousarray(gram), coef.copy(), slope.copy()
         self.known, self.fill = np.ones(size, dtype=bool) if known is None else known, fill
-        self._nothing = np.zeros((size, 0))
-        self.columns = self._nothing if columns is None else columns
         self._support, self._factor = np.zeros(size, dtype=np.intp), np.empty((size, size))
         self._size = self._refactor(self.gram)
 
@@ -133,7 +128,6 @@ class GramPath:
             self._size, at, used, is_missing = _gram.follow(
                 gram,
                 self.known,
-                self.columns if gram is self.gram else self._nothing,
                 unit.strength,
                 unit.positive,
                 alphas,

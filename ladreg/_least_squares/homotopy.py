@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ladreg._arrays import Array, Index
-from ladreg._design import DenseDesign
+from ladreg._design import CONSTANT, DenseDesign
 from ladreg._kernels import _homotopy
 from ladreg._least_squares.centred import Centred
 from ladreg._least_squares.path_point import numbered
@@ -29,7 +29,7 @@ _WATCHED = 300
 _REACH = 0.5
 # Knots and gradient checks in a path, at most, as a multiple of min(n_samples, n_features).
 _KNOTS = 20
-# A feature is in doubt if its slope may exceed 0.99 (1 - 0.01) of its strength between two checks.
+# A feature is uncertain if its slope may exceed 0.99 (1 - 0.01) of its strength between two checks.
 CLEAR = 1e-2
 
 
@@ -59,14 +59,14 @@ class DraftedPath:
         Their coefficients, one row per solution.
     n_knots : ndarray of shape (n_solved,)
         Knots between each solution and the one before; at least 1.
-    in_doubt : ndarray of shape (n_in_doubt,)
+    uncertain : ndarray of shape (n_uncertain,)
         Features whose slope may exceed ``1 - CLEAR`` of its strength for any of the alphas, ascending.
     """
 
     features: Index
     coef: Array
     n_knots: Index
-    in_doubt: Index
+    uncertain: Index
 
 
 def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_knots: int) -> DraftedPath:
@@ -89,7 +89,7 @@ def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_k
     room = min(design.n_samples, design.n_features)
     count, n_knots = np.empty((2, alphas.size), dtype=np.intp)
     found, values = np.empty(alphas.size * room, dtype=np.intp), np.empty(alphas.size * room)
-    root, in_doubt = np.sqrt(columns.weight), np.zeros(design.n_features, dtype=bool)
+    root, uncertain = np.sqrt(columns.weight), np.zeros(design.n_features, dtype=bool)
     solved = _homotopy.homotopy(
         design.X,
         design.shift,
@@ -110,11 +110,12 @@ def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_k
         values,
         n_knots,
         CLEAR,
-        in_doubt,
+        CONSTANT,
+        uncertain,
     )
     row = np.repeat(np.arange(solved), count[:solved])
     found, values = found[: row.size], values[: row.size]
     features, place = numbered(found)
     coef = np.zeros((solved, features.size))
     coef[row, place] = values
-    return DraftedPath(features, coef, n_knots[:solved], np.flatnonzero(in_doubt))
+    return DraftedPath(features, coef, n_knots[:solved], np.flatnonzero(uncertain))

@@ -53,7 +53,7 @@ class _Factor:
 
     @classmethod
     def of(cls, columns: Centred, support: Index) -> _Factor:
-        matrix = columns.weighed(support)
+        matrix = columns.weighted_columns(support)
         ridge = columns.penalty.ridge[support]
         if ridge.any():
             matrix = np.vstack([matrix, np.diag(np.sqrt(ridge))])

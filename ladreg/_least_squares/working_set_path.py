@@ -186,7 +186,7 @@ class WorkingSetPath:
             return 0
         draft, first = homotopy.draft(self.columns, self.unit, self.slope, self.alphas[:most], self.max_iter), 0
         # First at the features in doubt alone; alphas that are not proved by these, at all features.
-        for among in (np.union1d(draft.in_doubt, draft.features), None):
+        for among in (np.union1d(draft.uncertain, draft.features), None):
             if first < draft.n_knots.size and (among is None or _SPARE * among.size <= self.problem.n_features):
                 look = self._seen(draft.features, draft.coef[first:], draft.n_knots[first:], among)
                 proved = self._proved(look, first)
@@ -238,7 +238,7 @@ class WorkingSetPath:
         begin = np.zeros(features.size)
         begin[gram.places(self.features)] = self.coef
         unit = self.unit.at(features)
-        trail = GramPath(gram.matrix, begin, self.slope[features], gram.known, gram.short_columns, self._filled)
+        trail = GramPath(gram.matrix, begin, self.slope[features], gram.known, self._filled)
         return features, trail.follow(unit, alphas, self.max_iter)
 
     def _filled(self, places: Index) -> bool:
