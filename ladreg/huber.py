@@ -7,9 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ladreg._arrays import Array
 from ladreg._estimators import Data, L1Regressor, ScaledProblem, check_real, estimated_scale
-from ladreg._problem import ElasticNet, Huber, Loss, Problem, Solution
+from ladreg._problem import Coefficients, ElasticNet, Huber, Loss, Problem, Solution
 
 
 class HuberLossRegressor(L1Regressor):
@@ -155,7 +154,8 @@ class HuberLossRegressor(L1Regressor):
         problems = super()._problems(data, penalty)
         if self.scale != "mad":
             return [ScaledProblem.of(problem, self.epsilon, float(self.scale)) for problem in problems]
-        return [ScaledProblem.of(problem, self.epsilon, *estimated_scale(problem, self.tol)) for problem in problems]
+        settings = self._settings()
+        return [ScaledProblem.of(problem, self.epsilon, *estimated_scale(problem, settings)) for problem in problems]
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         problems = super()._problems(data, penalty)
@@ -164,7 +164,7 @@ class HuberLossRegressor(L1Regressor):
             return problems  # `verify` raises an error
         return [ScaledProblem.of(problem, self.epsilon, scale) for problem, scale in zip(problems, scales, strict=True)]
 
-    def _starts(self, data: Data, problems: list[Problem]) -> list[tuple[Array, float] | None]:
+    def _starts(self, data: Data, problems: list[Problem]) -> list[Coefficients | None]:
         warm = super()._starts(data, problems)
         return [start or _start_of(problem) for start, problem in zip(warm, problems, strict=True)]
 
@@ -174,7 +174,7 @@ class HuberLossRegressor(L1Regressor):
         self.scale_ = scales[0].item() if self._is_single(data) else scales
 
 
-def _start_of(problem: Problem) -> tuple[Array, float] | None:
+def _start_of(problem: Problem) -> Coefficients | None:
     """The fit by absolute values, which has no penalty; None if the problem has one."""
     penalised = np.any((problem.penalty.strength > 0) & np.isfinite(problem.penalty.strength))
     return problem.start if isinstance(problem, ScaledProblem) and not penalised else None

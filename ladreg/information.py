@@ -15,7 +15,8 @@ from ladreg._arrays import Array
 from ladreg._certificate import column_rank
 from ladreg._estimators import CertifiedRegressor, Data, check_choice, check_real
 from ladreg._paths import Path, losses_of, relaxed
-from ladreg._problem import TOO_LARGE, Problem, Solution
+from ladreg._problem import TOO_LARGE, Coefficients, Problem, Solution
+from ladreg._solvers import solve
 from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
@@ -53,12 +54,12 @@ class InformationRegressor(TunedRegressor):
         candidate: Candidate,
         chosen: NDArray[np.bool_],
         n_samples: float,
-        start: tuple[Array, float] | None = None,
+        start: Coefficients | None = None,
     ) -> tuple[Solution, float]:
         """The fit without penalty to the chosen features, and the degrees of freedom that it leaves."""
         problem = candidate.problem
         free = problem.with_penalty(problem.penalty.released(chosen))
-        found = candidate.model._solver(free)(free, start=start, tol=self.tol, max_iter=self.max_iter)
+        found = solve(free, self._settings(), start)
         features = np.flatnonzero(chosen)
         used = features.size if found.unique else column_rank(problem, features)
         return found, max(n_samples - used - problem.fit_intercept, 1.0)
@@ -104,10 +105,8 @@ class InformationRegressor(TunedRegressor):
         context: Any,  # noqa: ARG002
     ) -> Choice:
         candidate = candidates[0]
-        problem, path = candidate.problem, candidate.path(self.tol, self.max_iter)
-        tol, max_iter, choose = self.tol, self.max_iter, candidate.model._solver
-        found = path.coef, path.intercept
-        coef, intercept = relaxed(problem, *found, self._mixing, tol=tol, max_iter=max_iter, choose=choose)
+        problem, path = candidate.problem, candidate.path(self._settings())
+        coef, intercept = relaxed(problem, path.coef, path.intercept, self._mixing, self._settings())
         losses = self._losses(candidate, path, coef, intercept, given)
         used = degrees_of_freedom(problem, path).astype(float)
         criterion = self._deviance(candidate, path, losses, given)
@@ -124,7 +123,7 @@ class InformationRegressor(TunedRegressor):
         k = int(np.argmin(criterion))
         number = self.n_selected_path_[k]
         self._say(f"alpha={candidate.alphas[k]:.6g}: {self.criterion} {criterion[k]:.6g}, {number} features")
-        return Choice(0, k, path, candidate.model._solver)
+        return Choice(0, k, path, solve)
 
 
 class LassoCDIC(InformationRegressor):
@@ -570,7 +569,7 @@ class LADRegressorIC(InformationRegressor):
         if self.scale == "classical":
             return losses_of(problem, coef, intercept)
         chosen = self._full_model(candidate, path, n_samples)
-        start = np.where(chosen, path.coef[:, -1], 0.0), float(path.intercept[-1])
+        start = Coefficients(np.where(chosen, path.coef[:, -1], 0.0), float(path.intercept[-1]))
         found, left = self._refit(candidate, chosen, n_samples, start)
         size = np.abs(problem.residual(found.coef, found.intercept))
         middle = _upper_quantile(size, problem.weight, left / (2.0 * n_samples)) / np.log(2.0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
 from ladreg._estimators import PivotalRegressor, check_choice, check_options
-from ladreg._problem import Absolute, Loss, Problem
-from ladreg._solvers import Solver, choose_solver
+from ladreg._problem import Absolute, Loss, Settings
 
 
 class LADRegressor(PivotalRegressor):
@@ -157,5 +157,5 @@ class LADRegressor(PivotalRegressor):
     def _loss(self) -> Loss:
         return Absolute()
 
-    def _solver(self, problem: Problem) -> Solver:
-        return choose_solver(problem, self.solver, self.solver_options)
+    def _settings(self) -> Settings:
+        return replace(super()._settings(), solver=self.solver, options=self.solver_options or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -20,8 +21,8 @@ from ladreg._estimators import (
     feature_weights,
     training_data,
 )
-from ladreg._problem import ElasticNet, HalfSquared, Loss, Problem
-from ladreg._solvers import Solver, choose_solver, largest_alpha
+from ladreg._problem import ElasticNet, HalfSquared, Loss, Settings
+from ladreg._solvers import largest_alpha
 
 
 class ElasticNetCD(CertifiedRegressor):
@@ -179,8 +180,8 @@ class ElasticNetCD(CertifiedRegressor):
             raise OverflowError("the squares of the columns' deviations leave float64. Scale them to ordinary sizes.")
         return ElasticNet(strength=penalised, positive=bool(self.positive), ridge=ridge)
 
-    def _solver(self, problem: Problem) -> Solver:
-        return choose_solver(problem, precompute=None if self.precompute == "auto" else bool(self.precompute))
+    def _settings(self) -> Settings:
+        return replace(super()._settings(), precompute=None if self.precompute == "auto" else bool(self.precompute))
 
     @property
     def penalty(self) -> str | None:

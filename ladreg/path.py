@@ -20,7 +20,7 @@ from ladreg._estimators import (
     training_data,
 )
 from ladreg._paths import Path, solve_path
-from ladreg._tuning import alpha_grid, checked_alphas, is_joint, warn_of
+from ladreg._tuning import alpha_grid, checked_alphas, warn_of
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD
 from ladreg.quantile import QuantileRegressor
@@ -416,7 +416,7 @@ def lad_path(
     if quantiles is None:
         if alpha != 0:
             raise ValueError(f"alpha={alpha!r} is for quantiles, of which there are none: give alphas as a list.")
-        path = _path(LADRegressor(alpha=1.0, **common), X, y, sample_weight, alphas, eps, None)
+        path = _path(LADRegressor(alpha=1.0, **common), X, y, sample_weight, alphas, eps)
         return path.alphas, path.coef, path.intercept, path.gap
     grid = np.array(checked_quantiles(quantiles))
     if alphas is not None:
@@ -448,7 +448,7 @@ def _squares(
     check_random_state(random_state)
     working: Any = precompute if precompute is False or isinstance(precompute, str) else True
     model = ElasticNetCD(precompute=working, **parameters)
-    path = _path(model, X, y, sample_weight, alphas, eps, None if working == "auto" else bool(working), stacklevel=5)
+    path = _path(model, X, y, sample_weight, alphas, eps, stacklevel=5)
     if verbose:
         print(f"{path.alphas.size} alphas, largest gap {path.relative_gap.max():.3g} (relative)")
     found = path.alphas, path.coef[None] if np.ndim(y) == 2 else path.coef, path.gap
@@ -462,7 +462,6 @@ def _path(
     sample_weight: ArrayLike | None,
     alphas: int | ArrayLike | None,
     eps: float,
-    precompute: bool | None,
     *,
     stacklevel: int = 4,
 ) -> Path:
@@ -479,15 +478,6 @@ def _path(
         )
     with any_size():
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
-        grid = alpha_grid(problem, alphas, eps)
-        path = solve_path(
-            problem,
-            grid,
-            tol=model.tol,
-            max_iter=model.max_iter,
-            precompute=precompute,
-            solver=model._solver,
-            joint=is_joint(model),
-        )
+        path = solve_path(problem, alpha_grid(problem, alphas, eps), model._settings())
     warn_of(path, model.tol, stacklevel=stacklevel)
     return path

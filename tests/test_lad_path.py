@@ -5,8 +5,8 @@ import pytest
 
 from ladreg._certificate import prove
 from ladreg._kernels import _simplex
-from ladreg._problem import Absolute, Combined, Pinball
-from ladreg._solvers import choose_solver, largest_alpha, solve_alphas
+from ladreg._problem import Absolute, Combined, Pinball, Settings
+from ladreg._solvers import largest_alpha, solve, solve_alphas
 from tests.faults import always
 from tests.problems import make
 
@@ -53,11 +53,11 @@ def alphas_of(problem, smallest=1e-3, number=10):
 def test_every_alpha_is_what_it_is_alone(name, X, y, more, loss):
     problem = make(X, y, loss=loss, **{"alpha": 1.0, **more})
     alphas = alphas_of(problem)
-    found = list(solve_alphas(problem, alphas, tol=1e-12))
+    found = list(solve_alphas(problem, alphas, Settings(1e-12)))
     assert len(found) == alphas.size
     for alpha, solution in zip(alphas, found, strict=True):
         single = problem.with_penalty(problem.penalty.times(alpha))
-        alone = choose_solver(single)(single, tol=1e-12)
+        alone = solve(single, Settings(1e-12))
         assert solution.stopped.good
         assert solution.relative_gap <= max(1e-12, 2 * alone.relative_gap)
         assert solution.objective == pytest.approx(
@@ -75,9 +75,9 @@ def test_optima_that_are_not_unique_are_canonical():
     X = rng.standard_normal((N_SAMPLES, 4))
     problem = make(X, X @ [2.0, -1.0, 0.5, 0.0] + rng.standard_normal(N_SAMPLES), alpha=1.0)
     largest = largest_alpha(problem)
-    (found,) = solve_alphas(problem, np.array([largest]), tol=1e-9)
+    (found,) = solve_alphas(problem, np.array([largest]), Settings())
     single = problem.with_penalty(problem.penalty.times(largest))
-    alone = choose_solver(single)(single, tol=1e-9)
+    alone = solve(single, Settings())
     assert "n_pivots" in found.stats
     assert not found.unique
     assert not alone.unique
@@ -94,7 +94,7 @@ def well_behaved(n_samples=20_000, n_features=10):
 def test_most_alphas_are_solved_from_those_before():
     problem = well_behaved()
     alphas = largest_alpha(problem) * np.geomspace(1.0, 1e-3, 50)
-    found = list(solve_alphas(problem, alphas, tol=1e-9))
+    found = list(solve_alphas(problem, alphas, Settings()))
     between = [solution.stats for solution in found if "n_pivots" in solution.stats]
     assert len(between) >= 48
     assert sum(stats["n_checks"] for stats in between) <= len(between) + 5
@@ -107,7 +107,7 @@ def test_most_alphas_are_solved_from_those_before():
 def test_a_path_may_begin_anywhere():
     problem = well_behaved(5000)
     alphas = largest_alpha(problem) * np.geomspace(1e-2, 1e-4, 12)
-    found = list(solve_alphas(problem, np.repeat(alphas, 2), tol=1e-9))
+    found = list(solve_alphas(problem, np.repeat(alphas, 2), Settings()))
     assert sum("n_pivots" in solution.stats for solution in found) >= 20
     assert all(
         one.objective == pytest.approx(other.objective, rel=1e-15)
@@ -118,10 +118,10 @@ def test_a_path_may_begin_anywhere():
 def test_alphas_are_solved_one_by_one_where_a_vertex_cannot_be_proved():
     problem = well_behaved(5000)
     alphas = largest_alpha(problem) * np.geomspace(1.0, 0.1, 8)
-    expected = [solution.objective for solution in solve_alphas(problem, alphas, tol=1e-9)]
+    expected = [solution.objective for solution in solve_alphas(problem, alphas, Settings())]
     calls = []
     with always(_simplex, "pivot", lambda *_: calls.append(1) or -1):
-        found = list(solve_alphas(problem, alphas, tol=1e-9))
+        found = list(solve_alphas(problem, alphas, Settings()))
     assert not any("n_pivots" in solution.stats for solution in found)
     assert 0 < len(calls) <= 9  # three tries for each of three alphas, and no more afterwards
     assert [solution.objective for solution in found] == pytest.approx(expected, rel=1e-13)
@@ -130,12 +130,12 @@ def test_alphas_are_solved_one_by_one_where_a_vertex_cannot_be_proved():
 def test_other_losses_go_one_by_one():
     problem = make(*well_behaved(3000).design.X.T[:2], loss=Combined(1.0, 0.5), alpha=1.0)
     alphas = largest_alpha(problem) * np.geomspace(1.0, 0.1, 4)
-    for alpha, solution in zip(alphas, solve_alphas(problem, alphas, tol=1e-9), strict=True):
+    for alpha, solution in zip(alphas, solve_alphas(problem, alphas, Settings()), strict=True):
         single = problem.with_penalty(problem.penalty.times(alpha))
-        assert solution.objective == pytest.approx(choose_solver(single)(single, tol=1e-9).objective, rel=1e-9)
+        assert solution.objective == pytest.approx(solve(single, Settings()).objective, rel=1e-9)
 
 
 def test_solutions_come_one_at_a_time():
-    found = solve_alphas(well_behaved(3000), np.array([1.0, 0.1, -1.0]), tol=1e-9)
+    found = solve_alphas(well_behaved(3000), np.array([1.0, 0.1, -1.0]), Settings())
     assert next(found).coef.shape == (10,)
     assert next(found).objective > 0

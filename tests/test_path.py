@@ -13,7 +13,7 @@ from sklearn.datasets import load_diabetes
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, QuantileRegressor, enet_path, lad_path, lasso_path
 from ladreg._least_squares import coordinate_descent, homotopy, working_set_path
 from ladreg._paths import solve_path
-from ladreg._problem import HalfSquared
+from ladreg._problem import HalfSquared, Settings
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, make
 from tests.strategies import tables
 
@@ -236,7 +236,7 @@ def test_the_work_along_a_path_is_counted(monkeypatch, case, drafts):
     )
     single = mock.patch.object(coordinate_descent, "solve_lasso", side_effect=coordinate_descent.solve_lasso)
     with look as looks, single as singles:
-        path = solve_path(problem, alphas, tol=1e-10)
+        path = solve_path(problem, alphas, Settings(1e-10))
     assert all(reason.good for reason in path.stopped)
     assert path.unique.all()
     assert path.relative_gap.max() <= 1e-10

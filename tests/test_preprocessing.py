@@ -14,7 +14,7 @@ from ladreg import LADRegressor
 from ladreg._kernels import _rows
 from ladreg._piecewise import interior_point, solve_by_cascade
 from ladreg._presolve import merged_rows
-from ladreg._problem import Pinball
+from ladreg._problem import Pinball, Settings
 from tests.faults import INSIDE, always, gives_nothing
 from tests.problems import make, solve
 
@@ -193,7 +193,7 @@ def nasty(seed):
 def test_engine_and_linprog_agree_on_twelve_hundred_degenerate_problems(block):
     for seed in range(200 * block, 200 * block + 200):
         problem, scale = nasty(seed)
-        ours, theirs = solve_by_cascade(problem), solve(problem, solver="linprog")
+        ours, theirs = solve_by_cascade(problem, Settings()), solve(problem, solver="linprog")
         assert ours.gap <= 1e-12 * max(scale, ours.objective), seed
         assert ours.objective == pytest.approx(theirs.objective, rel=1e-11, abs=1e-12 * scale), seed
         np.testing.assert_allclose(ours.coef, theirs.coef, rtol=1e-7, atol=1e-8 * scale, err_msg=f"seed {seed}")

@@ -5,7 +5,7 @@ import pytest
 
 from ladreg import QuantileRegressor
 from ladreg._kernels import _simplex
-from ladreg._problem import Pinball
+from ladreg._problem import Pinball, Settings
 from ladreg._solvers import solve_quantiles
 from tests.faults import always
 from tests.problems import make, solve
@@ -37,7 +37,7 @@ def tables():
 @pytest.mark.parametrize(("name", "X", "y", "more"), list(tables()), ids=lambda v: v if isinstance(v, str) else "")
 def test_every_quantile_is_what_it_is_alone(name, X, y, more):
     problems = [make(X, y, loss=Pinball(tau), **more) for tau in TAUS]
-    for problem, found in zip(problems, solve_quantiles(problems, tol=1e-9), strict=True):
+    for problem, found in zip(problems, solve_quantiles(problems, Settings()), strict=True):
         alone = solve(problem)
         assert found.stopped.good
         assert found.relative_gap < 1e-12
@@ -52,7 +52,7 @@ def test_most_of_many_quantiles_are_solved_from_their_neighbours():
     X = rng.standard_normal((20_000, 5))
     y = X.sum(axis=1) + rng.standard_t(2, 20_000)
     problems = [make(X, y, loss=Pinball(tau)) for tau in np.arange(1, 100) / 100]
-    found = solve_quantiles(problems, tol=1e-9)
+    found = solve_quantiles(problems, Settings())
     between = [solution.stats for solution in found if "n_pivots" in solution.stats]
     assert len(between) >= 80
     assert np.mean([stats["rows_solved"] for stats in between]) < 0.02 * y.size
@@ -64,9 +64,9 @@ def test_the_process_is_left_where_a_vertex_cannot_be_proved():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((5000, 3)), rng.standard_t(2, 5000)
     problems = [make(X, y, loss=Pinball(tau)) for tau in (0.2, 0.3, 0.4, 0.5, 0.6)]
-    expected = [solution.objective for solution in solve_quantiles(problems, tol=1e-9)]
+    expected = [solution.objective for solution in solve_quantiles(problems, Settings())]
     with always(_simplex, "pivot", lambda *_: -1):
-        found = solve_quantiles(problems, tol=1e-9)
+        found = solve_quantiles(problems, Settings())
     assert not any("n_pivots" in solution.stats for solution in found)
     assert [solution.objective for solution in found] == pytest.approx(expected, rel=1e-14)
 

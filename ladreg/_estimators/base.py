@@ -16,8 +16,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ladreg._arrays import Array
 from ladreg._estimators.validation import Data, any_size, sound, training_data
-from ladreg._problem import Certificate, ElasticNet, Loss, Problem, Solution, StopReason
-from ladreg._solvers import Solver, verify
+from ladreg._problem import (
+    Certificate,
+    Coefficients,
+    ElasticNet,
+    Loss,
+    Problem,
+    Settings,
+    Solution,
+    StopReason,
+)
+from ladreg._solvers import solve, verify
 from ladreg._version import __version__
 
 # Rounding alone explains a relative gap of up to 1e-13.
@@ -115,9 +124,9 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         """The penalty that the parameters ask for."""
         return self._scaled_penalty(data, float(self.alpha))
 
-    @abstractmethod
-    def _solver(self, problem: Problem) -> Solver:
-        """The solver for a problem."""
+    def _settings(self) -> Settings:
+        """How to solve the problems of this estimator."""
+        return Settings(tol=self.tol, max_iter=self.max_iter)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -298,19 +307,19 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
             fit_intercept=bool(self.fit_intercept),
         )
 
-    def _solve(self, problems: list[Problem], starts: list[tuple[Array, float] | None]) -> list[Solution]:
-        return [
-            self._solver(problem)(problem, start=start, tol=self.tol, max_iter=self.max_iter)
-            for problem, start in zip(problems, starts, strict=True)
-        ]
+    def _solve(self, problems: list[Problem], starts: list[Coefficients | None]) -> list[Solution]:
+        settings = self._settings()
+        return [solve(problem, settings, start) for problem, start in zip(problems, starts, strict=True)]
 
-    def _starts(self, data: Data, problems: list[Problem]) -> list[tuple[Array, float] | None]:
+    def _starts(self, data: Data, problems: list[Problem]) -> list[Coefficients | None]:
         """Previous coefficients, if `warm_start` is set and their shape fits the data."""
         coefs = np.atleast_2d(getattr(self, "coef_", np.zeros((0, 0))))
         if not self.warm_start or coefs.shape != (len(problems), data.design.n_features):
             return [None] * len(problems)
         intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), len(problems))
-        return [(coef.astype(np.float64), float(value)) for coef, value in zip(coefs, intercepts, strict=True)]
+        return [
+            Coefficients(coef.astype(np.float64), float(value)) for coef, value in zip(coefs, intercepts, strict=True)
+        ]
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
         """Store only plain arrays, floats and strings, which pickle, joblib and skops load without ladreg's classes."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array
 from ladreg._certificate import column_rank
 from ladreg._presolve import median, scaled
-from ladreg._problem import ROUNDINGS, Absolute, ElasticNet, Huber, Problem
-from ladreg._solvers import choose_solver
+from ladreg._problem import ROUNDINGS, Absolute, Coefficients, ElasticNet, Huber, Problem, Settings
+from ladreg._solvers import solve
 
 # The correction takes at most 1/3 of the distinct rows as fitted exactly: three distinct rows per column.
 _MOST_FITTED = 1 / 3
@@ -29,12 +29,10 @@ class ScaledProblem(Problem):
     """A problem with Huber's loss, the scale that its `delta` was computed from, and a start for its fit."""
 
     scale: float = 1.0
-    start: tuple[Array, float] | None = None
+    start: Coefficients | None = None
 
     @classmethod
-    def of(
-        cls, problem: Problem, epsilon: float, scale: float, start: tuple[Array, float] | None = None
-    ) -> ScaledProblem:
+    def of(cls, problem: Problem, epsilon: float, scale: float, start: Coefficients | None = None) -> ScaledProblem:
         """`problem` with ``delta = epsilon * scale``."""
         return cls(
             design=problem.design,
@@ -48,22 +46,22 @@ class ScaledProblem(Problem):
         )
 
 
-def estimated_scale(problem: Problem, tol: float) -> tuple[float, tuple[Array, float] | None]:
+def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coefficients | None]:
     """A robust estimate of the errors' standard deviation, and the fit by absolute values that it comes from.
 
     Parameters
     ----------
     problem
         Its loss is not used, and its penalty only for the features that it excludes and for `positive`.
-    tol
-        Passed to the solver.
+    settings
+        Passed to the solver, but for the iteration limit.
 
     Returns
     -------
     scale : float
         ``median(|r|) / z(share)``, the median weighted; if that is rounding, 1e-20 of the median distance of y from
         its middle.
-    start : (coef, intercept) or None
+    start : Coefficients or None
         The fit by absolute values; None if there are too few rows for it.
 
     Notes
@@ -86,8 +84,7 @@ def estimated_scale(problem: Problem, tol: float) -> tuple[float, tuple[Array, f
     if 2 * n_columns > distinct and 2 * _rank(twin, allowed) > distinct:
         coef, intercept, start, n_fitted = np.zeros(twin.n_features), twin.null_intercept(), None, 1
     else:
-        found = choose_solver(absolute)(absolute, tol=tol, max_iter=None)
-        start = found.coef, found.intercept
+        start = (found := solve(absolute, replace(settings, max_iter=None))).coefficients
         coef, intercept = units.to_scaled(*start)
         if twin.fit_intercept and (units.column_shift.any() or abs(units.y_shift) > _FAR * units.unit):
             # An intercept far from zero has too few digits for residuals.

@@ -22,7 +22,7 @@ from ladreg._estimators.validation import (
     training_data,
 )
 from ladreg._problem import ElasticNet, Problem, Solution
-from ladreg._solvers import Solver, choose_solver, largest_alpha
+from ladreg._solvers import largest_alpha
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,6 @@ class L1Regressor(CertifiedRegressor):
 
     def _is_done(self, solution: Solution) -> bool:
         return solution.relative_gap <= max(self.tol, ROUNDING)
-
-    def _solver(self, problem: Problem) -> Solver:
-        return choose_solver(problem)
 
     def alpha_max(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

@@ -20,6 +20,8 @@ from ladreg._problem import ElasticNet, Problem
 ROUNDING = 4 * float(np.finfo(float).eps)
 
 
+# Iteration limit where the settings have none: epochs of coordinate descent and exact steps on the support.
+MOST_EPOCHS = 10_000
 # A coefficient is rounding if it moves predictions by at most 64 eps of the target's standard deviation.
 _NOTHING = 64 * float(np.finfo(float).eps)
 

@@ -16,10 +16,16 @@ from ladreg._kernels import _gram
 from ladreg._least_squares import conjugate_gradients, qr_steps
 from ladreg._least_squares.active_set import Support
 from ladreg._least_squares.anderson import extrapolated
-from ladreg._least_squares.centred import ROUNDING, Centred, GradientCheck, duality_gap, without_rounding
+from ladreg._least_squares.centred import (
+    MOST_EPOCHS,
+    ROUNDING,
+    Centred,
+    GradientCheck,
+    duality_gap,
+    without_rounding,
+)
 from ladreg._least_squares.dependent_columns import Redundant, redundant
-from ladreg._presolve import Uncertified
-from ladreg._problem import ElasticNet, Problem, StopReason
+from ladreg._problem import Coefficients, ElasticNet, Problem, Settings, StopReason, Uncertified
 
 # Epochs of coordinate descent on the Gram matrix before each gap check of the working set, at most.
 _BURST = 30
@@ -117,11 +123,9 @@ class _State:
 @np.errstate(over="ignore", invalid="ignore")  # inf and NaN prove nothing
 def solve_lasso(
     problem: Problem,
+    settings: Settings,
+    start: Coefficients | None = None,
     *,
-    start: tuple[Array, float] | None = None,
-    tol: float = 1e-10,
-    max_iter: int | None = None,
-    precompute: bool | None = None,
     canonical: bool = True,
     relative: bool = False,
     largest_gram: int | None = None,
@@ -133,14 +137,11 @@ def solve_lasso(
     ----------
     problem
         Loss `HalfSquared`, any penalty.
+    settings
+        Stop when the gap is at most ``tol * sum(weight * (y - mean)^2)``, or after `max_iter` (None for 10,000) epochs
+        over features and steps on the support. With `precompute` there is one working set, of all features.
     start
         Coefficients to start from.
-    tol
-        Stop when the gap is at most ``tol * sum(weight * (y - mean)^2)``.
-    max_iter
-        Largest number of epochs over features and of steps on the support.
-    precompute
-        True for the Gram matrix of all features, False for a working set that grows; None to choose.
     canonical
         Whether to do step 4, which for a very large support costs more than the solution.
     relative
@@ -159,11 +160,11 @@ def solve_lasso(
     4. Where the optimum is not unique, go to the canonical one.
     """
     columns = columns or Centred(problem)
-    coef = np.zeros(problem.n_features) if start is None else start[0].copy()
+    coef = np.zeros(problem.n_features) if start is None else start.coef.copy()
     if problem.penalty.positive:
         coef = np.maximum(coef, 0.0)
     coef[np.isinf(problem.penalty.strength)] = 0.0
-    limit = 10_000 if max_iter is None else max_iter
+    limit = settings.limit(MOST_EPOCHS)
     largest_gram = _LARGEST_GRAM if largest_gram is None else largest_gram
     rounding = ROUNDING * columns.size
     state = _State(coef, columns.look(coef))
@@ -178,7 +179,7 @@ def solve_lasso(
         state.n_checks += 1
         state.gap, state.shrink = duality_gap(problem.penalty, state.coef, state.look.slope, state.look.loss)
         value = state.look.loss + problem.penalty.value(state.coef)
-        goal = max(tol * (max(value, _LEAST_SHARE * columns.size) if relative else columns.size), rounding)
+        goal = max(settings.tol * (max(value, _LEAST_SHARE * columns.size) if relative else columns.size), rounding)
         met = state.gap <= goal and _balanced(columns, state, goal if is_settled else 0.0)
         if met and (state.exact or state.gap <= rounding):
             stopped = StopReason.TOLERANCE
@@ -197,11 +198,11 @@ def solve_lasso(
             if is_settled:
                 continue
         # 2.
-        working = _working_set(columns, state, precompute)
+        working = _working_set(columns, state, settings.precompute)
         state.largest_working_set = max(state.largest_working_set, working.size)
         # 3.
         enough = 0.0 if met or _INNER * state.gap <= goal else _INNER * state.gap
-        if state.by_gram and (working.size <= largest_gram or precompute):
+        if state.by_gram and (working.size <= largest_gram or settings.precompute):
             coef = _descend(columns, working, state, enough, limit)
         else:
             coef = _descend_without_gram(columns, working, state, goal, max(enough, _LAST * goal), limit)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, are_regular
 from ladreg._certificate import AT_END
-from ladreg._least_squares.centred import ROUNDING, Centred, duality_gap, without_rounding
+from ladreg._least_squares.centred import MOST_EPOCHS, ROUNDING, Centred, duality_gap, without_rounding
 from ladreg._least_squares.dependent_columns import redundant
 from ladreg._least_squares.gram_path import GramPath, Stretch
 from ladreg._least_squares.path_point import PathPoint, nonzeros, shared
 from ladreg._least_squares.working_set_path import WorkingSetPath
-from ladreg._problem import ElasticNet, Problem, StopReason
+from ladreg._problem import ElasticNet, Problem, Settings, StopReason
 
 # Use the Gram matrix of all p features if p <= min(n, 4000), with n rows.
 LARGEST_GRAM = 4000
@@ -29,10 +29,8 @@ _ENTRIES = 1 << 23
 def solve_lasso_path(
     problem: Problem,
     alphas: Array,
+    settings: Settings,
     *,
-    tol: float,
-    max_iter: int,
-    precompute: bool | None = None,
     columns: Centred | None = None,
 ) -> Iterator[PathPoint]:
     """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`) for each alpha.
@@ -43,12 +41,9 @@ def solve_lasso_path(
         With the penalty at alpha = 1. Rows may have a weight of zero.
     alphas
         Decreasing, above zero.
-    tol
-        Largest gap, relative to each objective.
-    max_iter
-        Largest number of epochs and steps for each alpha.
-    precompute
-        Whether to work on the Gram matrix of all features; None to choose.
+    settings
+        `tol` is the largest gap, relative to each objective, and `max_iter` (None for 10,000) the largest number of
+        epochs and steps for each alpha. `precompute` says whether to work on the Gram matrix of all features.
     columns
         The problem with the intercept eliminated; None to compute it.
     """
@@ -58,18 +53,19 @@ def solve_lasso_path(
     spare = redundant(columns, columns.slope)
     if spare is not None:
         columns = columns.with_penalty(spare.hidden(problem.penalty))
-    points = _points(columns, alphas, tol, max_iter, by_gram(problem) if precompute is None else precompute)
+    points = _points(columns, alphas, settings)
     for point in points:
         yield point if spare is None else shared(point, spare, problem.n_features)
 
 
-def _points(columns: Centred, alphas: Array, tol: float, max_iter: int, in_all: bool) -> Iterator[PathPoint]:
+def _points(columns: Centred, alphas: Array, settings: Settings) -> Iterator[PathPoint]:
+    in_all = by_gram(columns.problem) if settings.precompute is None else settings.precompute
     if not in_all:
-        yield from WorkingSetPath(columns, alphas, tol=tol, max_iter=max_iter)
+        yield from WorkingSetPath(columns, alphas, settings)
         return
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
     unit, gram, size = columns.penalty.at(features), columns.gram.matrix, columns.size
-    yield from in_gram(gram, columns.slope[features], size, unit, alphas, features, tol=tol, max_iter=max_iter)
+    yield from in_gram(gram, columns.slope[features], size, unit, alphas, settings, features)
 
 
 def by_gram(problem: Problem) -> bool:
@@ -78,10 +74,10 @@ def by_gram(problem: Problem) -> bool:
 
 
 def in_gram(
-    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, names: Index, *, tol: float, max_iter: int
+    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, settings: Settings, names: Index
 ) -> Iterator[PathPoint]:
     """The solutions of `rows_in_gram` as points, with features numbered by `names`."""
-    for found, unique in rows_in_gram(gram, slope, size, unit, alphas, tol=tol, max_iter=max_iter):
+    for found, unique in rows_in_gram(gram, slope, size, unit, alphas, settings):
         n_iter = np.maximum(found.n_steps, 1).tolist()
         for k, (features, values) in enumerate(nonzeros(found.coef, names)):
             is_single = bool(unique[k])
@@ -90,7 +86,7 @@ def in_gram(
 
 
 def rows_in_gram(
-    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, *, tol: float, max_iter: int
+    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, settings: Settings
 ) -> Iterator[tuple[Stretch, NDArray[np.bool_]]]:
     """Solutions for each alpha from the Gram matrix of all features alone, in groups of `_ENTRIES` coefficients.
 
@@ -102,21 +98,21 @@ def rows_in_gram(
         The penalty at alpha = 1; its strengths are finite.
     alphas
         Decreasing.
-    tol
-        Largest gap by the Gram matrix, relative to `size`.
-    max_iter
-        Largest number of epochs and steps for each alpha.
+    settings
+        `tol` is the largest gap by the Gram matrix, relative to `size`, and `max_iter` (None for 10,000) the largest
+        number of epochs and steps for each alpha.
 
     Yields
     ------
     found, unique
         Solutions, and whether each is one that meets the tolerance and was proved to be the only optimum.
     """
+    limit = settings.limit(MOST_EPOCHS)
     trail = GramPath(gram, np.zeros(slope.size), slope)
     width = max(1, _ENTRIES // max(slope.size, 1))
     for first in range(0, alphas.size, width):
         group = alphas[first : first + width]
-        found = trail.follow(unit, group, max_iter)
+        found = trail.follow(unit, group, limit)
         found = replace(found, coef=without_rounding(unit, found.coef, gram.diagonal(), size))
         edge = group[:, None] * (unit.strength * (1 - AT_END))
         # Features that may be active in an optimum, but for those with a ridge, which makes them unique.
@@ -126,5 +122,5 @@ def rows_in_gram(
             coef = found.coef[k]
             loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)
             gap, _ = duality_gap(unit.times(float(group[k])), coef, found.slope[k], loss)
-            unique[k] = gap <= max(tol, ROUNDING) * size
+            unique[k] = gap <= max(settings.tol, ROUNDING) * size
         yield found, unique

@@ -18,11 +18,11 @@ from ladreg._arrays import Array, Index, are_regular, is_regular
 from ladreg._certificate import AT_END, costs, largest_parts, reaching, slope_margin
 from ladreg._design import SparseDesign
 from ladreg._least_squares import coordinate_descent, homotopy
-from ladreg._least_squares.centred import ROUNDING, Centred, duality_gap, without_rounding
+from ladreg._least_squares.centred import MOST_EPOCHS, ROUNDING, Centred, duality_gap, without_rounding
 from ladreg._least_squares.gram_path import GramPath, Stretch
 from ladreg._least_squares.path_point import PathPoint, nonzeros
 from ladreg._presolve import largest
-from ladreg._problem import ElasticNet, StopReason
+from ladreg._problem import Coefficients, ElasticNet, Settings, StopReason
 
 # Features are wanted if their slopes are predicted to reach 0.9 (1 - 0.1) of their strength.
 _NEAR = 0.1
@@ -94,16 +94,16 @@ class WorkingSetPath:
         A problem with loss `HalfSquared`, at unit scale, with the penalty at alpha = 1. Rows may have a weight of zero.
     alphas
         Decreasing, above zero.
-    tol
-        Largest gap, relative to each objective.
-    max_iter
-        Largest number of epochs and steps for each alpha.
+    settings
+        `tol` is the largest gap, relative to each objective, and `max_iter` (None for 10,000) the largest number of
+        epochs and steps for each alpha.
     """
 
-    def __init__(self, columns: Centred, alphas: Array, *, tol: float, max_iter: int) -> None:
+    def __init__(self, columns: Centred, alphas: Array, settings: Settings) -> None:
         problem = columns.problem
         self.columns, self.problem, self.unit = columns, problem, problem.penalty
-        self.alphas, self.tol, self.max_iter = alphas, tol, max_iter
+        self.alphas, self.settings = alphas, settings
+        self.max_iter = settings.limit(MOST_EPOCHS)
         # The last solution: its features, their coefficients, all slopes, and their rate of change in alpha.
         self.free = np.flatnonzero(self.unit.strength == 0)
         self.features = self.free
@@ -254,7 +254,7 @@ class WorkingSetPath:
         """For each alpha before the first whose gap is too large: whether its optimum is unique, None where open."""
         alphas = self.alphas[first : first + look.n_iter.size]
         gap, shrink, value = self._gaps(look, alphas)
-        missed = ~(gap <= np.maximum(self.tol * value, ROUNDING * self.columns.size))
+        missed = ~(gap <= np.maximum(self.settings.tol * value, ROUNDING * self.columns.size))
         if look.among is not None:  # the gap must not let other slopes reach their strength
             missed |= np.sqrt(gap) * self.widest > homotopy.CLEAR / 2 * alphas
         number = int(np.argmax(np.append(missed, True)))
@@ -381,9 +381,8 @@ class WorkingSetPath:
         canonical = np.count_nonzero(start) <= self.largest // 2
         draft = coordinate_descent.solve_lasso(
             columns.problem,
-            start=(start, 0.0),
-            tol=self.tol,
-            max_iter=self.max_iter,
+            self.settings,
+            Coefficients(start, 0.0),
             canonical=bool(canonical),
             relative=True,
             largest_gram=self.largest_alone,

@@ -6,10 +6,9 @@ ones, so that its rows are not multiplied again. For more features, held-out row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,19 @@ from ladreg._arrays import Array, Index, is_regular
 from ladreg._least_squares import COUNTS, NAME, Centred, redundant, rows_in_gram, solve_lasso, solve_lasso_path
 from ladreg._paths.fold_moments import FoldMoments, Split, blocks
 from ladreg._paths.path import Path, drafted_path, losses_of, solve_path
-from ladreg._presolve import Uncertified, clip_targets, scaled, solve_at_unit_scale
-from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution
-from ladreg._solvers import Solver
+from ladreg._presolve import certified, clip_targets, scaled, solve_at_unit_scale
+from ladreg._problem import (
+    TOO_LARGE,
+    Coefficients,
+    ElasticNet,
+    Problem,
+    Settings,
+    Solution,
+    Solver,
+    StopReason,
+    Uncertified,
+)
+from ladreg._solvers import solve
 
 # Solve folds by their Gram matrices if there are at most 2,000 features.
 _WIDEST = 2000
@@ -39,28 +48,21 @@ class SquaredFolds:
         All rows, with the penalty at alpha = 1.
     splits
         Training and held-out rows of each fold.
-    tol, max_iter
+    settings
         As for `solve_path`.
     mixing
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
-    choose
-        Chooses the solver for a single problem.
-    joint
-        Whether alphas may be solved together.
     """
 
     def __init__(
         self,
         problem: Problem,
         splits: Sequence[Split],
+        settings: Settings,
         *,
-        tol: float,
-        max_iter: int | None,
         mixing: float,
-        choose: Callable[[Problem], Solver],  # noqa: ARG002 - there is one for the squared loss
-        joint: bool,  # noqa: ARG002
     ) -> None:
-        self.tol, self.max_iter, self.mixing = tol, 10_000 if max_iter is None else max_iter, mixing
+        self.settings, self.mixing = settings, mixing
         self.twin, self.units = scaled(problem)
         if self.units.rows.size:
             place = np.full(problem.n_samples, -1, dtype=np.intp)
@@ -94,47 +96,48 @@ class SquaredFolds:
         """The part of the loss that `losses` leaves out, the same for all alphas: zero."""
         return 0.0
 
-    def solver(self, problem: Problem) -> Solver:  # noqa: ARG002 - one serves all
-        """The solver of a single problem, which shares the centred columns and Gram matrix of the folds."""
-        precompute = None if self._moments is None else True
+    def solve(self, problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
+        """Solve a single problem, by the centred columns and the Gram matrix of the folds."""
+        settings = replace(settings, precompute=None if self._moments is None else True)
+        return solve_at_unit_scale(problem, settings, start, engine=self._on_known_columns)
 
-        def inner(twin: Problem, **options: Any) -> Uncertified:
-            columns = self.columns.with_penalty(twin.penalty)
-            return solve_lasso(twin, columns=columns, precompute=precompute, **options)
+    def _on_known_columns(self, problem: Problem, settings: Settings, start: Coefficients | None = None) -> Uncertified:
+        return solve_lasso(problem, settings, start, columns=self.columns.with_penalty(problem.penalty))
 
-        return partial(solve_at_unit_scale, inner=inner)
-
-    def solver_at(self, path: Path, k: int) -> Callable[[Problem], Solver]:
-        """Chooses the solver of the k-th problem of a path: that point is the solution, if the data prove it."""
+    def solver_at(self, path: Path, k: int) -> Solver:
+        """The solver of the k-th problem of a path from its k-th point, which is the solution if the data prove it."""
         if not (path.unique[k] and path.stopped[k].good):
-            return self.solver
-        enough = min(_SURE, self.tol) * self.columns.size * self.units.unit**2
+            return self.solve
+        return partial(self._confirm, n_iter=int(path.n_iter[k]), stopped=path.stopped[k])
 
-        def as_it_is(twin: Problem, *, start: tuple[Array, float], **_: Any) -> Uncertified:
-            columns, coef = self.columns.with_penalty(twin.penalty), start[0]
-            dual = columns.weight * columns.residual(coef)
-            counts = dict.fromkeys(COUNTS, 0)
-            given = int(path.n_iter[k]), path.stopped[k], NAME, counts
-            return Uncertified(coef, columns.intercept(coef), dual, *given, unique=True)
+    def _confirm(
+        self,
+        problem: Problem,
+        settings: Settings,
+        start: Coefficients | None = None,
+        *,
+        n_iter: int,
+        stopped: StopReason,
+    ) -> Solution:
+        """The solution at the start itself if the data prove it, else by `solve` from there."""
+        assert start is not None
+        columns = self.columns.with_penalty(self._unit_of(problem))
+        coef, _ = self.units.to_scaled(*start)
+        dual, counts = columns.weight * columns.residual(coef), dict.fromkeys(COUNTS, 0)
+        point = Uncertified(coef, columns.intercept(coef), dual, n_iter, stopped, NAME, counts, unique=True)
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN fails the proof
+            solution = certified(problem, self.units, point)
+        enough = min(_SURE, settings.tol) * self.columns.size * self.units.unit**2
+        return solution if solution.gap <= enough else self.solve(problem, settings, start)
 
-        def solve(problem: Problem, **options: Any) -> Solution:
-            solution = solve_at_unit_scale(problem, inner=as_it_is, **options)
-            return solution if solution.gap <= enough else self.solver(problem)(problem, **options)
-
-        return lambda _: solve
+    def _unit_of(self, problem: Problem) -> ElasticNet:
+        """The penalty of a problem of all rows, at unit scale."""
+        return problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
 
     def path(self, problem: Problem, alphas: Array) -> Path:
         """The solutions for all rows, not certified, from the centred columns and Gram matrix of the folds."""
-        unit = problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
-        return drafted_path(
-            problem,
-            alphas,
-            self.columns.with_penalty(unit),
-            self.units,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            solver=self.solver,
-        )
+        columns = self.columns.with_penalty(self._unit_of(problem))
+        return drafted_path(problem, alphas, columns, self.units, self.settings, solve=self.solve)
 
     def _are_independent(self, products: Array, unit: ElasticNet) -> bool:
         """Whether those free columns that are independent in all rows are so in a fold, by its Gram matrix."""
@@ -161,7 +164,7 @@ class SquaredFolds:
         given = products[np.ix_(allowed, allowed)], products[allowed, -1], float(products[-1, -1]), unit.at(allowed)
         first = 0
         # 1.
-        for found, good in rows_in_gram(*given, alphas, tol=self.tol, max_iter=self.max_iter):
+        for found, good in rows_in_gram(*given, alphas, self.settings):
             coefs = np.zeros((good.size, unit.strength.size))
             coefs[:, allowed] = found.coef
             good &= self._relax_by_gram(coefs, products, unit.positive)
@@ -185,7 +188,7 @@ class SquaredFolds:
                 continue
             free = ElasticNet(np.zeros(chosen.size), positive)
             part = products[np.ix_(chosen, chosen)], products[chosen, -1], 1.0, free, np.ones(1)
-            refit, unique = next(rows_in_gram(*part, tol=self.tol, max_iter=self.max_iter))
+            refit, unique = next(rows_in_gram(*part, self.settings))
             coefs[k] *= self.mixing
             coefs[k, chosen] += (1 - self.mixing) * refit.coef[0]
             good[k] = unique[0]
@@ -203,8 +206,7 @@ class SquaredFolds:
         columns = Centred(problem)
         known: dict[bytes, Array] = {}
         penalised = alphas[alphas > 0]
-        tol, max_iter = self.tol, self.max_iter
-        points = solve_lasso_path(problem, penalised, tol=tol, max_iter=max_iter, precompute=False, columns=columns)
+        points = solve_lasso_path(problem, penalised, replace(self.settings, precompute=False), columns=columns)
         for alpha, point in zip(penalised, points, strict=True):
             coef = np.zeros(problem.n_features)
             coef[point.features] = point.coef
@@ -221,8 +223,7 @@ class SquaredFolds:
         """The weighted sum of squared errors for one alpha, from the data."""
         problem = self._fold(fold, penalty)
         columns = Centred(problem)
-        tol, max_iter = self.tol, self.max_iter
-        draft = solve_lasso(problem, start=(start, 0.0), tol=tol, max_iter=max_iter, columns=columns)
+        draft = solve_lasso(problem, self.settings, Coefficients(start, 0.0), columns=columns)
         return self._squares(fold, columns.residual(self._relaxed_by_data(columns, draft.coef, {})))
 
     def _relaxed_by_data(self, columns: Centred, coef: Array, known: dict[bytes, Array]) -> Array:
@@ -233,7 +234,7 @@ class SquaredFolds:
         key = chosen.tobytes()
         if key not in known:
             known.clear()
-            known[key] = refitted(columns, coef, self.tol, self.max_iter)
+            known[key] = refitted(columns, coef, self.settings)
         return self.mixing * coef + (1 - self.mixing) * known[key]
 
     def _squares(self, fold: int, residual: Array) -> float:
@@ -261,11 +262,10 @@ def _present(places: Index) -> Index:
     return places[places >= 0]
 
 
-def refitted(columns: Centred, coef: Array, tol: float, max_iter: int) -> Array:
+def refitted(columns: Centred, coef: Array, settings: Settings) -> Array:
     """Least squares on the features whose coefficients are not zero."""
     free = columns.with_penalty(columns.penalty.released(coef != 0))
-    draft = solve_lasso(free.problem, start=(coef, 0.0), tol=tol, max_iter=max_iter, columns=free)
-    return draft.coef
+    return solve_lasso(free.problem, settings, Coefficients(coef, 0.0), columns=free).coef
 
 
 class Folds:
@@ -277,40 +277,30 @@ class Folds:
         All rows, with the penalty at alpha = 1.
     splits
         Training and held-out rows of each fold.
-    tol, max_iter
+    settings
         As for `solve_path`.
     mixing
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
-    choose
-        Chooses the solver for a single problem.
-    joint
-        Whether alphas may be solved together.
     """
 
     def __init__(
         self,
         problem: Problem,
         splits: Sequence[Split],
+        settings: Settings,
         *,
-        tol: float,
-        max_iter: int | None,
         mixing: float,
-        choose: Callable[[Problem], Solver],
-        joint: bool,
     ) -> None:
         self.problem, self.splits, self.mixing = problem, splits, mixing
         self._clipped = clip_targets(problem)
-        self.tol, self.max_iter, self.choose, self.joint = tol, max_iter, choose, joint
+        self.settings = settings
 
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean loss of the held-out rows for each alpha, less `constant`; `unit` is the penalty at alpha = 1."""
         train, test = self._rows(fold)
         part = self._part(train, unit)
         path = self.path(part, alphas)
-        tol, max_iter = self.tol, self.max_iter
-        coef, intercept = relaxed(
-            part, path.coef, path.intercept, self.mixing, tol=tol, max_iter=max_iter, choose=self.choose
-        )
+        coef, intercept = relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
         held = self._part(test, unit)
         if self._clipped is None:
             return losses_of(held, coef, intercept)
@@ -334,14 +324,13 @@ class Folds:
             given, design=given.design.take(rows), y=given.y[rows], weight=weight / weight.sum(), penalty=penalty
         )
 
-    def solver_at(self, path: Path, k: int) -> Callable[[Problem], Solver]:  # noqa: ARG002 - no point is proved here
-        """Chooses the solver of the k-th problem of a path."""
-        return self.choose
+    def solver_at(self, path: Path, k: int) -> Solver:  # noqa: ARG002 - the points of the path are certified
+        """The solver of the k-th problem of a path."""
+        return solve
 
     def path(self, problem: Problem, alphas: Array) -> Path:
         """The solutions for the rows of `problem`."""
-        tol, max_iter = self.tol, self.max_iter
-        return solve_path(problem, alphas, tol=tol, max_iter=max_iter, solver=self.choose, joint=self.joint)
+        return solve_path(problem, alphas, self.settings)
 
 
 def relaxed(
@@ -349,26 +338,19 @@ def relaxed(
     coef: Array,
     intercept: Array,
     mixing: float,
-    *,
-    tol: float,
-    max_iter: int | None,
-    choose: Callable[[Problem], Solver],
+    settings: Settings,
 ) -> tuple[Array, Array]:
-    """The columns of `coef` and intercepts, mixed with those of fits without penalty to the same features.
-
-    `choose` chooses the solver of these.
-    """
+    """The columns of `coef` and intercepts, mixed with those of fits without penalty to the same features."""
     if mixing == 1.0:
         return coef, intercept
     coefs, intercepts = mixing * coef, mixing * intercept
-    before, found = None, (np.zeros(0), 0.0)
+    before, found = None, Coefficients(np.zeros(0), 0.0)
     for k in range(intercept.size):
         chosen = coef[:, k] != 0
         if before is None or not np.array_equal(chosen, before):
             free = problem.with_penalty(problem.penalty.released(chosen))
-            start = coef[:, k], float(intercept[k])
-            solution = choose(free)(free, start=start, tol=tol, max_iter=max_iter)
-            before, found = chosen, (solution.coef, solution.intercept)
-        coefs[:, k] += (1 - mixing) * found[0]
-        intercepts[k] += (1 - mixing) * found[1]
+            start = Coefficients(coef[:, k], float(intercept[k]))
+            before, found = chosen, solve(free, settings, start).coefficients
+        coefs[:, k] += (1 - mixing) * found.coef
+        intercepts[k] += (1 - mixing) * found.intercept
     return coefs, intercepts

@@ -6,7 +6,7 @@ for other losses one problem follows the other. Points that the certificate does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -17,8 +17,8 @@ from ladreg._arrays import Array
 from ladreg._certificate import Answers, proofs
 from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path
 from ladreg._presolve import Scaling, scaled
-from ladreg._problem import ROUNDINGS, Problem, Solution, StopReason
-from ladreg._solvers import Solver, choose_solver, is_square, largest_alpha, solve_alphas
+from ladreg._problem import ROUNDINGS, Coefficients, Problem, Settings, Solution, Solver, StopReason
+from ladreg._solvers import is_square, largest_alpha, solve, solve_alphas
 
 # Numbers in the residuals and slopes that are certified together, at most.
 _ENTRIES = 1 << 22
@@ -72,6 +72,10 @@ class Path:
             stopped=[StopReason.TOLERANCE] * size,
         )
 
+    def at(self, k: int) -> Coefficients:
+        """The solution for one alpha."""
+        return Coefficients(self.coef[:, k], float(self.intercept[k]))
+
     def put(self, k: int, solution: Solution) -> None:
         """Fill in the solution for one alpha."""
         self.coef[:, k], self.intercept[k] = solution.coef, solution.intercept
@@ -92,12 +96,7 @@ def grid(problem: Problem, eps: float, number: int) -> Array:
 def solve_path(
     problem: Problem,
     alphas: Array,
-    *,
-    tol: float,
-    max_iter: int | None = None,
-    precompute: bool | None = None,
-    solver: Callable[[Problem], Solver] = choose_solver,
-    joint: bool = True,
+    settings: Settings,
 ) -> Path:
     """Solve a problem for each alpha, a multiple of its penalty.
 
@@ -107,29 +106,22 @@ def solve_path(
         With the penalty at alpha = 1.
     alphas
         Decreasing and >= 0.
-    tol
-        Tolerance of the solver of single problems; for the squared loss it is relative to each objective.
-    max_iter
-        Iteration limit for each alpha.
-    precompute
-        Whether to work on the Gram matrix of all features; None to choose. For the squared loss.
-    solver
-        Chooses the solver for a single problem.
-    joint
-        Whether alphas may be solved together for losses other than the squared one; if not, each is solved by `solver`.
+    settings
+        For each alpha; for the squared loss `tol` is relative to each objective. Alphas are solved together unless
+        `solver` asks for another than "auto".
     """
     path = Path.empty(problem, alphas)
     if not is_square(problem.loss):
-        if joint:
-            for k, solution in enumerate(solve_alphas(problem, alphas, tol=tol, max_iter=max_iter, choose=solver)):
-                path.put(k, _as_proved(solution, tol))
+        if settings.solver == "auto":
+            for k, solution in enumerate(solve_alphas(problem, alphas, settings)):
+                path.put(k, _as_proved(solution, settings.tol))
             return path
         for k in range(alphas.size):
-            _alone(problem, path, k, tol, max_iter, solver)
+            _alone(problem, path, k, settings)
         return path
-    limit = 10_000 if max_iter is None else max_iter
+    tol = max(settings.tol, _ROUNDING)
     twin, units = scaled(problem)
-    points = solve_lasso_path(twin, alphas[alphas > 0], tol=tol, max_iter=limit, precompute=precompute)
+    points = solve_lasso_path(twin, alphas[alphas > 0], settings)
     width = max(1, _ENTRIES // (problem.n_samples + problem.n_features))
     with np.errstate(over="ignore"):  # an objective that overflows is an error where it is proved
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
@@ -138,17 +130,17 @@ def solve_path(
         last = first + len(group)
         window = slice(first, last)
         _certify(problem, path, window, units, group)
-        goal = np.maximum(max(tol, _ROUNDING) * path.objective[window], ROUNDINGS * size)
+        goal = np.maximum(tol * path.objective[window], ROUNDINGS * size)
         good = np.array([point.stopped.good for point in group])
         for k in np.flatnonzero(~(good & (path.gap[window] <= goal))).tolist():
             # Relative to the lower bound of the optimum: the objective of a point far off is too large.
             bound = max(float(path.objective[first + k] - path.gap[first + k]), 0.0)
-            share = max(max(tol, _ROUNDING) * bound / size, ROUNDINGS) if size > 0 else tol
+            share = max(tol * bound / size, ROUNDINGS) if size > 0 else settings.tol
             at = first + k
-            _alone(problem, path, at, share, max_iter, solver, (path.coef[:, at], float(path.intercept[at])))
+            _alone(problem, path, at, replace(settings, tol=share), path.at(at))
         first = last
     for k in range(first, alphas.size):  # alpha = 0
-        _alone(problem, path, k, tol, max_iter, solver)
+        _alone(problem, path, k, settings)
     return path
 
 
@@ -157,23 +149,22 @@ def drafted_path(
     alphas: Array,
     columns: Centred,
     units: Scaling,
+    settings: Settings,
     *,
-    tol: float,
-    max_iter: int,
-    solver: Callable[[Problem], Solver],
+    solve: Solver,
 ) -> Path:
     """A path of a squared loss without certificates: gaps are not computed. `columns` and `units` belong to its twin.
 
-    `solver` chooses the solver of the points at which the path did not stop well.
+    `solve` solves the points at which the path did not stop well.
     """
     path = Path.empty(problem, alphas)
     for values in (path.objective, path.gap, path.relative_gap):
         values[:] = np.nan
     penalised = alphas[alphas > 0]
-    points = solve_lasso_path(columns.problem, penalised, tol=tol, max_iter=max_iter, columns=columns)
+    points = solve_lasso_path(columns.problem, penalised, settings, columns=columns)
     for k, point in enumerate(points):
         if not point.stopped.good:
-            _alone(problem, path, k, tol, max_iter, solver)
+            _alone(problem, path, k, settings, solve=solve)
             continue
         coef = np.zeros(problem.n_features)
         coef[point.features] = point.coef
@@ -181,7 +172,7 @@ def drafted_path(
         path.coef[:, k], path.intercept[k] = units.to_original(coef, intercept)
         path.n_iter[k], path.unique[k] = point.n_iter, bool(point.unique)
     for k in range(penalised.size, alphas.size):  # alpha = 0
-        _alone(problem, path, k, tol, max_iter, solver)
+        _alone(problem, path, k, settings, solve=solve)
     return path
 
 
@@ -189,17 +180,16 @@ def _alone(
     problem: Problem,
     path: Path,
     k: int,
-    tol: float,
-    max_iter: int | None,
-    solver: Callable[[Problem], Solver],
-    start: tuple[Array, float] | None = None,
+    settings: Settings,
+    start: Coefficients | None = None,
+    solve: Solver = solve,
 ) -> None:
     """One alpha as a problem of its own, from `start` or the solution before it."""
     if start is None and k > 0:
-        start = path.coef[:, k - 1], float(path.intercept[k - 1])
+        start = path.at(k - 1)
     single = problem.with_penalty(problem.penalty.times(path.alphas[k]))
-    solution = solver(single)(single, start=start, tol=tol, max_iter=max_iter)
-    path.put(k, solution if is_square(problem.loss) else _as_proved(solution, tol))
+    solution = solve(single, settings, start)
+    path.put(k, solution if is_square(problem.loss) else _as_proved(solution, settings.tol))
 
 
 def _as_proved(solution: Solution, tol: float) -> Solution:

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from ladreg._arrays import Array
 from ladreg._certificate import certify
 from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import linprog, preprocessing
-from ladreg._presolve import Scaling, Uncertified, certified, merged_rows, scaled
-from ladreg._problem import Problem, Solution, StopReason
+from ladreg._presolve import Scaling, certified, merged_rows, scaled
+from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 
 # Try the next solver if the gap exceeds 1e-12 times the larger of the objective and the unit of the scaled objective.
 _PROVED = 1e-12
 
 
-def solve_by_cascade(
-    problem: Problem,
-    *,
-    start: tuple[Array, float] | None = None,
-    tol: float = 1e-9,
-    max_iter: int | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Solution:
+def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
     """Solve a problem whose loss has a kink, with more rows than unpenalised columns.
 
     Parameters
     ----------
     problem
         Loss `Absolute`, `Pinball` or `Combined`.
+    settings
+        The last rung must reach `tol`; `max_iter` is the limit of each rung.
     start
-        Coefficients and intercept that may be near the optimum.
-    tol
-        Relative gap that the last rung must reach.
-    max_iter
-        Iteration limit of each solver.
-    options
-        Options of linprog.
+        Coefficients that may be near the optimum.
 
     Notes
     -----
@@ -55,13 +41,13 @@ def solve_by_cascade(
     twin, units = scaled(problem)
     near = units.to_scaled(*start) if start is not None else None
     if np.isfinite(twin.loss.smoothness):  # the kink is lost in rounding
-        return certified(problem, units, solve_lasso(twin, start=near, tol=tol, max_iter=max_iter))
+        return certified(problem, units, solve_lasso(twin, settings, near))
     # 1. and 2.
     best: tuple[Solution, Uncertified] | None = None
     fewer = merged_rows(twin)
     rows = twin if fewer is None else fewer.problem
     for number in (1, 2) if preprocessing.reduces(rows) else (1,):
-        draft = preprocessing.solve_reduced(rows, start=near, tol=tol, max_iter=max_iter, reduce=number == 1)
+        draft = preprocessing.solve_reduced(rows, settings, near, reduce=number == 1)
         if fewer is not None:
             draft = replace(
                 draft, dual=fewer.spread(draft.dual), stats={**draft.stats, "rows_distinct": rows.n_samples}
@@ -74,22 +60,23 @@ def solve_by_cascade(
     assert best is not None
     if twin.loss.curvature > 0:
         solution = best[0]
-        if solution.relative_gap <= tol:
+        if solution.relative_gap <= settings.tol:
             return solution
         draft = best[1]
-        limited = max_iter is not None and (draft.stats["n_ip_iter"] >= max_iter or not draft.stopped.good)
+        most = settings.max_iter
+        limited = most is not None and (draft.stats["n_ip_iter"] >= most or not draft.stopped.good)
         return replace(solution, stopped=StopReason.ITERATION_LIMIT if limited else StopReason.STALLED)
     # 3.
     draft = best[1]
     first = certify(
         twin, draft.coef, draft.intercept, draft.dual, n_iter=draft.n_iter, stopped=draft.stopped, solver=draft.solver
     )
-    refined = linprog.refine(twin, first, tol=tol, max_iter=max_iter, options=options)
-    solution = certified(problem, units, refined, rung=3)
+    refined = linprog.refine(twin, settings, first)
+    solution = certified(problem, units, refined.uncertified(), rung=3)
     if _proved(solution, units):
         return solution
     # 4.
-    last = linprog.solve_by_linprog(twin, start=near, tol=tol, max_iter=max_iter, options=options)
+    last = linprog.solve_by_linprog(twin, settings, near)
     final = certified(problem, units, last, rung=4)
     return final if final.gap <= solution.gap else solution
 

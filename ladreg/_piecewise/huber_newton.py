@@ -15,8 +15,16 @@ from ladreg._piecewise import cascade, piece_system, preprocessing
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.piece_system import PieceSolution
 from ladreg._piecewise.row_problem import RowProblem
-from ladreg._presolve import Uncertified
-from ladreg._problem import Absolute, ElasticNet, Huber, Problem, Solution, StopReason
+from ladreg._problem import (
+    Absolute,
+    Coefficients,
+    ElasticNet,
+    Huber,
+    Problem,
+    Settings,
+    StopReason,
+    Uncertified,
+)
 
 # Rows of the sample that is solved first where there are many more.
 _SAMPLE = 1 << 15
@@ -41,25 +49,17 @@ _NOTHING = 1e-28
 _ENOUGH = 1e-13
 
 
-def solve_huber(
-    problem: Problem,
-    *,
-    start: tuple[Array, float] | None = None,
-    tol: float = 1e-9,
-    max_iter: int | None = None,
-) -> Solution | Uncertified:
+def solve_huber(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Uncertified:
     """Minimise Huber's loss at unit scale (see `scaling`).
 
     Parameters
     ----------
     problem
         Loss `Huber`, or `Absolute` in its place.
+    settings
+        `tol` is the relative gap above which step 4 follows; `max_iter` is the limit of Newton steps, None for 200.
     start
-        Coefficients and intercept that may be near the optimum.
-    tol
-        Relative gap that the answer must reach; the last step is exact.
-    max_iter
-        Largest number of Newton steps; None for 200.
+        Coefficients that may be near the optimum.
 
     Notes
     -----
@@ -70,28 +70,28 @@ def solve_huber(
     4. Where the gap is still above `tol`, follow the optimum from losses that are curved farther out.
     """
     if not np.isfinite(problem.loss.smoothness):  # the curved piece is lost in rounding
-        return cascade.solve_by_cascade(problem, start=start, tol=tol, max_iter=max_iter)
-    limit = 200 if max_iter is None else max_iter
+        return cascade.solve_by_cascade(problem, settings, start).uncertified()
+    limit = settings.limit(200)
     stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}
     table = RowProblem(problem)
     # 1.
     hessian = None
     if start is None or problem.n_samples > _MANY * _SAMPLE:
-        start, hessian = _first(table, start, limit, stats)
+        start, hessian = _first(table, start, settings, limit, stats)
     # 2. and 3.
     found, stopped = _solved(table, start, hessian, limit, stats)
-    if stopped.good and found.proof.relative_gap > tol:
+    if stopped.good and found.proof.relative_gap > settings.tol:
         # 4.
         found, stopped = _continued(table, found, limit, stats)
     found, unique = piece_system.canonical(problem, found)
-    if stopped.good and found.proof.relative_gap > tol:
+    if stopped.good and found.proof.relative_gap > settings.tol:
         stopped = StopReason.STALLED
     n_iter = max(int(stats["n_newton"]), 1)
     return Uncertified(found.coef, found.intercept, found.dual, n_iter, stopped, "Newton", stats, unique)
 
 
 def _solved(
-    table: RowProblem, start: tuple[Array, float], hessian: Array | None, limit: int, stats: dict[str, float]
+    table: RowProblem, start: Coefficients, hessian: Array | None, limit: int, stats: dict[str, float]
 ) -> tuple[PieceSolution, StopReason]:
     """Steps 2 and 3."""
     problem = table.problem
@@ -111,30 +111,30 @@ def _continued(
     """Step 4."""
     problem = table.problem
     delta = problem.loss.residual_at(np.array(problem.loss.interval()[1]))
-    start = found.coef, found.intercept
+    start = Coefficients(found.coef, found.intercept)
     for wider in (*_WIDER, 1.0):
         loss = Huber(float(delta) * wider, problem.loss.smoothness)
         part = RowProblem(replace(problem, loss=loss))
         other, stopped = _solved(part, start, None, limit, stats)
-        start = other.coef, other.intercept
+        start = Coefficients(other.coef, other.intercept)
     return found.better(other), stopped
 
 
 def _first(
-    table: RowProblem, start: tuple[Array, float] | None, limit: int, stats: dict[str, float]
-) -> tuple[tuple[Array, float], Array | None]:
+    table: RowProblem, start: Coefficients | None, settings: Settings, limit: int, stats: dict[str, float]
+) -> tuple[Coefficients, Array | None]:
     """Step 1: where to start, and the Hessian of a sample there, if one was solved."""
     problem = table.problem
     if problem.n_samples > _MANY * _SAMPLE:
         part = table.sample(_SAMPLE)
-        near = start if start is not None else _first(part, None, limit, stats)[0]
+        near = start if start is not None else _first(part, None, settings, limit, stats)[0]
         place = _HuberIterate(part, part.join(*near), {"n_newton": 0, "n_passes": 0})
         _descend(place, None, limit)
         return table.split(place.point), place.gram()
     upper = problem.loss.interval()[1]
     penalty = ElasticNet(problem.penalty.strength / upper, problem.penalty.positive)
     absolute = replace(problem, loss=Absolute(), penalty=penalty)
-    found = preprocessing.solve_reduced(absolute)
+    found = preprocessing.solve_reduced(absolute, replace(settings, max_iter=None))
     # Where all rows can be fitted exactly, one least-squares step finds that fit.
     square = _HuberIterate(table, np.zeros(table.n_columns), {"n_passes": 0})
     gram = square.weighted(problem.weight)
@@ -146,7 +146,7 @@ def _first(
         _RIDGES,
         flat=_FLAT,
     )
-    starts = [table.split(step), (found.coef, found.intercept)]
+    starts = [table.split(step), Coefficients(found.coef, found.intercept)]
     return min(starts, key=lambda start: problem.objective(*start)), None
 
 

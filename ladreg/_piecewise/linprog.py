@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, power_of_two
 from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
-from ladreg._problem import Problem, Solution, StopReason
+from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 
 # HiGHS's tolerances are absolute; on a problem at unit scale these are the tightest that it takes.
 _TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
@@ -48,29 +48,18 @@ class _Answer:
     stopped: StopReason
 
 
-def solve_by_linprog(
-    problem: Problem,
-    *,
-    start: tuple[Array, float] | None = None,
-    tol: float = 1e-9,
-    max_iter: int | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Solution:
+def solve_by_linprog(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Uncertified:
     """Solve a piecewise linear problem at unit scale (see `scaling`) and go to its canonical optimum.
 
     Parameters
     ----------
     problem
         Loss `Absolute` or `Pinball`.
+    settings
+        An answer is accepted without another round if it reaches `tol`; `max_iter` is the limit of each call of HiGHS.
     start
-        Coefficients and intercept to measure residuals from; HiGHS has no warm start, but an LP in small residuals is
-        solved more exactly.
-    tol
-        Relative gap up to which the answer is accepted without another round.
-    max_iter
-        Iteration limit of each call of HiGHS.
-    options
-        Passed to `scipy.optimize.linprog` as options; the key "method" chooses its method.
+        Coefficients to measure residuals from; HiGHS has no warm start, but an LP in small residuals is solved more
+        exactly.
 
     Notes
     -----
@@ -80,12 +69,12 @@ def solve_by_linprog(
     3. The best certified answer is returned; without any, a least-squares fit is.
     """
     small = problem.n_samples * problem.n_features <= _SIMPLEX_ENTRIES
-    method, settings = _settings(problem, max_iter, options, "highs-ds" if small else "highs-ipm")
+    method, options = _options(problem, settings, "highs-ds" if small else "highs-ipm")
     everything = np.arange(problem.n_samples)
-    origin = start if start is not None else (np.zeros(problem.n_features), 0.0)
+    origin = start if start is not None else Coefficients(np.zeros(problem.n_features), 0.0)
     name = f"linprog ({method})"
     # 1.
-    answer = _solve_rows(problem, origin, everything, method, settings)
+    answer = _solve_rows(problem, origin, everything, method, options)
     n_iter = answer.n_iter
     if answer.coef is None:
         best = _fallback(problem, origin, answer.stopped, name, max(n_iter, 1))
@@ -95,39 +84,30 @@ def solve_by_linprog(
     stats = {"rows_solved": problem.n_samples, "n_rounds": 1, "n_lp_iter": n_iter}
     best = replace(best, n_iter=max(n_iter, 1), solver=name, stats=stats)
     if answer.coef is not None:
-        best = refine(problem, best, tol=tol, max_iter=max_iter, options=options)
+        best = refine(problem, settings, best)
     # 3.
-    if best.stopped.good and best.relative_gap > tol:
+    if best.stopped.good and best.relative_gap > settings.tol:
         best = replace(best, stopped=StopReason.STALLED)
-    return best
+    return best.uncertified()
 
 
-def refine(
-    problem: Problem,
-    best: Solution,
-    *,
-    tol: float = 1e-9,
-    max_iter: int | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Solution:
+def refine(problem: Problem, settings: Settings, best: Solution) -> Solution:
     """Solve the LP of the rows near a fit again, in residuals scaled up, until the gap is rounding.
 
     Parameters
     ----------
-    problem
-        As in `solve`.
+    problem, settings
+        As in `solve_by_linprog`.
     best
         A certified solution; the rows near it must hold those whose side is in doubt.
-    tol, max_iter, options
-        As in `solve`.
     """
-    method, settings = _settings(problem, max_iter, options, "highs-ds")
+    method, options = _options(problem, settings, "highs-ds")
     stats = {"rows_solved": 0, "n_rounds": 0, "n_lp_iter": 0, **best.stats}
     for _ in range(_MOST_ROUNDS - 1):
-        if best.relative_gap <= min(tol, _ROUNDING):
+        if best.relative_gap <= min(settings.tol, _ROUNDING):
             break
         rows = _near(problem, best)
-        answer = _solve_rows(problem, (best.coef, best.intercept), rows, method, settings)
+        answer = _solve_rows(problem, best.coefficients, rows, method, options)
         stats["n_lp_iter"] += answer.n_iter
         stats["n_rounds"] += 1
         if answer.coef is None:
@@ -140,17 +120,15 @@ def refine(
     return replace(best, stats=stats)
 
 
-def _settings(
-    problem: Problem, max_iter: int | None, options: Mapping[str, Any] | None, default: str
-) -> tuple[str, dict[str, Any]]:
+def _options(problem: Problem, settings: Settings, default: str) -> tuple[str, dict[str, Any]]:
     """The method and the options of scipy.optimize.linprog."""
-    settings = dict(options or {})
-    method = settings.pop("method", None) or default
-    if max_iter is not None:
-        settings.setdefault("maxiter", max_iter)
+    options = dict(settings.options)
+    method = options.pop("method", None) or default
+    if settings.max_iter is not None:
+        options.setdefault("maxiter", settings.max_iter)
     if method != "highs-ds":
-        settings.setdefault("maxiter", _ENDLESS + _ENDLESS_ROW * problem.n_samples)
-    return method, settings
+        options.setdefault("maxiter", _ENDLESS + _ENDLESS_ROW * problem.n_samples)
+    return method, options
 
 
 def dual_at(problem: Problem, coef: Array, intercept: float) -> Array | None:
@@ -159,7 +137,7 @@ def dual_at(problem: Problem, coef: Array, intercept: float) -> Array | None:
     The dual is that of the LP of the rows that the coefficients fit exactly.
     """
     rows = tied_rows(problem, coef, intercept, 1e-9)
-    answer = _solve_rows(problem, (coef, intercept), rows, "highs-ds", {})
+    answer = _solve_rows(problem, Coefficients(coef, intercept), rows, "highs-ds", {})
     if answer.coef is None or prove(problem, coef, intercept, answer.dual).relative_gap > 1e-9:
         return None
     return answer.dual
@@ -177,10 +155,10 @@ def _near(problem: Problem, solution: Solution) -> NDArray[np.intp]:
 
 def _solve_rows(
     problem: Problem,
-    origin: tuple[Array, float],
+    origin: Coefficients,
     rows: NDArray[np.intp],
     method: str,
-    settings: Mapping[str, Any],
+    options: Mapping[str, Any],
 ) -> _Answer:
     """Solve the LP of the chosen rows for the change from `origin`; every other row keeps the side it has there.
 
@@ -198,7 +176,7 @@ def _solve_rows(
     mass = float(power_of_two(np.array(np.median(problem.weight))))
     # 2. Penalised features: one bounded column each, or a fixed slope where the sign of the coefficient is settled.
     strength = problem.penalty.strength
-    coef = origin[0]
+    coef = origin.coef
     settled = (
         (strength > 0) & (np.abs(coef) > 16 * unit) if rows.size < problem.n_samples else np.zeros(coef.size, bool)
     )
@@ -220,30 +198,30 @@ def _solve_rows(
     bounds = np.column_stack([np.append(lower * weight, least), np.append(upper * weight, slopes)])
     # In the objective to maximise, t_j = X_j'd has the coefficient at `origin` as its factor.
     cost = -np.concatenate([residual[rows], coef[bounded]]) / unit
-    result = _call(cost, sp.csc_array(sp.block_array(blocks)), goal / mass, bounds, method, settings)
+    result = _call(cost, sp.csc_array(sp.block_array(blocks)), goal / mass, bounds, method, options)
     if not _usable(result):
-        return _Answer(None, 0.0, dual, _iterations(result), _reason(result, settings))
+        return _Answer(None, 0.0, dual, _iterations(result), _reason(result, options))
     dual[rows] = result.x[: rows.size] * mass
     change = -np.asarray(result.eqlin.marginals) * unit
-    intercept = origin[1] + (float(change[-1]) if problem.fit_intercept else 0.0)
+    intercept = origin.intercept + (float(change[-1]) if problem.fit_intercept else 0.0)
     coef = coef + change[: coef.size]
     coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef  # marginals are multipliers up to a tolerance
     return _Answer(coef, intercept, dual, _iterations(result), StopReason.TOLERANCE)
 
 
 def _call(
-    cost: Array, matrix: sp.csc_array, goal: Array, bounds: Array, method: str, settings: Mapping[str, Any]
+    cost: Array, matrix: sp.csc_array, goal: Array, bounds: Array, method: str, options: Mapping[str, Any]
 ) -> Any:
     """One call of linprog, repeated with its presolve where it fails without; None where it raised."""
     # HiGHS's presolve was measured to cost more than it saves on this dual.
-    choices = [{"presolve": False, **_TIGHT, **settings}, {**settings}]
+    choices = [{"presolve": False, **_TIGHT, **options}, {**options}]
     linprog: Any = scipy.optimize.linprog
     result = None
     for chosen in choices:
         try:
             result = linprog(cost, A_eq=matrix, b_eq=goal, bounds=bounds, method=method, options=chosen)
         except (TypeError, ValueError, FloatingPointError, RuntimeError):
-            if chosen is choices[-1] and settings.keys() - {"maxiter"}:
+            if chosen is choices[-1] and options.keys() - {"maxiter"}:
                 raise  # the user's own options
             continue
         if result.status == 1 or _usable(result):
@@ -263,10 +241,10 @@ def _iterations(result: Any) -> int:
     return int(getattr(result, "nit", 0) or 0)
 
 
-def _reason(result: Any, settings: Mapping[str, Any]) -> StopReason:
+def _reason(result: Any, options: Mapping[str, Any]) -> StopReason:
     if result is None or result.status != 1:
         return StopReason.FAILURE
-    if "time_limit" in settings and "time" in str(result.message).lower():
+    if "time_limit" in options and "time" in str(result.message).lower():
         return StopReason.TIME_LIMIT
     return StopReason.ITERATION_LIMIT
 
@@ -285,18 +263,18 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
     return finished if finished.gap <= raw.gap + 1e-13 * (1.0 + raw.objective) else raw
 
 
-def _fallback(problem: Problem, origin: tuple[Array, float], stopped: StopReason, name: str, n_iter: int) -> Solution:
+def _fallback(problem: Problem, origin: Coefficients, stopped: StopReason, name: str, n_iter: int) -> Solution:
     """A finite answer without the LP: the best of least squares, the start and coefficients of zero."""
     everything = np.arange(problem.n_samples)
     root = np.sqrt(problem.weight)[:, None]
     matrix = np.hstack([problem.design.rows(everything), np.ones((everything.size, int(problem.fit_intercept)))])
-    null = np.zeros(problem.n_features), problem.null_intercept()
+    null = Coefficients(np.zeros(problem.n_features), problem.null_intercept())
     try:
         point = np.linalg.lstsq(matrix * root, problem.y * root[:, 0], rcond=None)[0]
-        squares = point[: problem.n_features], float(point[-1]) if problem.fit_intercept else 0.0
+        squares = Coefficients(point[: problem.n_features], float(point[-1]) if problem.fit_intercept else 0.0)
     except np.linalg.LinAlgError:
         squares = null
-    if problem.penalty.positive or not np.isfinite(squares[0]).all():
+    if problem.penalty.positive or not np.isfinite(squares.coef).all():
         squares = null
     coef, intercept = min((origin, squares, null), key=lambda candidate: problem.objective(*candidate))
     dual = problem.weight * problem.loss.derivative(problem.residual(coef, intercept))

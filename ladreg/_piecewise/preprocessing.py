@@ -19,8 +19,7 @@ from ladreg._piecewise import exact_fit, interior_point, piece_system
 from ladreg._piecewise.interior_point import weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.row_problem import Iterate, RowProblem
-from ladreg._presolve import Uncertified
-from ladreg._problem import Problem, StopReason
+from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
 
 # Least number of rows of the pilot's random sample.
 _PILOT = 2000
@@ -63,12 +62,7 @@ _WIDER = 3
 
 
 def solve_reduced(
-    problem: Problem,
-    *,
-    start: tuple[Array, float] | None = None,
-    tol: float = 1e-9,
-    max_iter: int | None = None,
-    reduce: bool = True,
+    problem: Problem, settings: Settings, start: Coefficients | None = None, *, reduce: bool = True
 ) -> Uncertified:
     """Solve a problem whose loss has a kink, at unit scale (see `scaling`).
 
@@ -76,12 +70,11 @@ def solve_reduced(
     ----------
     problem
         Loss `Absolute`, `Pinball` or `Combined`.
+    settings
+        `max_iter` is the limit of each interior point solve. The reduced problem is solved as exactly as its vertex
+        demands, whatever `tol` is.
     start
-        Coefficients and intercept that take the pilot's place, where there is one.
-    tol
-        Relative gap of the reduced problem, if that is below 1e-13 (1e-15 for a curved loss).
-    max_iter
-        Iterations of each interior point solve.
+        Coefficients that take the pilot's place, where there is one.
     reduce
         Without it all rows are solved by the interior point method, without steps 1, 2 and 4.
 
@@ -97,7 +90,7 @@ def solve_reduced(
     """
     table = RowProblem(problem)
     stats: dict[str, float] = {"rows_solved": 0, "n_passes": 0, "n_rounds": 0, "n_ip_iter": 0}
-    limit = 50 if max_iter is None else max_iter
+    limit = settings.limit(50)
     fewer = reduce and reduces(problem)
     # 1.
     if start is not None and fewer:
@@ -121,7 +114,7 @@ def solve_reduced(
         return _fitted(exact, stats)
     size = _refine(place, stats) if fewer else problem.n_samples
     # 3. and 4.
-    gap = min(tol, _CURVED_GAP if table.is_curved else _FACE_GAP)
+    gap = _CURVED_GAP if table.is_curved else _FACE_GAP
     held, stopped = _reduced(place, size, gap, limit, stats)
     if not isinstance(held, tuple) and not fewer:
         held = _refitted(table, place.point + held.step, limit, stats) or held

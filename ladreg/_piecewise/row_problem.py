@@ -17,7 +17,7 @@ from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
 from ladreg._kernels import _line_search
 from ladreg._piecewise.interior_point import BoundedDual
-from ladreg._problem import TOO_LARGE, Problem
+from ladreg._problem import TOO_LARGE, Coefficients, Problem
 
 # Number of random residuals that estimate the radius of the nearest rows, where there are more than 8 times as many.
 _SAMPLE = 20_000
@@ -74,9 +74,10 @@ class RowProblem:
         weight = problem.weight[rows] / problem.weight[rows].sum()
         return RowProblem(replace(problem, design=problem.design.take(rows), y=problem.y[rows], weight=weight))
 
-    def split(self, point: Array) -> tuple[Array, float]:
+    def split(self, point: Array) -> Coefficients:
         """Coefficients and intercept."""
-        return point[: self.problem.n_features], float(point[-1]) if self.problem.fit_intercept else 0.0
+        intercept = float(point[-1]) if self.problem.fit_intercept else 0.0
+        return Coefficients(point[: self.problem.n_features], intercept)
 
     def join(self, coef: Array, intercept: float) -> Array:
         """The point that `split` takes apart, a copy."""

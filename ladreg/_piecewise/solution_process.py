@@ -8,7 +8,7 @@ kept their side, and its residuals are the start of the next problem.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from ladreg._piecewise import preprocessing
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows, newton
 from ladreg._presolve import merged_rows, scaled
-from ladreg._problem import Problem, Solution, StopReason
+from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 
 # Largest number of columns: basic rows are exchanged one by one.
 _FEW_COLUMNS = 64
@@ -76,10 +76,9 @@ class _Guess:
 def solve_process(
     problems: Iterable[Problem],
     values: Array,
+    settings: Settings,
     *,
-    choose: Callable[[Problem], Callable[..., Solution]],
-    tol: float,
-    max_iter: int | None = None,
+    solve: Solver,
     from_zero: bool = False,
 ) -> Iterator[Solution]:
     """Solve problems that share design, target and weights, in their order.
@@ -90,10 +89,10 @@ def solve_process(
         Problems with different quantiles, or multiples of the same penalty.
     values
         What they differ by, ascending or descending: solutions are nearly linear in it.
-    choose
+    settings
+        Passed to `solve`.
+    solve
         The solver for a problem on its own.
-    tol, max_iter
-        Passed to it.
     from_zero
         Whether the first solution may be near to coefficients of zero.
 
@@ -104,7 +103,7 @@ def solve_process(
     """
     process: _Process | None = None
     known: list[tuple[float, _Known]] = []
-    last: tuple[Array, float] | None = None
+    last: Coefficients | None = None
     before = 0.0
     failures = 0
     for value, problem in zip(values.tolist(), problems, strict=True):
@@ -116,8 +115,8 @@ def solve_process(
         if process is not None and known:
             found = process.step(problem, *_line(known, value))
             failures = failures + 1 if found is None else 0
-        solution = choose(problem)(problem, start=last, tol=tol, max_iter=max_iter) if found is None else found[0]
-        last, before = (solution.coef, solution.intercept), value
+        solution = solve(problem, settings, last) if found is None else found[0]
+        last, before = solution.coefficients, value
         if process is not None and known:
             here = process.known(*last) if found is None else found[1]
             known = [known[-1], (value, here)] if failures < _PATIENCE else []

@@ -1,13 +1,11 @@
 """Problems made easier without changing their optima: scaled, clipped, without duplicates, few columns at a time."""
 
-from ladreg._presolve.clipping import clip, clip_at, clip_targets, solve_clipped, solve_each_clipped
+from ladreg._presolve.clipping import clip, clip_at, clip_targets, solve_clipped
 from ladreg._presolve.column_generation import generates_columns, largest, solve_by_columns
 from ladreg._presolve.duplicate_columns import Repeats, repeats
 from ladreg._presolve.duplicate_rows import merged_rows
 from ladreg._presolve.scaling import (
     Scaling,
-    Solver,
-    Uncertified,
     certified,
     median,
     scaled,
@@ -18,8 +16,6 @@ from ladreg._presolve.scaling import (
 __all__ = [
     "Repeats",
     "Scaling",
-    "Solver",
-    "Uncertified",
     "certified",
     "clip",
     "clip_at",
@@ -33,6 +29,5 @@ __all__ = [
     "solve_at_unit_scale",
     "solve_by_columns",
     "solve_clipped",
-    "solve_each_clipped",
     "typical",
 ]

@@ -9,9 +9,7 @@ checked at the solution, and rows that break them are given their own target or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, tee
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,16 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._certificate import prove, relative_gap
 from ladreg._presolve.extremes import REACH, far_targets, lowered, steps
-from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Solution, StopReason
+from ladreg._problem import (
+    TOO_LARGE,
+    Coefficients,
+    ElasticNet,
+    Problem,
+    Settings,
+    Solution,
+    Solver,
+    StopReason,
+)
 
 # A moved target must stay away from a unique fit by more than 1e-6 of the reach.
 _UNIQUE = 1e-6
@@ -83,6 +90,11 @@ class Clipped:
         ratio = solution.dual[self.heavy] / weight[self.heavy]
         loose = np.minimum(ratio - lower, upper - ratio) <= _INSIDE * (upper - lower)
         return self.rows[wrong], self.heavy[loose]
+
+    def keeps(self, solution: Solution) -> bool:
+        """Whether the solution is that of the original problem."""
+        rows, heavy = self.broken(solution)
+        return rows.size == heavy.size == 0
 
     def less(self, rows: Index, heavy: Index) -> Clipped | None:
         """The original with these rows clipped less; None where nothing is left to clip.
@@ -242,60 +254,18 @@ def _stopped(solution: Solution, relative_gap: float, tol: float) -> StopReason:
 
 
 def solve_clipped(
-    problem: Problem,
-    *,
-    inner: Callable[[Problem], Callable[..., Solution]],
-    start: tuple[Array, float] | None = None,
-    tol: float,
-    max_iter: int | None = None,
+    problem: Problem, settings: Settings, start: Coefficients | None = None, *, solve: Solver
 ) -> Solution:
-    """Solve `problem` by way of its clipped twin; `inner` chooses the solver of a problem."""
+    """Solve `problem` by way of its clipped twin; `solve` solves either."""
     first = clipped = clip(problem)
     while clipped is not None:
-        solution = inner(clipped.problem)(clipped.problem, start=start, tol=tol, max_iter=max_iter)
+        solution = solve(clipped.problem, settings, start)
         rows, heavy = clipped.broken(solution)
         if not (rows.size or heavy.size):
-            return clipped.restored(solution, tol)
+            return clipped.restored(solution, settings.tol)
         clipped = clipped.less(rows, heavy)
-    solution = inner(problem)(problem, start=start, tol=tol, max_iter=max_iter)
-    return solution if first is None else first.judged(solution, tol)
-
-
-def solve_each_clipped(
-    problems: Iterable[Problem],
-    *,
-    together: Callable[[Iterable[Problem]], Iterator[Solution]],
-    alone: Callable[[Problem], Callable[..., Solution]],
-    tol: float,
-    max_iter: int | None = None,
-) -> Iterator[Solution]:
-    """Solve problems that share design, target and weights, in their order.
-
-    Parameters
-    ----------
-    problems
-        Problems that differ in their loss or penalty.
-    together
-        Solves them as a sequence.
-    alone
-        Chooses the solver for a problem whose clipped twin had another optimum.
-    tol, max_iter
-        Passed to that solver.
-    """
-    given = iter(problems)
-    first = next(given)
-    clipped = clip(first)
-    if clipped is None:
-        yield from together(chain([first], given))
-        return
-    twins, posed = tee(map(clipped.like, chain([first], given)))
-    for twin, solution in zip(twins, together(one.problem for one in posed), strict=True):
-        rows, heavy = twin.broken(solution)
-        if rows.size or heavy.size:
-            start = solution.coef, solution.intercept
-            yield alone(twin.original)(twin.original, start=start, tol=tol, max_iter=max_iter)
-        else:
-            yield twin.restored(solution, tol)
+    solution = solve(problem, settings, start)
+    return solution if first is None else first.judged(solution, settings.tol)
 
 
 def clip(problem: Problem) -> Clipped | None:

@@ -7,7 +7,6 @@ for linear programs).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import certify
-from ladreg._problem import Problem, Solution
+from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver
 
 # Begin with at least 50 penalised features; each round may add at least 50.
 _LEAST = 50
@@ -37,12 +36,7 @@ def _first(problem: Problem) -> int:
 
 
 def solve_by_columns(
-    problem: Problem,
-    *,
-    inner: Callable[[Problem], Callable[..., Solution]],
-    start: tuple[Array, float] | None = None,
-    tol: float,
-    max_iter: int | None = None,
+    problem: Problem, settings: Settings, start: Coefficients | None = None, *, solve: Solver
 ) -> Solution:
     """Solve `problem` by solving it in few columns.
 
@@ -50,12 +44,12 @@ def solve_by_columns(
     ----------
     problem
         A problem without ridges, most of whose features are penalised.
-    inner
-        The solver for a problem of few columns.
+    settings
+        Passed to `solve`.
     start
-        Coefficients and intercept that may be near the optimum.
-    tol, max_iter
-        Passed to the solver.
+        Coefficients that may be near the optimum.
+    solve
+        The solver for a problem of few columns.
 
     Notes
     -----
@@ -69,20 +63,19 @@ def solve_by_columns(
     allowed = np.isfinite(penalty.strength)
     # 1.
     free = penalty.strength == 0
-    inside = allowed & (free | (start is not None and start[0] != 0))
+    inside = allowed & (free | (start is not None and start.coef != 0))
     null = problem.weight * problem.loss.derivative(problem.y - problem.null_intercept())
     inside |= _worst(_ratio(problem, null), allowed & ~inside, _first(problem))
     rounds, n_iter = 0, 0
-    coef, intercept = start if start is not None else (np.zeros(problem.n_features), 0.0)
+    near = start
     while True:
         # 2.
         features = np.flatnonzero(inside)
         part = replace(problem, design=problem.design.select(features), penalty=penalty.at(features))
-        near = (coef[features], intercept) if rounds or start is not None else None
-        found = inner(part)(part, start=near, tol=tol, max_iter=max_iter)
+        found = solve(part, settings, near and Coefficients(near.coef[features], near.intercept))
         rounds, n_iter = rounds + 1, n_iter + found.n_iter
-        coef, intercept = np.zeros(problem.n_features), found.intercept
-        coef[features] = found.coef
+        near = Coefficients(np.zeros(problem.n_features), found.intercept)
+        near.coef[features] = found.coef
         # 3.
         ratio = _ratio(problem, found.dual)
         matters = allowed & (ratio >= 1 - _TIED)
@@ -93,8 +86,7 @@ def solve_by_columns(
     # 4.
     return certify(
         problem,
-        coef,
-        intercept,
+        *near,
         found.dual,
         n_iter=n_iter,
         stopped=found.stopped,

@@ -6,16 +6,25 @@ solvers that square (coordinate descent) then behave the same for y in micrometr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, power_of_two
 from ladreg._certificate import certify
-from ladreg._problem import ROUNDINGS, TOO_LARGE, HalfSquared, Problem, Solution, StopReason
+from ladreg._problem import (
+    ROUNDINGS,
+    TOO_LARGE,
+    Coefficients,
+    Engine,
+    HalfSquared,
+    Problem,
+    Settings,
+    Solution,
+    StopReason,
+    Uncertified,
+)
 
 # Error message where squares of y underflow in float64, though y does not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
@@ -27,34 +36,6 @@ _RELATIVE = 1e-8
 
 # A median is computed from at most 10,000 random values.
 _SAMPLE = 10_000
-
-
-class Solver(Protocol):
-    """The interface of every solver."""
-
-    def __call__(
-        self,
-        problem: Problem,
-        *,
-        start: tuple[Array, float] | None = None,
-        tol: float = ...,
-        max_iter: int | None = None,
-    ) -> Solution:
-        """Solve `problem` from `start` (coefficients and intercept), if it can use one."""
-
-
-@dataclass(frozen=True)
-class Uncertified:
-    """A solver's answer at unit scale, before it is certified; `unique` is None where that was not tested."""
-
-    coef: Array
-    intercept: float
-    dual: Array
-    n_iter: int
-    stopped: StopReason
-    solver: str
-    stats: Mapping[str, float]
-    unique: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -72,16 +53,16 @@ class Scaling:
     unit: float
     factor: float
 
-    def to_scaled(self, coef: Array, intercept: float) -> tuple[Array, float]:
+    def to_scaled(self, coef: Array, intercept: float) -> Coefficients:
         """Coefficients of the scaled problem for those of the original."""
         intercept = (intercept - self.y_shift) + float(self.column_shift @ coef)
-        return coef / self.column_scale / self.unit, intercept / self.unit
+        return Coefficients(coef / self.column_scale / self.unit, intercept / self.unit)
 
-    def to_original(self, coef: Array, intercept: float) -> tuple[Array, float]:
+    def to_original(self, coef: Array, intercept: float) -> Coefficients:
         """Coefficients of the original problem for those of the scaled; coefficients that overflow fail the proof."""
         with np.errstate(over="ignore", invalid="ignore"):
             coef = coef * self.column_scale * self.unit
-            return coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef)
+            return Coefficients(coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef))
 
     def dual_to_original(self, dual: Array, n_samples: int) -> Array:
         """Dual of the original problem for that of the scaled; rows of weight zero have zero."""
@@ -139,21 +120,15 @@ def scaled(problem: Problem) -> tuple[Problem, Scaling]:
 
 
 def solve_at_unit_scale(
-    problem: Problem,
-    *,
-    inner: Callable[..., Solution | Uncertified],
-    start: tuple[Array, float] | None = None,
-    tol: float,
-    max_iter: int | None = None,
+    problem: Problem, settings: Settings, start: Coefficients | None = None, *, engine: Engine
 ) -> Solution:
-    """Solve the scaled twin of `problem` by `inner` and certify the answer on `problem` itself."""
+    """Solve the scaled twin of `problem` by `engine` and certify the answer on `problem` itself."""
     twin, units = scaled(problem)
     if start is not None:
         start = units.to_scaled(*start)
     with np.errstate(over="ignore", invalid="ignore"):  # NaN fails the proof
-        draft = inner(twin, start=start, tol=tol, max_iter=max_iter)
-        solution = certified(problem, units, draft)
-    return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, tol) else solution
+        solution = certified(problem, units, engine(twin, settings, start))
+    return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, settings.tol) else solution
 
 
 def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:

@@ -1,10 +1,11 @@
-"""A problem with its loss and its penalty, and a solution of the problem."""
+"""A problem with its loss and its penalty, its solution, and the contracts of what solves it."""
 
 from ladreg._problem.facts import EXACT_FIT
 from ladreg._problem.losses import Absolute, Combined, HalfSquared, Huber, Loss, Pinball, Squared
 from ladreg._problem.penalties import ElasticNet, absolute_terms
 from ladreg._problem.problem import ROUNDINGS, TOO_LARGE, Problem
-from ladreg._problem.solution import Certificate, Solution, StopReason
+from ladreg._problem.settings import Engine, Settings, Solver
+from ladreg._problem.solution import Certificate, Coefficients, Solution, StopReason, Uncertified
 
 __all__ = [
     "EXACT_FIT",
@@ -12,15 +13,20 @@ __all__ = [
     "TOO_LARGE",
     "Absolute",
     "Certificate",
+    "Coefficients",
     "Combined",
     "ElasticNet",
+    "Engine",
     "HalfSquared",
     "Huber",
     "Loss",
     "Pinball",
     "Problem",
+    "Settings",
     "Solution",
+    "Solver",
     "Squared",
     "StopReason",
+    "Uncertified",
     "absolute_terms",
 ]

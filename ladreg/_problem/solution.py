@@ -1,14 +1,22 @@
-"""The result of a solver: `Solution`, why the solver stopped, and the certificate that the user sees."""
+"""The result of a solver: `Uncertified`, then `Solution`; why it stopped, and the certificate that the user sees."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
 from ladreg._arrays import Array
+
+
+class Coefficients(NamedTuple):
+    """The coefficients of a fit, of shape (n_features,), and its intercept."""
+
+    coef: Array
+    intercept: float
 
 
 class StopReason(Enum):
@@ -76,6 +84,20 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Uncertified:
+    """An engine's answer at unit scale, before it is certified; `unique` is None where that was not tested."""
+
+    coef: Array
+    intercept: float
+    dual: Array
+    n_iter: int
+    stopped: StopReason
+    solver: str
+    stats: Mapping[str, float]
+    unique: bool | None = None
+
+
+@dataclass(frozen=True)
 class Solution:
     """Coefficients with their proof. `dual` is feasible for the problem, whatever dual the solver passed in."""
 
@@ -90,6 +112,17 @@ class Solution:
     stopped: StopReason
     solver: str
     stats: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def coefficients(self) -> Coefficients:
+        """Coefficients and intercept, to start another solver from."""
+        return Coefficients(self.coef, self.intercept)
+
+    def uncertified(self) -> Uncertified:
+        """The answer without its proof, to be certified on another problem."""
+        return Uncertified(
+            self.coef, self.intercept, self.dual, self.n_iter, self.stopped, self.solver, self.stats, self.unique
+        )
 
     @property
     def bound(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ import scipy.optimize
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
 from ladreg._presolve import clip_at, typical
-from ladreg._problem import EXACT_FIT, TOO_LARGE, Problem, Solution
+from ladreg._problem import EXACT_FIT, TOO_LARGE, Problem, Settings, Solver
 
 # A slope of at most 1e-15 times the size of its terms is zero.
 _NOTHING = 1e-15
@@ -29,15 +28,15 @@ _FIRST = 100
 _SLACK = 1e-9
 
 
-def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., Solution]]) -> float:
+def largest_alpha(problem: Problem, solve: Solver) -> float:
     """The smallest multiple of the penalty's strengths for which all penalised coefficients are zero.
 
     Parameters
     ----------
     problem
         A problem without ridges.
-    solver
-        Chooses a solver for the problem of the features that are not penalised.
+    solve
+        The solver for the problem of the features that are not penalised.
 
     Notes
     -----
@@ -60,7 +59,7 @@ def largest_alpha(problem: Problem, solver: Callable[[Problem], Callable[..., So
     coef, intercept, known = np.zeros(problem.n_features), problem.null_intercept(), None
     if free.size:
         part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
-        found = solver(part)(part, tol=1e-12)
+        found = solve(part, Settings(tol=1e-12))
         coef[free], intercept, known = found.coef, found.intercept, found.dual
     clipped = clip_at(problem, coef, intercept)
     clipped = clipped and clipped.without(clipped.rows[:0], clipped.heavy)

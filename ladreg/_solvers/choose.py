@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import chain, tee
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from ladreg._certificate import certify
 from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import dual_at, solve_by_cascade, solve_by_linprog, solve_huber, solve_process
 from ladreg._presolve import (
-    Solver,
     clip,
     clip_at,
     generates_columns,
@@ -21,9 +19,8 @@ from ladreg._presolve import (
     solve_at_unit_scale,
     solve_by_columns,
     solve_clipped,
-    solve_each_clipped,
 )
-from ladreg._problem import Loss, Problem, Solution, StopReason
+from ladreg._problem import Coefficients, Loss, Problem, Settings, Solution, StopReason
 from ladreg._solvers import alpha_max
 
 # Solve by linprog if at least n / 2 columns are unpenalised (n rows, piecewise linear loss): the interior point method
@@ -33,54 +30,37 @@ _TALL = 0.5
 _VERIFIED = 1e-9
 
 
-def choose_solver(
-    problem: Problem,
-    name: str = "auto",
-    options: Mapping[str, Any] | None = None,
-    precompute: bool | None = None,
-) -> Solver:
-    """The solver for `problem`.
+def solve(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
+    """Solve a problem by the engine that its loss and the settings ask for.
 
     Coordinate descent for a square, Newton's method for Huber's loss, the cascade or linprog for a loss with a kink.
     All but coordinate descent solve for few of many penalised features at a time.
-
-    Parameters
-    ----------
-    problem
-        The problem to be solved.
-    name
-        "auto", or "linprog" for the LP solver on the whole problem.
-    options
-        Options of the LP solver.
-    precompute
-        Whether coordinate descent works on the Gram matrix of all features; None to choose.
     """
     if is_square(problem.loss):
-        return partial(solve_at_unit_scale, inner=partial(solve_lasso, precompute=precompute))
-    if name not in ("auto", "linprog"):
-        raise ValueError(f"solver must be 'auto' or 'linprog', got {name!r}.")
-    direct = partial(_in_all_columns, name=name, options=options)
-    return partial(solve_clipped, inner=partial(_in_few_columns, inner=direct))
+        return solve_at_unit_scale(problem, settings, start, engine=solve_lasso)
+    return solve_clipped(problem, settings, start, solve=_solve_near_targets)
 
 
-def _in_few_columns(problem: Problem, inner: Callable[[Problem], Solver]) -> Solver:
-    """The solver for few columns at a time, where that pays."""
-    return partial(solve_by_columns, inner=inner) if generates_columns(problem) else inner(problem)
+def _solve_near_targets(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
+    """Solve for few features at a time, where that pays."""
+    if generates_columns(problem):
+        return solve_by_columns(problem, settings, start, solve=_solve_all_columns)
+    return _solve_all_columns(problem, settings, start)
+
+
+def _solve_all_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
+    """Solve for all features at once, for a loss that is not a square."""
+    if np.isfinite(problem.loss.smoothness):
+        return solve_at_unit_scale(problem, settings, start, engine=solve_huber)
+    wide = problem.loss.curvature == 0 and np.count_nonzero(problem.penalty.free()) >= _TALL * problem.n_samples
+    if settings.solver == "linprog" or wide:
+        return solve_at_unit_scale(problem, settings, start, engine=solve_by_linprog)
+    return solve_by_cascade(problem, settings, start)
 
 
 def is_square(loss: Loss) -> bool:
     """Whether a loss is curved everywhere: smooth, and with slopes of any size."""
     return bool(np.isfinite(loss.smoothness) and not np.isfinite(loss.interval()[1]))
-
-
-def _in_all_columns(problem: Problem, name: str, options: Mapping[str, Any] | None) -> Solver:
-    """The solver for a loss that is not a square, all columns at once."""
-    if np.isfinite(problem.loss.smoothness):
-        return partial(solve_at_unit_scale, inner=solve_huber)
-    wide = problem.loss.curvature == 0 and np.count_nonzero(problem.penalty.free()) >= _TALL * problem.n_samples
-    if name == "linprog" or wide:
-        return partial(solve_at_unit_scale, inner=partial(solve_by_linprog, options=options))
-    return partial(solve_by_cascade, options=options)
 
 
 def verify(problem: Problem, coef: Array, intercept: float) -> Solution:
@@ -114,40 +94,24 @@ def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
         dual = dual_at(twin, *units.to_scaled(coef, intercept))
         if dual is not None:
             return units.dual_to_original(dual, problem.n_samples)
-    return choose_solver(problem)(problem, start=(coef, intercept), tol=_VERIFIED).dual
+    return solve(problem, Settings(tol=_VERIFIED), Coefficients(coef, intercept)).dual
 
 
 def largest_alpha(problem: Problem) -> float:
     """The smallest multiple of the penalty's strengths for which all penalised coefficients are zero."""
-    return alpha_max.largest_alpha(problem, choose_solver)
+    return alpha_max.largest_alpha(problem, solve)
 
 
-def solve_quantiles(
-    problems: Sequence[Problem],
-    *,
-    tol: float,
-    max_iter: int | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> list[Solution]:
+def solve_quantiles(problems: Sequence[Problem], settings: Settings) -> list[Solution]:
     """Solve problems that differ in their quantiles only, each from those beside it, in their order."""
     values = np.array([problem.loss.interval()[1] for problem in problems])
     order = np.argsort(values, kind="stable")
-    ascending = (problems[place] for place in order)
-    choose = partial(choose_solver, options=options)
-    together = partial(solve_process, values=values[order], choose=choose, tol=tol, max_iter=max_iter)
-    found = solve_each_clipped(ascending, together=together, alone=choose, tol=tol, max_iter=max_iter)
+    found = _solve_in_order((problems[place] for place in order), values[order], settings)
     solutions = dict(zip(order.tolist(), found, strict=True))
     return [solutions[place] for place in range(len(problems))]
 
 
-def solve_alphas(
-    problem: Problem,
-    alphas: Array,
-    *,
-    tol: float,
-    max_iter: int | None = None,
-    choose: Callable[[Problem], Solver] = choose_solver,
-) -> Iterator[Solution]:
+def solve_alphas(problem: Problem, alphas: Array, settings: Settings) -> Iterator[Solution]:
     """Solve a problem whose loss is not a square for multiples of its penalty, each from those before it.
 
     Parameters
@@ -156,11 +120,29 @@ def solve_alphas(
         With the penalty at alpha = 1.
     alphas
         The multiples, decreasing and >= 0.
-    tol, max_iter
-        Passed to the solver of single problems.
-    choose
-        Chooses that solver, for what cannot be solved from the others.
+    settings
+        For what cannot be solved from the other solutions.
     """
     problems = (problem.with_penalty(problem.penalty.times(alpha)) for alpha in alphas.tolist())
-    together = partial(solve_process, values=alphas, choose=choose, tol=tol, max_iter=max_iter, from_zero=True)
-    return solve_each_clipped(problems, together=together, alone=choose, tol=tol, max_iter=max_iter)
+    return _solve_in_order(problems, alphas, settings, from_zero=True)
+
+
+def _solve_in_order(
+    problems: Iterator[Problem], values: Array, settings: Settings, from_zero: bool = False
+) -> Iterator[Solution]:
+    """Solve problems that share design, target and weights, by way of their clipped twins.
+
+    A problem whose twin had another optimum is solved on its own.
+    """
+    first = next(problems)
+    problems, clipped = chain([first], problems), clip(first)
+    if clipped is None:
+        yield from solve_process(problems, values, settings, solve=solve, from_zero=from_zero)
+        return
+    twins, posed = tee(map(clipped.like, problems))
+    found = solve_process((twin.problem for twin in posed), values, settings, solve=solve, from_zero=from_zero)
+    for twin, solution in zip(twins, found, strict=True):
+        if twin.keeps(solution):
+            yield twin.restored(solution, settings.tol)
+        else:
+            yield solve(twin.original, settings, solution.coefficients)

@@ -7,7 +7,6 @@ from ladreg._tuning.base import (
     alpha_grid,
     check_number_of_alphas,
     checked_alphas,
-    is_joint,
     warn_of,
 )
 from ladreg._tuning.cross_validation import CrossValidatedRegressor
@@ -20,6 +19,5 @@ __all__ = [
     "alpha_grid",
     "check_number_of_alphas",
     "checked_alphas",
-    "is_joint",
     "warn_of",
 ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Self
 
@@ -28,8 +27,7 @@ from ladreg._estimators import (
     training_data,
 )
 from ladreg._paths import Path, grid, relaxed, solve_path
-from ladreg._problem import ElasticNet, Loss, Problem, Solution
-from ladreg._solvers import Solver
+from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution, Solver
 from ladreg._tuning.callbacks import CallbackSupportMixin, root_task, task, with_callbacks
 
 # More than 100 000 alphas are rejected as a mistake.
@@ -64,11 +62,6 @@ def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
     return grid(problem, eps, int(alphas))
 
 
-def is_joint(model: CertifiedRegressor) -> bool:
-    """Whether alphas may be solved together: only if the user chose no solver."""
-    return getattr(model, "solver", "auto") == "auto"
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A plain estimator, the problem it poses at alpha = 1, and the alphas to choose from."""
@@ -77,21 +70,19 @@ class Candidate:
     problem: Problem
     alphas: Array
 
-    def path(self, tol: float, max_iter: int | None) -> Path:
+    def path(self, settings: Settings) -> Path:
         """The solutions for all alphas."""
-        return solve_path(
-            self.problem, self.alphas, tol=tol, max_iter=max_iter, solver=self.model._solver, joint=is_joint(self.model)
-        )
+        return solve_path(self.problem, self.alphas, settings)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The indices of the candidate and its alpha, its path, and the function that chooses the last fit's solver."""
+    """The indices of the candidate and its alpha, its path, and the solver of the last fit."""
 
     candidate: int
     alpha: int
     path: Path
-    solver: Callable[[Problem], Solver]
+    solver: Solver
 
 
 class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
@@ -221,16 +212,13 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         self.alphas_ = np.array([one.alphas for one in candidates]) if several else candidate.alphas
         self.alpha_ = float(candidate.alphas[k])
         problem = candidate.problem.with_penalty(self._penalty(present(data)))
-        start = path.coef[:, k], float(path.intercept[k])
-        solution = choice.solver(problem)(problem, start=start, tol=self.tol, max_iter=self.max_iter)
+        solution = choice.solver(problem, self._settings(), path.at(k))
         self._store(data, [problem], [solution])
         coefs, self.intercept_path_ = stored(data, [problem], path.coef.T, path.intercept)
         self.coef_path_ = np.asarray(coefs.T)
         if self._mixing < 1.0:
             found = solution.coef[:, None], np.array([solution.intercept])
-            coef, intercept = relaxed(
-                problem, *found, self._mixing, tol=self.tol, max_iter=self.max_iter, choose=self._solver
-            )
+            coef, intercept = relaxed(problem, *found, self._mixing, self._settings())
             coefs, intercepts = stored(data, [problem], coef.T, intercept)
             self.coef_, self.intercept_ = coefs[0], intercepts[0]
         self._warn([solution], stacklevel=6)
@@ -246,8 +234,8 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         check_real("alpha_", self.alpha_, low=0.0)
         return self._scaled_penalty(data, self.alpha_)
 
-    def _solver(self, problem: Problem) -> Solver:
-        return self._model._solver(problem)
+    def _settings(self) -> Settings:
+        return replace(self._model._settings(), tol=self.tol, max_iter=self.max_iter)
 
     def _is_done(self, solution: Solution) -> bool:
         return self._model._is_done(solution)

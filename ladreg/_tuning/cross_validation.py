@@ -15,7 +15,7 @@ from ladreg._arrays import Array, Index, power_of_two
 from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice
 from ladreg._paths import Folds, Split, SquaredFolds
 from ladreg._problem import TOO_LARGE, ElasticNet
-from ladreg._tuning.base import Candidate, Choice, TunedRegressor, is_joint
+from ladreg._tuning.base import Candidate, Choice, TunedRegressor
 from ladreg._tuning.callbacks import subtasks, task
 
 
@@ -79,15 +79,7 @@ class CrossValidatedRegressor(TunedRegressor):
     def _chosen(self, candidates: list[Candidate], data: Data, given: list[Split], context: Any) -> Choice:
         model = candidates[0].model
         problem = model._problems(data, candidates[0].problem.penalty)[0]
-        folds = self._folds(
-            problem,
-            given,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            mixing=self._mixing,
-            choose=model._solver,
-            joint=is_joint(model),
-        )
+        folds = self._folds(problem, given, self._settings(), mixing=self._mixing)
         losses = self._held_out(candidates, data, folds, given, context)
         constant = np.array([folds.constant(k) for k in range(len(given))])
         means = losses.mean(axis=2)
