@@ -27,6 +27,16 @@ finite = st.floats(-10, 10)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_the_kind_of_a_loss_is_that_of_its_values(loss):
+    left, right = loss.derivative(np.array([-1e-12, 1e-12]))
+    assert loss.has_kink == (right - left > 1e-6)
+    assert loss.has_bounded_slopes == (np.abs(loss.derivative(np.array([-1e12, 1e12]))).max() < 1e3)
+    bends = np.diff(loss.value(GRID[GRID > 0]), 2).max() > 1e-10
+    assert loss.is_piecewise_linear == (not bends)
+    assert loss.is_square == np.allclose(loss.value(GRID), loss.value(np.ones(1)) * GRID**2)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
 def test_conjugate_is_the_supremum(loss):
     low, high = np.clip(loss.interval(), -4, 4)
     for slope in np.linspace(low, high, 9):

@@ -198,9 +198,9 @@ class _Sided:
         # Rows of `move` of at most 1e-12 times the longest one are rounding of zero.
         fixed = length <= 1e-12 * length[side != 0].max(initial=0.0)
         length[fixed], move[fixed] = 0.0, 0.0
-        lower, upper = problem.loss.interval()
         cost = np.zeros(side.size)
-        if np.isfinite(upper - lower):
+        if problem.loss.has_bounded_slopes:
+            lower, upper = problem.loss.interval()
             cost[:free_rows] = problem.weight[:free_rows] * np.where(row_side[:free_rows] > 0, upper, -lower)
         return cls(slack, move, side, length, cost)
 
@@ -316,7 +316,7 @@ def _active_constraints(
 def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among: Index | None) -> Array:
     """The dual, changed in the pinned rows so that its slope is exact for every feature with a nonzero coefficient."""
     problem, dual = face.problem, face.dual
-    if 0 in pinned.matrix.shape or problem.loss.curvature > 0 or np.isfinite(problem.loss.smoothness):
+    if 0 in pinned.matrix.shape or not problem.loss.is_piecewise_linear:
         return dual  # the residuals determine the dual
     # Duals of sided rows are moved exactly to their ends, which changes the products.
     among = np.arange(dual.size) if among is None else among

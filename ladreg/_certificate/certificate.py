@@ -125,7 +125,7 @@ def is_unique(problem: Problem, coef: Array, intercept: float, proof: Proof) -> 
 
 def _bounded_by_gap(problem: Problem) -> bool:
     """Whether the gap bounds how far duals and residuals are from the optimal ones."""
-    return problem.loss.curvature > 0 and np.isfinite(problem.loss.smoothness)
+    return problem.loss.is_square
 
 
 def slope_margin(problem: Problem, spread: Array, gap: float) -> Array:

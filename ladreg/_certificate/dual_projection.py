@@ -53,9 +53,9 @@ class Projection:
 
     def _room(self, dual: Array) -> Array:
         """The distance of each row's dual from the nearer end of its interval; the weight if that is infinite."""
-        lower, upper = self.problem.loss.interval()
-        if not np.isfinite(upper - lower):
+        if not self.problem.loss.has_bounded_slopes:
             return self.problem.weight
+        lower, upper = self.problem.loss.interval()
         ratio = self.problem.ratio(dual, self.problem.weight)
         return np.maximum(self.problem.weight * np.minimum(ratio - lower, upper - ratio), 0.0)
 
@@ -125,7 +125,7 @@ class Projection:
         # With a piecewise linear loss the dual of some row is at an end of its interval. If the ends are -c and c, the
         # largest size is c.
         lower, upper = loss.interval()
-        if loss.curvature == 0 and not np.isfinite(loss.smoothness) and lower == -upper:
+        if loss.is_piecewise_linear and lower == -upper:
             return np.full(duals.shape[:-1], upper)
         low, high = self._extremes(duals)
         return np.maximum(-low, high)

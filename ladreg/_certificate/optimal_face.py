@@ -69,17 +69,15 @@ class Face:
 
 def sides(problem: Problem, dual: Array, rows: Index | slice) -> Array:
     """+1 or -1: the end of its interval that each row's dual is nearer to (if both are infinite, the dual's sign)."""
-    lower, upper = problem.loss.interval()
-    if not np.isfinite(upper - lower):
-        lower = upper = 0.0
-    return np.where(dual[rows] > problem.weight[rows] * (lower + upper) / 2, 1.0, -1.0)
+    middle = sum(problem.loss.interval()) / 2 if problem.loss.has_bounded_slopes else 0.0
+    return np.where(dual[rows] > problem.weight[rows] * middle, 1.0, -1.0)
 
 
 def edges(problem: Problem, dual: Array) -> Array:
     """The residual at which each row would leave its side: 0 where the loss has a kink."""
-    lower, upper = problem.loss.interval()
-    if not np.isfinite(upper - lower):
+    if not problem.loss.has_bounded_slopes:
         return np.zeros(dual.size)
+    lower, upper = problem.loss.interval()
     return problem.loss.residual_at(np.where(sides(problem, dual, slice(None)) > 0, upper, lower))
 
 
@@ -138,10 +136,10 @@ def optimal_face(
 
 def _inside(problem: Problem, dual: Array, rows: Index, at_end: float) -> Index:
     """The rows whose slope is strictly inside its interval, without rows of weight zero."""
-    lower, upper = problem.loss.interval()
     weight, dual = problem.weight[rows], dual[rows]
-    if not np.isfinite(upper - lower):
+    if not problem.loss.has_bounded_slopes:
         return rows[weight > 0]
+    lower, upper = problem.loss.interval()
     width = at_end * (upper - lower)
     return rows[(dual < (upper - width) * weight) & (dual > (lower + width) * weight)]
 

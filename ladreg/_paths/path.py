@@ -18,7 +18,7 @@ from ladreg._certificate import Answers, proofs
 from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import ROUNDINGS, Coefficients, Problem, Settings, Solution, Solver, StopReason
-from ladreg._solvers import is_square, largest_alpha, solve, solve_alphas
+from ladreg._solvers import largest_alpha, solve, solve_alphas
 
 # Numbers in the residuals and slopes that are certified together, at most.
 _ENTRIES = 1 << 22
@@ -89,7 +89,7 @@ def grid(problem: Problem, eps: float, number: int) -> Array:
     largest = largest_alpha(problem)
     if largest <= 0:
         # Any alpha will do: scikit-learn's value, or 1 for losses whose linear program must tell alpha from zero.
-        return np.full(number, np.finfo(np.float64).resolution if np.isfinite(problem.loss.smoothness) else 1.0)
+        return np.full(number, 1.0 if problem.loss.has_kink else np.finfo(np.float64).resolution)
     return np.sort(np.geomspace(largest, largest * eps, number))[::-1].copy()
 
 
@@ -111,7 +111,7 @@ def solve_path(
         `solver` asks for another than "auto".
     """
     path = Path.empty(problem, alphas)
-    if not is_square(problem.loss):
+    if not problem.loss.is_square:
         if settings.solver == "auto":
             for k, solution in enumerate(solve_alphas(problem, alphas, settings)):
                 path.put(k, _as_proved(solution, settings.tol))
@@ -189,7 +189,7 @@ def _alone(
         start = path.at(k - 1)
     single = problem.with_penalty(problem.penalty.times(path.alphas[k]))
     solution = solve(single, settings, start)
-    path.put(k, solution if is_square(problem.loss) else _as_proved(solution, settings.tol))
+    path.put(k, solution if problem.loss.is_square else _as_proved(solution, settings.tol))
 
 
 def _as_proved(solution: Solution, tol: float) -> Solution:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from ladreg._certificate import certify
 from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import linprog, preprocessing
@@ -40,7 +38,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     """
     twin, units = scaled(problem)
     near = units.to_scaled(*start) if start is not None else None
-    if np.isfinite(twin.loss.smoothness):  # the kink is lost in rounding
+    if not twin.loss.has_kink:  # the kink is lost in rounding
         return certified(problem, units, solve_lasso(twin, settings, near))
     # 1. and 2.
     best: tuple[Solution, Uncertified] | None = None
@@ -58,7 +56,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
         if _proved(solution, units):
             return solution
     assert best is not None
-    if twin.loss.curvature > 0:
+    if not twin.loss.is_piecewise_linear:
         solution = best[0]
         if solution.relative_gap <= settings.tol:
             return solution

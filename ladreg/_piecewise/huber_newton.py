@@ -69,7 +69,7 @@ def solve_huber(problem: Problem, settings: Settings, start: Coefficients | None
     3. Stop where no row changes its piece, and solve the system of the pieces to rounding.
     4. Where the gap is still above `tol`, follow the optimum from losses that are curved farther out.
     """
-    if not np.isfinite(problem.loss.smoothness):  # the curved piece is lost in rounding
+    if problem.loss.has_kink:  # the curved piece is lost in rounding
         return cascade.solve_by_cascade(problem, settings, start).uncertified()
     limit = settings.limit(200)
     stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}

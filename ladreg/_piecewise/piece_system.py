@@ -99,7 +99,7 @@ def settled(
         proved = answer.proof.relative_gap <= _PROVED
         # Of two proved answers the later one agrees with its pieces.
         best = answer if best is None or proved else best.better(answer)
-        if problem.loss.curvature == 0:
+        if not problem.loss.has_kink:
             break
         # 2.
         coef, intercept, dual = found

@@ -144,8 +144,7 @@ class _Process:
         self.pays = (
             preprocessing.reduces(twin)
             and isinstance(twin.design, DenseDesign)
-            and problem.loss.curvature == 0
-            and not np.isfinite(problem.loss.smoothness)
+            and problem.loss.is_piecewise_linear
             and not (twin.penalty.excluded or twin.penalty.positive or twin.penalty.curved)
             and 0 < self.table.n_columns <= _FEW_COLUMNS
             and merged_rows(twin) is None

@@ -270,13 +270,12 @@ def solve_clipped(
 
 def clip(problem: Problem) -> Clipped | None:
     """The clipped problem; None where no target is far and no weight heavy."""
-    lower, upper = problem.loss.interval()
-    if not np.isfinite(upper - lower):
+    if not problem.loss.has_bounded_slopes:
         return None
+    lower, upper = problem.loss.interval()
     edge = float(np.abs(problem.loss.residual_at(np.array([lower, upper]))).max())
     far, at = far_targets(problem.y, problem.weight, edge), np.zeros(0)
-    kink = problem.loss.kink()
-    if kink[0] < kink[1] and not problem.facts.weights_are_alike:  # other losses fit no row exactly
+    if problem.loss.has_kink and not problem.facts.weights_are_alike:  # other losses fit no row exactly
         at = steps(problem.weight, problem.n_features + problem.fit_intercept)
     if far is None and at.size == 0:
         return None

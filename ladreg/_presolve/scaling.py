@@ -18,7 +18,6 @@ from ladreg._problem import (
     TOO_LARGE,
     Coefficients,
     Engine,
-    HalfSquared,
     Problem,
     Settings,
     Solution,
@@ -133,7 +132,7 @@ def solve_at_unit_scale(
 
 def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     """Whether a tolerance that was met on the twin is missed by far in the proof on the user's own numbers."""
-    if not (solution.stopped.good and isinstance(problem.loss, HalfSquared)):
+    if not (solution.stopped.good and problem.loss.is_square):
         return False
     with np.errstate(over="ignore"):  # infinite squares allow any gap; an infinite objective is an error elsewhere
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)

@@ -1,7 +1,7 @@
 """Losses as functions of one residual r = y - prediction, one class per loss.
 
-Every class has the same order: formula, fields, value, derivative, conjugate, dual interval, Fenchel-Young gap,
-the residual that a slope allows, location, change of units. The conjugate is that of the loss as a function of the
+Every class has the same order: formula, fields, constants, value, derivative, conjugate, dual interval, Fenchel-Young
+gap, the residual that a slope allows, location, change of units. The conjugate is that of the loss as a function of the
 residual, ``conjugate(s) = sup_r s * r - value(r)``. Every loss here is a parabola or a line between its breakpoints.
 """
 
@@ -31,6 +31,22 @@ class Loss(Protocol):
     def smoothness(self) -> float:
         """Lipschitz constant of the derivative; infinity where the loss has a kink."""
 
+    @property
+    def has_kink(self) -> bool:
+        """Whether the derivative jumps at zero: absolute and pinball loss, and the combined one."""
+
+    @property
+    def has_bounded_slopes(self) -> bool:
+        """Whether the dual interval is bounded: absolute and pinball loss, and Huber's."""
+
+    @property
+    def is_piecewise_linear(self) -> bool:
+        """Whether there is no curvature anywhere: absolute and pinball loss."""
+
+    @property
+    def is_square(self) -> bool:
+        """Whether the loss is a parabola."""
+
     def value(self, residual: Array) -> Array:
         """Loss of each residual."""
 
@@ -59,8 +75,32 @@ class Loss(Protocol):
         """`(loss, factor)` with ``self.value(unit * r) == factor * loss.value(r)``."""
 
 
+class _Kind:
+    """The kind of a loss, by its constants."""
+
+    @property
+    def has_kink(self: Loss) -> bool:
+        """Whether the derivative jumps at zero."""
+        return self.smoothness == np.inf
+
+    @property
+    def has_bounded_slopes(self: Loss) -> bool:
+        """Whether the dual interval is bounded: the loss is linear beyond some residual."""
+        return self.interval()[1] < np.inf
+
+    @property
+    def is_piecewise_linear(self: Loss) -> bool:
+        """Whether there is no curvature anywhere."""
+        return self.has_kink and self.has_bounded_slopes
+
+    @property
+    def is_square(self: Loss) -> bool:
+        """Whether the loss is a parabola: smooth, and strongly convex."""
+        return not (self.has_kink or self.has_bounded_slopes)
+
+
 @dataclass(frozen=True)
-class Pinball:
+class Pinball(_Kind):
     """Tilted absolute value: tau * r for r >= 0, (tau - 1) * r otherwise.
 
     Its dual interval is [tau - 1, tau]; on it the conjugate is zero. tau = 1/2 is half the absolute error.
@@ -139,7 +179,7 @@ class Absolute(Pinball):
 
 
 @dataclass(frozen=True)
-class HalfSquared:
+class HalfSquared(_Kind):
     """Half the square: r^2 / 2.
 
     Its dual interval is the whole line; the conjugate is s^2 / 2.
@@ -235,7 +275,7 @@ class Squared(HalfSquared):
 
 
 @dataclass(frozen=True)
-class Combined:
+class Combined(_Kind):
     """Absolute value and square: absolute * |r| + square * r^2, both factors > 0.
 
     Its dual interval is the whole line; the conjugate is max(|s| - absolute, 0)^2 / (4 square).
@@ -313,7 +353,7 @@ class Combined:
 
 
 @dataclass(frozen=True)
-class Huber:
+class Huber(_Kind):
     """Huber's loss: stiffness * r^2 / 2 for |r| <= delta, stiffness * delta * (|r| - delta / 2) beyond.
 
     Its dual interval is [-stiffness * delta, stiffness * delta]; on it the conjugate is s^2 / (2 stiffness).

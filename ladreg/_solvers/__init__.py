@@ -1,7 +1,6 @@
 """The choice of the engine for a problem, the largest useful alpha, and certificates of given fits."""
 
 from ladreg._solvers.choose import (
-    is_square,
     largest_alpha,
     recover_dual,
     solve,
@@ -11,7 +10,6 @@ from ladreg._solvers.choose import (
 )
 
 __all__ = [
-    "is_square",
     "largest_alpha",
     "recover_dual",
     "solve",

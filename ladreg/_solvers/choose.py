@@ -20,7 +20,7 @@ from ladreg._presolve import (
     solve_by_columns,
     solve_clipped,
 )
-from ladreg._problem import Coefficients, Loss, Problem, Settings, Solution, StopReason
+from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason
 from ladreg._solvers import alpha_max
 
 # Solve by linprog if at least n / 2 columns are unpenalised (n rows, piecewise linear loss): the interior point method
@@ -36,7 +36,7 @@ def solve(problem: Problem, settings: Settings, start: Coefficients | None = Non
     Coordinate descent for a square, Newton's method for Huber's loss, the cascade or linprog for a loss with a kink.
     All but coordinate descent solve for few of many penalised features at a time.
     """
-    if is_square(problem.loss):
+    if problem.loss.is_square:
         return solve_at_unit_scale(problem, settings, start, engine=solve_lasso)
     return solve_clipped(problem, settings, start, solve=_solve_near_targets)
 
@@ -50,17 +50,12 @@ def _solve_near_targets(problem: Problem, settings: Settings, start: Coefficient
 
 def _solve_all_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
     """Solve for all features at once, for a loss that is not a square."""
-    if np.isfinite(problem.loss.smoothness):
+    if not problem.loss.has_kink:
         return solve_at_unit_scale(problem, settings, start, engine=solve_huber)
-    wide = problem.loss.curvature == 0 and np.count_nonzero(problem.penalty.free()) >= _TALL * problem.n_samples
+    wide = problem.loss.is_piecewise_linear and np.count_nonzero(problem.penalty.free()) >= _TALL * problem.n_samples
     if settings.solver == "linprog" or wide:
         return solve_at_unit_scale(problem, settings, start, engine=solve_by_linprog)
     return solve_by_cascade(problem, settings, start)
-
-
-def is_square(loss: Loss) -> bool:
-    """Whether a loss is curved everywhere: smooth, and with slopes of any size."""
-    return bool(np.isfinite(loss.smoothness) and not np.isfinite(loss.interval()[1]))
 
 
 def verify(problem: Problem, coef: Array, intercept: float) -> Solution:
@@ -88,9 +83,9 @@ def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
     that are fitted exactly is determined if the coefficients are optimal; if not, the problem is solved for its dual.
     """
     twin, units = scaled(problem)
-    if np.isfinite(twin.loss.smoothness):
+    if not twin.loss.has_kink:
         return problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
-    if twin.loss.curvature == 0 and not problem.penalty.excluded:
+    if twin.loss.is_piecewise_linear and not problem.penalty.excluded:
         dual = dual_at(twin, *units.to_scaled(coef, intercept))
         if dual is not None:
             return units.dual_to_original(dual, problem.n_samples)
