@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index, inverted, nonnegative_least_squares, null_space
 from ladreg._certificate import face_centre
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
-from ladreg._problem import Problem
+from ladreg._problem import Optimum, Problem
 
 # A constraint of unit length counts as violated if its excess is above 1e-11, in a problem at unit scale.
 _KEPT = 1e-11
@@ -32,7 +32,7 @@ def canonical_optimum(
     at_end: float = 1e-9,
     products: Array | None = None,
     among: Index | None = None,
-) -> tuple[Array, float, Array] | None:
+) -> Optimum | None:
     """The canonical optimum of a problem at unit scale.
 
     Parameters
@@ -51,7 +51,7 @@ def canonical_optimum(
 
     Returns
     -------
-    coef, intercept, dual or None
+    Optimum or None
         None if the face of the dual is empty (the dual was not optimal), or if a decomposition failed or overflowed.
 
     Notes
@@ -68,10 +68,10 @@ def canonical_optimum(
         found = _on_face(problem, face, products, among)
     except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
         return None
-    return found if found is not None and np.isfinite([*found[0], found[1]]).all() else None
+    return found if found is not None and np.isfinite([*found.coef, found.intercept]).all() else None
 
 
-def _on_face(problem: Problem, face: Face, products: Array, among: Index | None) -> tuple[Array, float, Array] | None:
+def _on_face(problem: Problem, face: Face, products: Array, among: Index | None) -> Optimum | None:
     """Steps 2 to 4 of `canonical_optimum`."""
     pinned = _Pinned.of(face)
     point = pinned.point
@@ -88,7 +88,7 @@ def _on_face(problem: Problem, face: Face, products: Array, among: Index | None)
     if problem.penalty.positive:
         coef = np.maximum(coef, 0.0)
     intercept = float(point[-1]) if problem.fit_intercept else 0.0
-    return coef, intercept, _corrected(face, coef, products, pinned, among)
+    return Optimum(coef, intercept, _corrected(face, coef, products, pinned, among))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ladreg._certificate import canonical_optimum, prove
 from ladreg._piecewise import interior_point, ties
 from ladreg._piecewise.interior_point import BoundedDual
 from ladreg._piecewise.row_problem import Iterate, RowProblem
-from ladreg._problem import ROUNDINGS
+from ladreg._problem import ROUNDINGS, Coefficients, Optimum
 
 # Rows that the plane is guessed from, per column.
 _ROWS_PER_COLUMN = 40
@@ -35,7 +35,7 @@ _PROVED = 1e-13
 _ROUNDED = 4 * float(np.finfo(float).eps)
 
 
-def solve(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
+def solve(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | None:
     """Coefficients, intercept and dual of the optimum at unit scale, where most rows near a place fit exactly.
 
     Parameters
@@ -49,7 +49,7 @@ def solve(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array, f
 
     Returns
     -------
-    coef, intercept, dual or None
+    Optimum or None
         None where the optimum is not of this kind, or could not be proved to be.
 
     Notes
@@ -68,7 +68,7 @@ def solve(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array, f
         return None
 
 
-def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array, float, Array] | None:
+def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | None:
     """`solve`, without the handling of errors."""
     table, problem = place.table, place.table.problem
     # 1.
@@ -94,7 +94,7 @@ def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> tuple[Array,
         return None
     dual[tied] = found
     # 3.
-    answer = _canonical(table, (coef, intercept, dual), tied)
+    answer = _canonical(table, Optimum(coef, intercept, dual), tied)
     proof = prove(problem, *answer)
     # A gap below the rounding of the residuals is as good as zero.
     least = _ROUNDED * max(map(abs, problem.loss.kink())) * float(problem.weight @ terms)
@@ -163,21 +163,20 @@ def _improved(table: RowProblem, point: Array, stats: dict[str, float]) -> Array
     return point
 
 
-def _without_rounding(table: RowProblem, point: Array) -> tuple[Array, float]:
+def _without_rounding(table: RowProblem, point: Array) -> Coefficients:
     """Coefficients and intercept at a point, zero where they are rounding."""
     coef, intercept = table.split(point)
     size = np.abs(coef) * table.problem.design.reach()
     least = _ZERO * max(1.0, float(size.max(initial=0.0)))
-    return np.where(size <= least, 0.0, coef), intercept if abs(intercept) > least else 0.0
+    return Coefficients(np.where(size <= least, 0.0, coef), intercept if abs(intercept) > least else 0.0)
 
 
-def _canonical(table: RowProblem, answer: tuple[Array, float, Array], tied: Index) -> tuple[Array, float, Array]:
+def _canonical(table: RowProblem, answer: Optimum, tied: Index) -> Optimum:
     """The answer, or the canonical optimum where the tied rows do not determine the coefficients."""
     problem = table.problem
-    coef, _, dual = answer
     costly = (problem.penalty.strength > 0) | problem.penalty.positive
-    features = np.flatnonzero(~costly | (coef != 0))
+    features = np.flatnonzero(~costly | (answer.coef != 0))
     chosen = ties.basis(problem, tied, features, problem.fit_intercept)
     if chosen.size == features.size + problem.fit_intercept:
         return answer
-    return canonical_optimum(problem, dual, among=chosen) or answer
+    return canonical_optimum(problem, answer.dual, among=chosen) or answer

@@ -10,7 +10,7 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._certificate import Proof, canonical_optimum, is_unique, prove
 from ladreg._piecewise import ties
-from ladreg._problem import Problem
+from ladreg._problem import Optimum, Problem
 
 # Solve the system 3 times for the gradient that is left: each solve but the first removes rounding of the last.
 _ROUNDS = 3
@@ -129,7 +129,7 @@ def settled(
 
 def _solved(
     problem: Problem, pieces: Pieces, coef: Array, intercept: float, signs: Array, held: Array
-) -> tuple[tuple[Array, float, Array], Array]:
+) -> tuple[Optimum, Array]:
     """Step 1: the solution, and the kink's part of the kinked rows' dual, from the guess `held` at that part.
 
     With S the active columns and E the kinked rows, the change d of the coefficients and v of the kink's part solve
@@ -180,7 +180,7 @@ def _solved(
     lower, upper = problem.loss.kink()
     within = problem.weight[kinked]
     dual[kinked] = smooth + np.clip(held, lower * within, upper * within)
-    return (coef, intercept, dual), held
+    return Optimum(coef, intercept, dual), held
 
 
 def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:

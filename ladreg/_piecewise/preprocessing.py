@@ -19,7 +19,7 @@ from ladreg._piecewise import exact_fit, interior_point, piece_system
 from ladreg._piecewise.interior_point import weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.row_problem import Iterate, RowProblem
-from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
+from ladreg._problem import Coefficients, Optimum, Problem, Settings, StopReason, Uncertified
 
 # Least number of rows of the pilot's random sample.
 _PILOT = 2000
@@ -116,9 +116,9 @@ def solve_reduced(
     # 3. and 4.
     gap = _CURVED_GAP if table.is_curved else _FACE_GAP
     held, stopped = _reduced(place, size, gap, limit, stats)
-    if not isinstance(held, tuple) and not fewer:
+    if not isinstance(held, Optimum) and not fewer:
         held = _refitted(table, place.point + held.step, limit, stats) or held
-    if isinstance(held, tuple):
+    if isinstance(held, Optimum):
         return _fitted(held, stats)
     # 5.
     unique = None
@@ -128,7 +128,7 @@ def solve_reduced(
         exact = _finished(table, held)
     coef, intercept = table.split(place.point + held.step)
     assert held.dual is not None
-    coef, intercept, dual = exact or (coef, intercept, held.dual)
+    coef, intercept, dual = exact or Optimum(coef, intercept, held.dual)
     return Uncertified(
         coef=coef,
         intercept=intercept,
@@ -141,7 +141,7 @@ def solve_reduced(
     )
 
 
-def _finished(table: RowProblem, held: _Held) -> tuple[Array, float, Array] | None:
+def _finished(table: RowProblem, held: _Held) -> Optimum | None:
     """Step 5 for a piecewise linear loss: from `held.dual`, or from `held.square` where that leaves a gap."""
     assert held.dual is not None
     # Slopes of active features equal their strengths only to the accuracy of the interior point method.
@@ -152,7 +152,7 @@ def _finished(table: RowProblem, held: _Held) -> tuple[Array, float, Array] | No
     return canonical_optimum(table.problem, held.square, 0.0, among=held.rows) or exact
 
 
-def _settled(place: Iterate, held: _Held) -> tuple[tuple[Array, float, Array], bool]:
+def _settled(place: Iterate, held: _Held) -> tuple[Optimum, bool]:
     """Step 5 for a curved loss: the linear system of the pieces that the interior point method found."""
     table, problem = place.table, place.table.problem
     assert held.rows is not None
@@ -170,7 +170,7 @@ def _settled(place: Iterate, held: _Held) -> tuple[tuple[Array, float, Array], b
     if found.proof.relative_gap > _SETTLED:
         found = found.better(_by_residuals(place, held, piece_system.Pieces(hessian, kinked, active)))
     found, unique = piece_system.canonical(problem, found)
-    return (found.coef, found.intercept, found.dual), unique
+    return Optimum(found.coef, found.intercept, found.dual), unique
 
 
 def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> piece_system.PieceSolution:
@@ -198,9 +198,7 @@ def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> p
     return first if first.proof.relative_gap <= _SETTLED else first.better(answer(bare, intercept)).better(exact)
 
 
-def _refitted(
-    table: RowProblem, point: Array, limit: int, stats: dict[str, float]
-) -> tuple[Array, float, Array] | None:
+def _refitted(table: RowProblem, point: Array, limit: int, stats: dict[str, float]) -> Optimum | None:
     """The optimum by `exact_fit` where a solution of all rows fits more rows exactly than a vertex does."""
     residual = table.problem.residual(*table.split(point))
     if np.count_nonzero(np.abs(residual) <= _FITTED) < exact_fit.least_tied(table):
@@ -208,7 +206,7 @@ def _refitted(
     return exact_fit.solve(Iterate(table, point), limit, stats)
 
 
-def _fitted(exact: tuple[Array, float, Array], stats: Mapping[str, float]) -> Uncertified:
+def _fitted(exact: Optimum, stats: Mapping[str, float]) -> Uncertified:
     """The result for an optimum whose dual proves it."""
     n_iter = max(int(stats["n_ip_iter"]), 1)
     return Uncertified(*exact, n_iter, StopReason.EXACT, "interior point on reduced rows", stats)
@@ -279,7 +277,7 @@ def doubtful(n_columns: int, window: int, part: float) -> float:
 
 def _reduced(
     place: Iterate, size: int, tol: float, limit: int, stats: dict[str, float]
-) -> tuple[_Held | tuple[Array, float, Array], StopReason]:
+) -> tuple[_Held | Optimum, StopReason]:
     """Steps 3 and 4, with more rows in each attempt until all others are held on the right side; or the optimum itself,
     where most rows are fitted exactly.
     """

@@ -311,7 +311,7 @@ class _Process:
         if near.degenerate:
             canonical = canonical_optimum(twin, dual, among=np.sort(near.rows))
             if canonical is not None:
-                point, dual = table.join(*canonical[:2]), canonical[2]
+                point, dual = table.join(canonical.coef, canonical.intercept), canonical.dual
             dual[near.rows] = np.clip(dual[near.rows], lower * near.weight, upper * near.weight)
             # A canonical optimum apart from the vertex shows that there are several optima.
             unique = float(np.abs(point - near.point).max()) <= _TIED * float(np.abs(point).max())

@@ -5,7 +5,7 @@ from ladreg._problem.losses import Absolute, Combined, HalfSquared, Huber, Loss,
 from ladreg._problem.penalties import ElasticNet, absolute_terms
 from ladreg._problem.problem import ROUNDINGS, TOO_LARGE, Problem
 from ladreg._problem.settings import Engine, Settings, Solver
-from ladreg._problem.solution import Certificate, Coefficients, Solution, StopReason, Uncertified
+from ladreg._problem.solution import Certificate, Coefficients, Optimum, Solution, StopReason, Uncertified
 
 __all__ = [
     "EXACT_FIT",
@@ -20,6 +20,7 @@ __all__ = [
     "HalfSquared",
     "Huber",
     "Loss",
+    "Optimum",
     "Pinball",
     "Problem",
     "Settings",

@@ -19,6 +19,14 @@ class Coefficients(NamedTuple):
     intercept: float
 
 
+class Optimum(NamedTuple):
+    """Coefficients and intercept, and a dual that proves them optimal."""
+
+    coef: Array
+    intercept: float
+    dual: Array
+
+
 class StopReason(Enum):
     """Why a solver stopped; the value is the sentence that the user reads."""
 
