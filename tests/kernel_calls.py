@@ -13,11 +13,14 @@ from ladreg._kernels import (
     _homotopy,
     _interior_point,
     _line_search,
+    _parametric,
     _rows,
     _simplex,
 )
 
-MODULES = (_cd, _gram, _hash_groups, _homotopy, _interior_point, _rows, _line_search, _simplex, _dual_norms)
+MODULES = (
+    _cd, _gram, _hash_groups, _homotopy, _interior_point, _rows, _line_search, _parametric, _simplex, _dual_norms,
+)  # fmt: skip
 N, P = 7, 3
 SEVERAL = np.array([0.5, 1.25, 2.0, 0.75, 1.5, 0.25, 1.0])
 TABLE = np.array([[1, 2, 0], [0, 1, 3], [2, 0, 1], [1, 1, 1], [0, 2, 0], [3, 0, 2], [1, 0, 1]], dtype=float)
@@ -135,6 +138,17 @@ def exchanging():
     }  # fmt: skip
 
 
+def falling():
+    y, side = signed(N), np.where(signed(N) > 0, 1.0, -1.0)
+    return {
+        "rows": TABLE.copy(), "columns": TABLE.T.copy(), "y": np.stack([y, y]), "weight": np.stack([some(N, 1)] * 2),
+        "strength": np.stack([some(P)] * 2), "lower": -0.5, "upper": 0.5, "kind": room(P), "size": 0, "basis": room(P),
+        "active": room(P), "sign": np.ones(P), "inverse": np.zeros((P, P)), "side": side, "alpha": 50.0,
+        "alphas": np.array([0.1]), "knots": np.zeros(12), "coef": np.zeros((12, P)), "dual": np.zeros((12, N)),
+        "sizes": room(12), "exchanges": room(12), "read": room(12), "most": 50,
+    }  # fmt: skip
+
+
 STATE = ("a", "s", "under", "over")
 HUGE = 2**63 - 1
 CALLS = [
@@ -225,6 +239,14 @@ CALLS = [
     Call(_line_search.advance, rows("residual", "moved", "length", "changed"), ("residual", "changed")),
     Call(_line_search.crossed, rows("residual", "moved", "slack", "rows"), ("rows",)),
     Call(_line_search.within, rows("residual", "radius", "rows"), ("rows",)),
+    Call(
+        _parametric.parametric,
+        falling,
+        (
+            "kind", "basis", "active", "sign", "inverse", "side", "knots", "coef", "dual", "sizes", "exchanges", "read",
+        ),
+        ("basis", "active"),
+    ),
     Call(
         _simplex.pivot,
         exchanging,

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg._kernels import _cd, _gram, _hash_groups, _interior_point, _line_search, _rows, _simplex, reference
+from ladreg._kernels import (
+    _cd,
+    _gram,
+    _hash_groups,
+    _interior_point,
+    _line_search,
+    _parametric,
+    _rows,
+    _simplex,
+    reference,
+    reference_parametric,
+)
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -519,3 +530,44 @@ def test_positive_steps_from_a_support_of_zeros_leave_no_coefficient_below_zero(
             assert np.all(coef >= 0)
             excess = np.where(coef > 0, np.abs(slope - strength), np.maximum(slope - strength, 0))
             assert excess.max() < 1e-10
+
+
+def falling(seed, n_samples, n_features, positive):
+    """A table, and the vertex of coefficients of zero, from which a path begins."""
+    rng = np.random.default_rng(seed)
+    rows = np.column_stack([rng.standard_normal((n_samples, n_features)), np.ones(n_samples)])
+    y, weight = rng.standard_normal(n_samples), rng.uniform(0.5, 1.5, n_samples)
+    strength = np.append(rng.uniform(0.5, 2.0, n_features), 0.0)
+    kind = np.where(strength > 0, int(positive), 2).astype(np.intp)
+    order = np.argsort(y)
+    row = order[np.searchsorted(np.cumsum(weight[order]), 0.4 * weight.sum())]
+    room = min(rows.shape)
+    basis, active = np.zeros(room, dtype=np.intp), np.zeros(room, dtype=np.intp)
+    basis[0], active[0] = row, n_features
+    inverse = np.zeros((room, room))
+    inverse[0, 0] = 1.0
+    given = {"rows": rows, "columns": rows.T.copy(), "y": np.stack([y, y + 1e-9 * rng.random(n_samples)])}
+    given |= {"weight": np.stack([weight, weight * (1 + 1e-9 * rng.random(n_samples))])}
+    given |= {"strength": np.stack([strength, strength * (1 + 1e-9 * rng.random(n_features + 1))])}
+    given |= {"lower": -0.6, "upper": 0.4, "kind": kind, "size": 1, "basis": basis, "active": active}
+    return given | {"sign": np.ones(room), "inverse": inverse, "side": np.sign(y - y[row]), "alpha": 50.0}
+
+
+@pytest.mark.parametrize("all_knots", [False, True])
+@pytest.mark.parametrize(("n_samples", "n_features", "positive"), [(25, 4, False), (12, 30, False), (20, 20, True)])
+def test_a_parametric_path_is_its_reference(n_samples, n_features, positive, all_knots):
+    alphas = np.array([0.05]) if all_knots else np.geomspace(30.0, 0.05, 20)
+    count = 200 if all_knots else alphas.size
+    results = []
+    for kernel in (_parametric.parametric, reference_parametric.parametric):
+        given = falling(n_samples, n_samples, n_features, positive)
+        knots, coef, dual = np.zeros(count), np.zeros((count, n_features + 1)), np.zeros((count, n_samples))
+        counts = [np.zeros(count, dtype=np.intp) for _ in range(3)]
+        state = kernel(*given.values(), alphas, knots if all_knots else None, coef, dual, *counts, 500)
+        size = state[2]
+        assert state[0] == 0
+        assert state[4] > 4
+        changed = [given[name][:size] for name in ("basis", "active", "sign")]
+        results.append((state, knots, coef, dual, given["side"], given["inverse"][:size, :size], *counts, *changed))
+    for ours, twin in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, twin, rtol=1e-8, atol=1e-9)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, tee
 
 import numpy as np
@@ -10,7 +11,15 @@ import numpy as np
 from ladreg._arrays import Array
 from ladreg._certificate import certify
 from ladreg._least_squares import solve_lasso
-from ladreg._piecewise import dual_at, solve_by_cascade, solve_by_linprog, solve_huber, solve_process
+from ladreg._piecewise import (
+    dual_at,
+    follows_knots,
+    solve_along_knots,
+    solve_by_cascade,
+    solve_by_linprog,
+    solve_huber,
+    solve_process,
+)
 from ladreg._presolve import (
     clip,
     clip_at,
@@ -107,7 +116,7 @@ def solve_quantiles(problems: Sequence[Problem], settings: Settings) -> list[Sol
 
 
 def solve_alphas(problem: Problem, alphas: Array, settings: Settings) -> Iterator[Solution]:
-    """Solve a problem whose loss is not a square for multiples of its penalty, each from those before it.
+    """Solve a problem whose loss is not a square for multiples of its penalty: from knot to knot, or one by one.
 
     Parameters
     ----------
@@ -119,11 +128,16 @@ def solve_alphas(problem: Problem, alphas: Array, settings: Settings) -> Iterato
         For what cannot be solved from the other solutions.
     """
     problems = (problem.with_penalty(problem.penalty.times(alpha)) for alpha in alphas.tolist())
-    return _solve_in_order(problems, alphas, settings, from_zero=True)
+    engine: Callable[..., Iterator[Solution]]
+    engine = solve_along_knots if follows_knots(problem, alphas) else partial(solve_process, from_zero=True)
+    return _solve_in_order(problems, alphas, settings, engine)
 
 
 def _solve_in_order(
-    problems: Iterator[Problem], values: Array, settings: Settings, from_zero: bool = False
+    problems: Iterator[Problem],
+    values: Array,
+    settings: Settings,
+    engine: Callable[..., Iterator[Solution]] = solve_process,
 ) -> Iterator[Solution]:
     """Solve problems that share design, target and weights, by way of their clipped twins.
 
@@ -132,10 +146,10 @@ def _solve_in_order(
     first = next(problems)
     problems, clipped = chain([first], problems), clip(first)
     if clipped is None:
-        yield from solve_process(problems, values, settings, solve=solve, from_zero=from_zero)
+        yield from engine(problems, values, settings, solve=solve)
         return
     twins, posed = tee(map(clipped.like, problems))
-    found = solve_process((twin.problem for twin in posed), values, settings, solve=solve, from_zero=from_zero)
+    found = engine((twin.problem for twin in posed), values, settings, solve=solve)
     for twin, solution in zip(twins, found, strict=True):
         if twin.keeps(solution):
             yield twin.restored(solution, settings.tol)

@@ -1,0 +1,208 @@
+"""The parametric simplex method in plain NumPy: the specification of `parametric.h`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+PENALISED, POSITIVE, FREE, HIDDEN = range(4)
+ALL_SOLVED, NO_ROOM, BURST_OVER, NO_PIVOT = range(4)
+
+
+@dataclass
+class _Vertex:
+    """A vertex of the problem with these targets, weights and strengths."""
+
+    rows: Array
+    y: Array
+    weight: Array
+    strength: Array
+    ends: tuple[float, float]
+    basis: list[int]
+    active: list[int]
+    sign: list[float]
+    side: Array
+
+    def coef(self) -> Array:
+        """Coefficients of all columns."""
+        coef = np.zeros(self.rows.shape[1])
+        coef[self.active] = np.linalg.solve(self._matrix(), self.y[self.basis])
+        return coef
+
+    def dual(self, alpha: float) -> Array:
+        """The dual of all rows."""
+        dual = self.weight * np.where(self.side > 0, self.ends[1], self.ends[0])
+        dual[self.basis] = 0.0
+        slope = alpha * self.strength[self.active] * self.sign - dual @ self.rows[:, self.active]
+        dual[self.basis] = np.linalg.solve(self._matrix().T, slope)
+        return dual
+
+    def rate(self) -> Array:
+        """How fast the basic duals fall with alpha."""
+        return np.asarray(np.linalg.solve(self._matrix().T, self.strength[self.active] * self.sign))
+
+    def edge(self, target: Array) -> Array:
+        """Coefficients whose predictions in the basic rows are `target`."""
+        return np.asarray(np.linalg.solve(self._matrix(), target))
+
+    def _matrix(self) -> Array:
+        return self.rows[np.ix_(self.basis, self.active)]
+
+
+def parametric(
+    rows: Array,
+    columns: Array,  # noqa: ARG001 - the same table
+    y: Array,
+    weight: Array,
+    strength: Array,
+    lower: float,
+    upper: float,
+    kind: Index,
+    size: int,
+    basis: Index,
+    active: Index,
+    sign: Array,
+    inverse: Array,
+    side: Array,
+    alpha: float,
+    alphas: Array,
+    knots: Array | None,
+    coef: Array,
+    dual: Array,
+    sizes: Index,
+    exchanges: Index,
+    read: Index,
+    most: int,
+) -> tuple[int, int, int, float, int, int]:
+    """Follow the vertex as alpha falls; systems are solved anew at each knot."""
+    state = basis[:size].tolist(), active[:size].tolist(), sign[:size].tolist(), side
+    given, near = (_Vertex(rows, y[k], weight[k], strength[k], (lower, upper), *state) for k in (0, 1))
+    count = n_exchanges = n_read = 0
+    why = BURST_OVER
+
+    def answer(at: float) -> None:
+        nonlocal count
+        coef[count], dual[count], sizes[count] = given.coef(), given.dual(at), len(near.basis)
+        exchanges[count], read[count] = n_exchanges, n_read
+        count += 1
+
+    for _ in range(most):
+        leaves, enters, direction, fall = _next_event(near, kind, alpha)
+        n_read += len(near.basis)
+        if knots is None:
+            while count < alphas.size and alphas[count] >= alpha - fall:
+                answer(alphas[count])
+            if count == alphas.size:
+                why = ALL_SOLVED
+                break
+        elif count == knots.size:
+            why = NO_ROOM
+            break
+        elif alpha - fall <= alphas[0]:
+            knots[count] = alphas[0]
+            answer(alphas[0])
+            why = ALL_SOLVED
+            break
+        elif fall > 0:
+            knots[count] = _exact_alpha(given, leaves, enters, direction)
+            answer(knots[count])
+        alpha -= fall
+        if not _exchange(near, kind, leaves, enters, direction):
+            why = NO_PIVOT
+            break
+        n_exchanges += 1
+    size = len(near.basis)
+    basis[:size], active[:size], sign[:size] = near.basis, near.active, near.sign
+    if size:
+        inverse[:size, :size] = np.linalg.inv(rows[np.ix_(near.basis, near.active)])
+    return why, count, size, alpha, n_exchanges, n_read
+
+
+def _next_event(v: _Vertex, kind: Index, alpha: float) -> tuple[int, int, float, float]:
+    """Which basic row leaves (or -1) or column enters (or -1), the sign, and by how much alpha falls before it."""
+    rate, dual = v.rate(), v.dual(alpha)
+    fall, slope = rate @ v.rows[v.basis], dual @ v.rows
+    events = []
+    for k, i in enumerate(v.basis):
+        if abs(rate[k]) > 1e-12 * np.abs(rate).max():
+            end = v.weight[i] * v.ends[0 if rate[k] > 0 else 1]
+            events.append((max((dual[i] - end) / rate[k], 0.0), k, -1, -np.sign(rate[k])))
+    for j in range(v.rows.shape[1]):
+        if j in v.active or kind[j] == HIDDEN:
+            continue
+        for direction in (1.0, -1.0) if kind[j] != POSITIVE else (1.0,):
+            closing = v.strength[j] - direction * fall[j]
+            if closing > 1e-12 * (v.strength[j] + abs(fall[j])):
+                events.append((max((alpha * v.strength[j] - direction * slope[j]) / closing, 0.0), -1, j, direction))
+    when, leaves, enters, direction = min(events, default=(np.inf, -1, -1, 0.0))
+    return leaves, enters, float(direction), float(when)
+
+
+def _exact_alpha(v: _Vertex, leaves: int, enters: int, direction: float) -> float:
+    """The alpha of an event: basic duals and slopes are linear in alpha."""
+    dual, rate = v.dual(0.0), v.rate()
+    if leaves >= 0:
+        i = v.basis[leaves]
+        return float((v.weight[i] * v.ends[1 if direction > 0 else 0] - dual[i]) / rate[leaves])
+    column = v.rows[:, enters]
+    return float(column @ dual / (direction * v.strength[enters] - column[v.basis] @ rate))
+
+
+def _exchange(v: _Vertex, kind: Index, leaves: int, enters: int, direction: float) -> bool:
+    """Move along the edge to the next vertex; whether there is one."""
+    target = -direction * (np.eye(len(v.basis))[leaves] if leaves >= 0 else v.rows[v.basis, enters])
+    step, coef = v.edge(target), v.coef()
+    change = np.zeros_like(coef)
+    change[v.active] = step
+    if enters >= 0:
+        change[enters] = direction
+    move, residual = v.rows @ change, v.y - v.rows @ coef
+    move[v.basis] = 0.0
+    largest = max(np.abs(move).max(), 1e-300)
+    ends = [
+        (max(v.side[i] * residual[i], 0.0) / (v.side[i] * move[i]), i, -1)
+        for i in np.flatnonzero(v.side * move > 1e-9 * largest).tolist()
+    ]
+    largest = max(largest, np.abs(step).max(initial=0.0))
+    ends += [
+        (max(v.sign[place] * coef[j], 0.0) / (-v.sign[place] * step[place]), -1, place)
+        for place, j in enumerate(v.active)
+        if kind[j] != FREE and -v.sign[place] * step[place] > 1e-9 * largest
+    ]
+    if not ends:
+        if enters < 0 or kind[enters] != FREE:
+            return False
+        kind[enters] = HIDDEN
+        return True
+    _, met, zero = min(ends)
+    if leaves >= 0:
+        v.side[v.basis[leaves]] = direction
+    if met >= 0:
+        v.side[met] = 0.0
+    _replace(v.basis, leaves, met)
+    gone = zero if zero >= 0 else -1
+    if enters >= 0 and gone < 0:
+        v.sign.append(direction)
+    elif enters >= 0:
+        v.sign[gone] = direction
+    elif gone >= 0:
+        v.sign[gone] = v.sign[-1]
+        v.sign.pop()
+    _replace(v.active, gone, enters)
+    return True
+
+
+def _replace(members: list[int], gone: int, new: int) -> None:
+    """Put `new` in the place of the member at `gone`; -1 for none. The last one fills a gap."""
+    if gone >= 0 and new >= 0:
+        members[gone] = new
+    elif gone >= 0:
+        members[gone] = members[-1]
+        members.pop()
+    elif new >= 0:
+        members.append(new)
