@@ -50,10 +50,6 @@ LARGEST_WORKING = 2000
 _LARGEST_SPARSE = 1000
 # The same for sparse columns where alphas are solved one by one.
 _SPARSE_ALONE = 500
-# Ignore violations below 1e-12 of a strength.
-_SLACK = 1e-12
-# Weight of the violations at the first alpha that is not proved: these are certain, those at later alphas are not.
-_SURE = 1e6
 # Above a gap of 1e-10 of the objective the optimal face cannot be told.
 _FACE_GAP = 1e-10
 
@@ -140,8 +136,8 @@ class WorkingSetPath:
         0. If the path is piecewise linear and rows are few, draft all of it, and check the draft as a whole.
         1. Choose the features that the prediction for the next few alphas brings near to their strength.
         2. Solve these alphas in Gram form, and check all features for all of them.
-        3. Yield the solutions that are proved. Features that violate their condition come in, and the rest of the
-           step is solved again; if there are none, or too many, the solver of single problems takes over.
+        3. Yield the solutions that are proved. Features that violate their condition at the next alpha come in, and the
+           rest of the step is solved again; if there are none, or too many, the solver of single problems takes over.
         """
         most = max(1, _ENTRIES // (self.problem.n_samples + self.problem.n_features))
         # 0.
@@ -171,7 +167,7 @@ class WorkingSetPath:
                 n_rounds += 1
                 first += len(proved)
                 if len(proved) < look.n_iter.size:
-                    violating = self._violating(look, first - len(proved), len(proved))
+                    violating = self._violating(look, len(proved), self.alphas[first])
                     if violating.size == 0:
                         yield self._alone(first, goes_on=True)
                         first += 1
@@ -349,16 +345,15 @@ class WorkingSetPath:
         """Features whose rows of the Gram matrix are known."""
         return self.columns.gram.features[self.columns.gram.known]
 
-    def _violating(self, look: _Look, first: int, n_proved: int) -> Index:
-        """The worst violators without a known Gram row, at the alphas not proved; the first of these counts most."""
-        worst = np.zeros(self.problem.n_features)
-        for k in range(n_proved, look.n_iter.size):
-            with np.errstate(invalid="ignore", over="ignore"):
-                excess = self.unit.excess(look.slope[k]) * (self.per_strength / self.alphas[first + k]) - 1.0
-                # Violations at the first alpha are certain; those at the others may vanish with them.
-                worst = np.fmax(worst, excess if k > n_proved else excess * _SURE)
-        worst[self._known()] = 0.0
-        return largest(worst, np.flatnonzero(worst >= _SLACK), max(_LEAST, look.features.size))
+    def _violating(self, look: _Look, row: int, alpha: float) -> Index:
+        """The features without a known Gram row that violate their condition most in one row of the check.
+
+        That is the first that is not proved: violations in the rows after it may vanish with these.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):
+            ratio = self.unit.excess(look.slope[row]) * (self.per_strength / alpha)
+        ratio[self._known()] = 0.0
+        return largest(ratio, np.flatnonzero(ratio > 1.0), max(_LEAST, look.features.size))
 
     def _alone(self, k: int, goes_on: bool = False) -> PathPoint:
         """One alpha by the solver of single problems, from an extrapolated start; its slopes only if `goes_on`."""
