@@ -129,6 +129,19 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
     return s.factor.size, steps
 
 
+cdef bint rows_are_known(const unsigned char[::1] known, const double[::1] coef, const Py_ssize_t[::1] support,
+                         Py_ssize_t size) noexcept:
+    """Whether the rows of nonzero coefficients and of the support are known."""
+    cdef Py_ssize_t j
+    for j in range(coef.shape[0]):
+        if coef[j] != 0.0 and not known[j]:
+            return False
+    for j in range(size):
+        if not known[support[j]]:
+            return False
+    return True
+
+
 def follow(const double[:, ::1] gram, const unsigned char[::1] known, const double[::1] unit, bint positive,
            const double[::1] alphas, Py_ssize_t max_steps, Py_ssize_t budget, double rounding, double[::1] coef,
            double[::1] slope, Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size, double[:, ::1] coefs,
@@ -139,8 +152,8 @@ def follow(const double[:, ::1] gram, const unsigned char[::1] known, const doub
     30 epochs of `gram_burst` come first. Conditions hold to `rounding` times the largest slope. For each penalty a row
     of `coefs` and of `slopes` is written, the number of epochs and steps (at most `max_steps`) to `n_steps`, and to
     `done` whether all conditions hold; instead of values that are not finite, those before the steps are written. Only
-    the rows of `gram` with nonzero `known` are read, which must include those of nonzero coefficients. `size`, `at` and
-    `used` are what the previous call returned.
+    the rows of `gram` with nonzero `known` are read, which must include those of nonzero coefficients and of the
+    support. `size`, `at` and `used` are what the previous call returned.
 
     Returns
     -------
@@ -162,6 +175,8 @@ def follow(const double[:, ::1] gram, const unsigned char[::1] known, const doub
         raise ValueError("numbers below zero")
     if not below(support, size, p):
         raise ValueError("a feature that is not there")
+    if not rows_are_known(known, coef, support, size):
+        raise ValueError("a feature of the support without its row")
     if p == 0 or at >= n:
         n_steps[at:], done[at:] = 0, 1
         return size, n, 0, False
