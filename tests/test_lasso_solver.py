@@ -16,7 +16,7 @@ from sklearn.linear_model import Lasso
 from ladreg import LassoCD, alpha_max
 from ladreg._certificate import certify
 from ladreg._design import as_design
-from ladreg._least_squares import Centred, anderson, solve_lasso
+from ladreg._least_squares import Centred, residual_descent, solve_lasso
 from ladreg._least_squares.centred import duality_gap
 from ladreg._problem import ElasticNet, HalfSquared, Settings, StopReason
 from ladreg._solvers import largest_alpha
@@ -321,10 +321,10 @@ def test_extrapolation_finds_the_limit_of_a_linear_iteration():
     iterates = [np.zeros(4)]
     for _ in range(5):
         iterates.append(limit + matrix @ (iterates[-1] - limit))
-    bold = anderson.extrapolated(iterates, ElasticNet(np.ones(4)))
+    bold = residual_descent.extrapolated(iterates, ElasticNet(np.ones(4)))
     assert np.abs(bold - limit).max() < 1e-3 * np.abs(iterates[-1] - limit).max()
-    assert anderson.extrapolated(iterates[:2], ElasticNet(np.ones(4))) is None
-    assert anderson.extrapolated([limit] * 4, ElasticNet(np.ones(4))) is None
+    assert residual_descent.extrapolated(iterates[:2], ElasticNet(np.ones(4))) is None
+    assert residual_descent.extrapolated([limit] * 4, ElasticNet(np.ones(4))) is None
 
 
 @pytest.mark.parametrize("tol", [1e-1, 1e-4, 1e-8])

@@ -2,8 +2,9 @@
 
 from ladreg._least_squares.active_set import Support
 from ladreg._least_squares.centred import Centred
-from ladreg._least_squares.coordinate_descent import COUNTS, NAME, solve_lasso
+from ladreg._least_squares.coordinate_descent import NAME, solve_lasso
 from ladreg._least_squares.dependent_columns import redundant
+from ladreg._least_squares.descent_state import COUNTS
 from ladreg._least_squares.path import rows_in_gram, solve_lasso_path
 from ladreg._least_squares.path_point import PathPoint, gathered
 

@@ -6,31 +6,24 @@ exact steps on the support finish. The stopping rule is a duality gap, never a c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._certificate import canonical_optimum, certify, prove
-from ladreg._kernels import _gram
-from ladreg._least_squares import conjugate_gradients, qr_steps
-from ladreg._least_squares.active_set import Support
-from ladreg._least_squares.anderson import extrapolated
+from ladreg._least_squares import qr_steps
 from ladreg._least_squares.centred import (
     MOST_EPOCHS,
     ROUNDING,
     Centred,
-    GradientCheck,
     duality_gap,
     without_rounding,
 )
 from ladreg._least_squares.dependent_columns import Redundant, redundant
-from ladreg._problem import Coefficients, ElasticNet, Problem, Settings, StopReason, Uncertified
+from ladreg._least_squares.descent_state import COUNTS, State
+from ladreg._least_squares.gram_descent import descend_in_gram
+from ladreg._least_squares.residual_descent import descend_on_data
+from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
 
-# Epochs of coordinate descent on the Gram matrix before each gap check of the working set, at most.
-_BURST = 30
-# Epochs of coordinate descent by residuals between two iterates of Anderson's extrapolation.
-_SHORT_BURST = 3
 # Cap of the working set: max(4 sqrt(p), twice the support) of p features. The Gram matrix of 4 sqrt(p) features costs
 # about one pass.
 _LEAST_WORKING = 4.0
@@ -42,35 +35,10 @@ _LEAST_NEW = 10
 _SMALL = 100
 # Largest number of rows for which all of at most `_SMALL` features are in the working set.
 _SHORT = 10_000
-# Rounds (burst, gap check, exact steps) on one working set before the next gradient check of all features, at most.
-_ROUNDS = 20
-# Leave a working set if exact steps do not end in 3 rounds after the first: they cycle, since rounding decides which
-# features enter.
-_CYCLES = 3
-# Exact steps per feature of the working set in one round, at most.
-_STEPS = 10
 # Largest working set that is solved by its Gram matrix; a larger one is solved by products with the data.
 _LARGEST_GRAM = 2000
 # Solve a working set until its gap is at most 0.03 of the gap of the whole problem.
 _INNER = 0.03
-# Without a Gram matrix, solve a working set to no less than 0.3 of the goal.
-_LAST = 0.3
-# Take exact steps without a burst before if at most 0.1 as many features enter as the support has: that is faster.
-_FEW = 0.1
-# Differences of iterates that one extrapolation combines: it takes one iterate more.
-_ANDERSON = 5
-# Take a Newton step without a Gram matrix if at most 0.5 as many features enter as the support has; else epochs.
-_SETTLED = 0.5
-# Conjugate gradients of a Newton step stop at a relative residual of 0.1 or less.
-_ROUGH = 0.1
-# If at most 0.01 as many features enter as the support has, they go on as far as the goal asks for.
-_FEW_FRESH = 0.01
-# Least relative residual asked for: the support changes again, and conjugate gradients lose little by a restart.
-_FINEST = 0.01
-# No Newton step if the support has more than 0.9 as many features as there are rows of weight above zero.
-_REGULAR = 0.9
-# Products with the Hessian in one Newton step, at most.
-_PRODUCTS = 300
 # A step does not descend if the objective grows by more than 1e-9 of itself plus 1e-9 of the variance of y.
 _WORSE = 1e-9
 # Stop as stalled after 3 checks in a row that neither lower the objective nor halve the gap. After the first of these
@@ -90,34 +58,6 @@ _FACE_GAP = 1e-10
 
 # Name of the solver.
 NAME = "coordinate descent"
-# Counts of the solver in `stats`: fields of `_State`.
-COUNTS = ("n_epochs", "n_checks", "n_newton", "largest_working_set")
-
-
-@dataclass
-class _State:
-    """State of the solver: coefficients, the last gradient check of all features, and counts."""
-
-    coef: Array
-    look: GradientCheck
-    gap: float = np.inf
-    shrink: float = 1.0
-    support: Support = field(default_factory=Support)
-    # Whether the last steps were exact, or cannot be (coordinate descent by residuals).
-    exact: bool = False
-    # False once a step on a Gram matrix has raised the objective.
-    by_gram: bool = True
-    # Whether the last Newton step without a Gram matrix descended.
-    newton_helps: bool = True
-    n_epochs: int = 0
-    n_checks: int = 0
-    n_newton: int = 0
-    largest_working_set: int = 0
-
-    @property
-    def used(self) -> int:
-        """Epochs plus steps, which the iteration limit counts."""
-        return self.n_epochs + self.n_newton
 
 
 @np.errstate(over="ignore", invalid="ignore")  # inf and NaN prove nothing
@@ -167,7 +107,7 @@ def solve_lasso(
     limit = settings.limit(MOST_EPOCHS)
     largest_gram = _LARGEST_GRAM if largest_gram is None else largest_gram
     rounding = ROUNDING * columns.size
-    state = _State(coef, columns.look(coef))
+    state = State(coef, columns.look(coef))
     # Slopes at any start tell which columns may be equal: equal columns have equal slopes.
     spare = redundant(columns, state.look.slope, canonical)
     if spare is not None:
@@ -203,9 +143,9 @@ def solve_lasso(
         # 3.
         enough = 0.0 if met or _INNER * state.gap <= goal else _INNER * state.gap
         if state.by_gram and (working.size <= largest_gram or settings.precompute):
-            coef = _descend(columns, working, state, enough, limit)
+            coef = descend_in_gram(columns, working, state, enough, limit)
         else:
-            coef = _descend_without_gram(columns, working, state, goal, max(enough, _LAST * goal), limit)
+            coef = descend_on_data(columns, working, state, goal, enough, limit)
         look = columns.look(coef)
         # The Gram matrix of nearly dependent columns may show a descent where the objective grows.
         if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + _WORSE) + _WORSE * columns.size:
@@ -215,7 +155,7 @@ def solve_lasso(
     return _finished(problem, columns, state, stopped, canonical, spare)
 
 
-def _settle(columns: Centred, state: _State, limit: int) -> bool:
+def _settle(columns: Centred, state: State, limit: int) -> bool:
     """Step 3 by a QR decomposition of the support's columns; returns whether all conditions hold up to rounding."""
     coef, look, n_steps = qr_steps.settle(columns, state.coef, limit - state.used)
     state.n_newton += n_steps
@@ -232,7 +172,7 @@ def _settle(columns: Centred, state: _State, limit: int) -> bool:
     return True
 
 
-def _balanced(columns: Centred, state: _State, enough: float = 0.0) -> bool:
+def _balanced(columns: Centred, state: State, enough: float = 0.0) -> bool:
     """Whether the slopes of free and one-sided features are zero up to rounding, or up to a gap of `enough`.
 
     The dual must be corrected for these slopes: the gap of the corrected dual decides.
@@ -245,7 +185,7 @@ def _balanced(columns: Centred, state: _State, enough: float = 0.0) -> bool:
     return bool(proof.gap <= max(10 * max(state.gap, ROUNDING * columns.size), enough))
 
 
-def _bounds_the_gap(columns: Centred, state: _State) -> bool:
+def _bounds_the_gap(columns: Centred, state: State) -> bool:
     """Whether the gap, which leaves out unpenalised features, bounds that of the whole problem."""
     penalty, slope = columns.penalty, state.look.slope
     beyond = np.where(penalty.free(), np.abs(slope), np.maximum(slope, 0.0) * penalty.one_sided)
@@ -257,7 +197,7 @@ def _bounds_the_gap(columns: Centred, state: _State) -> bool:
     return bool(np.all(beyond <= _NEAR * np.sqrt(columns.size * spread))) and _balanced(columns, state)
 
 
-def _working_set(columns: Centred, state: _State, precompute: bool | None) -> Index:
+def _working_set(columns: Centred, state: State, precompute: bool | None) -> Index:
     """The support with the features of strength 0, and those that violate their condition most or are nearest to it.
 
     With k features of the first kind, v violators and p features, at most ``max(2 v, 10)`` features are added, up to
@@ -285,155 +225,8 @@ def _working_set(columns: Centred, state: _State, precompute: bool | None) -> In
     return np.concatenate([wanted, np.flatnonzero(violation == least)[: room - wanted.size]])
 
 
-def _descend(columns: Centred, working: Index, state: _State, goal: float, limit: int) -> Array:
-    """Step 3 on the Gram matrix of the working set, without a pass over rows, until its gap is at most `goal`.
-
-    A goal of zero requires exact steps, which cost a factorisation; for a larger goal bursts may be enough.
-    """
-    state.exact = False
-    working = columns.gram.work_on(working)
-    restricted = _Restricted.of(columns, working, state)
-    here, slope = restricted.begin.copy(), restricted.begin_slope.copy()
-    penalty, gram = restricted.penalty, restricted.gram
-    # The gap leaves out features of strength 0, whose slopes must be zero: with any of these it ends no round.
-    free = bool((penalty.strength == 0).any())
-    known = int(np.count_nonzero(here))
-    fresh = known == 0 or working.size - known > _FEW * known
-    for number in range(_ROUNDS):
-        n_epochs = min(_BURST, limit - state.used)
-        if n_epochs > 0 and (fresh or number > 0):
-            state.n_epochs += _gram.gram_burst(gram, penalty.strength, penalty.positive, n_epochs, here, slope)
-        left = limit - state.used
-        if left <= 0 or (not free and restricted.gap(here, slope) <= goal):
-            break
-        before, value = here.copy(), restricted.value(here, slope)
-        left = min(left, _STEPS * (working.size + 1))
-        n_steps, done = state.support.settle(working, gram, penalty, here, slope, left)
-        state.n_newton += n_steps
-        slope = restricted.slope(here)
-        if restricted.value(here, slope) > value + 1e-14 * (value + restricted.begin_loss):
-            here, slope, done = before, restricted.slope(before), False
-        state.exact = done
-        if done or number >= _CYCLES or (not free and restricted.gap(here, slope) <= goal):
-            break
-    coef = state.coef.copy()
-    coef[working] = here
-    return coef
-
-
-def _descend_without_gram(
-    columns: Centred, working: Index, state: _State, goal: float, enough: float, limit: int
-) -> Array:
-    """Step 3 for working sets too large for a Gram matrix: a Newton step where few features enter, else epochs."""
-    if not (state.by_gram and state.newton_helps):
-        return _descend_by_residuals(columns, working, state, enough, limit)
-    features = conjugate_gradients.active(columns, state.coef, state.look.slope)
-    known = int(np.count_nonzero(state.coef))
-    fresh = features.size - known
-    # With more features than the rank of X their signs contradict each other.
-    settled = fresh <= _SETTLED * known and features.size <= _REGULAR * np.count_nonzero(columns.weight)
-    if settled:
-        rough = fresh > _FEW_FRESH * known or state.gap <= goal
-        share = _ROUGH if rough else min(max(_LAST * goal / state.gap, _FINEST), _ROUGH)
-        most = min(limit - state.used, _PRODUCTS)
-        coef, n_products = conjugate_gradients.newton_step(columns, state.coef, state.look, features, share, most)
-        state.n_epochs += n_products
-        state.n_newton += 1
-        state.newton_helps = coef is not None
-        if coef is not None:
-            state.exact = True
-            return coef
-    return _descend_by_residuals(columns, working, state, enough, limit)
-
-
-def _descend_by_residuals(columns: Centred, working: Index, state: _State, goal: float, limit: int) -> Array:
-    """Step 3 for working sets too large for a Gram matrix: bursts by residuals, with Anderson's extrapolation."""
-    state.exact = True
-    coef, penalty = state.coef.copy(), columns.penalty.at(working)
-    residual = state.look.residual.copy()
-    weight = columns.weight
-    iterates = [coef[working]]
-    lowest, kept = state.look.loss + columns.penalty.value(coef), coef.copy()
-    for _ in range(_ROUNDS):
-        for _ in range(_ANDERSON):
-            n_epochs = min(_SHORT_BURST, limit - state.used)
-            if n_epochs <= 0:
-                break
-            columns.burst(working, n_epochs, coef, residual)
-            state.n_epochs += n_epochs
-            iterates.append(coef[working])
-        # Compute the residual from the data: the one that a burst updates drifts by rounding.
-        residual = columns.residual(coef)
-        here = 0.5 * float(weight @ residual**2) + penalty.value(coef[working])
-        # If one row has nearly all of the weight, slopes of sparse columns are rounding, and the objective may grow.
-        if not here <= lowest + 1e-9 * columns.size:
-            return kept
-        bold = extrapolated(iterates[-_ANDERSON - 1 :], penalty)
-        if bold is not None:
-            leap = coef.copy()
-            leap[working] = bold
-            after = columns.residual(leap)
-            there = 0.5 * float(weight @ after**2) + penalty.value(bold)
-            if there < here:
-                coef, residual, here = leap, after, there
-                iterates = [bold]
-        lowest, kept = here, coef.copy()
-        dual = weight * residual
-        gap = duality_gap(
-            penalty, coef[working], columns.design.rmatvec_of(working, dual), 0.5 * float(dual @ residual)
-        )[0]
-        if gap <= goal or state.used >= limit:
-            break
-    return coef
-
-
-@dataclass(frozen=True)
-class _Restricted:
-    """The problem in a working set, by its Gram matrix and the coefficients, slopes and loss at one point.
-
-    Ridges are on the diagonal of `gram`, as a term of the smooth function; `penalty` has the strengths alone.
-    """
-
-    gram: Array
-    full: ElasticNet
-    penalty: ElasticNet
-    begin: Array
-    begin_slope: Array
-    begin_loss: float
-
-    @classmethod
-    def of(cls, columns: Centred, working: Index, state: _State) -> _Restricted:
-        full = columns.penalty.at(working)
-        begin, slope, loss = state.coef[working], state.look.slope[working], state.look.loss
-        gram = columns.gram.matrix
-        if full.curved:
-            loss += 0.5 * float(full.ridge @ begin**2)
-            slope = slope - full.ridge * begin
-            gram = gram + np.diag(full.ridge)
-        return cls(gram, full, ElasticNet(full.strength, full.positive), begin, slope, loss)
-
-    def slope(self, coef: Array) -> Array:
-        """The gradient of minus the smooth function."""
-        return self.begin_slope - self.gram @ (coef - self.begin)
-
-    def _smooth(self, coef: Array, slope: Array) -> float:
-        return max(self.begin_loss - 0.5 * float((coef - self.begin) @ (self.begin_slope + slope)), 0.0)
-
-    def value(self, coef: Array, slope: Array) -> float:
-        """The objective at `coef`, whose slopes are `slope`."""
-        return self._smooth(coef, slope) + self.penalty.value(coef)
-
-    def gap(self, coef: Array, slope: Array) -> float:
-        """Duality gap of the problem in these features."""
-        loss = self._smooth(coef, slope)
-        if self.full.curved:
-            loss = max(loss - 0.5 * float(self.full.ridge @ coef**2), 0.0)
-            slope = slope + self.full.ridge * coef
-        return duality_gap(self.full, coef, slope, loss)[0]
-
-
 def _finished(
-    problem: Problem, columns: Centred, state: _State, stopped: StopReason, canonical: bool, spare: Redundant | None
+    problem: Problem, columns: Centred, state: State, stopped: StopReason, canonical: bool, spare: Redundant | None
 ) -> Uncertified:
     """Step 4: the solution that was found, or the canonical optimum of its face."""
     look, spread = state.look, problem.design.spread(problem.fit_intercept)
@@ -471,7 +264,7 @@ def _finished(
     return draft(*exact, False) if gap <= solution.gap + rounding else draft(coef, intercept, dual, False)
 
 
-def _possibly_active(columns: Centred, state: _State) -> Index:
+def _possibly_active(columns: Centred, state: State) -> Index:
     """The features without ridge that may differ from zero in an optimum."""
     penalty = columns.penalty
     possible = columns.possible(state.look.slope, state.gap, state.shrink) >= penalty.strength * (1 - 1e-9)
