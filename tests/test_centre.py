@@ -45,7 +45,7 @@ def test_the_median_of_four_numbers(solver):
 @pytest.mark.parametrize("n_samples", [2, 4, 7, 20, 5000])
 @both_solvers
 def test_without_features_it_is_the_median_of_numpy(solver, n_samples):
-    for seed in range(20 if n_samples < 100 else 2):
+    for seed in range(8 if n_samples < 100 else 1):
         rng = np.random.default_rng(seed)
         for y in (rng.standard_normal(n_samples), rng.integers(0, 9, n_samples).astype(float)):
             assert intercept_of(y, solver=solver) == pytest.approx(np.median(y), rel=1e-13, abs=1e-13)
@@ -55,7 +55,7 @@ def test_without_features_it_is_the_median_of_numpy(solver, n_samples):
 @both_solvers
 def test_without_features_it_is_the_middle_of_the_weighted_quantile(solver, quantile):
     several = 0
-    for seed in range(60):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         y, weight = rng.integers(0, 40, 8).astype(float), rng.integers(0, 4, 8)
         weight[0] += 1
@@ -63,7 +63,7 @@ def test_without_features_it_is_the_middle_of_the_weighted_quantile(solver, quan
         several += expected not in y
         found = intercept_of(y, sample_weight=weight, quantile=quantile, solver=solver)
         assert found == pytest.approx(expected, rel=1e-13, abs=1e-13), f"seed {seed}"
-    assert several > 3 or quantile == 0.05
+    assert several > 2 or quantile == 0.05
 
 
 @pytest.mark.parametrize("n_groups", [4, 40])
@@ -156,15 +156,16 @@ def problems():
 @pytest.mark.parametrize(
     ("name", "problem"), list(problems()), ids=lambda value: value if isinstance(value, str) else ""
 )
-@both_solvers
-def test_it_is_what_the_definition_says(solver, name, problem):
+def test_it_is_what_the_definition_says(name, problem):
     """Ranges by linear programs, the centre by a quadratic one, which know nothing of duals and faces."""
-    solution, centre = solve(problem, solver=solver), ranges_of(problem)
-    assert solution.relative_gap < 1e-13 or solution.gap < 1e-14
+    centre = ranges_of(problem)
     assert centre.coef is not None
     X = problem.design.rows(np.arange(problem.n_samples))
-    np.testing.assert_allclose(X @ solution.coef + solution.intercept, centre.prediction, atol=CLOSE / 5)
-    np.testing.assert_allclose(solution.coef, centre.coef[: problem.n_features], atol=CLOSE)
+    for solver in SOLVERS:
+        solution = solve(problem, solver=solver)
+        assert solution.relative_gap < 1e-13 or solution.gap < 1e-14
+        np.testing.assert_allclose(X @ solution.coef + solution.intercept, centre.prediction, atol=CLOSE / 5)
+        np.testing.assert_allclose(solution.coef, centre.coef[: problem.n_features], atol=CLOSE)
 
 
 def test_the_ranges_of_a_polyhedron_are_those_of_linear_programs(monkeypatch):

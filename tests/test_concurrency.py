@@ -111,13 +111,13 @@ def test_the_tall_table_reaches_the_reduction_of_rows():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_eight_threads_fit_what_one_fits(kind):
-    """Each thread takes the estimators in another order, so that different ones meet."""
+    """Each thread takes half of the estimators, from another one on, so that different ones meet."""
     before = pickle.dumps(table(kind))
-    alone = fits(kind, ONE_EACH)
+    alone, half = fits(kind, ONE_EACH), len(ONE_EACH) // 2
     turns = range(8)
-    together = at_once([lambda k=k: fits(kind, ONE_EACH[k:] + ONE_EACH[:k]) for k in turns])
+    together = at_once([lambda k=k: fits(kind, (ONE_EACH[k:] + ONE_EACH[:k])[:half]) for k in turns])
     for k, given in zip(turns, together, strict=True):
-        assert given == alone[k:] + alone[:k]
+        assert given == (alone[k:] + alone[:k])[:half]
     assert pickle.dumps(table(kind)) == before
 
 

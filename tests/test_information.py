@@ -298,7 +298,7 @@ def test_a_target_that_moves_on_its_side_changes_no_choice(noise, criterion, sha
     # A grid that begins with the largest useful alpha would have an optimum that is not unique.
     model = LADRegressorIC(criterion, alphas=[0.7123, 0.3571, 0.2217, 0.1183, 0.0613, 0.0297], post_selection=mixing)
     near = clone(model).fit(X, y)
-    for distance in (1.0, 1e3, 1e6):
+    for distance in (1.0, 1e6):
         far = y.copy()
         far[moved] += side * distance
         found = clone(model).fit(X, far)
@@ -309,16 +309,16 @@ def test_a_target_that_moves_on_its_side_changes_no_choice(noise, criterion, sha
 
 
 def test_three_wrong_targets_of_two_hundred_leave_the_choice_of_the_clean_ones():
-    for seed in range(10):
+    for seed in range(4):
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((200, 6))
         y = X @ [3.0, 0, 0, 2.0, 0, 0] + rng.laplace(size=200)
-        clean = LADRegressorIC(alphas=30, post_selection=0.0).fit(X, y)
+        clean = LADRegressorIC(alphas=15, post_selection=0.0).fit(X, y)
         assert {0, 3} <= set(np.flatnonzero(clean.coef_))
-        for distance in (1e2, 1e4, 1e6):
+        for distance in (1e2, 1e6):
             wrong = y.copy()
             wrong[[3, 77, 150]] += distance
-            found = LADRegressorIC(alphas=30, post_selection=0.0).fit(X, wrong)
+            found = LADRegressorIC(alphas=15, post_selection=0.0).fit(X, wrong)
             assert {0, 3} <= set(np.flatnonzero(found.coef_))
             assert np.count_nonzero((found.coef_ != 0) != (clean.coef_ != 0)) <= 1
             np.testing.assert_allclose(found.coef_, clean.coef_, atol=0.15)

@@ -98,7 +98,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(case):
     model, data = CASES[case]
     undisturbed = bits(clone(model).fit(*data))
     half = data[0][: data[1].size // 2], data[1][: data[1].size // 2]
-    before, chosen, ended = surroundings(), moments(case, 24), 0
+    before, chosen, ended = surroundings(), moments(case, 12), 0
     for k, moment in enumerate(chosen):
         error = (KeyboardInterrupt, MemoryError, SystemExit)[k % 3]
         fresh = clone(model)
@@ -166,7 +166,7 @@ def test_memory_that_is_refused_is_an_error_and_nothing_else(monkeypatch, case):
         monkeypatch.setattr(np, name, refusing(getattr(np, name)))
     clone(model).fit(*data)
     total, one = asked, clone(model)
-    for number in np.unique(np.linspace(1, total, 12).astype(int)).tolist():
+    for number in np.unique(np.linspace(1, total, 6).astype(int)).tolist():
         refused, asked = number, 0
         with pytest.raises(MemoryError, match="injected"):
             one.fit(*data)
