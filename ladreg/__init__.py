@@ -13,6 +13,7 @@ from ladreg.quantile import QuantileRegressor
 
 if TYPE_CHECKING:
     from ladreg._estimators import pivotal_alpha
+    from ladreg.inference import Inference, infer
     from ladreg.information import LADRegressorIC, LassoCDIC
     from ladreg.model_selection import ElasticNetCDCV, LADRegressorCV, LassoCDCV, QuantileRegressorCV
     from ladreg.path import enet_path, lad_path, lasso_path
@@ -24,6 +25,7 @@ __all__ = [
     "ElasticNetCD",
     "ElasticNetCDCV",
     "HuberLossRegressor",
+    "Inference",
     "LADRegressor",
     "LADRegressorCV",
     "LADRegressorIC",
@@ -36,6 +38,7 @@ __all__ = [
     "__version__",
     "alpha_max",
     "enet_path",
+    "infer",
     "lad_path",
     "lasso_path",
     "pivotal_alpha",
@@ -44,6 +47,7 @@ __all__ = [
 # Imported on first use: what these modules import from scikit-learn takes longer than the rest.
 _LATER = {
     "ElasticNetCDCV": "model_selection",
+    "Inference": "inference",
     "LADRegressorCV": "model_selection",
     "LADRegressorIC": "information",
     "LassoCDCV": "model_selection",
@@ -51,6 +55,7 @@ _LATER = {
     "QuantileRegressorCV": "model_selection",
     "StabilitySelection": "stability",
     "enet_path": "path",
+    "infer": "inference",
     "lad_path": "path",
     "lasso_path": "path",
     "pivotal_alpha": "_estimators",

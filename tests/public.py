@@ -89,11 +89,17 @@ def data_functions():
         "quantile_path": lambda X, y, **others: ladreg.lad_path(X, y, **{"quantiles": [0.3, 0.5], **others}),
         "alpha_max": ladreg.alpha_max,
         "pivotal_alpha": _pivotal,
+        "infer": _inferred,
     }
 
 
 def _pivotal(X, y, **others):
     return ladreg.pivotal_alpha(X, **{"n_simulations": 20, **others})
+
+
+def _inferred(X, y, sample_weight=None, **others):
+    found = ladreg.infer(LADRegressor().fit(X, y, sample_weight), X, y, sample_weight, **others)
+    return found.coef, found.cov
 
 
 def answers(fitted):

@@ -22,7 +22,11 @@ PUBLIC += [ladreg.ElasticNetCD, ladreg.LassoCD, ladreg.Certificate, ladreg.alpha
 PUBLIC += [ladreg.LassoCDCV, ladreg.ElasticNetCDCV, ladreg.LADRegressorCV, ladreg.QuantileRegressorCV]
 PUBLIC += [ladreg.LassoCDIC, ladreg.LADRegressorIC, ladreg.StabilitySelection]
 PUBLIC += [ladreg.lasso_path, ladreg.enet_path, ladreg.lad_path, ladreg.pivotal_alpha]
+PUBLIC += [ladreg.infer, ladreg.Inference]
 PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
+
+
+METHODS = ("fit", "predict", "verify", "alpha_max", "conf_int", "wald", "equal_slopes", "predict_interval", "to_frame")
 
 
 def test_public_names_are_all_here():
@@ -63,7 +67,7 @@ def test_versions_agree():
 def test_docstrings_are_numpydoc(public):
     validate = pytest.importorskip("numpydoc.validate").validate
     names = [f"{'ladreg.metrics' if public.__module__ == 'ladreg.metrics' else 'ladreg'}.{public.__name__}"]
-    names += [f"{names[0]}.{name}" for name in ("fit", "predict", "verify", "alpha_max") if hasattr(public, name)]
+    names += [f"{names[0]}.{name}" for name in METHODS if hasattr(public, name)]
     for name in names:
         errors = [error for error in validate(name)["errors"] if error[0] not in IGNORED]
         assert not errors, f"{name}: {errors}"

@@ -162,6 +162,7 @@ REAL = "{name} must be .*got {value}"
 BAD = {
     "alpha": ([-1, -0.5, np.nan, np.inf, "1", None], REAL),
     "alphas": ([0, -1, 2.5, "a", [], [-1.0], [np.nan], [0.1, -0.1], ["a"], np.inf, 200_000], "alphas?"),
+    "bandwidth": ([0, 1, np.nan, "silverman", None], "bandwidth must be .*got {value}"),
     "assumption": (["none", 1], "assumption must be one of .* got {value}"),
     "confidence": ([0, 1, np.nan, "a"], REAL),
     "criterion": (["mallows", None], "criterion must be one of 'aic', 'bic', 'ebic'; got {value}"),
@@ -171,11 +172,15 @@ BAD = {
     "eps": ([0, -1, np.nan, "a", None], REAL),
     "epsilon": ([0, -1, np.inf, "a"], REAL),
     "fit_intercept": (["yes", 1, None], "fit_intercept must be True or False, got {value}"),
+    "groups": ([np.zeros(20)], "groups must name at least two groups"),
     "importance_getter": ([3, None], "importance_getter must be a string or a function, got {value}"),
+    "kernel": (["normal", None], "kernel must be one of 'uniform', 'gaussian'; got {value}"),
     "l1_ratio": ([-0.1, 1.1, np.nan, "a", None], "l1_ratio must be a finite number from 0 to 1, got {value}"),
+    "level": ([0, 1, np.nan, "0.9", None], REAL),
     "max_false_selections": ([0, -1, "a"], REAL),
     "max_features_per_fit": ([0, 1.5, "a"], REAL),
     "max_iter": ([0, -1, 1.5, "a", True], "max_iter must be .*an integer >= 1, got {value}"),
+    "method": (["nid", None], "method must be one of .*got {value}"),
     "n_jobs": ([0, "two"], "n_jobs"),
     "n_pairs": ([0, 1.5, None], REAL),
     "n_simulations": ([0, 1.5, None], REAL),
@@ -200,11 +205,12 @@ BAD = {
     "threshold": ([-0.1, 1.1, np.nan, "half"], "threshold must .*got {value}"),
     "tol": ([-1, np.nan, np.inf, "a", None], REAL),
     "verbose": (["loud", None], "verbose must be .*got {value}"),
+    "weights": (["analytic", None], "weights must be one of 'probability', 'frequency'; got {value}"),
     "warm_start": ([2, None], "warm_start must be True or False, got {value}"),
 }
 # These have their own tests, or are not used, or are any object.
 ELSEWHERE = {"X", "y", "sample_weight", "Xy", "copy_X", "coef_init", "check_input", "estimator"}
-ELSEWHERE |= {"y_true", "y_pred", "multioutput"}
+ELSEWHERE |= {"y_true", "y_pred", "multioutput", "model"}
 
 
 def refused(name, value, call):

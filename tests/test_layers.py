@@ -28,7 +28,8 @@ TOWER = [
     {"lad", "quantile", "combined", "huber", "lasso", "metrics"},
     {"_tuning"},
     {"path", "model_selection", "information"},
-    {"stability"},
+    {"stability", "_inference"},
+    {"inference"},
     {"__init__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(TOWER) for room in rooms}

@@ -1,6 +1,6 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
-from ladreg._estimators.base import ROUNDING, CertifiedRegressor, Versioned, all_or_nothing, stored
+from ladreg._estimators.base import ROUNDING, CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha
@@ -28,6 +28,7 @@ __all__ = [
     "L1Regressor",
     "PivotalRegressor",
     "ScaledProblem",
+    "Verified",
     "Versioned",
     "all_or_nothing",
     "any_size",
@@ -46,5 +47,6 @@ __all__ = [
     "sound",
     "stored",
     "training_data",
+    "verified",
     "warn_user",
 ]

@@ -6,6 +6,7 @@ import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -14,8 +15,8 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ladreg._arrays import Array
-from ladreg._estimators.validation import Data, any_size, sound, training_data
+from ladreg._arrays import Array, Index
+from ladreg._estimators.validation import Data, any_size, present, sound, training_data
 from ladreg._problem import (
     Certificate,
     Coefficients,
@@ -75,6 +76,35 @@ def _spread(y: Array) -> float:
     middle = float(np.median(sample))
     distance = np.abs(sample - middle)
     return float(np.median(distance[distance > 0])) if distance.any() else abs(middle)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a fitted model says of data: its problems, and its coefficients with their proofs, one for each problem.
+
+    `rows` are the numbers, of the `n_samples` rows given, whose weight is not zero: those are the rows of `data`.
+    """
+
+    data: Data
+    n_samples: int
+    rows: Index
+    problems: list[Problem]
+    solutions: list[Solution]
+
+
+def verified(model: CertifiedRegressor, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Verified:
+    """Prove the coefficients of a model on data, as `CertifiedRegressor.verify` documents."""
+    check_is_fitted(model)
+    model._check_parameters()
+    with any_size():
+        data = training_data(model, X, y, sample_weight, reset=False, keep=True)
+        n_samples, rows = data.weight.size, np.flatnonzero(data.weight > 0)
+        data = present(data)
+        problems = model._problems_again(data, model._penalty(data))
+        coefs, intercepts = model._given_coefficients(problems, data)
+        triples = zip(problems, coefs, intercepts.tolist(), strict=True)
+        solutions = [verify(problem, coef, intercept) for problem, coef, intercept in triples]
+    return Verified(data, n_samples, rows, problems, solutions)
 
 
 class Versioned:
@@ -235,15 +265,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
             that there are: of another shape, not finite, below zero under `positive=True`, different from zero where
             the feature is excluded, or an intercept other than zero under `fit_intercept=False`.
         """
-        check_is_fitted(self)
-        self._check_parameters()
-        with any_size():
-            data = training_data(self, X, y, sample_weight, reset=False)
-            problems = self._problems_again(data, self._penalty(data))
-            coefs, intercepts = self._given_coefficients(problems, data)
-            found = []
-            for problem, coef, intercept in zip(problems, coefs, intercepts.tolist(), strict=True):
-                found.append(verify(problem, coef, intercept).certificate)
+        found = [solution.certificate for solution in verified(self, X, y, sample_weight).solutions]
         return found[0] if np.ndim(self.coef_) == 1 else found
 
     def _given_coefficients(self, problems: list[Problem], data: Data) -> tuple[Array, Array]:

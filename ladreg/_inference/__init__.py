@@ -1,0 +1,29 @@
+"""Standard errors of fits without penalty: what a covariance is made of, and how a table of it is printed."""
+
+from ladreg._inference.bandwidth import BANDWIDTHS, bandwidth, bofinger, hall_sheather
+from ladreg._inference.covariance import Covariance, differences, quantile_covariance
+from ladreg._inference.density import kernel_density, robust_density, weighted_median, weighted_quantile
+from ladreg._inference.fit import Fit, Sample, read
+from ladreg._inference.huber import huber_covariance
+from ladreg._inference.table import Block, as_html, as_text
+
+__all__ = [
+    "BANDWIDTHS",
+    "Block",
+    "Covariance",
+    "Fit",
+    "Sample",
+    "as_html",
+    "as_text",
+    "bandwidth",
+    "bofinger",
+    "differences",
+    "hall_sheather",
+    "huber_covariance",
+    "kernel_density",
+    "quantile_covariance",
+    "read",
+    "robust_density",
+    "weighted_median",
+    "weighted_quantile",
+]

@@ -1,0 +1,143 @@
+"""Covariances of coefficients: a density for each row, and the sandwich that is made of it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ladreg._arrays import Array, Index
+from ladreg._estimators import warn_user
+from ladreg._inference.bandwidth import bandwidth
+from ladreg._inference.density import kernel_density, least_difference, robust_density
+from ladreg._inference.fit import Fit, Sample
+from ladreg._inference.regressors import spread
+from ladreg._problem import Pinball, Settings
+from ladreg._solvers import solve_quantiles
+
+# Relative gap asked of the fits of neighbouring quantiles.
+_TOL = 1e-9
+# Warn where the neighbouring quantiles of more than 5 % of the rows cross.
+_MANY_CROSSED = 0.05
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """The covariance of all coefficients, fit after fit, and the bandwidth and crossings of each quantile."""
+
+    cov: Array
+    bandwidth: Array | None = None
+    n_crossed: Index | None = None
+
+
+def quantile_covariance(sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str) -> Covariance:
+    """The covariance of one quantile, or the joint one of several; see `ladreg.infer` for the formulas.
+
+    Parameters
+    ----------
+    sample
+        The rows.
+    fits
+        One fit for each quantile.
+    method
+        "robust", "kernel" or "iid".
+    rule
+        The bandwidth, or the rule for it.
+    kernel
+        The kernel of the method "kernel".
+    """
+    quantiles = np.array([fit.quantile for fit in fits])
+    widths = np.array([bandwidth(rule, sample.size, quantile) for quantile in quantiles])
+    densities = _densities(sample, fits, widths, method, kernel)
+    breads = [_bread(sample, density) for density in densities]
+    crossed = None
+    if method == "robust":
+        crossed = np.array([np.count_nonzero(density == 0) for density in densities], dtype=np.intp)
+        _warn_of_crossing(crossed, sample.weight.size)
+    if sample.groups is not None:
+        cov = clustered(sample, fits, breads)
+    else:
+        root = sample.regressors.root(sample.square)
+        parts = np.hstack([spread(root, bread) for bread in breads])
+        factors = np.minimum.outer(quantiles, quantiles) - np.outer(quantiles, quantiles)
+        cov = np.kron(factors, np.ones(root.shape)) * (parts.T @ parts)
+    return Covariance(to_original(sample, cov, len(fits)), widths, crossed)
+
+
+def _densities(sample: Sample, fits: list[Fit], widths: Array, method: str, kernel: str) -> list[Array]:
+    """The density of the errors in each row, for each fit."""
+    if method == "kernel":
+        return [
+            kernel_density(fit.residual, sample.weight, fit.quantile, h, kernel)
+            for fit, h in zip(fits, widths.tolist(), strict=True)
+        ]
+    densities = []
+    for difference, h in zip(differences(fits, widths), widths.tolist(), strict=True):
+        if method == "robust":
+            densities.append(robust_density(difference, h, least_difference(difference)))
+            continue
+        # The sparsity at the mean of the regressors (Bassett and Koenker 1982).
+        sparsity = float(sample.weight @ difference) / sample.size / (2 * h)
+        densities.append(np.full(difference.size, 1.0 / sparsity if sparsity > 0 else 0.0))
+    return densities
+
+
+def differences(fits: list[Fit], widths: Array) -> list[Array]:
+    """For each fit, predictions of the quantile a bandwidth above less those of the quantile a bandwidth below."""
+    problems = [
+        replace(fit.problem, loss=Pinball(quantile))
+        for fit, h in zip(fits, widths.tolist(), strict=True)
+        for quantile in (fit.quantile - h, fit.quantile + h)
+    ]
+    solutions = solve_quantiles(problems, Settings(tol=_TOL))
+    worst = max(solution.relative_gap for solution in solutions)
+    if worst > _TOL:
+        warnings.warn(
+            f"a neighbouring quantile was not fitted to {_TOL:g}: its objective is proved to be within {worst:.3g} "
+            "(relative) of the optimum.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    found = []
+    for below, above in zip(solutions[::2], solutions[1::2], strict=True):
+        change = fits[0].problem.design.matvec(above.coef - below.coef)
+        found.append(change + (above.intercept - below.intercept))
+    return found
+
+
+def _bread(sample: Sample, density: Array) -> Array:
+    """C with ``C C'`` the inverse of ``H = sum_i weight_i density_i x_i x_i'``."""
+    bread = sample.regressors.bread(sample.weight * density)
+    if bread is None:
+        raise ValueError(
+            f"the estimated density of the errors is 0 in {np.count_nonzero(density == 0)} of {density.size} rows, and "
+            'those that are left do not determine the coefficients. Take method="bootstrap", which needs no density.'
+        )
+    return bread
+
+
+def _warn_of_crossing(crossed: Index, n: int) -> None:
+    if crossed.max() > _MANY_CROSSED * n:
+        warn_user(
+            f"the quantiles on both sides of the fit cross in {crossed.max()} of {n} rows, which count as rows without "
+            'density. A larger bandwidth, method="kernel" or method="bootstrap" do without.',
+            UserWarning,
+        )
+
+
+def clustered(sample: Sample, fits: list[Fit], breads: list[Array]) -> Array:
+    """``G/(G-1) (N-1)/(N-p) H_s^-1 sum_g s_g(s) s_g(t)' H_t^-1`` with the scores' sums s_g over groups."""
+    assert sample.groups is not None
+    G, N, p = sample.n_groups, sample.size, sample.regressors.size
+    sums = [sample.regressors.sums(sample.weight * fit.score, sample.groups, G) for fit in fits]
+    parts = np.hstack([spread(one, bread) for one, bread in zip(sums, breads, strict=True)])
+    return np.asarray(G / (G - 1) * (N - 1) / (N - p) * parts.T @ parts)
+
+
+def to_original(sample: Sample, cov: Array, n_fits: int) -> Array:
+    """A covariance of the coefficients of the columns as they came."""
+    transform = np.kron(np.eye(n_fits), sample.regressors.to_original())
+    found = transform @ cov @ transform.T
+    return np.asarray(found / 2 + found.T / 2)  # without the rounding that would make it asymmetric

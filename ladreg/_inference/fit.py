@@ -1,0 +1,246 @@
+"""What inference asks of a model: an optimum of these data that nothing but the data chose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from ladreg._arrays import Array, Index
+from ladreg._certificate import tied_rows
+from ladreg._estimators import Verified, verified, warn_user
+from ladreg._inference.regressors import Regressors, null_columns
+from ladreg._problem import Absolute, Certificate, ElasticNet, Huber, Problem, Solution
+from ladreg.huber import HuberLossRegressor
+from ladreg.lad import LADRegressor
+from ladreg.quantile import QuantileRegressor
+
+_MODELS = (LADRegressor, QuantileRegressor, HuberLossRegressor)
+# Standard errors of fewer than 20 groups are too small as a rule (Cameron and Miller 2015, doi 10.3368/jhr.50.2.317).
+_FEW_GROUPS = 20
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The rows of a table, as far as they do not depend on a fit.
+
+    Attributes
+    ----------
+    regressors : Regressors
+        The columns of the intercept and of the features that were not excluded.
+    features : ndarray of shape (n_kept,)
+        The numbers of these features.
+    weight, square : ndarray of shape (n_samples,)
+        Weights with the number of rows as their sum, and what a row counts in a sum of squared scores.
+    size : float
+        The number of rows: as many as there are, or the sum of frequency weights.
+    groups : ndarray of shape (n_samples,) or None
+        The number of each row's group.
+    n_groups : int
+        The number of groups.
+    """
+
+    regressors: Regressors
+    features: Index
+    weight: Array
+    square: Array
+    size: float
+    groups: Index | None
+    n_groups: int
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the t distribution."""
+        return float(self.n_groups - 1) if self.groups is not None else self.size - self.regressors.size
+
+
+@dataclass(frozen=True)
+class Fit:
+    """An optimum without penalty.
+
+    Attributes
+    ----------
+    problem : Problem
+        The problem without the excluded features and without restrictions that do not bind.
+    coef, intercept
+        Its optimum.
+    residual : ndarray of shape (n_samples,)
+        Residuals.
+    score : ndarray of shape (n_samples,)
+        The derivative of the loss in each residual, at a kink the one for which ``sum_i weight_i score_i x_i`` is zero;
+        of least absolute deviations half of it, as for the median.
+    certificate : Certificate
+        The proof of the model's coefficients on these data.
+    """
+
+    problem: Problem
+    coef: Array
+    intercept: float
+    residual: Array
+    score: Array
+    certificate: Certificate
+
+    @property
+    def quantile(self) -> float:
+        """The quantile; NaN for Huber's loss."""
+        if isinstance(self.problem.loss, Huber):
+            return float("nan")
+        return 0.5 if isinstance(self.problem.loss, Absolute) else self.problem.loss.interval()[1]
+
+    @property
+    def point(self) -> Array:
+        """Coefficients, the intercept first if there is one."""
+        return np.append(self.intercept, self.coef) if self.problem.fit_intercept else self.coef
+
+
+def read(
+    model: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None, weights: str
+) -> tuple[Sample, list[Fit], list[str]]:
+    """The sample, one fit for each quantile or target, and the names of the coefficients.
+
+    A ValueError (or, for other models, a TypeError) says why data have no standard errors.
+    """
+    if not isinstance(model, _MODELS):
+        raise TypeError(
+            f"infer takes a fitted LADRegressor, QuantileRegressor or HuberLossRegressor, got {type(model).__name__}. "
+            "Of a pipeline pass the last step and the transformed X; where the data chose alpha or the features, fit "
+            "one of these with alpha=0 on rows that did not choose."
+        )
+    given = verified(model, X, y, sample_weight)
+    names = _names(model, given.data.design.n_features)
+    for problem, solution in zip(given.problems, given.solutions, strict=True):
+        _check_free(problem, solution, names)
+        _check_optimal(model, problem, solution)
+    features = np.flatnonzero(np.isfinite(given.problems[0].penalty.strength))
+    sample = _sample(given, features, sample_weight, groups, weights)
+    kept = (["intercept"] if given.problems[0].fit_intercept else []) + [names[j] for j in features]
+    n, p = given.data.design.n_samples, len(kept)
+    if n <= p:
+        raise ValueError(
+            f"{n} rows (of a weight that is not zero) are too few for {p} coefficients: there must be more."
+        )
+    dependent = null_columns(sample.regressors.root(sample.weight))
+    if dependent.size:
+        raise ValueError(
+            "X is singular, so that coefficients have no standard errors of their own: these columns are constant or "
+            f"depend on each other: {', '.join(kept[j] for j in dependent)}. Leave one of them out."
+        )
+    fits = [
+        _fit(problem, solution, features) for problem, solution in zip(given.problems, given.solutions, strict=True)
+    ]
+    for fit in fits:
+        _warn(fit, sample)
+    return sample, fits, kept
+
+
+def _names(model: Any, n_features: int) -> list[str]:
+    names = getattr(model, "feature_names_in_", None)
+    return [f"x{j}" for j in range(n_features)] if names is None else [str(name) for name in names]
+
+
+def _check_free(problem: Problem, solution: Solution, names: list[str]) -> None:
+    """Raise a ValueError unless the data alone determine the coefficients."""
+    strength = problem.penalty.strength
+    if np.any((strength > 0) & np.isfinite(strength)):
+        raise ValueError(
+            "the model has a penalty (alpha > 0), which biases its coefficients, so that standard errors would say "
+            "nothing of them. Fit with alpha=0; if the penalty selected features, on rows that did not select them."
+        )
+    if problem.penalty.positive:
+        held = np.flatnonzero((solution.coef == 0) & np.isfinite(strength))
+        if held.size:
+            raise ValueError(
+                f"positive=True holds coefficients at 0: {', '.join(names[j] for j in held)}. At the end of their "
+                "range they have no standard errors. Fit without positive, or exclude these features on rows that did "
+                "not select them."
+            )
+
+
+def _check_optimal(model: Any, problem: Problem, solution: Solution) -> None:
+    """Raise a ValueError unless the coefficients are proved to be optimal for these data."""
+    allowed = float(model.tol) * solution.objective
+    if np.asarray(model.coef_).dtype == np.float32:
+        # Float32 coefficients move predictions by up to 2^-24 of the sizes of their terms.
+        size = float(problem.design.reach() @ np.abs(solution.coef)) + abs(solution.intercept)
+        allowed += 2.0**-24 * size * float(np.abs(problem.loss.interval()).max())
+    if solution.relative_gap > model.tol and not solution.gap <= allowed:
+        raise ValueError(
+            "the coefficients are not the optimum of these data: the objective "
+            f"{solution.objective:.6g} may be {solution.gap:.3g} above it ({solution.relative_gap:.3g} relative, more "
+            f"than tol={model.tol:g}). Pass the X, y and sample_weight that the model was fitted to."
+        )
+
+
+def _sample(
+    given: Verified, features: Index, sample_weight: ArrayLike | None, groups: ArrayLike | None, weights: str
+) -> Sample:
+    n = given.rows.size
+    if weights == "frequency" and sample_weight is not None:
+        weight = np.broadcast_to(np.asarray(sample_weight, dtype=np.float64), given.n_samples)[given.rows]
+        square = weight
+    else:
+        weight = np.ones(n) if sample_weight is None else given.data.weight * n
+        square = weight * weight
+    codes, n_groups = None, 0
+    if groups is not None:
+        codes, n_groups = _codes(groups, given)
+    problem = given.problems[0]
+    design = problem.design if features.size == problem.n_features else problem.design.select(features)
+    regressors = Regressors.of(design, problem.fit_intercept)
+    size = float(weight.sum()) if weights == "frequency" else float(n)
+    return Sample(regressors, features, weight, square, size, codes, n_groups)
+
+
+def _codes(groups: ArrayLike, given: Verified) -> tuple[Index, int]:
+    """The number of each row's group, and how many there are; a ValueError where there is but one."""
+    labels = column_or_1d(groups)
+    check_consistent_length(labels, np.empty(given.n_samples))
+    found, codes = np.unique(labels[given.rows], return_inverse=True)
+    if found.size < 2:
+        raise ValueError("groups must name at least two groups among the rows of a weight that is not zero.")
+    if found.size < _FEW_GROUPS:
+        warn_user(
+            f"{found.size} groups are few: with fewer than {_FEW_GROUPS} standard errors are too small as a rule, and "
+            "intervals cover less than they say.",
+            UserWarning,
+        )
+    return codes.astype(np.intp), int(found.size)
+
+
+def _fit(problem: Problem, solution: Solution, features: Index) -> Fit:
+    penalty = ElasticNet(np.zeros(features.size))
+    design = problem.design if features.size == problem.n_features else problem.design.select(features)
+    score = solution.dual / problem.weight
+    return Fit(
+        problem=replace(problem, design=design, penalty=penalty),
+        coef=solution.coef[features],
+        intercept=solution.intercept,
+        residual=problem.residual(solution.coef, solution.intercept),
+        score=0.5 * score if isinstance(problem.loss, Absolute) else score,
+        certificate=solution.certificate,
+    )
+
+
+def _warn(fit: Fit, sample: Sample) -> None:
+    """Warn of data on which the theory of standard errors does not hold."""
+    if not fit.certificate.unique:
+        warn_user(
+            "the optimum is not proved to be unique: the coefficients are the canonical ones among the optima, and "
+            "standard errors do not tell how far the others are.",
+            UserWarning,
+        )
+    if isinstance(fit.problem.loss, Huber):
+        return
+    tied = tied_rows(fit.problem, fit.coef, fit.intercept)
+    if tied.size <= sample.regressors.size:
+        return
+    distinct = np.unique(np.column_stack([fit.problem.design.rows(tied), fit.problem.y[tied]]), axis=0).shape[0]
+    if distinct > sample.regressors.size:
+        warn_user(
+            f"{distinct} distinct rows lie on the fit, more than the {sample.regressors.size} of data without ties: "
+            "the targets are not continuous there, and no asymptotic standard error holds.",
+            UserWarning,
+        )

@@ -1,0 +1,566 @@
+"""Standard errors, tests and intervals of fitted models without penalty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import fdtrc, stdtr, stdtrit
+from sklearn.utils import check_array
+
+from ladreg._arrays import Array, Index, is_regular
+from ladreg._estimators import any_size, check_choice, check_real
+from ladreg._inference import (
+    BANDWIDTHS,
+    Block,
+    Covariance,
+    Fit,
+    Sample,
+    as_html,
+    as_text,
+    huber_covariance,
+    quantile_covariance,
+    read,
+)
+from ladreg._problem import Certificate, Huber, Pinball
+from ladreg.metrics import d2_pinball_score
+
+__all__ = ["Inference", "WaldTest", "infer"]
+
+_METHODS = ("robust", "kernel", "iid")
+_SENTENCES = {
+    "robust": "Robust standard errors",
+    "kernel": "Standard errors by a kernel of the residuals",
+    "iid": "Standard errors for identically distributed errors",
+}
+# Draws of the largest of several t ratios, with a fixed seed: their 0.95 quantile has a standard error of 0.5 %.
+_DRAWS, _SEED = 10_000, 0
+
+
+class WaldTest(NamedTuple):
+    """A test of linear hypotheses on coefficients.
+
+    Parameters
+    ----------
+    statistic : float
+        The F statistic.
+    df : int
+        Number of hypotheses.
+    df_denominator : float
+        Degrees of freedom of the denominator.
+    pvalue : float
+        Probability of a larger statistic where all hypotheses are true.
+    """
+
+    statistic: float
+    df: int
+    df_denominator: float
+    pvalue: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Inference:
+    """What data say of coefficients: standard errors, tests and intervals. Made by `infer`.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (p,) or (n_quantiles, p)
+        Coefficients, the intercept first.
+    cov : ndarray of shape (p, p) or (n_quantiles * p, n_quantiles * p)
+        Their covariance, quantile after quantile.
+    df : float
+        Degrees of freedom of the t distribution: n_samples - p, with groups n_groups - 1.
+    names : list of str
+        Names of the coefficients.
+    method : str
+        How the covariance was estimated.
+    level : float
+        Level of confidence of `conf_int` and `predict_interval`, unless another is passed.
+    quantile : float or ndarray of shape (n_quantiles,), or None
+        The quantiles; None for Huber's loss.
+    r1 : float or ndarray of shape (n_quantiles,), or None
+        The part of the pinball loss of the best constant that the fit saves (Koenker and Machado 1999).
+    log_likelihood : float or ndarray of shape (n_quantiles,), or None
+        That of asymmetric Laplace errors, their scale estimated.
+    aic : float or ndarray of shape (n_quantiles,), or None
+        ``2 p - 2 log_likelihood``.
+    bandwidth : float or ndarray of shape (n_quantiles,), or None
+        The bandwidth used, on the scale of probabilities.
+    n_crossed : int or ndarray of shape (n_quantiles,), or None
+        Rows without a density, where neighbouring quantiles cross.
+    n_samples : float
+        Number of rows whose weight is not zero, or the sum of frequency weights.
+    n_groups : int or None
+        Number of groups.
+    certificate : Certificate or list of Certificate
+        The proof that the coefficients are the optimum of the data.
+    features : ndarray of shape (n_kept,)
+        Numbers of the features in the table; those that `penalty_weights` excludes are left out.
+    n_features_in : int
+        Number of features of the model.
+    fit_intercept : bool
+        Whether there is an intercept.
+
+    See Also
+    --------
+    infer : Makes it, and has an example.
+    """
+
+    coef: Array
+    cov: Array
+    df: float
+    names: list[str]
+    method: str
+    level: float
+    quantile: float | Array | None
+    r1: float | Array | None
+    log_likelihood: float | Array | None
+    aic: float | Array | None
+    bandwidth: float | Array | None
+    n_crossed: int | Index | None
+    n_samples: float
+    n_groups: int | None
+    certificate: Certificate | list[Certificate]
+    features: Index
+    n_features_in: int
+    fit_intercept: bool
+
+    @property
+    def standard_errors(self) -> Array:
+        """Standard errors, in the shape of `coef`."""
+        return np.asarray(np.sqrt(self.cov.diagonal())).reshape(self.coef.shape)
+
+    @property
+    def statistic(self) -> Array:
+        """``coef / standard_errors``."""
+        return self.coef / self.standard_errors
+
+    @property
+    def pvalues(self) -> Array:
+        """Two-sided p-values of each coefficient being zero."""
+        return np.asarray(2 * stdtr(self.df, -np.abs(self.statistic)))
+
+    def conf_int(self, level: float | None = None, simultaneous: bool = False) -> Array:
+        """Confidence intervals of the coefficients.
+
+        Parameters
+        ----------
+        level : float, default=None
+            Level of confidence; None for that of `infer`.
+        simultaneous : bool, default=False
+            Whether all intervals are to hold at once with this probability, over all quantiles: the critical value is
+            the quantile of the largest of as many normal variables with these correlations, of 10,000 seeded draws.
+
+        Returns
+        -------
+        ndarray of shape (p, 2) or (n_quantiles, p, 2)
+            Lower and upper ends.
+        """
+        level = self._level(level)
+        half = self._largest_ratio(level) if simultaneous else float(stdtrit(self.df, 0.5 + level / 2))
+        width = half * self.standard_errors
+        return np.stack([self.coef - width, self.coef + width], axis=-1)
+
+    def wald(self, R: ArrayLike | Sequence[str], r: ArrayLike = 0.0) -> WaldTest:
+        """Test linear hypotheses ``R @ coef = r`` together.
+
+        Parameters
+        ----------
+        R : array-like of shape (q, p) or (q, n_quantiles * p), or str, or list of str
+            One hypothesis a row; or names of coefficients, each of which is to be `r` (at every quantile).
+        r : float or array-like of shape (q,), default=0.0
+            Right-hand side.
+
+        Returns
+        -------
+        WaldTest
+            ``(R b - r)' (R V R')^-1 (R b - r) / q``, compared with F(q, `df`).
+
+        Raises
+        ------
+        ValueError
+            If shapes or names do not fit, or the hypotheses depend on each other or are more than `cov` has rank for.
+        """
+        matrix = self._hypotheses(R)
+        q = matrix.shape[0]
+        apart = matrix @ self.coef.ravel() - np.broadcast_to(np.asarray(r, dtype=np.float64), q)
+        inner = matrix @ self.cov @ matrix.T
+        if q == 0 or not is_regular(inner):
+            raise ValueError("the hypotheses depend on each other, or there are more than the covariance has rank for.")
+        size = np.sqrt(inner.diagonal())
+        statistic = float(apart / size @ np.linalg.solve(inner / size / size[:, None], apart / size)) / q
+        return WaldTest(statistic, q, self.df, float(fdtrc(q, self.df, statistic)))
+
+    def equal_slopes(self, features: Sequence[str | int] | None = None) -> WaldTest:
+        """Test that coefficients are the same at all quantiles.
+
+        Parameters
+        ----------
+        features : list of str or int, default=None
+            Names of coefficients, or their places in `names`; None for all but the intercept.
+
+        Returns
+        -------
+        WaldTest
+            With ``(n_quantiles - 1) * n_features`` hypotheses.
+
+        Raises
+        ------
+        ValueError
+            If there is one quantile only, or a name is not among `names`.
+        """
+        if self.coef.ndim == 1:
+            raise ValueError("equal_slopes compares quantiles: fit QuantileRegressor(quantile=[...]) with several.")
+        chosen = range(int(self.fit_intercept), len(self.names)) if features is None else map(self._place, features)
+        unit = np.eye(len(self.names))[list(chosen)]
+        steps = np.eye(self.coef.shape[0])[:-1] - np.eye(self.coef.shape[0])[1:]
+        return self.wald(np.kron(steps, unit))
+
+    def predict_interval(self, X: ArrayLike, level: float | None = None) -> Array:
+        """Confidence intervals of the conditional quantiles (Huber: the centre) of given rows.
+
+        They say how well the model's line is known, not where a new target will be: see the user guide.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_rows, n_features)
+            Rows, with the columns of the model.
+        level : float, default=None
+            Level of confidence; None for that of `infer`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2) or (n_rows, n_quantiles, 2)
+            ``x'b -+ t sqrt(x'Vx)``.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than the model, or is not finite.
+        """
+        half = float(stdtrit(self.df, 0.5 + self._level(level) / 2))
+        values: Any = check_array(
+            X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], estimator="Inference"
+        )
+        if values.shape[1] != self.n_features_in:
+            raise ValueError(f"X has {values.shape[1]} features, but the model was fitted to {self.n_features_in}.")
+        values = values[:, self.features]
+        p, found = len(self.names), []
+        for k, coef in enumerate(np.atleast_2d(self.coef)):
+            root = _root(self.cov[k * p : (k + 1) * p, k * p : (k + 1) * p])
+            width = half * np.linalg.norm(self._product(values, root), axis=1)
+            line = self._product(values, coef)
+            found.append(np.stack([line - width, line + width], axis=-1))
+        return found[0] if self.coef.ndim == 1 else np.stack(found, axis=1)
+
+    def to_frame(self) -> Any:
+        """The table as a pandas DataFrame, which needs pandas.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a coefficient, indexed by its name (and before it by the quantile, where there are several), with
+            the columns "coef", "std err", "t", "p", "low" and "high".
+        """
+        pd = import_module("pandas")
+        blocks = self._blocks()
+        index = pd.Index(self.names, name="name")
+        if self.coef.ndim > 1:
+            index = pd.MultiIndex.from_product([np.asarray(self.quantile), self.names], names=["quantile", "name"])
+        columns = [*blocks[0].columns[:-2], "low", "high"]
+        return pd.DataFrame(np.vstack([block.values for block in blocks]), index=index, columns=columns)
+
+    def __str__(self) -> str:
+        return as_text(self._header(), self._blocks())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self._header(), self._blocks())
+
+    def _header(self) -> list[str]:
+        groups = "" if self.n_groups is None else f" in {self.n_groups} groups"
+        return [
+            f"{_SENTENCES[self.method]}: {self.n_samples:g} rows{groups}, {self.df:g} degrees of freedom",
+        ]
+
+    def _blocks(self) -> list[Block]:
+        """One table for each quantile."""
+        shape = (-1, len(self.names))
+        parts = [self.coef, self.standard_errors, self.statistic, self.pvalues, *np.moveaxis(self.conf_int(), -1, 0)]
+        tables = np.stack([part.reshape(shape) for part in parts], axis=-1)
+        ends = [f"{100 * (1 - self.level) / 2:.4g} %", f"{100 * (1 + self.level) / 2:.4g} %"]
+        columns = ["coef", "std err", "t", "p", *ends]
+        return [Block(title, self.names, columns, table) for title, table in zip(self._titles(), tables, strict=True)]
+
+    def _titles(self) -> list[str]:
+        """What is known of each fit: quantile, R1, bandwidth, crossings, proof."""
+        proofs = self.certificate if isinstance(self.certificate, list) else [self.certificate]
+        titles = []
+        for k, proof in enumerate(proofs):
+            parts = []
+            if self.quantile is not None:
+                parts += [f"quantile {np.ravel(self.quantile)[k]:g}", f"R1 {np.ravel(np.asarray(self.r1))[k]:.4g}"]
+            if self.bandwidth is not None:
+                parts.append(f"bandwidth {np.ravel(self.bandwidth)[k]:.4g}")
+            if self.n_crossed is not None:
+                parts.append(f"{np.ravel(self.n_crossed)[k]} rows crossed")
+            parts.append(f"optimum proved to {proof.relative_gap:.1g}{'' if proof.unique else ', not proved unique'}")
+            titles.append(", ".join(parts))
+        return titles
+
+    def _level(self, level: float | None) -> float:
+        if level is None:
+            return self.level
+        check_real("level", level, low=0.0, high=1.0, open_ends=True)
+        return float(level)
+
+    def _largest_ratio(self, level: float) -> float:
+        """The quantile of the largest of the t ratios' sizes."""
+        deviation = np.sqrt(self.cov.diagonal())
+        root = _root(self.cov) / deviation[:, None]
+        draws = np.random.default_rng(_SEED).standard_normal((_DRAWS, root.shape[1]))
+        return float(np.quantile(np.abs(draws @ root.T).max(axis=1), level))
+
+    def _hypotheses(self, R: ArrayLike | Sequence[str]) -> Array:
+        """One hypothesis a row, over all coefficients of all quantiles."""
+        names = [R] if isinstance(R, str) else list(R) if isinstance(R, Sequence) else []
+        if names and all(isinstance(name, str) for name in names):
+            unit = np.eye(len(self.names))[[self._place(name) for name in names]]
+            return np.asarray(np.kron(np.eye(self.coef.size // len(self.names)), unit), dtype=np.float64)
+        matrix: Array = np.atleast_2d(np.asarray(R, dtype=np.float64))
+        if matrix.ndim != 2 or matrix.shape[1] != self.coef.size:
+            raise ValueError(f"R must have {self.coef.size} columns, one a coefficient, got shape {matrix.shape}.")
+        return matrix
+
+    def _place(self, name: Any) -> int:
+        """The place of a coefficient in `names`."""
+        if isinstance(name, str):
+            if name not in self.names:
+                raise ValueError(f"there is no coefficient {name!r}; there are {', '.join(self.names)}.")
+            return self.names.index(name)
+        if not -len(self.names) <= int(name) < len(self.names):
+            raise ValueError(f"there is no coefficient {name!r}: there are {len(self.names)}.")
+        return int(name)
+
+    def _product(self, values: Any, right: Array) -> Array:
+        """Rows, each with a 1 in front where there is an intercept, times a vector or a matrix."""
+        right = np.asarray(right, dtype=np.float64)
+        return np.asarray(values @ right[1:] + right[0] if self.fit_intercept else values @ right)
+
+
+def infer(
+    model: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    method: str = "robust",
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    weights: str = "probability",
+    bandwidth: str | float = "hall_sheather",
+    kernel: str = "uniform",
+) -> Inference | list[Inference]:
+    r"""Standard errors, tests and confidence intervals of a fitted model without penalty.
+
+    The covariance of a quantile's coefficients :math:`b(\tau)` is estimated by the sandwich
+
+    .. math:: V = H^{-1} \Big[ \tau (1 - \tau) \sum_i c_i x_i x_i^\top \Big] H^{-1}, \qquad
+        H = \sum_i w_i \hat f_i x_i x_i^\top
+
+    with the estimated density :math:`\hat f_i` of the error of row i at zero, which is what the methods differ in.
+
+    Parameters
+    ----------
+    model : LADRegressor, QuantileRegressor or HuberLossRegressor
+        Fitted to X, y and sample_weight, with ``alpha=0``. Of a pipeline pass the last step, and the transformed X.
+    X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        The data that the model was fitted to.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Their targets.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Their weights; rows of weight zero are as if they were not there.
+    method : {"robust", "kernel", "iid"}, default="robust"
+        "robust" allows errors of any form in each row: :math:`\hat f_i = 2 h / x_i^\top (b(\tau + h) - b(\tau - h))`
+        (Hendricks and Koenker 1992), 0 where the two quantiles cross. "kernel" is Powell's (1991): a kernel of the
+        residuals over its width. "iid" takes one density for all rows, that of "robust" at the mean of x (Bassett and
+        Koenker 1982); it is wrong where the spread of the errors depends on x. For Huber's loss "robust" is the
+        sandwich with the rows' own scores, and "iid" Huber's (1981) first estimate; the scale counts as known.
+    groups : array-like of shape (n_samples,), default=None
+        Group of each row: rows of a group may depend on each other (Parente and Santos Silva 2016), with the factor
+        ``G/(G-1) (n-1)/(n-p)`` and G - 1 degrees of freedom. For "robust" and "kernel".
+    level : float, default=0.95
+        Level of confidence.
+    weights : {"probability", "frequency"}, default="probability"
+        What `sample_weight` means: "probability" that rows stand for parts of a population, so that only the ratios of
+        weights matter (:math:`c_i = w_i^2`, weights with mean 1), "frequency" that a row stands for so many equal ones
+        (:math:`c_i = w_i`, as many rows as the weights sum up to).
+    bandwidth : {"hall_sheather", "bofinger", "chamberlain"} or float, default="hall_sheather"
+        The half width h on the scale of probabilities, or the rule for it; halved until both :math:`\tau \pm h` are
+        strictly between 0 and 1. Not for Huber's loss.
+    kernel : {"uniform", "gaussian"}, default="uniform"
+        Kernel of ``method="kernel"``. Its width is :math:`\Phi^{-1}(\tau + h) - \Phi^{-1}(\tau - h)` times a scale: of
+        "uniform" the median distance of residuals from their median, of "gaussian" the smaller of their standard
+        deviation and their interquartile range over 1.34.
+
+    Returns
+    -------
+    Inference or list of Inference
+        Coefficients with their covariance; for several quantiles their joint covariance. A list, one for each target,
+        where y is two-dimensional.
+
+    Raises
+    ------
+    TypeError
+        If the model is of another class.
+    ValueError
+        If the coefficients are not the optimum of these data; if there is a penalty, or `positive` holds a coefficient
+        at 0; if X is singular, or has no more rows than there are coefficients; if the densities leave too few rows; or
+        if a parameter is out of its range or does not fit the model or the method.
+
+    Warns
+    -----
+    UserWarning
+        If the optimum is not proved to be unique, more distinct rows lie on the fit than there are coefficients,
+        quantiles cross in more than 5 % of the rows, or there are fewer than 20 groups.
+
+    See Also
+    --------
+    Inference : What is returned.
+    QuantileRegressor : Fits quantiles.
+
+    Notes
+    -----
+    Rules for the bandwidth are those of Hall and Sheather (1988), Bofinger (1975) and Chamberlain (1994). Nothing
+    depends on the units of y or of the columns of X. Scores of rows on the fit are those of the dual, for which
+    :math:`\sum_i w_i \psi_i x_i = 0`. The covariance of two quantiles s and t is
+    :math:`(\min(s, t) - s t) H_s^{-1} \sum_i c_i x_i x_i^\top H_t^{-1}`. The formulas count for large samples: with few
+    rows beyond a quantile, fewer than 50 say, intervals cover less than they say.
+
+    References
+    ----------
+    Bassett, G. and Koenker, R. (1982). An empirical quantile function for linear models with iid errors. Journal of the
+    American Statistical Association 77(378), 407-415. doi:10.1080/01621459.1982.10477826
+
+    Hendricks, W. and Koenker, R. (1992). Hierarchical spline models for conditional quantiles and the demand for
+    electricity. Journal of the American Statistical Association 87(417), 58-68. doi:10.1080/01621459.1992.10475175
+
+    Huber, P. J. (1981). Robust Statistics. Wiley. doi:10.1002/0471725250
+
+    Koenker, R. and Machado, J. A. F. (1999). Goodness of fit and related inference processes for quantile regression.
+    Journal of the American Statistical Association 94(448), 1296-1310. doi:10.1080/01621459.1999.10473882
+
+    Parente, P. M. D. C. and Santos Silva, J. M. C. (2016). Quantile regression with clustered data. Journal of
+    Econometric Methods 5(1), 1-15. doi:10.1515/jem-2014-0011
+
+    Powell, J. L. (1991). Estimation of monotonic regression models under quantile restrictions. In Nonparametric and
+    Semiparametric Methods in Econometrics and Statistics, Cambridge University Press, 357-384.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ladreg import QuantileRegressor, infer
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(0, 4, (500, 1))
+    >>> y = 1 + X[:, 0] + (0.5 + 0.5 * X[:, 0]) * rng.standard_normal(500)
+    >>> model = QuantileRegressor(quantile=[0.25, 0.75], alpha=0).fit(X, y)
+    >>> inference = infer(model, X, y)
+    >>> inference.standard_errors.round(2)
+    array([[0.16, 0.08],
+           [0.09, 0.07]])
+    >>> bool(inference.equal_slopes().pvalue < 0.001)
+    True
+    """
+    check_choice("method", method, _METHODS)
+    check_choice("weights", weights, ("probability", "frequency"))
+    check_choice("kernel", kernel, ("uniform", "gaussian"))
+    check_real("level", level, low=0.0, high=1.0, open_ends=True)
+    if isinstance(bandwidth, str):
+        check_choice("bandwidth", bandwidth, BANDWIDTHS)
+    else:
+        check_real("bandwidth", bandwidth, low=0.0, high=1.0, open_ends=True)
+    if groups is not None and method == "iid":
+        raise ValueError('method="iid" takes errors as independent: for groups take "robust" or "kernel".')
+    several = np.ndim(getattr(model, "quantile", 0.5)) > 0
+    with any_size():
+        sample, fits, names = read(model, X, y, sample_weight, groups, weights)
+        cov = _Covariances(sample, method, bandwidth, kernel)
+        parts = [fits] if several else [[fit] for fit in fits]
+        shared = {"names": names, "method": method, "level": float(level), "n_features_in": int(model.n_features_in_)}
+        found = [_inferred(sample, part, several, cov, shared) for part in parts]
+    return found[0] if several or np.ndim(model.coef_) == 1 else found
+
+
+@dataclass(frozen=True)
+class _Covariances:
+    """The covariance that the parameters ask for."""
+
+    sample: Sample
+    method: str
+    rule: str | float
+    kernel: str
+
+    def of(self, fits: list[Fit]) -> Covariance:
+        if not isinstance(fits[0].problem.loss, Huber):
+            return quantile_covariance(self.sample, fits, self.method, self.rule, self.kernel)
+        if self.method == "kernel":
+            raise ValueError('method="kernel" is for quantiles: for Huber\'s loss take "robust".')
+        return Covariance(huber_covariance(self.sample, fits[0], self.method))
+
+
+def _inferred(
+    sample: Sample, fits: list[Fit], several: bool, covariances: _Covariances, shared: dict[str, Any]
+) -> Inference:
+    """The result for one target."""
+    found = covariances.of(fits)
+
+    def one_or_all(values: Any) -> Any:
+        if values is None or several:
+            return None if values is None else np.asarray(values)
+        return np.asarray(values)[0].item()
+
+    is_quantile = not isinstance(fits[0].problem.loss, Huber)
+    likelihoods = [_log_likelihood(sample, fit) for fit in fits] if is_quantile else None
+    p = sample.regressors.size
+    return Inference(
+        coef=np.array([fit.point for fit in fits]) if several else fits[0].point,
+        cov=found.cov,
+        df=sample.df,
+        quantile=one_or_all([fit.quantile for fit in fits] if is_quantile else None),
+        r1=one_or_all([_r1(sample, fit) for fit in fits] if is_quantile else None),
+        log_likelihood=one_or_all(likelihoods),
+        aic=one_or_all([2 * p - 2 * value for value in likelihoods] if likelihoods else None),
+        bandwidth=one_or_all(found.bandwidth),
+        n_crossed=one_or_all(found.n_crossed),
+        n_samples=sample.size,
+        n_groups=sample.n_groups if sample.groups is not None else None,
+        certificate=[fit.certificate for fit in fits] if several else fits[0].certificate,
+        features=sample.features,
+        fit_intercept=sample.regressors.fit_intercept,
+        **shared,
+    )
+
+
+def _r1(sample: Sample, fit: Fit) -> float:
+    y = fit.problem.y
+    return float(d2_pinball_score(y, y - fit.residual, quantile=fit.quantile, sample_weight=sample.weight))
+
+
+def _log_likelihood(sample: Sample, fit: Fit) -> float:
+    """``N (log(tau (1 - tau)) - 1 - log(sum_i weight_i rho(residual_i) / N))``."""
+    quantile = fit.quantile
+    mean = float(sample.weight @ Pinball(quantile).value(fit.residual)) / sample.size
+    return float(sample.size * (np.log(quantile * (1 - quantile)) - 1 - np.log(mean)))
+
+
+def _root(cov: Array) -> Array:
+    """A matrix C with ``C C' = cov``, which may have any rank."""
+    deviation = np.sqrt(cov.diagonal())
+    values, vectors = np.linalg.eigh(cov / deviation / deviation[:, None])
+    return np.asarray(deviation[:, None] * (vectors * np.sqrt(np.maximum(values, 0.0))))
