@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, inverted, nonnegative_least_squares, null_space
+from ladreg._arrays import Array, Index, SquareSolver, nonnegative_least_squares, null_space, square_solver
 from ladreg._certificate import face_centre
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
 from ladreg._problem import Optimum, Problem
@@ -96,7 +96,7 @@ class _Pinned:
     """The equations of the pinned rows in the active columns: one solution, and a basis of their null space."""
 
     matrix: Array
-    inverse: Array | None
+    solver: SquareSolver | None
     point: Array
     basis: Array
 
@@ -104,10 +104,10 @@ class _Pinned:
     def of(cls, face: Face) -> _Pinned:
         matrix, target = face.equations()
         n_rows, n_columns = matrix.shape
-        inverse = inverted(matrix) if n_rows == n_columns else None
-        if inverse is not None:
-            point = inverse @ target
-            return cls(matrix, inverse, point + inverse @ (target - matrix @ point), np.zeros((n_columns, 0)))
+        solver = square_solver(matrix) if n_rows == n_columns else None
+        if solver is not None:
+            point = solver.solve(target)
+            return cls(matrix, solver, point + solver.solve(target - matrix @ point), np.zeros((n_columns, 0)))
         point = np.zeros(n_columns)
         if matrix.size:
             for _ in range(2):
@@ -116,8 +116,8 @@ class _Pinned:
 
     def balance(self, error: Array) -> Array:
         """The change of the pinned rows' dual that changes its products with the columns by `error`."""
-        if self.inverse is not None:
-            return self.inverse.T @ error
+        if self.solver is not None:
+            return self.solver.solve_transposed(error)
         return _least_squares(self.matrix.T, error)
 
 

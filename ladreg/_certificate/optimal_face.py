@@ -17,11 +17,11 @@ from ladreg._arrays import (
     Array,
     Index,
     equilibrated,
-    inverted,
     is_regular,
     nonnegative_least_squares,
     null_space,
     power_of_two,
+    square_solver,
 )
 from ladreg._problem import Problem
 
@@ -201,18 +201,23 @@ def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optim
     if face.pinned.size > n_columns and _gram_has_full_rank(problem, face):
         return True
     matrix = face.equations()[0]
-    if matrix.shape[0] == n_columns and inverted(equilibrated(matrix)[0]) is not None:
+    if matrix.shape[0] == n_columns and square_solver(equilibrated(matrix)[0]) is not None:
         return True
+    # Beside the pinned rows, tied rows and zero coefficients limit the face: they keep their side.
+    tied = np.zeros(0, dtype=np.intp)
+    if optimal:
+        tied = tied_rows(problem, coef, intercept, edge=edges(problem, face.dual))
+        tied = tied[np.isin(tied, face.pinned, invert=True, assume_unique=True) & (problem.weight[tied] > 0)]
+    at_zero = (face.feature_side != 0) & (coef[face.features] == 0)
+    if n_equations < n_columns and not (tied.size or at_zero.any()):
+        return False
     basis = null_space(matrix)
     if basis.shape[1] == 0:
         return True
     if not optimal:
         return False
     # A null vector of the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
-    tied = tied_rows(problem, coef, intercept, edge=edges(problem, face.dual))
-    tied = tied[np.isin(tied, face.pinned, invert=True, assume_unique=True) & (problem.weight[tied] > 0)]
     move = predictions(problem, tied, face.features, basis)
-    at_zero = (face.feature_side != 0) & (coef[face.features] == 0)
     cone = np.vstack(
         [
             -sides(problem, face.dual, tied)[:, None] * move,
