@@ -22,7 +22,7 @@ from ladreg import (
     StabilitySelection,
 )
 from ladreg._least_squares import homotopy
-from ladreg._piecewise import interior_point
+from ladreg._piecewise import interior_point, null_space
 from ladreg._presolve import duplicate_rows
 
 
@@ -73,7 +73,9 @@ CASES = {
 # Functions past the doors of their wings whose faults no input brings about: tests break them by these names.
 INSIDE = {
     "interior point": (interior_point, "solve"),
-    "Cholesky factor": (interior_point, "_factor"),
+    "Cholesky factor": (interior_point, "factored"),
+    "null space": (null_space, "solve"),
+    "Cholesky factor in the null space": (null_space, "factored"),
     "keys of rows": (duplicate_rows, "_keys"),
     "draft of a path": (homotopy, "draft"),
 }

@@ -162,7 +162,7 @@ def test_the_faults_above_reach_every_kernel_and_every_decomposition():
     ],
 )
 def test_the_ways_of_large_tables(monkeypatch, case, module, name):
-    monkeypatch.setattr(interior_point, "_SMALL", 1)
+    monkeypatch.setattr(interior_point, "SMALL", 1)
     monkeypatch.setattr(coordinate_descent, "_LARGEST_GRAM", 0)
     monkeypatch.setattr("ladreg._certificate.dual_projection._QR_ENTRIES", 0)
     for fault in (gives_up, spoiled) if module is np.linalg else (spoiled,):

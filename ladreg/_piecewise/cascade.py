@@ -7,6 +7,7 @@ from dataclasses import replace
 from ladreg._certificate import certify
 from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import linprog, preprocessing
+from ladreg._piecewise.interpolation import interpolant
 from ladreg._presolve import Scaling, certified, merged_rows, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 
@@ -44,6 +45,11 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     best: tuple[Solution, Uncertified] | None = None
     fewer = merged_rows(twin)
     rows = twin if fewer is None else fewer.problem
+    fitted = interpolant(twin)
+    if fitted is not None:
+        solution = certified(problem, units, fitted, rung=1)
+        if _proved(solution, units):
+            return solution
     for number in (1, 2) if preprocessing.reduces(rows) else (1,):
         draft = preprocessing.solve_reduced(rows, settings, near, reduce=number == 1)
         if fewer is not None:

@@ -10,6 +10,7 @@ equations ``A'd = goal + Hb``. Each iteration costs one weighted Gram matrix A'Q
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from ladreg._arrays import Array, Index, inverted
+from ladreg._arrays import SMALL, Array, Index, square_solver
 from ladreg._kernels import _interior_point, _rows
 
 # Keep an iterate, in case a later one breaks down, if its relative complementarity is at most 1e-8 (or `tol`).
@@ -30,8 +31,6 @@ _CLEAR = 1e-9
 # Up to 100 columns an inverse costs less than an iteration; with more, solve for a vertex only if two successive
 # iterations guess the same basic rows.
 _CHEAP = 100
-# Invert the Cholesky factor of up to 400 columns; solve with larger factors.
-_SMALL = 400
 # A dense program without `hessian`, with few unpenalised columns and fewer rows than 0.8 times its columns, is solved
 # through a matrix of its rows.
 _WIDE = 0.8
@@ -57,23 +56,83 @@ def weighted_gram(A: Array | sp.csr_array, weight: Array) -> Array:
     return gram
 
 
-@dataclass(frozen=True)
-class BoundedDual:
-    """The program, and one bounded pseudo-row e_j for each penalised coefficient.
+class DualProgram(ABC):
+    """What the method asks of a program: its data, and its linear algebra at a *point*, which stands for coefficients.
 
     Attributes
     ----------
-    A
-        Rows, dense or sparse, of shape (m, q).
     y, lower, upper
         Target and bounds of each row's dual, of shape (m,).
     goal
-        What A'd must equal, of shape (q,).
+        What A'd must equal.
     penalised, strength, origin
         Columns whose coefficient is penalised, how strongly, and the values that their coefficients are measured from:
         the pseudo-row's residual is ``-origin - coef``.
     ceiling
         Where no coefficient may be negative, a typical size of the penalised features' slopes at zero; None otherwise.
+    """
+
+    y: Array
+    lower: Array
+    upper: Array
+    goal: Array
+    penalised: Index
+    strength: Array
+    origin: Array
+    ceiling: Array | None = None
+
+    @property
+    @abstractmethod
+    def n_basic(self) -> int:
+        """Number of basic rows of a vertex."""
+
+    @property
+    def is_curved(self) -> bool:
+        """Whether there is a smooth part."""
+        return False
+
+    @property
+    def width(self) -> Array:
+        """The length of each interval, pseudo-rows last; a typical length for half lines."""
+        pseudo = 2 * self.strength if self.ceiling is None else self.strength + self.ceiling
+        return np.concatenate([self.upper - self.lower, pseudo])
+
+    @abstractmethod
+    def forward(self, point: Array) -> Array:
+        """The predictions of all rows at a point, pseudo-rows last."""
+
+    @abstractmethod
+    def backward(self, dual: Array) -> Array:
+        """The right-hand side that `factor` takes for a vector of one number a row, pseudo-rows included."""
+
+    @abstractmethod
+    def factor(self, q: Array) -> Callable[[Array], Array] | None:
+        """The map from ``backward(q * push) - short`` to the step of the point; None where the matrix is singular.
+
+        The step's predictions ``moved`` are those for which ``q * (push - moved)`` makes up for `short`.
+        """
+
+    @abstractmethod
+    def short(self, dual: Array, point: Array) -> Array:
+        """The residual of the equations, ``goal + Hb - A'd``."""
+
+    @abstractmethod
+    def curved(self, point: Array) -> float:
+        """``b'Hb``."""
+
+    @abstractmethod
+    def vertex(self, basic: Index, gap: float, n_iter: int) -> InteriorPointResult | None:
+        """The vertex of the basic rows, if strict complementarity proves that it is the only optimum."""
+
+
+@dataclass(frozen=True)
+class BoundedDual(DualProgram):
+    """The program in its columns, and one bounded pseudo-row e_j for each penalised coefficient.
+
+    Attributes
+    ----------
+    A
+        Rows, dense or sparse, of shape (m, q).
     hessian
         H, None for zero.
     stiffness
@@ -98,10 +157,9 @@ class BoundedDual:
         return self.hessian is not None or self.stiffness is not None
 
     @property
-    def width(self) -> Array:
-        """The length of each interval, pseudo-rows last; a typical length for half lines."""
-        pseudo = 2 * self.strength if self.ceiling is None else self.strength + self.ceiling
-        return np.concatenate([self.upper - self.lower, pseudo])
+    def n_basic(self) -> int:
+        """Number of basic rows of a vertex: as many as columns."""
+        return self.A.shape[1]
 
     def forward(self, coef: Array) -> Array:
         """A @ coef, pseudo-rows last."""
@@ -136,7 +194,7 @@ class BoundedDual:
         gram = weighted_gram(self.A, rows)
         if self.penalised.size:
             gram[self.penalised, self.penalised] += q[n_rows:]
-        return _factor(gram if self.hessian is None else gram + self.hessian)
+        return factored(gram if self.hessian is None else gram + self.hessian)
 
     def _factor_by_rows(self, A: Array, rows: Array, diagonal: Array) -> Callable[[Array], Array] | None:
         """Solve with A'RA + D through a matrix of the rows and one of the columns S where A'RA far exceeds D.
@@ -151,11 +209,11 @@ class BoundedDual:
         scaled = many / full[~here]
         inner = scaled @ many.T
         inner.ravel()[:: rows.size + 1] += 1.0 / rows
-        solve_rows = _factor(inner)
+        solve_rows = factored(inner)
         if solve_rows is None:
             return None
         spread = solve_rows(few)
-        solve_few = _factor(few.T @ spread + np.diag(full[here]))
+        solve_few = factored(few.T @ spread + np.diag(full[here]))
         if solve_few is None:
             return None
 
@@ -186,6 +244,38 @@ class BoundedDual:
             return float(self.stiffness @ (self.A @ coef) ** 2)
         return 0.0 if self.hessian is None else float(coef @ self.hessian @ coef)
 
+    def vertex(self, basic: Index, gap: float, n_iter: int) -> InteriorPointResult | None:
+        """The vertex of the basic rows, if strict complementarity proves that it is the only optimum."""
+        n_rows = self.y.size
+        y = np.concatenate([self.y, -self.origin])
+        lower, width = np.concatenate([self.lower, -self.strength]), self.width
+        # Basic pseudo-rows fix their coefficients at zero; the other basic rows determine the other coefficients.
+        rows, pinned = basic[basic < n_rows], self.penalised[basic[basic >= n_rows] - n_rows]
+        others = np.setdiff1d(np.arange(self.goal.size), pinned, assume_unique=True)
+        matrix = self.rows(rows)
+        inner = matrix[:, others]
+        solver = square_solver(inner)
+        if solver is None:
+            return None
+        coef = np.zeros(self.goal.size)
+        coef[pinned] = y[basic[basic >= n_rows]]
+        for _ in range(2):
+            coef[others] += solver.solve(y[rows] - matrix @ coef)
+        residual = y - self.forward(coef)
+        dual = np.where(residual > 0, lower + width, lower)
+        dual[basic] = 0.0
+        left = self.goal - self.backward(dual)
+        inside = np.zeros(basic.size)
+        for _ in range(2):
+            inside[: rows.size] += solver.solve_transposed(left[others] - inner.T @ inside[: rows.size])
+        inside[rows.size :] = (left - matrix.T @ inside[: rows.size])[pinned]
+        dual[basic] = inside
+        if not clear_vertex(self, residual, dual, basic):
+            return None
+        rank = np.full(y.size, -1.0)
+        rank[basic] = 1.0
+        return InteriorPointResult(coef, dual[:n_rows], dual[:n_rows], rank, gap, max(n_iter, 1))
+
 
 @dataclass(frozen=True)
 class InteriorPointResult:
@@ -213,7 +303,7 @@ class InteriorPointResult:
 
 
 def solve(
-    program: BoundedDual, coef: Array, *, tol: float = 1e-9, max_iter: int = 50, vertex: bool = True
+    program: DualProgram, coef: Array, *, tol: float = 1e-9, max_iter: int = 50, vertex: bool = True
 ) -> InteriorPointResult | None:
     """Solve the program from `coef`; None where it broke down, as it does when no dual is feasible.
 
@@ -231,7 +321,7 @@ def solve(
         return _iterate(program, coef, tol, max_iter, vertex)
 
 
-def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, vertex: bool) -> InteriorPointResult | None:
+def _iterate(program: DualProgram, coef: Array, tol: float, max_iter: int, vertex: bool) -> InteriorPointResult | None:
     y = np.concatenate([program.y, -program.origin])
     lower = np.concatenate([program.lower, -program.strength])
     width = program.width
@@ -265,9 +355,9 @@ def _iterate(program: BoundedDual, coef: Array, tol: float, max_iter: int, verte
         _interior_point.weigh(*state, residual, q, pushed)
         # 3.
         if vertex and gap <= _GUESS and not program.is_curved and program.ceiling is None:
-            basic, before = _clearest(q, coef.size), basic
-            if coef.size <= _CHEAP or np.array_equal(basic, before):
-                exact = _vertex(program, y, lower, width, basic, gap, iteration)
+            basic, before = _clearest(q, program.n_basic), basic
+            if program.n_basic <= _CHEAP or np.array_equal(basic, before):
+                exact = program.vertex(basic, gap, iteration) if basic.size else None
                 if exact is not None:
                     return exact
         factor = program.factor(q) if np.isfinite(gap) else None
@@ -303,48 +393,20 @@ def _clearest(q: Array, count: int) -> Index:
     return np.sort(np.argpartition(q, q.size - count)[q.size - count :])
 
 
-def _vertex(
-    program: BoundedDual, y: Array, lower: Array, width: Array, basic: Index, gap: float, n_iter: int
-) -> InteriorPointResult | None:
-    """The vertex of the basic rows, if strict complementarity proves that it is the only optimum."""
-    n_rows = program.y.size
-    if basic.size == 0:
-        return None
-    # Basic pseudo-rows fix their coefficients at zero; the other basic rows determine the other coefficients.
-    rows, pinned = basic[basic < n_rows], program.penalised[basic[basic >= n_rows] - n_rows]
-    others = np.setdiff1d(np.arange(program.goal.size), pinned, assume_unique=True)
-    matrix = program.rows(rows)
-    inner = matrix[:, others]
-    inverse = inverted(inner)
-    if inverse is None:
-        return None
-    coef = np.zeros(program.goal.size)
-    coef[pinned] = y[basic[basic >= n_rows]]
-    for _ in range(2):
-        coef[others] += inverse @ (y[rows] - matrix @ coef)
-    residual = y - program.forward(coef)
-    dual = np.where(residual > 0, lower + width, lower)
-    dual[basic] = 0.0
-    left = program.goal - program.backward(dual)
-    inside = np.zeros(basic.size)
-    for _ in range(2):
-        inside[: rows.size] += inverse.T @ (left[others] - inner.T @ inside[: rows.size])
-    inside[rows.size :] = (left - matrix.T @ inside[: rows.size])[pinned]
-    place = (inside - lower[basic]) / width[basic]
+def clear_vertex(program: DualProgram, residual: Array, dual: Array, basic: Index) -> bool:
+    """Whether basic duals are inside their intervals and other residuals differ from zero, both by `_CLEAR`."""
+    lower = np.concatenate([program.lower, -program.strength])
+    place = (dual[basic] - lower[basic]) / program.width[basic]
     off = np.abs(residual)
     off[basic] = np.inf
-    if place.min() <= _CLEAR or place.max() >= 1 - _CLEAR or off.min() <= _CLEAR * np.abs(y).max():
-        return None
-    dual[basic] = inside
-    rank = np.full(y.size, -1.0)
-    rank[basic] = 1.0
-    return InteriorPointResult(coef, dual[:n_rows], dual[:n_rows], rank, gap, max(n_iter, 1))
+    largest = max(float(np.abs(program.y).max()), float(np.abs(program.origin).max(initial=0.0)))
+    return bool(place.min() > _CLEAR and place.max() < 1 - _CLEAR and off.min() > _CLEAR * largest)
 
 
-def _factor(gram: Array) -> Callable[[Array], Array] | None:
+def factored(gram: Array) -> Callable[[Array], Array] | None:
     """The function that solves with the matrix, by Cholesky with the first ridge that succeeds; None if none does.
 
-    Factors of up to `_SMALL` columns are inverted by NumPy: SciPy has a second BLAS with threads of its own, and the
+    Factors of up to `SMALL` columns are inverted by NumPy: SciPy has a second BLAS with threads of its own, and the
     two were measured to slow each other down tenfold there. Larger factors take SciPy's triangular solve.
     """
     size = np.sqrt(gram.diagonal())
@@ -358,7 +420,7 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
         diagonal += ridge
         try:
             lower = np.linalg.cholesky(gram)
-            if size.size > _SMALL:
+            if size.size > SMALL:
                 return lambda right: (
                     (scipy.linalg.cho_solve((lower, True), (right.T * scale).T, check_finite=False).T * scale).T
                 )
@@ -370,7 +432,7 @@ def _factor(gram: Array) -> Callable[[Array], Array] | None:
 
 
 def _finished(
-    program: BoundedDual, coef: Array, a: Array, s: Array, under: Array, over: Array, relative_gap: float, n_iter: int
+    program: DualProgram, coef: Array, a: Array, s: Array, under: Array, over: Array, relative_gap: float, n_iter: int
 ) -> InteriorPointResult:
     """The result at an iterate: the larger member of each complementary pair decides if a row is basic or at an end."""
     n_rows = program.y.size

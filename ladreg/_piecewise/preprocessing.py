@@ -15,8 +15,8 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, prove
-from ladreg._piecewise import exact_fit, interior_point, piece_system
-from ladreg._piecewise.interior_point import weighted_gram
+from ladreg._piecewise import exact_fit, interior_point, null_space, piece_system
+from ladreg._piecewise.interior_point import BoundedDual, weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._problem import Coefficients, Optimum, Problem, Settings, StopReason, Uncertified
@@ -341,6 +341,14 @@ def _square(
     return square
 
 
+def _optimum(
+    program: BoundedDual, is_narrow: bool, tol: float, limit: int, stats: dict[str, float]
+) -> interior_point.InteriorPointResult | None:
+    """The optimum of a program, by its left null space where that has few dimensions."""
+    found = null_space.solve(program, tol, limit, stats) if is_narrow else None
+    return found or interior_point.solve(program, np.zeros(program.goal.size), tol=tol, max_iter=limit)
+
+
 def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats: dict[str, float]) -> _Held:
     """Solve the rows with the smallest residuals; add the other rows whose sign came out wrong, and solve again."""
     table, problem = place.table, place.table.problem
@@ -357,7 +365,8 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
         mass = 1.0 / float(problem.weight[rows].mean())
         origin = place.point[table.penalised] / reach
         program = table.program(rows, A, residual / reach, goal, origin, mass, reach)
-        found = interior_point.solve(program, np.zeros(table.n_columns), tol=tol, max_iter=limit)
+        is_narrow = rows.size == problem.n_samples and null_space.is_narrow(problem)
+        found = _optimum(program, is_narrow, tol, limit, stats)
         if found is None:
             return _Held(step)
         stats["n_ip_iter"] += found.n_iter

@@ -32,9 +32,6 @@ from ladreg._presolve import (
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason
 from ladreg._solvers import alpha_max
 
-# Solve by linprog if at least n / 2 columns are unpenalised (n rows, piecewise linear loss): the interior point method
-# needs a dual strictly inside its intervals.
-_TALL = 0.5
 # Relative gap asked of the solver whose dual verifies given coefficients.
 _VERIFIED = 1e-9
 
@@ -61,8 +58,7 @@ def _solve_all_columns(problem: Problem, settings: Settings, start: Coefficients
     """Solve for all features at once, for a loss that is not a square."""
     if not problem.loss.has_kink:
         return solve_at_unit_scale(problem, settings, start, engine=solve_huber)
-    wide = problem.loss.is_piecewise_linear and np.count_nonzero(problem.penalty.free()) >= _TALL * problem.n_samples
-    if settings.solver == "linprog" or wide:
+    if settings.solver == "linprog":
         return solve_at_unit_scale(problem, settings, start, engine=solve_by_linprog)
     return solve_by_cascade(problem, settings, start)
 
