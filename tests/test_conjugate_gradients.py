@@ -7,18 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ladreg import lasso_path
-from ladreg._least_squares import (
-    Centred,
-    conjugate_gradients,
-    coordinate_descent,
-    homotopy,
-    solve_lasso,
-    working_set_path,
-)
+from ladreg._least_squares import Centred, LeastSquaresTuning, conjugate_gradients, solve_lasso
+from ladreg._paths import solve_path
 from ladreg._problem import ElasticNet, HalfSquared, Settings
 from tests.problems import make, solve
 from tests.strategies import tables
 
+# No Gram matrix of more than five features, and no path from knot to knot.
+WITHOUT_GRAM = (LeastSquaresTuning(largest_gram=5, homotopy_rows=0),)
 STORAGE = [np.ascontiguousarray, np.asfortranarray, sp.csr_array, sp.csc_array]
 
 
@@ -101,23 +97,17 @@ def test_a_limit_of_products_is_kept():
 @pytest.mark.parametrize("options", [{}, {"positive": True}, {"fit_intercept": False}], ids=str)
 def test_paths_without_gram_matrices_are_those_with_them(monkeypatch, storage, options):
     X, y = wide(storage, 80, 150)
-    alphas, expected, gaps = lasso_path(X, y, alphas=30, eps=0.02, tol=1e-10, **options)
-    for module, name in (
-        (coordinate_descent, "_LARGEST_GRAM"),
-        (working_set_path, "_LARGEST_SPARSE"),
-        (working_set_path, "_SPARSE_ALONE"),
-    ):
-        monkeypatch.setattr(module, name, 5)
-    monkeypatch.setattr(working_set_path, "LARGEST_WORKING", 5)
-    monkeypatch.setattr(homotopy, "LARGEST", 0)
+    options = {"fit_intercept": True} | options
+    alphas, expected, _ = lasso_path(X, y, alphas=30, eps=0.02, tol=1e-10, **options)
     taken = []
     real = conjugate_gradients.newton_step
     monkeypatch.setattr(conjugate_gradients, "newton_step", lambda *given: taken.append(real(*given)) or taken[-1])
-    _, found, gaps = lasso_path(X, y, alphas=alphas, tol=1e-10, **options)
+    settings = Settings(1e-10, tuning=WITHOUT_GRAM)
+    found = solve_path(make(X, y, loss=HalfSquared(), alpha=1.0, **options), alphas, settings)
     assert np.mean([coef is not None for coef, _ in taken]) > 0.9
     assert len(taken) > 20
-    assert gaps.max() <= 1e-9 * float(y @ y) / y.size
-    np.testing.assert_allclose(found, expected, atol=2e-4)
+    assert found.gap.max() <= 1e-9 * float(y @ y) / y.size
+    np.testing.assert_allclose(found.coef, expected, atol=2e-4)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -128,7 +118,7 @@ def test_newton_steps_take_far_fewer_passes_than_epochs_would(seed):
     y = X[:, :80] @ rng.standard_normal(80) + 9 * rng.standard_normal(300)
     start = solve(problem_of(X, y, 0.21), tol=1e-12)
     problem = problem_of(X, y, 0.2)
-    found = solve_lasso(problem, Settings(), start.coefficients, largest_gram=5)
+    found = solve_lasso(problem, Settings(tuning=WITHOUT_GRAM), start.coefficients)
     assert found.stopped.good
     assert found.stats["n_newton"] > 0
     assert found.stats["n_epochs"] <= 50

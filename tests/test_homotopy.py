@@ -11,11 +11,12 @@ from sklearn.linear_model import lars_path
 from ladreg import LassoCD, lasso_path
 from ladreg._design import as_design
 from ladreg._kernels import _dual_norms, _homotopy, reference
-from ladreg._least_squares import Centred, homotopy, working_set_path
+from ladreg._least_squares import Centred, LeastSquaresTuning, homotopy, working_set_path
 from ladreg._problem import HalfSquared
 from tests.problems import make
 from tests.strategies import tables
 
+TUNING = LeastSquaresTuning()
 FACTORS = np.geomspace(1.2, 1e-3, 30)
 
 
@@ -46,7 +47,7 @@ def walked(
     number = kernel.homotopy(
         X, mean, np.ones(n_features), root, target, slope, strength, positive, alphas, room,
         n_features if largest is None else largest, reach, budget, most_knots, count, found, values, n_knots,
-        homotopy.CLEAR, 1e-28, in_doubt,
+        TUNING.clear, 1e-28, in_doubt,
     )  # fmt: skip
     coef, row = np.zeros((number, n_features)), np.repeat(np.arange(number), count[:number])
     coef[row, found[: row.size]] = values[: row.size]
@@ -141,7 +142,7 @@ def test_slopes_are_as_the_reference_sees_them(seed, positive, n_rows, n_feature
 
 
 def without_drafts(monkeypatch):
-    monkeypatch.setattr(homotopy, "LARGEST", 0)
+    monkeypatch.setattr(homotopy, "applies", lambda *_: False)
 
 
 @settings(deadline=None, max_examples=40)
@@ -184,7 +185,7 @@ def test_who_is_not_in_doubt_stays_away_from_its_strength(seed, positive, reach,
     residual = (y - y.mean()) - coef @ (X - X.mean(axis=0)).T
     slope = residual @ (X - X.mean(axis=0)) / n_samples
     part = (slope if positive else np.abs(slope)) / (how["strength"] * alphas[: coef.shape[0], None])
-    assert np.all(part[:, ~in_doubt] <= 1 - homotopy.CLEAR + 1e-9)
+    assert np.all(part[:, ~in_doubt] <= 1 - TUNING.clear + 1e-9)
 
 
 def test_who_comes_near_between_two_looks_is_in_doubt():
@@ -194,7 +195,7 @@ def test_who_comes_near_between_two_looks_is_in_doubt():
     alphas = np.array([1.0, 0.999, 0.05]) / 3
     _, coef, _, in_doubt = walked(_homotopy, X, y, alphas=alphas, reach=0.05)
     part = np.abs((y - coef @ X.T) @ X[:, 3]) / 6 / alphas
-    assert part[0] < 1 - homotopy.CLEAR < part[1]
+    assert part[0] < 1 - TUNING.clear < part[1]
     assert part[2] < 0.9
     assert in_doubt[3]
 
@@ -206,7 +207,7 @@ def test_few_are_in_doubt():
     # Before the first comes in it is those who are as near to their strength.
     _, _, _, first = walked(_homotopy, X, y, alphas=np.array([1e9, 1e8]))
     slope = np.abs((X - X.mean(axis=0)).T @ (y - y.mean()))
-    np.testing.assert_array_equal(first, slope >= (1 - homotopy.CLEAR) * slope.max())
+    np.testing.assert_array_equal(first, slope >= (1 - TUNING.clear) * slope.max())
 
 
 @pytest.mark.parametrize("limit", [{"budget": 40}, {"room": 12}, {"most_knots": 3}])
@@ -263,14 +264,14 @@ def test_drafts_are_made_for_few_rows_of_numbers_in_memory_alone():
 
     def applies(X):
         problem = make(X, rng.standard_normal(X.shape[0]), loss=HalfSquared(), alpha=1.0)
-        return homotopy.applies(Centred(replace(problem, design=as_design(X))), problem.penalty)
+        return homotopy.applies(Centred(replace(problem, design=as_design(X))), problem.penalty, TUNING)
 
     X = rng.standard_normal((10, 30))
     assert applies(X)
     assert applies(np.asfortranarray(X))
     assert not applies(X.astype(np.float32))
     assert not applies(rng.standard_normal((20, 60))[::2, ::2])
-    assert not applies(rng.standard_normal((homotopy.LARGEST + 1, 3)))
+    assert not applies(rng.standard_normal((TUNING.homotopy_rows + 1, 3)))
 
 
 def test_a_path_of_few_rows_is_drafted(monkeypatch):

@@ -22,9 +22,10 @@ from ladreg._kernels import (
     _rows,
     _simplex,
 )
-from ladreg._least_squares import coordinate_descent
+from ladreg._least_squares import LeastSquaresTuning
 from ladreg._paths import Folds, SquaredFolds
 from ladreg._piecewise import interior_point
+from ladreg._problem import Settings
 from tests.faults import CASES, SMALL, faulty, gives_up, numbers, proved
 
 cases = pytest.mark.parametrize("case", CASES)
@@ -163,7 +164,8 @@ def test_the_faults_above_reach_every_kernel_and_every_decomposition():
 )
 def test_the_ways_of_large_tables(monkeypatch, case, module, name):
     monkeypatch.setattr(interior_point, "SMALL", 1)
-    monkeypatch.setattr(coordinate_descent, "_LARGEST_GRAM", 0)
+    tuned = {LeastSquaresTuning: LeastSquaresTuning(largest_gram=0)}
+    monkeypatch.setattr(Settings, "tuned", lambda _, kind: tuned.get(kind) or kind())
     monkeypatch.setattr("ladreg._certificate.dual_projection._QR_ENTRIES", 0)
     for fault in (gives_up, spoiled) if module is np.linalg else (spoiled,):
         for number in (1, 2, 3, 5, 9):

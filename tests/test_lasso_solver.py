@@ -16,7 +16,7 @@ from sklearn.linear_model import Lasso
 from ladreg import LassoCD, alpha_max
 from ladreg._certificate import certify
 from ladreg._design import as_design
-from ladreg._least_squares import Centred, residual_descent, solve_lasso
+from ladreg._least_squares import Centred, LeastSquaresTuning, residual_descent, solve_lasso
 from ladreg._least_squares.centred import duality_gap
 from ladreg._problem import ElasticNet, HalfSquared, Settings, StopReason
 from ladreg._solvers import largest_alpha
@@ -168,7 +168,7 @@ def test_working_sets_too_large_for_a_gram_matrix_descend_by_residuals(storage):
     y = X[:, :10].sum(axis=1) + 0.1 * rng.standard_normal(80)
     problem = lasso(storage(X), y, 0.01)
     expected = solve(problem)
-    found = solve_lasso(problem, Settings(1e-10), largest_gram=5)
+    found = solve_lasso(problem, Settings(1e-10, tuning=(LeastSquaresTuning(largest_gram=5),)))
     solution = certify(
         problem, found.coef, found.intercept, found.dual, n_iter=1, stopped=found.stopped, solver=found.solver
     )

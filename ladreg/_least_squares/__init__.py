@@ -7,11 +7,13 @@ from ladreg._least_squares.dependent_columns import redundant
 from ladreg._least_squares.descent_state import COUNTS
 from ladreg._least_squares.path import rows_in_gram, solve_lasso_path
 from ladreg._least_squares.path_point import PathPoint, gathered
+from ladreg._least_squares.tuning import LeastSquaresTuning
 
 __all__ = [
     "COUNTS",
     "NAME",
     "Centred",
+    "LeastSquaresTuning",
     "PathPoint",
     "Support",
     "gathered",

@@ -10,23 +10,21 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
+from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._problem import ElasticNet
 
 # Use a Cholesky factor if every squared pivot exceeds 1e-10 of its diagonal entry; else the kernel builds the factor,
 # and finds the dependent columns.
 _PIVOT = 1e-10
-# Keep the Cholesky factor (the kernel downdates it) if at most 10 of its features left the support; else refactorise.
-_GONE = 10
 # A violation below 1e-14 of the largest slope is rounding; strengths are no measure: they may be far larger.
 ROUNDING = 1e-14
-# Multiplications in one call of a kernel, about: Ctrl-C is handled between two calls.
-_WORK = 2e8
 
 
 class Support:
     """The features in the support, and the Cholesky factor of their Gram matrix."""
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: LeastSquaresTuning | None = None) -> None:
+        self.tuning = tuning or LeastSquaresTuning()
         self.features = np.zeros(0, dtype=np.intp)
         self.factor = np.zeros((0, 0))
 
@@ -57,7 +55,7 @@ class Support:
         support, factor = np.zeros(size, dtype=np.intp), np.zeros((size, size))
         known = self._known(working, gram, coef, support, factor)
         tolerance = ROUNDING * float(np.abs(slope).max(initial=0.0))
-        at_once = min(max_steps, steps_at_once(size))
+        at_once = min(max_steps, steps_at_once(size, self.tuning))
         known, n_steps = _gram.settle(
             gram, penalty.strength, penalty.positive, at_once, tolerance, coef, slope, support, factor, known
         )
@@ -69,7 +67,7 @@ class Support:
         place = np.full(1 + max(working.max(initial=0), self.features.max(initial=0)), -1, dtype=np.intp)
         place[working] = np.arange(working.size)
         at = place[self.features]
-        if at.size and at.min() >= 0 and np.count_nonzero(coef[at]) >= at.size - _GONE:
+        if at.size and at.min() >= 0 and np.count_nonzero(coef[at]) >= at.size - self.tuning.downdates:
             support[: at.size], factor[: at.size, : at.size] = at, self.factor
             return int(at.size)
         at = np.flatnonzero(coef)
@@ -90,6 +88,6 @@ def factored(gram: Array, chosen: Index) -> Array | None:
     return lower if np.min(np.diag(lower) ** 2 / np.diag(part), initial=1.0) > _PIVOT else None  # None for NaN too
 
 
-def steps_at_once(size: int) -> int:
+def steps_at_once(size: int, tuning: LeastSquaresTuning) -> int:
     """Largest number of steps of one kernel call on `size` features."""
-    return max(10, int(_WORK / max(size, 1) ** 2))
+    return max(10, int(tuning.work / max(size, 1) ** 2))

@@ -22,37 +22,15 @@ from ladreg._least_squares.dependent_columns import Redundant, redundant
 from ladreg._least_squares.descent_state import COUNTS, State
 from ladreg._least_squares.gram_descent import descend_in_gram
 from ladreg._least_squares.residual_descent import descend_on_data
+from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
 
-# Cap of the working set: max(4 sqrt(p), twice the support) of p features. The Gram matrix of 4 sqrt(p) features costs
-# about one pass.
-_LEAST_WORKING = 4.0
-# Add at most max(2 * violators, 10) features per check: the violators first, then those nearest to their strength.
-_FILL = 2
-# The least value of that bound: with fewer than 5 violators, up to 10 features are added.
-_LEAST_NEW = 10
-# All features are in the working set if there are at most 100 of them and at most `_SHORT` rows.
-_SMALL = 100
-# Largest number of rows for which all of at most `_SMALL` features are in the working set.
-_SHORT = 10_000
-# Largest working set that is solved by its Gram matrix; a larger one is solved by products with the data.
-_LARGEST_GRAM = 2000
-# Solve a working set until its gap is at most 0.03 of the gap of the whole problem.
-_INNER = 0.03
 # A step does not descend if the objective grows by more than 1e-9 of itself plus 1e-9 of the variance of y.
 _WORSE = 1e-9
-# Stop as stalled after 3 checks in a row that neither lower the objective nor halve the gap. After the first of these
-# try a QR decomposition of the support.
-_PATIENCE = 3
-# Try that decomposition also after 3 checks in a row that do not halve the smallest gap so far.
-_SLOW = 3
 # Try a proof if the slopes of unpenalised features are at most 1e-8 of the largest possible (Cauchy-Schwarz).
 _NEAR = 1e-8
 # A relative tolerance refers to max(objective, 1e-3 * variance of y).
 _LEAST_SHARE = 1e-3
-# Decompose the optimal face if at most 1,500 features may be active: the time grows with the cube of their number. With
-# more, an optimum that the Gram matrix does not prove to be unique is returned as it is.
-_LARGEST_FACE = 1500
 # Above a gap of 1e-10 of the objective the dual is too inexact to show the optimal face.
 _FACE_GAP = 1e-10
 
@@ -68,7 +46,6 @@ def solve_lasso(
     *,
     canonical: bool = True,
     relative: bool = False,
-    largest_gram: int | None = None,
     columns: Centred | None = None,
 ) -> Uncertified:
     """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`).
@@ -86,8 +63,6 @@ def solve_lasso(
         Whether to do step 4, which for a very large support costs more than the solution.
     relative
         Whether `tol` is relative to the objective instead, or to a thousandth of that sum if that is larger.
-    largest_gram
-        Largest working set that is solved by its Gram matrix; None for the default.
     columns
         The problem with the intercept eliminated; None to compute it.
 
@@ -105,9 +80,9 @@ def solve_lasso(
         coef = np.maximum(coef, 0.0)
     coef[np.isinf(problem.penalty.strength)] = 0.0
     limit = settings.limit(MOST_EPOCHS)
-    largest_gram = _LARGEST_GRAM if largest_gram is None else largest_gram
+    tuning = settings.tuned(LeastSquaresTuning)
     rounding = ROUNDING * columns.size
-    state = State(coef, columns.look(coef))
+    state = State(coef, columns.look(coef), tuning)
     # Slopes at any start tell which columns may be equal: equal columns have equal slopes.
     spare = redundant(columns, state.look.slope, canonical)
     if spare is not None:
@@ -127,13 +102,13 @@ def solve_lasso(
         slow = 0 if state.gap < 0.5 * best else slow + 1
         idle = 0 if value < lowest - 1e-15 * columns.size or slow == 0 else idle + 1
         best, lowest = min(best, state.gap), min(lowest, value)
-        if is_settled or idle >= _PATIENCE or state.used >= limit or not np.isfinite(state.gap):
+        if is_settled or idle >= tuning.patience or state.used >= limit or not np.isfinite(state.gap):
             short = StopReason.ITERATION_LIMIT if state.used >= limit else StopReason.STALLED
             stopped = StopReason.TOLERANCE if met else short
             break
         if _bounds_the_gap(columns, state):
             columns.screen(state.coef, state.look.slope, state.gap, state.shrink)
-        if (idle == 1 or slow == _SLOW) and qr_steps.applies(columns, state.coef):
+        if (idle == 1 or slow == tuning.patience) and qr_steps.applies(columns, state.coef):
             is_settled = _settle(columns, state, limit)
             if is_settled:
                 continue
@@ -141,8 +116,8 @@ def solve_lasso(
         working = _working_set(columns, state, settings.precompute)
         state.largest_working_set = max(state.largest_working_set, working.size)
         # 3.
-        enough = 0.0 if met or _INNER * state.gap <= goal else _INNER * state.gap
-        if state.by_gram and (working.size <= largest_gram or settings.precompute):
+        enough = 0.0 if met or tuning.inner * state.gap <= goal else tuning.inner * state.gap
+        if state.by_gram and (working.size <= tuning.largest_gram or settings.precompute):
             coef = descend_in_gram(columns, working, state, enough, limit)
         else:
             coef = descend_on_data(columns, working, state, goal, enough, limit)
@@ -203,9 +178,10 @@ def _working_set(columns: Centred, state: State, precompute: bool | None) -> Ind
     With k features of the first kind, v violators and p features, at most ``max(2 v, 10)`` features are added, up to
     a working set of ``max(4 sqrt(p), 2 k)``.
     """
-    penalty, coef = columns.penalty, state.coef
+    penalty, coef, tuning = columns.penalty, state.coef, state.tuning
     n_samples, n_features = columns.problem.n_samples, coef.size
-    everything = precompute if precompute is not None else n_features <= _SMALL and n_samples <= _SHORT
+    few = n_features <= tuning.few_features and n_samples <= tuning.few_rows
+    everything = few if precompute is None else precompute
     if everything:
         return np.flatnonzero(np.isfinite(penalty.strength)) if penalty.excluded else np.arange(n_features)
     violation = penalty.excess(state.look.slope) - penalty.strength
@@ -214,8 +190,8 @@ def _working_set(columns: Centred, state: State, precompute: bool | None) -> Ind
     violation[inside] = np.inf
     known = int(np.count_nonzero(inside))
     violating = int(np.count_nonzero(violation > 0)) - known
-    room = max(int(_LEAST_WORKING * np.sqrt(n_features)), 2 * known)
-    room = min(room, known + max(_FILL * violating, _LEAST_NEW))
+    room = max(int(tuning.working_share * np.sqrt(n_features)), 2 * known)
+    room = min(room, known + max(tuning.violators_share * violating, tuning.new_features))
     if room >= n_features:
         return np.flatnonzero(violation > -np.inf)
     least = np.partition(violation, n_features - room)[n_features - room]
@@ -246,7 +222,7 @@ def _finished(
         intercept = columns.intercept(coef)
         if unique:
             return draft(coef, intercept, dual, not several)
-    if unique or not canonical or active.size > _LARGEST_FACE:
+    if unique or not canonical or active.size > state.tuning.largest_face:
         return draft(coef, intercept, dual, unique)
     solution = certify(problem, coef, intercept, dual, n_iter=1, stopped=stopped, solver="")
     squares = float(problem.weight @ problem.y**2)

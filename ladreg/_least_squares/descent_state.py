@@ -9,9 +9,8 @@ import numpy as np
 from ladreg._arrays import Array
 from ladreg._least_squares.active_set import Support
 from ladreg._least_squares.centred import GradientCheck
+from ladreg._least_squares.tuning import LeastSquaresTuning
 
-# Rounds (burst, gap check, exact steps) on one working set before the next gradient check of all features, at most.
-ROUNDS = 20
 # Counts of the solver in `stats`: fields of `State`.
 COUNTS = ("n_epochs", "n_checks", "n_newton", "largest_working_set")
 
@@ -22,9 +21,10 @@ class State:
 
     coef: Array
     look: GradientCheck
+    tuning: LeastSquaresTuning
     gap: float = np.inf
     shrink: float = 1.0
-    support: Support = field(default_factory=Support)
+    support: Support = field(init=False)
     # Whether the last steps were exact, or cannot be (coordinate descent by residuals).
     exact: bool = False
     # False once a step on a Gram matrix has raised the objective.
@@ -35,6 +35,9 @@ class State:
     n_checks: int = 0
     n_newton: int = 0
     largest_working_set: int = 0
+
+    def __post_init__(self) -> None:
+        self.support = Support(self.tuning)
 
     @property
     def used(self) -> int:

@@ -9,18 +9,8 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
 from ladreg._least_squares.centred import Centred, duality_gap
-from ladreg._least_squares.descent_state import ROUNDS, State
+from ladreg._least_squares.descent_state import State
 from ladreg._problem import ElasticNet
-
-# Epochs of coordinate descent on the Gram matrix before each gap check of the working set, at most.
-_BURST = 30
-# Leave a working set if exact steps do not end in 3 rounds after the first: they cycle, since rounding decides which
-# features enter.
-_CYCLES = 3
-# Exact steps per feature of the working set in one round, at most.
-_STEPS = 10
-# Take exact steps without a burst before if at most 0.1 as many features enter as the support has: that is faster.
-_FEW = 0.1
 
 
 def descend_in_gram(columns: Centred, working: Index, state: State, goal: float, limit: int) -> Array:
@@ -32,27 +22,27 @@ def descend_in_gram(columns: Centred, working: Index, state: State, goal: float,
     working = columns.gram.work_on(working)
     restricted = Restricted.of(columns, working, state)
     here, slope = restricted.begin.copy(), restricted.begin_slope.copy()
-    penalty, gram = restricted.penalty, restricted.gram
+    penalty, gram, tuning = restricted.penalty, restricted.gram, state.tuning
     # The gap leaves out features of strength 0, whose slopes must be zero: with any of these it ends no round.
     free = bool((penalty.strength == 0).any())
     known = int(np.count_nonzero(here))
-    fresh = known == 0 or working.size - known > _FEW * known
-    for number in range(ROUNDS):
-        n_epochs = min(_BURST, limit - state.used)
+    fresh = known == 0 or working.size - known > tuning.fresh * known
+    for number in range(tuning.rounds):
+        n_epochs = min(tuning.epochs, limit - state.used)
         if n_epochs > 0 and (fresh or number > 0):
             state.n_epochs += _gram.gram_burst(gram, penalty.strength, penalty.positive, n_epochs, here, slope)
         left = limit - state.used
         if left <= 0 or (not free and restricted.gap(here, slope) <= goal):
             break
         before, value = here.copy(), restricted.value(here, slope)
-        left = min(left, _STEPS * (working.size + 1))
+        left = min(left, tuning.steps * (working.size + 1))
         n_steps, done = state.support.settle(working, gram, penalty, here, slope, left)
         state.n_newton += n_steps
         slope = restricted.slope(here)
         if restricted.value(here, slope) > value + 1e-14 * (value + restricted.begin_loss):
             here, slope, done = before, restricted.slope(before), False
         state.exact = done
-        if done or number >= _CYCLES or (not free and restricted.gap(here, slope) <= goal):
+        if done or number >= tuning.patience or (not free and restricted.gap(here, slope) <= goal):
             break
     coef = state.coef.copy()
     coef[working] = here

@@ -15,15 +15,9 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
 from ladreg._least_squares.active_set import ROUNDING, factored, steps_at_once
+from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._presolve import largest
 from ladreg._problem import ElasticNet
-
-# Fill in Gram rows of features whose slopes reach 0.8 (1 - 0.2) of their strength.
-_NEAR = 0.2
-# Rows filled in at once: at most max(10, 1/4 of the known rows).
-_FEW = 10
-# The denominator of that fraction.
-_PART = 4
 
 
 @dataclass(frozen=True)
@@ -71,6 +65,8 @@ class GramPath:
         Whether a feature's row of `gram` is computed; None if all are.
     fill
         Given the places of features, fills in their rows of `gram` and returns True, or returns False.
+    tuning
+        Speed numbers; None for the default.
     """
 
     def __init__(
@@ -80,8 +76,10 @@ class GramPath:
         slope: Array,
         known: NDArray[np.bool_] | None = None,
         fill: Callable[[Index], bool] | None = None,
+        tuning: LeastSquaresTuning | None = None,
     ) -> None:
         size = coef.size
+        self.tuning = tuning or LeastSquaresTuning()
         self.gram, self.coef, self.slope = np.ascontiguousarray(gram), coef.copy(), slope.copy()
         self.known, self.fill = np.ones(size, dtype=bool) if known is None else known, fill
         self._support, self._factor = np.zeros(size, dtype=np.intp), np.empty((size, size))
@@ -132,7 +130,7 @@ class GramPath:
                 unit.positive,
                 alphas,
                 max_steps,
-                steps_at_once(self.coef.size),
+                steps_at_once(self.coef.size, self.tuning),
                 ROUNDING,
                 self.coef,
                 slope,
@@ -158,8 +156,8 @@ class GramPath:
     def _wanting(self, unit: ElasticNet, alpha: float, slope: Array) -> Index:
         """Features without a row that are nearest to their strength."""
         lack = unit.excess(slope) - alpha * unit.strength
-        near = np.flatnonzero((lack >= -_NEAR * alpha * unit.strength) & ~self.known)
-        number = max(_FEW, int(np.count_nonzero(self.known)) // _PART)
+        near = np.flatnonzero((lack >= (self.tuning.filled_near - 1.0) * alpha * unit.strength) & ~self.known)
+        number = max(self.tuning.filled, int(self.tuning.filled_share * np.count_nonzero(self.known)))
         return largest(lack, near, number)
 
     def _refactor(self, gram: Array) -> int:

@@ -17,28 +17,21 @@ from ladreg._design import CONSTANT, DenseDesign
 from ladreg._kernels import _homotopy
 from ladreg._least_squares.centred import Centred
 from ladreg._least_squares.path_point import numbered
+from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._problem import ElasticNet
 
-# Largest number of rows n: a knot costs n^2 multiplications, and a path has n knots and more.
-LARGEST = 256
 # Largest number of entries of X: a gradient check of more would delay Ctrl-C.
 _ENTRIES = 1 << 25
-# Watch at most 300 features more than the largest possible support, min(n_samples, n_features).
-_WATCHED = 300
-# Check all features when alpha has fallen to 0.5 of its value at the last check.
-_REACH = 0.5
 # Knots and gradient checks in a path, at most, as a multiple of min(n_samples, n_features).
 _KNOTS = 20
-# A feature is uncertain if its slope may exceed 0.99 (1 - 0.01) of its strength between two checks.
-CLEAR = 1e-2
 
 
-def applies(columns: Centred, unit: ElasticNet) -> bool:
+def applies(columns: Centred, unit: ElasticNet, tuning: LeastSquaresTuning) -> bool:
     """Whether the path is piecewise linear, and X is dense, contiguous and small enough."""
     X = columns.design.X
     return (
         isinstance(columns.design, DenseDesign)
-        and columns.design.n_samples <= LARGEST
+        and columns.design.n_samples <= tuning.homotopy_rows
         and X.size <= _ENTRIES
         and X.dtype == np.float64
         and X.itemsize in X.strides
@@ -60,7 +53,7 @@ class DraftedPath:
     n_knots : ndarray of shape (n_solved,)
         Knots between each solution and the one before; at least 1.
     uncertain : ndarray of shape (n_uncertain,)
-        Features whose slope may exceed ``1 - CLEAR`` of its strength for any of the alphas, ascending.
+        Features whose slope may exceed ``1 - tuning.clear`` of its strength for any of the alphas, ascending.
     """
 
     features: Index
@@ -69,7 +62,9 @@ class DraftedPath:
     uncertain: Index
 
 
-def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_knots: int) -> DraftedPath:
+def draft(
+    columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_knots: int, tuning: LeastSquaresTuning
+) -> DraftedPath:
     """Solve for the first of several alphas, as many as the limits on knots and the support allow.
 
     Parameters
@@ -84,6 +79,8 @@ def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_k
         Decreasing.
     max_knots
         Largest number of knots before each solution.
+    tuning
+        Speed numbers.
     """
     design = columns.design
     room = min(design.n_samples, design.n_features)
@@ -101,15 +98,15 @@ def draft(columns: Centred, unit: ElasticNet, slope: Array, alphas: Array, max_k
         unit.positive,
         alphas,
         room,
-        min(room + _WATCHED, design.n_features),
-        _REACH,
+        min(room + tuning.pool, design.n_features),
+        tuning.reach,
         _KNOTS * room,
         min(max_knots, _KNOTS * room),
         count,
         found,
         values,
         n_knots,
-        CLEAR,
+        tuning.clear,
         CONSTANT,
         uncertain,
     )

@@ -17,13 +17,9 @@ from ladreg._least_squares.centred import MOST_EPOCHS, ROUNDING, Centred, dualit
 from ladreg._least_squares.dependent_columns import redundant
 from ladreg._least_squares.gram_path import GramPath, Stretch
 from ladreg._least_squares.path_point import PathPoint, nonzeros, shared
+from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._least_squares.working_set_path import WorkingSetPath
 from ladreg._problem import ElasticNet, Problem, Settings, StopReason
-
-# Use the Gram matrix of all p features if p <= min(n, 4000), with n rows.
-LARGEST_GRAM = 4000
-# Coefficients in the solutions that are yielded together, at most.
-_ENTRIES = 1 << 23
 
 
 def solve_lasso_path(
@@ -59,18 +55,14 @@ def solve_lasso_path(
 
 
 def _points(columns: Centred, alphas: Array, settings: Settings) -> Iterator[PathPoint]:
-    in_all = by_gram(columns.problem) if settings.precompute is None else settings.precompute
-    if not in_all:
+    problem, most = columns.problem, settings.tuned(LeastSquaresTuning).all_in_gram
+    few = problem.n_features <= min(problem.n_samples, most)
+    if not (few if settings.precompute is None else settings.precompute):
         yield from WorkingSetPath(columns, alphas, settings)
         return
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
     unit, gram, size = columns.penalty.at(features), columns.gram.matrix, columns.size
     yield from in_gram(gram, columns.slope[features], size, unit, alphas, settings, features)
-
-
-def by_gram(problem: Problem) -> bool:
-    """Whether to use the Gram matrix of all features: there are at most as many as rows, and at most `LARGEST_GRAM`."""
-    return problem.n_features <= min(problem.n_samples, LARGEST_GRAM)
 
 
 def in_gram(
@@ -88,7 +80,7 @@ def in_gram(
 def rows_in_gram(
     gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, settings: Settings
 ) -> Iterator[tuple[Stretch, NDArray[np.bool_]]]:
-    """Solutions for each alpha from the Gram matrix of all features alone, in groups of `_ENTRIES` coefficients.
+    """Solutions for each alpha from the Gram matrix of all features alone, in groups of alphas.
 
     Parameters
     ----------
@@ -107,9 +99,9 @@ def rows_in_gram(
     found, unique
         Solutions, and whether each is one that meets the tolerance and was proved to be the only optimum.
     """
-    limit = settings.limit(MOST_EPOCHS)
-    trail = GramPath(gram, np.zeros(slope.size), slope)
-    width = max(1, _ENTRIES // max(slope.size, 1))
+    limit, tuning = settings.limit(MOST_EPOCHS), settings.tuned(LeastSquaresTuning)
+    trail = GramPath(gram, np.zeros(slope.size), slope, tuning=tuning)
+    width = max(1, tuning.entries // max(slope.size, 1))
     for first in range(0, alphas.size, width):
         group = alphas[first : first + width]
         found = trail.follow(unit, group, limit)

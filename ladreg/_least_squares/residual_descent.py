@@ -7,42 +7,25 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._least_squares import conjugate_gradients
 from ladreg._least_squares.centred import Centred, duality_gap
-from ladreg._least_squares.descent_state import ROUNDS, State
+from ladreg._least_squares.descent_state import State
 from ladreg._problem import ElasticNet
-
-# Epochs of coordinate descent by residuals between two iterates of Anderson's extrapolation.
-_SHORT_BURST = 3
-# Differences of iterates that one extrapolation combines: it takes one iterate more.
-_ANDERSON = 5
-# Take a Newton step without a Gram matrix if at most 0.5 as many features enter as the support has; else epochs.
-_SETTLED = 0.5
-# Conjugate gradients of a Newton step stop at a relative residual of 0.1 or less.
-_ROUGH = 0.1
-# If at most 0.01 as many features enter as the support has, they go on as far as the goal asks for.
-_FEW_FRESH = 0.01
-# Least relative residual asked for: the support changes again, and conjugate gradients lose little by a restart.
-_FINEST = 0.01
-# No Newton step if the support has more than 0.9 as many features as there are rows of weight above zero.
-_REGULAR = 0.9
-# Products with the Hessian in one Newton step, at most.
-_PRODUCTS = 300
-# Without a Gram matrix, solve a working set to no less than 0.3 of the goal.
-_LAST = 0.3
 
 
 def descend_on_data(columns: Centred, working: Index, state: State, goal: float, enough: float, limit: int) -> Array:
     """Step 3 for working sets too large for a Gram matrix: a Newton step where few features enter, else epochs."""
+    tuning = state.tuning
+    enough = max(enough, tuning.last * goal)
     if not (state.by_gram and state.newton_helps):
-        return _descend_by_residuals(columns, working, state, max(enough, _LAST * goal), limit)
+        return _descend_by_residuals(columns, working, state, enough, limit)
     features = conjugate_gradients.active(columns, state.coef, state.look.slope)
     known = int(np.count_nonzero(state.coef))
     fresh = features.size - known
     # With more features than the rank of X their signs contradict each other.
-    settled = fresh <= _SETTLED * known and features.size <= _REGULAR * np.count_nonzero(columns.weight)
+    settled = fresh <= tuning.settled * known and features.size <= tuning.regular * np.count_nonzero(columns.weight)
     if settled:
-        rough = fresh > _FEW_FRESH * known or state.gap <= goal
-        share = _ROUGH if rough else min(max(_LAST * goal / state.gap, _FINEST), _ROUGH)
-        most = min(limit - state.used, _PRODUCTS)
+        rough = fresh > tuning.few_fresh * known or state.gap <= goal
+        share = tuning.rough if rough else min(max(tuning.last * goal / state.gap, tuning.finest), tuning.rough)
+        most = min(limit - state.used, tuning.products)
         coef, n_products = conjugate_gradients.newton_step(columns, state.coef, state.look, features, share, most)
         state.n_epochs += n_products
         state.n_newton += 1
@@ -50,7 +33,7 @@ def descend_on_data(columns: Centred, working: Index, state: State, goal: float,
         if coef is not None:
             state.exact = True
             return coef
-    return _descend_by_residuals(columns, working, state, max(enough, _LAST * goal), limit)
+    return _descend_by_residuals(columns, working, state, enough, limit)
 
 
 def _descend_by_residuals(columns: Centred, working: Index, state: State, goal: float, limit: int) -> Array:
@@ -61,9 +44,9 @@ def _descend_by_residuals(columns: Centred, working: Index, state: State, goal: 
     weight = columns.weight
     iterates = [coef[working]]
     lowest, kept = state.look.loss + columns.penalty.value(coef), coef.copy()
-    for _ in range(ROUNDS):
-        for _ in range(_ANDERSON):
-            n_epochs = min(_SHORT_BURST, limit - state.used)
+    for _ in range(state.tuning.rounds):
+        for _ in range(state.tuning.differences):
+            n_epochs = min(state.tuning.short_epochs, limit - state.used)
             if n_epochs <= 0:
                 break
             columns.burst(working, n_epochs, coef, residual)
@@ -75,7 +58,7 @@ def _descend_by_residuals(columns: Centred, working: Index, state: State, goal: 
         # If one row has nearly all of the weight, slopes of sparse columns are rounding, and the objective may grow.
         if not here <= lowest + 1e-9 * columns.size:
             return kept
-        bold = extrapolated(iterates[-_ANDERSON - 1 :], penalty)
+        bold = extrapolated(iterates[-state.tuning.differences - 1 :], penalty)
         if bold is not None:
             leap = coef.copy()
             leap[working] = bold

@@ -9,7 +9,7 @@ product with the data checks the conditions of all features for all penalties of
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,35 +21,10 @@ from ladreg._least_squares import coordinate_descent, homotopy
 from ladreg._least_squares.centred import MOST_EPOCHS, ROUNDING, Centred, duality_gap, without_rounding
 from ladreg._least_squares.gram_path import GramPath, Stretch
 from ladreg._least_squares.path_point import PathPoint, nonzeros
+from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._presolve import largest
 from ladreg._problem import Coefficients, ElasticNet, Settings, StopReason
 
-# Features are wanted if their slopes are predicted to reach 0.9 (1 - 0.1) of their strength.
-_NEAR = 0.1
-# Features predicted to reach 0.4 (1 - 0.6) of their strength are the pool: their products with the wanted are computed.
-_POOL = 0.6
-# Features in the pool, at most.
-_MOST_POOL = 300
-# Penalties in the first step.
-_FIRST = 8
-# Penalties in a step, at most.
-_MOST = 32
-# Numbers in the residuals and slopes of a step, at most.
-_ENTRIES = 1 << 23
-# The last alpha of a step is at least 0.5 of its first: slopes are not extrapolated farther.
-_REACH = 0.5
-# Check a draft at the features in doubt alone if these are at most 1/2 of all features.
-_SPARE = 2
-# Halve the number of penalties in the next step if a step took more than 3 rounds.
-_ROUNDS = 3
-# At most max(50, size of the support) features come in at once.
-_LEAST = 50
-# Largest working set that is solved by its Gram matrix.
-LARGEST_WORKING = 2000
-# The same for sparse columns, whose products with the data are cheaper.
-_LARGEST_SPARSE = 1000
-# The same for sparse columns where alphas are solved one by one.
-_SPARSE_ALONE = 500
 # Above a gap of 1e-10 of the objective the optimal face cannot be told.
 _FACE_GAP = 1e-10
 
@@ -99,7 +74,7 @@ class WorkingSetPath:
         problem = columns.problem
         self.columns, self.problem, self.unit = columns, problem, problem.penalty
         self.alphas, self.settings = alphas, settings
-        self.max_iter = settings.limit(MOST_EPOCHS)
+        self.max_iter, self.tuning = settings.limit(MOST_EPOCHS), settings.tuned(LeastSquaresTuning)
         # The last solution: its features, their coefficients, all slopes, and their rate of change in alpha.
         self.free = np.flatnonzero(self.unit.strength == 0)
         self.features = self.free
@@ -115,10 +90,11 @@ class WorkingSetPath:
         self.rank = problem.n_samples - problem.fit_intercept
         # Features that may be zero in one optimum and not in another.
         self.able = (self.unit.ridge == 0) & np.isfinite(self.unit.strength)
-        # Largest working sets with a Gram matrix: in steps, and for alphas solved one by one (None for the default).
+        # Largest working set with a Gram matrix in steps, and the settings of alphas solved one by one.
         is_sparse = isinstance(problem.design, SparseDesign)
-        self.largest = _LARGEST_SPARSE if is_sparse else LARGEST_WORKING
-        self.largest_alone = _SPARSE_ALONE if is_sparse else None
+        self.largest = self.tuning.largest_gram // 2 if is_sparse else self.tuning.largest_gram
+        alone = replace(self.tuning, largest_gram=self.tuning.largest_gram // 4) if is_sparse else self.tuning
+        self.alone = replace(settings, tuning=(alone, *settings.tuning))
         # Coefficients and alpha of the solution before the last one, if the last one was solved on its own.
         self.before: tuple[Array, float] | None = None
         bounds = (self.unit.strength > 0) & np.isfinite(self.unit.strength)
@@ -139,19 +115,20 @@ class WorkingSetPath:
         3. Yield the solutions that are proved. Features that violate their condition at the next alpha come in, and the
            rest of the step is solved again; if there are none, or too many, the solver of single problems takes over.
         """
-        most = max(1, _ENTRIES // (self.problem.n_samples + self.problem.n_features))
+        tuning = self.tuning
+        most = max(1, tuning.entries // (self.problem.n_samples + self.problem.n_features))
         # 0.
-        first, length = (yield from self._drafted(most)), _FIRST
-        most = min(most, _MOST)
+        first, length = (yield from self._drafted(most)), tuning.first_step
+        most = min(most, tuning.longest_step)
         while first < self.alphas.size:
-            near = int(np.count_nonzero(self.alphas[first:] >= _REACH * self.alphas[first]))
+            near = int(np.count_nonzero(self.alphas[first:] >= tuning.reach * self.alphas[first]))
             last = min(first + min(length, near), self.alphas.size)
             # 1.
             ratio = self._predicted(self.alphas[first], self.alphas[last - 1])
-            nearest = largest(ratio, np.flatnonzero(ratio >= 1 - _NEAR), max(_LEAST, self.features.size))
+            nearest = largest(ratio, np.flatnonzero(ratio >= tuning.wanted), max(tuning.entering, self.features.size))
             wanted = np.union1d(self.features, nearest)
             ratio[wanted] = 0.0
-            pool = largest(ratio, np.flatnonzero(ratio >= 1 - _POOL), _MOST_POOL)
+            pool = largest(ratio, np.flatnonzero(ratio >= tuning.pooled), tuning.pool)
             n_rounds = 0
             while first < last:
                 # 2.
@@ -173,17 +150,19 @@ class WorkingSetPath:
                         first += 1
                     # A solution found on its own may have other features.
                     wanted = np.unique(np.concatenate([self._known(), violating, self.features]))
-            length = length * 2 if n_rounds <= 1 else length // 2 if n_rounds > _ROUNDS else length
+            length = length * 2 if n_rounds <= 1 else length // 2 if n_rounds > tuning.step_rounds else length
             length = min(max(length, 1), most)
 
     def _drafted(self, most: int) -> Generator[PathPoint, None, int]:
         """Step 0, for at most `most` alphas; returns how many were solved."""
-        if not homotopy.applies(self.columns, self.unit):
+        if not homotopy.applies(self.columns, self.unit, self.tuning):
             return 0
-        draft, first = homotopy.draft(self.columns, self.unit, self.slope, self.alphas[:most], self.max_iter), 0
+        alphas, first = self.alphas[:most], 0
+        draft = homotopy.draft(self.columns, self.unit, self.slope, alphas, self.max_iter, self.tuning)
         # First at the features in doubt alone; alphas that are not proved by these, at all features.
         for among in (np.union1d(draft.uncertain, draft.features), None):
-            if first < draft.n_knots.size and (among is None or _SPARE * among.size <= self.problem.n_features):
+            few = among is None or among.size <= self.tuning.among_share * self.problem.n_features
+            if first < draft.n_knots.size and few:
                 look = self._seen(draft.features, draft.coef[first:], draft.n_knots[first:], among)
                 proved = self._proved(look, first)
                 yield from self._accepted(look, first, proved)
@@ -234,7 +213,7 @@ class WorkingSetPath:
         begin = np.zeros(features.size)
         begin[gram.places(self.features)] = self.coef
         unit = self.unit.at(features)
-        trail = GramPath(gram.matrix, begin, self.slope[features], gram.known, self._filled)
+        trail = GramPath(gram.matrix, begin, self.slope[features], gram.known, self._filled, self.tuning)
         return features, trail.follow(unit, alphas, self.max_iter)
 
     def _filled(self, places: Index) -> bool:
@@ -252,7 +231,7 @@ class WorkingSetPath:
         gap, shrink, value = self._gaps(look, alphas)
         missed = ~(gap <= np.maximum(self.settings.tol * value, ROUNDING * self.columns.size))
         if look.among is not None:  # the gap must not let other slopes reach their strength
-            missed |= np.sqrt(gap) * self.widest > homotopy.CLEAR / 2 * alphas
+            missed |= np.sqrt(gap) * self.widest > self.tuning.clear / 2 * alphas
         number = int(np.argmax(np.append(missed, True)))
         rough = gap > np.maximum(_FACE_GAP * value, ROUNDING * self.columns.size)
         proved: list[bool | None] = look.regular[:number].tolist()
@@ -265,7 +244,7 @@ class WorkingSetPath:
         """Whether `others`, which may be active, are independent of the support and of each other."""
         support = look.features[(look.coef[k] != 0) & (look.unit.ridge == 0)]
         number = support.size + others.size
-        if number > min(self.rank, LARGEST_WORKING):
+        if number > min(self.rank, self.tuning.largest_gram):
             return False
         return is_regular(self.columns.gram.of(np.append(support, others)))
 
@@ -353,7 +332,7 @@ class WorkingSetPath:
         with np.errstate(invalid="ignore", over="ignore"):
             ratio = self.unit.excess(look.slope[row]) * (self.per_strength / alpha)
         ratio[self._known()] = 0.0
-        return largest(ratio, np.flatnonzero(ratio > 1.0), max(_LEAST, look.features.size))
+        return largest(ratio, np.flatnonzero(ratio > 1.0), max(self.tuning.entering, look.features.size))
 
     def _alone(self, k: int, goes_on: bool = False) -> PathPoint:
         """One alpha by the solver of single problems, from an extrapolated start; its slopes only if `goes_on`."""
@@ -376,11 +355,10 @@ class WorkingSetPath:
         canonical = np.count_nonzero(start) <= self.largest // 2
         draft = coordinate_descent.solve_lasso(
             columns.problem,
-            self.settings,
+            self.alone,
             Coefficients(start, 0.0),
             canonical=bool(canonical),
             relative=True,
-            largest_gram=self.largest_alone,
             columns=columns,
         )
         features = np.flatnonzero(draft.coef)

@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, is_regular
-from ladreg._least_squares import COUNTS, NAME, Centred, redundant, rows_in_gram, solve_lasso, solve_lasso_path
+from ladreg._least_squares import (
+    COUNTS,
+    NAME,
+    Centred,
+    LeastSquaresTuning,
+    redundant,
+    rows_in_gram,
+    solve_lasso,
+    solve_lasso_path,
+)
 from ladreg._paths.fold_moments import FoldMoments, Split, blocks
 from ladreg._paths.path import Path, drafted_path, losses_of, solve_path
 from ladreg._presolve import certified, clip_targets, scaled, solve_at_unit_scale
@@ -31,8 +40,6 @@ from ladreg._problem import (
 )
 from ladreg._solvers import solve
 
-# Solve folds by their Gram matrices if there are at most 2,000 features.
-_WIDEST = 2000
 # Do so for sparse columns if each squared mean is at most 1e3 times the variance: they are centred in their products.
 _FAR = 1e3
 # A point of a path is the fit if its gap is at most min(1e-12, tol) times mean((y - mean(y))^2).
@@ -147,7 +154,7 @@ class SquaredFolds:
     def _shares_gram(self) -> bool:
         """Whether folds are to be solved by their Gram matrices."""
         shortest = min(train.size for train, _ in self.splits)
-        if not self.twin.n_features <= min(shortest, _WIDEST):
+        if not self.twin.n_features <= min(shortest, self.settings.tuned(LeastSquaresTuning).largest_gram):
             return False
         offset = self.columns.offset
         return not offset.any() or bool(np.all(offset**2 <= _FAR * self.columns.curvature))

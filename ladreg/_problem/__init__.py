@@ -4,7 +4,7 @@ from ladreg._problem.facts import EXACT_FIT
 from ladreg._problem.losses import Absolute, Combined, HalfSquared, Huber, Loss, Pinball, Squared
 from ladreg._problem.penalties import ElasticNet, absolute_terms
 from ladreg._problem.problem import ROUNDINGS, TOO_LARGE, Problem
-from ladreg._problem.settings import Engine, Settings, Solver
+from ladreg._problem.settings import Engine, Settings, Solver, number
 from ladreg._problem.solution import Certificate, Coefficients, Optimum, Solution, StopReason, Uncertified
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "StopReason",
     "Uncertified",
     "absolute_terms",
+    "number",
 ]

@@ -10,6 +10,13 @@ from ladreg._problem.problem import Problem
 from ladreg._problem.solution import Coefficients, Solution, Uncertified
 
 _Tuning = TypeVar("_Tuning")
+_Number = TypeVar("_Number", int, float)
+
+
+def number(default: _Number, least: _Number, most: _Number) -> _Number:
+    """A field of a tuning record: its default, and the range in which solvers find the same optimum."""
+    made: Any = field(default=default, metadata={"least": least, "most": most})
+    return made
 
 
 @dataclass(frozen=True)

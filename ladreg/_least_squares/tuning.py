@@ -1,0 +1,117 @@
+"""Numbers that decide how fast the engines of the squared loss are, not what they find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ladreg._problem import number
+
+
+@dataclass(frozen=True)
+class LeastSquaresTuning:
+    """Each comment has the unit, and what the number was measured on or trades off, as of 2026-11.
+
+    Measured times are ratios of processor times.
+    """
+
+    # Descent on a Gram matrix (gram_descent).
+    # Epochs of coordinate descent in one round, at most: they find the support, and exact steps finish. One epoch took
+    # 1.3 to 1.4 times as long as 30 in single fits of NCI60, 1,000 x 1,000 and 200 x 20,000.
+    epochs: int = number(30, 1, 10_000)
+    # Rounds (epochs, gap, exact steps) on one working set before the next gradient check, at most. More rounds cycle.
+    rounds: int = number(20, 1, 1000)
+    # Exact steps per feature of the working set in a round, at most. More steps cycle.
+    steps: int = number(10, 1, 1000)
+    # Take exact steps without epochs before if at most so many times as many features enter as the support has.
+    fresh: float = number(0.1, 0.0, 10.0)
+    # Largest working set that is solved by its Gram matrix, of largest_gram^2 numbers, and largest number of features
+    # with which folds are; larger ones are solved by products with the data. For sparse columns, whose products are
+    # cheaper, it is half of that along a path, and a quarter where alphas come one by one.
+    largest_gram: int = number(2000, 1, 20_000)
+    # Downdate the Cholesky factor if at most so many of its features left the support; refactorise otherwise.
+    downdates: int = number(10, 0, 10_000)
+    # Multiplications in one call of a kernel, about: Ctrl-C is handled between two calls.
+    work: float = number(2e8, 1e3, 1e10)
+
+    # Descent by products with the data (residual_descent).
+    # Epochs between two iterates of Anderson's extrapolation.
+    short_epochs: int = number(3, 1, 1000)
+    # Differences of iterates that it combines. Without extrapolation elastic nets of 2,000 x 20,000 (sparse) took 1.6
+    # times as long, lassos as long as with it.
+    differences: int = number(5, 2, 50)
+    # Take a Newton step if at most so many times as many features enter as the support has.
+    settled: float = number(0.5, 0.0, 10.0)
+    # No Newton step if the support has more than so many times as many features as there are rows: near the rank their
+    # signs contradict each other.
+    regular: float = number(0.9, 0.01, 1.0)
+    # Relative residual at which the conjugate gradients of a Newton step stop while features enter.
+    rough: float = number(0.1, 1e-3, 0.5)
+    # They go on as far as the goal asks for if at most so many times as many features enter as the support has.
+    few_fresh: float = number(0.01, 0.0, 1.0)
+    # Least relative residual asked for: the support changes again, and they lose little by a restart.
+    finest: float = number(0.01, 1e-6, 0.5)
+    # Products with the Hessian in one Newton step, at most.
+    products: int = number(300, 10, 10_000)
+    # Solve a working set to no less than this part of the goal.
+    last: float = number(0.3, 0.01, 1.0)
+
+    # The loop around both (coordinate_descent).
+    # Least cap of the working set of p features, in units of sqrt(p): the Gram matrix of 4 sqrt(p) features costs about
+    # one pass over the data. Twice the support is the cap if that is more.
+    working_share: float = number(4.0, 0.1, 100.0)
+    # Add at most so many times as many features per gradient check as violate their condition, or `new_features` if
+    # that is more. More features make a larger Gram matrix, fewer more gradient checks.
+    violators_share: int = number(2, 1, 100)
+    # See above.
+    new_features: int = number(10, 1, 10_000)
+    # All features are in the working set if there are at most so many, and at most `few_rows` rows: one Gram matrix
+    # then costs less than a second gradient check.
+    few_features: int = number(100, 0, 2000)
+    # See above.
+    few_rows: int = number(10_000, 0, 1 << 30)
+    # Solve a working set until its gap is at most this part of the gap of the whole problem.
+    inner: float = number(0.03, 1e-6, 0.9)
+    # Checks in a row after which a solver is taken to stall: it stops if they neither lower the objective nor halve the
+    # gap, and tries a QR decomposition of the support if they do not halve the gap. Also rounds after the first in
+    # which exact steps may fail to end.
+    patience: int = number(3, 2, 100)
+    # Decompose the optimal face if at most so many features may be active: the time grows with the cube of their
+    # number. With more, an optimum that the Gram matrix does not prove to be unique is returned as it is.
+    largest_face: int = number(1500, 100, 100_000)
+
+    # Paths.
+    # Use the Gram matrix of all p features if p is at most this and the number of rows.
+    all_in_gram: int = number(4000, 0, 20_000)
+    # Features are wanted in a step if the prediction of their slope reaches so many times their strength.
+    wanted: float = number(0.9, 0.1, 1.0)
+    # Those that reach so many times their strength are in the pool, whose products with the wanted are computed with
+    # theirs.
+    pooled: float = number(0.4, 0.0, 1.0)
+    # Features in the pool, and features that the homotopy watches beyond its largest support, at most. Without a pool
+    # paths of 500 x 5,000 took 1.25 times as long, and cross-validations 1.19 times.
+    pool: int = number(300, 1, 100_000)
+    # Alphas in the first step.
+    first_step: int = number(8, 1, 1000)
+    # Alphas in any step, at most: long steps share gradient checks, and guess more.
+    longest_step: int = number(32, 1, 1000)
+    # Halve the number of alphas of the next step if a step took more rounds.
+    step_rounds: int = number(3, 1, 100)
+    # Alpha falls to this part of itself between gradient checks, at most: slopes are not extrapolated farther.
+    reach: float = number(0.5, 0.01, 0.99)
+    # So many features come in at once, or as many as the support has if that is more.
+    entering: int = number(50, 1, 10_000)
+    # Gram rows that are computed at once where one is missing: so many, or `filled_share` of the known rows if more.
+    filled: int = number(10, 1, 10_000)
+    # See above.
+    filled_share: float = number(0.25, 0.0, 10.0)
+    # They are of features whose slopes reach so many times their strength.
+    filled_near: float = number(0.8, 0.0, 1.0)
+    # Largest number of rows for a path from knot to knot: a knot costs n^2 multiplications, and there are n and more.
+    homotopy_rows: int = number(256, 0, 2000)
+    # Features whose slope stays below 1 - clear of its strength between two gradient checks need no other check. Checks
+    # of all features took 1.2 to 1.5 times as long on NCI60 and 200 x 20,000.
+    clear: float = number(0.01, 1e-4, 0.5)
+    # Check a draft first at the features in doubt alone if these are at most this part of all.
+    among_share: float = number(0.5, 0.0, 1.0)
+    # Numbers in the arrays of one step or group of solutions, at most: 2^22 are 32 MB.
+    entries: int = number(1 << 22, 1, 1 << 28)
