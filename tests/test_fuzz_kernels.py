@@ -5,6 +5,8 @@ beyond them without it.
 """
 
 import faulthandler
+import importlib
+from pathlib import Path
 from types import BuiltinFunctionType
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ladreg import _kernels
 from tests.kernel_calls import CALLS, MODULES, P, some
 
 REFUSED = (ValueError, TypeError, OverflowError, BufferError)
@@ -136,6 +139,13 @@ def test_every_kernel_is_here():
         if not name.startswith("__") and (isinstance(value, BuiltinFunctionType) or hasattr(value, "__code__"))
     }
     assert found == {(call.function.__module__, call.name) for call in CALLS}
+
+
+def test_every_kernel_has_a_twin_in_numpy():
+    folder = Path(_kernels.__file__).parent
+    assert {path.stem for path in folder.glob("*.pyx")} == {module.__name__.rpartition(".")[2] for module in MODULES}
+    twins = [importlib.import_module(f"ladreg._kernels.{path.stem}") for path in folder.glob("reference*.py")]
+    assert [call.name for call in CALLS if not any(hasattr(twin, call.name) for twin in twins)] == []
 
 
 @every
