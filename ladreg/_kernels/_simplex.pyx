@@ -8,7 +8,8 @@ cdef extern from *:
     """
     #include "compiler.h"
     /* The rate of each residual along a direction, which is side * (row of A)'direction, to `move`; the step length at
-       which it crosses zero, or infinity, to `when`. O(m q). */
+       which it crosses zero, or infinity, to `when`. Needs A with m rows of q numbers, and nothing that
+       overlaps. Costs m q. */
     CLONES
     static void cross(ptrdiff_t m, ptrdiff_t q, const double *restrict A, const double *restrict direction, double side,
                       const double *restrict residual, double *restrict move, double *restrict when)
@@ -20,7 +21,8 @@ cdef extern from *:
             when[i] = crosses ? -residual[i] / move[i] : INFINITY;
         }
     }
-    /* Update the inverse after `row` has replaced basic row `out`; `part` is work space of q numbers. O(2 q^2). */
+    /* Update the inverse after `row` has replaced basic row `out`; `part` is work space of q numbers. Needs a
+       pivot (row)'inverse[out] that is not zero. Costs 2 q^2. */
     CLONES
     static void exchange(ptrdiff_t q, const double *restrict row, ptrdiff_t out, double *restrict inverse,
                          double *restrict part)

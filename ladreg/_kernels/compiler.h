@@ -1,4 +1,8 @@
-/* Compiler attributes, and the vector products of all kernels. Vectors are contiguous and have n entries. */
+/* Compiler attributes, assertions, and the vector products of all kernels.
+
+   Needs: contiguous vectors of n >= 0 entries; what is written overlaps nothing else.
+   Owns: nothing; no routine allocates.
+   Costs are numbers of multiplications. */
 #ifndef LADREG_COMPILER_H
 #define LADREG_COMPILER_H
 #include <math.h>
@@ -36,7 +40,7 @@ INLINE void ladreg_fail(const char *condition, const char *file, int line)
 #define LADREG_ASSERT(condition) ((void)0)
 #endif
 
-/* a'b. O(n). */
+/* a'b. Costs n. */
 INLINE double dot(ptrdiff_t n, const double *restrict a, const double *restrict b)
 {
     double total = 0.0;
@@ -45,7 +49,7 @@ INLINE double dot(ptrdiff_t n, const double *restrict a, const double *restrict 
     return total;
 }
 
-/* x'a to *with_a and x'b to *with_b, with one read of x. O(n). */
+/* x'a to *with_a and x'b to *with_b, with one read of x. Costs 2 n. */
 INLINE void dot2(ptrdiff_t n, const double *restrict x, const double *restrict a, const double *restrict b,
                  double *restrict with_a, double *restrict with_b)
 {
@@ -58,7 +62,7 @@ INLINE void dot2(ptrdiff_t n, const double *restrict x, const double *restrict a
     *with_b = t;
 }
 
-/* The products of a0, a1, a2 and a3 with b to totals[0 .. 3], with one read of b. O(n). */
+/* The products of a0, a1, a2 and a3 with b to totals[0 .. 3], with one read of b. Costs 4 n. */
 INLINE void dot4(ptrdiff_t n, const double *restrict a0, const double *restrict a1, const double *restrict a2,
                  const double *restrict a3, const double *restrict b, double *restrict totals)
 {
@@ -75,7 +79,7 @@ INLINE void dot4(ptrdiff_t n, const double *restrict a0, const double *restrict 
     totals[3] = t3;
 }
 
-/* The products of `number` columns, stored one after the other, with a vector. O(number * n). */
+/* The products of `number` columns, stored one after the other, with a vector. Costs number * n. */
 INLINE void multiply(ptrdiff_t number, ptrdiff_t n, const double *columns, const double *vector, double *products)
 {
     ptrdiff_t k = 0;
@@ -87,14 +91,14 @@ INLINE void multiply(ptrdiff_t number, ptrdiff_t n, const double *columns, const
         products[k] = dot(n, columns + k * n, vector);
 }
 
-/* y += move * x; x and y do not overlap. O(n). */
+/* y += move * x; x and y do not overlap. Costs n. */
 INLINE void axpy(ptrdiff_t n, double move, const double *restrict x, double *restrict y)
 {
     for (ptrdiff_t i = 0; i < n; i++)
         y[i] += move * x[i];
 }
 
-/* y += m0 * x0 + m1 * x1 + m2 * x2 + m3 * x3, with one write of y, which overlaps no x. O(n). */
+/* y += m0 * x0 + m1 * x1 + m2 * x2 + m3 * x3, with one write of y, which overlaps no x. Costs 4 n. */
 INLINE void axpy4(ptrdiff_t n, double m0, double m1, double m2, double m3, const double *restrict x0,
                   const double *restrict x1, const double *restrict x2, const double *restrict x3, double *restrict y)
 {

@@ -1,10 +1,14 @@
 /* Ratios of slopes to strengths; `largest_parts` and `reaching` in reference.py are the specification.
 
-   A block of TOGETHER features, all of them below the bound, is skipped after one test. */
+   A block of TOGETHER features, all of them below the bound, is skipped after one test.
+
+   Needs: p >= 1 slopes and strengths; strengths >= 0, infinity among them.
+   Owns: nothing. The caller allocates all arrays and frees them; no routine allocates.
+   Costs are numbers of divisions or multiplications, and reads of the slopes. */
 #include "compiler.h"
 
 /* The largest counted slope / strength of p features, and the feature in *where (0 if all slopes are zero). A ratio of
-   NaN is the largest. O(p), one read of slope and strength. */
+   NaN is the largest. Costs p divisions at most, one read of slope and strength. */
 CLONES static double largest_part(ptrdiff_t p, const double *slope, const double *strength, int positive,
                                   ptrdiff_t *where)
 {
@@ -28,7 +32,8 @@ CLONES static double largest_part(ptrdiff_t p, const double *slope, const double
 }
 
 /* The number of features with counted slope >= edge * strength among p; the first `room` of them are written to
-   `features`, ascending. `features` may be NULL if `room` is 0. O(p), one read of slope and strength. */
+   `features`, ascending. `features` may be NULL if `room` is 0. Costs 2 p at most, one read of slope and
+   strength. */
 CLONES static ptrdiff_t reaching(ptrdiff_t p, const double *slope, const double *strength, int positive, double edge,
                                  ptrdiff_t room, ptrdiff_t *features)
 {

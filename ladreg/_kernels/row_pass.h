@@ -4,10 +4,16 @@
    added to one long sum would all round the same way. All that is computed from a row is computed while the row is in
    the cache. FORWARD writes the residual out = y - offset - (x - shift)'coef. SIDES takes the dual weight * upper where
    out > 0 and weight * lower elsewhere, BACKWARD the given dual; both add the dual to the total and dual * (x - shift)
-   to the slope. SIZES adds weight * |x - shift| to the size. A shift that is NULL is zero. */
+   to the slope. SIZES adds weight * |x - shift| to the size. A shift that is NULL is zero.
+
+   Needs: X with n rows and p columns, of which one kind is contiguous; shift, coef, slope and size of p numbers, y,
+   weight, dual and out of n, y and weight `y_step` and `w_step` apart. Arrays that `flags` do not use may be NULL. What
+   is written overlaps nothing else.
+   Owns: nothing. The caller allocates all arrays, `part` among them, and frees them; no routine allocates.
+   Costs are numbers of multiplications, and reads of X. */
 
 /* One row: writes *out with FORWARD, adds to *sum, part and size. `flags` is a compile-time constant; SIDES needs
-   FORWARD. O(p). */
+   FORWARD. Costs 3 p at most. */
 INLINE void NAME(row)(const int flags, const T *restrict x, ptrdiff_t p, const double *shift, const double *coef,
                       double base, double weight, double dual, const double *ends, double *out,
                       double *restrict size, double *sum, double *restrict part)
@@ -32,7 +38,7 @@ INLINE void NAME(row)(const int flags, const T *restrict x, ptrdiff_t p, const d
 }
 
 /* The same for four rows, `step` entries apart: the sums of a column are read and written once for the four. Slower
-   than `row` for long rows. O(p). */
+   than `row` for long rows. Costs 12 p at most. */
 INLINE void NAME(four_rows)(const int flags, const T *restrict x, ptrdiff_t p, ptrdiff_t step, const double *shift,
                             const double *coef, const double *base, const double *weight, const double *dual,
                             const double *ends, double *out, double *restrict size, double *sum, double *restrict part)
@@ -73,7 +79,7 @@ INLINE void NAME(four_rows)(const int flags, const T *restrict x, ptrdiff_t p, p
 }
 
 /* The pass over n contiguous rows, `step` entries apart. `part` is p zeros before and after; out is overwritten; slope,
-   size and *total are added to. O(n p), one read of X. */
+   size and *total are added to. Costs 3 n p at most, one read of X. */
 INLINE void NAME(by_rows)(const int flags, const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                           const double *shift, const double *coef, const double *y, ptrdiff_t y_step, double offset,
                           const double *weight, ptrdiff_t w_step, const double *dual, double lower, double upper,
@@ -110,8 +116,8 @@ INLINE void NAME(by_rows)(const int flags, const T *restrict X, ptrdiff_t n, ptr
     }
 }
 
-/* The same for p contiguous columns, `step` entries apart, by strips of LONG_STRIP rows; `part` is not used. O(n p): a
-   strip of X is read once for FORWARD and once for the sums. */
+/* The same for p contiguous columns, `step` entries apart, by strips of LONG_STRIP rows; `part` is not used. Costs 3 n
+   p at most: a strip of X is read once for FORWARD and once for the sums. */
 INLINE void NAME(by_columns)(const int flags, const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                              const double *shift, const double *coef, const double *y, ptrdiff_t y_step, double offset,
                              const double *weight, ptrdiff_t w_step, const double *dual, double lower, double upper,
@@ -210,7 +216,8 @@ WALK(audit, FORWARD | BACKWARD)
 WALK(audit_sizes, FORWARD | BACKWARD | SIZES)
 WALK(sizes, SIZES)
 
-/* Adds weight * (x - shift)^2 to each column's total, for contiguous rows; needs a shift. O(n p), one read of X. */
+/* Adds weight * (x - shift)^2 to each column's total, for contiguous rows. Needs a shift. Costs 2 n p, one
+   read of X. */
 CLONES static void NAME(squares_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                                       const double *restrict shift, const double *restrict weight, ptrdiff_t w_step,
                                       double *restrict total)
@@ -224,7 +231,7 @@ CLONES static void NAME(squares_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_
     }
 }
 
-/* The same for contiguous columns. */
+/* The same for contiguous columns. Costs 2 n p, one read of X. */
 CLONES static void NAME(squares_columns)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                                          const double *restrict shift, const double *restrict weight,
                                          ptrdiff_t w_step, double *restrict total)
@@ -240,7 +247,7 @@ CLONES static void NAME(squares_columns)(const T *restrict X, ptrdiff_t n, ptrdi
 }
 
 /* Lowers low and raises high to the values of each column, adds |x| to size and x to sum, for contiguous rows. NaN
-   shows in size and sum only. `part` is p zeros before and after. O(n p), one read of X. */
+   shows in size and sum only. Needs p zeros in `part`, which are zeros after. Costs one read of X. */
 CLONES static void NAME(stats_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                                     double *restrict low, double *restrict high, double *restrict size,
                                     double *restrict sum, double *restrict part)
@@ -267,7 +274,7 @@ CLONES static void NAME(stats_rows)(const T *restrict X, ptrdiff_t n, ptrdiff_t 
 
 /* Keep 16 running minima, maxima and sums per column: with one, each row would wait for the row before. */
 #define LANES 16
-/* The same for contiguous columns; `part` is not used. */
+/* The same for contiguous columns; `part` is not used. Costs one read of X. */
 CLONES static void NAME(stats_columns)(const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
                                        double *restrict low, double *restrict high, double *restrict size,
                                        double *restrict sum, double *restrict part)
