@@ -6,17 +6,14 @@ an active feature (Li and Zhu 2008, doi 10.1198/106186008X289155; Yao and Lee 20
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
 from ladreg._arrays import Array, Index, inverted
-from ladreg._certificate import AT_END, Answers, canonical_optimum, certify, proofs
 from ladreg._kernels import _parametric
-from ladreg._presolve import Scaling, scaled
-from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
+from ladreg._problem import Problem
 
 # Targets, weights and strengths are perturbed by 0.5 to 1 times 1e-9 of their unit: more than the rounding of
 # residuals (about 1e-13 at unit scale), and less than what tells a vertex from another.
@@ -25,29 +22,26 @@ _PERTURBED = 1e-9
 _BURST = 2e8
 # At most 256 exchanges per burst, after which the inverse is computed anew.
 _MOST = 256
-# Walk where a table has at most 3000 rows: knots grow in number with the rows, and each reads a column; one by one, on
-# the rows near the fit, 100 alphas of 5000 x 20 take two thirds of the time.
-_ROWS = 3000
-# Or at most 10 rows per column: with many columns single problems are costly.
-_ROWS_PER_COLUMN = 10
-# Walk where a table has at most 2^23 entries, of which two dense copies are made.
-_TABLE = 1 << 23
-# Numbers in the coefficients and duals that are certified together, at most.
+# Numbers in the coefficients and duals that are handed out together, at most.
 _ENTRIES = 1 << 21
-# Accept a solution with a relative gap of at most 1e-12: a larger gap is more than rounding.
-_PROVED = 1e-12
+# A burst watches the active columns, and 200 more plus one per active column: those with the largest slopes.
+_WATCHED = 200
+# It watches all columns where these are at most 1.5 times as many: a copy of the table would save little.
+_NEARLY_ALL = 1.5
+# A column that was not watched was missed if its slope exceeds alpha times its strength by more than 1e-8 of that,
+# which is more than the perturbation.
+_MISSED = 1e-8
 # The kernel's reasons to stop.
 _ALL_SOLVED, _NO_ROOM, _BURST_OVER, _NO_PIVOT = range(4)
 # The kernel's kinds of columns.
 _PENALISED, _POSITIVE, _FREE, _HIDDEN = range(4)
-_NAME = "parametric simplex"
 
 
 @dataclass(frozen=True)
 class Vertices:
     """Vertices of a path at unit scale, one per row: coefficients (the intercept last), duals, sizes of the basis.
 
-    `exchanges` and `read` count the exchanges and the rows read for pricing since the vertex before.
+    `exchanges` and `read` count exchanges and rows read for pricing: at each vertex, those since the walk began.
     """
 
     alphas: Array
@@ -57,6 +51,32 @@ class Vertices:
     exchanges: Index
     read: Index
 
+    @classmethod
+    def room(cls, alphas: Array, n_rows: int, n_columns: int) -> Vertices:
+        """Arrays to be filled in."""
+        number = alphas.size
+        counts = (np.zeros(number, dtype=np.intp) for _ in range(3))
+        return cls(alphas, np.zeros((number, n_columns)), np.zeros((number, n_rows)), *counts)
+
+    def part(self, part: slice) -> Vertices:
+        """Some of the vertices; the arrays are shared."""
+        return Vertices(*(values[part] for values in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a walk is: basic rows, active columns with the signs of their coefficients, sides of rows, and alpha."""
+
+    basis: Index
+    active: Index
+    sign: Array
+    side: Array
+    alpha: float
+
+    def moved_to(self, alpha: float) -> _Place:
+        """The same vertex at another alpha."""
+        return _Place(self.basis, self.active, self.sign, self.side, alpha)
+
 
 class Walk:
     """A walk along the path of a problem, alpha falling from infinity.
@@ -65,288 +85,223 @@ class Walk:
     ----------
     problem
         A problem at unit scale, with a piecewise linear loss and without ridges; its penalty is that of alpha = 1.
+
+    Attributes
+    ----------
+    features : ndarray
+        The features that are not excluded: the columns of the vertices, before the intercept.
+    is_stuck : bool
+        Whether no pivot was found, or the basis is singular to rounding: there are no more vertices.
     """
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = problem
         strength = problem.penalty.strength
         self.features = np.flatnonzero(np.isfinite(strength))
-        self.rows = problem.design.rows(np.arange(problem.n_samples), self.features, problem.fit_intercept)
-        self.columns = np.ascontiguousarray(self.rows.T)
+        table = problem.design.rows(np.arange(problem.n_samples), self.features, problem.fit_intercept)
+        self.rows = np.ascontiguousarray(table)
+        self.columns = np.ascontiguousarray(table.T)
         n_rows, n_columns = self.rows.shape
-        border = np.zeros(int(problem.fit_intercept))
         rng = np.random.default_rng(0)
         self.y = _perturbed(problem.y, rng, np.ones(n_rows))
         self.weight = _perturbed(problem.weight, rng, problem.weight)
-        strength = np.append(strength[self.features], border)
+        strength = np.append(strength[self.features], np.zeros(int(problem.fit_intercept)))
         self.strength = _perturbed(strength, rng, strength)
-        self.kind = np.full(n_columns, _POSITIVE if problem.penalty.positive else _PENALISED, dtype=np.intp)
-        if not problem.penalty.positive:
+        self.positive = problem.penalty.positive
+        self.kind = np.full(n_columns, _POSITIVE if self.positive else _PENALISED, dtype=np.intp)
+        if not self.positive:
             self.kind[strength == 0] = _FREE
         self.kind[self.features.size :] = _FREE
         self.lower, self.upper = problem.loss.interval()
-        room = min(n_rows, n_columns)
-        self.basis, self.active = np.zeros(room, dtype=np.intp), np.zeros(room, dtype=np.intp)
-        self.sign, self.inverse = np.ones(room), np.zeros((room, room))
-        self.size, self.alpha, self.n_exchanges, self.rows_read = 0, np.inf, 0, 0
-        self.side = self._begin()
-        self.stuck = not self._fit_free_columns()
+        self.n_exchanges = self.rows_read = 0
+        self.is_done, self.is_stuck, self.least_watched = False, False, _WATCHED
+        self.place = self._begin(problem.fit_intercept)
+        self._fit_free_columns()
 
-    def _begin(self) -> Array:
-        """The vertex without features, and the side of each row."""
+    def _begin(self, fit_intercept: bool) -> _Place:
+        """The vertex without features."""
         y, weight = self.y[1], self.weight[1]
-        if not self.problem.fit_intercept:
-            return np.where(y > 0, 1.0, -1.0)
+        none = np.zeros(0, dtype=np.intp)
+        if not fit_intercept:
+            return _Place(none, none, np.zeros(0), np.where(y > 0, 1.0, -1.0), np.inf)
         order = np.argsort(y)
         below = np.cumsum(weight[order])
-        row = order[np.searchsorted(below, below[-1] * self.upper / (self.upper - self.lower)).clip(0, y.size - 1)]
-        self.basis[0], self.active[0], self.size = row, self.rows.shape[1] - 1, 1
-        return np.sign(y - y[row])
+        place = np.searchsorted(below, below[-1] * self.upper / (self.upper - self.lower))
+        row = order[min(int(place), y.size - 1)]
+        return _Place(np.array([row]), np.array([self.features.size]), np.ones(1), np.sign(y - y[row]), np.inf)
 
-    def _fit_free_columns(self) -> bool:
+    def _fit_free_columns(self) -> None:
         """Go to the vertex of the features without penalty: the end of the path on which only they are penalised."""
         free = self.strength[0] == 0
         free[self.features.size :] = False
         if free.any():
             strength, kind = self.strength, self.kind
-            self.strength = _perturbed(free.astype(np.float64), np.random.default_rng(1), free.astype(np.float64))
-            self.kind = np.where(free & (kind == _FREE), _PENALISED, kind).astype(np.intp)
-            self.kind[~free] = _HIDDEN
+            ones = free.astype(np.float64)
+            self.strength = _perturbed(ones, np.random.default_rng(1), ones)
+            self.kind = np.where(free, np.where(kind == _FREE, _PENALISED, kind), _HIDDEN)
             self.kind[self.features.size :] = _FREE
+            self.least_watched = free.size  # at alpha = 0 a slope that was missed cannot be told from others
             self._set_out()
-            if sum(vertices.size.size for vertices in self.at(np.zeros(1))) == 0:
-                return False
-            self.strength, self.kind = strength, kind
+            for _ in self.at(np.zeros(1)):
+                pass
+            self.strength, self.kind, self.least_watched = strength, kind, _WATCHED
         self._set_out()
-        return True
 
     def _set_out(self) -> None:
-        """Set alpha to a value above the first knot: the largest slope relative to its strength."""
-        dual = self.weight[1] * np.where(self.side > 0, self.upper, self.lower)
-        basis, active = self.basis[: self.size], self.active[: self.size]
-        dual[basis] = 0.0
-        dual[basis] = -(dual @ self.rows[:, active]) @ self._inverted()
-        slope, strength = np.abs(dual @ self.rows), self.strength[1]
+        """Set alpha to twice the largest slope relative to its strength, which is above the first knot."""
+        inverse = self._inverse()
+        if inverse is None:
+            return
+        slope, strength = np.abs(self._dual(self.place.moved_to(0.0), inverse) @ self.rows), self.strength[1]
         used = (strength > 0) & (self.kind != _HIDDEN)
-        self.alpha = 2.0 * float((slope[used] / strength[used]).max(initial=0.0)) + np.finfo(np.float64).tiny
+        largest = float((slope[used] / strength[used]).max(initial=0.0))
+        self.place = self.place.moved_to(2.0 * largest + np.finfo(np.float64).tiny)
 
-    def _inverted(self) -> Array:
-        """The inverse of the basis; zeros where it is singular."""
-        matrix = self.rows[np.ix_(self.basis[: self.size], self.active[: self.size])]
-        inverse = inverted(matrix) if self.size else matrix
-        return np.zeros_like(matrix) if inverse is None else inverse
+    def _inverse(self) -> Array | None:
+        """The inverse of the basis; None where it is singular to rounding."""
+        matrix = self.rows[np.ix_(self.place.basis, self.place.active)]
+        inverse = inverted(matrix) if matrix.size else matrix
+        self.is_stuck |= inverse is None
+        return inverse
+
+    def _dual(self, place: _Place, inverse: Array) -> Array:
+        """The dual of the perturbed problem."""
+        dual = self.weight[1] * np.where(place.side > 0, self.upper, self.lower)
+        dual[place.basis] = 0.0
+        slope = place.alpha * self.strength[1, place.active] * place.sign - self.columns[place.active] @ dual
+        dual[place.basis] = slope @ inverse
+        return dual
 
     def at(self, alphas: Array) -> Iterator[Vertices]:
         """The vertices at falling alphas, in groups; fewer than `alphas` if the walk gets stuck."""
         first, number = 0, max(1, _ENTRIES // sum(self.rows.shape))
-        while first < alphas.size:
+        while first < alphas.size and not self.is_stuck:
             group = self._walk(alphas[first : first + number], False)
             yield group
-            first += group.size.size
-            if self.stuck:
-                return
+            first += group.alphas.size
 
     def knots(self, end: float) -> Iterator[Vertices]:
-        """The vertices of all alphas down to `end`, in groups; each `alpha` is the lowest one of its vertex."""
-        while not self.stuck:
+        """The vertices of all alphas down to `end`, in groups; each alpha is the lowest one of its vertex."""
+        self.is_done = False
+        while not (self.is_stuck or self.is_done):
             yield self._walk(np.array([end]), True)
-            if self.done:
-                return
 
-    done = False
-
-    def _walk(self, alphas: Array, knots: bool) -> Vertices:
-        """Bursts of exchanges, until a group of answers is full or complete."""
+    def _walk(self, alphas: Array, all_knots: bool) -> Vertices:
+        """Bursts of exchanges, until a group of answers is complete."""
         n_rows, n_columns = self.rows.shape
-        number = max(2, _ENTRIES // (n_rows + n_columns)) if knots else alphas.size
-        coef, dual = np.zeros((number, n_columns)), np.zeros((number, n_rows))
-        size, exchanges, read = np.zeros((3, number), dtype=np.intp)
-        at = np.zeros(number) if knots else alphas
-        found, before = 0, (self.n_exchanges, self.rows_read)
-        while True:
-            inverse = self._inverted()
-            self.inverse[: self.size, : self.size] = inverse
-            cost = (self.size + 1) * (n_rows + n_columns + 4 * self.size)
-            most = int(np.clip(_BURST / cost, 1, _MOST))
-            part = slice(found, None)
-            why, count, self.size, self.alpha, n_exchanges, n_read = _parametric.parametric(
-                self.rows,
-                self.columns,
-                self.y,
-                self.weight,
-                self.strength,
-                self.lower,
-                self.upper,
-                self.kind,
-                self.size,
-                self.basis,
-                self.active,
-                self.sign,
-                self.inverse,
-                self.side,
-                self.alpha,
-                alphas if knots else alphas[part],
-                at[part] if knots else None,
-                coef[part],
-                dual[part],
-                size[part],
-                exchanges[part],
-                read[part],
-                most,
-            )
-            exchanges[found : found + count] += self.n_exchanges
-            read[found : found + count] += self.rows_read
-            found += count
-            self.n_exchanges += n_exchanges
-            self.rows_read += n_read
-            self.done = why == _ALL_SOLVED
-            self.stuck = why == _NO_PIVOT or not np.isfinite(self.alpha)
-            if self.done or self.stuck or why == _NO_ROOM:
+        number = max(2, _ENTRIES // (n_rows + n_columns)) if all_knots else alphas.size
+        found = Vertices.room(np.zeros(number) if all_knots else alphas, n_rows, n_columns)
+        count = 0
+        while not self.is_stuck:
+            why, more = self._burst(alphas if all_knots else alphas[count:], found.part(slice(count, None)), all_knots)
+            count += more
+            self.is_done = why == _ALL_SOLVED
+            if self.is_done or why == _NO_ROOM:
                 break
-        group = slice(0, found)
-        return Vertices(
-            at[group],
-            coef[group],
-            dual[group],
-            size[group],
-            np.diff(exchanges[group], prepend=before[0]),
-            np.diff(read[group], prepend=before[1]),
+        return found.part(slice(0, count))
+
+    def _burst(self, alphas: Array, found: Vertices, all_knots: bool) -> tuple[int, int]:
+        """Some exchanges; why they ended, and the number of vertices found.
+
+        1. Watch the columns whose slopes are largest.
+        2. Exchanges among these.
+        3. Go back where the slope of another column became too large, and watch it as well.
+        """
+        inverse = self._inverse()
+        if inverse is None:
+            return _NO_PIVOT, 0
+        # 1.
+        start, n_columns = self.place, self.rows.shape[1]
+        watched = self._watched(self._parts(self._dual(start, inverse)[None], np.array([start.alpha]))[0])
+        while True:
+            # 2.
+            why, count, after = self._exchanged(alphas, found, all_knots, watched, inverse)
+            # 3.
+            if watched.size == n_columns or why == _NO_PIVOT:
+                break
+            duals = np.vstack([found.dual[:count], self._dual(self.place, after)])
+            parts = self._parts(duals, np.append(found.alphas[:count], self.place.alpha)).max(axis=0)
+            parts[watched] = 0.0
+            missed = np.flatnonzero(parts > 1.0 + _MISSED)
+            if missed.size == 0:
+                break
+            watched = np.union1d(watched, missed)
+            self.place = start
+        self.is_stuck = why == _NO_PIVOT
+        return why, count
+
+    def _parts(self, duals: Array, alphas: Array) -> Array:
+        """The slopes of all columns as parts of alpha times their strength; zero for free and hidden columns."""
+        slope = duals @ self.rows
+        slope = np.maximum(slope, 0.0) if self.positive else np.abs(slope)
+        limit = np.multiply.outer(alphas, np.where(self.kind == _HIDDEN, 0.0, self.strength[1]))
+        return np.divide(slope, limit, out=np.zeros_like(slope), where=limit > 0)
+
+    def _watched(self, parts: Array) -> Index:
+        """The columns to watch: active and free ones, and those with the largest parts; none that is hidden."""
+        number = 2 * self.place.basis.size + self.least_watched
+        eligible = np.flatnonzero(self.kind != _HIDDEN)
+        if eligible.size <= _NEARLY_ALL * number:
+            return eligible
+        parts[self.strength[0] == 0] = np.inf
+        parts[self.place.active] = np.inf
+        parts = parts[eligible]
+        number = max(number, int(np.count_nonzero(np.isinf(parts))))
+        return eligible[np.sort(np.argpartition(-parts, number - 1)[:number])] if number < eligible.size else eligible
+
+    def _exchanged(
+        self, alphas: Array, found: Vertices, all_knots: bool, watched: Index, inverse: Array
+    ) -> tuple[int, int, Array]:
+        """Exchanges among the watched columns: why they ended, the number of vertices, and the inverse there."""
+        place, size, n_rows = self.place, self.place.basis.size, self.rows.shape[0]
+        everything = watched.size == self.rows.shape[1]
+        rows, columns = (
+            (self.rows, self.columns) if everything else (np.take(self.rows, watched, axis=1), self.columns[watched])
         )
+        room = min(rows.shape)
+        basis, active = np.zeros((2, room), dtype=np.intp)
+        basis[:size], active[:size] = place.basis, np.searchsorted(watched, place.active)
+        sign, side, work = np.ones(room), place.side.copy(), np.zeros((room, room))
+        sign[:size], work[:size, :size] = place.sign, inverse
+        kind = self.kind[watched]
+        coef = found.coef if everything else np.zeros((found.alphas.size, watched.size))
+        cost = (size + 1) * (n_rows + watched.size + 4 * size)
+        why, count, size, alpha, n_exchanges, n_read = _parametric.parametric(
+            rows,
+            columns,
+            self.y,
+            self.weight,
+            np.ascontiguousarray(self.strength[:, watched]),
+            self.lower,
+            self.upper,
+            kind,
+            size,
+            basis,
+            active,
+            sign,
+            work,
+            side,
+            place.alpha,
+            alphas,
+            found.alphas if all_knots else None,
+            coef,
+            found.dual,
+            found.size,
+            found.exchanges,
+            found.read,
+            int(np.clip(_BURST / cost, 1, _MOST)),
+        )
+        if not everything:
+            found.coef[:count] = 0.0
+            found.coef[:count, watched] = coef[:count]
+        self.kind[watched] = kind
+        found.exchanges[:count] += self.n_exchanges
+        found.read[:count] += self.rows_read
+        self.n_exchanges += n_exchanges
+        self.rows_read += n_read
+        self.place = _Place(basis[:size], watched[active[:size]], sign[:size], side, alpha)
+        return why, count, work[:size, :size]
 
 
 def _perturbed(values: Array, rng: np.random.Generator, unit: Array) -> Array:
     """The values, and a second row in which they are perturbed."""
     return np.stack([values, values + _PERTURBED * unit * rng.uniform(0.5, 1.0, values.size)])
-
-
-def follows_knots(problem: Problem, alphas: Array) -> bool:
-    """Whether multiples of a penalty are worth solving by a walk from knot to knot."""
-    penalty, loss = problem.penalty, problem.loss
-    n_rows, n_columns = problem.n_samples, problem.n_features + problem.fit_intercept
-    return bool(
-        loss.is_piecewise_linear
-        and not penalty.curved
-        and np.any(penalty.bounds & np.isfinite(penalty.strength))
-        and alphas.size
-        and alphas[0] > 0
-        and n_rows <= max(_ROWS, _ROWS_PER_COLUMN * n_columns)
-        and n_rows * n_columns <= _TABLE
-    )
-
-
-def solve_along_knots(
-    problems: Iterable[Problem],
-    values: Array,
-    settings: Settings,
-    *,
-    solve: Solver,
-) -> Iterator[Solution]:
-    """Solve multiples of a penalty by walking from knot to knot.
-
-    Parameters
-    ----------
-    problems
-        Problems that share design, target and weights, whose penalties are multiples of each other.
-    values
-        The multiples, which do not rise.
-    settings
-        Passed to `solve`.
-    solve
-        The solver for a problem on its own.
-
-    Notes
-    -----
-    1. The walk gives a vertex and its dual for each alpha.
-    2. The certificate takes several alphas in two products with the data. A vertex whose basic duals and other slopes
-       are strictly inside their intervals is the only optimum.
-    3. Others go to the canonical optimum of the face that their dual describes.
-    4. What is not proved to rounding is solved on its own.
-    """
-    given = iter(problems)
-    first = next(given)
-    unit = first.with_penalty(first.penalty)
-    last: Coefficients | None = None
-    found = _proved_vertices(unit, values / values[0])
-    for problem in chain([first], given):
-        solution = next(found, None)
-        if solution is not None and not (solution.unique and solution.relative_gap <= _PROVED):
-            solution = _canonical(problem, solution)
-        if solution is None or not solution.relative_gap <= _PROVED:
-            solution = solve(problem, settings, last)
-        last = solution.coefficients
-        yield solution
-
-
-def _canonical(problem: Problem, solution: Solution) -> Solution:
-    """Step 3: the canonical optimum of the face that a vertex's dual describes; the vertex where that fails."""
-    twin, units = scaled(problem)
-    dual = solution.dual if not units.rows.size else solution.dual[units.rows]
-    found = canonical_optimum(twin, dual * (units.unit / units.factor))
-    if found is None:
-        return solution
-    coef, intercept = units.to_original(*found[:2])
-    return certify(
-        problem,
-        np.maximum(coef, 0.0) if problem.penalty.positive else coef,
-        intercept if problem.fit_intercept else 0.0,
-        units.dual_to_original(found[2], problem.n_samples),
-        n_iter=solution.n_iter,
-        stopped=StopReason.EXACT,
-        solver=_NAME,
-        stats=solution.stats,
-    )
-
-
-def _proved_vertices(unit: Problem, alphas: Array) -> Iterator[Solution]:
-    """Steps 1 and 2, for multiples of the penalty of `unit` above zero."""
-    twin, units = scaled(unit)
-    walk = Walk(twin)
-    if walk.stuck:
-        return
-    for group in walk.at(alphas[alphas > 0]):
-        yield from _proved(unit, twin, units, walk, group)
-
-
-def _proved(unit: Problem, twin: Problem, units: Scaling, walk: Walk, group: Vertices) -> Iterator[Solution]:
-    lower, upper = twin.loss.interval()
-    n_features = walk.features.size
-    width = AT_END * (upper - lower)
-    inside = (group.dual < (upper - width) * twin.weight) & (group.dual > (lower + width) * twin.weight)
-    np.clip(group.dual, lower * twin.weight, upper * twin.weight, out=group.dual)
-    dual = group.dual * (units.factor / units.unit)
-    if units.rows.size:
-        full = np.zeros((dual.shape[0], unit.n_samples))
-        full[:, units.rows] = dual
-        dual = full
-    coef = np.zeros((group.alphas.size, unit.n_features))
-    scale = units.column_scale[walk.features] * units.unit
-    coef[:, walk.features] = group.coef[:, :n_features] * scale
-    if unit.penalty.positive:
-        np.maximum(coef, 0.0, out=coef)
-    intercept = np.zeros(group.alphas.size)
-    if unit.fit_intercept:
-        intercept = group.coef[:, -1] * units.unit + units.y_shift - coef @ units.column_shift
-    used = np.flatnonzero(coef.any(axis=0))
-    residual = unit.y - unit.design.matvec_of(used, np.ascontiguousarray(coef[:, used].T)).T - intercept[:, None]
-    slope = unit.design.rmatvec(np.asfortranarray(dual.T)).T
-    given = Answers(group.alphas, used, coef[:, used], residual, dual, slope, dual.sum(axis=1))
-    found = proofs(unit, given)
-    size = unit.penalty.excess(slope) if unit.penalty.positive else np.abs(slope)
-    excluded = np.isinf(unit.penalty.strength)
-    active = size >= np.multiply.outer((1 - AT_END) * group.alphas, np.where(excluded, 0.0, unit.penalty.strength))
-    n_active = np.count_nonzero(active & ~excluded, axis=1) + unit.fit_intercept
-    unique = (inside.sum(axis=1) == group.size) & (n_active == group.size)
-    for k in range(group.alphas.size):
-        yield Solution(
-            coef=coef[k],
-            intercept=float(intercept[k]),
-            dual=dual[k],
-            objective=float(found.objective[k]),
-            gap=float(found.gap[k]),
-            relative_gap=float(found.relative_gap[k]),
-            unique=bool(unique[k]),
-            n_iter=max(int(group.exchanges[k]), 1),
-            stopped=StopReason.EXACT,
-            solver=_NAME,
-            stats={"n_exchanges": int(group.exchanges[k]), "rows_read": int(group.read[k])},
-        )
