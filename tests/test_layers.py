@@ -121,6 +121,12 @@ def test_every_room_has_a_floor():
     assert {room(path) for path in MODULES} == set(FLOOR)
 
 
+def test_every_room_and_every_file_of_a_wing_is_in_the_tower_of_the_architecture_page():
+    tower = (Path(__file__).parents[1] / "docs" / "house.md").read_text().split("```")[1]
+    files = {path.stem for path in MODULES if path.parent != PACKAGE and room(path) != "_kernels"} - {"__init__"}
+    assert {name for name in files | set(FLOOR) if not re.search(rf"(?<!\w){name}(?!\w)", tower)} == set()
+
+
 @pytest.mark.parametrize("wing", sorted(WINGS - {"_kernels"}))
 def test_a_door_has_only_what_others_take(wing):
     """Names that neither another wing nor a test asks for stay inside."""
