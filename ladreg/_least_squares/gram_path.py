@@ -156,9 +156,8 @@ class GramPath:
     def _wanting(self, unit: ElasticNet, alpha: float, slope: Array) -> Index:
         """Features without a row that are nearest to their strength."""
         lack = unit.excess(slope) - alpha * unit.strength
-        near = np.flatnonzero((lack >= (self.tuning.filled_near - 1.0) * alpha * unit.strength) & ~self.known)
-        number = max(self.tuning.filled, int(self.tuning.filled_share * np.count_nonzero(self.known)))
-        return largest(lack, near, number)
+        near = np.flatnonzero((lack >= (self.tuning.wanted - 1.0) * alpha * unit.strength) & ~self.known)
+        return largest(lack, near, self.tuning.entering)
 
     def _refactor(self, gram: Array) -> int:
         """Factorise the Gram matrix of the support; returns the size of the factor, 0 if the matrix is singular."""

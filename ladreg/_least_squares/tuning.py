@@ -82,30 +82,19 @@ class LeastSquaresTuning:
     # Paths.
     # Use the Gram matrix of all p features if p is at most this and the number of rows.
     all_in_gram: int = number(4000, 0, 20_000)
-    # Features are wanted in a step if the prediction of their slope reaches so many times their strength.
+    # Features are wanted in a step if the prediction of their slope reaches so many times their strength; where a Gram
+    # row is missing, those of features whose slopes do are computed.
     wanted: float = number(0.9, 0.1, 1.0)
-    # Those that reach so many times their strength are in the pool, whose products with the wanted are computed with
-    # theirs.
-    pooled: float = number(0.4, 0.0, 1.0)
-    # Features in the pool, and features that the homotopy watches beyond its largest support, at most. Without a pool
+    # Features in the pool, those predicted to come nearest to their strength after the wanted, whose products with the
+    # wanted are computed with theirs; and features that the homotopy watches beyond its largest support. Without a pool
     # paths of 500 x 5,000 took 1.25 times as long, and cross-validations 1.19 times.
     pool: int = number(300, 1, 100_000)
-    # Alphas in the first step.
-    first_step: int = number(8, 1, 1000)
-    # Alphas in any step, at most: long steps share gradient checks, and guess more.
-    longest_step: int = number(32, 1, 1000)
-    # Halve the number of alphas of the next step if a step took more rounds.
-    step_rounds: int = number(3, 1, 100)
-    # Alpha falls to this part of itself between gradient checks, at most: slopes are not extrapolated farther.
+    # Alpha falls to this part of itself in a step, and between two gradient checks of the homotopy, at most: slopes are
+    # not extrapolated farther.
     reach: float = number(0.5, 0.01, 0.99)
-    # So many features come in at once, or as many as the support has if that is more.
+    # So many features come in at once, or as many as the support has if that is more; and so many missing Gram rows are
+    # computed at once.
     entering: int = number(50, 1, 10_000)
-    # Gram rows that are computed at once where one is missing: so many, or `filled_share` of the known rows if more.
-    filled: int = number(10, 1, 10_000)
-    # See above.
-    filled_share: float = number(0.25, 0.0, 10.0)
-    # They are of features whose slopes reach so many times their strength.
-    filled_near: float = number(0.8, 0.0, 1.0)
     # Largest number of rows for a path from knot to knot: a knot costs n^2 multiplications, and there are n and more.
     homotopy_rows: int = number(256, 0, 2000)
     # Features whose slope stays below 1 - clear of its strength between two gradient checks need no other check. Checks

@@ -118,18 +118,16 @@ class WorkingSetPath:
         tuning = self.tuning
         most = max(1, tuning.entries // (self.problem.n_samples + self.problem.n_features))
         # 0.
-        first, length = (yield from self._drafted(most)), tuning.first_step
-        most = min(most, tuning.longest_step)
+        first = yield from self._drafted(most)
         while first < self.alphas.size:
             near = int(np.count_nonzero(self.alphas[first:] >= tuning.reach * self.alphas[first]))
-            last = min(first + min(length, near), self.alphas.size)
+            last = first + min(near, most)
             # 1.
             ratio = self._predicted(self.alphas[first], self.alphas[last - 1])
             nearest = largest(ratio, np.flatnonzero(ratio >= tuning.wanted), max(tuning.entering, self.features.size))
             wanted = np.union1d(self.features, nearest)
             ratio[wanted] = 0.0
-            pool = largest(ratio, np.flatnonzero(ratio >= tuning.pooled), tuning.pool)
-            n_rounds = 0
+            pool = largest(ratio, np.flatnonzero(ratio > 0), tuning.pool)
             while first < last:
                 # 2.
                 look = self._look(wanted, pool, self.alphas[first:last])
@@ -141,7 +139,6 @@ class WorkingSetPath:
                 # 3.
                 proved = self._proved(look, first)
                 yield from self._accepted(look, first, proved)
-                n_rounds += 1
                 first += len(proved)
                 if len(proved) < look.n_iter.size:
                     violating = self._violating(look, len(proved), self.alphas[first])
@@ -150,8 +147,6 @@ class WorkingSetPath:
                         first += 1
                     # A solution found on its own may have other features.
                     wanted = np.unique(np.concatenate([self._known(), violating, self.features]))
-            length = length * 2 if n_rounds <= 1 else length // 2 if n_rounds > tuning.step_rounds else length
-            length = min(max(length, 1), most)
 
     def _drafted(self, most: int) -> Generator[PathPoint, None, int]:
         """Step 0, for at most `most` alphas; returns how many were solved."""
