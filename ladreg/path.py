@@ -19,7 +19,7 @@ from ladreg._estimators import (
     checked_quantiles,
     training_data,
 )
-from ladreg._paths import Path, solve_path
+from ladreg._paths import Path, path_of_knots, solve_path
 from ladreg._tuning import alpha_grid, checked_alphas, warn_of
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD
@@ -317,6 +317,7 @@ def lad_path(
     *,
     eps: float = 1e-3,
     alphas: int | ArrayLike | None = None,
+    method: Literal["grid", "knots"] = "grid",
     quantiles: ArrayLike | None = None,
     alpha: float = 0.0,
     sample_weight: ArrayLike | None = None,
@@ -345,6 +346,10 @@ def lad_path(
     alphas : int or array-like, default=None
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas. None is 100.
+    method : {"grid", "knots"}, default="grid"
+        "grid" solves for the alphas. "knots" gives all solutions down to `eps` times the largest alpha: they are
+        piecewise constant in alpha, and there are as many as there are knots between (for n rows and p features often
+        about the larger of n and p, or a few times that).
     quantiles : array-like of shape (n_quantiles,), default=None
         A grid of quantiles, each between 0 and 1, in the place of the alphas.
     alpha : float, default=0.0
@@ -365,19 +370,24 @@ def lad_path(
     Returns
     -------
     grid : ndarray of shape (n_points,)
-        The alphas, decreasing, or the quantiles as they are given.
+        The alphas, decreasing, or the quantiles as they are given. With "knots" the first alpha is the largest one
+        with a coefficient just below it, and the last one `eps` times that; column k of `coefs` is optimal for all
+        alphas from ``grid[k]`` to ``grid[k - 1]``, column 0 for all from ``grid[0]`` on.
     coefs : ndarray of shape (n_features, n_points)
         Coefficients, one column for each.
     intercepts : ndarray of shape (n_points,)
         Intercepts.
     dual_gaps : ndarray of shape (n_points,)
-        Proved bounds of how far each objective is from its optimum.
+        Proved bounds of how far each objective is from its optimum; with "knots" for the whole range of its alphas, in
+        the units of the objective in the middle of it.
 
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, for several targets, for `alphas` beside `quantiles`, and for an
-        `alpha` without them.
+        For parameters or data that make no sense, for several targets, for `alphas` beside `quantiles` or "knots",
+        for "knots" beside `quantiles`, and for an `alpha` without these.
+    RuntimeError
+        If "knots" cannot be followed to the end, since a basis is singular to rounding.
 
     Warns
     -----
@@ -394,14 +404,21 @@ def lad_path(
     Wang, H., Li, G. and Jiang, G. (2007). Robust regression shrinkage and consistent variable selection through the
     LAD-lasso. Journal of Business and Economic Statistics 25(3), 347-355. doi:10.1198/073500106000000251
 
+    Li, Y. and Zhu, J. (2008). L1-norm quantile regression. Journal of Computational and Graphical Statistics 17(1),
+    163-185. doi:10.1198/106186008X289155
+
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn.datasets import load_diabetes
     >>> from ladreg import lad_path
     >>> X, y = load_diabetes(return_X_y=True)
     >>> alphas, coefs, intercepts, gaps = lad_path(X, y, alphas=20)
     >>> coefs.shape, bool(gaps.max() < 1e-10)
     ((10, 20), True)
+    >>> alphas, coefs, intercepts, gaps = lad_path(X, y, method="knots", eps=0.5)
+    >>> alphas.size, np.count_nonzero(coefs[:, [0, 1, -1]], axis=0)
+    (83, array([0, 1, 4]))
     >>> quantiles, coefs, intercepts, gaps = lad_path(X, y, quantiles=[0.1, 0.5, 0.9])
     >>> intercepts.round(0)
     array([ 80., 152., 224.])
@@ -413,10 +430,13 @@ def lad_path(
         "max_iter": max_iter,
         "tol": tol,
     }
+    check_choice("method", method, ("grid", "knots"))
+    if method == "knots" and (alphas is not None or quantiles is not None):
+        raise ValueError("alphas and quantiles must be None with method='knots': the knots of the path are the alphas.")
     if quantiles is None:
         if alpha != 0:
             raise ValueError(f"alpha={alpha!r} is for quantiles, of which there are none: give alphas as a list.")
-        path = _path(LADRegressor(alpha=1.0, **common), X, y, sample_weight, alphas, eps)
+        path = _path(LADRegressor(alpha=1.0, **common), X, y, sample_weight, alphas, eps, all_knots=method == "knots")
         return path.alphas, path.coef, path.intercept, path.gap
     grid = np.array(checked_quantiles(quantiles))
     if alphas is not None:
@@ -463,6 +483,7 @@ def _path(
     alphas: int | ArrayLike | None,
     eps: float,
     *,
+    all_knots: bool = False,
     stacklevel: int = 4,
 ) -> Path:
     """The path of a plain estimator, its parameters and data checked."""
@@ -478,6 +499,9 @@ def _path(
         )
     with any_size():
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
-        path = solve_path(problem, alpha_grid(problem, alphas, eps), model._settings())
+        if all_knots:
+            path = path_of_knots(problem, eps, model._settings())
+        else:
+            path = solve_path(problem, alpha_grid(problem, alphas, eps), model._settings())
     warn_of(path, model.tol, stacklevel=stacklevel)
     return path

@@ -1,8 +1,12 @@
 """Paths from knot to knot: every alpha is what it is alone, and knots are those of exact arithmetic."""
 
+from fractions import Fraction
+from itertools import combinations
+
 import numpy as np
 import pytest
 
+from ladreg import LADRegressor, lad_path
 from ladreg._certificate import prove
 from ladreg._problem import Absolute, Pinball, Settings
 from ladreg._solvers import largest_alpha, solve, solve_alphas
@@ -63,3 +67,88 @@ def test_every_alpha_is_what_it_is_alone(block):
                 )
                 assert solution.unique == alone.unique, (seed, alpha)
     assert walked >= (0.7 if block == 6 else 0.95) * total  # far targets (6) may cross the fit: solved alone
+
+
+def solved(matrix, target):
+    """The solution of a square system of fractions; None where it is singular."""
+    rows = [[*row, value] for row, value in zip(matrix, target, strict=True)]
+    size = len(rows)
+    for k in range(size):
+        pivot = next((i for i in range(k, size) if rows[i][k] != 0), None)
+        if pivot is None:
+            return None
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        rows[k] = [value / rows[k][k] for value in rows[k]]
+        for i in range(size):
+            if i != k:
+                rows[i] = [a - rows[i][k] * b for a, b in zip(rows[i], rows[k], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def exact_knots(X, y):
+    """Knots of mean |y - Xb - c| + alpha * |b|_1 in fractions: the lower envelope of the lines of all vertices."""
+    n, p = X.shape
+    table = [[*map(Fraction, row), Fraction(1)] for row in X.tolist()]
+    equations = table + [[Fraction(int(j == k)) for k in range(p + 1)] for j in range(p)]
+    targets = [Fraction(value) for value in y.tolist()] + [Fraction(0)] * p
+    lines = set()
+    for chosen in combinations(range(n + p), p + 1):
+        point = solved([equations[i] for i in chosen], [targets[i] for i in chosen])
+        if point is not None:
+            residuals = (abs(targets[i] - sum(a * b for a, b in zip(table[i], point, strict=True))) for i in range(n))
+            lines.add((sum(abs(b) for b in point[:-1]), sum(residuals) / n))
+    slope, value = min(lines)
+    knots = []
+    while steeper := [((value - b) / (a - slope), a, b) for a, b in lines if a > slope and b < value]:
+        alpha, slope, value = max(steeper)
+        knots.append(alpha)
+    return knots
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_knots_are_those_of_exact_arithmetic(seed):
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(3, 8)), int(rng.integers(1, 3))
+    X, y = rng.integers(-4, 5, (n, p)).astype(float), rng.integers(-9, 10, n).astype(float)
+    knots = np.array([float(alpha) for alpha in exact_knots(X, y)])
+    if knots.size == 0:
+        return
+    alphas, coefs, intercepts, gaps = lad_path(X, y, method="knots", eps=0.9 * knots[-1] / knots[0])
+    np.testing.assert_allclose(alphas[:-1], knots, rtol=1e-12)
+    assert gaps.max() <= 1e-13 * np.abs(y).mean()
+    for k in range(1, alphas.size):
+        for alpha in np.linspace(alphas[k], alphas[k - 1], 3):
+            found = np.abs(y - X @ coefs[:, k] - intercepts[k]).mean() + alpha * np.abs(coefs[:, k]).sum()
+            assert found == pytest.approx(LADRegressor(alpha=alpha).fit(X, y).objective_, rel=1e-12)
+
+
+def test_work_is_counted():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((150, 600))
+    problem = make(X, X[:, :5].sum(axis=1) + rng.standard_t(2, 150), alpha=1.0)
+    alphas = largest_alpha(problem) * np.geomspace(1.0, 0.05, 30)
+    found = list(solve_alphas(problem, alphas, Settings()))
+    assert sum(solution.unique for solution in found) == 29  # all but the largest alpha, which is a knot
+    exchanges = sum(solution.stats["n_exchanges"] for solution in found)
+    assert exchanges < 3000
+    assert sum(solution.stats["rows_read"] for solution in found) < 150 * exchanges
+    alone = solve(problem.with_penalty(problem.penalty.times(alphas[-1])), Settings())
+    assert alone.objective == pytest.approx(found[-1].objective, rel=1e-13)
+    assert alone.stats["n_exchanges"] < 3000
+
+
+def test_knots_and_lists_of_alphas_exclude_each_other():
+    X, y = np.eye(4), np.arange(4.0)
+    for given in ({"alphas": 5}, {"quantiles": [0.5]}):
+        with pytest.raises(ValueError, match="must be None with method='knots'"):
+            lad_path(X, y, method="knots", **given)
+    with pytest.raises(ValueError, match="method"):
+        lad_path(X, y, method="lars")
+
+
+def test_a_target_without_knots_has_one_solution():
+    X = np.arange(6.0).reshape(3, 2)
+    alphas, coefs, intercepts, _ = lad_path(X, np.full(3, 2.5), method="knots")
+    assert alphas.shape == (1,)
+    assert not coefs.any()
+    assert intercepts == [2.5]

@@ -2,6 +2,6 @@
 
 from ladreg._paths.fold_moments import Split
 from ladreg._paths.folds import Folds, SquaredFolds, relaxed
-from ladreg._paths.path import Path, grid, losses_of, solve_path
+from ladreg._paths.path import Path, grid, losses_of, path_of_knots, solve_path
 
-__all__ = ["Folds", "Path", "Split", "SquaredFolds", "grid", "losses_of", "relaxed", "solve_path"]
+__all__ = ["Folds", "Path", "Split", "SquaredFolds", "grid", "losses_of", "path_of_knots", "relaxed", "solve_path"]

@@ -18,7 +18,7 @@ from ladreg._certificate import Answers, proofs
 from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import ROUNDINGS, Coefficients, Problem, Settings, Solution, Solver, StopReason
-from ladreg._solvers import largest_alpha, solve, solve_alphas
+from ladreg._solvers import largest_alpha, solve, solve_alphas, solve_knots
 
 # Numbers in the residuals and slopes that are certified together, at most.
 _ENTRIES = 1 << 22
@@ -141,6 +141,20 @@ def solve_path(
         first = last
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, settings)
+    return path
+
+
+def path_of_knots(problem: Problem, eps: float, settings: Settings) -> Path:
+    """All solutions of a path with a piecewise linear loss, down to `eps` times its largest alpha.
+
+    Each alpha is the lowest one of its solution's range; each gap is proved for the whole range.
+    """
+    alphas, solutions = zip(*solve_knots(problem, eps, settings), strict=True)
+    path = Path.empty(problem, np.array(alphas))
+    for k, solution in enumerate(solutions):
+        path.put(k, _as_proved(solution, settings.tol))
+    path.gap[:] *= 2.0  # proved in the middle of the range, where a gap that is linear in alpha is at least half
+    path.relative_gap[:] *= 2.0
     return path
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, Index
 from ladreg._certificate import AT_END, Answers, canonical_optimum, certify, proofs
 from ladreg._piecewise.parametric import Vertices, Walk
 from ladreg._presolve import Scaling, scaled
@@ -22,6 +23,8 @@ _ROWS_PER_COLUMN = 10
 _TABLE = 1 << 23
 # Accept a solution with a relative gap of at most 1e-12: a larger gap is more than rounding.
 _PROVED = 1e-12
+# Knots that differ by at most 1e-10 of their alpha are one: more than rounding, less than what data tell apart.
+_SAME = 1e-10
 _NAME = "parametric simplex"
 
 
@@ -81,6 +84,63 @@ def solve_along_knots(
             solution = solve(problem, settings, last)
         last = solution.coefficients
         yield solution
+
+
+def solve_all_knots(
+    problem: Problem, end: float, settings: Settings, *, solve: Solver
+) -> Iterator[tuple[float, Solution]]:
+    """All solutions of the path, each with the lowest alpha of its range, which begins where the one before ends.
+
+    Parameters
+    ----------
+    problem
+        With the penalty at alpha = 1, and a piecewise linear loss.
+    end
+        The last alpha, above zero.
+    settings, solve
+        For a solution that is not proved.
+
+    Notes
+    -----
+    A solution is that of the middle of its range. At both ends of the range the duals of the knots are feasible, so
+    that its gap at any alpha of the range is at most twice the gap in the middle.
+    """
+    twin, units = scaled(problem)
+    walk = Walk(twin)
+    last: tuple[float, Array] | None = None
+    before = 0, 0
+    for group in walk.knots(end):
+        kept = _distinct(group.alphas, np.inf if last is None else last[0])
+        if kept.size == 0:
+            continue
+        vertices = Vertices(*(values[kept] for values in vars(group).values()))
+        above = np.append(3.0 * vertices.alphas[0] if last is None else last[0], vertices.alphas[:-1])
+        dual = np.vstack([vertices.dual[:1] if last is None else last[1][None], vertices.dual[:-1]])
+        last = float(vertices.alphas[-1]), vertices.dual[-1].copy()
+        middle = replace(vertices, alphas=(above + vertices.alphas) / 2, dual=(dual + vertices.dual) / 2)
+        found = _proved(problem, twin, units, walk, middle, before)
+        before = walk.n_exchanges, walk.rows_read
+        for alpha, inside, solution in zip(vertices.alphas.tolist(), middle.alphas.tolist(), found, strict=True):
+            single = problem.with_penalty(problem.penalty.times(inside))
+            if not (solution.unique and solution.relative_gap <= _PROVED):
+                solution = _canonical(single, solution)
+            if not solution.relative_gap <= _PROVED:
+                solution = solve(single, settings, solution.coefficients)
+            yield alpha, solution
+    if walk.is_stuck:
+        raise RuntimeError(
+            f"the path could not be followed below alpha={walk.place.alpha:.6g}: raise eps, or give alphas."
+        )
+
+
+def _distinct(alphas: Array, last: float) -> Index:
+    """The vertices whose range is not a point: knots that coincide are told apart by the perturbation only."""
+    kept = []
+    for k, alpha in enumerate(alphas.tolist()):
+        if alpha < last * (1.0 - _SAME):
+            kept.append(k)
+            last = alpha
+    return np.array(kept, dtype=np.intp)
 
 
 def _canonical(problem: Problem, solution: Solution) -> Solution:

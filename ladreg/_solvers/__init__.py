@@ -5,6 +5,7 @@ from ladreg._solvers.choose import (
     recover_dual,
     solve,
     solve_alphas,
+    solve_knots,
     solve_quantiles,
     verify,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "recover_dual",
     "solve",
     "solve_alphas",
+    "solve_knots",
     "solve_quantiles",
     "verify",
 ]

@@ -14,6 +14,7 @@ from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import (
     dual_at,
     follows_knots,
+    solve_all_knots,
     solve_along_knots,
     solve_by_cascade,
     solve_by_linprog,
@@ -134,6 +135,18 @@ def solve_alphas(problem: Problem, alphas: Array, settings: Settings) -> Iterato
     engine: Callable[..., Iterator[Solution]]
     engine = solve_along_knots if follows_knots(problem, alphas) else partial(solve_process, from_zero=True)
     return _solve_in_order(problems, alphas, settings, engine)
+
+
+def solve_knots(problem: Problem, eps: float, settings: Settings) -> Iterator[tuple[float, Solution]]:
+    """All solutions of a path with a piecewise linear loss down to `eps` times its largest alpha.
+
+    Each comes with the lowest alpha of its range.
+    """
+    largest = largest_alpha(problem)
+    if largest > 0:
+        yield from solve_all_knots(problem, eps * largest, settings, solve=solve)
+    else:  # no penalised coefficient differs from zero, whatever alpha is
+        yield 1.0, solve(problem, settings)
 
 
 def _solve_in_order(
