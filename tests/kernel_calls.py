@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ladreg._kernels import (
+    _blocks,
     _cd,
     _dual_norms,
     _gram,
@@ -19,7 +20,8 @@ from ladreg._kernels import (
 )
 
 MODULES = (
-    _cd, _gram, _hash_groups, _homotopy, _interior_point, _rows, _line_search, _parametric, _simplex, _dual_norms,
+    _blocks, _cd, _gram, _hash_groups, _homotopy, _interior_point, _rows, _line_search, _parametric, _simplex,
+    _dual_norms,
 )  # fmt: skip
 N, P = 7, 3
 SEVERAL = np.array([0.5, 1.25, 2.0, 0.75, 1.5, 0.25, 1.0])
@@ -149,6 +151,32 @@ def falling():
     }  # fmt: skip
 
 
+def grouped(index):
+    """A table of three dummies, two other columns and an intercept, its last row without a dummy."""
+    columns = np.array([0, 3, 4, 1, 4, 2, 3, 1, 3, 4, 0, 2, 3, 4])
+    starts = np.array([0, 3, 5, 7, 10, 11, 12, 14])
+    return columns.astype(index), starts.astype(index)
+
+
+def in_blocks(index):
+    columns, starts = grouped(index)
+    return {
+        "data": np.arange(1.0, 15.0), "indices": columns, "indptr": starts, "weight": some(N),
+        "place": np.array([-1, -2, -3, 0, 1], dtype=np.intp),
+        "position": np.array([0, 0, 1, 0, 4, 0, 6, 0, 3, 4, 0, 0, 0, 0], dtype=index),
+        "begin": np.array([0, 3, 6, 8], dtype=index), "border": True,
+        "diagonal": np.zeros(3), "cross": np.zeros(8), "inner": np.zeros((3, 3)),
+    }  # fmt: skip
+
+
+def disjoint(index):
+    columns, starts = grouped(index)
+    return {
+        "indices": columns, "indptr": starts, "most_rows": 3, "n_classes": 2, "rows": np.zeros(14, dtype=index),
+        "label": room(5),
+    }  # fmt: skip
+
+
 STATE = ("a", "s", "under", "over")
 HUGE = 2**63 - 1
 CALLS = [
@@ -182,6 +210,27 @@ CALLS = [
         ("coef", "slope", "support", "factor", "coefs", "slopes", "n_steps", "done"),
         ("support",),
         limits={"size": HUGE},
+    ),
+    *(
+        Call(
+            _blocks.disjoint_columns,
+            lambda index=index: disjoint(index),
+            ("rows", "label"),
+            ("indices", "indptr"),
+            free=("label",),
+            limits={"most_rows": HUGE, "n_classes": 64},
+        )
+        for index in (np.int32, np.int64)
+    ),
+    *(
+        Call(
+            _blocks.block_gram,
+            lambda index=index: in_blocks(index),
+            ("diagonal", "cross", "inner"),
+            ("indices", "indptr", "position", "begin"),
+            free=("place",),
+        )
+        for index in (np.int32, np.int64)
     ),
     Call(_hash_groups.group, rows("keys", "groups", "first"), ("groups", "first")),
     Call(_homotopy.homotopy, walking, ("count", "found", "values", "n_knots", "uncertain")),

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index
+from ladreg._design.block_structure import BlockGram, BlockPattern
 
 # Columns with a variance of at most 1e-28 times their mean square are constant up to rounding.
 CONSTANT = 1e-28
@@ -138,6 +139,14 @@ class Design(ABC):
     @abstractmethod
     def gram(self, weight: Array, features: Index, border: bool) -> Array:
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
+
+    def blocks(self, border: bool) -> BlockPattern | None:  # noqa: ARG002 - a dense design has none
+        """Columns no two of which share a row, and the others; None where there are few such columns."""
+        return None
+
+    def block_gram(self, weight: Array, border: bool) -> BlockGram:
+        """`gram` of all columns, in the blocks of `blocks`."""
+        raise NotImplementedError
 
     @abstractmethod
     def cross(self, weight: Array, features: Index, others: Index) -> Array:

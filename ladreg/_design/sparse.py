@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index
 from ladreg._design.base import Design
+from ladreg._design.block_structure import BlockGram, BlockPattern
 
 # Gathering a column costs as much as 4 products with it.
 _GATHERING = 4
@@ -222,6 +223,26 @@ class SparseDesign(Design):
         if border:
             Z = sp.hstack([Z, sp.csr_array(np.ones((self.n_samples, 1)))], format="csr")
         return np.asarray((Z.T @ (Z * weight[:, None])).toarray())
+
+    def blocks(self, border: bool) -> BlockPattern | None:
+        """Columns no two of which share a row, and the others; None where there are few such columns."""
+        key = f"blocks {border}"
+        if key not in self._known:
+            self._known[key] = BlockPattern.of(self._by_rows, border)
+        return self._known[key]
+
+    @property
+    def _by_rows(self) -> sp.csr_array:
+        """X in float64, by rows; X itself where it is that already."""
+        if "by rows" not in self._known:
+            self._known["by rows"] = sp.csr_array(self.X, dtype=np.float64)
+        return self._known["by rows"]
+
+    def block_gram(self, weight: Array, border: bool) -> BlockGram:
+        """`gram` of all columns, in the blocks of `blocks`."""
+        blocks = self.blocks(border)
+        assert blocks is not None
+        return blocks.gram(self._by_rows, self.scale, weight)
 
     def cross(self, weight: Array, features: Index, others: Index) -> Array:
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``."""

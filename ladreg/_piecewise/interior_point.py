@@ -19,6 +19,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from ladreg._arrays import SMALL, Array, Index, square_solver
+from ladreg._design import BlockGram
 from ladreg._kernels import _interior_point, _rows
 
 # Keep an iterate, in case a later one breaks down, if its relative complementarity is at most 1e-8 (or `tol`).
@@ -137,6 +138,8 @@ class BoundedDual(DualProgram):
         H, None for zero.
     stiffness
         Where the program has all rows of the problem, H as a weight per row: ``A' diag(stiffness) A``. None for zero.
+    gram
+        ``A' diag(weight) A`` in blocks, as a function of the weights, where A has many columns that share no row.
     """
 
     A: Array | sp.csr_array
@@ -150,6 +153,7 @@ class BoundedDual(DualProgram):
     ceiling: Array | None = None
     hessian: Array | None = None
     stiffness: Array | None = None
+    gram: Callable[[Array], BlockGram] | None = None
 
     @property
     def is_curved(self) -> bool:
@@ -186,6 +190,8 @@ class BoundedDual(DualProgram):
         """
         n_rows, (size, n_columns) = self.y.size, self.A.shape
         rows = q[:n_rows] if self.stiffness is None else q[:n_rows] + self.stiffness
+        if self.gram is not None:
+            return self.gram(rows).plus(self.penalised, q[n_rows:]).solver()
         wide = size < _WIDE * n_columns and n_columns - self.penalised.size < 0.5 * size
         if wide and isinstance(self.A, np.ndarray) and self.hessian is None:
             found = self._factor_by_rows(self.A, rows, q[n_rows:])
@@ -245,7 +251,12 @@ class BoundedDual(DualProgram):
         return 0.0 if self.hessian is None else float(coef @ self.hessian @ coef)
 
     def vertex(self, basic: Index, gap: float, n_iter: int) -> InteriorPointResult | None:
-        """The vertex of the basic rows, if strict complementarity proves that it is the only optimum."""
+        """The vertex of the basic rows, if strict complementarity proves that it is the only optimum.
+
+        None for a program in blocks: there the pinned rows are solved at the end, and follow the blocks.
+        """
+        if self.gram is not None:
+            return None
         n_rows = self.y.size
         y = np.concatenate([self.y, -self.origin])
         lower, width = np.concatenate([self.lower, -self.strength]), self.width

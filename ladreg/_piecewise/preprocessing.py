@@ -213,7 +213,9 @@ def _fitted(exact: Optimum, stats: Mapping[str, float]) -> Uncertified:
 
 
 def reduces(problem: Problem) -> bool:
-    """Whether the problem has enough rows for the reduction to leave some out."""
+    """Whether the problem has enough rows for the reduction to leave some out, and no cheaper way to solve them all."""
+    if problem.design.blocks(problem.fit_intercept) is not None:
+        return False
     return problem.n_samples > max(_PILOT, 2 * _ROWS_PER_COLUMN * (problem.n_features + problem.fit_intercept))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index
-from ladreg._design import SparseDesign
+from ladreg._design import BlockGram, SparseDesign
 from ladreg._kernels import _line_search
 from ladreg._piecewise.interior_point import BoundedDual
 from ladreg._problem import TOO_LARGE, Coefficients, Problem
@@ -145,7 +145,16 @@ class RowProblem:
             ceiling=self._slopes() * mass if self.problem.penalty.positive else None,
             hessian=self.gram * (mass * reach) if self.is_curved and not everything else None,
             stiffness=self.problem.loss.curvature * weight * reach if self.is_curved and everything else None,
+            gram=self._block_gram if everything and self.has_blocks else None,
         )
+
+    @cached_property
+    def has_blocks(self) -> bool:
+        """Whether many columns share no row, so that a step of all rows costs little."""
+        return self.problem.design.blocks(self.problem.fit_intercept) is not None
+
+    def _block_gram(self, weight: Array) -> BlockGram:
+        return self.problem.design.block_gram(weight, self.problem.fit_intercept)
 
     def _slopes(self) -> Array:
         """A typical size of each penalised feature's slope at coefficients of zero."""

@@ -1,0 +1,254 @@
+"""Sparse tables of groups: many columns no two of which share a row, such as the dummies of one factor.
+
+Their block of any Gram matrix ``Z' diag(weight) Z`` is diagonal. With D these columns and S the others (the
+intercept's column included) a system is solved through the Schur complement of D, a dense matrix of S alone. The
+pattern depends on which values are stored, so that it is found once for all weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+
+from ladreg._arrays import Array, Index, is_regular
+from ladreg._kernels import _blocks, _rows
+
+# Columns are put into at most 6 classes, and the class with most columns is D.
+_CLASSES = 6
+# A column with values in more than a quarter of the rows is never in D.
+_MOST_ROWS = 0.25
+# At least 32 columns, and as many as half of the others, make D worth its bookkeeping.
+_LEAST = 32
+_PART = 0.5
+# Mark pairs of columns in a table of D x S where that has at most 8 entries per stored value; sort the pairs otherwise.
+_TABLE = 8
+# Invert the Cholesky factor of up to 400 columns; solve with larger factors.
+_SMALL = 400
+# Ridges for a Schur complement, relative to the diagonal before the subtraction; the first that makes it definite.
+_RIDGES = (1e-15, 1e-12, 1e-9)
+# Eigenvalues below 1e-13 of the largest count as zero in a Schur complement that is not regular.
+_SINGULAR = 1e-13
+
+
+@dataclass(frozen=True)
+class BlockPattern:
+    """D, S, and which columns of S share a row with each column of D.
+
+    Attributes
+    ----------
+    separate, others
+        The columns of D and of S, ascending; the intercept's is last in S.
+    place
+        Number ``place[j]`` of S, or ``-1 - place[j]`` of D, of each feature.
+    border
+        Whether the last column of S is the intercept's.
+    position, indices, begin
+        The products D x S that may differ from zero: CSR indices, and the place in them of each stored value of X.
+    """
+
+    separate: Index
+    others: Index
+    place: Index
+    border: bool
+    position: Any
+    indices: Any
+    begin: Any
+
+    @classmethod
+    def of(cls, X: sp.csr_array, border: bool) -> BlockPattern | None:
+        """The pattern of a CSR array, None where few columns are disjoint."""
+        n_samples, n_features = X.shape
+        if n_features < _LEAST:
+            return None
+        label = np.empty(n_features, dtype=np.intp)
+        _blocks.disjoint_columns(
+            X.indices, X.indptr, int(_MOST_ROWS * n_samples), _CLASSES, np.empty_like(X.indices), label
+        )
+        sizes = np.bincount(label[label >= 0], minlength=1)
+        is_separate = label == int(np.argmax(sizes))
+        separate, others = np.flatnonzero(is_separate), np.flatnonzero(~is_separate)
+        if separate.size < max(_LEAST, _PART * (others.size + border)):
+            return None
+        place = np.where(is_separate, -np.cumsum(is_separate), np.cumsum(~is_separate) - 1)
+        others = np.append(others, n_features) if border else others
+        position, indices, begin = _pairs(X, place, separate.size, others.size, border)
+        return cls(separate, others, place, border, position, indices, begin)
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns, the intercept's included."""
+        return int(self.separate.size + self.others.size)
+
+    def gram(self, X: sp.csr_array, scale: Array, weight: Array) -> BlockGram:
+        """The Gram matrix of the columns of X times `scale`, with a weight per row."""
+        n_separate, size = self.separate.size, self.others.size
+        diagonal, cross, inner = np.zeros(n_separate), np.zeros(self.indices.size), np.zeros((size, size))
+        _blocks.block_gram(
+            X.data,
+            X.indices,
+            X.indptr,
+            weight,
+            self.place,
+            self.position,
+            self.begin,
+            self.border,
+            diagonal,
+            cross,
+            inner,
+        )
+        of_separate, of_others = scale[self.separate], np.ones(size)
+        of_others[: size - self.border] = scale[self.others[: size - self.border]]
+        cross *= np.repeat(of_separate, np.diff(self.begin)) * of_others[self.indices]
+        inner *= of_others
+        inner *= of_others[:, None]
+        return BlockGram(self.separate, self.others, diagonal * of_separate**2, self._cross(cross), inner)
+
+    def _cross(self, values: Array) -> sp.csr_array:
+        return sp.csr_array((values, self.indices, self.begin), shape=(self.separate.size, self.others.size))
+
+
+def _pairs(X: sp.csr_array, place: Index, n_separate: int, size: int, border: bool) -> tuple[Any, Any, Any]:
+    """`position`, `indices` and `begin` of the pattern."""
+    kind = X.indices.dtype
+    # The column of D that has a value in each row; a last one stands for none.
+    columns = place[X.indices]
+    own = np.full(X.shape[0], n_separate)
+    inside = np.flatnonzero(columns < 0)
+    row = np.searchsorted(X.indptr, inside, side="right") - 1
+    own[row] = -1 - columns[inside]
+    own = np.repeat(own, np.diff(X.indptr))
+    coupled = (columns >= 0) & (own < n_separate)
+    key = own[coupled] * size + columns[coupled]
+    ends = np.arange(n_separate) * size + size - 1 if border else np.zeros(0, dtype=np.intp)
+    position = np.zeros(X.indices.size, dtype=kind)
+    if n_separate * size <= _TABLE * X.indices.size:
+        known = np.zeros(n_separate * size, dtype=bool)
+        known[key] = known[ends] = True
+        pairs = np.flatnonzero(known)
+        position[coupled] = (np.cumsum(known) - 1)[key]
+    else:
+        pairs, inverse = np.unique(np.concatenate([key, ends]), return_inverse=True)
+        position[coupled] = inverse[: key.size]
+    begin = np.searchsorted(pairs, np.arange(n_separate + 1) * size)
+    return position, (pairs % max(size, 1)).astype(kind), begin.astype(kind)
+
+
+@dataclass(frozen=True)
+class BlockGram:
+    """A Gram matrix with the blocks D x D (its diagonal), D x S (sparse) and S x S (dense)."""
+
+    separate: Index
+    others: Index
+    diagonal: Array
+    cross: sp.csr_array
+    inner: Array
+
+    def plus(self, columns: Index, values: Array) -> BlockGram:
+        """The matrix with `values` added on the diagonal of the chosen columns."""
+        full = np.zeros(self.separate.size + self.others.size)
+        full[columns] = values
+        inner = self.inner.copy()
+        np.einsum("ii->i", inner)[:] += full[self.others]
+        return replace(self, diagonal=self.diagonal + full[self.separate], inner=inner)
+
+    def of(self, columns: Index) -> BlockGram:
+        """The matrix of the chosen columns (ascending), which are numbered anew."""
+        number = np.full(self.separate.size + self.others.size, -1)
+        number[columns] = np.arange(columns.size)
+        rows, some = (np.flatnonzero(number[one] >= 0) for one in (self.separate, self.others))
+        cross = sp.csr_array(self.cross[rows][:, some])
+        separate, others = number[self.separate[rows]], number[self.others[some]]
+        return BlockGram(separate, others, self.diagonal[rows], cross, self.inner[np.ix_(some, some)])
+
+    def lengths(self) -> Array:
+        """The square roots of the diagonal."""
+        length = np.empty(self.separate.size + self.others.size)
+        length[self.separate], length[self.others] = np.sqrt(self.diagonal), np.sqrt(self.inner.diagonal())
+        return length
+
+    def schur(self, lowered: float = 0.0) -> Array:
+        """The Schur complement of D; `lowered` times itself is subtracted from the diagonal of the matrix before."""
+        shrunk = self.diagonal * (1.0 - lowered)
+        part = np.zeros_like(self.inner)
+        inverse = np.divide(1.0, shrunk, out=np.zeros_like(shrunk), where=shrunk > 0)
+        _rows.sparse_gram(self.cross.data, self.cross.indices, self.cross.indptr, inverse, part)
+        np.subtract(self.inner, part, out=part)
+        np.einsum("ii->i", part)[:] -= lowered * self.inner.diagonal()
+        return part
+
+    def is_regular(self) -> bool:
+        """`_arrays.is_regular` of the whole matrix."""
+        lowered = 1e-9 * (self.separate.size + self.others.size)
+        if lowered >= 1.0 or not (self.diagonal.min(initial=1.0) > 0 and np.isfinite(self.diagonal).all()):
+            return False
+        length = np.sqrt(self.inner.diagonal())
+        if not (np.isfinite(length).all() and length.min(initial=1.0) > 0):
+            return False
+        return _lower(self.schur(lowered) / length / length[:, None]) is not None
+
+    def solver(self) -> Callable[[Array], Array] | None:
+        """The function that solves with the matrix, or with one nearby if it is singular; None if none is definite."""
+        size = self.inner.diagonal()
+        if not (np.isfinite(size).all() and np.isfinite(self.diagonal).all()):
+            return None
+        scale = 1.0 / np.sqrt(np.where(size > 0, size, 1.0))
+        reduced = self.schur() * scale * scale[:, None]
+        for ridge in _RIDGES:
+            np.einsum("ii->i", reduced)[:] += ridge
+            lower = _lower(reduced)
+            if lower is not None:
+                return self._through(_scaled(_with_factor(lower), scale))
+        return None
+
+    def pseudo_solver(self) -> Callable[[Array], Array]:
+        """The function that solves with the matrix; where it is singular, one solution of equations that have any."""
+        size = self.inner.diagonal()
+        scale = 1.0 / np.sqrt(np.where(size > 0, size, 1.0))
+        reduced = self.schur() * scale * scale[:, None]
+        lower = _lower(reduced) if is_regular(reduced) else None
+        if lower is not None:
+            return self._through(_scaled(_with_factor(lower), scale))
+        inverse = np.linalg.pinv(reduced, rcond=_SINGULAR, hermitian=True)
+        return self._through(_scaled(lambda right: np.asarray(inverse @ right), scale))
+
+    def _through(self, reduced: Callable[[Array], Array]) -> Callable[[Array], Array]:
+        """The solver of the whole matrix by that of the Schur complement; columns of D without rows have zeros."""
+        inverse = np.divide(1.0, self.diagonal, out=np.zeros_like(self.diagonal), where=self.diagonal > 0)
+
+        def solve(right: Array) -> Array:
+            found = np.empty_like(right)
+            own = inverse * right[self.separate]
+            others = reduced(right[self.others] - self.cross.T @ own)
+            found[self.others] = others
+            found[self.separate] = own - inverse * (self.cross @ others)
+            return found
+
+        return solve
+
+
+def _lower(matrix: Array) -> Array | None:
+    """The Cholesky factor of a matrix; None if it is not definite."""
+    try:
+        lower = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return None
+    # LAPACK may let NaN pass; NaN spreads to the last row of the factor.
+    return None if np.isnan(lower[-1:]).any() else lower
+
+
+def _with_factor(lower: Array) -> Callable[[Array], Array]:
+    """The function that solves with the matrix of a Cholesky factor."""
+    if lower.shape[0] > _SMALL:
+        return lambda right: np.asarray(scipy.linalg.cho_solve((lower, True), right, check_finite=False))
+    inverse = np.linalg.inv(lower)
+    return lambda right: np.asarray(inverse.T @ (inverse @ right))
+
+
+def _scaled(solve: Callable[[Array], Array], scale: Array) -> Callable[[Array], Array]:
+    """The solver of a matrix from that of ``scale * matrix * scale``."""
+    return lambda right: scale * solve(scale * right)
