@@ -77,6 +77,11 @@ def square_solver(matrix: Array) -> SquareSolver | None:
     return SquareSolver(solve, partial(solve, trans=1))
 
 
+def least_squares(matrix: Array, target: Array) -> Array:
+    """The shortest least-squares solution; singular values of at most 1e-11 times the largest count as zero."""
+    return np.asarray(np.linalg.lstsq(matrix, target, rcond=RANK)[0], dtype=np.float64)
+
+
 def pivoted_triangle(matrix: Array) -> tuple[Array, Index]:
     """R of a QR decomposition with column pivoting, and the order of the columns; also for empty arrays."""
     if matrix.size == 0:

@@ -8,13 +8,16 @@ nearest to the middle of their ranges, and among these the smallest in Euclidean
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, SquareSolver, nonnegative_least_squares, null_space, square_solver
+from ladreg._arrays import Array, Index, least_squares, nonnegative_least_squares, null_space, square_solver
 from ladreg._certificate import face_centre
+from ladreg._certificate.eliminated_rows import EliminatedRows
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
 from ladreg._problem import Optimum, Problem
 
@@ -74,6 +77,8 @@ def canonical_optimum(
 def _on_face(problem: Problem, face: Face, products: Array, among: Index | None) -> Optimum | None:
     """Steps 2 to 4 of `canonical_optimum`."""
     pinned = _Pinned.of(face)
+    if pinned is None:
+        return None
     point = pinned.point
     if pinned.basis.shape[1]:
         moved = _centre_of(problem, face, pinned)
@@ -93,36 +98,47 @@ def _on_face(problem: Problem, face: Face, products: Array, among: Index | None)
 
 @dataclass(frozen=True)
 class _Pinned:
-    """The equations of the pinned rows in the active columns: one solution, and a basis of their null space."""
+    """The equations of the pinned rows in the active columns: one solution, and a basis of what they leave open.
 
-    matrix: Array
-    solver: SquareSolver | None
+    `rows` are the rows that may move along the basis, `balance` is the change of the pinned rows' dual that changes
+    its products with the columns by a given error, and `products` are these products for a given change.
+    """
+
     point: Array
     basis: Array
+    rows: Index
+    balance: Callable[[Array], Array]
+    products: Callable[[Array], Array]
 
     @classmethod
-    def of(cls, face: Face) -> _Pinned:
+    def of(cls, face: Face) -> _Pinned | None:
+        """The equations of a face; None if it is empty."""
+        eliminated = EliminatedRows.of(face)
+        if eliminated is None:
+            return cls._dense(face)
+        left = eliminated.open_face()
+        if left is None:
+            return None
+        return cls(left.point, left.basis, left.rows, eliminated.balance, eliminated.backward)
+
+    @classmethod
+    def _dense(cls, face: Face) -> _Pinned:
+        n_samples = face.problem.n_samples
+        # If every row is pinned, only the signs of coefficients constrain z.
+        rows = np.arange(n_samples if face.pinned.size < n_samples else 0)
         matrix, target = face.equations()
         n_rows, n_columns = matrix.shape
         solver = square_solver(matrix) if n_rows == n_columns else None
         if solver is not None:
             point = solver.solve(target)
-            return cls(matrix, solver, point + solver.solve(target - matrix @ point), np.zeros((n_columns, 0)))
+            point = point + solver.solve(target - matrix @ point)
+            return cls(point, np.zeros((n_columns, 0)), rows, solver.solve_transposed, partial(np.matmul, matrix.T))
         point = np.zeros(n_columns)
         if matrix.size:
             for _ in range(2):
-                point += _least_squares(matrix, target - matrix @ point)
-        return cls(matrix, None, point, null_space(matrix))
-
-    def balance(self, error: Array) -> Array:
-        """The change of the pinned rows' dual that changes its products with the columns by `error`."""
-        if self.solver is not None:
-            return self.solver.solve_transposed(error)
-        return _least_squares(self.matrix.T, error)
-
-
-def _least_squares(matrix: Array, target: Array) -> Array:
-    return np.asarray(np.linalg.lstsq(matrix, target, rcond=1e-11)[0], dtype=np.float64)
+                point += least_squares(matrix, target - matrix @ point)
+        shortest = partial(least_squares, matrix.T)
+        return cls(point, null_space(matrix), rows, shortest, partial(np.matmul, matrix.T))
 
 
 def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
@@ -182,18 +198,16 @@ class _Sided:
 
     @classmethod
     def of(cls, problem: Problem, face: Face, pinned: _Pinned) -> _Sided:
-        directions = np.column_stack([pinned.point, pinned.basis])
-        # If every row is pinned, only the signs of coefficients constrain z.
-        free_rows = problem.n_samples if face.pinned.size < problem.n_samples else 0
-        product = predictions(problem, np.arange(free_rows), face.features, directions)
+        directions, rows = np.column_stack([pinned.point, pinned.basis]), pinned.rows
+        product = predictions(problem, rows, face.features, directions)
         features = np.flatnonzero(face.feature_side != 0)
-        edge = edges(problem, face.dual)[:free_rows]
-        slack = np.concatenate([problem.y[:free_rows] - product[:, 0] - edge, pinned.point[features]])
+        edge = edges(problem, face.dual)[rows]
+        slack = np.concatenate([problem.y[rows] - product[:, 0] - edge, pinned.point[features]])
         move = np.ascontiguousarray(np.vstack([product[:, 1:], -pinned.basis[features]]))
         row_side = sides(problem, face.dual, slice(None))
         row_side[face.pinned] = 0.0
         row_side[problem.weight == 0] = 0.0
-        side = np.concatenate([row_side[:free_rows], face.feature_side[features]])
+        side = np.concatenate([row_side[rows], face.feature_side[features]])
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
         # Rows of `move` of at most 1e-12 times the longest one are rounding of zero.
         fixed = length <= 1e-12 * length[side != 0].max(initial=0.0)
@@ -201,7 +215,7 @@ class _Sided:
         cost = np.zeros(side.size)
         if problem.loss.has_bounded_slopes:
             lower, upper = problem.loss.interval()
-            cost[:free_rows] = problem.weight[:free_rows] * np.where(row_side[:free_rows] > 0, upper, -lower)
+            cost[: rows.size] = problem.weight[rows] * np.where(row_side[rows] > 0, upper, -lower)
         return cls(slack, move, side, length, cost)
 
     def centre(self) -> tuple[Array, Array] | None:
@@ -316,7 +330,7 @@ def _active_constraints(
 def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among: Index | None) -> Array:
     """The dual, changed in the pinned rows so that its slope is exact for every feature with a nonzero coefficient."""
     problem, dual = face.problem, face.dual
-    if 0 in pinned.matrix.shape or not problem.loss.is_piecewise_linear:
+    if 0 in (face.pinned.size, pinned.point.size) or not problem.loss.is_piecewise_linear:
         return dual  # the residuals determine the dual
     # Duals of sided rows are moved exactly to their ends, which changes the products.
     among = np.arange(dual.size) if among is None else among
@@ -330,7 +344,7 @@ def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among:
     shift = ends - dual[rows]
     clean = dual.copy()
     clean[rows] = ends
-    slope = (products[:-1] + shift @ problem.design.rows(rows))[face.features]
+    slope = (products[:-1] + problem.design.rmatvec_at(rows, shift))[face.features]
     total = float(products[-1] + shift.sum())
     strength = problem.penalty.strength[face.features]
     bound = (strength > 0) | problem.penalty.positive
@@ -340,6 +354,6 @@ def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among:
         error = np.append(goal - slope, -total) if problem.fit_intercept else goal - slope
         change = pinned.balance(error)
         clean[face.pinned] += change
-        moved = pinned.matrix.T @ change
+        moved = pinned.products(change)
         slope, total = slope + moved[: slope.size], total + float(change.sum())
     return clean

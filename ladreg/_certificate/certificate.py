@@ -9,7 +9,7 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._certificate.dual_projection import EXACT, Projection
-from ladreg._certificate.optimal_face import is_single_point
+from ladreg._certificate.uniqueness import is_single_point
 from ladreg._problem import EXACT_FIT, ROUNDINGS, Problem, Solution, StopReason
 
 # Rounding of the slopes of a proof is ignored if it costs at most 1e-12 of the objective.

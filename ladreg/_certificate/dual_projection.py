@@ -146,6 +146,8 @@ class Projection:
         rows = np.flatnonzero(elastic > 0)
         if rows.size == 0:
             return lambda _: np.zeros_like(elastic)
+        if self.problem.design.blocks(self.problem.fit_intercept) is not None:
+            return self._block_corrector(elastic, free)
         # With more columns than rows the Gram matrix is larger than the copies that a QR needs.
         is_large = free.size < rows.size and rows.size * (free.size + 1) > _QR_ENTRIES
         if is_large or free.size < rows.size:
@@ -183,9 +185,19 @@ class Projection:
             solve = partial(scipy.linalg.cho_solve, scipy.linalg.cho_factor(gram))
         else:
             solve = partial(np.matmul, np.linalg.pinv(gram, rcond=1e-13, hermitian=True))
+        return self._by(lambda error: solve(error / size) / size, elastic, free)
+
+    def _block_corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
+        """`_gram_corrector` for a table of groups."""
+        border = self.problem.fit_intercept
+        columns = np.append(free, self.problem.n_features) if border else free
+        return self._by(self.problem.design.block_gram(elastic, border).of(columns).pseudo_solver(), elastic, free)
+
+    def _by(self, solve: Callable[[Array], Array], elastic: Array, free: Index) -> Callable[[Array], Array]:
+        """The correction of an error by the solver of ``Z'EZ u = error``."""
 
         def correct(error: Array) -> Array:
-            u = solve(error / size) / size
+            u = solve(error)
             coef = np.zeros(self.problem.n_features)
             coef[free] = u[: free.size]
             return elastic * (self.problem.design.matvec(coef) + (u[-1] if self.problem.fit_intercept else 0.0))

@@ -16,12 +16,8 @@ from ladreg._arrays import (
     RANK,
     Array,
     Index,
-    equilibrated,
     is_regular,
-    nonnegative_least_squares,
-    null_space,
     power_of_two,
-    square_solver,
 )
 from ladreg._problem import Problem
 
@@ -167,66 +163,6 @@ def column_rank(problem: Problem, features: Index) -> int:
     return int(np.sum(singular > RANK * singular.max(initial=0.0))) - border
 
 
-def is_single_point(
-    problem: Problem,
-    coef: Array,
-    intercept: float,
-    dual: Array,
-    slope: Array,
-    margin: Array | None,
-    optimal: bool,
-) -> bool:
-    """Whether the optimum is proved to be a single point.
-
-    With `optimal` the solution and the dual are optimal up to rounding; without it, only the `margin` of a smooth and
-    strongly convex loss can prove anything (None for other losses).
-    """
-    if not optimal and margin is None:
-        return False
-    face = optimal_face(problem, dual, slope, 0.0 if margin is None else margin)
-    try:
-        return _is_point(problem, face, coef, intercept, optimal)
-    except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition: nothing is proved
-        return False
-
-
-def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optimal: bool) -> bool:
-    """Whether a face that the dual of a solution describes is a single point."""
-    n_columns = face.features.size + problem.fit_intercept
-    if n_columns == 0:
-        return True
-    n_equations = face.pinned.size + int(np.count_nonzero(~np.isnan(face.fixed)))
-    if n_equations < n_columns and not optimal:
-        return False
-    if face.pinned.size > n_columns and _gram_has_full_rank(problem, face):
-        return True
-    matrix = face.equations()[0]
-    if matrix.shape[0] == n_columns and square_solver(equilibrated(matrix)[0]) is not None:
-        return True
-    # Beside the pinned rows, tied rows and zero coefficients limit the face: they keep their side.
-    tied = np.zeros(0, dtype=np.intp)
-    if optimal:
-        tied = tied_rows(problem, coef, intercept, edge=edges(problem, face.dual))
-        tied = tied[np.isin(tied, face.pinned, invert=True, assume_unique=True) & (problem.weight[tied] > 0)]
-    at_zero = (face.feature_side != 0) & (coef[face.features] == 0)
-    if n_equations < n_columns and not (tied.size or at_zero.any()):
-        return False
-    basis = null_space(matrix)
-    if basis.shape[1] == 0:
-        return True
-    if not optimal:
-        return False
-    # A null vector of the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
-    move = predictions(problem, tied, face.features, basis)
-    cone = np.vstack(
-        [
-            -sides(problem, face.dual, tied)[:, None] * move,
-            (face.feature_side[:, None] * basis[: face.features.size])[at_zero],
-        ]
-    )
-    return _only_zero(cone)
-
-
 def predictions(problem: Problem, rows: Index, features: Index, directions: Array) -> Array:
     """Predictions in the chosen rows for each column of coefficients (and intercept) in `directions`.
 
@@ -261,25 +197,3 @@ def tied_rows(problem: Problem, coef: Array, intercept: float, zero: float = ZER
     # In a row of zeros the intercept is the only term; one that should be zero is rounding of other rows' terms.
     rounding = 4 * np.finfo(float).eps * float(size.mean()) if rows.size else 0.0
     return rows[residual[rows] <= zero * size + rounding]
-
-
-def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
-    """A cheap proof of full column rank; it may fail for nearly collinear columns, which the SVD then settles."""
-    chosen = np.zeros(problem.n_samples)
-    chosen[face.pinned] = 1.0
-    with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` rejects infinities
-        gram = problem.design.gram(chosen, face.features, border=problem.fit_intercept)
-    known = np.flatnonzero(~np.isnan(face.fixed))
-    gram[known, known] += 1.0
-    return is_regular(gram)
-
-
-def _only_zero(cone: Array) -> bool:
-    """Whether ``cone @ z >= 0`` has the solution z = 0 alone (Stiemke's lemma)."""
-    n_directions = cone.shape[1]
-    if cone.shape[0] < n_directions + 1 or null_space(cone).shape[1] > 0:
-        return False
-    size = np.linalg.norm(cone, axis=1)
-    rows = cone[size > 0] / size[size > 0][:, None]
-    found = nonnegative_least_squares(rows.T, -rows.sum(axis=0))
-    return found is not None and bool(found[1] <= 1e-9 * np.sqrt(rows.shape[0]))

@@ -148,6 +148,10 @@ class Design(ABC):
         """`gram` of all columns, in the blocks of `blocks`."""
         raise NotImplementedError
 
+    def block_rows(self, index: Index, border: bool) -> tuple[Index, Array, sp.csr_array]:
+        """`BlockPattern.rows`: each chosen row's column in D, the value there, and the values in S."""
+        raise NotImplementedError
+
     @abstractmethod
     def cross(self, weight: Array, features: Index, others: Index) -> Array:
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``; half the work where both are one array."""

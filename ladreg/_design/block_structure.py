@@ -31,6 +31,8 @@ _TABLE = 8
 _SMALL = 400
 # Ridges for a Schur complement, relative to the diagonal before the subtraction; the first that makes it definite.
 _RIDGES = (1e-15, 1e-12, 1e-9)
+# Squared lengths of columns above tiny / eps have all their digits; shorter columns of D are left out.
+_NORMAL = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 # Eigenvalues below 1e-13 of the largest count as zero in a Schur complement that is not regular.
 _SINGULAR = 1e-13
 
@@ -108,6 +110,26 @@ class BlockPattern:
         inner *= of_others[:, None]
         return BlockGram(self.separate, self.others, diagonal * of_separate**2, self._cross(cross), inner)
 
+    def rows(self, X: sp.csr_array, scale: Array, index: Index) -> tuple[Index, Array, sp.csr_array]:
+        """The chosen rows of X times `scale`: number in D and value of the column of D, and the values in S.
+
+        The number is -1 where a row has no value in D.
+        """
+        chosen = X if index.size == X.shape[0] else X[index]
+        column = self.place[chosen.indices]
+        data = chosen.data * scale[chosen.indices]
+        row = np.repeat(np.arange(index.size), np.diff(chosen.indptr))
+        group, value = np.full(index.size, -1), np.zeros(index.size)
+        inside = (column < 0) & (data != 0)
+        group[row[inside]], value[row[inside]] = -1 - column[inside], data[inside]
+        other = column >= 0
+        begin = np.concatenate([[0], np.cumsum(np.bincount(row[other], minlength=index.size))])
+        shape = (index.size, self.others.size - self.border)
+        rest = sp.csr_array((data[other], column[other], begin), shape=shape)
+        if self.border:
+            rest = sp.csr_array(sp.hstack([rest, sp.csr_array(np.ones((index.size, 1)))]))
+        return group, value, rest
+
     def _cross(self, values: Array) -> sp.csr_array:
         return sp.csr_array((values, self.indices, self.begin), shape=(self.separate.size, self.others.size))
 
@@ -175,7 +197,7 @@ class BlockGram:
         """The Schur complement of D; `lowered` times itself is subtracted from the diagonal of the matrix before."""
         shrunk = self.diagonal * (1.0 - lowered)
         part = np.zeros_like(self.inner)
-        inverse = np.divide(1.0, shrunk, out=np.zeros_like(shrunk), where=shrunk > 0)
+        inverse = np.divide(1.0, shrunk, out=np.zeros_like(shrunk), where=shrunk > _NORMAL)
         _rows.sparse_gram(self.cross.data, self.cross.indices, self.cross.indptr, inverse, part)
         np.subtract(self.inner, part, out=part)
         np.einsum("ii->i", part)[:] -= lowered * self.inner.diagonal()
@@ -184,7 +206,7 @@ class BlockGram:
     def is_regular(self) -> bool:
         """`_arrays.is_regular` of the whole matrix."""
         lowered = 1e-9 * (self.separate.size + self.others.size)
-        if lowered >= 1.0 or not (self.diagonal.min(initial=1.0) > 0 and np.isfinite(self.diagonal).all()):
+        if lowered >= 1.0 or not (self.diagonal.min(initial=1.0) > _NORMAL and np.isfinite(self.diagonal).all()):
             return False
         length = np.sqrt(self.inner.diagonal())
         if not (np.isfinite(length).all() and length.min(initial=1.0) > 0):
@@ -218,7 +240,7 @@ class BlockGram:
 
     def _through(self, reduced: Callable[[Array], Array]) -> Callable[[Array], Array]:
         """The solver of the whole matrix by that of the Schur complement; columns of D without rows have zeros."""
-        inverse = np.divide(1.0, self.diagonal, out=np.zeros_like(self.diagonal), where=self.diagonal > 0)
+        inverse = np.divide(1.0, self.diagonal, out=np.zeros_like(self.diagonal), where=self.diagonal > _NORMAL)
 
         def solve(right: Array) -> Array:
             found = np.empty_like(right)

@@ -244,6 +244,12 @@ class SparseDesign(Design):
         assert blocks is not None
         return blocks.gram(self._by_rows, self.scale, weight)
 
+    def block_rows(self, index: Index, border: bool) -> tuple[Index, Array, sp.csr_array]:
+        """`BlockPattern.rows`: each chosen row's column in D, the value there, and the values in S."""
+        blocks = self.blocks(border)
+        assert blocks is not None
+        return blocks.rows(self._by_rows, self.scale, index)
+
     def cross(self, weight: Array, features: Index, others: Index) -> Array:
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``."""
         right = self._columns(others)

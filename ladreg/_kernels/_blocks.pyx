@@ -96,6 +96,7 @@ def block_gram(const double[::1] data, const index_t[::1] indices, const index_t
     cdef Py_ssize_t n_rows = weight.shape[0], n_columns = place.shape[0], n_separate = diagonal.shape[0]
     cdef Py_ssize_t size = inner.shape[0], i, j, a, b, c, own, last = size - 1
     cdef double value, entry, along
+    cdef bint any_cross = cross.shape[0] > 0
     cdef bint fits = table(inner, size, size) and spaced(weight, n_rows) and of(data, indices.shape[0])
     fits = fits and of(diagonal, n_separate) and of(cross, cross.shape[0]) and places(place, n_columns)
     fits = fits and is_csr(indices, indptr, n_rows, n_columns) and starts(begin, n_separate)
@@ -107,8 +108,7 @@ def block_gram(const double[::1] data, const index_t[::1] indices, const index_t
         fits = fits and -n_separate <= place[j] < size - border
     for j in range(n_separate):
         fits = fits and begin[j] + border <= begin[j + 1]
-    if not fits or begin[0] != 0 or begin[n_separate] != cross.shape[0] or (
-            cross.shape[0] == 0 and n_separate and size):
+    if not fits or begin[0] != 0 or begin[n_separate] != cross.shape[0]:
         raise ValueError("places outside of the blocks")
     with nogil:
         for i in range(n_rows):
@@ -122,7 +122,7 @@ def block_gram(const double[::1] data, const index_t[::1] indices, const index_t
                 c = place[indices[a]]
                 if c < 0:
                     continue
-                if own >= 0:
+                if own >= 0 and any_cross:
                     cross[position[a]] += along * data[a]
                 value = weight[i] * data[a]
                 for b in range(indptr[i], a + 1):

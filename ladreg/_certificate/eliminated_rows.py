@@ -1,0 +1,301 @@
+"""The equations of pinned rows in a table of groups: each group's column is eliminated by one of its rows.
+
+With D columns no two of which share a row and S the others (`BlockPattern`), one pinned row of each group gives the
+group's coefficient in terms of those of S. What is left of the group's other pinned rows, and pinned rows without a
+group, are equations in S alone: a dense matrix of few columns. A group without pinned rows leaves its coefficient open.
+Where nothing else is open in the rows of such a group, the optima are a product of the group's interval and the rest,
+and the centre of a product is the product of the centres: each term of the centre's sum is a function of one factor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ladreg._arrays import Array, Index, SquareSolver, least_squares, null_space, square_solver
+from ladreg._certificate.optimal_face import Face, edges, predictions, sides
+
+# An interval whose ends cross by at most 1e-9 times their size is a point up to rounding, in a problem at unit scale.
+_EMPTY = 1e-9
+
+
+@dataclass(frozen=True)
+class OpenFace:
+    """What the pinned rows leave open: ``point + basis @ z``, under the signs of `rows`; other rows hold for all z."""
+
+    point: Array
+    basis: Array
+    rows: Index
+
+
+@dataclass(frozen=True)
+class EliminatedRows:
+    """The pinned rows of a face, eliminated by groups.
+
+    Attributes
+    ----------
+    face
+        The face; its columns are its features and the intercept.
+    separate, others
+        The face's columns in D and in S.
+    own, value
+        The group (number in `separate`) of each pinned row, -1 for none, and the row's value there.
+    rest
+        The pinned rows' values in S.
+    pivot
+        The pinned row that eliminates each group, -1 for none.
+    left
+        The other pinned rows.
+    reduced, solver
+        Their equations in S, and a solver of these if they are square and regular.
+    """
+
+    face: Face
+    separate: Index
+    others: Index
+    own: Index
+    value: Array
+    rest: sp.csr_array
+    pivot: Index
+    left: Index
+    reduced: Array
+    solver: SquareSolver | None
+
+    @classmethod
+    def of(cls, face: Face) -> EliminatedRows | None:
+        """The elimination; None where the table has no groups, or some coefficients are fixed by a square."""
+        problem = face.problem
+        design, border = problem.design, problem.fit_intercept
+        pattern = design.blocks(border) if problem.loss.has_bounded_slopes else None
+        if pattern is None or not np.isnan(face.fixed).all():
+            return None
+        number = np.full(problem.n_features + border, -1)
+        number[face.features] = np.arange(face.features.size)
+        if border:
+            number[-1] = face.features.size
+        separate, others = number[pattern.separate], number[pattern.others]
+        group, value, rest = design.block_rows(face.pinned, border)
+        own = _groups(separate, group)
+        rest = sp.csr_array(rest[:, others >= 0])
+        pivot = _largest(own, value, int(np.count_nonzero(separate >= 0)))
+        is_left = np.ones(own.size, dtype=bool)
+        is_left[pivot[pivot >= 0]] = False
+        left = np.flatnonzero(is_left)
+        reduced = rest[left].toarray()
+        grouped = np.flatnonzero(own[left] >= 0)
+        first = pivot[own[left[grouped]]]
+        ratio = value[left[grouped]] / value[first]
+        reduced[grouped] -= ratio[:, None] * rest[first].toarray()
+        square = reduced.shape[0] == reduced.shape[1]
+        return cls(
+            face,
+            separate[separate >= 0],
+            others[others >= 0],
+            own,
+            value,
+            rest,
+            pivot,
+            left,
+            reduced,
+            square_solver(reduced) if square else None,
+        )
+
+    @property
+    def n_columns(self) -> int:
+        """Number of the face's columns."""
+        return int(self.separate.size + self.others.size)
+
+    @property
+    def open_groups(self) -> NDArray[np.bool_]:
+        """Which groups have no pinned row."""
+        return self.pivot < 0
+
+    def null_space(self) -> Array:
+        """A basis of the directions in S that no pinned row forbids."""
+        return np.zeros((self.others.size, 0)) if self.solver is not None else null_space(self.reduced)
+
+    def solution(self) -> Array:
+        """A solution of the pinned rows' equations, coefficients of open groups zero."""
+        problem, face = self.face.problem, self.face
+        target = problem.y[face.pinned] - face.target
+        point = np.zeros(self.n_columns)
+        # Twice: the second solve removes the rounding of the first.
+        for _ in range(2):
+            point += self._solved(target - self.forward(point))
+        return point
+
+    def forward(self, point: Array) -> Array:
+        """The pinned rows' predictions."""
+        product: Array = self.rest @ point[self.others]
+        if self.separate.size:
+            product += np.where(self.own >= 0, self.value * point[self.separate][self.own], 0.0)
+        return product
+
+    def backward(self, change: Array) -> Array:
+        """The products of the face's columns with a vector, one entry per pinned row."""
+        product = np.zeros(self.n_columns)
+        inside = self.own >= 0
+        weights = self.value[inside] * change[inside]
+        product[self.separate] = np.bincount(self.own[inside], weights, minlength=self.separate.size)
+        product[self.others] = self.rest.T @ change
+        return product
+
+    def _solved(self, target: Array) -> Array:
+        closed = np.flatnonzero(self.pivot >= 0)
+        first = self.pivot[closed]
+        share = np.zeros(self.separate.size)
+        share[closed] = target[first] / self.value[first]
+        inside = self.own[self.left] >= 0
+        goal = target[self.left].copy()
+        goal[inside] -= self.value[self.left[inside]] * share[self.own[self.left[inside]]]
+        point = np.zeros(self.n_columns)
+        point[self.others] = self.solver.solve(goal) if self.solver is not None else least_squares(self.reduced, goal)
+        missed = target[first] - self.rest[first] @ point[self.others]
+        point[self.separate[closed]] = missed / self.value[first]
+        return point
+
+    def balance(self, error: Array) -> Array:
+        """A change of the pinned rows' dual whose products with the columns are `error`, open groups' excepted."""
+        closed = np.flatnonzero(self.pivot >= 0)
+        first = self.pivot[closed]
+        own_error = error[self.separate]
+        goal = error[self.others] - self.rest[first].T @ (own_error[closed] / self.value[first])
+        change = np.zeros(self.own.size)
+        change[self.left] = (
+            self.solver.solve_transposed(goal) if self.solver is not None else least_squares(self.reduced.T, goal)
+        )
+        inside = self.left[self.own[self.left] >= 0]
+        used = np.bincount(self.own[inside], self.value[inside] * change[inside], minlength=self.separate.size)
+        change[first] = (own_error - used)[closed] / self.value[first]
+        return change
+
+    def open_face(self) -> OpenFace | None:
+        """What is open, each group that nothing else moves at the middle of its interval; None if one is empty."""
+        problem, face, null = self.face.problem, self.face, self.null_space()
+        point = self.solution()
+        if null.shape[1] == 0 and not self.open_groups.any():
+            return OpenFace(point, np.zeros((self.n_columns, 0)), np.zeros(0, dtype=np.intp))
+        everything = np.arange(problem.n_samples)
+        group, value, rest = problem.design.block_rows(everything, problem.fit_intercept)
+        rest = sp.csr_array(rest[:, self._is_other()])
+        own = _groups(self._numbers(), group)
+        basis = self._basis(null, own, value, rest)
+        moving = predictions(problem, everything, face.features, basis).any(axis=1)
+        del rest
+        # Groups that move with the basis, or whose coefficient both moves and keeps its sign, are not on their own.
+        coupled = np.zeros(self.separate.size, dtype=bool)
+        coupled[own[moving & (own >= 0)]] = True
+        coupled |= (self._feature_side() != 0) & basis[self.separate].any(axis=1)
+        coupled &= self.open_groups
+        alone = np.flatnonzero(self.open_groups & ~coupled)
+        middle = self._middles(alone, point, own, value)
+        if middle is None:
+            return None
+        point[self.separate[alone]] = middle
+        units = np.zeros((self.n_columns, int(coupled.sum())))
+        units[self.separate[coupled], np.arange(units.shape[1])] = 1.0
+        rows = np.flatnonzero(moving | ((own >= 0) & np.append(coupled, False)[own]))
+        return OpenFace(point, np.hstack([basis, units]), rows)
+
+    def _basis(self, null: Array, own: Index, value: Array, rest: sp.csr_array) -> Array:
+        """The directions of `null`, in which each group's coefficient keeps a row where it is: a pinned row, if any."""
+        basis = np.zeros((self.n_columns, null.shape[1]))
+        basis[self.others] = null
+        if null.shape[1]:
+            pinned = self.face.pinned
+            first = np.where(
+                self.open_groups, _largest(own, value, self.separate.size), np.append(pinned, -1)[self.pivot]
+            )
+            there = np.flatnonzero(first >= 0)
+            moved = (rest[first[there]] @ null) / value[first[there]][:, None]
+            basis[self.separate[there]] = -moved
+        return basis
+
+    def _middles(self, groups: Index, point: Array, own: Index, value: Array) -> Array | None:
+        """The middle of the interval of coefficients of each of these groups; 0 where no row has a say."""
+        problem, face = self.face.problem, self.face
+        place = np.full(self.separate.size + 1, -1)
+        place[groups] = np.arange(groups.size)
+        rows = np.flatnonzero((place[own] >= 0) & (problem.weight > 0))
+        side, number = sides(problem, face.dual, rows) * np.sign(value[rows]), place[own[rows]]
+        bare = point.copy()
+        bare[self.separate[groups]] = 0.0
+        product = predictions(problem, rows, face.features, bare[:, None])[:, 0]
+        end = (problem.y[rows] - product - edges(problem, face.dual)[rows]) / value[rows]
+        low, high = np.full(groups.size, -np.inf), np.full(groups.size, np.inf)
+        np.minimum.at(high, number[side > 0], end[side > 0])
+        np.maximum.at(low, number[side < 0], end[side < 0])
+        feature_side = self._feature_side()[groups]
+        low = np.where(feature_side > 0, np.maximum(low, 0.0), low)
+        high = np.where(feature_side < 0, np.minimum(high, 0.0), high)
+        # An infinite end is an effect of rounding of the dual: the other end takes its place.
+        low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
+        has_rows = np.isfinite(low)
+        low, high = np.where(has_rows, low, 0.0), np.where(has_rows, high, 0.0)
+        if np.any(low - high > _EMPTY * (1.0 + np.abs(low) + np.abs(high))):
+            return None
+        return low / 2 + high / 2
+
+    def _feature_side(self) -> Array:
+        """The sign that each group's coefficient keeps; 0 for any."""
+        return self.face.feature_side[self.separate]
+
+    def _numbers(self) -> Index:
+        """The face's column, or -1, of each column of D."""
+        return self._columns()[0]
+
+    def _is_other(self) -> NDArray[np.bool_]:
+        """Which columns of S are the face's."""
+        return self._columns()[1] >= 0
+
+    def _columns(self) -> tuple[Index, Index]:
+        problem = self.face.problem
+        pattern = problem.design.blocks(problem.fit_intercept)
+        assert pattern is not None
+        number = np.full(problem.n_features + problem.fit_intercept, -1)
+        number[self.face.features] = np.arange(self.face.features.size)
+        if problem.fit_intercept:
+            number[-1] = self.face.features.size
+        return number[pattern.separate], number[pattern.others]
+
+    def is_blocked(self, tied: Index, at_zero: NDArray[np.bool_]) -> bool:
+        """Whether every open group is held in both directions, by tied rows or by its coefficient, if that is zero."""
+        problem, face = self.face.problem, self.face
+        group, value, _ = problem.design.block_rows(tied, problem.fit_intercept)
+        own = _groups(self._numbers(), group)
+        side = sides(problem, face.dual, tied) * np.sign(value)
+        feature_side = np.where(at_zero[self.separate], self._feature_side(), 0.0)
+        up, down = feature_side < 0, feature_side > 0
+        up[own[(own >= 0) & (side > 0)]] = True
+        down[own[(own >= 0) & (side < 0)]] = True
+        return bool((up & down)[self.open_groups].all())
+
+    def directions(self) -> Array:
+        """A basis of all directions that no pinned row forbids."""
+        null = self.null_space()
+        closed = np.flatnonzero(self.pivot >= 0)
+        first = self.pivot[closed]
+        basis = np.zeros((self.n_columns, null.shape[1]))
+        basis[self.others] = null
+        basis[self.separate[closed]] = -(self.rest[first] @ null) / self.value[first][:, None]
+        units = np.zeros((self.n_columns, int(self.open_groups.sum())))
+        units[self.separate[self.open_groups], np.arange(units.shape[1])] = 1.0
+        return np.hstack([basis, units])
+
+
+def _groups(columns: Index, group: Index) -> Index:
+    """The number, among the columns that are not -1, of each row's column; -1 for rows whose column is -1 or none."""
+    number = np.where(columns >= 0, np.cumsum(columns >= 0) - 1, -1)
+    return np.append(number, -1)[group]
+
+
+def _largest(own: Index, value: Array, n_groups: int) -> Index:
+    """The row of each group with the largest absolute value, -1 where there is none."""
+    found = np.full(n_groups, -1)
+    order = np.argsort(np.abs(value), kind="stable")
+    order = order[own[order] >= 0]
+    found[own[order]] = order  # the last of several rows stays
+    return found

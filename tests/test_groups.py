@@ -1,0 +1,66 @@
+"""Tables of groups: the sparse fit is the dense one; its cost follows the columns outside of the largest factor."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from ladreg import LADRegressor, QuantileRegressor
+from ladreg._design import as_design
+
+
+def dummies(codes, n_levels):
+    return np.eye(n_levels)[codes]
+
+
+def table(n_samples, n_groups, crossed, dense, drop_first, rng):
+    """Dense columns, dummies of a factor and of another that crosses it."""
+    parts = [rng.standard_normal((n_samples, dense))]
+    parts.append(dummies(rng.integers(0, n_groups, n_samples), n_groups)[:, int(drop_first) :])
+    if crossed:
+        parts.append(dummies(rng.integers(0, crossed, n_samples), crossed)[:, int(drop_first) :])
+    return np.hstack(parts)
+
+
+TABLES = {
+    "one-hot": (160, 40, 0, 2, False),
+    "drop first": (160, 40, 0, 2, True),
+    "groups alone": (150, 40, 0, 0, False),
+    "small groups": (90, 40, 0, 1, False),
+    "crossed": (240, 40, 5, 1, False),
+    "crossed, drop first": (240, 40, 5, 1, True),
+    "crossed alone": (200, 36, 8, 0, True),
+}
+MODELS = {
+    "LAD": LADRegressor(),
+    "LAD without intercept": LADRegressor(fit_intercept=False),
+    "quartile": QuantileRegressor(quantile=0.25, alpha=0),
+    "decile": QuantileRegressor(quantile=0.9, alpha=0),
+    "penalised": LADRegressor(alpha=0.003),
+    "positive": LADRegressor(alpha=0.001, positive=True),
+}
+
+
+@pytest.mark.parametrize("target", ["noise", "integers", "few values"])
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("shape", TABLES.values(), ids=TABLES)
+def test_the_sparse_fit_is_the_dense_one(shape, model, target):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X = table(*shape, rng)
+        y = X @ rng.standard_normal(X.shape[1]) + rng.standard_t(2, X.shape[0])
+        y = {"noise": y, "integers": np.round(y), "few values": np.sign(np.round(y / 3))}[target]
+        weight = rng.integers(1, 4, y.size) if seed == 1 else rng.random(y.size) + 0.1 if seed == 2 else None
+        assert as_design(sp.csr_array(X)).blocks(True) is not None
+        dense = model.fit(X, y, sample_weight=weight)
+        expected, certificate, fitted = dense.coef_, dense.certificate_, dense.predict(X)
+        found = model.fit(sp.csr_array(X), y, sample_weight=weight)
+        size = max(certificate.objective, 1e-3)
+        assert found.certificate_.objective == pytest.approx(certificate.objective, abs=1e-12 * size, rel=1e-12)
+        assert found.certificate_.gap <= 1e-12 * size
+        assert found.certificate_.unique == certificate.unique
+        np.testing.assert_allclose(found.predict(X), fitted, rtol=1e-8, atol=1e-8)
+        # Of all coefficients with these predictions the canonical ones are the shortest, and no others are as short.
+        shortest, length = np.linalg.norm(found.coef_), np.linalg.norm(expected)
+        assert shortest <= length * (1 + 1e-10)
+        if shortest >= length * (1 - 1e-10):
+            np.testing.assert_allclose(found.coef_, expected, rtol=1e-8, atol=1e-8)
