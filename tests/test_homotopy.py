@@ -12,7 +12,8 @@ from ladreg import LassoCD, lasso_path
 from ladreg._design import as_design
 from ladreg._kernels import _dual_norms, _homotopy, reference
 from ladreg._least_squares import Centred, LeastSquaresTuning, homotopy, working_set_path
-from ladreg._problem import HalfSquared
+from ladreg._paths import solve_path
+from ladreg._problem import HalfSquared, Settings
 from tests.problems import make
 from tests.strategies import tables
 
@@ -274,19 +275,14 @@ def test_drafts_are_made_for_few_rows_of_numbers_in_memory_alone():
     assert not applies(rng.standard_normal((TUNING.homotopy_rows + 1, 3)))
 
 
-def test_a_path_of_few_rows_is_drafted(monkeypatch):
-    """Nothing is left to the steps of the working_set_path, which would be needed where it is not."""
+def test_a_path_of_few_rows_is_drafted():
+    """Nothing is left to the rounds of the working-set path, which are needed where there is no draft."""
     X, y = table(np.random.default_rng(6), 40, 400)
-    steps = []
-    take_step = working_set_path.WorkingSetPath._look
-    monkeypatch.setattr(
-        working_set_path.WorkingSetPath, "_look", lambda self, *given: steps.append(1) or take_step(self, *given)
-    )
-    lasso_path(X, y)
-    assert not steps
-    without_drafts(monkeypatch)
-    lasso_path(X, y)
-    assert steps
+    problem = make(X, y, loss=HalfSquared(), alpha=1.0)
+    alphas = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / 40 * np.geomspace(1.0, 1e-3, 100)
+    for rows, drafted in ((256, True), (0, False)):
+        settings = Settings(1e-4, tuning=(LeastSquaresTuning(homotopy_rows=rows),))
+        assert (solve_path(problem, alphas, settings).stats["n_rounds"] == 0) == drafted
 
 
 def test_a_draft_that_ends_early_is_continued(monkeypatch):

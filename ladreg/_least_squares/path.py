@@ -28,6 +28,7 @@ def solve_lasso_path(
     settings: Settings,
     *,
     columns: Centred | None = None,
+    stats: dict[str, int] | None = None,
 ) -> Iterator[PathPoint]:
     """Solve a problem with loss `HalfSquared` at unit scale (see `scaling`) for each alpha.
 
@@ -42,6 +43,8 @@ def solve_lasso_path(
         epochs and steps for each alpha. `precompute` says whether to work on the Gram matrix of all features.
     columns
         The problem with the intercept eliminated; None to compute it.
+    stats
+        Where the work of a path by working sets is counted.
     """
     if alphas.size == 0:
         return
@@ -49,16 +52,16 @@ def solve_lasso_path(
     spare = redundant(columns, columns.slope)
     if spare is not None:
         columns = columns.with_penalty(spare.hidden(problem.penalty))
-    points = _points(columns, alphas, settings)
+    points = _points(columns, alphas, settings, stats)
     for point in points:
         yield point if spare is None else shared(point, spare, problem.n_features)
 
 
-def _points(columns: Centred, alphas: Array, settings: Settings) -> Iterator[PathPoint]:
+def _points(columns: Centred, alphas: Array, settings: Settings, stats: dict[str, int] | None) -> Iterator[PathPoint]:
     problem, most = columns.problem, settings.tuned(LeastSquaresTuning).all_in_gram
     few = problem.n_features <= min(problem.n_samples, most)
     if not (few if settings.precompute is None else settings.precompute):
-        yield from WorkingSetPath(columns, alphas, settings)
+        yield from WorkingSetPath(columns, alphas, settings, stats)
         return
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
     unit, gram, size = columns.penalty.at(features), columns.gram.matrix, columns.size

@@ -68,12 +68,19 @@ class WorkingSetPath:
     settings
         `tol` is the largest gap, relative to each objective, and `max_iter` (None for 10,000) the largest number of
         epochs and steps for each alpha.
+    stats
+        Where to count: `n_rounds`, gradient checks of all features for several alphas after the draft, and `n_single`,
+        alphas that were solved as single problems.
     """
 
-    def __init__(self, columns: Centred, alphas: Array, settings: Settings) -> None:
+    def __init__(
+        self, columns: Centred, alphas: Array, settings: Settings, stats: dict[str, int] | None = None
+    ) -> None:
         problem = columns.problem
         self.columns, self.problem, self.unit = columns, problem, problem.penalty
         self.alphas, self.settings = alphas, settings
+        self.stats = {} if stats is None else stats
+        self.stats |= dict.fromkeys(("n_rounds", "n_single"), 0)
         self.max_iter, self.tuning = settings.limit(MOST_EPOCHS), settings.tuned(LeastSquaresTuning)
         # The last solution: its features, their coefficients, all slopes, and their rate of change in alpha.
         self.free = np.flatnonzero(self.unit.strength == 0)
@@ -178,6 +185,7 @@ class WorkingSetPath:
         """Step 2; None where the Gram matrix would have too many features."""
         if wanted.size > self.largest:
             return None
+        self.stats["n_rounds"] += 1
         features, found = self._solved(wanted, pool, alphas)
         if found.done.size == 0:
             return None
@@ -346,6 +354,7 @@ class WorkingSetPath:
         return found
 
     def _single(self, alpha: float, start: Array) -> PathPoint:
+        self.stats["n_single"] += 1
         columns = self.columns.with_penalty(self.unit.times(alpha))
         canonical = np.count_nonzero(start) <= self.largest // 2
         draft = coordinate_descent.solve_lasso(

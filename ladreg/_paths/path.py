@@ -7,7 +7,7 @@ for other losses one problem follows the other. Points that the certificate does
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -44,6 +44,8 @@ class Path:
         Whether each optimum was proved to be a single point.
     stopped : list of StopReason
         Why the solver stopped.
+    stats : dict
+        Counted work of a lasso path by working sets, as in `solve_lasso_path`.
     """
 
     alphas: Array
@@ -55,6 +57,7 @@ class Path:
     n_iter: NDArray[np.intp]
     unique: NDArray[np.bool_]
     stopped: list[StopReason]
+    stats: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, problem: Problem, alphas: Array) -> Path:
@@ -121,7 +124,7 @@ def solve_path(
         return path
     tol = max(settings.tol, _ROUNDING)
     twin, units = scaled(problem)
-    points = solve_lasso_path(twin, alphas[alphas > 0], settings)
+    points = solve_lasso_path(twin, alphas[alphas > 0], settings, stats=path.stats)
     width = max(1, _ENTRIES // (problem.n_samples + problem.n_features))
     with np.errstate(over="ignore"):  # an objective that overflows is an error where it is proved
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
