@@ -1,11 +1,15 @@
 """Tables of groups: the sparse fit is the dense one; its cost follows the columns outside of the largest factor."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from ladreg import LADRegressor, QuantileRegressor
 from ladreg._design import as_design
+from ladreg._problem import Absolute, ElasticNet, Problem, Settings
+from ladreg._solvers import solve
 
 
 def dummies(codes, n_levels):
@@ -64,3 +68,41 @@ def test_the_sparse_fit_is_the_dense_one(shape, model, target):
         assert shortest <= length * (1 + 1e-10)
         if shortest >= length * (1 - 1e-10):
             np.testing.assert_allclose(found.coef_, expected, rtol=1e-8, atol=1e-8)
+
+
+def many_groups(n_samples, n_groups, crossed=0):
+    """Two dense columns and the dummies of one factor or two, sparse."""
+    rng = np.random.default_rng(0)
+    parts = [sp.csr_array(rng.standard_normal((n_samples, 2)))]
+    for n_levels in (n_groups, crossed) if crossed else (n_groups,):
+        codes = rng.integers(0, n_levels, n_samples)
+        parts.append(sp.csr_array((np.ones(n_samples), codes, np.arange(n_samples + 1)), shape=(n_samples, n_levels)))
+    X = sp.csr_array(sp.hstack(parts))
+    return X, X @ rng.standard_normal(X.shape[1]) + rng.standard_t(2, n_samples)
+
+
+def solved(X, y):
+    problem = Problem(as_design(X), y, np.full(y.size, 1 / y.size), Absolute(), ElasticNet(np.zeros(X.shape[1])), True)
+    return solve(problem, Settings())
+
+
+def test_thousands_of_dummies_make_no_dense_matrix_of_their_number():
+    X, y = many_groups(12_000, 3_000)
+    tracemalloc.start()
+    try:
+        solution = solved(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert solution.stats["rung"] == 1
+    assert solution.stats["n_schur"] == 3  # two dense columns and the intercept
+    assert solution.gap <= 1e-14 * solution.objective
+    assert peak < 0.15 * 8 * X.shape[1] ** 2
+
+
+def test_crossed_factors_with_faces_of_many_dimensions_are_solved_by_the_first_rung():
+    X, y = many_groups(4_000, 300, 40)
+    solution = solved(X, y)
+    assert solution.stats["rung"] == 1
+    assert solution.stats["n_schur"] == 43
+    assert solution.gap <= 1e-13 * solution.objective

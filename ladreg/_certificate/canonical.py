@@ -19,7 +19,7 @@ from ladreg._arrays import Array, Index, least_squares, nonnegative_least_square
 from ladreg._certificate import face_centre
 from ladreg._certificate.eliminated_rows import EliminatedRows
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
-from ladreg._problem import Optimum, Problem
+from ladreg._problem import Coefficients, Optimum, Problem
 
 # A constraint of unit length counts as violated if its excess is above 1e-11, in a problem at unit scale.
 _KEPT = 1e-11
@@ -35,6 +35,7 @@ def canonical_optimum(
     at_end: float = 1e-9,
     products: Array | None = None,
     among: Index | None = None,
+    near: Coefficients | None = None,
 ) -> Optimum | None:
     """The canonical optimum of a problem at unit scale.
 
@@ -51,6 +52,9 @@ def canonical_optimum(
     among
         Rows whose dual may be inside its interval, in ascending order, if known; the duals of all other
         rows are exactly at an end.
+    near
+        An optimum up to rounding, with residuals on their sides. In tables of groups it stands for the centre of a face
+        of too many dimensions (see `eliminated_rows`).
 
     Returns
     -------
@@ -68,15 +72,17 @@ def canonical_optimum(
         products = np.append(problem.design.rmatvec(dual), dual.sum())
     face = optimal_face(problem, dual, products[: problem.n_features], at_end=at_end, among=among)
     try:
-        found = _on_face(problem, face, products, among)
+        found = _on_face(problem, face, products, among, near)
     except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
         return None
     return found if found is not None and np.isfinite([*found.coef, found.intercept]).all() else None
 
 
-def _on_face(problem: Problem, face: Face, products: Array, among: Index | None) -> Optimum | None:
+def _on_face(
+    problem: Problem, face: Face, products: Array, among: Index | None, near: Coefficients | None
+) -> Optimum | None:
     """Steps 2 to 4 of `canonical_optimum`."""
-    pinned = _Pinned.of(face)
+    pinned = _Pinned.of(face, near)
     if pinned is None:
         return None
     point = pinned.point
@@ -111,12 +117,15 @@ class _Pinned:
     products: Callable[[Array], Array]
 
     @classmethod
-    def of(cls, face: Face) -> _Pinned | None:
-        """The equations of a face; None if it is empty."""
+    def of(cls, face: Face, near: Coefficients | None) -> _Pinned | None:
+        """The equations of a face; None if it is empty, or has too many dimensions for its centre."""
         eliminated = EliminatedRows.of(face)
         if eliminated is None:
             return cls._dense(face)
-        left = eliminated.open_face()
+        columns = np.append(near.coef[face.features], near.intercept) if near is not None else None
+        if columns is not None and not face.problem.fit_intercept:
+            columns = columns[:-1]
+        left = eliminated.open_face(columns)
         if left is None:
             return None
         return cls(left.point, left.basis, left.rows, eliminated.balance, eliminated.backward)

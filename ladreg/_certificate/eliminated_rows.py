@@ -20,6 +20,11 @@ from ladreg._certificate.optimal_face import Face, edges, predictions, sides
 
 # An interval whose ends cross by at most 1e-9 times their size is a point up to rounding, in a problem at unit scale.
 _EMPTY = 1e-9
+# The centre is found in up to 40 dimensions that do not fall apart into intervals: it takes the range of every residual
+# over the face, which are two linear programs a row in as many dimensions.
+_MOST_COUPLED = 40
+# More than 160 open dimensions in S are taken to be too many without looking at what they move: few change no residual.
+_MOST_NULL = 160
 
 
 @dataclass(frozen=True)
@@ -172,12 +177,18 @@ class EliminatedRows:
         change[first] = (own_error - used)[closed] / self.value[first]
         return change
 
-    def open_face(self) -> OpenFace | None:
-        """What is open, each group that nothing else moves at the middle of its interval; None if one is empty."""
+    def open_face(self, near: Array | None = None) -> OpenFace | None:
+        """What is open, each group that nothing else moves at the middle of its interval.
+
+        None if an interval is empty. If more than `_MOST_COUPLED` dimensions are left, the point of the pinned rows
+        beside `near`, which must be inside the face up to rounding, and nothing is open; None without `near`.
+        """
         problem, face, null = self.face.problem, self.face, self.null_space()
         point = self.solution()
         if null.shape[1] == 0 and not self.open_groups.any():
             return OpenFace(point, np.zeros((self.n_columns, 0)), np.zeros(0, dtype=np.intp))
+        if null.shape[1] > _MOST_NULL and near is not None:
+            return self._beside(near)
         everything = np.arange(problem.n_samples)
         group, value, rest = problem.design.block_rows(everything, problem.fit_intercept)
         rest = sp.csr_array(rest[:, self._is_other()])
@@ -190,6 +201,8 @@ class EliminatedRows:
         coupled[own[moving & (own >= 0)]] = True
         coupled |= (self._feature_side() != 0) & basis[self.separate].any(axis=1)
         coupled &= self.open_groups
+        if np.any(moving) and null.shape[1] + np.count_nonzero(coupled) > _MOST_COUPLED:
+            return None if near is None else self._beside(near)
         alone = np.flatnonzero(self.open_groups & ~coupled)
         middle = self._middles(alone, point, own, value)
         if middle is None:
@@ -199,6 +212,12 @@ class EliminatedRows:
         units[self.separate[coupled], np.arange(units.shape[1])] = 1.0
         rows = np.flatnonzero(moving | ((own >= 0) & np.append(coupled, False)[own]))
         return OpenFace(point, np.hstack([basis, units]), rows)
+
+    def _beside(self, near: Array) -> OpenFace:
+        point, face = near.copy(), self.face
+        for _ in range(2):
+            point += self._solved(face.problem.y[face.pinned] - face.target - self.forward(point))
+        return OpenFace(point, np.zeros((point.size, 0)), np.zeros(0, dtype=np.intp))
 
     def _basis(self, null: Array, own: Index, value: Array, rest: sp.csr_array) -> Array:
         """The directions of `null`, in which each group's coefficient keeps a row where it is: a pinned row, if any."""

@@ -72,9 +72,11 @@ class BlockPattern:
             X.indices, X.indptr, int(_MOST_ROWS * n_samples), _CLASSES, np.empty_like(X.indices), label
         )
         sizes = np.bincount(label[label >= 0], minlength=1)
-        is_separate = label == int(np.argmax(sizes))
+        # A column without values shares no row with any other.
+        empty = np.bincount(X.indices, minlength=n_features) == 0
+        is_separate = (label == int(np.argmax(sizes))) | empty
         separate, others = np.flatnonzero(is_separate), np.flatnonzero(~is_separate)
-        if separate.size < max(_LEAST, _PART * (others.size + border)):
+        if sizes.max() < max(_LEAST, _PART * (others.size + border)):
             return None
         place = np.where(is_separate, -np.cumsum(is_separate), np.cumsum(~is_separate) - 1)
         others = np.append(others, n_features) if border else others

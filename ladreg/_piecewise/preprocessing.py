@@ -90,6 +90,9 @@ def solve_reduced(
     """
     table = RowProblem(problem)
     stats: dict[str, float] = {"rows_solved": 0, "n_passes": 0, "n_rounds": 0, "n_ip_iter": 0}
+    blocks = problem.design.blocks(problem.fit_intercept)
+    if blocks is not None:
+        stats["n_schur"] = blocks.others.size
     limit = settings.limit(50)
     fewer = reduce and reduces(problem)
     # 1.
@@ -125,7 +128,7 @@ def solve_reduced(
     if stopped.good and table.is_curved:
         exact, unique = _settled(place, held)
     elif stopped.good:
-        exact = _finished(table, held)
+        exact = _finished(table, held, Coefficients(*table.split(place.point + held.step)))
     coef, intercept = table.split(place.point + held.step)
     assert held.dual is not None
     coef, intercept, dual = exact or Optimum(coef, intercept, held.dual)
@@ -141,12 +144,12 @@ def solve_reduced(
     )
 
 
-def _finished(table: RowProblem, held: _Held) -> Optimum | None:
+def _finished(table: RowProblem, held: _Held, near: Coefficients) -> Optimum | None:
     """Step 5 for a piecewise linear loss: from `held.dual`, or from `held.square` where that leaves a gap."""
     assert held.dual is not None
     # Slopes of active features equal their strengths only to the accuracy of the interior point method.
     at_end = 1e-6 if table.penalised.size else 1e-9
-    exact = canonical_optimum(table.problem, held.dual, at_end, held.products, held.rows)
+    exact = canonical_optimum(table.problem, held.dual, at_end, held.products, held.rows, near)
     if held.square is None or (exact is not None and prove(table.problem, *exact).gap <= _PROVED):
         return exact
     return canonical_optimum(table.problem, held.square, 0.0, among=held.rows) or exact
