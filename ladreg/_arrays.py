@@ -11,13 +11,11 @@ import scipy.linalg
 import scipy.optimize
 from numpy.typing import NDArray
 
+from ladreg._tolerances import AT_END, CONDITION, ORTHOGONAL, PINNED
+
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Singular values of at most 1e-11 times the largest count as zero, in matrices with columns scaled to size about one.
-RANK = 1e-11
-# A square matrix with a condition number (infinity norm) of at least 1e10 counts as singular.
-_SINGULAR = 1e10
 # Invert matrices of up to 400 rows; larger ones are factored, which takes a third of the multiplications. (SciPy has a
 # second BLAS with threads of its own, and alternating with NumPy's was measured to slow small matrices down tenfold.)
 SMALL = 400
@@ -49,7 +47,7 @@ def inverted(matrix: Array) -> Array | None:
     except np.linalg.LinAlgError:
         return None
     condition = np.abs(inverse).sum(axis=1).max(initial=0.0) * np.abs(matrix).sum(axis=1).max(initial=0.0)
-    return inverse if condition < _SINGULAR else None
+    return inverse if condition < CONDITION else None
 
 
 class SquareSolver(NamedTuple):
@@ -71,7 +69,7 @@ def square_solver(matrix: Array) -> SquareSolver | None:
     if failed:
         return None
     reciprocal, _ = scipy.linalg.lapack.dgecon(lu, size, norm="I")
-    if not reciprocal * _SINGULAR > 1.0:
+    if not reciprocal * CONDITION > 1.0:
         return None
     solve = partial(scipy.linalg.lu_solve, (lu, pivots), check_finite=False)
     return SquareSolver(solve, partial(solve, trans=1))
@@ -79,7 +77,7 @@ def square_solver(matrix: Array) -> SquareSolver | None:
 
 def least_squares(matrix: Array, target: Array) -> Array:
     """The shortest least-squares solution; singular values of at most 1e-11 times the largest count as zero."""
-    return np.asarray(np.linalg.lstsq(matrix, target, rcond=RANK)[0], dtype=np.float64)
+    return np.asarray(np.linalg.lstsq(matrix, target, rcond=PINNED)[0], dtype=np.float64)
 
 
 def pivoted_triangle(matrix: Array) -> tuple[Array, Index]:
@@ -115,27 +113,27 @@ def null_space(matrix: Array) -> Array:
     if scaled.shape[0] > 2 * scaled.shape[1]:
         scaled = np.asarray(np.linalg.qr(scaled, mode="r"))
     _, singular, right = np.linalg.svd(scaled)
-    rank = int(np.sum(singular > RANK * singular[0])) if singular.size else 0
+    rank = int(np.sum(singular > PINNED * singular[0])) if singular.size else 0
     # Entries of rounding size are set to zero: they would give columns a part in directions that do not involve them.
-    basis = np.where(np.abs(right[rank:]) <= 1e-14, 0.0, right[rank:])
+    basis = np.where(np.abs(right[rank:]) <= ORTHOGONAL, 0.0, right[rank:])
     return (basis / column).T
 
 
 def is_regular(gram: Array) -> bool:
-    """Whether a Gram matrix, scaled to a unit diagonal, stays definite if that is lowered by 1e-9 times its length."""
+    """Whether a Gram matrix, scaled to a unit diagonal, stays definite if AT_END times its length is taken off it."""
     return _is_definite(_nearer_to_singular(gram, gram.shape[0]))
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def _nearer_to_singular(gram: Array, number: int) -> Array:
-    """The Gram matrix of columns scaled to length one, with ``1e-9 * number`` subtracted from its diagonal.
+    """The Gram matrix of columns scaled to length one, with ``AT_END * number`` subtracted from its diagonal.
 
     Columns whose length is zero or not finite become NaN.
     """
     size = np.sqrt(gram.diagonal())
     size[~((size > 0) & np.isfinite(size))] = np.nan
     gram = gram / size / size[:, None]
-    np.einsum("ii->i", gram)[:] -= 1e-9 * number
+    np.einsum("ii->i", gram)[:] -= AT_END * number
     return np.asarray(gram)
 
 

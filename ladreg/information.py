@@ -17,6 +17,7 @@ from ladreg._estimators import CertifiedRegressor, Data, check_choice, check_rea
 from ladreg._paths import Path, losses_of, relaxed
 from ladreg._problem import TOO_LARGE, Coefficients, Problem, Solution
 from ladreg._solvers import solve
+from ladreg._tolerances import EXACT_FIT
 from ladreg._tuning import Candidate, Choice, TunedRegressor
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
@@ -24,8 +25,6 @@ from ladreg.lasso import LassoCD
 # Targets count as at most 1e4 robust scales beyond all fits: differences between the losses of fits stay as they are,
 # and keep their digits.
 _FAR = 1e4
-# The scale of the errors is at least 1e-12 times the size of the targets: anything smaller is an exact fit.
-_EXACT = 1e-12
 
 
 class InformationRegressor(TunedRegressor):
@@ -322,7 +321,7 @@ class LassoCDIC(InformationRegressor):
             self.noise_variance_ = float(self.noise_variance)
         # If y is fitted exactly, every error counts, as in the limit of no noise.
         problem = candidate.problem
-        least = _EXACT**2 * float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
+        least = EXACT_FIT**2 * float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
         self.noise_variance_ = max(self.noise_variance_, least) or 1.0
         return n_samples * (np.log(2 * np.pi * self.noise_variance_) + 2.0 * losses / self.noise_variance_)
 
@@ -586,7 +585,7 @@ class LADRegressorIC(InformationRegressor):
         """The mean size of residuals: at each alpha, or of one refit if there are many features (see `_is_long`)."""
         problem = candidate.problem
         # If y is fitted exactly, every error counts, as in the limit of no noise.
-        least = _EXACT * float(problem.weight @ np.abs(problem.y - problem.null_intercept())) or 1.0
+        least = EXACT_FIT * float(problem.weight @ np.abs(problem.y - problem.null_intercept())) or 1.0
         if self._is_long(candidate, n_samples):
             return np.maximum(losses, least)
         loss, left = self._refitted(candidate, self._full_model(candidate, path, n_samples), n_samples)
@@ -610,7 +609,7 @@ def _least(problem: Problem) -> float:
     """The scale of errors if most rows are fitted exactly: every error counts, as in the limit of no noise."""
     size = np.abs(problem.y - problem.null_intercept())
     typical = _upper_quantile(size, problem.weight, 0.5) or float(problem.weight @ np.minimum(size, 1.0))
-    return _EXACT * typical or 1.0
+    return EXACT_FIT * typical or 1.0
 
 
 def _upper_quantile(size: Array, weight: Array, share: float) -> float:

@@ -15,7 +15,8 @@ PACKAGE = Path(ladreg.__file__).parent
 
 # From the bottom to the top: rooms of one floor do not import each other.
 TOWER = [
-    {"_version", "_kernels", "_arrays"},
+    {"_version", "_kernels", "_tolerances"},
+    {"_arrays"},
     {"_design"},
     {"_problem"},
     {"_certificate"},

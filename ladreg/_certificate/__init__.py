@@ -10,11 +10,10 @@ from ladreg._certificate.certificate import (
     relative_gap,
     slope_margin,
 )
-from ladreg._certificate.optimal_face import AT_END, column_rank, tied_rows
+from ladreg._certificate.optimal_face import column_rank, tied_rows
 from ladreg._certificate.path_certificates import Answers, costs, largest_parts, proofs, reaching
 
 __all__ = [
-    "AT_END",
     "Answers",
     "Proof",
     "canonical_optimum",

@@ -20,9 +20,8 @@ from ladreg._certificate import face_centre
 from ladreg._certificate.eliminated_rows import EliminatedRows
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
 from ladreg._problem import Coefficients, Optimum, Problem
+from ladreg._tolerances import AT_END, DIRECTION, PINNED, SOLVED, VERTEX
 
-# A constraint of unit length counts as violated if its excess is above 1e-11, in a problem at unit scale.
-_KEPT = 1e-11
 # Add at most the 200 most violated constraints per round.
 _CUTS = 200
 # Weight of the squared norm beside the squared distance from the centre, in the search for active constraints only.
@@ -32,7 +31,7 @@ _RIDGE = 1e-9
 def canonical_optimum(
     problem: Problem,
     dual: Array,
-    at_end: float = 1e-9,
+    at_end: float = AT_END,
     products: Array | None = None,
     among: Index | None = None,
     near: Coefficients | None = None,
@@ -93,7 +92,7 @@ def _on_face(
         point = moved
     # A penalised coefficient that is zero in exact arithmetic comes out as rounding, perhaps of the wrong sign.
     values = point[: face.features.size]
-    rounding = (np.abs(values) <= 1e-13 * np.abs(point).max(initial=1.0)) | (face.feature_side * values < 0)
+    rounding = (np.abs(values) <= SOLVED * np.abs(point).max(initial=1.0)) | (face.feature_side * values < 0)
     coef = np.zeros(problem.n_features)
     coef[face.features] = np.where((face.feature_side != 0) & rounding, 0.0, values)
     if problem.penalty.positive:
@@ -176,7 +175,7 @@ def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
     while True:
         G, h = sided.constraints(chosen)
         # Repeats of a row on opposite sides leave a face without interior, which rounding would make empty: relax h.
-        found = _active_constraints(fit, goal, pinned, measure, G, h - 1e-12 * (1.0 + np.abs(h)))
+        found = _active_constraints(fit, goal, pinned, measure, G, h - VERTEX * (1.0 + np.abs(h)))
         if found is None:
             return None
         near, active = found
@@ -219,7 +218,7 @@ class _Sided:
         side = np.concatenate([row_side[rows], face.feature_side[features]])
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
         # Rows of `move` of at most 1e-12 times the longest one are rounding of zero.
-        fixed = length <= 1e-12 * length[side != 0].max(initial=0.0)
+        fixed = length <= VERTEX * length[side != 0].max(initial=0.0)
         length[fixed], move[fixed] = 0.0, 0.0
         cost = np.zeros(side.size)
         if problem.loss.has_bounded_slopes:
@@ -256,7 +255,7 @@ class _Sided:
     def broken(self, z: Array) -> Index:
         """The violated constraints: at most `_CUTS`, those with the largest violation divided by `length`."""
         excess = self.excess(z)
-        found = np.flatnonzero((excess > _KEPT * self.length) & (self.length > 0))
+        found = np.flatnonzero((excess > PINNED * self.length) & (self.length > 0))
         far = excess[found] / self.length[found]
         return found[np.argpartition(-far, _CUTS)[:_CUTS]] if found.size > _CUTS else found
 
@@ -281,7 +280,7 @@ def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: 
 
 
 def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]:
-    """A least-squares solution and a basis of the null space; singular values up to ``1e-10 * size`` count as zero.
+    """A least-squares solution and a basis of the null space; singular values up to ``DIRECTION * size`` count as zero.
 
     They are compared with `size`, not with the largest singular value: once the constraints leave no direction free,
     all singular values are rounding.
@@ -293,7 +292,7 @@ def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]
         q, r = np.linalg.qr(matrix)
         matrix, target = np.asarray(r, dtype=np.float64), q.T @ target
     left, singular, right = np.linalg.svd(matrix)
-    rank = int(np.sum(singular > 1e-10 * size))
+    rank = int(np.sum(singular > DIRECTION * size))
     return right[:rank].T @ (left[:, :rank].T @ target / singular[:rank]), right[rank:].T
 
 
@@ -333,7 +332,7 @@ def _active_constraints(
     if distance <= 1e-9 or remainder[-1] >= 0:  # the constraints contradict each other: the face is empty
         return None
     u = -remainder[:-1] / remainder[-1] * reach
-    return center + np.linalg.solve(r, u), multiplier > 1e-12 * multiplier.max(initial=0.0)
+    return center + np.linalg.solve(r, u), multiplier > VERTEX * multiplier.max(initial=0.0)
 
 
 def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among: Index | None) -> Array:

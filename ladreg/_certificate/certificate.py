@@ -8,14 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ladreg._arrays import Array
-from ladreg._certificate.dual_projection import EXACT, Projection
+from ladreg._certificate.dual_projection import Projection
 from ladreg._certificate.uniqueness import is_single_point
-from ladreg._problem import EXACT_FIT, ROUNDINGS, Problem, Solution, StopReason
-
-# Rounding of the slopes of a proof is ignored if it costs at most 1e-12 of the objective.
-TELLING = 1e-12
-# A dual with a relative gap of at most 1e-9 counts as optimal and describes the optimal face.
-_OPTIMAL = 1e-9
+from ladreg._problem import Problem, Solution, StopReason
+from ladreg._tolerances import EXACT_FIT, FACE_GAP, PROVED_GAP, ROUNDED, SUMMED
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def is_unique(problem: Problem, coef: Array, intercept: float, proof: Proof) -> 
     """Whether the optimum is proved to be a single point."""
     if np.isinf(proof.gap):
         return False
-    optimal = proof.relative_gap <= _OPTIMAL
+    optimal = proof.relative_gap <= FACE_GAP
     if not _bounded_by_gap(problem):
         return is_single_point(problem, coef, intercept, proof.dual, proof.slope, None, optimal)
     # A bound of the columns' spread costs no pass over X, and proves as much if the gap is small.
@@ -161,13 +157,13 @@ def _readings(
     left = 0.0 if problem.facts.weights_are_alike else _left(problem, coef, residual, dual, slope)
     overrun = problem.penalty.overrun(slope)
     yield slope, overrun, left
-    if overrun <= 1.0 + TELLING and not problem.penalty.curved:
+    if overrun <= 1.0 + PROVED_GAP and not problem.penalty.curved:
         return
     optimal = problem.penalty.nearest_slope(coef, slope)
     apart = np.abs(slope - optimal)
-    if overrun <= 1.0 + TELLING and problem.penalty.bend(apart) <= TELLING * objective:
+    if overrun <= 1.0 + PROVED_GAP and problem.penalty.bend(apart) <= PROVED_GAP * objective:
         return
-    rounded = apart <= EXACT * problem.design.magnitudes(np.abs(dual))
+    rounded = apart <= ROUNDED * problem.design.magnitudes(np.abs(dual))
     charge = np.where(rounded, apart * _widths(problem, coef, residual)[: problem.n_features], 0.0)
     slope = np.where(rounded, optimal, slope)
     yield slope, problem.penalty.overrun(slope), left + float(charge.sum())
@@ -179,7 +175,7 @@ def _left(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Ar
     If weights differ widely, the rounding of heavy rows' duals may be larger than the duals of light rows.
     """
     products = np.append(slope, dual.sum())
-    beyond = np.maximum(np.abs(products) - EXACT * Projection(problem).sizes(dual), 0.0)
+    beyond = np.maximum(np.abs(products) - ROUNDED * Projection(problem).sizes(dual), 0.0)
     beyond *= np.append(problem.penalty.free(), problem.fit_intercept)
     return float(beyond @ _widths(problem, coef, residual))
 
@@ -200,7 +196,7 @@ def relative_gap(problem: Problem, gap: float, objective: float, coef: Array) ->
     y = problem.present(np.abs(problem.y))
     # If heavy rows are fitted exactly, the objective of light rows may be small without being rounding.
     sizes = y + problem.present(problem.design.absolute_matvec(coef))
-    exact = min(_both_ways(problem, EXACT_FIT * y), _both_ways(problem, ROUNDINGS * sizes))
+    exact = min(_both_ways(problem, EXACT_FIT * y), _both_ways(problem, SUMMED * sizes))
     # A gap below the rounding of the residuals is divided by the objective of predicting 0 as well.
     if objective > exact and gap > _both_ways(problem, np.finfo(float).eps * sizes):
         return gap / objective

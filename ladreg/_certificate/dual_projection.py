@@ -11,12 +11,8 @@ import scipy.linalg
 
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._problem import Problem
+from ladreg._tolerances import ORTHOGONAL, ROUNDED, SOLVED
 
-# A product of a dual and a column of at most 1e-15 times the sum of its terms' sizes is rounding: it is not corrected.
-EXACT = 1e-15
-# A projected dual is accepted if its products with free columns are at most 1e-14 times the sums of their terms' sizes.
-# Larger products may cost the bound: coefficients of nearly dependent columns may be as large as a product is small.
-_ACCEPTED = 1e-14
 # Free columns with more than 2^21 entries are projected out by their Gram matrix even if it is nearly singular: a QR
 # would copy these columns.
 _QR_ENTRIES = 1 << 21
@@ -47,7 +43,7 @@ class Projection:
                 candidate, slope = found
                 beyond = 1.0 if candidate is dual else self._beyond(candidate)
                 yield candidate, slope, beyond
-                if beyond <= 1.0 + 1e-13:
+                if beyond <= 1.0 + SOLVED:
                     return
         yield np.zeros_like(dual), np.zeros(self.problem.n_features), 1.0
 
@@ -73,7 +69,7 @@ class Projection:
             if found is None or not one_sided.any():
                 return found
             candidate, slope = found
-            violated = one_sided & ~free & (slope > _ACCEPTED * self.sizes(candidate)[: self.problem.n_features])
+            violated = one_sided & ~free & (slope > ORTHOGONAL * self.sizes(candidate)[: self.problem.n_features])
             if not violated.any():
                 return found
             free = free | violated
@@ -86,12 +82,12 @@ class Projection:
         correct = None
         # At most three times: one projection leaves an error of order eps * cond(Z), which the next ones remove.
         for _ in range(3):
-            if np.all(np.abs(products[columns]) <= EXACT * self.sizes(dual, columns)):
+            if np.all(np.abs(products[columns]) <= ROUNDED * self.sizes(dual, columns)):
                 return dual, products[: self.problem.n_features]
             correct = correct or self._corrector(elastic(dual), free)
             dual = dual - correct(products[columns])
             products = np.append(self.problem.design.rmatvec(dual), dual.sum())
-        small = np.all(np.abs(products[columns]) <= _ACCEPTED * self.sizes(dual, columns))
+        small = np.all(np.abs(products[columns]) <= ORTHOGONAL * self.sizes(dual, columns))
         return (dual, products[: self.problem.n_features]) if small else None
 
     def sizes(self, dual: Array, columns: Index | None = None) -> Array:
@@ -164,7 +160,7 @@ class Projection:
         size[size == 0] = 1.0
         q, r, order = scipy.linalg.qr(Z / size, mode="economic", pivoting=True)
         diagonal = np.abs(np.diag(r))
-        rank = int(np.sum(diagonal > 1e-13 * diagonal.max(initial=0.0)))
+        rank = int(np.sum(diagonal > SOLVED * diagonal.max(initial=0.0)))
 
         def correct(error: Array) -> Array:
             goal = (error / size)[order][:rank]
@@ -184,7 +180,7 @@ class Projection:
         if is_definite:
             solve = partial(scipy.linalg.cho_solve, scipy.linalg.cho_factor(gram))
         else:
-            solve = partial(np.matmul, np.linalg.pinv(gram, rcond=1e-13, hermitian=True))
+            solve = partial(np.matmul, np.linalg.pinv(gram, rcond=SOLVED, hermitian=True))
         return self._by(lambda error: solve(error / size) / size, elastic, free)
 
     def _block_corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:

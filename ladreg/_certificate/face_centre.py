@@ -22,6 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from ladreg._arrays import BLOCK, Array, Index
 from ladreg._certificate.polyhedron import Polyhedron
 from ladreg._kernels import _hash_groups
+from ladreg._tolerances import AT_END, DIRECTION
 
 # Unit vectors whose entries agree after rounding to multiples of 2^-40 are one direction.
 _GRID = 2.0**-40
@@ -31,10 +32,6 @@ _SAMPLE = 1000
 _DISTINCT = 0.9
 # The bounding box of the 4096 constraints nearest to zero shows which others may bound the polyhedron.
 _NEAREST = 4096
-# Entries of directions, in coordinates of the basis of directions, of at most 1e-10 are rounding of zero.
-_ZERO = 1e-10
-# Ranges, and singular values, of at most 1e-9 times the largest one of their block are rounding of zero.
-_FLAT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ def _coordinates(vector: Array) -> tuple[Array, Array]:
     found = vector if inverse.shape[0] == inverse.shape[1] else np.empty((vector.shape[0], inverse.shape[1]))
     for begin in range(0, found.shape[0], BLOCK):
         part = vector[begin : begin + BLOCK] @ inverse
-        part[np.abs(part) <= _ZERO] = 0.0
+        part[np.abs(part) <= DIRECTION] = 0.0
         found[begin : begin + BLOCK] = part
     return spanning, found
 
@@ -200,7 +197,7 @@ def _basis(vector: Array) -> Index:
     for _ in range(vector.shape[1]):
         size = np.einsum("ij,ij->i", rest, rest)
         farthest = int(np.argmax(size))
-        if size[farthest] <= _ZERO**2:
+        if size[farthest] <= DIRECTION**2:
             break
         chosen.append(farthest)
         normal = rest[farthest] / np.sqrt(size[farthest])
@@ -262,12 +259,12 @@ def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> 
     Directions without cost are left out.
     """
     paid = cost > 0
-    flat = paid & (extent <= _FLAT * extent.max(initial=0.0))
+    flat = paid & (extent <= AT_END * extent.max(initial=0.0))
     # Directions without extent are met exactly; the others are fitted in the null space of these.
     _, singular, right = np.linalg.svd(vector[flat])
-    rank = int(np.sum(singular > _FLAT * singular.max(initial=0.0)))
+    rank = int(np.sum(singular > AT_END * singular.max(initial=0.0)))
     fixed, free = right[:rank], right[rank:].T
-    point = np.linalg.lstsq(vector[flat], middle[flat], rcond=_FLAT)[0] if rank else np.zeros(vector.shape[1])
+    point = np.linalg.lstsq(vector[flat], middle[flat], rcond=AT_END)[0] if rank else np.zeros(vector.shape[1])
     root = np.zeros(extent.size)
     np.divide(cost, extent, out=root, where=paid & ~flat)
     np.sqrt(root, out=root)

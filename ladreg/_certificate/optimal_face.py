@@ -13,18 +13,13 @@ import numpy as np
 
 from ladreg._arrays import (
     BLOCK,
-    RANK,
     Array,
     Index,
     is_regular,
     power_of_two,
 )
 from ladreg._problem import Problem
-
-# Slopes within 1e-9 times their interval's length from an end count as at that end.
-AT_END = 1e-9
-# Residuals of at most 1e-11 times the sizes of their terms count as zero.
-ZERO = 1e-11
+from ladreg._tolerances import AT_END, PINNED, SOLVED
 
 
 @dataclass(frozen=True)
@@ -160,7 +155,7 @@ def column_rank(problem: Problem, features: Index) -> int:
         singular = np.linalg.svd(triangle / np.where(length > 0, length, 1.0), compute_uv=False)
     except np.linalg.LinAlgError:
         return int(features.size)
-    return int(np.sum(singular > RANK * singular.max(initial=0.0))) - border
+    return int(np.sum(singular > PINNED * singular.max(initial=0.0))) - border
 
 
 def predictions(problem: Problem, rows: Index, features: Index, directions: Array) -> Array:
@@ -178,17 +173,19 @@ def predictions(problem: Problem, rows: Index, features: Index, directions: Arra
         product = problem.design.matvec(coef) + intercept
     else:
         product = problem.design.take(rows).matvec(coef) + intercept
-    small = 1e-13 * (problem.design.reach() @ np.abs(coef) + np.abs(intercept))
+    small = SOLVED * (problem.design.reach() @ np.abs(coef) + np.abs(intercept))
     for column, value, limit, each in zip(product.T, intercept, small, coef.T, strict=True):
-        # The intercept is a term of every row: 1e-13 times its size is rounding in all rows.
-        column[np.abs(column) <= 1e-13 * abs(value)] = 0.0
+        # The intercept is a term of every row: SOLVED times its size is rounding in all rows.
+        column[np.abs(column) <= SOLVED * abs(value)] = 0.0
         doubtful = np.flatnonzero((np.abs(column) <= limit) & (column != 0))
         size = problem.design.take(rows[doubtful]).absolute_matvec(each) + abs(value)
-        column[doubtful] = np.where(np.abs(column[doubtful]) <= 1e-13 * size, 0.0, column[doubtful])
+        column[doubtful] = np.where(np.abs(column[doubtful]) <= SOLVED * size, 0.0, column[doubtful])
     return product
 
 
-def tied_rows(problem: Problem, coef: Array, intercept: float, zero: float = ZERO, edge: Array | float = 0.0) -> Index:
+def tied_rows(
+    problem: Problem, coef: Array, intercept: float, zero: float = PINNED, edge: Array | float = 0.0
+) -> Index:
     """Rows whose residual differs from `edge` by at most `zero` times the sizes of the residual's terms."""
     residual = np.abs(problem.residual(coef, intercept) - edge)
     largest = float(problem.design.reach() @ np.abs(coef)) + abs(intercept)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
-from ladreg._certificate.certificate import TELLING, prove_from_products
-from ladreg._certificate.dual_projection import EXACT, Projection
+from ladreg._certificate.certificate import prove_from_products
+from ladreg._certificate.dual_projection import Projection
 from ladreg._kernels import _dual_norms
 from ladreg._problem import ElasticNet, Problem, absolute_terms
+from ladreg._tolerances import PROVED_GAP, ROUNDED
 
 # Temporary arrays have at most 2^17 numbers, or one answer.
 _ENTRIES = 1 << 17
@@ -136,10 +137,10 @@ def _looked_at(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bo
     overrun /= answers.alphas
     rounding = np.empty(overrun.size)
     for part in _parts(answers, problem.n_samples):
-        rounding[part] = EXACT * projection.sizes_of_sums(answers.dual[part])
+        rounding[part] = ROUNDED * projection.sizes_of_sums(answers.dual[part])
     apart = np.abs(answers.slope[np.arange(worst.size), worst]) - answers.alphas * unit.strength[worst]
     # The rounding of a slope is at most that of a column with the largest value of its own column in every row.
-    known = (overrun <= 1.0 + TELLING) | (apart > rounding * reach[worst])
+    known = (overrun <= 1.0 + PROVED_GAP) | (apart > rounding * reach[worst])
     known &= (np.abs(answers.total) <= rounding) | (not problem.fit_intercept)
     return overrun, known
 

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ladreg._arrays import BLOCK, Array, Index, nonnegative_least_squares
+from ladreg._tolerances import AT_END, DIRECTION, VERTEX
 
-# In the simplex method each bound is relaxed by a random 1 to 2 times 1e-12 (1 + |bound|), in a problem at unit scale:
-# the polyhedron then has an interior, and no vertex has more than n_dimensions constraints.
-_RELAXED = 1e-12
-# A linear function is at its maximum in a vertex if all its multipliers (of unit vectors) are at least -1e-10.
-_OPTIMAL = 1e-10
-# A constraint is met along an edge where its rate is above 1e-10 of the largest.
-_ZERO = 1e-10
 # Visit at most 2000 vertices per dimension; after that each linear function keeps its value at the vertex it is at.
 _VISITS = 2000
 # Up to 64 vertices are enumerated; ranges over a polyhedron with more vertices are found by the simplex method.
@@ -35,7 +29,7 @@ class Polyhedron:
         below, above = np.isfinite(low), np.isfinite(high)
         normal = np.vstack([vector[above], -vector[below]])
         bound = np.concatenate([high[above], -low[below]])
-        room = _RELAXED * (1.0 + np.abs(bound)) * np.random.default_rng(0).uniform(1.0, 2.0, bound.size)
+        room = VERTEX * (1.0 + np.abs(bound)) * np.random.default_rng(0).uniform(1.0, 2.0, bound.size)
         return cls(normal, bound, bound + room)
 
     def vertex(self) -> Index | None:
@@ -72,7 +66,7 @@ class Polyhedron:
         multiplier, distance = found
         remainder = equations @ multiplier
         remainder[-1] -= 1.0
-        if distance <= 1e-9 or remainder[-1] >= 0:
+        if distance <= AT_END or remainder[-1] >= 0:
             return None
         return np.asarray(-remainder[:-1] / remainder[-1] * reach)
 
@@ -87,7 +81,7 @@ class Polyhedron:
         if not np.isfinite(ends).all():
             return None
         high, low = ends[: vertex.size], -ends[vertex.size :]
-        return low / 2 + high / 2, (high - low) / 2 + _RELAXED
+        return low / 2 + high / 2, (high - low) / 2 + VERTEX
 
     def without_far(self, vertex: Index) -> tuple[Polyhedron, Index]:
         """The same polyhedron without constraints that hold in its whole bounding box, and the renumbered vertex."""
@@ -104,7 +98,7 @@ class Polyhedron:
         """The first constraint that is met along an edge, -1 for none, and how far away it is."""
         rate = self.normal @ edge
         rate[basis] = 0.0
-        ahead = np.flatnonzero(rate > _ZERO * np.abs(rate).max(initial=0.0))
+        ahead = np.flatnonzero(rate > DIRECTION * np.abs(rate).max(initial=0.0))
         if ahead.size == 0:
             return -1, 0.0
         steps = np.maximum(self.relaxed[ahead] - self.normal[ahead] @ point, 0.0) / rate[ahead]
@@ -162,7 +156,7 @@ class Polyhedron:
             multiplier = aims[here] @ inverse
             worst = np.argmin(multiplier, axis=1)
             visits += 1
-            arrived = multiplier[np.arange(here.size), worst] >= -_OPTIMAL
+            arrived = multiplier[np.arange(here.size), worst] >= -DIRECTION
             arrived |= visits > _VISITS * basis.size
             value[here[arrived]] = multiplier[arrived] @ self.bound[basis]
             point = inverse @ self.relaxed[basis]

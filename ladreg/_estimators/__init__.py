@@ -1,6 +1,6 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
-from ladreg._estimators.base import ROUNDING, CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
+from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha
@@ -22,7 +22,6 @@ from ladreg._estimators.validation import (
 )
 
 __all__ = [
-    "ROUNDING",
     "CertifiedRegressor",
     "Data",
     "L1Regressor",

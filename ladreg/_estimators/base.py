@@ -28,10 +28,9 @@ from ladreg._problem import (
     StopReason,
 )
 from ladreg._solvers import solve, verify
+from ladreg._tolerances import ROUNDING_GAP
 from ladreg._version import __version__
 
-# Rounding alone explains a relative gap of up to 1e-13.
-ROUNDING = 1e-13
 # Coefficients are rounded to float32 if that moves predictions by at most 1e-4 of the targets' median distance from
 # their median, with the rounding errors of all terms taken as independent.
 _HELD = 1e-4
@@ -364,7 +363,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
 
     def _is_done(self, solution: Solution) -> bool:
         """Whether a solution needs no warning."""
-        return solution.stopped.good or solution.relative_gap <= min(self.tol, ROUNDING)
+        return solution.stopped.good or solution.relative_gap <= min(self.tol, ROUNDING_GAP)
 
     def _warn(self, solutions: list[Solution], stacklevel: int = 3) -> None:
         failed = [solution for solution in solutions if not self._is_done(solution)]

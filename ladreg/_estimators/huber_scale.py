@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array
 from ladreg._certificate import column_rank
 from ladreg._presolve import median, scaled
-from ladreg._problem import ROUNDINGS, Absolute, Coefficients, ElasticNet, Huber, Problem, Settings
+from ladreg._problem import Absolute, Coefficients, ElasticNet, Huber, Problem, Settings
 from ladreg._solvers import solve
+from ladreg._tolerances import SOLVED, SUMMED
 
 # The correction takes at most 1/3 of the distinct rows as fitted exactly: three distinct rows per column.
 _MOST_FITTED = 1 / 3
-# Rows whose random combinations differ by at most 1e-13 times their size count as equal.
-_EQUAL = 1e-13
 # The intercept is computed anew if scaling shifted y by more than 8 times its unit: it has too few digits otherwise.
 _FAR = 8.0
 # The smallest estimate is 1e-20 times the median distance of y from its middle: below the rounding of every residual.
@@ -93,9 +92,9 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
         n_fitted = n_columns if found.unique and used.sum() == allowed.sum() else _rank(twin, used)
     size = np.abs(twin.residual(coef, intercept))
     middle = Absolute().location(size, twin.weight)
-    if middle <= ROUNDINGS * _largest_term(twin, coef, intercept):
+    if middle <= SUMMED * _largest_term(twin, coef, intercept):
         terms = twin.design.absolute_matvec(coef) + abs(intercept) + np.abs(twin.y)
-        if middle <= ROUNDINGS * Absolute().location(terms, twin.weight):
+        if middle <= SUMMED * Absolute().location(terms, twin.weight):
             return units.unit * _LEAST * (median(np.abs(twin.y), positive=True) or 1.0), start
     share = min(n_fitted / distinct, _MOST_FITTED)
     return units.unit * middle / _normal_median(share), start
@@ -122,7 +121,7 @@ def _n_distinct(problem: Problem) -> int:
     keys.sort()
     apart, sizes = np.diff(keys), np.abs(keys, out=keys)
     # Sums of equal terms may differ in their rounding.
-    least = _EQUAL * (sizes[1:] + np.median(sizes))
+    least = SOLVED * (sizes[1:] + np.median(sizes))
     return 1 + int(np.count_nonzero(apart > least))
 
 

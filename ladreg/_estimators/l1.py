@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array
-from ladreg._estimators.base import ROUNDING, CertifiedRegressor
+from ladreg._estimators.base import CertifiedRegressor
 from ladreg._estimators.pivotal import column_scales, noise_level, quantile_of
 from ladreg._estimators.validation import (
     Data,
@@ -23,6 +23,7 @@ from ladreg._estimators.validation import (
 )
 from ladreg._problem import ElasticNet, Problem, Solution
 from ladreg._solvers import largest_alpha
+from ladreg._tolerances import ROUNDING_GAP
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class L1Regressor(CertifiedRegressor):
         return None if self.alpha == 0 else "l1"
 
     def _is_done(self, solution: Solution) -> bool:
-        return solution.relative_gap <= max(self.tol, ROUNDING)
+        return solution.relative_gap <= max(self.tol, ROUNDING_GAP)
 
     def alpha_max(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ladreg._arrays import BLOCK, RANK, Array, Index, is_regular, power_of_two
+from ladreg._arrays import BLOCK, Array, Index, is_regular, power_of_two
 from ladreg._design import Design
+from ladreg._tolerances import PINNED
 
 # An entry of at least 1e-6 in a null vector of unit length names a column that depends on others.
 _INVOLVED = 1e-6
@@ -97,7 +98,7 @@ def null_columns(root: Array) -> Index:
     """Columns that depend on others, given R of their QR decomposition; empty where they are independent."""
     length = np.sqrt(np.sum(root**2, axis=0))
     _, singular, right = np.linalg.svd(root / np.where(length > 0, length, 1.0))
-    null = right[singular <= RANK * singular.max(initial=0.0)]
+    null = right[singular <= PINNED * singular.max(initial=0.0)]
     return np.flatnonzero(np.any(np.abs(null) > _INVOLVED, axis=0))
 
 

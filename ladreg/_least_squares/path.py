@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, are_regular
-from ladreg._certificate import AT_END
 from ladreg._least_squares.centred import MOST_EPOCHS, ROUNDING, Centred, duality_gap, without_rounding
 from ladreg._least_squares.dependent_columns import redundant
 from ladreg._least_squares.gram_path import GramPath, Stretch
@@ -20,6 +19,7 @@ from ladreg._least_squares.path_point import PathPoint, nonzeros, shared
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._least_squares.working_set_path import WorkingSetPath
 from ladreg._problem import ElasticNet, Problem, Settings, StopReason
+from ladreg._tolerances import AT_END
 
 
 def solve_lasso_path(

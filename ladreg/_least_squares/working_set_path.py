@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, are_regular, is_regular
-from ladreg._certificate import AT_END, costs, largest_parts, reaching, slope_margin
+from ladreg._certificate import costs, largest_parts, reaching, slope_margin
 from ladreg._design import SparseDesign
 from ladreg._least_squares import coordinate_descent, homotopy
 from ladreg._least_squares.centred import MOST_EPOCHS, ROUNDING, Centred, duality_gap, without_rounding
@@ -24,6 +24,7 @@ from ladreg._least_squares.path_point import PathPoint, nonzeros
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._presolve import largest
 from ladreg._problem import Coefficients, ElasticNet, Settings, StopReason
+from ladreg._tolerances import AT_END
 
 # Above a gap of 1e-10 of the objective the optimal face cannot be told.
 _FACE_GAP = 1e-10

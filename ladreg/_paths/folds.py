@@ -39,11 +39,10 @@ from ladreg._problem import (
     Uncertified,
 )
 from ladreg._solvers import solve
+from ladreg._tolerances import PROVED_GAP
 
 # Do so for sparse columns if each squared mean is at most 1e3 times the variance: they are centred in their products.
 _FAR = 1e3
-# A point of a path is the fit if its gap is at most min(1e-12, tol) times mean((y - mean(y))^2).
-_SURE = 1e-12
 
 
 class SquaredFolds:
@@ -134,7 +133,7 @@ class SquaredFolds:
         point = Uncertified(coef, columns.intercept(coef), dual, n_iter, stopped, NAME, counts, unique=True)
         with np.errstate(over="ignore", invalid="ignore"):  # NaN fails the proof
             solution = certified(problem, self.units, point)
-        enough = min(_SURE, settings.tol) * self.columns.size * self.units.unit**2
+        enough = min(PROVED_GAP, settings.tol) * self.columns.size * self.units.unit**2
         return solution if solution.gap <= enough else self.solve(problem, settings, start)
 
     def _unit_of(self, problem: Problem) -> ElasticNet:

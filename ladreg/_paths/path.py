@@ -17,13 +17,12 @@ from ladreg._arrays import Array
 from ladreg._certificate import Answers, proofs
 from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path
 from ladreg._presolve import Scaling, scaled
-from ladreg._problem import ROUNDINGS, Coefficients, Problem, Settings, Solution, Solver, StopReason
+from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import largest_alpha, solve, solve_alphas, solve_knots
+from ladreg._tolerances import ROUNDING_GAP, SUMMED
 
 # Numbers in the residuals and slopes that are certified together, at most.
 _ENTRIES = 1 << 22
-# A relative gap of at most 1e-13 is rounding.
-_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def solve_path(
         for k in range(alphas.size):
             _alone(problem, path, k, settings)
         return path
-    tol = max(settings.tol, _ROUNDING)
+    tol = max(settings.tol, ROUNDING_GAP)
     twin, units = scaled(problem)
     points = solve_lasso_path(twin, alphas[alphas > 0], settings, stats=path.stats)
     width = max(1, _ENTRIES // (problem.n_samples + problem.n_features))
@@ -133,12 +132,12 @@ def solve_path(
         last = first + len(group)
         window = slice(first, last)
         _certify(problem, path, window, units, group)
-        goal = np.maximum(tol * path.objective[window], ROUNDINGS * size)
+        goal = np.maximum(tol * path.objective[window], SUMMED * size)
         good = np.array([point.stopped.good for point in group])
         for k in np.flatnonzero(~(good & (path.gap[window] <= goal))).tolist():
             # Relative to the lower bound of the optimum: the objective of a point far off is too large.
             bound = max(float(path.objective[first + k] - path.gap[first + k]), 0.0)
-            share = max(tol * bound / size, ROUNDINGS) if size > 0 else settings.tol
+            share = max(tol * bound / size, SUMMED) if size > 0 else settings.tol
             at = first + k
             _alone(problem, path, at, replace(settings, tol=share), path.at(at))
         first = last
@@ -211,7 +210,7 @@ def _alone(
 
 def _as_proved(solution: Solution, tol: float) -> Solution:
     """The solution, marked as stalled if its gap misses the tolerance, even if its solver met that at unit scale."""
-    missed = solution.stopped.good and not solution.relative_gap <= max(tol, _ROUNDING)
+    missed = solution.stopped.good and not solution.relative_gap <= max(tol, ROUNDING_GAP)
     return replace(solution, stopped=StopReason.STALLED) if missed else solution
 
 

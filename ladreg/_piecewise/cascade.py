@@ -10,9 +10,7 @@ from ladreg._piecewise import linprog, preprocessing
 from ladreg._piecewise.interpolation import interpolant
 from ladreg._presolve import Scaling, certified, merged_rows, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
-
-# Try the next solver if the gap exceeds 1e-12 times the larger of the objective and the unit of the scaled objective.
-_PROVED = 1e-12
+from ladreg._tolerances import PROVED_GAP
 
 
 def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
@@ -86,5 +84,5 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
 
 
 def _proved(solution: Solution, units: Scaling) -> bool:
-    small = solution.gap <= _PROVED * max(units.factor, solution.objective)
+    small = solution.gap <= PROVED_GAP * max(units.factor, solution.objective)
     return small and solution.stopped.good

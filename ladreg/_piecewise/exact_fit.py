@@ -8,31 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from ladreg._arrays import RANK, Array, Index
+from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, prove
 from ladreg._piecewise import interior_point, ties
 from ladreg._piecewise.interior_point import BoundedDual
 from ladreg._piecewise.row_problem import Iterate, RowProblem
-from ladreg._problem import ROUNDINGS, Coefficients, Optimum
+from ladreg._problem import Coefficients, Optimum
+from ladreg._tolerances import HALF_DIGITS, PINNED, ROUNDED, ROUNDING_GAP, SINGULAR, SUMMED
 
 # Rows that the plane is guessed from, per column.
 _ROWS_PER_COLUMN = 40
 # Least number of tied rows, per column.
 _TIED_PER_COLUMN = 4
-# Relative gap of the interior point method that guesses the plane.
-_GUESS_GAP = 1e-13
 # Improve the guess by least squares of the rows with residuals up to each of these sizes in turn, at unit scale.
 _NEAR = (1e-5, 1e-8, 1e-11)
-# Keep the point if the nearest rows have residuals of at most 1e-8, at unit scale.
-_FITTED = 1e-8
-# A coefficient is rounding if its terms of predictions are at most 1e-14 times max(1, the largest term), at unit scale.
-_ZERO = 1e-14
-# Eigenvalues of a Gram matrix of columns of length one below 1e-12 of the largest are rounding.
-_SINGULAR = 1e-12
-# A gap of at most 1e-13 of the objective proves an answer.
-_PROVED = 1e-13
-# A gap of at most 4 eps times the loss of the residuals' terms is rounding, and proves an answer, too.
-_ROUNDED = 4 * float(np.finfo(float).eps)
 
 
 def solve(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | None:
@@ -79,7 +68,7 @@ def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | No
     coef, intercept = _without_rounding(table, point)
     residual = problem.residual(coef, intercept)
     terms = np.abs(problem.y) + problem.design.absolute_matvec(coef) + abs(intercept)
-    is_tied = np.abs(residual) <= ROUNDINGS * (1.0 + terms)
+    is_tied = np.abs(residual) <= SUMMED * (1.0 + terms)
     tied = np.flatnonzero(is_tied)
     stats["n_passes"] += 2
     if tied.size < least_tied(table) or (problem.penalty.positive and coef.min(initial=0.0) < 0):
@@ -97,8 +86,8 @@ def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | No
     answer = _canonical(table, Optimum(coef, intercept, dual), tied)
     proof = prove(problem, *answer)
     # A gap below the rounding of the residuals is as good as zero.
-    least = _ROUNDED * max(map(abs, problem.loss.kink())) * float(problem.weight @ terms)
-    return answer if proof.gap <= max(_PROVED * proof.objective, least) else None
+    least = ROUNDED * max(map(abs, problem.loss.kink())) * float(problem.weight @ terms)
+    return answer if proof.gap <= max(ROUNDING_GAP * proof.objective, least) else None
 
 
 def least_tied(table: RowProblem) -> int:
@@ -115,12 +104,12 @@ def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
     rows = place.nearest(table.per_column(_ROWS_PER_COLUMN))
     residual = place.residual[rows]
     reach = float(np.abs(residual).max())
-    if reach <= _FITTED:
+    if reach <= HALF_DIGITS:
         return np.zeros(table.n_columns)
     A = table.rows(rows)
     if isinstance(A, np.ndarray):
-        square = np.asarray(np.linalg.lstsq(A, residual, rcond=RANK)[0], dtype=np.float64)
-        if float(np.abs(residual - A @ square).max()) <= _FITTED * max(reach, 1.0):
+        square = np.asarray(np.linalg.lstsq(A, residual, rcond=PINNED)[0], dtype=np.float64)
+        if float(np.abs(residual - A @ square).max()) <= HALF_DIGITS * max(reach, 1.0):
             return square
     weight = table.problem.weight[rows] / table.problem.weight[rows].mean()
     none = np.zeros(0)
@@ -134,7 +123,7 @@ def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
         strength=none,
         origin=none,
     )
-    found = interior_point.solve(program, np.zeros(table.n_columns), tol=_GUESS_GAP, max_iter=limit)
+    found = interior_point.solve(program, np.zeros(table.n_columns), tol=ROUNDING_GAP, max_iter=limit)
     if found is None:
         return None
     stats["rows_solved"] += rows.size
@@ -151,13 +140,13 @@ def _improved(table: RowProblem, point: Array, stats: dict[str, float]) -> Array
         residual = problem.residual(*table.split(point))
         stats["n_passes"] += 1
         distance = np.abs(residual)
-        if float(distance.max(initial=0.0, where=distance <= near)) <= ROUNDINGS:
+        if float(distance.max(initial=0.0, where=distance <= near)) <= SUMMED:
             break
         chosen = (distance <= near).astype(np.float64)
         gram = problem.design.gram(chosen, np.arange(problem.n_features), problem.fit_intercept)
         size = np.sqrt(gram.diagonal())
         size = np.where(size > 0, size, 1.0)
-        inverse = np.linalg.pinv(gram / size / size[:, None], rcond=_SINGULAR, hermitian=True)
+        inverse = np.linalg.pinv(gram / size / size[:, None], rcond=SINGULAR, hermitian=True)
         point = point + inverse @ (table.backward(chosen * residual) / size) / size
         stats["n_passes"] += 2
     return point
@@ -167,7 +156,7 @@ def _without_rounding(table: RowProblem, point: Array) -> Coefficients:
     """Coefficients and intercept at a point, zero where they are rounding."""
     coef, intercept = table.split(point)
     size = np.abs(coef) * table.problem.design.reach()
-    least = _ZERO * max(1.0, float(size.max(initial=0.0)))
+    least = SUMMED * max(1.0, float(size.max(initial=0.0)))
     return Coefficients(np.where(size <= least, 0.0, coef), intercept if abs(intercept) > least else 0.0)
 
 

@@ -25,6 +25,7 @@ from ladreg._problem import (
     StopReason,
     Uncertified,
 )
+from ladreg._tolerances import ROUNDED, ROUNDING_GAP, SUMMED
 
 # Rows of the sample that is solved first where there are many more.
 _SAMPLE = 1 << 15
@@ -32,21 +33,14 @@ _SAMPLE = 1 << 15
 _MANY = 4
 # Ridges to try in turn, as fractions of the diagonal: they keep the step short where few rows are on the curved piece.
 _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
-# Where all rows are curved, leave out directions whose curvature is at most 64 eps of the largest: that is rounding of
-# the Hessian's sums, for which columns that are equal but for last digits would get coefficients of 1e10.
-_FLAT = 64 * float(np.finfo(float).eps)
 # Take the full step if the objective falls by at least 1e-4 times the decrease that its slope predicts (Armijo).
 _KEPT = 1e-4
 # Bisections of a line search.
 _LINE = 30
 # Multiples of the curved piece's end that are solved in turn, before the end itself (step 4).
 _WIDER = (1e6, 1e4, 1e3, 1e2, 30.0, 10.0, 3.0)
-# Stop if the objective falls by at most 1e-15 of its value: that is rounding.
-_ROUNDING = 1e-15
 # Stop at an objective of at most 1e-28: that is rounding, at unit scale.
 _NOTHING = 1e-28
-# With a relative gap of at most 1e-13 no other answer is computed.
-_ENOUGH = 1e-13
 
 
 def solve_huber(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Uncertified:
@@ -100,7 +94,7 @@ def _solved(
     gram = place.gram()
     pieces = piece_system.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, np.intp), place.active())
     found = piece_system.settled(problem, pieces, *table.split(place.point))
-    if found.proof.relative_gap > _ENOUGH:
+    if found.proof.relative_gap > ROUNDING_GAP:
         found = found.better(PieceSolution.of(problem, *table.split(place.point), place.dual()))
     return found, stopped
 
@@ -144,7 +138,7 @@ def _first(
         square.point,
         problem.penalty,
         _RIDGES,
-        flat=_FLAT,
+        flat=SUMMED,
     )
     starts = [table.split(step), Coefficients(found.coef, found.intercept)]
     return min(starts, key=lambda start: problem.objective(*start)), None
@@ -222,7 +216,7 @@ def _descend(place: _HuberIterate, hessian: Array | None, limit: int) -> StopRea
         exact = hessian is None
         model = place.gram() if hessian is None else hessian
         before = place.curved(place.residual)
-        flat = _FLAT if exact and before.all() else 0.0
+        flat = SUMMED if exact and before.all() else 0.0
         step = newton_step(model, place.gradient(), place.point, problem.penalty, _RIDGES[ridge:], flat=flat)
         moved = table.predict(step)
         place.stats["n_passes"] += 1
@@ -245,7 +239,7 @@ def _descend(place: _HuberIterate, hessian: Array | None, limit: int) -> StopRea
         # Replace the sample's Hessian once at most 8 rows per column change pieces, or the gain is small.
         if not exact and (changed <= 8 * table.n_columns or gained <= 1e-6 * value):
             hessian = None
-        if exact and (gained <= _ROUNDING * value or value <= _NOTHING):
+        if exact and (gained <= ROUNDED * value or value <= _NOTHING):
             return StopReason.TOLERANCE
     return StopReason.ITERATION_LIMIT
 

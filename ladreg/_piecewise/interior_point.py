@@ -21,14 +21,10 @@ import scipy.sparse as sp
 from ladreg._arrays import SMALL, Array, Index, square_solver
 from ladreg._design import BlockGram
 from ladreg._kernels import _interior_point, _rows
+from ladreg._tolerances import AT_END, HALF_DIGITS, INSIDE
 
-# Keep an iterate, in case a later one breaks down, if its relative complementarity is at most 1e-8 (or `tol`).
-_USABLE = 1e-8
 # Guess the vertex once the relative complementarity is at most 1e-4.
 _GUESS = 1e-4
-# Accept a guessed vertex only if each basic dual is inside its interval by more than 1e-9 of the interval's length, and
-# each other residual exceeds 1e-9 times the largest target of the program.
-_CLEAR = 1e-9
 # Up to 100 columns an inverse costs less than an iteration; with more, solve for a vertex only if two successive
 # iterations guess the same basic rows.
 _CHEAP = 100
@@ -314,7 +310,7 @@ class InteriorPointResult:
 
 
 def solve(
-    program: DualProgram, coef: Array, *, tol: float = 1e-9, max_iter: int = 50, vertex: bool = True
+    program: DualProgram, coef: Array, *, tol: float, max_iter: int = 50, vertex: bool = True
 ) -> InteriorPointResult | None:
     """Solve the program from `coef`; None where it broke down, as it does when no dual is feasible.
 
@@ -340,7 +336,7 @@ def _iterate(program: DualProgram, coef: Array, tol: float, max_iter: int, verte
     # 1. a and s are the dual's distances from its bounds, under and over their multipliers: at the optimum the residual
     # is over - under, and a * under = s * over = 0.
     residual = y - program.forward(coef)
-    floor = 0.1 * max(float(np.mean(np.abs(residual))), 1e-8)
+    floor = 0.1 * max(float(np.mean(np.abs(residual))), HALF_DIGITS)
     a, s = 0.5 * width, 0.5 * width
     state = a, s, np.maximum(-residual, 0.0) + floor, np.maximum(residual, 0.0) + floor
     if program.ceiling is not None:
@@ -353,12 +349,12 @@ def _iterate(program: DualProgram, coef: Array, tol: float, max_iter: int, verte
     basic = np.zeros(0, dtype=np.intp)
     best: InteriorPointResult | None = None
     # Unmet equations of a flat program show that no dual is feasible; those of a curved program are rounding.
-    met = 1e-6 if program.is_curved else 1e-9
+    met = INSIDE if program.is_curved else AT_END
     for iteration in range(max_iter):
         short = program.short(lower + a, coef)
         gap = complementarity / (float(width @ np.abs(residual)) + program.curved(coef) + 1e-300)
         # 4.
-        if gap <= max(_USABLE, tol) and np.abs(short).max(initial=0.0) <= met * scale:
+        if gap <= max(HALF_DIGITS, tol) and np.abs(short).max(initial=0.0) <= met * scale:
             best = _finished(program, coef, *state, gap, iteration)
             if gap <= tol:
                 return best
@@ -405,13 +401,13 @@ def _clearest(q: Array, count: int) -> Index:
 
 
 def clear_vertex(program: DualProgram, residual: Array, dual: Array, basic: Index) -> bool:
-    """Whether basic duals are inside their intervals and other residuals differ from zero, both by `_CLEAR`."""
+    """Whether basic duals are inside their intervals and other residuals differ from zero, both by `AT_END`."""
     lower = np.concatenate([program.lower, -program.strength])
     place = (dual[basic] - lower[basic]) / program.width[basic]
     off = np.abs(residual)
     off[basic] = np.inf
     largest = max(float(np.abs(program.y).max()), float(np.abs(program.origin).max(initial=0.0)))
-    return bool(place.min() > _CLEAR and place.max() < 1 - _CLEAR and off.min() > _CLEAR * largest)
+    return bool(place.min() > AT_END and place.max() < 1 - AT_END and off.min() > AT_END * largest)
 
 
 def factored(gram: Array) -> Callable[[Array], Array] | None:

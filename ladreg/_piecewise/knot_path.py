@@ -9,10 +9,11 @@ from itertools import chain
 import numpy as np
 
 from ladreg._arrays import Array, Index
-from ladreg._certificate import AT_END, Answers, canonical_optimum, certify, proofs
+from ladreg._certificate import Answers, canonical_optimum, certify, proofs
 from ladreg._piecewise.parametric import Vertices, Walk
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
+from ladreg._tolerances import AT_END
 
 # Walk where a table has at most 3000 rows: knots grow in number with the rows, and each reads a column; one by one, on
 # the rows near the fit, 100 alphas of 5000 x 20 take two thirds of the time.

@@ -21,15 +21,12 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, power_of_two
 from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
+from ladreg._tolerances import AT_END, FACE_GAP, HIGHS, LEAST_GAP, ROUNDING_GAP
 
-# HiGHS's tolerances are absolute; on a problem at unit scale these are the tightest that it takes.
-_TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 # Up to this many entries of X the dual simplex method was measured to be faster than the interior point method.
 _SIMPLEX_ENTRIES = 100_000
 # Largest number of rounds of iterative refinement, the first solve counted.
 _MOST_ROUNDS = 4
-# A relative gap of at most 1e-14 is rounding.
-_ROUNDING = 1e-14
 # Iteration limit of HiGHS's interior point method and crossover, far above their need: where weights differ by 1e22, or
 # a round of refinement has only rounding to remove, both were seen to iterate forever.
 _ENDLESS = 100_000
@@ -104,7 +101,7 @@ def refine(problem: Problem, settings: Settings, best: Solution) -> Solution:
     method, options = _options(problem, settings, "highs-ds")
     stats = {"rows_solved": 0, "n_rounds": 0, "n_lp_iter": 0, **best.stats}
     for _ in range(_MOST_ROUNDS - 1):
-        if best.relative_gap <= min(settings.tol, _ROUNDING):
+        if best.relative_gap <= min(settings.tol, LEAST_GAP):
             break
         rows = _near(problem, best)
         answer = _solve_rows(problem, best.coefficients, rows, method, options)
@@ -136,9 +133,9 @@ def dual_at(problem: Problem, coef: Array, intercept: float) -> Array | None:
 
     The dual is that of the LP of the rows that the coefficients fit exactly.
     """
-    rows = tied_rows(problem, coef, intercept, 1e-9)
+    rows = tied_rows(problem, coef, intercept, AT_END)
     answer = _solve_rows(problem, Coefficients(coef, intercept), rows, "highs-ds", {})
-    if answer.coef is None or prove(problem, coef, intercept, answer.dual).relative_gap > 1e-9:
+    if answer.coef is None or prove(problem, coef, intercept, answer.dual).relative_gap > FACE_GAP:
         return None
     return answer.dual
 
@@ -148,7 +145,7 @@ def _near(problem: Problem, solution: Solution) -> NDArray[np.intp]:
     residual = np.abs(problem.residual(solution.coef, solution.intercept))
     lower, upper = problem.loss.interval()
     ratio = solution.dual / problem.weight
-    inside = (ratio < upper - 1e-9) & (ratio > lower + 1e-9)
+    inside = (ratio < upper - AT_END) & (ratio > lower + AT_END)
     doubt: NDArray[np.intp] = np.flatnonzero(inside | (residual <= 1e-4))
     return doubt
 
@@ -214,7 +211,7 @@ def _call(
 ) -> Any:
     """One call of linprog, repeated with its presolve where it fails without; None where it raised."""
     # HiGHS's presolve was measured to cost more than it saves on this dual.
-    choices = [{"presolve": False, **_TIGHT, **options}, {**options}]
+    choices = [{"presolve": False, **HIGHS, **options}, {**options}]
     linprog: Any = scipy.optimize.linprog
     result = None
     for chosen in choices:
@@ -260,7 +257,7 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
         return raw
     finished = certify(problem, *exact, n_iter=n_iter, stopped=StopReason.EXACT, solver=name)
     # At unit scale rounding costs this much, however small the objective.
-    return finished if finished.gap <= raw.gap + 1e-13 * (1.0 + raw.objective) else raw
+    return finished if finished.gap <= raw.gap + ROUNDING_GAP * (1.0 + raw.objective) else raw
 
 
 def _fallback(problem: Problem, origin: Coefficients, stopped: StopReason, name: str, n_iter: int) -> Solution:

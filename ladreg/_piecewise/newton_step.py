@@ -8,11 +8,10 @@ from ladreg._arrays import Array, power_of_two
 from ladreg._kernels import _gram
 from ladreg._least_squares import Support
 from ladreg._problem import ElasticNet
+from ladreg._tolerances import HALF_DIGITS
 
 # Ridges, as fractions of the diagonal, for a Hessian that is not positive definite up to rounding.
 _RIDGES = (1e-10, 1e-6, 1e-2)
-# With Cholesky pivots above 1e-8 (columns of size one) no direction is flat up to rounding.
-_STEEP = 1e-8
 # Epochs of coordinate descent that settle most signs before the exact solve.
 _BURST = 10
 
@@ -65,7 +64,7 @@ def newton_step(
         diagonal += ridge
         try:
             pivots = np.diag(np.linalg.cholesky(scaled)) ** 2
-            if flat == 0.0 or pivots.min(initial=1.0) > _STEEP:
+            if flat == 0.0 or pivots.min(initial=1.0) > HALF_DIGITS:
                 return np.asarray(np.linalg.solve(scaled, right) / size)
             return _curved_step(scaled, right, ridge, flat) / size
         except np.linalg.LinAlgError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.linalg
 
-from ladreg._arrays import RANK, Array, Index
+from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
 from ladreg._piecewise import interior_point
 from ladreg._piecewise.interior_point import (
@@ -25,6 +25,7 @@ from ladreg._piecewise.interior_point import (
     weighted_gram,
 )
 from ladreg._problem import Problem
+from ladreg._tolerances import PINNED
 
 # The null space pays for at most 0.8 as many dimensions as columns: QR, basis and 15 iterations then take fewer
 # multiplications than 15 weighted Gram matrices of the columns and their factors.
@@ -77,7 +78,7 @@ class Orthogonal:
         length[length == 0] = 1.0
         (factor, tau), triangle, order = scipy.linalg.qr(A / length, mode="raw", pivoting=True, check_finite=False)
         diagonal = np.abs(triangle.diagonal())
-        rank = int(np.count_nonzero(diagonal > RANK * diagonal.max(initial=0.0)))
+        rank = int(np.count_nonzero(diagonal > PINNED * diagonal.max(initial=0.0)))
         return cls(factor, tau, order.astype(np.intp), length, rank)
 
     @classmethod

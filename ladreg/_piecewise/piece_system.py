@@ -11,23 +11,12 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import Proof, canonical_optimum, is_unique, prove
 from ladreg._piecewise import ties
 from ladreg._problem import Optimum, Problem
+from ladreg._tolerances import FACE_GAP, LEAST_GAP, PROVED_GAP, SINGULAR, SOLVED, SUMMED, VERTEX
 
 # Solve the system 3 times for the gradient that is left: each solve but the first removes rounding of the last.
 _ROUNDS = 3
-# Solve by least squares if the inverse has row sums of 1e12 or more (columns and curvature of size one).
-_SINGULAR = 1e12
 # Largest number of guesses at the pieces.
 _GUESSES = 10
-# An answer with a relative gap of at most 1e-14 is proved, and replaces all answers before it.
-_PROVED = 1e-14
-# A slope that exceeds its strength by at most 1e-12 times the column's largest value is rounding.
-_ROUNDING = 1e-12
-# A penalised coefficient of at most 1e-14 times max(1, the largest coefficient) is rounding.
-_ROUNDED = 1e-14
-# Residuals of at most 1e-13 (1 + |y|), at unit scale, are rounding.
-_RESIDUAL = 1e-13
-# A dual with a relative gap of at most 1e-9 determines the optimal face.
-_FACE_GAP = 1e-9
 
 
 @dataclass(frozen=True)
@@ -96,8 +85,8 @@ def settled(
         start = np.zeros(pieces.kinked.size) if held is None or number else held
         found, held = _solved(problem, pieces, coef, intercept, signs, start)
         answer = PieceSolution.of(problem, *found)
-        proved = answer.proof.relative_gap <= _PROVED
-        # Of two proved answers the later one agrees with its pieces.
+        # Of two proved answers the later one agrees with its pieces; more guesses follow until the pieces stay.
+        proved = answer.proof.relative_gap <= LEAST_GAP
         best = answer if best is None or proved else best.better(answer)
         if not problem.loss.has_kink:
             break
@@ -114,7 +103,7 @@ def settled(
         bound = (strength > 0) | problem.penalty.positive
         turned = bound & (signs * coef < 0)
         slope = problem.design.rmatvec(dual)
-        enters = bound & (coef == 0) & (problem.penalty.excess(slope) > strength + _ROUNDING * problem.design.reach())
+        enters = bound & (coef == 0) & (problem.penalty.excess(slope) > strength + VERTEX * problem.design.reach())
         zero = bound & ((coef == 0) | turned) & ~enters
         signs = np.where(enters, np.sign(slope), signs)
         coef = np.where(turned, 0.0, coef)
@@ -173,7 +162,7 @@ def _solved(
         moved = moved + change
     held = ties.spread(problem, kinked, features, border, given, equations, moved)
     # A penalised coefficient that is zero in exact arithmetic comes out as rounding.
-    small = np.abs(coef) <= _ROUNDED * np.abs(coef).max(initial=1.0)
+    small = np.abs(coef) <= SUMMED * np.abs(coef).max(initial=1.0)
     coef = np.where(small & ((problem.penalty.strength > 0) | problem.penalty.positive), 0.0, coef)
     if problem.penalty.positive:
         coef = np.maximum(coef, 0.0)
@@ -202,11 +191,11 @@ def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array
             inverse = np.linalg.inv(matrix)
         except np.linalg.LinAlgError:
             inverse = None
-        if inverse is not None and not np.abs(inverse).sum(axis=1).max() < _SINGULAR:
+        if inverse is not None and not np.abs(inverse).sum(axis=1).max() < 1 / SINGULAR:
             inverse = None
         if inverse is None:
             try:
-                inverse = np.linalg.pinv(matrix, rcond=1e-12, hermitian=True)
+                inverse = np.linalg.pinv(matrix, rcond=SINGULAR, hermitian=True)
             except np.linalg.LinAlgError:
                 inverse = None
 
@@ -222,13 +211,13 @@ def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array
 def canonical(problem: Problem, answer: PieceSolution) -> tuple[PieceSolution, bool]:
     """The answer, or the canonical optimum where the answer is not proved unique; and whether it is unique."""
     unique = is_unique(problem, answer.coef, answer.intercept, answer.proof)
-    if unique or answer.proof.relative_gap > _FACE_GAP:
+    if unique or answer.proof.relative_gap > FACE_GAP:
         return answer, unique
     found = canonical_optimum(problem, answer.proof.dual)
     if found is None:
         return answer, False
     exact = PieceSolution.of(problem, *found)
     # Where the data are fitted exactly, the gap is the loss of residuals that are rounding.
-    rounding = float(problem.weight @ problem.loss.value(_RESIDUAL * (1.0 + np.abs(problem.y))))
-    allowed = answer.proof.gap + 1e-12 * answer.proof.objective + rounding
+    rounding = float(problem.weight @ problem.loss.value(SOLVED * (1.0 + np.abs(problem.y))))
+    allowed = answer.proof.gap + PROVED_GAP * answer.proof.objective + rounding
     return exact if exact.proof.gap <= allowed else answer, False

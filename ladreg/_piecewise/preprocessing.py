@@ -20,6 +20,17 @@ from ladreg._piecewise.interior_point import BoundedDual, weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._problem import Coefficients, Optimum, Problem, Settings, StopReason, Uncertified
+from ladreg._tolerances import (
+    AT_END,
+    FACE_GAP,
+    HALF_DIGITS,
+    INSIDE,
+    LEAST_GAP,
+    PROVED_GAP,
+    ROUNDING_GAP,
+    SUMMED,
+    VERTEX,
+)
 
 # Least number of rows of the pilot's random sample.
 _PILOT = 2000
@@ -39,20 +50,6 @@ _PASS_WORTH = 6
 _MIDDLE = 65_536
 # Largest number of Newton steps on all rows.
 _REFINEMENTS = 8
-# Relative gap of the reduced problem at which basic rows are distinct from rows at an end of their interval.
-_FACE_GAP = 1e-13
-# Relative gap of a curved reduced problem: the gap is relative to all squares, which may far exceed the residuals'.
-_CURVED_GAP = 1e-15
-# A gap of at most 1e-12 is rounding, at unit scale.
-_PROVED = 1e-12
-# Curved loss: with a relative gap of at most 1e-14 no other answer is computed.
-_SETTLED = 1e-14
-# Curved loss: where the pieces are in doubt, rows with residuals of at most 1e-6 (unit scale) count as on the kink.
-_TIED = 1e-6
-# Residuals of at most 1e-14 are rounding, at unit scale.
-_EXACT_FIT = 1e-14
-# Residuals of at most 1e-8 (unit scale) suggest that rows can be fitted exactly: `exact_fit` is tried.
-_FITTED = 1e-8
 # Largest number of rounds of adding rows whose sign came out wrong.
 _ROUNDS = 8
 # Largest number of attempts at the reduced problem.
@@ -108,16 +105,16 @@ def solve_reduced(
     place = Iterate(table, point)
     stats["n_passes"] += 1
     largest = float(np.abs(place.residual).max(initial=0.0))
-    if not point.any() and largest <= _EXACT_FIT:
+    if not point.any() and largest <= SUMMED:
         return Uncertified(
             *table.split(point), np.zeros(problem.n_samples), 1, StopReason.EXACT, "interior point", stats
         )
-    exact = exact_fit.solve(place, limit, stats) if fewer and largest <= _FITTED else None
+    exact = exact_fit.solve(place, limit, stats) if fewer and largest <= HALF_DIGITS else None
     if exact is not None:
         return _fitted(exact, stats)
     size = _refine(place, stats) if fewer else problem.n_samples
     # 3. and 4.
-    gap = _CURVED_GAP if table.is_curved else _FACE_GAP
+    gap = 0.1 * LEAST_GAP if table.is_curved else ROUNDING_GAP
     held, stopped = _reduced(place, size, gap, limit, stats)
     if not isinstance(held, Optimum) and not fewer:
         held = _refitted(table, place.point + held.step, limit, stats) or held
@@ -148,9 +145,9 @@ def _finished(table: RowProblem, held: _Held, near: Coefficients) -> Optimum | N
     """Step 5 for a piecewise linear loss: from `held.dual`, or from `held.square` where that leaves a gap."""
     assert held.dual is not None
     # Slopes of active features equal their strengths only to the accuracy of the interior point method.
-    at_end = 1e-6 if table.penalised.size else 1e-9
+    at_end = INSIDE if table.penalised.size else AT_END
     exact = canonical_optimum(table.problem, held.dual, at_end, held.products, held.rows, near)
-    if held.square is None or (exact is not None and prove(table.problem, *exact).gap <= _PROVED):
+    if held.square is None or (exact is not None and prove(table.problem, *exact).gap <= PROVED_GAP):
         return exact
     return canonical_optimum(table.problem, held.square, 0.0, among=held.rows) or exact
 
@@ -170,7 +167,7 @@ def _settled(place: Iterate, held: _Held) -> tuple[Optimum, bool]:
         return curvature * table.products(columns)
 
     found = piece_system.settled(problem, piece_system.Pieces(hessian, kinked, active), coef, intercept)
-    if found.proof.relative_gap > _SETTLED:
+    if found.proof.relative_gap > LEAST_GAP:
         found = found.better(_by_residuals(place, held, piece_system.Pieces(hessian, kinked, active)))
     found, unique = piece_system.canonical(problem, found)
     return Optimum(found.coef, found.intercept, found.dual), unique
@@ -188,7 +185,7 @@ def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> p
     dual = table.sides(place.residual)
     dual[held.rows] = held.inside
     residual = problem.residual(coef, intercept)
-    near = replace(pieces, kinked=held.rows[np.abs(residual[held.rows]) <= _TIED])
+    near = replace(pieces, kinked=held.rows[np.abs(residual[held.rows]) <= INSIDE])
     exact = piece_system.settled(problem, near, coef, intercept, guesses=1, held=dual[near.kinked])
     bare = np.where(np.isin(np.arange(coef.size), pieces.active), coef, 0.0)
     bare = np.maximum(bare, 0.0) if problem.penalty.positive else bare
@@ -198,13 +195,13 @@ def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> p
         return piece_system.PieceSolution.of(problem, coef, intercept, curved + dual)
 
     first = answer(exact.coef, exact.intercept)
-    return first if first.proof.relative_gap <= _SETTLED else first.better(answer(bare, intercept)).better(exact)
+    return first if first.proof.relative_gap <= LEAST_GAP else first.better(answer(bare, intercept)).better(exact)
 
 
 def _refitted(table: RowProblem, point: Array, limit: int, stats: dict[str, float]) -> Optimum | None:
     """The optimum by `exact_fit` where a solution of all rows fits more rows exactly than a vertex does."""
     residual = table.problem.residual(*table.split(point))
-    if np.count_nonzero(np.abs(residual) <= _FITTED) < exact_fit.least_tied(table):
+    if np.count_nonzero(np.abs(residual) <= HALF_DIGITS) < exact_fit.least_tied(table):
         return None
     return exact_fit.solve(Iterate(table, point), limit, stats)
 
@@ -250,7 +247,7 @@ def _refine(place: Iterate, stats: dict[str, float]) -> int:
     for _ in range(_REFINEMENTS):
         nearest = place.nearest(window)
         width = float(np.abs(place.residual[nearest]).max())
-        density = problem.weight[nearest] * (table.upper - table.lower) / (2 * max(width, 1e-12))
+        density = problem.weight[nearest] * (table.upper - table.lower) / (2 * max(width, VERTEX))
         hessian = table.gram + weighted_gram(table.rows(nearest), density)
         place.spread = 1.0 / np.sqrt(np.maximum(np.diag(hessian), 1e-300))
         step = newton_step(hessian, place.smooth, place.point, problem.penalty)
@@ -262,9 +259,9 @@ def _refine(place: Iterate, stats: dict[str, float]) -> int:
         gain = -length * place.slope(step)
         place.advance(step, moved, length)
         # A start at the optimum gains nothing (the loss is of size one at unit scale).
-        if gain < 1e-9:
+        if gain < FACE_GAP:
             break
-        part = max(length, 1.0) * float(np.sqrt(np.mean(moved[nearest] ** 2))) / max(width, 1e-12)
+        part = max(length, 1.0) * float(np.sqrt(np.mean(moved[nearest] ** 2))) / max(width, VERTEX)
         left = doubtful(table.n_columns, window, part)
         if length < 1.5 and left <= most:
             return int(max(least, left))
@@ -366,7 +363,7 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
         residual = place.residual[rows]
         goal = A.T @ table.sides(place.residual, rows) + place.smooth
         reach = float(np.abs(residual).max())
-        reach = reach if reach > _EXACT_FIT else 1.0
+        reach = reach if reach > SUMMED else 1.0
         mass = 1.0 / float(problem.weight[rows].mean())
         origin = place.point[table.penalised] / reach
         program = table.program(rows, A, residual / reach, goal, origin, mass, reach)
@@ -378,7 +375,7 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
         step = found.coef * reach
         wrong = np.zeros(0, dtype=np.intp)
         if rows.size < problem.n_samples:
-            wrong = np.setdiff1d(place.crossed(table.predict(step), 1e-12), rows, assume_unique=True)
+            wrong = np.setdiff1d(place.crossed(table.predict(step), VERTEX), rows, assume_unique=True)
             stats["n_passes"] += 1
         if wrong.size == 0:
             dual = table.sides(place.residual)

@@ -22,6 +22,7 @@ from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows, newton
 from ladreg._presolve import merged_rows, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
+from ladreg._tolerances import AT_END, PROVED_GAP
 
 # Largest number of columns: basic rows are exchanged one by one.
 _FEW_COLUMNS = 64
@@ -45,10 +46,6 @@ _PART = 0.05
 _ROUNDS = 8
 # After 3 consecutive failures the remaining problems are solved one by one.
 _PATIENCE = 3
-# Two points may be the same if they differ by at most 1e-9 of the largest coefficient.
-_TIED = 1e-9
-# Accept a solution with a relative gap of at most 1e-12: a larger gap is more than rounding.
-_PROVED = 1e-12
 
 
 @dataclass(frozen=True)
@@ -213,7 +210,7 @@ class _Process:
             # 4.
             solution, found = self._certified(problem, twin, place, right, near)
             n_checks += 1
-            if solution.relative_gap <= _PROVED:
+            if solution.relative_gap <= PROVED_GAP:
                 self._learn(near, guess, found.place.point, line if left is not right else None, right)
                 return replace(solution, stats={**solution.stats, "n_checks": n_checks}), found
             place = self._moved(found.place, found.place.point, found.place.residual)
@@ -314,7 +311,7 @@ class _Process:
                 point, dual = table.join(canonical.coef, canonical.intercept), canonical.dual
             dual[near.rows] = np.clip(dual[near.rows], lower * near.weight, upper * near.weight)
             # A canonical optimum apart from the vertex shows that there are several optima.
-            unique = float(np.abs(point - near.point).max()) <= _TIED * float(np.abs(point).max())
+            unique = float(np.abs(point - near.point).max()) <= AT_END * float(np.abs(point).max())
         coef, intercept = units.to_original(*table.split(point))
         # The loss is homogeneous: the dual does not depend on the units.
         given = units.dual_to_original(dual, problem.n_samples) if units.rows.size else dual

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ladreg._arrays import RANK, Array, Index, pivoted_triangle
+from ladreg._arrays import Array, Index, pivoted_triangle
 from ladreg._problem import Problem
+from ladreg._tolerances import INSIDE, PINNED, TIED_EIGENVALUE
 
 # Rows per block that are compared with the basis.
 _BLOCK = 4096
@@ -21,10 +22,6 @@ _SHORT = 0.9
 _LEAST = 0.1
 # Stop after 3 successive full steps: each but the first removes rounding of the last.
 _WHOLE = 3
-# Accept a dual that is inside its interval by more than 1e-6 of the length: its row is then tied in every optimum.
-_INSIDE = 1e-6
-# Eigenvalues of a Gram matrix of columns of length one below 1e-14 of the largest are rounding.
-_SINGULAR = 1e-14
 
 
 def basis(problem: Problem, rows: Index, features: Index, border: bool) -> Index:
@@ -41,7 +38,7 @@ def basis(problem: Problem, rows: Index, features: Index, border: bool) -> Index
         matrix = problem.design.rows(block, features, border) / size
         r, order = pivoted_triangle(matrix.T)
         diagonal = np.abs(np.diag(r))
-        rank = int(np.count_nonzero(diagonal > RANK * diagonal.max(initial=0.0)))
+        rank = int(np.count_nonzero(diagonal > PINNED * diagonal.max(initial=0.0)))
         found = block[order[:rank]]
         if rank == size.size:
             break
@@ -87,7 +84,7 @@ def balanced(problem: Problem, rows: Index, features: Index, border: bool, held:
         whole = whole + 1 if length == 1.0 else 0
         if whole == _WHOLE:
             room = np.minimum(dual - lower, upper - dual)
-            return dual if np.all(room > _INSIDE * (upper - lower)) else None
+            return dual if np.all(room > INSIDE * (upper - lower)) else None
     return None
 
 
@@ -116,7 +113,7 @@ def _change(
     gram = problem.design.gram(elastic, features, border)
     size = np.sqrt(gram.diagonal())
     size = np.where(size > 0, size, 1.0)
-    u = np.linalg.pinv(gram / size / size[:, None], rcond=_SINGULAR, hermitian=True) @ (goal / size) / size
+    u = np.linalg.pinv(gram / size / size[:, None], rcond=TIED_EIGENVALUE, hermitian=True) @ (goal / size) / size
     predicted = problem.design.matvec_of(features, u[: features.size])[rows]
     change = elastic[rows] * (predicted + (u[-1] if border else 0.0))
     product = problem.design.rmatvec_at(rows, change)[features]

@@ -17,6 +17,7 @@ from ladreg._piecewise import preprocessing
 from ladreg._piecewise.interior_point import weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem
+from ladreg._tolerances import AT_END, INSIDE, SOLVED, VERTEX
 
 Sides = NDArray[np.bool_]
 
@@ -30,14 +31,6 @@ _STEPS = 3
 _SMALL = 0.3
 # Largest number of attempts at the program, each with more rows.
 _TRIES = 3
-# Tolerance of basic duals at the ends of their intervals, relative to the interval's length.
-_CLEAR = 1e-9
-# Residuals of at most 1e-12 are rounding, at unit scale.
-_ZERO = 1e-12
-# Penalised coefficients of at most 1e-13 times max(1, the largest coefficient) are rounding.
-_TINY = 1e-13
-# A row depends on the rows chosen before if at most 1e-6 of its length is orthogonal to them.
-_DEPENDENT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -115,7 +108,7 @@ class ReducedRows:
     def count(self, step: Array) -> float:
         """How many rows a step moves over zero each way: their density times the root mean square of the moves."""
         reach = self.reach if np.isfinite(self.reach) else float(np.abs(self.residual).max())
-        return self.rows.size / (2 * max(reach, _ZERO)) * self._spread(step)
+        return self.rows.size / (2 * max(reach, VERTEX)) * self._spread(step)
 
     def reaches(self, point: Array, missed: float) -> bool:
         """Whether these rows are enough at another point, if `missed` more rows are moved over zero."""
@@ -142,7 +135,7 @@ class ReducedRows:
         size = np.abs(self.residual)
         count = count or max(self.window, size.size // 2)
         nearest = np.argpartition(size, count - 1)[:count]
-        width = max(float(size[nearest].max()), _ZERO)
+        width = max(float(size[nearest].max()), VERTEX)
         density = self.weight[nearest] * ((self.ends[1] - self.ends[0]) / (2 * width))
         return weighted_gram(self.A[nearest], density), nearest, width
 
@@ -167,7 +160,7 @@ class ReducedRows:
             found = self._vertex()
             if found:
                 self.residual = self.problem.y[self.rows] - self.A @ self.point
-                wrong = int(np.count_nonzero(((self.residual > 0) != self.above) & (np.abs(self.residual) > _ZERO)))
+                wrong = int(np.count_nonzero(((self.residual > 0) != self.above) & (np.abs(self.residual) > VERTEX)))
                 if not wrong:
                     break
                 self.size += 4 * wrong
@@ -212,7 +205,7 @@ class ReducedRows:
 
         room = np.empty(q), np.empty(low.size), np.empty(low.size)
         most = 20 * q + size
-        self.n_pivots = _simplex.pivot(A, residual, low, high, goal(), basis, inverse, *room, _CLEAR, most)
+        self.n_pivots = _simplex.pivot(A, residual, low, high, goal(), basis, inverse, *room, AT_END, most)
         matrix = A[basis]
         exact = inverted(matrix) if self.n_pivots >= 0 else None
         if exact is None:
@@ -222,7 +215,7 @@ class ReducedRows:
         inside = exact.T @ wanted
         inside += exact.T @ (wanted - matrix.T @ inside)
         where = (inside - low[basis]) / (high - low)[basis]
-        self.degenerate = bool(where.min() <= _CLEAR or where.max() >= 1 - _CLEAR)
+        self.degenerate = bool(where.min() <= AT_END or where.max() >= 1 - AT_END)
         data = np.flatnonzero(basis < size)
         self.basis, self.inside = self.rows[chosen[basis[data]]], inside[data]
         target = np.zeros(q)
@@ -230,7 +223,7 @@ class ReducedRows:
         point = exact @ target
         point += exact @ (target - matrix @ point)
         # A penalised coefficient that is zero in exact arithmetic comes out as rounding where its row is not basic.
-        tiny = np.abs(point[penalised]) <= _TINY * max(1.0, float(np.abs(point).max()))
+        tiny = np.abs(point[penalised]) <= SOLVED * max(1.0, float(np.abs(point).max()))
         tiny[basis[basis >= size] - size] = True
         point[penalised[tiny]] = 0.0
         self.point, self.above[chosen] = point, residual[:size] > 0
@@ -283,7 +276,7 @@ def _independent(A: Array) -> Index:
     size = np.linalg.norm(A, axis=1)
     for row in range(A.shape[0]):
         length = float(np.linalg.norm(rest[row]))
-        if length <= _DEPENDENT * size[row]:
+        if length <= INSIDE * size[row]:
             continue
         chosen.append(row)
         if len(chosen) == A.shape[1]:

@@ -27,17 +27,12 @@ from ladreg._problem import (
     Solver,
     StopReason,
 )
+from ladreg._tolerances import AT_END, INSIDE, ROUNDING_GAP
 
-# A moved target must stay away from a unique fit by more than 1e-6 of the reach.
-_UNIQUE = 1e-6
 # A moved target must stay away from a fit that is one of several optima by more than 0.75 of the reach.
 _SEVERAL = 0.75
-# A dual within 1e-9 of the interval's length from an end is at the end; a distance within 1e-9 of the reach equals it.
-_AT_END = 1e-9
 # A lowered weight is large enough if the row's dual is inside its interval by more than 1e-3 of the interval's length.
 _INSIDE = 1e-3
-# A relative gap of at most 1e-13 is rounding.
-_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ class Clipped:
         """Moved and lowered rows for which the solution is not that of the original problem."""
         lower, upper = self.problem.loss.interval()
         weight = self.problem.weight
-        share = _UNIQUE if solution.unique else _SEVERAL
+        share = INSIDE if solution.unique else _SEVERAL
         wrong = ~(self.margin(solution.coef, solution.intercept) > share * self.reach)
         if solution.stopped.good:  # the dual of a solver that was stopped has few digits
             wrong |= self._off_end(solution) > 0
@@ -122,7 +117,7 @@ class Clipped:
     def restored(self, solution: Solution, tol: float) -> Solution:
         """The solution of the original problem, its gap relative to the objective without the losses of far targets."""
         solution = self._polished(solution)
-        if self._relative(self.problem, solution, solution.gap) > _ROUNDING:
+        if self._relative(self.problem, solution, solution.gap) > ROUNDING_GAP:
             proof = prove(self._at_fit(solution), solution.coef, solution.intercept, solution.dual)
             if proof.gap < solution.gap:
                 solution = replace(solution, dual=proof.dual, gap=proof.gap)
@@ -156,11 +151,11 @@ class Clipped:
         penalty is then left out as well.
         """
         distance = np.abs(problem.y - self.limits.centre)
-        far = distance >= self.limits.reach * (1 - _AT_END)
+        far = distance >= self.limits.reach * (1 - AT_END)
         y, weight = np.where(far, self.limits.centre, problem.y), np.where(far, 0.0, problem.weight)
         near = replace(problem, y=y, weight=weight)
         cost = near.objective(solution.coef, solution.intercept)
-        if float(distance.max()) > self.limits.reach * (1 + _AT_END):
+        if float(distance.max()) > self.limits.reach * (1 + AT_END):
             cost -= near.penalty.value(solution.coef)
         return relative_gap(near, gap, max(cost, 0.0), solution.coef)
 
@@ -236,7 +231,7 @@ class Clipped:
         lower, upper = self.problem.loss.interval()
         weight = self.problem.weight[self.rows]
         apart = np.abs(solution.dual[self.rows] - weight * self._ends())
-        return np.where(apart > _AT_END * (upper - lower) * weight, apart, 0.0)
+        return np.where(apart > AT_END * (upper - lower) * weight, apart, 0.0)
 
     def _ends(self) -> Array:
         """The slope of the loss at each moved target."""
@@ -249,7 +244,7 @@ class Clipped:
 
 def _stopped(solution: Solution, relative_gap: float, tol: float) -> StopReason:
     """Why the solver stopped: a tolerance that it met in other units may be missed in these."""
-    missed = solution.stopped.good and not relative_gap <= max(tol, _ROUNDING)
+    missed = solution.stopped.good and not relative_gap <= max(tol, ROUNDING_GAP)
     return StopReason.STALLED if missed else solution.stopped
 
 
@@ -294,7 +289,7 @@ def clip_at(problem: Problem, coef: Array, intercept: float) -> Clipped | None:
     clipped = clip(problem)
     if clipped is None:
         return None
-    crossed = clipped.margin(coef, intercept) <= _UNIQUE * clipped.reach
+    crossed = clipped.margin(coef, intercept) <= INSIDE * clipped.reach
     return clipped.without(clipped.rows[crossed], clipped.heavy[:0])
 
 

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._certificate import certify
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver
+from ladreg._tolerances import AT_END
 
 # Begin with at least 50 penalised features; each round may add at least 50.
 _LEAST = 50
 # Begin with n / 2 penalised features (n rows), if that is more.
 _PART = 0.5
-# Add a feature if its slope is at least 1 - 1e-9 times its strength: it may be part of another optimum.
-_TIED = 1e-9
 
 
 def generates_columns(problem: Problem) -> bool:
@@ -78,7 +77,7 @@ def solve_by_columns(
         near.coef[features] = found.coef
         # 3.
         ratio = _ratio(problem, found.dual)
-        matters = allowed & (ratio >= 1 - _TIED)
+        matters = allowed & (ratio >= 1 - AT_END)
         new = _worst(ratio, matters & ~inside, max(features.size, _LEAST))
         if not new.any():
             break

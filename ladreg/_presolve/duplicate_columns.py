@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._design import Design, SparseDesign
 from ladreg._problem import ElasticNet
+from ladreg._tolerances import SOLVED
 
-# Products of equal columns differ by at most 1e-13 of the largest product, which is rounding.
-_EQUAL = 1e-13
 # Columns with equal products are compared with at most 8 different columns.
 _TRIES = 8
 # Compare 16 rows before whole columns.
@@ -67,7 +66,7 @@ def repeats(design: Design, products: Array, penalty: ElasticNet) -> Repeats | N
         Strengths and ridges.
     """
     able = np.flatnonzero((penalty.ridge == 0) & np.isfinite(penalty.strength) & ~penalty.free())
-    near = np.diff(np.sort(products[able])) <= _EQUAL * float(np.abs(products).max(initial=0.0))
+    near = np.diff(np.sort(products[able])) <= SOLVED * float(np.abs(products).max(initial=0.0))
     if not near.any():
         return None
     order = able[np.argsort(products[able], kind="stable")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ladreg._arrays import Array, Index
+from ladreg._tolerances import VERTEX
 
 # A target is far beyond this many typical distances from the median target.
 REACH = 2.0**10
@@ -16,8 +17,6 @@ _HEAVY = 2.0**20
 _LOWERED = 2.0**10
 # Distances of at least 2^-30 times their median are of one size.
 _ONE_SIZE = 2.0**-30
-# Rounding of a sum of weights, as a fraction of the sum.
-_TIED = 1e-12
 # Rows of the sample that shows, for most data, that no target is far.
 _GLANCE = 256
 # A median is computed from at most 10,000 random rows.
@@ -74,7 +73,7 @@ def _median(values: Array, weight: Array) -> float:
         return float(np.partition(values, middle)[middle])
     order = np.argsort(values)
     cumulated = np.cumsum(weight[order])
-    half = cumulated[-1] * (0.5 - _TIED)
+    half = cumulated[-1] * (0.5 - VERTEX)
     return float(values[order[int(np.searchsorted(cumulated, half))]])
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, power_of_two
 from ladreg._certificate import certify
 from ladreg._problem import (
-    ROUNDINGS,
     TOO_LARGE,
     Coefficients,
     Engine,
@@ -24,14 +23,11 @@ from ladreg._problem import (
     StopReason,
     Uncertified,
 )
+from ladreg._tolerances import FACE_GAP, HALF_DIGITS, SUMMED
 
 # Error message where squares of y underflow in float64, though y does not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
 
-# A gap is ignored up to 1e-9 times mean((y - mean(y))^2): rounding of the user's numbers may leave it unproved.
-_UNPROVED = 1e-9
-# An unproved gap is ignored only up to 1e-8 times the objective.
-_RELATIVE = 1e-8
 
 # A median is computed from at most 10,000 random values.
 _SAMPLE = 10_000
@@ -136,8 +132,8 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
         return False
     with np.errstate(over="ignore"):  # infinite squares allow any gap; an infinite objective is an error elsewhere
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
-        rounding = float(problem.weight @ (ROUNDINGS * problem.y) ** 2)
-    return bool(solution.gap > max(tol * size, min(_UNPROVED * size, _RELATIVE * solution.objective)) + rounding)
+        rounding = float(problem.weight @ (SUMMED * problem.y) ** 2)
+    return bool(solution.gap > max(tol * size, min(FACE_GAP * size, HALF_DIGITS * solution.objective)) + rounding)
 
 
 def certified(problem: Problem, units: Scaling, found: Solution | Uncertified, **counts: float) -> Solution:

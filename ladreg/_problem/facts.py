@@ -10,12 +10,10 @@ import numpy as np
 from ladreg._arrays import Array
 from ladreg._design import Design
 from ladreg._problem.losses import Loss
+from ladreg._tolerances import EXACT_FIT
 
 # Weights above zero are alike if the largest is at most 1000 times the smallest.
 _ALIKE = 1e3
-# A relative change of y by 1e-12 is rounding: the data are fitted exactly if the objective is at most that of such a
-# change.
-EXACT_FIT = 1e-12
 
 
 @dataclass(frozen=True, eq=False)

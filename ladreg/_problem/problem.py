@@ -24,8 +24,6 @@ TOO_LARGE = (
     "the objective overflows float64 at these coefficients: X, y or alpha is too large. "
     "Scale y, or the columns of X, to ordinary sizes."
 )
-# The rounding of a residual is taken to be at most 64 eps times the sizes of its terms.
-ROUNDINGS = 64 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)

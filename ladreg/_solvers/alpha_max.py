@@ -10,22 +10,11 @@ import scipy.optimize
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
 from ladreg._presolve import clip_at, typical
-from ladreg._problem import EXACT_FIT, TOO_LARGE, Problem, Settings, Solver
+from ladreg._problem import TOO_LARGE, Problem, Settings, Solver
+from ladreg._tolerances import AT_END, EXACT_FIT, HALF_DIGITS, HIGHS, PROVED_GAP, ROUNDED, SUMMED, VERTEX
 
-# A slope of at most 1e-15 times the size of its terms is zero.
-_NOTHING = 1e-15
-# A slope of at most 1e-12 times the size of its terms is zero, where a linear program gave the dual.
-_FEASIBLE = 1e-12
-# A residual of at most 1e-14 times the median target size is rounding.
-_ROUNDED = 1e-14
-# The linear program's dual may miss its bounds and equations by 1e-8, relative to the weights.
-_KEPT = 1e-8
-# Tied rows that must all be within 1e-8 of an end of their intervals leave no room to a linear program.
-_TIGHT = 1e-8
 # The linear program bounds the slopes of 100 features at first, and of at least 100 more in each round.
 _FIRST = 100
-# At last no other slope exceeds the bounded ones by more than 1e-9 of their largest.
-_SLACK = 1e-9
 
 
 def largest_alpha(problem: Problem, solve: Solver) -> float:
@@ -59,7 +48,7 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
     coef, intercept, known = np.zeros(problem.n_features), problem.null_intercept(), None
     if free.size:
         part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
-        found = solve(part, Settings(tol=1e-12))
+        found = solve(part, Settings(tol=PROVED_GAP))
         coef[free], intercept, known = found.coef, found.intercept, found.dual
     clipped = clip_at(problem, coef, intercept)
     clipped = clipped and clipped.without(clipped.rows[:0], clipped.heavy)
@@ -87,9 +76,9 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
             # This dual is feasible, but does not minimise the largest slope.
             return _largest(problem, known, penalised)
         dual[tied] = change
-        ratio = _ratios(problem, dual, penalised, _FEASIBLE)
+        ratio = _ratios(problem, dual, penalised, VERTEX)
         bound = float(ratio[np.isin(penalised, chosen)].max(initial=0.0))
-        beyond = penalised[ratio > bound * (1 + _SLACK) + 1e-300]
+        beyond = penalised[ratio > bound * (1 + AT_END) + 1e-300]
         beyond = np.setdiff1d(beyond, chosen)
         if beyond.size == 0:
             return float(ratio.max(initial=0.0))
@@ -104,7 +93,7 @@ def _at_ends(problem: Problem, dual: Array, total: float, tied: Index) -> Array 
     """
     weight = problem.weight[tied]
     share = -total / (float(weight.sum()) or 1.0)
-    if not problem.fit_intercept or min(abs(share - end) for end in problem.loss.kink()) > _TIGHT:
+    if not problem.fit_intercept or min(abs(share - end) for end in problem.loss.kink()) > HALF_DIGITS:
         return None
     balanced = dual.copy()
     balanced[tied] = share * weight
@@ -115,10 +104,10 @@ def _on_kink(problem: Problem, coef: Array, intercept: float) -> Index:
     """Rows with a residual of zero: by `tied_rows`, or up to rounding of an ordinary target."""
     residual, size = np.abs(problem.residual(coef, intercept)), np.abs(problem.y[problem.weight > 0])
     ordinary = float(np.median(size[size > 0])) if size.any() else 0.0
-    return np.union1d(tied_rows(problem, coef, intercept), np.flatnonzero(residual <= _ROUNDED * ordinary))
+    return np.union1d(tied_rows(problem, coef, intercept), np.flatnonzero(residual <= SUMMED * ordinary))
 
 
-def _ratios(problem: Problem, dual: Array, penalised: Index, nothing: float = _NOTHING) -> Array:
+def _ratios(problem: Problem, dual: Array, penalised: Index, nothing: float = ROUNDED) -> Array:
     """The slopes of the penalised features as multiples of their strengths; zero where a slope is rounding."""
     slope = problem.penalty.excess(problem.design.rmatvec(dual)[penalised])
     if not np.isfinite(slope).all():
@@ -174,12 +163,12 @@ def _least(
         b_eq=goal / large if columns.size else None,
         bounds=[*[(lower, upper)] * tied.size, (0.0, None)],
         method="highs",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+        options=HIGHS,
     )
     if result.status != 0 or result.x is None:
         return None
     # A feasible dual bounds the largest alpha from above, even if it is not optimal; a dual with NaN is not feasible.
     change = np.asarray(result.x[:-1])
-    inside = np.all((change >= lower - _KEPT) & (change <= upper + _KEPT))
-    met = np.all(np.abs(columns.T @ change - goal) <= _KEPT * large * (1.0 + np.abs(change).sum()))
+    inside = np.all((change >= lower - HALF_DIGITS) & (change <= upper + HALF_DIGITS))
+    met = np.all(np.abs(columns.T @ change - goal) <= HALF_DIGITS * large * (1.0 + np.abs(change).sum()))
     return weight * change if inside and met else None

@@ -32,9 +32,7 @@ from ladreg._presolve import (
 )
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason
 from ladreg._solvers import alpha_max
-
-# Relative gap asked of the solver whose dual verifies given coefficients.
-_VERIFIED = 1e-9
+from ladreg._tolerances import FACE_GAP
 
 
 def solve(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
@@ -102,7 +100,7 @@ def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
         dual = dual_at(twin, *units.to_scaled(coef, intercept))
         if dual is not None:
             return units.dual_to_original(dual, problem.n_samples)
-    return solve(problem, Settings(tol=_VERIFIED), Coefficients(coef, intercept)).dual
+    return solve(problem, Settings(tol=FACE_GAP), Coefficients(coef, intercept)).dual
 
 
 def largest_alpha(problem: Problem) -> float:

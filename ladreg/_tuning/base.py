@@ -14,7 +14,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
-    ROUNDING,
     CertifiedRegressor,
     Data,
     all_or_nothing,
@@ -28,6 +27,7 @@ from ladreg._estimators import (
 )
 from ladreg._paths import Path, grid, relaxed, solve_path
 from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution, Solver
+from ladreg._tolerances import ROUNDING_GAP
 from ladreg._tuning.callbacks import CallbackSupportMixin, root_task, task, with_callbacks
 
 # More than 100 000 alphas are rejected as a mistake.
@@ -259,7 +259,7 @@ def _one_target(data: Data) -> Data:
 
 def warn_of(path: Path, tol: float, stacklevel: int) -> None:
     """Warn if the solver stopped before some gap met `tol`."""
-    bad = path.relative_gap > max(tol, ROUNDING)
+    bad = path.relative_gap > max(tol, ROUNDING_GAP)
     bad &= np.array([not reason.good for reason in path.stopped])
     if not bad.any():
         return
