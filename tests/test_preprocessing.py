@@ -229,9 +229,9 @@ def test_rows_that_merge_wrongly_are_found_out_by_the_certificate():
 
 
 def test_distinct_rows_are_left_alone():
-    assert merged_rows(make(*table(10_000))) is None
+    assert merged_rows(make(*table(10_000)), Settings()) is None
     X, y = table(10_000)
-    assert merged_rows(make(X, np.round(y))) is None
+    assert merged_rows(make(X, np.round(y)), Settings()) is None
 
 
 def test_the_seed_of_the_sample_does_not_matter(monkeypatch):

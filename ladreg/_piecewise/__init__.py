@@ -5,8 +5,10 @@ from ladreg._piecewise.huber_newton import solve_huber
 from ladreg._piecewise.knot_path import follows_knots, solve_all_knots, solve_along_knots
 from ladreg._piecewise.linprog import dual_at, solve_by_linprog
 from ladreg._piecewise.solution_process import solve_process
+from ladreg._piecewise.tuning import PiecewiseTuning
 
 __all__ = [
+    "PiecewiseTuning",
     "dual_at",
     "follows_knots",
     "solve_all_knots",

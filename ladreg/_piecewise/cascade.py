@@ -8,6 +8,7 @@ from ladreg._certificate import certify
 from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import linprog, preprocessing
 from ladreg._piecewise.interpolation import interpolant
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import Scaling, certified, merged_rows, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 from ladreg._tolerances import PROVED_GAP
@@ -41,14 +42,14 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
         return certified(problem, units, solve_lasso(twin, settings, near))
     # 1. and 2.
     best: tuple[Solution, Uncertified] | None = None
-    fewer = merged_rows(twin)
+    fewer = merged_rows(twin, settings)
     rows = twin if fewer is None else fewer.problem
     fitted = interpolant(twin)
     if fitted is not None:
         solution = certified(problem, units, fitted, rung=1)
         if _proved(solution, units):
             return solution
-    for number in (1, 2) if preprocessing.reduces(rows) else (1,):
+    for number in (1, 2) if preprocessing.reduces(rows, settings.tuned(PiecewiseTuning)) else (1,):
         draft = preprocessing.solve_reduced(rows, settings, near, reduce=number == 1)
         if fewer is not None:
             draft = replace(

@@ -16,10 +16,6 @@ from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._problem import Coefficients, Optimum
 from ladreg._tolerances import HALF_DIGITS, PINNED, ROUNDED, ROUNDING_GAP, SINGULAR, SUMMED
 
-# Rows that the plane is guessed from, per column.
-_ROWS_PER_COLUMN = 40
-# Least number of tied rows, per column.
-_TIED_PER_COLUMN = 4
 # Improve the guess by least squares of the rows with residuals up to each of these sizes in turn, at unit scale.
 _NEAR = (1e-5, 1e-8, 1e-11)
 
@@ -92,7 +88,7 @@ def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | No
 
 def least_tied(table: RowProblem) -> int:
     """The least number of tied rows of an exact fit: a vertex with fewer is an ordinary one."""
-    return _TIED_PER_COLUMN * table.n_columns
+    return table.tuning.tied_per_column * table.n_columns
 
 
 def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
@@ -101,7 +97,7 @@ def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
     By least squares where all of these rows can be fitted exactly. None where fewer rows are tied than `least_tied`.
     """
     table = place.table
-    rows = place.nearest(table.per_column(_ROWS_PER_COLUMN))
+    rows = place.nearest(table.per_column(table.tuning.rows_per_column))
     residual = place.residual[rows]
     reach = float(np.abs(residual).max())
     if reach <= HALF_DIGITS:
@@ -122,6 +118,7 @@ def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
         penalised=np.zeros(0, dtype=np.intp),
         strength=none,
         origin=none,
+        tuning=table.tuning,
     )
     found = interior_point.solve(program, np.zeros(table.n_columns), tol=ROUNDING_GAP, max_iter=limit)
     if found is None:

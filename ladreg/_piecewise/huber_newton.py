@@ -15,6 +15,7 @@ from ladreg._piecewise import cascade, piece_system, preprocessing
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.piece_system import PieceSolution
 from ladreg._piecewise.row_problem import RowProblem
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import (
     Absolute,
     Coefficients,
@@ -27,10 +28,6 @@ from ladreg._problem import (
 )
 from ladreg._tolerances import ROUNDED, ROUNDING_GAP, SUMMED
 
-# Rows of the sample that is solved first where there are many more.
-_SAMPLE = 1 << 15
-# Solve a sample first if there are more than 4 times as many rows.
-_MANY = 4
 # Ridges to try in turn, as fractions of the diagonal: they keep the step short where few rows are on the curved piece.
 _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
 # Take the full step if the objective falls by at least 1e-4 times the decrease that its slope predicts (Armijo).
@@ -67,10 +64,10 @@ def solve_huber(problem: Problem, settings: Settings, start: Coefficients | None
         return cascade.solve_by_cascade(problem, settings, start).uncertified()
     limit = settings.limit(200)
     stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}
-    table = RowProblem(problem)
+    table = RowProblem(problem, settings.tuned(PiecewiseTuning))
     # 1.
     hessian = None
-    if start is None or problem.n_samples > _MANY * _SAMPLE:
+    if start is None or _samples(table):
         start, hessian = _first(table, start, settings, limit, stats)
     # 2. and 3.
     found, stopped = _solved(table, start, hessian, limit, stats)
@@ -108,7 +105,7 @@ def _continued(
     start = Coefficients(found.coef, found.intercept)
     for wider in (*_WIDER, 1.0):
         loss = Huber(float(delta) * wider, problem.loss.smoothness)
-        part = RowProblem(replace(problem, loss=loss))
+        part = RowProblem(replace(problem, loss=loss), table.tuning)
         other, stopped = _solved(part, start, None, limit, stats)
         start = Coefficients(other.coef, other.intercept)
     return found.better(other), stopped
@@ -119,8 +116,8 @@ def _first(
 ) -> tuple[Coefficients, Array | None]:
     """Step 1: where to start, and the Hessian of a sample there, if one was solved."""
     problem = table.problem
-    if problem.n_samples > _MANY * _SAMPLE:
-        part = table.sample(_SAMPLE)
+    if _samples(table):
+        part = table.sample(table.tuning.huber_sample)
         near = start if start is not None else _first(part, None, settings, limit, stats)[0]
         place = _HuberIterate(part, part.join(*near), {"n_newton": 0, "n_passes": 0})
         _descend(place, None, limit)
@@ -142,6 +139,11 @@ def _first(
     )
     starts = [table.split(step), Coefficients(found.coef, found.intercept)]
     return min(starts, key=lambda start: problem.objective(*start)), None
+
+
+def _samples(table: RowProblem) -> bool:
+    """Whether a sample of the rows is solved first."""
+    return table.problem.n_samples > table.tuning.huber_many * table.tuning.huber_sample
 
 
 class _HuberIterate:

@@ -21,26 +21,11 @@ import scipy.sparse as sp
 from ladreg._arrays import SMALL, Array, Index, square_solver
 from ladreg._design import BlockGram
 from ladreg._kernels import _interior_point, _rows
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._tolerances import AT_END, HALF_DIGITS, INSIDE
 
-# Guess the vertex once the relative complementarity is at most 1e-4.
-_GUESS = 1e-4
-# Up to 100 columns an inverse costs less than an iteration; with more, solve for a vertex only if two successive
-# iterations guess the same basic rows.
-_CHEAP = 100
-# A dense program without `hessian`, with few unpenalised columns and fewer rows than 0.8 times its columns, is solved
-# through a matrix of its rows.
-_WIDE = 0.8
-# Keep a column out of the matrix of rows if its pseudo-row weighs less than 1e-5 of its entry on the diagonal of A'RA.
-_OUTWEIGHED = 1e-5
 # The infinite end of a half line is replaced by one at 1e25 times the distance of the start from the other end.
 _FAR = 1e25
-# Curved programs: replace a corrector step whose length is below 0.4.
-_SHORT = 0.4
-# The step in its place is centred at 0.3 times the current complementarity, at least.
-_CENTRED = 0.3
-# A step goes at most 0.99995 of the way to the boundary.
-_STEP = 0.99995
 
 
 def weighted_gram(A: Array | sp.csr_array, weight: Array) -> Array:
@@ -51,6 +36,9 @@ def weighted_gram(A: Array | sp.csr_array, weight: Array) -> Array:
     gram = np.zeros((A.shape[1], A.shape[1]))
     _rows.sparse_gram(A.data, A.indices, A.indptr, weight, gram)
     return gram
+
+
+_DEFAULT = PiecewiseTuning()
 
 
 class DualProgram(ABC):
@@ -67,6 +55,8 @@ class DualProgram(ABC):
         the pseudo-row's residual is ``-origin - coef``.
     ceiling
         Where no coefficient may be negative, a typical size of the penalised features' slopes at zero; None otherwise.
+    tuning
+        How the program is solved.
     """
 
     y: Array
@@ -77,6 +67,7 @@ class DualProgram(ABC):
     strength: Array
     origin: Array
     ceiling: Array | None = None
+    tuning: PiecewiseTuning = _DEFAULT
 
     @property
     @abstractmethod
@@ -150,6 +141,7 @@ class BoundedDual(DualProgram):
     hessian: Array | None = None
     stiffness: Array | None = None
     gram: Callable[[Array], BlockGram] | None = None
+    tuning: PiecewiseTuning = _DEFAULT
 
     @property
     def is_curved(self) -> bool:
@@ -188,7 +180,7 @@ class BoundedDual(DualProgram):
         rows = q[:n_rows] if self.stiffness is None else q[:n_rows] + self.stiffness
         if self.gram is not None:
             return self.gram(rows).plus(self.penalised, q[n_rows:]).solver()
-        wide = size < _WIDE * n_columns and n_columns - self.penalised.size < 0.5 * size
+        wide = size < self.tuning.wide * n_columns and n_columns - self.penalised.size < 0.5 * size
         if wide and isinstance(self.A, np.ndarray) and self.hessian is None:
             found = self._factor_by_rows(self.A, rows, q[n_rows:])
             if found is not None:
@@ -206,7 +198,7 @@ class BoundedDual(DualProgram):
         """
         full = np.zeros(A.shape[1])
         full[self.penalised] = diagonal
-        here = full < _OUTWEIGHED * (rows @ (A * A))
+        here = full < self.tuning.outweighed * (rows @ (A * A))
         few, many = A[:, here], A[:, ~here]
         scaled = many / full[~here]
         inner = scaled @ many.T
@@ -345,6 +337,7 @@ def _iterate(program: DualProgram, coef: Array, tol: float, max_iter: int, verte
         s[half] *= _FAR
         state[3][half] = floor / _FAR
     complementarity = float(a @ state[2] + s @ state[3])
+    tuning = program.tuning
     q, pushed, push, da, to_under, to_over = np.empty((6, y.size))
     basic = np.zeros(0, dtype=np.intp)
     best: InteriorPointResult | None = None
@@ -361,9 +354,9 @@ def _iterate(program: DualProgram, coef: Array, tol: float, max_iter: int, verte
         # 2.
         _interior_point.weigh(*state, residual, q, pushed)
         # 3.
-        if vertex and gap <= _GUESS and not program.is_curved and program.ceiling is None:
+        if vertex and gap <= tuning.guess and not program.is_curved and program.ceiling is None:
             basic, before = _clearest(q, program.n_basic), basic
-            if program.n_basic <= _CHEAP or np.array_equal(basic, before):
+            if program.n_basic <= tuning.inverse_columns or np.array_equal(basic, before):
                 exact = program.vertex(basic, gap, iteration) if basic.size else None
                 if exact is not None:
                     return exact
@@ -371,18 +364,18 @@ def _iterate(program: DualProgram, coef: Array, tol: float, max_iter: int, verte
         if factor is None:
             break
         moved = program.forward(factor(program.backward(pushed) - short))
-        after = max(_interior_point.predict(*state, residual, q, moved, _STEP, da), 0.0)
+        after = max(_interior_point.predict(*state, residual, q, moved, tuning.step, da), 0.0)
         center = (after / complementarity) ** 3 * complementarity / (2 * y.size)
         for attempt in (1, 2):
             _interior_point.correct(*state, residual, q, da, center, to_under, to_over, push, pushed)
             step = factor(program.backward(pushed) - short)
             moved = program.forward(step)
-            primal, dual = _interior_point.direct(*state, q, push, moved, _STEP, da, to_under, to_over)
-            if attempt == 2 or not program.is_curved or min(primal, dual) >= _SHORT:
+            primal, dual = _interior_point.direct(*state, q, push, moved, tuning.step, da, to_under, to_over)
+            if attempt == 2 or not program.is_curved or min(primal, dual) >= tuning.short_step:
                 break
             # Drop the second-order term and centre more: with it, the iterates may cycle.
             da[:] = 0.0
-            center = max(center, _CENTRED * complementarity / (2 * y.size))
+            center = max(center, tuning.centred * complementarity / (2 * y.size))
         if program.is_curved:  # H couples the dual with the coefficients: one length for both
             primal = dual = min(primal, dual)
         complementarity = _interior_point.step(*state, da, to_under, to_over, primal, dual)

@@ -20,13 +20,10 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, power_of_two
 from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 from ladreg._tolerances import AT_END, FACE_GAP, HIGHS, LEAST_GAP, ROUNDING_GAP
 
-# Up to this many entries of X the dual simplex method was measured to be faster than the interior point method.
-_SIMPLEX_ENTRIES = 100_000
-# Largest number of rounds of iterative refinement, the first solve counted.
-_MOST_ROUNDS = 4
 # Iteration limit of HiGHS's interior point method and crossover, far above their need: where weights differ by 1e22, or
 # a round of refinement has only rounding to remove, both were seen to iterate forever.
 _ENDLESS = 100_000
@@ -65,7 +62,7 @@ def solve_by_linprog(problem: Problem, settings: Settings, start: Coefficients |
        (iterative refinement: Gleixner, Steffy and Wolter 2016, doi 10.1287/ijoc.2016.0692).
     3. The best certified answer is returned; without any, a least-squares fit is.
     """
-    small = problem.n_samples * problem.n_features <= _SIMPLEX_ENTRIES
+    small = problem.n_samples * problem.n_features <= settings.tuned(PiecewiseTuning).simplex_entries
     method, options = _options(problem, settings, "highs-ds" if small else "highs-ipm")
     everything = np.arange(problem.n_samples)
     origin = start if start is not None else Coefficients(np.zeros(problem.n_features), 0.0)
@@ -100,7 +97,7 @@ def refine(problem: Problem, settings: Settings, best: Solution) -> Solution:
     """
     method, options = _options(problem, settings, "highs-ds")
     stats = {"rows_solved": 0, "n_rounds": 0, "n_lp_iter": 0, **best.stats}
-    for _ in range(_MOST_ROUNDS - 1):
+    for _ in range(settings.tuned(PiecewiseTuning).refinements - 1):
         if best.relative_gap <= min(settings.tol, LEAST_GAP):
             break
         rows = _near(problem, best)

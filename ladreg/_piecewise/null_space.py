@@ -139,7 +139,7 @@ def _solved(program: BoundedDual, tol: float, max_iter: int, stats: dict[str, fl
     orthogonal = Orthogonal.of(program.A if isinstance(program.A, np.ndarray) else program.A.toarray())
     if program.y.size - orthogonal.rank > _NARROW * orthogonal.rank:
         return None
-    narrow = NullSpaceDual(orthogonal, program.y, program.lower, program.upper)
+    narrow = NullSpaceDual(orthogonal, program)
     stats["n_null"] = narrow.basis.shape[1]
     missed = np.abs(program.y @ narrow.basis).max(initial=0.0)
     if missed <= _FITTED * np.linalg.norm(program.y):
@@ -159,9 +159,9 @@ class NullSpaceDual(DualProgram):
         The decomposition of the columns, and the basis of their left null space.
     """
 
-    def __init__(self, orthogonal: Orthogonal, y: Array, lower: Array, upper: Array) -> None:
+    def __init__(self, orthogonal: Orthogonal, program: BoundedDual) -> None:
         self.orthogonal, self.basis = orthogonal, orthogonal.null_space()
-        self.y, self.lower, self.upper = y, lower, upper
+        self.y, self.lower, self.upper, self.tuning = program.y, program.lower, program.upper, program.tuning
         none = np.zeros(0)
         self.goal = self.origin = self.strength = none
         self.penalised = np.zeros(0, dtype=np.intp)

@@ -19,6 +19,7 @@ from ladreg._piecewise import exact_fit, interior_point, null_space, piece_syste
 from ladreg._piecewise.interior_point import BoundedDual, weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.row_problem import Iterate, RowProblem
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Optimum, Problem, Settings, StopReason, Uncertified
 from ladreg._tolerances import (
     AT_END,
@@ -31,31 +32,6 @@ from ladreg._tolerances import (
     SUMMED,
     VERTEX,
 )
-
-# Least number of rows of the pilot's random sample.
-_PILOT = 2000
-# Rows of the pilot's random sample, per column.
-_PILOT_PER_COLUMN = 40
-# Relative gap of the pilot: the optimum of a sample needs no more accuracy.
-_PILOT_GAP = 1e-2
-# Least number of rows of the reduced problem, per column.
-_ROWS_PER_COLUMN = 40
-# Rows that estimate the density of residuals at zero, per column.
-_WINDOW = 60
-# At least n / 64 of all n rows estimate the density of residuals at zero.
-_WINDOW_PART = 64
-# One more pass over n rows costs as much as n / (6 q) more rows in the reduced problem (q columns).
-_PASS_WORTH = 6
-# Refine on a sample of this many rows first where there are at least 8 times as many.
-_MIDDLE = 65_536
-# Largest number of Newton steps on all rows.
-_REFINEMENTS = 8
-# Largest number of rounds of adding rows whose sign came out wrong.
-_ROUNDS = 8
-# Largest number of attempts at the reduced problem.
-_ATTEMPTS = 4
-# Each attempt at the reduced problem has 3 times as many rows as the last.
-_WIDER = 3
 
 
 def solve_reduced(
@@ -85,21 +61,22 @@ def solve_reduced(
        fitted exactly: see `exact_fit`.
     5. Go to the canonical optimum of the full-length dual; where the loss is curved, solve the system of the pieces.
     """
-    table = RowProblem(problem)
+    tuning = settings.tuned(PiecewiseTuning)
+    table = RowProblem(problem, tuning)
     stats: dict[str, float] = {"rows_solved": 0, "n_passes": 0, "n_rounds": 0, "n_ip_iter": 0}
     blocks = problem.design.blocks(problem.fit_intercept)
     if blocks is not None:
         stats["n_schur"] = blocks.others.size
     limit = settings.limit(50)
-    fewer = reduce and reduces(problem)
+    fewer = reduce and reduces(problem, tuning)
     # 1.
     if start is not None and fewer:
         point = table.join(*start)
     else:
         point = _pilot(table, limit, stats) if fewer else np.zeros(table.n_columns)
     # 2.
-    if fewer and problem.n_samples >= 8 * _MIDDLE:
-        middle = Iterate(table.sample(_MIDDLE), point)
+    if fewer and problem.n_samples >= 8 * tuning.middle_rows:
+        middle = Iterate(table.sample(tuning.middle_rows), point)
         _refine(middle, {"n_passes": 0})
         point = middle.point
     place = Iterate(table, point)
@@ -212,23 +189,24 @@ def _fitted(exact: Optimum, stats: Mapping[str, float]) -> Uncertified:
     return Uncertified(*exact, n_iter, StopReason.EXACT, "interior point on reduced rows", stats)
 
 
-def reduces(problem: Problem) -> bool:
+def reduces(problem: Problem, tuning: PiecewiseTuning) -> bool:
     """Whether the problem has enough rows for the reduction to leave some out, and no cheaper way to solve them all."""
     if problem.design.blocks(problem.fit_intercept) is not None:
         return False
-    return problem.n_samples > max(_PILOT, 2 * _ROWS_PER_COLUMN * (problem.n_features + problem.fit_intercept))
+    n_columns = problem.n_features + problem.fit_intercept
+    return problem.n_samples > max(tuning.pilot_rows, 2 * tuning.rows_per_column * n_columns)
 
 
 def _pilot(table: RowProblem, limit: int, stats: dict[str, float]) -> Array:
     """Step 1; zeros where the interior point method fails."""
-    size = max(_PILOT, table.per_column(_PILOT_PER_COLUMN))
+    size = max(table.tuning.pilot_rows, table.per_column(table.tuning.rows_per_column))
     if size < table.problem.n_samples:
         table = table.sample(size)
     everything = np.arange(table.problem.n_samples)
     nothing = np.zeros(table.n_columns)
     origin = np.zeros(table.penalised.size)
     program = table.program(everything, table.rows(everything), table.problem.y, -table.linear, origin, 1.0)
-    found = interior_point.solve(program, nothing, tol=_PILOT_GAP, max_iter=limit, vertex=False)
+    found = interior_point.solve(program, nothing, tol=table.tuning.pilot_gap, max_iter=limit, vertex=False)
     if found is None:
         return nothing
     stats["n_ip_iter"] += found.n_iter
@@ -240,11 +218,12 @@ def _refine(place: Iterate, stats: dict[str, float]) -> int:
 
     The Hessian comes from the density of residuals at zero.
     """
-    table, problem = place.table, place.table.problem
-    least = table.per_column(_ROWS_PER_COLUMN)
-    most = max(least, problem.n_samples // (_PASS_WORTH * table.n_columns))
-    window = min(max(table.per_column(_WINDOW), problem.n_samples // _WINDOW_PART), problem.n_samples)
-    for _ in range(_REFINEMENTS):
+    table, problem, tuning = place.table, place.table.problem, place.table.tuning
+    least = table.per_column(tuning.rows_per_column)
+    most = max(least, problem.n_samples // (tuning.pass_worth * table.n_columns))
+    window = max(table.per_column(tuning.window_per_column), problem.n_samples // tuning.window_part)
+    window = min(window, problem.n_samples)
+    for _ in range(tuning.rounds):
         nearest = place.nearest(window)
         width = float(np.abs(place.residual[nearest]).max())
         density = problem.weight[nearest] * (table.upper - table.lower) / (2 * max(width, VERTEX))
@@ -285,7 +264,7 @@ def _reduced(
     """
     table = place.table
     size = min(size, table.problem.n_samples)
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(table.tuning.attempts):
         found = _held(place, size, attempt > 0, tol, limit, stats)
         if found.dual is not None:
             break
@@ -299,7 +278,7 @@ def _reduced(
             return exact, StopReason.EXACT
         if size == table.problem.n_samples:
             break
-        size = min(_WIDER * size, table.problem.n_samples)
+        size = min(table.tuning.wider * size, table.problem.n_samples)
     if found.dual is None:
         return _Held(np.zeros(table.n_columns), table.sides(place.residual)), StopReason.STALLED
     return found, StopReason.TOLERANCE
@@ -356,7 +335,7 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
     table, problem = place.table, place.table.problem
     rows = place.nearest(size, scaled)
     step = np.zeros(table.n_columns)
-    for _ in range(_ROUNDS):
+    for _ in range(table.tuning.rounds):
         stats["n_rounds"] += 1
         stats["rows_solved"] += rows.size
         A = table.rows(rows)

@@ -17,19 +17,15 @@ from ladreg._arrays import Array, Index
 from ladreg._design import BlockGram, SparseDesign
 from ladreg._kernels import _line_search
 from ladreg._piecewise.interior_point import BoundedDual
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import TOO_LARGE, Coefficients, Problem
-
-# Number of random residuals that estimate the radius of the nearest rows, where there are more than 8 times as many.
-_SAMPLE = 20_000
-# From 64 columns on, half as many rows per column are enough: errors average over more columns.
-MANY_COLUMNS = 64
 
 
 class RowProblem:
-    """The problem with the intercept as a last column."""
+    """The problem with the intercept as a last column, and the numbers that tune its engines."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, tuning: PiecewiseTuning) -> None:
+        self.problem, self.tuning = problem, tuning
         self.n_columns = problem.n_features + problem.fit_intercept
         self.lower, self.upper = problem.loss.kink()
         penalty = problem.penalty
@@ -63,8 +59,8 @@ class RowProblem:
         return gram
 
     def per_column(self, rows: int) -> int:
-        """`rows` for each column, half as many from `MANY_COLUMNS` columns on."""
-        return (rows if self.n_columns < MANY_COLUMNS else rows // 2) * self.n_columns
+        """`rows` for each column, half as many where there are many columns."""
+        return (rows if self.n_columns < self.tuning.many_columns else rows // 2) * self.n_columns
 
     def sample(self, size: int) -> RowProblem:
         """The problem of `size` random rows, one from each of `size` equal blocks of the table. The seed is fixed."""
@@ -72,7 +68,8 @@ class RowProblem:
         places = (np.arange(size) + np.random.default_rng(0).random(size)) * (problem.n_samples / size)
         rows = np.minimum(places.astype(np.intp), problem.n_samples - 1)
         weight = problem.weight[rows] / problem.weight[rows].sum()
-        return RowProblem(replace(problem, design=problem.design.take(rows), y=problem.y[rows], weight=weight))
+        part = replace(problem, design=problem.design.take(rows), y=problem.y[rows], weight=weight)
+        return RowProblem(part, self.tuning)
 
     def split(self, point: Array) -> Coefficients:
         """Coefficients and intercept."""
@@ -146,6 +143,7 @@ class RowProblem:
             hessian=self.gram * (mass * reach) if self.is_curved and not everything else None,
             stiffness=self.problem.loss.curvature * weight * reach if self.is_curved and everything else None,
             gram=self._block_gram if everything and self.has_blocks else None,
+            tuning=self.tuning,
         )
 
     @cached_property
@@ -253,10 +251,10 @@ class Iterate:
         if count >= size:
             return np.arange(size)
         radius = np.inf
-        if size > 8 * _SAMPLE:
-            chosen = np.random.default_rng(0).integers(0, size, _SAMPLE)
-            sample = np.abs(residual[chosen])
-            place = min(int(1.5 * count * _SAMPLE / size) + 20, _SAMPLE - 1)
+        number = self.table.tuning.sample
+        if size > 8 * number:
+            sample = np.abs(residual[np.random.default_rng(0).integers(0, size, number)])
+            place = min(int(1.5 * count * number / size) + 20, number - 1)
             radius = float(np.partition(sample, place)[place])
         found = _line_search.within(residual, radius, self._index)
         if found < count:

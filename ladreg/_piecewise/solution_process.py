@@ -19,33 +19,11 @@ from ladreg._design import DenseDesign
 from ladreg._kernels import _line_search
 from ladreg._piecewise import preprocessing
 from ladreg._piecewise.row_problem import Iterate, RowProblem
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows, newton
 from ladreg._presolve import merged_rows, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._tolerances import AT_END, PROVED_GAP
-
-# Largest number of columns: basic rows are exchanged one by one.
-_FEW_COLUMNS = 64
-# A window of 160 sqrt(q) rows estimates the density of residuals at zero (q columns).
-_WINDOW = 160
-# Choose at least 2 windows of rows near the fit.
-_LEAST = 2
-# Choose at most 8 windows of rows near the fit: a Newton step on all rows costs less than more of them.
-_MOST = 8
-# Estimate the radius of the nearest rows from about this many residuals.
-_SAMPLE = 20_000
-# Assume that the next prediction misses at most 1.5 times as many rows as the last.
-_WORSE = 1.5
-# Scale a predicting Newton step by at least 0.5; the factor is the fraction of the last one that was right.
-_SHORTEST = 0.5
-# Scale a predicting Newton step by at most 1.5.
-_LONGEST = 1.5
-# A step that moves more than 5 % of all rows over zero each way needs a line search.
-_PART = 0.05
-# Largest number of attempts at a problem.
-_ROUNDS = 8
-# After 3 consecutive failures the remaining problems are solved one by one.
-_PATIENCE = 3
 
 
 @dataclass(frozen=True)
@@ -98,6 +76,7 @@ def solve_process(
     A problem whose solution is not proved exact is solved on its own, from the solution before. So are all problems if
     rows are few, sparse or repeated, or columns many.
     """
+    tuning = settings.tuned(PiecewiseTuning)
     process: _Process | None = None
     known: list[tuple[float, _Known]] = []
     last: Coefficients | None = None
@@ -105,7 +84,7 @@ def solve_process(
     failures = 0
     for value, problem in zip(values.tolist(), problems, strict=True):
         if process is None and (from_zero or last is not None):
-            process = _Process(problem)
+            process = _Process(problem, settings)
             if process.pays:
                 known = [(value, process.zero()) if last is None else (before, process.known(*last))]
         found = None
@@ -116,7 +95,7 @@ def solve_process(
         last, before = solution.coefficients, value
         if process is not None and known:
             here = process.known(*last) if found is None else found[1]
-            known = [known[-1], (value, here)] if failures < _PATIENCE else []
+            known = [known[-1], (value, here)] if failures < tuning.patience else []
         yield solution
 
 
@@ -133,21 +112,24 @@ class _Process:
     ----------
     problem
         One of them.
+    settings
+        How its rows are chosen.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, settings: Settings) -> None:
+        tuning = settings.tuned(PiecewiseTuning)
         twin, self.units = scaled(problem)
-        self.table = RowProblem(twin)
+        self.table, self.tuning = RowProblem(twin, tuning), tuning
         self.pays = (
-            preprocessing.reduces(twin)
+            preprocessing.reduces(twin, tuning)
             and isinstance(twin.design, DenseDesign)
             and problem.loss.is_piecewise_linear
             and not (twin.penalty.excluded or twin.penalty.positive or twin.penalty.curved)
-            and 0 < self.table.n_columns <= _FEW_COLUMNS
-            and merged_rows(twin) is None
+            and 0 < self.table.n_columns <= tuning.process_columns
+            and merged_rows(twin, settings) is None
         )
         self.mass = self.table.backward(twin.weight) if self.pays else np.zeros(0)
-        self.window = min(int(_WINDOW * self.table.n_columns**0.5), twin.n_samples)
+        self.window = min(int(tuning.process_window * self.table.n_columns**0.5), twin.n_samples)
         # How many rows the last prediction missed, whether the line through the last two solutions would have missed
         # few, and how much of the last Newton step was right.
         self.missed, self.straight, self.length = 0.0, False, 1.0
@@ -194,11 +176,16 @@ class _Process:
         guess = self._guess(twin, right, left, ahead, line)
         place, near = guess.place, guess.near
         missed, n_checks = self.missed, 0
-        for _ in range(_ROUNDS):
+        for _ in range(self.tuning.rounds):
             # 2.
             if near is None:
-                size = min(max(int(ReducedRows.wanted(_WORSE * missed)), _LEAST * self.window), _MOST * self.window)
-                near = ReducedRows.at(twin, place, *self._nearest(place.residual, size), self.mass, self.window)
+                size = min(
+                    max(int(ReducedRows.wanted(self.tuning.worse * missed)), self.tuning.least_windows * self.window),
+                    self.tuning.most_windows * self.window,
+                )
+                near = ReducedRows.at(
+                    twin, place, *self._nearest(place.residual, size), self.mass, self.window, self.tuning
+                )
             near.refine()
             if near.is_far():
                 place = self._stepped(twin, place, near)
@@ -231,7 +218,7 @@ class _Process:
         if near is None:
             return _Guess(place, place.point)
         if self.straight:
-            if near.reaches(line, _WORSE * self.missed):
+            if near.reaches(line, self.tuning.worse * self.missed):
                 return _Guess(place, line, near=near.again(twin, place, line, self.mass))
             residual = place.residual - left.place.residual
             residual *= ahead
@@ -249,10 +236,13 @@ class _Process:
         """Record the quality of this prediction for the next one."""
         self.missed = near.count(found - guess.point)
         self.straight = (
-            line is not None and ReducedRows.wanted(_WORSE * near.count(found - line)) <= _MOST * self.window
+            line is not None
+            and ReducedRows.wanted(self.tuning.worse * near.count(found - line))
+            <= self.tuning.most_windows * self.window
         )
         if guess.along is not None:
-            self.length = float(np.clip(guess.along @ (found - right.place.point), _SHORTEST, _LONGEST))
+            # Part of the last Newton step that was right; far from one it says nothing about the next.
+            self.length = float(np.clip(guess.along @ (found - right.place.point), 0.5, 1.5))
 
     def _moved(self, place: ProcessPoint, point: Array, residual: Array) -> ProcessPoint:
         """The place at a point with these residuals, updated from `place`."""
@@ -265,9 +255,9 @@ class _Process:
     def _stepped(self, twin: Problem, place: ProcessPoint, near: ReducedRows) -> ProcessPoint:
         """The place at `near.point`; for a long step, at the minimum of the objective along it."""
         step = near.point - place.point
-        if near.count(step) <= _PART * twin.n_samples:
+        if near.count(step) <= self.tuning.long_step * twin.n_samples:
             return self._at(near.point, place)
-        position = Iterate(RowProblem(twin), place.point)
+        position = Iterate(RowProblem(twin, self.tuning), place.point)
         moved = self.table.predict(step)
         position.advance(step, moved, position.search(step, moved))
         lower, upper = twin.loss.interval()
@@ -280,7 +270,7 @@ class _Process:
             return np.arange(residual.size), np.inf
         reach = self._reach * size / self._within
         found = _line_search.within(residual, reach, self._index)
-        for step in (max(1, residual.size // _SAMPLE), 1):
+        for step in (max(1, residual.size // self.tuning.sample), 1):
             if 2 * size <= 3 * found <= 5 * size:
                 break
             sample = np.abs(residual[::step])

@@ -16,6 +16,7 @@ from ladreg._kernels import _simplex
 from ladreg._piecewise import preprocessing
 from ladreg._piecewise.interior_point import weighted_gram
 from ladreg._piecewise.newton_step import newton_step
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem
 from ladreg._tolerances import AT_END, INSIDE, SOLVED, VERTEX
 
@@ -23,14 +24,6 @@ Sides = NDArray[np.bool_]
 
 # Nearly all rows move by less than 3 times the root mean square of the moves.
 _REACH = 3.0
-# Least number of rows of the program, per column.
-_ROWS = 10
-# Largest number of Newton steps.
-_STEPS = 3
-# Stop the Newton steps once one moves the window's rows by at most 0.3 of its width (root mean square).
-_SMALL = 0.3
-# Largest number of attempts at the program, each with more rows.
-_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -60,6 +53,8 @@ class ReducedRows:
         The weighted sum of all rows.
     window
         Number of nearest rows that estimate the density of residuals at zero.
+    tuning
+        How many rows and steps are tried.
     """
 
     def __init__(
@@ -72,7 +67,9 @@ class ReducedRows:
         reach: float,
         mass: Array,
         window: int,
+        tuning: PiecewiseTuning,
     ) -> None:
+        self.tuning = tuning
         self.problem, self.rows, self.A, self.origin, self.reach = problem, rows, A, origin, reach
         self.ends = problem.loss.interval()
         self.weight = np.ascontiguousarray(problem.weight[rows])
@@ -88,15 +85,22 @@ class ReducedRows:
 
     @classmethod
     def at(
-        cls, problem: Problem, place: ProcessPoint, rows: Index, reach: float, mass: Array, window: int
+        cls,
+        problem: Problem,
+        place: ProcessPoint,
+        rows: Index,
+        reach: float,
+        mass: Array,
+        window: int,
+        tuning: PiecewiseTuning,
     ) -> ReducedRows:
         """The rows near a place."""
         A = problem.design.rows(rows, border=problem.fit_intercept)
-        return cls(problem, place, rows, A, place.point, reach, mass, window)
+        return cls(problem, place, rows, A, place.point, reach, mass, window, tuning)
 
     def again(self, problem: Problem, place: ProcessPoint, point: Array, mass: Array) -> ReducedRows:
         """The same rows with the sides of another place, moved from there to `point`."""
-        near = ReducedRows(problem, place, self.rows, self.A, self.origin, self.reach, mass, self.window)
+        near = ReducedRows(problem, place, self.rows, self.A, self.origin, self.reach, mass, self.window, self.tuning)
         near._go(point - place.point)
         return near
 
@@ -141,7 +145,7 @@ class ReducedRows:
 
     def refine(self) -> None:
         """Newton steps, with the Hessian from the density of residuals at zero."""
-        for _ in range(_STEPS):
+        for _ in range(self.tuning.newton_steps):
             hessian, nearest, width = self.hessian(self.window)
             gradient = -(self.held + self.A.T @ self._sides(self.residual > 0))
             moved = self._go(newton(hessian, gradient, self.point, self.problem.penalty))
@@ -149,14 +153,14 @@ class ReducedRows:
             if not np.isfinite(part):
                 raise OverflowError(TOO_LARGE)
             self.size = int(preprocessing.doubtful(self.point.size, self.window, part))
-            if part <= _SMALL or self.is_far():
+            if part <= self.tuning.newton_move or self.is_far():
                 break
 
     def solve(self) -> bool:
         """Go to the optimal vertex; False where that fails. Rows are added while others change their side."""
         found = False
-        self.size = max(self.size, _ROWS * self.point.size)
-        for _ in range(_TRIES):
+        self.size = max(self.size, self.tuning.simplex_rows * self.point.size)
+        for _ in range(self.tuning.tries):
             found = self._vertex()
             if found:
                 self.residual = self.problem.y[self.rows] - self.A @ self.point

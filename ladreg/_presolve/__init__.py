@@ -12,8 +12,10 @@ from ladreg._presolve.scaling import (
     solve_at_unit_scale,
     typical,
 )
+from ladreg._presolve.tuning import PresolveTuning
 
 __all__ = [
+    "PresolveTuning",
     "Repeats",
     "Scaling",
     "certified",

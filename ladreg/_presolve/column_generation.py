@@ -14,24 +14,20 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import certify
+from ladreg._presolve.tuning import PresolveTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver
 from ladreg._tolerances import AT_END
 
-# Begin with at least 50 penalised features; each round may add at least 50.
-_LEAST = 50
-# Begin with n / 2 penalised features (n rows), if that is more.
-_PART = 0.5
 
-
-def generates_columns(problem: Problem) -> bool:
+def generates_columns(problem: Problem, settings: Settings) -> bool:
     """Whether the problem is worth solving in few of its columns, or must leave some out."""
     penalty = problem.penalty
-    return penalty.excluded or int(np.count_nonzero(penalty.bounds)) > _first(problem)
+    return penalty.excluded or int(np.count_nonzero(penalty.bounds)) > _first(problem, settings.tuned(PresolveTuning))
 
 
-def _first(problem: Problem) -> int:
+def _first(problem: Problem, tuning: PresolveTuning) -> int:
     """How many penalised features to begin with."""
-    return max(_LEAST, int(_PART * problem.n_samples))
+    return max(tuning.first_features, int(tuning.first_part * problem.n_samples))
 
 
 def solve_by_columns(
@@ -58,13 +54,13 @@ def solve_by_columns(
        solve again. Ties are added as well, so that the canonical optimum is that of all features.
     4. Certify the answer on all features.
     """
-    penalty = problem.penalty
+    penalty, tuning = problem.penalty, settings.tuned(PresolveTuning)
     allowed = np.isfinite(penalty.strength)
     # 1.
     free = penalty.strength == 0
     inside = allowed & (free | (start is not None and start.coef != 0))
     null = problem.weight * problem.loss.derivative(problem.y - problem.null_intercept())
-    inside |= _worst(_ratio(problem, null), allowed & ~inside, _first(problem))
+    inside |= _worst(_ratio(problem, null), allowed & ~inside, _first(problem, tuning))
     rounds, n_iter = 0, 0
     near = start
     while True:
@@ -78,7 +74,7 @@ def solve_by_columns(
         # 3.
         ratio = _ratio(problem, found.dual)
         matters = allowed & (ratio >= 1 - AT_END)
-        new = _worst(ratio, matters & ~inside, max(features.size, _LEAST))
+        new = _worst(ratio, matters & ~inside, max(features.size, tuning.first_features))
         if not new.any():
             break
         inside |= new

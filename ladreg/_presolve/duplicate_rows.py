@@ -9,14 +9,8 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._design import DenseDesign
 from ladreg._kernels import _hash_groups
-from ladreg._problem import Problem
-
-# Rows of the sample that shows whether to compare all rows.
-_SAMPLE = 2048
-# Compare all rows if at least 2 % of the sample's rows repeat others.
-_TWINS = 0.02
-# Merge if at most half of the rows are distinct.
-_LEFT = 0.5
+from ladreg._presolve.tuning import PresolveTuning
+from ladreg._problem import Problem, Settings
 
 
 @dataclass(frozen=True)
@@ -32,24 +26,26 @@ class Merged:
         return (dual / self.problem.weight)[self.groups] * self.weight
 
 
-def merged_rows(problem: Problem) -> Merged | None:
+def merged_rows(problem: Problem, settings: Settings) -> Merged | None:
     """The problem with identical rows merged, None where few are.
 
     Rows are compared by a random combination of their columns. Should two different ones agree in it, the answer is
     not optimal for the original problem, and its certificate says so.
     """
-    n_samples = problem.n_samples
-    if n_samples < 2 * _SAMPLE or not isinstance(problem.design, DenseDesign):
+    n_samples, tuning = problem.n_samples, settings.tuned(PresolveTuning)
+    number = tuning.twin_sample
+    most = (1 - tuning.twins) * number
+    if n_samples < 2 * number or not isinstance(problem.design, DenseDesign):
         return None
-    sample = np.arange(_SAMPLE) * n_samples // _SAMPLE
-    if _distinct(problem.y[sample]) > (1 - _TWINS) * _SAMPLE:
+    sample = np.arange(number) * n_samples // number
+    if _distinct(problem.y[sample]) > most:
         return None
     mix = np.random.default_rng(0).standard_normal(problem.n_features + 1)
-    if _distinct(_keys(problem.design.take(sample), problem.y[sample], mix)) > (1 - _TWINS) * _SAMPLE:
+    if _distinct(_keys(problem.design.take(sample), problem.y[sample], mix)) > most:
         return None
     groups, first = np.empty((2, n_samples), dtype=np.intp)
     count = _hash_groups.group(_keys(problem.design, problem.y, mix), groups, first)
-    if count > _LEFT * n_samples:
+    if count > tuning.distinct * n_samples:
         return None
     first = first[:count]
     weight = np.asarray(np.bincount(groups, weights=problem.weight), dtype=np.float64)

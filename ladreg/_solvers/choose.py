@@ -55,7 +55,7 @@ def _solve_near_targets(problem: Problem, settings: Settings, start: Coefficient
 
 def _solve_few_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
     """Solve for few features at a time, where that pays."""
-    if generates_columns(problem):
+    if generates_columns(problem, settings):
         return solve_by_columns(problem, settings, start, solve=_solve_all_columns)
     return _solve_all_columns(problem, settings, start)
 

@@ -1,0 +1,103 @@
+"""Numbers that decide how fast the engines for piecewise losses are, not what they find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ladreg._problem import number
+
+
+@dataclass(frozen=True)
+class PiecewiseTuning:
+    """Each comment has the unit, and what the number was measured on or trades off, as of 2026-11."""
+
+    # Of several engines.
+
+    # Rows per column of the pilot's sample, of the first reduced problem and of a guess at an exact fit. Fewer rows
+    # give an interior point method less work, and more of its answers are wrong about the rows left out.
+    rows_per_column: int = number(40, 2, 10_000)
+    # Columns from which half as many rows per column are enough: errors average over more columns.
+    many_columns: int = number(64, 1, 1 << 30)
+    # Residuals that estimate the radius of the nearest rows, instead of a partition of all of them.
+    sample: int = number(20_000, 100, 1 << 30)
+    # Rounds of adding rows held on the wrong side, Newton steps on all rows, attempts at a problem of a sequence: a
+    # limit that is met where tables are degenerate; the next rung costs about as much as eight rounds.
+    rounds: int = number(8, 1, 1000)
+
+    # Preprocessing.
+
+    # Rows of the pilot's random sample, at least: below, all rows are solved at once.
+    pilot_rows: int = number(2000, 50, 1 << 30)
+    # Relative gap of the pilot: the optimum of a sample is no nearer to that of all rows than about this.
+    pilot_gap: float = number(1e-2, 1e-12, 0.1)
+    # Rows per column that estimate the density of residuals at zero: variance against bias of the Hessian.
+    window_per_column: int = number(60, 2, 10_000)
+    # One in so many of all rows estimates that density, at least.
+    window_part: int = number(64, 1, 1 << 20)
+    # A pass over n rows costs as much as n / (6 q) more rows in the reduced problem (q columns).
+    pass_worth: int = number(6, 1, 1000)
+    # Rows of the sample on which the pilot is refined first, where there are at least eight times as many.
+    middle_rows: int = number(65_536, 1000, 1 << 30)
+    # Attempts at the reduced problem before all rows are solved.
+    attempts: int = number(4, 1, 100)
+    # Each attempt has so many times the rows of the last.
+    wider: int = number(3, 2, 100)
+    # Tied rows per column from which an exact fit is tried: an ordinary vertex has one per column.
+    tied_per_column: int = number(4, 2, 1000)
+
+    # Interior point method.
+
+    # Relative complementarity from which the vertex is guessed: earlier guesses are mostly wrong, later ones cost
+    # iterations.
+    guess: float = number(1e-4, 1e-13, 1.0)
+    # Columns up to which an inverse costs less than an iteration; with more, a vertex is solved for only if two
+    # successive iterations guess the same basic rows.
+    inverse_columns: int = number(100, 0, 1 << 20)
+    # Rows per column below which a dense program with few unpenalised columns is solved through a matrix of its rows.
+    wide: float = number(0.8, 0.0, 1.0)
+    # Part of its entry on the diagonal of A'RA below which a pseudo-row's weight keeps its column out of that matrix.
+    outweighed: float = number(1e-5, 1e-12, 1e-2)
+    # Curved programs: length of a corrector step below which the step is replaced by a more centred one.
+    short_step: float = number(0.4, 0.0, 0.9)
+    # Complementarity that the centred step aims at, at least, as a part of the present one.
+    centred: float = number(0.3, 0.01, 0.9)
+    # Part of the way to the boundary that a step goes, at most.
+    step: float = number(0.99995, 0.9, 0.999999)
+
+    # Newton's method for Huber's loss.
+
+    # Rows of the sample that is solved first, whose Hessian serves the first steps on all rows.
+    huber_sample: int = number(1 << 15, 100, 1 << 30)
+    # Times as many rows from which that pays.
+    huber_many: int = number(4, 1, 1000)
+
+    # linprog.
+
+    # Entries of X up to which HiGHS's dual simplex method was measured to be faster than its interior point method.
+    simplex_entries: int = number(100_000, 0, 1 << 40)
+    # Rounds of iterative refinement, the first solve counted.
+    refinements: int = number(4, 1, 100)
+
+    # Sequences of problems.
+
+    # Columns, at most: basic rows are exchanged one by one, each in the square of the columns.
+    process_columns: int = number(64, 1, 1 << 20)
+    # Rows per root of the number of columns that estimate the density of residuals at zero.
+    process_window: int = number(160, 10, 1 << 20)
+    # Windows of rows near the fit, at least and at most: a Newton step on all rows costs less than more of them.
+    least_windows: int = number(2, 1, 100)
+    most_windows: int = number(8, 2, 1000)
+    # Times as many rows as the last prediction missed that the next one is taken to miss.
+    worse: float = number(1.5, 1.0, 100.0)
+    # Part of all rows that a step may move over zero each way without a line search.
+    long_step: float = number(0.05, 0.0, 0.5)
+    # Consecutive failures after which the remaining problems are solved one by one.
+    patience: int = number(3, 1, 1000)
+    # Rows per column of the simplex program, at least.
+    simplex_rows: int = number(10, 1, 10_000)
+    # Newton steps before the simplex method.
+    newton_steps: int = number(3, 1, 100)
+    # Root mean square move of the window's rows, as a part of its width, at which Newton steps stop.
+    newton_move: float = number(0.3, 1e-6, 10.0)
+    # Attempts at the simplex program, each with more rows.
+    tries: int = number(3, 1, 100)
