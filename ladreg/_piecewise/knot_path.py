@@ -13,7 +13,7 @@ from ladreg._certificate import Answers, canonical_optimum, certify, proofs
 from ladreg._piecewise.parametric import Vertices, Walk
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
-from ladreg._tolerances import AT_END
+from ladreg._tolerances import AT_END, PROVED_GAP
 
 # Walk where a table has at most 3000 rows: knots grow in number with the rows, and each reads a column; one by one, on
 # the rows near the fit, 100 alphas of 5000 x 20 take two thirds of the time.
@@ -22,8 +22,6 @@ _ROWS = 3000
 _ROWS_PER_COLUMN = 10
 # Walk where a table has at most 2^23 entries, of which two dense copies are made.
 _TABLE = 1 << 23
-# Accept a solution with a relative gap of at most 1e-12: a larger gap is more than rounding.
-_PROVED = 1e-12
 # Knots that differ by at most 1e-10 of their alpha are one: more than rounding, less than what data tell apart.
 _SAME = 1e-10
 _NAME = "parametric simplex"
@@ -79,9 +77,9 @@ def solve_along_knots(
     found = _proved_vertices(unit, values / values[0])
     for problem in chain([first], given):
         solution = next(found, None)
-        if solution is not None and not (solution.unique and solution.relative_gap <= _PROVED):
+        if solution is not None and not (solution.unique and solution.relative_gap <= PROVED_GAP):
             solution = _canonical(problem, solution)
-        if solution is None or not solution.relative_gap <= _PROVED:
+        if solution is None or not solution.relative_gap <= PROVED_GAP:
             solution = solve(problem, settings, last)
         last = solution.coefficients
         yield solution
@@ -123,9 +121,9 @@ def solve_all_knots(
         before = walk.n_exchanges, walk.rows_read
         for alpha, inside, solution in zip(vertices.alphas.tolist(), middle.alphas.tolist(), found, strict=True):
             single = problem.with_penalty(problem.penalty.times(inside))
-            if not (solution.unique and solution.relative_gap <= _PROVED):
+            if not (solution.unique and solution.relative_gap <= PROVED_GAP):
                 solution = _canonical(single, solution)
-            if not solution.relative_gap <= _PROVED:
+            if not solution.relative_gap <= PROVED_GAP:
                 solution = solve(single, settings, solution.coefficients)
             yield alpha, solution
     if walk.is_stuck:

@@ -48,7 +48,7 @@ def solve(problem: Problem, settings: Settings, start: Coefficients | None = Non
 
 def _solve_near_targets(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
     """Solve from knot to knot, or for few features at a time, where there are many."""
-    if generates_columns(problem) and settings.solver == "auto" and follows_knots(problem, np.ones(1)):
+    if generates_columns(problem, settings) and settings.solver == "auto" and follows_knots(problem, np.ones(1)):
         return next(solve_along_knots([problem], np.ones(1), settings, solve=_solve_few_columns))
     return _solve_few_columns(problem, settings, start)
 
