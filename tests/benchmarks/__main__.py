@@ -1,6 +1,7 @@
-"""`python -m tests.benchmarks [lad | growth | memory | lasso | family | paths | cv]`.
+"""`python -m tests.benchmarks [lad | growth | memory | lasso | family | paths | cv | shapes]`.
 
-It prints the tables of docs/benchmarks.md; `lasso`, `family`, `paths` and `cv` take parts of their problems' names.
+It prints the tables of docs/benchmarks.md; `lasso`, `family`, `paths`, `cv` and `shapes` take parts of their problems'
+names.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tests.benchmarks.harness import HEAD, machine, run, table
 from tests.benchmarks.lasso import lasso
 from tests.benchmarks.paths import paths
 from tests.benchmarks.peers import lad_rivals
+from tests.benchmarks.shapes import shapes
 from tests.problems import make
 from tests.test_preprocessing import diamonds, fertility, flights
 
@@ -98,7 +100,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["one"]:
         print(one(sys.argv[2], *map(int, sys.argv[3:])))
         sys.exit()
-    chosen = {"lasso": lasso, "family": family, "paths": paths, "cv": cv}
+    chosen = {"lasso": lasso, "family": family, "paths": paths, "cv": cv, "shapes": shapes}
     benchmarks = {"lad": lad, "growth": growth, "memory": memory, **chosen}
     print(machine())
     if len(sys.argv) > 2 and sys.argv[1] in chosen:
