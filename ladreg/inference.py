@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import fdtrc, stdtr, stdtrit
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_random_state
 
 from ladreg._arrays import Array, Index, is_regular
-from ladreg._estimators import any_size, check_choice, check_real
+from ladreg._estimators import any_size, check_choice, check_count, check_real
 from ladreg._inference import (
     BANDWIDTHS,
     Block,
@@ -22,20 +22,23 @@ from ladreg._inference import (
     Sample,
     as_html,
     as_text,
+    draft_covariance,
     huber_covariance,
     quantile_covariance,
     read,
+    replicates,
 )
 from ladreg._problem import Certificate, Huber, Pinball
 from ladreg.metrics import d2_pinball_score
 
 __all__ = ["Inference", "WaldTest", "infer"]
 
-_METHODS = ("robust", "kernel", "iid")
+_METHODS = ("robust", "kernel", "iid", "bootstrap")
 _SENTENCES = {
     "robust": "Robust standard errors",
     "kernel": "Standard errors by a kernel of the residuals",
     "iid": "Standard errors for identically distributed errors",
+    "bootstrap": "Standard errors of bootstrap replicates, each proved optimal",
 }
 # Draws of the largest of several t ratios, with a fixed seed: their 0.95 quantile has a standard error of 0.5 %.
 _DRAWS, _SEED = 10_000, 0
@@ -104,6 +107,13 @@ class Inference:
         Number of features of the model.
     fit_intercept : bool
         Whether there is an intercept.
+    interval : str
+        "t" for intervals of standard errors, "percentile" for those between quantiles of `replicates`.
+    replicates : ndarray of shape (n_bootstrap, p) or (n_bootstrap, n_quantiles, p), or None
+        Coefficients of the bootstrap's replicates.
+    n_whole : int or None
+        Fits of replicates that were fitted to all rows: those that the rows near the fit do not prove, and those whose
+        optimum is not unique, to find the canonical one.
 
     See Also
     --------
@@ -128,6 +138,9 @@ class Inference:
     features: Index
     n_features_in: int
     fit_intercept: bool
+    interval: str = "t"
+    replicates: Array | None = None
+    n_whole: int | None = None
 
     @property
     def standard_errors(self) -> Array:
@@ -153,7 +166,8 @@ class Inference:
             Level of confidence; None for that of `infer`.
         simultaneous : bool, default=False
             Whether all intervals are to hold at once with this probability, over all quantiles: the critical value is
-            the quantile of the largest of as many normal variables with these correlations, of 10,000 seeded draws.
+            the quantile of the largest of as many normal variables with these correlations, of 10,000 seeded draws, or
+            that of the bootstrap's replicates.
 
         Returns
         -------
@@ -161,6 +175,8 @@ class Inference:
             Lower and upper ends.
         """
         level = self._level(level)
+        if self.replicates is not None and self.interval == "percentile" and not simultaneous:
+            return _percentiles(self.replicates, level)
         half = self._largest_ratio(level) if simultaneous else float(stdtrit(self.df, 0.5 + level / 2))
         width = half * self.standard_errors
         return np.stack([self.coef - width, self.coef + width], axis=-1)
@@ -249,6 +265,8 @@ class Inference:
         if values.shape[1] != self.n_features_in:
             raise ValueError(f"X has {values.shape[1]} features, but the model was fitted to {self.n_features_in}.")
         values = values[:, self.features]
+        if self.replicates is not None and self.interval == "percentile":
+            return _percentiles(self._lines(values), self._level(level))
         p, found = len(self.names), []
         for k, coef in enumerate(np.atleast_2d(self.coef)):
             root = _root(self.cov[k * p : (k + 1) * p, k * p : (k + 1) * p])
@@ -323,9 +341,19 @@ class Inference:
     def _largest_ratio(self, level: float) -> float:
         """The quantile of the largest of the t ratios' sizes."""
         deviation = np.sqrt(self.cov.diagonal())
+        if self.replicates is not None:
+            apart = np.abs(self.replicates - self.coef).reshape(len(self.replicates), -1) / deviation
+            return float(np.quantile(apart.max(axis=1), level))
         root = _root(self.cov) / deviation[:, None]
         draws = np.random.default_rng(_SEED).standard_normal((_DRAWS, root.shape[1]))
         return float(np.quantile(np.abs(draws @ root.T).max(axis=1), level))
+
+    def _lines(self, values: Any) -> Array:
+        """The predictions of each replicate, of shape (n_bootstrap, n_rows) or (n_bootstrap, n_rows, n_quantiles)."""
+        assert self.replicates is not None
+        coefs = self.replicates.reshape(-1, len(self.names))
+        lines = self._product(values, coefs.T).T.reshape(*self.replicates.shape[:-1], -1)
+        return lines if self.coef.ndim == 1 else np.swapaxes(lines, 1, 2)
 
     def _hypotheses(self, R: ArrayLike | Sequence[str]) -> Array:
         """One hypothesis a row, over all coefficients of all quantiles."""
@@ -366,6 +394,11 @@ def infer(
     weights: str = "probability",
     bandwidth: str | float = "hall_sheather",
     kernel: str = "uniform",
+    n_bootstrap: int = 1000,
+    bootstrap: str = "pairs",
+    interval: str = "t",
+    random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
 ) -> Inference | list[Inference]:
     r"""Standard errors, tests and confidence intervals of a fitted model without penalty.
 
@@ -386,15 +419,17 @@ def infer(
         Their targets.
     sample_weight : array-like of shape (n_samples,), default=None
         Their weights; rows of weight zero are as if they were not there.
-    method : {"robust", "kernel", "iid"}, default="robust"
+    method : {"robust", "kernel", "iid", "bootstrap"}, default="robust"
         "robust" allows errors of any form in each row: :math:`\hat f_i = 2 h / x_i^\top (b(\tau + h) - b(\tau - h))`
         (Hendricks and Koenker 1992), 0 where the two quantiles cross. "kernel" is Powell's (1991): a kernel of the
         residuals over its width. "iid" takes one density for all rows, that of "robust" at the mean of x (Bassett and
         Koenker 1982); it is wrong where the spread of the errors depends on x. For Huber's loss "robust" is the
         sandwich with the rows' own scores, and "iid" Huber's (1981) first estimate; the scale counts as known.
+        "bootstrap" needs no density: it refits the quantiles to rows drawn anew, each refit exact and proved (see
+        Notes).
     groups : array-like of shape (n_samples,), default=None
         Group of each row: rows of a group may depend on each other (Parente and Santos Silva 2016), with the factor
-        ``G/(G-1) (n-1)/(n-p)`` and G - 1 degrees of freedom. For "robust" and "kernel".
+        ``G/(G-1) (n-1)/(n-p)`` and G - 1 degrees of freedom. "bootstrap" draws whole groups. Not for "iid".
     level : float, default=0.95
         Level of confidence.
     weights : {"probability", "frequency"}, default="probability"
@@ -408,6 +443,17 @@ def infer(
         Kernel of ``method="kernel"``. Its width is :math:`\Phi^{-1}(\tau + h) - \Phi^{-1}(\tau - h)` times a scale: of
         "uniform" the median distance of residuals from their median, of "gaussian" the smaller of their standard
         deviation and their interquartile range over 1.34.
+    n_bootstrap : int, default=1000
+        Number of replicates of the bootstrap, at least 2.
+    bootstrap : {"pairs", "exponential"}, default="pairs"
+        "pairs" draws as many rows (or groups) as there are, with replacement; "exponential" multiplies weights by
+        independent exponential variables (Bose and Chatterjee 2003), which leaves no row out.
+    interval : {"t", "percentile"}, default="t"
+        Intervals of the bootstrap: its standard errors times a quantile of t, or between quantiles of the replicates.
+    random_state : int, RandomState or None, default=None
+        Seed of the bootstrap. Each replicate has a random stream of its own, so that `n_jobs` does not matter.
+    n_jobs : int, default=None
+        Threads of the bootstrap, as joblib counts them.
 
     Returns
     -------
@@ -443,8 +489,17 @@ def infer(
     :math:`(\min(s, t) - s t) H_s^{-1} \sum_i c_i x_i x_i^\top H_t^{-1}`. The formulas count for large samples: with few
     rows beyond a quantile, fewer than 50 say, intervals cover less than they say.
 
+    The bootstrap solves each replicate for the rows near the fit, all others held on their sides: with V an estimate of
+    the covariance and c a number, those with a residual of at most :math:`c \sqrt{x_i^\top V x_i}`. Where the change d
+    of the coefficients has :math:`d^\top V^{-1} d \le c^2`, the other rows keep their sides by the inequality of Cauchy
+    and Schwarz, and the replicate is the optimum of all rows, none of them read again. Other replicates, and those with
+    several optima (binary columns make them frequent at the median), are fitted to all rows; `n_whole` counts them.
+
     References
     ----------
+    Bose, A. and Chatterjee, S. (2003). Generalized bootstrap for estimators of minimizers of convex functions. Journal
+    of Statistical Planning and Inference 117(2), 225-239. doi:10.1016/S0378-3758(02)00386-5
+
     Bassett, G. and Koenker, R. (1982). An empirical quantile function for linear models with iid errors. Journal of the
     American Statistical Association 77(378), 407-415. doi:10.1080/01621459.1982.10477826
 
@@ -480,6 +535,9 @@ def infer(
     check_choice("method", method, _METHODS)
     check_choice("weights", weights, ("probability", "frequency"))
     check_choice("kernel", kernel, ("uniform", "gaussian"))
+    check_choice("bootstrap", bootstrap, ("pairs", "exponential"))
+    check_choice("interval", interval, ("t", "percentile"))
+    check_count("n_bootstrap", n_bootstrap)
     check_real("level", level, low=0.0, high=1.0, open_ends=True)
     if isinstance(bandwidth, str):
         check_choice("bandwidth", bandwidth, BANDWIDTHS)
@@ -487,14 +545,33 @@ def infer(
         check_real("bandwidth", bandwidth, low=0.0, high=1.0, open_ends=True)
     if groups is not None and method == "iid":
         raise ValueError('method="iid" takes errors as independent: for groups take "robust" or "kernel".')
+    if n_bootstrap < 2:
+        raise ValueError(f"n_bootstrap must be at least 2, got {n_bootstrap!r}.")
     several = np.ndim(getattr(model, "quantile", 0.5)) > 0
     with any_size():
         sample, fits, names = read(model, X, y, sample_weight, groups, weights)
-        cov = _Covariances(sample, method, bandwidth, kernel)
+        draw = _Draw(bootstrap, int(n_bootstrap), _seeds(random_state) if method == "bootstrap" else None, n_jobs)
+        cov = _Covariances(sample, method, bandwidth, kernel, draw)
         parts = [fits] if several else [[fit] for fit in fits]
         shared = {"names": names, "method": method, "level": float(level), "n_features_in": int(model.n_features_in_)}
+        shared["interval"] = interval
         found = [_inferred(sample, part, several, cov, shared) for part in parts]
     return found[0] if several or np.ndim(model.coef_) == 1 else found
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """How replicates are drawn."""
+
+    kind: str
+    number: int
+    seeds: np.random.SeedSequence | None
+    n_jobs: int | None
+
+
+def _seeds(random_state: int | np.random.RandomState | None) -> np.random.SeedSequence:
+    """The parent of the replicates' streams."""
+    return np.random.SeedSequence(check_random_state(random_state).randint(2**31, size=4).tolist())
 
 
 @dataclass(frozen=True)
@@ -505,13 +582,33 @@ class _Covariances:
     method: str
     rule: str | float
     kernel: str
+    draw: _Draw
 
     def of(self, fits: list[Fit]) -> Covariance:
         if not isinstance(fits[0].problem.loss, Huber):
+            if self.method == "bootstrap":
+                return self._bootstrap(fits)
             return quantile_covariance(self.sample, fits, self.method, self.rule, self.kernel)
-        if self.method == "kernel":
-            raise ValueError('method="kernel" is for quantiles: for Huber\'s loss take "robust".')
+        if self.method in ("kernel", "bootstrap"):
+            raise ValueError(f'method="{self.method}" is for quantiles: for Huber\'s loss take "robust".')
         return Covariance(huber_covariance(self.sample, fits[0], self.method))
+
+    def _bootstrap(self, fits: list[Fit]) -> Covariance:
+        sample, draw = self.sample, self.draw
+        assert draw.seeds is not None
+        if sample.is_frequency and np.any(sample.weight != np.round(sample.weight)) and draw.kind == "pairs":
+            raise ValueError("the bootstrap of pairs draws rows: frequency weights must be whole numbers.")
+        found, n_whole = replicates(
+            sample,
+            fits,
+            draft_covariance(sample, fits),
+            kind=draw.kind,
+            number=draw.number,
+            seeds=draw.seeds,
+            n_jobs=draw.n_jobs,
+        )
+        cov = np.atleast_2d(np.cov(found.reshape(draw.number, -1), rowvar=False))
+        return Covariance(cov, replicates=found, n_whole=n_whole)
 
 
 def _inferred(
@@ -543,8 +640,15 @@ def _inferred(
         certificate=[fit.certificate for fit in fits] if several else fits[0].certificate,
         features=sample.features,
         fit_intercept=sample.regressors.fit_intercept,
+        replicates=found.replicates if several or found.replicates is None else found.replicates[:, 0],
+        n_whole=found.n_whole,
         **shared,
     )
+
+
+def _percentiles(values: Array, level: float) -> Array:
+    """The quantiles along the first axis that leave the same probability on both sides, along a new last axis."""
+    return np.moveaxis(np.quantile(values, [0.5 - level / 2, 0.5 + level / 2], axis=0), 0, -1)
 
 
 def _r1(sample: Sample, fit: Fit) -> float:

@@ -98,7 +98,8 @@ def _pivotal(X, y, **others):
 
 
 def _inferred(X, y, sample_weight=None, **others):
-    found = ladreg.infer(LADRegressor().fit(X, y, sample_weight), X, y, sample_weight, **others)
+    drawn = {"method": "bootstrap"} if others.keys() & {"n_jobs", "random_state"} else {}
+    found = ladreg.infer(LADRegressor().fit(X, y, sample_weight), X, y, sample_weight, **drawn, **others)
     return found.coef, found.cov
 
 

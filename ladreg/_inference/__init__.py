@@ -1,7 +1,8 @@
 """Standard errors of fits without penalty: what a covariance is made of, and how a table of it is printed."""
 
 from ladreg._inference.bandwidth import BANDWIDTHS, bandwidth, bofinger, hall_sheather
-from ladreg._inference.covariance import Covariance, differences, quantile_covariance
+from ladreg._inference.bootstrap import NearRows, replicates
+from ladreg._inference.covariance import Covariance, differences, draft_covariance, quantile_covariance
 from ladreg._inference.density import kernel_density, robust_density, weighted_median, weighted_quantile
 from ladreg._inference.fit import Fit, Sample, read
 from ladreg._inference.huber import huber_covariance
@@ -12,17 +13,20 @@ __all__ = [
     "Block",
     "Covariance",
     "Fit",
+    "NearRows",
     "Sample",
     "as_html",
     "as_text",
     "bandwidth",
     "bofinger",
     "differences",
+    "draft_covariance",
     "hall_sheather",
     "huber_covariance",
     "kernel_density",
     "quantile_covariance",
     "read",
+    "replicates",
     "robust_density",
     "weighted_median",
     "weighted_quantile",

@@ -25,11 +25,13 @@ _MANY_CROSSED = 0.05
 
 @dataclass(frozen=True)
 class Covariance:
-    """The covariance of all coefficients, fit after fit, and the bandwidth and crossings of each quantile."""
+    """The covariance of all coefficients, fit after fit, and what is known of how it was estimated."""
 
     cov: Array
     bandwidth: Array | None = None
     n_crossed: Index | None = None
+    replicates: Array | None = None
+    n_whole: int | None = None
 
 
 def quantile_covariance(sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str) -> Covariance:
@@ -48,6 +50,22 @@ def quantile_covariance(sample: Sample, fits: list[Fit], method: str, rule: str 
     kernel
         The kernel of the method "kernel".
     """
+    cov, widths, crossed = _sandwich(sample, fits, method, rule, kernel)
+    return Covariance(to_original(sample, cov, len(fits)), widths, crossed)
+
+
+def draft_covariance(sample: Sample, fits: list[Fit]) -> Array | None:
+    """The covariance by a kernel of the coefficients of `sample.regressors`; None where it has no density."""
+    try:
+        return _sandwich(sample, fits, "kernel", "hall_sheather", "gaussian")[0]
+    except ValueError:
+        return None
+
+
+def _sandwich(
+    sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str
+) -> tuple[Array, Array, Index | None]:
+    """The covariance of the coefficients of `sample.regressors`, the bandwidths, and the crossings of each fit."""
     quantiles = np.array([fit.quantile for fit in fits])
     widths = np.array([bandwidth(rule, sample.size, quantile) for quantile in quantiles])
     densities = _densities(sample, fits, widths, method, kernel)
@@ -63,7 +81,7 @@ def quantile_covariance(sample: Sample, fits: list[Fit], method: str, rule: str 
         parts = np.hstack([spread(root, bread) for bread in breads])
         factors = np.minimum.outer(quantiles, quantiles) - np.outer(quantiles, quantiles)
         cov = np.kron(factors, np.ones(root.shape)) * (parts.T @ parts)
-    return Covariance(to_original(sample, cov, len(fits)), widths, crossed)
+    return cov, widths, crossed
 
 
 def _densities(sample: Sample, fits: list[Fit], widths: Array, method: str, kernel: str) -> list[Array]:

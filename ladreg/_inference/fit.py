@@ -41,6 +41,8 @@ class Sample:
         The number of each row's group.
     n_groups : int
         The number of groups.
+    is_frequency : bool
+        Whether a row stands for as many equal ones as its weight says.
     """
 
     regressors: Regressors
@@ -50,6 +52,7 @@ class Sample:
     size: float
     groups: Index | None
     n_groups: int
+    is_frequency: bool
 
     @property
     def df(self) -> float:
@@ -191,7 +194,7 @@ def _sample(
     design = problem.design if features.size == problem.n_features else problem.design.select(features)
     regressors = Regressors.of(design, problem.fit_intercept)
     size = float(weight.sum()) if weights == "frequency" else float(n)
-    return Sample(regressors, features, weight, square, size, codes, n_groups)
+    return Sample(regressors, features, weight, square, size, codes, n_groups, weights == "frequency")
 
 
 def _codes(groups: ArrayLike, given: Verified) -> tuple[Index, int]:

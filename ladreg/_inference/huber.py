@@ -25,7 +25,7 @@ def huber_covariance(sample: Sample, fit: Fit, method: str) -> Array:
     if bread is None:
         raise ValueError(
             f"{np.count_nonzero(curved)} of {curved.size} rows have residuals on the curved piece of the loss, too few "
-            'to determine the coefficients. Raise epsilon, or take method="bootstrap".'
+            "to determine the coefficients. Raise epsilon."
         )
     if method == "iid":
         mean = float(sample.weight @ curved) / N

@@ -55,6 +55,11 @@ class Regressors:
         gram = self.near.gram(weight, np.arange(self.near.n_features), border=self.fit_intercept)
         return np.roll(gram, 1, axis=(0, 1)) if self.fit_intercept else gram
 
+    def products(self, values: Array) -> Array:
+        """``sum_i values_i x_i``, one column for each column of `values` of shape (n_samples, k)."""
+        products = self.near.rmatvec(values)
+        return np.vstack([values.sum(axis=0), products]) if self.fit_intercept else products
+
     def root(self, weight: Array) -> Array:
         """R, upper triangular, with ``R'R = gram(weight)``: by Cholesky's method, or QR where that loses digits."""
         gram = self.gram(weight)

@@ -6,9 +6,12 @@ from ladreg._piecewise.knot_path import follows_knots, solve_all_knots, solve_al
 from ladreg._piecewise.linprog import dual_at, solve_by_linprog
 from ladreg._piecewise.solution_process import solve_process
 from ladreg._piecewise.tuning import PiecewiseTuning
+from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows
 
 __all__ = [
     "PiecewiseTuning",
+    "ProcessPoint",
+    "ReducedRows",
     "dual_at",
     "follows_knots",
     "solve_all_knots",
