@@ -151,11 +151,12 @@ class HuberLossRegressor(L1Regressor):
         return Huber(1.0)  # `_problems` sets the delta of each target
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
-        problems = super()._problems(data, penalty)
+        return [self._estimated(problem) for problem in super()._problems(data, penalty)]
+
+    def _estimated(self, problem: Problem) -> Problem:
         if self.scale != "mad":
-            return [ScaledProblem.of(problem, self.epsilon, float(self.scale)) for problem in problems]
-        settings = self._settings()
-        return [ScaledProblem.of(problem, self.epsilon, *estimated_scale(problem, settings)) for problem in problems]
+            return ScaledProblem.of(problem, self.epsilon, float(self.scale))
+        return ScaledProblem.of(problem, self.epsilon, *estimated_scale(problem, self._settings()))
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         problems = super()._problems(data, penalty)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ladreg._estimators import CertifiedRegressor, Data
-from ladreg._paths import Split, SquaredFolds
+from ladreg._paths import Split
 from ladreg._tuning import Candidate, Choice, CrossValidatedRegressor
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD, LassoCD
@@ -149,7 +149,6 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     """
 
     _losses_name = "mse_path_"
-    _folds = SquaredFolds
 
     def __init__(
         self,
@@ -335,7 +334,6 @@ class LassoCDCV(CrossValidatedRegressor):
     """
 
     _losses_name = "mse_path_"
-    _folds = SquaredFolds
 
     def __init__(
         self,

@@ -310,6 +310,10 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         loss = self._loss()
         return [self._problem(data, np.ascontiguousarray(target), loss, penalty) for target in data.Y.T]
 
+    def _estimated(self, problem: Problem) -> Problem:
+        """A problem with what `fit` estimates from its rows beforehand: Huber's scale, nothing for other losses."""
+        return problem
+
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         """The problems that `verify` checks, with the scale or alpha that `fit` estimated beforehand."""
         return self._problems(data, penalty)

@@ -1,7 +1,18 @@
 """Sequences of problems over alpha, and the losses of held-out rows along them."""
 
 from ladreg._paths.fold_moments import Split
-from ladreg._paths.folds import Folds, SquaredFolds, relaxed
+from ladreg._paths.folds import Folds, SquaredFolds, folds_of, relaxed
 from ladreg._paths.path import Path, grid, losses_of, path_of_knots, solve_path
 
-__all__ = ["Folds", "Path", "Split", "SquaredFolds", "grid", "losses_of", "path_of_knots", "relaxed", "solve_path"]
+__all__ = [
+    "Folds",
+    "Path",
+    "Split",
+    "SquaredFolds",
+    "folds_of",
+    "grid",
+    "losses_of",
+    "path_of_knots",
+    "relaxed",
+    "solve_path",
+]

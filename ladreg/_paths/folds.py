@@ -6,7 +6,7 @@ ones, so that its rows are not multiplied again. For more features, held-out row
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -277,6 +277,8 @@ def refitted(columns: Centred, coef: Array, settings: Settings) -> Array:
 class Folds:
     """Cross-validation of a path with any loss: training rows are gathered for each fold.
 
+    Held-out losses of all folds are those of `problem.loss`, whatever loss `estimate` gives the training rows.
+
     Parameters
     ----------
     problem
@@ -287,6 +289,8 @@ class Folds:
         As for `solve_path`.
     mixing
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
+    estimate
+        The problem of some rows with what is estimated from these rows before the fit.
     """
 
     def __init__(
@@ -296,15 +300,16 @@ class Folds:
         settings: Settings,
         *,
         mixing: float,
+        estimate: Callable[[Problem], Problem],
     ) -> None:
-        self.problem, self.splits, self.mixing = problem, splits, mixing
+        self.problem, self.splits, self.mixing, self.estimate = problem, splits, mixing, estimate
         self._clipped = clip_targets(problem)
         self.settings = settings
 
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean loss of the held-out rows for each alpha, less `constant`; `unit` is the penalty at alpha = 1."""
         train, test = self._rows(fold)
-        part = self._part(train, unit)
+        part = self.estimate(self._part(train, unit))
         path = self.path(part, alphas)
         coef, intercept = relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
         held = self._part(test, unit)
@@ -337,6 +342,20 @@ class Folds:
     def path(self, problem: Problem, alphas: Array) -> Path:
         """The solutions for the rows of `problem`."""
         return solve_path(problem, alphas, self.settings)
+
+
+def folds_of(
+    problem: Problem,
+    splits: Sequence[Split],
+    settings: Settings,
+    *,
+    mixing: float,
+    estimate: Callable[[Problem], Problem],
+) -> Folds | SquaredFolds:
+    """The cross-validation of a path: `SquaredFolds` if the loss is a square, otherwise `Folds`."""
+    if problem.loss.is_square:
+        return SquaredFolds(problem, splits, settings, mixing=mixing)
+    return Folds(problem, splits, settings, mixing=mixing, estimate=estimate)
 
 
 def relaxed(

@@ -13,7 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._arrays import Array, Index, power_of_two
 from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice
-from ladreg._paths import Folds, Split, SquaredFolds
+from ladreg._paths import Folds, Split, SquaredFolds, folds_of
 from ladreg._problem import TOO_LARGE, ElasticNet
 from ladreg._tuning.base import Candidate, Choice, TunedRegressor
 from ladreg._tuning.callbacks import subtasks, task
@@ -23,7 +23,6 @@ class CrossValidatedRegressor(TunedRegressor):
     """A regressor that chooses its alpha by the losses of held-out rows."""
 
     _losses_name: ClassVar[str]
-    _folds: ClassVar[type[Folds] | type[SquaredFolds]] = Folds
     cv: Any
     n_jobs: int | None
     selection: str
@@ -77,9 +76,10 @@ class CrossValidatedRegressor(TunedRegressor):
         return splits
 
     def _chosen(self, candidates: list[Candidate], data: Data, given: list[Split], context: Any) -> Choice:
-        model = candidates[0].model
-        problem = model._problems(data, candidates[0].problem.penalty)[0]
-        folds = self._folds(problem, given, self._settings(), mixing=self._mixing)
+        model, posed = candidates[0].model, candidates[0].problem
+        # All rows, those of weight zero too, which the splits count.
+        problem = model._problem(data, np.ascontiguousarray(data.Y[:, 0]), posed.loss, posed.penalty)
+        folds = folds_of(problem, given, self._settings(), mixing=self._mixing, estimate=model._estimated)
         losses = self._held_out(candidates, data, folds, given, context)
         constant = np.array([folds.constant(k) for k in range(len(given))])
         means = losses.mean(axis=2)
