@@ -14,17 +14,26 @@ from ladreg.quantile import QuantileRegressor
 if TYPE_CHECKING:
     from ladreg._estimators import pivotal_alpha
     from ladreg.inference import Inference, infer
-    from ladreg.information import LADRegressorIC, LassoCDIC
-    from ladreg.model_selection import ElasticNetCDCV, LADRegressorCV, LassoCDCV, QuantileRegressorCV
-    from ladreg.path import enet_path, lad_path, lasso_path
+    from ladreg.information import LADRegressorIC, LassoCDIC, QuantileRegressorIC
+    from ladreg.model_selection import (
+        CombinedLossRegressorCV,
+        ElasticNetCDCV,
+        HuberLossRegressorCV,
+        LADRegressorCV,
+        LassoCDCV,
+        QuantileRegressorCV,
+    )
+    from ladreg.path import combined_path, enet_path, huber_path, lad_path, lasso_path
     from ladreg.stability import StabilitySelection
 
 __all__ = [
     "Certificate",
     "CombinedLossRegressor",
+    "CombinedLossRegressorCV",
     "ElasticNetCD",
     "ElasticNetCDCV",
     "HuberLossRegressor",
+    "HuberLossRegressorCV",
     "Inference",
     "LADRegressor",
     "LADRegressorCV",
@@ -34,10 +43,13 @@ __all__ = [
     "LassoCDIC",
     "QuantileRegressor",
     "QuantileRegressorCV",
+    "QuantileRegressorIC",
     "StabilitySelection",
     "__version__",
     "alpha_max",
+    "combined_path",
     "enet_path",
+    "huber_path",
     "infer",
     "lad_path",
     "lasso_path",
@@ -46,15 +58,20 @@ __all__ = [
 
 # Imported on first use: what these modules import from scikit-learn takes longer than the rest.
 _LATER = {
+    "CombinedLossRegressorCV": "model_selection",
     "ElasticNetCDCV": "model_selection",
+    "HuberLossRegressorCV": "model_selection",
     "Inference": "inference",
     "LADRegressorCV": "model_selection",
     "LADRegressorIC": "information",
     "LassoCDCV": "model_selection",
     "LassoCDIC": "information",
     "QuantileRegressorCV": "model_selection",
+    "QuantileRegressorIC": "information",
     "StabilitySelection": "stability",
+    "combined_path": "path",
     "enet_path": "path",
+    "huber_path": "path",
     "infer": "inference",
     "lad_path": "path",
     "lasso_path": "path",

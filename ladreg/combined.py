@@ -62,6 +62,7 @@ class CombinedLossRegressor(L1Regressor):
 
     See Also
     --------
+    CombinedLossRegressorCV : Chooses alpha by cross-validation.
     HuberLossRegressor : The other way round: squares for small residuals, absolute values for large ones.
     LADRegressor : The absolute loss alone.
     ladreg.metrics.combined_loss : The loss of given predictions.

@@ -71,6 +71,7 @@ class HuberLossRegressor(L1Regressor):
 
     See Also
     --------
+    HuberLossRegressorCV : Chooses alpha by cross-validation.
     LADRegressor : The limit of small `epsilon`: the most robust, without a scale.
     sklearn.linear_model.HuberRegressor : An L2 penalty, and the scale estimated together with the coefficients.
     ladreg.metrics.huber_loss : The loss of given predictions.

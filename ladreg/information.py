@@ -13,14 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import column_rank
-from ladreg._estimators import CertifiedRegressor, Data, check_choice, check_real
+from ladreg._estimators import CertifiedRegressor, Data, check_choice, check_real, quantile_of
 from ladreg._paths import Path, losses_of, relaxed
 from ladreg._problem import TOO_LARGE, Coefficients, Problem, Solution
 from ladreg._solvers import solve
 from ladreg._tolerances import EXACT_FIT
-from ladreg._tuning import Candidate, Choice, TunedRegressor
+from ladreg._tuning import Candidate, Choice, TunedRegressor, check_single
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
+from ladreg.quantile import QuantileRegressor
 
 # Targets count as at most 1e4 robust scales beyond all fits: differences between the losses of fits stay as they are,
 # and keep their digits.
@@ -570,22 +571,27 @@ class LADRegressorIC(InformationRegressor):
         chosen = self._full_model(candidate, path, n_samples)
         start = Coefficients(np.where(chosen, path.coef[:, -1], 0.0), float(path.intercept[-1]))
         found, left = self._refit(candidate, chosen, n_samples, start)
-        size = np.abs(problem.residual(found.coef, found.intercept))
-        middle = _upper_quantile(size, problem.weight, left / (2.0 * n_samples)) / np.log(2.0)
-        self.scale_ = max(middle, _least(problem))
+        size = problem.loss.value(problem.residual(found.coef, found.intercept))
+        tau, _ = quantile_of(problem.loss)
+        # The share of the rows whose losses are larger than those that tell the scale: half of them for the median.
+        beyond = max(tau, 1.0 - tau)
+        near = _upper_quantile(size, problem.weight, beyond * left / n_samples) / -np.log(beyond)
+        self.scale_ = max(near, _least(problem))
         far = np.flatnonzero(size > _FAR * self.scale_)
         return losses_of(_brought_near(problem, far, coef, intercept, _FAR * self.scale_), coef, intercept)
 
     def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
         if self.scale == "classical":
             self.scale_ = self._classical_scale(candidate, path, losses, n_samples)
-        return 2.0 * n_samples * (np.log(2.0 * self.scale_) + losses / self.scale_)
+        lower, upper = candidate.problem.loss.interval()
+        total = (upper - lower) / (-lower * upper)  # the integral of exp(-loss)
+        return 2.0 * n_samples * (np.log(total * self.scale_) + losses / self.scale_)
 
     def _classical_scale(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> float | Array:
         """The mean size of residuals: at each alpha, or of one refit if there are many features (see `_is_long`)."""
         problem = candidate.problem
         # If y is fitted exactly, every error counts, as in the limit of no noise.
-        least = EXACT_FIT * float(problem.weight @ np.abs(problem.y - problem.null_intercept())) or 1.0
+        least = EXACT_FIT * float(problem.weight @ problem.loss.value(problem.y - problem.null_intercept())) or 1.0
         if self._is_long(candidate, n_samples):
             return np.maximum(losses, least)
         loss, left = self._refitted(candidate, self._full_model(candidate, path, n_samples), n_samples)
@@ -601,13 +607,222 @@ class LADRegressorIC(InformationRegressor):
         """The features of the fit whose residuals estimate the errors: all or, if too many, those above the noise."""
         if self._is_long(candidate, n_samples):
             return np.isfinite(candidate.problem.penalty.strength)
-        k = _first_below(path.alphas, np.full(path.alphas.size, _universal(candidate, n_samples)))
+        _, deviation = quantile_of(candidate.problem.loss)
+        k = _first_below(path.alphas, np.full(path.alphas.size, deviation * _universal(candidate, n_samples)))
         return np.asarray(path.coef[:, k] != 0)
+
+
+class QuantileRegressorIC(LADRegressorIC):
+    r"""Quantile regression, with the strength of the L1 penalty chosen by an information criterion along a path.
+
+    Minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \rho_\tau(y_i - x_i^\top b - b_0) + \alpha \sum_j v_j |b_j|, \qquad
+        \rho_\tau(r) = \max\big( \tau \, r, (\tau - 1) \, r \big)
+
+    with :math:`\tau` for `quantile` and :math:`v` for `penalty_weights`, as `QuantileRegressor` does, for each
+    :math:`\alpha` of a decreasing sequence, and takes the fit with the smallest
+
+    .. math:: 2 n \log \frac{s}{\tau (1 - \tau)} + \frac{2}{s} \sum_i w_i \, \rho_\tau(y_i - x_i^\top b - b_0) + c \, k
+
+    with k the rank of the columns whose coefficients are not zero (their number, unless they depend on each other or on
+    the intercept), c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms
+    are minus twice the log-likelihood of asymmetric Laplace errors of scale s, whose density is :math:`\tau (1 - \tau)
+    / s \, \exp(-\rho_\tau(r) / s)`; s is a robust estimate, the same for all alphas. The fit ends with a certificate.
+
+    Parameters
+    ----------
+    criterion : {"aic", "bic", "ebic"}, default="bic"
+        Akaike's criterion, which is for prediction and keeps more features; the Bayesian one, which is for selection;
+        or the extended Bayesian one, for selection among many features.
+    quantile : float, default=0.5
+        The quantile, strictly between 0 and 1. Each of several has a path and a choice of its own: fit one model for
+        each.
+    ebic_gamma : float, default=1.0
+        The factor :math:`\gamma \ge 0` of the extended criterion; 0 makes it the Bayesian one.
+    scale : {"robust", "classical"}, default="robust"
+        How the scale of the errors is estimated: by the rows near the fit, once for all alphas, or by the mean loss,
+        anew for each alpha (see Notes).
+    eps : float, default=1e-3
+        Smallest alpha of the grid, as a part of the largest.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero; or the alphas, in units of X. 0, which no grid has, is no penalty.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
+        infinity excludes it.
+    post_selection : float, default=None
+        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit to the features
+        it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
+    solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
+        As in `QuantileRegressor`, for all fits.
+    solver_options : dict, default=None
+        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds).
+    max_iter : int, default=None
+        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+    tol : float, default=1e-9
+        Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
+    verbose : int, default=0
+        Whether to print what was chosen.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The alpha that was chosen.
+    alphas_ : ndarray of shape (n_alphas,)
+        The alphas, decreasing.
+    criterion_ : ndarray of shape (n_alphas,)
+        The criterion for each of them.
+    n_selected_path_ : ndarray of shape (n_alphas,)
+        Number of coefficients that are not zero.
+    scale_ : float or ndarray of shape (n_alphas,)
+        The scale of the errors that was used, in units of y; one for each alpha where it is estimated anew for each.
+    coef_path_ : ndarray of shape (n_features, n_alphas)
+        Coefficients of the penalised fits.
+    intercept_path_ : ndarray of shape (n_alphas,)
+        Their intercepts.
+    coef_ : ndarray of shape (n_features,)
+        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+    intercept_ : float
+        Intercept; 0 if `fit_intercept` is False.
+    n_iter_ : int
+        Iterations of the linear programming solvers in the last fit, which starts from the path's; at least 1.
+    objective_ : float
+        Objective of the penalised fit.
+    dual_gap_ : float
+        Proved bound of ``objective_ - optimum``.
+    certificate_ : Certificate
+        The proof in full; of the penalised fit, before it is mixed with another.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    QuantileRegressor : The fit at one alpha, or at the pivotal one.
+    QuantileRegressorCV : Chooses alpha by cross-validation, which takes no view of the errors.
+    LADRegressorIC : The median, with the loss not halved.
+
+    Notes
+    -----
+    Under asymmetric Laplace errors of scale s the losses :math:`\rho_\tau(r_i)` are exponential with mean s, on both
+    sides of the quantile. The robust scale is taken from the smallest of them, for the fit with all features,
+
+    .. math:: s = \frac{1}{-\log m} \min \Big\{ q : \sum_{i : \rho_\tau(r_i) > q} w_i \le m \, (n - d) \Big\},
+        \qquad m = \max(\tau, 1 - \tau),
+
+    with d for the number of features and the intercept: as many rows are fitted exactly, and the others count. Adding a
+    feature that does not matter lowers the sum of losses by :math:`\tau (1 - \tau) / (2 f)` on average, with f for the
+    density of the errors at the quantile (Koenker and Machado 1999), which is s / 2 for asymmetric Laplace errors. For
+    other errors only the rows near the fit tell f. Of normal errors at the quantile 0.9 the smallest tenth of the
+    losses gives a scale that is 1.3 times too small, as their smaller half does at the median; the smaller half at that
+    quantile would give one that is 2.4 times too small, and select as many more features. Extreme quantiles have few
+    rows near the fit, and a scale that is as uncertain. A target that moves farther away on its side of all fits
+    changes nothing of the choice, as in `LADRegressorIC`.
+
+    At ``quantile=0.5`` the criterion and the choice are those of `LADRegressorIC`, `alpha_` and `scale_` half of its.
+
+    With ``scale="classical"`` the first two terms are :math:`2 n \, (1 + \log (m / (\tau (1 - \tau))))` for the mean
+    loss m at each alpha: up to constants the criterion is :math:`\log m + c \, k / (2 n)` (Lee, Noh and Park 2014).
+    Outliers are most of that mean.
+
+    Where features are more than half the rows, the scale, robust or classical, is that of the fit to the features which
+    are selected at the alpha that noise alone stays below, :math:`\sqrt{2 \tau (1 - \tau) \log p / n}` for columns of
+    deviation one.
+
+    The rank of the columns whose coefficients are not zero is the number of rows fitted exactly, which measures the
+    degrees of freedom (Li and Zhu 2008). The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log
+    \binom{p}{k}`, for there are so many models of k among p features. Excluded features are not counted in p.
+
+    n is the number of rows without weights, and the sum of the weights where all are whole numbers, so that these are
+    the same as repeated rows; otherwise it is the number of rows whose weight is not zero.
+
+    ``post_selection=0`` is the fit without penalty to the features selected (the relaxed lasso, Meinshausen 2007).
+    `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the coefficients that there
+    are: where they are mixed, it finds their penalised objective above the optimum.
+
+    References
+    ----------
+    Lee, E. R., Noh, H. and Park, B. U. (2014). Model selection via Bayesian information criterion for quantile
+    regression models. JASA 109(505), 216-229. doi:10.1080/01621459.2013.836975
+
+    Koenker, R. (2005). Quantile Regression. Cambridge University Press. doi:10.1017/CBO9780511754098
+
+    Koenker, R. and Machado, J. A. F. (1999). Goodness of fit and related inference processes for quantile regression.
+    JASA 94(448), 1296-1310. doi:10.1080/01621459.1999.10473882
+
+    Li, Y. and Zhu, J. (2008). L1-norm quantile regression. Journal of Computational and Graphical Statistics 17(1),
+    163-185. doi:10.1198/106186008X289155
+
+    Chen, J. and Chen, Z. (2008). Extended Bayesian information criteria for model selection with large model spaces.
+    Biometrika 95(3), 759-771. doi:10.1093/biomet/asn034
+
+    Meinshausen, N. (2007). Relaxed lasso. Computational Statistics and Data Analysis 52(1), 374-393.
+    doi:10.1016/j.csda.2006.12.019
+
+    Examples
+    --------
+    The spread of y grows with one feature, its median with another:
+
+    >>> import numpy as np
+    >>> from ladreg import QuantileRegressorIC
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(0, 1, (300, 10))
+    >>> y = 3 * X[:, 4] + (0.5 + 2 * X[:, 7]) * rng.standard_normal(300)
+    >>> [np.flatnonzero(QuantileRegressorIC(quantile=q, alphas=30).fit(X, y).coef_).tolist() for q in (0.5, 0.9)]
+    [[4], [4, 7]]
+    """
+
+    def __init__(
+        self,
+        criterion: Literal["aic", "bic", "ebic"] = "bic",
+        *,
+        quantile: float = 0.5,
+        ebic_gamma: float = 1.0,
+        scale: Literal["robust", "classical"] = "robust",
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
+        post_selection: float | None = None,
+        solver: str = "auto",
+        solver_options: Mapping[str, Any] | None = None,
+        max_iter: int | None = None,
+        tol: float = 1e-9,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            criterion,
+            ebic_gamma=ebic_gamma,
+            scale=scale,
+            eps=eps,
+            alphas=alphas,
+            fit_intercept=fit_intercept,
+            positive=positive,
+            penalty_weights=penalty_weights,
+            post_selection=post_selection,
+            solver=solver,
+            solver_options=solver_options,
+            max_iter=max_iter,
+            tol=tol,
+            verbose=verbose,
+        )
+        self.quantile = quantile
+
+    def _models(self) -> list[CertifiedRegressor]:
+        check_single("quantile", self.quantile)
+        return [self._like(QuantileRegressor, alpha=1.0)]
 
 
 def _least(problem: Problem) -> float:
     """The scale of errors if most rows are fitted exactly: every error counts, as in the limit of no noise."""
-    size = np.abs(problem.y - problem.null_intercept())
+    size = problem.loss.value(problem.y - problem.null_intercept())
     typical = _upper_quantile(size, problem.weight, 0.5) or float(problem.weight @ np.minimum(size, 1.0))
     return EXACT_FIT * typical or 1.0
 
@@ -620,13 +835,14 @@ def _upper_quantile(size: Array, weight: Array, share: float) -> float:
     return float(size[order[min(place, size.size - 1)]])
 
 
-def _brought_near(problem: Problem, far: NDArray[np.intp], coef: Array, intercept: Array, reach: float) -> Problem:
-    """The problem with the targets of the rows `far` clipped to at most `reach` beyond all fits."""
+def _brought_near(problem: Problem, far: NDArray[np.intp], coef: Array, intercept: Array, most: float) -> Problem:
+    """The problem with the targets of the rows `far` clipped to where the nearest fit leaves a loss of `most`."""
     if far.size == 0:
         return problem
     fits = problem.design.take(far).matvec(coef) + intercept
     y = problem.y.copy()
-    y[far] = np.clip(y[far], fits.min(axis=1) - reach, fits.max(axis=1) + reach)
+    lower, upper = problem.loss.interval()
+    y[far] = np.clip(y[far], fits.min(axis=1) + most / lower, fits.max(axis=1) + most / upper)
     return replace(problem, y=y)
 
 

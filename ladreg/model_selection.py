@@ -10,7 +10,10 @@ from numpy.typing import ArrayLike
 
 from ladreg._estimators import CertifiedRegressor, Data
 from ladreg._paths import Split
-from ladreg._tuning import Candidate, Choice, CrossValidatedRegressor
+from ladreg._problem import ElasticNet, Problem, Solution
+from ladreg._tuning import Candidate, Choice, CrossValidatedRegressor, check_single
+from ladreg.combined import CombinedLossRegressor
+from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD, LassoCD
 from ladreg.quantile import QuantileRegressor
@@ -629,6 +632,7 @@ class QuantileRegressorCV(LADRegressorCV):
     --------
     QuantileRegressor : The fit at one alpha, or at the pivotal one, which needs no cross-validation.
     LADRegressorCV : The median, with the loss not halved.
+    QuantileRegressorIC : Chooses alpha by an information criterion.
     ladreg.metrics.pinball_loss : The loss of given predictions.
 
     Notes
@@ -708,6 +712,356 @@ class QuantileRegressorCV(LADRegressorCV):
         self.quantile = quantile
 
     def _models(self) -> list[CertifiedRegressor]:
-        if np.ndim(self.quantile) > 0:
-            raise ValueError(f"quantile must be one number here, got {self.quantile!r}: fit one model for each.")
+        check_single("quantile", self.quantile)
         return [self._like(QuantileRegressor, alpha=1.0)]
+
+
+class HuberLossRegressorCV(CrossValidatedRegressor):
+    r"""Huber's loss, with the strength of the L1 penalty chosen by cross-validation along a path.
+
+    Minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, h(y_i - x_i^\top b - b_0) + \alpha \sum_j v_j |b_j|, \qquad
+        h(r) = \begin{cases} r^2 / 2 & |r| \le \delta \\ \delta \, (|r| - \delta / 2) & |r| > \delta \end{cases}
+
+    with :math:`\delta` for ``epsilon * scale_`` and :math:`v` for `penalty_weights`, as `HuberLossRegressor` does, for
+    each :math:`\alpha` of a decreasing sequence on the training rows of each fold, and chooses by the mean of
+    :math:`h` over the rows held out. The fit to all rows with the alpha chosen ends with a certificate.
+
+    Parameters
+    ----------
+    epsilon : float, default=1.35
+        Where the squares end, in units of the scale: with 1.35, estimates of normal data are 95 % as efficient as least
+        squares.
+    scale : float or "mad", default="mad"
+        Scale of the errors, in units of y. "mad" estimates it as `HuberLossRegressor` does, from the training rows of
+        each fold for the fits to these, and from all rows for `scale_`; it is the same for all alphas.
+    eps : float, default=1e-3
+        Smallest alpha of the grid, as a part of the largest.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero in a fit to all rows; or the alphas, in units of y times units of X. 0, which no
+        grid has, is no penalty.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `HuberLossRegressor`: 0 leaves it unpenalised,
+        infinity excludes it. They are the same in all folds.
+    cv : int, splitter or iterable, default=None
+        Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
+        None is 5 folds.
+    selection : {"min", "1se"}, default="min"
+        "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
+        within one standard error of it: fewer features, and a loss that cannot be told from the best.
+    post_selection : float, default=None
+        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit by Huber's loss at the
+        same scale to the features it selects, without penalty. It counts for the losses of held-out rows as well. None
+        is 1: no refit.
+    max_iter : int, default=None
+        Limit of Newton steps for each alpha; None for 200.
+    tol : float, default=1e-9
+        Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
+    n_jobs : int, default=None
+        Number of threads for the folds; the result is the same for any number.
+    verbose : int, default=0
+        1 prints a line for each fold and for the choice, more shows joblib's progress as well.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The alpha that was chosen.
+    alpha_min_ : float
+        The alpha with the smallest mean loss of held-out rows.
+    alpha_1se_ : float
+        The largest alpha whose mean loss is within one standard error of that.
+    alphas_ : ndarray of shape (n_alphas,)
+        The alphas, decreasing.
+    huber_path_ : ndarray of shape (n_alphas, n_folds)
+        Mean Huber loss of the held-out rows of each fold, with ``delta = epsilon * scale_`` in all of them.
+    scale_ : float
+        The scale used for the fits to all rows and for the losses of held-out rows.
+    coef_path_ : ndarray of shape (n_features, n_alphas)
+        Coefficients of the penalised fits to all rows.
+    intercept_path_ : ndarray of shape (n_alphas,)
+        Their intercepts.
+    coef_ : ndarray of shape (n_features,)
+        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+    intercept_ : float
+        Intercept; 0 if `fit_intercept` is False.
+    n_iter_ : int
+        Newton steps of the last fit, which starts from the path's; at least 1.
+    objective_ : float
+        Objective of the penalised fit.
+    dual_gap_ : float
+        Proved bound of ``objective_ - optimum``.
+    certificate_ : Certificate
+        The proof in full, for the scale used; of the penalised fit, before it is mixed with another.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    HuberLossRegressor : The fit at one alpha.
+    LADRegressorCV : Absolute loss, which needs no scale.
+    LassoCDCV : Squared loss.
+    huber_path : The coefficients for all alphas.
+    ladreg.metrics.huber_loss : The loss of given predictions.
+
+    Notes
+    -----
+    The scale has two uses. A fit to training rows must know nothing of the rows held out, so that its scale is that of
+    the training rows. The losses of held-out rows are to be averaged and compared between folds, so that they are all
+    of one loss: the one that the fit to all rows minimises. With one `scale` given, both are that.
+
+    The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
+    `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
+    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``; where
+    metadata routing is enabled, the splitter gets what it asks for.
+
+    ``post_selection=0`` is Huber's fit to the features selected, without the bias of the penalty (the relaxed lasso,
+    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
+    coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+
+    References
+    ----------
+    Huber, P. J. (1964). Robust estimation of a location parameter. Annals of Mathematical Statistics 35(1), 73-101.
+    doi:10.1214/aoms/1177703732
+
+    Yi, C. and Huang, J. (2017). Semismooth Newton coordinate descent algorithm for elastic-net penalized Huber loss
+    regression and quantile regression. Journal of Computational and Graphical Statistics 26(3), 547-557.
+    doi:10.1080/10618600.2016.1256816
+
+    Hastie, T., Tibshirani, R. and Friedman, J. (2009). The Elements of Statistical Learning, second edition,
+    section 7.10. Springer. doi:10.1007/978-0-387-84858-7
+
+    Meinshausen, N. (2007). Relaxed lasso. Computational Statistics and Data Analysis 52(1), 374-393.
+    doi:10.1016/j.csda.2006.12.019
+
+    Examples
+    --------
+    One target in ten is wrong; two features of twenty matter:
+
+    >>> import numpy as np
+    >>> from ladreg import HuberLossRegressorCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((120, 20))
+    >>> y = 3 * X[:, 4] - 2 * X[:, 7] + rng.standard_normal(120)
+    >>> y[::10] += 100
+    >>> model = HuberLossRegressorCV(alphas=50, selection="1se").fit(X, y)
+    >>> model.huber_path_.shape, np.flatnonzero(model.coef_), round(model.scale_, 1)
+    ((50, 5), array([4, 7]), 1.1)
+    >>> model.certificate_.relative_gap < 1e-12
+    True
+    """
+
+    _losses_name = "huber_path_"
+
+    def __init__(
+        self,
+        *,
+        epsilon: float = 1.35,
+        scale: float | Literal["mad"] = "mad",
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
+        cv: Any = None,
+        selection: Literal["min", "1se"] = "min",
+        post_selection: float | None = None,
+        max_iter: int | None = None,
+        tol: float = 1e-9,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.epsilon = epsilon
+        self.scale = scale
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
+        self.cv = cv
+        self.selection = selection
+        self.post_selection = post_selection
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _models(self) -> list[CertifiedRegressor]:
+        return [self._like(HuberLossRegressor, alpha=1.0)]
+
+    def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
+        return self._like(HuberLossRegressor, scale=self.scale_)._problems(data, penalty)
+
+    def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
+        super()._store(data, problems, solutions)
+        self.scale_ = float(getattr(problems[0], "scale", np.nan))
+
+
+class CombinedLossRegressorCV(CrossValidatedRegressor):
+    r"""The combined L1 and L2 loss, with the strength of the L1 penalty chosen by cross-validation along a path.
+
+    Minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \big( \rho \, |r_i| + (1 - \rho) \, r_i^2 \big)
+        + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
+
+    with :math:`\rho` for `l1_ratio` and :math:`v` for `penalty_weights`, as `CombinedLossRegressor` does, for each
+    :math:`\alpha` of a decreasing sequence on the training rows of each fold, and chooses by the mean of the same loss
+    over the rows held out. The fit to all rows with the alpha chosen ends with a certificate.
+
+    Parameters
+    ----------
+    l1_ratio : float, default=0.5
+        Share of the absolute loss, from 0 (least squares) to 1 (least absolute deviations); it depends on the unit of
+        y. Losses of different shares are not comparable: fit one model for each, and compare these by one loss (see
+        Notes).
+    eps : float, default=1e-3
+        Smallest alpha of the grid, as a part of the largest.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero in a fit to all rows; or the alphas. 0, which no grid has, is no penalty.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `CombinedLossRegressor`: 0 leaves it
+        unpenalised, infinity excludes it. They are the same in all folds.
+    cv : int, splitter or iterable, default=None
+        Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
+        None is 5 folds.
+    selection : {"min", "1se"}, default="min"
+        "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
+        within one standard error of it: fewer features, and a loss that cannot be told from the best.
+    post_selection : float, default=None
+        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit by the same loss to the
+        features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+    max_iter : int, default=None
+        Iteration limit of the solver for each alpha; None for its own.
+    tol : float, default=1e-9
+        Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
+    n_jobs : int, default=None
+        Number of threads for the folds; the result is the same for any number.
+    verbose : int, default=0
+        1 prints a line for each fold and for the choice, more shows joblib's progress as well.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The alpha that was chosen.
+    alpha_min_ : float
+        The alpha with the smallest mean loss of held-out rows.
+    alpha_1se_ : float
+        The largest alpha whose mean loss is within one standard error of that.
+    alphas_ : ndarray of shape (n_alphas,)
+        The alphas, decreasing.
+    combined_path_ : ndarray of shape (n_alphas, n_folds)
+        Mean combined loss of the held-out rows of each fold.
+    coef_path_ : ndarray of shape (n_features, n_alphas)
+        Coefficients of the penalised fits to all rows.
+    intercept_path_ : ndarray of shape (n_alphas,)
+        Their intercepts.
+    coef_ : ndarray of shape (n_features,)
+        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+    intercept_ : float
+        Intercept; 0 if `fit_intercept` is False.
+    n_iter_ : int
+        Iterations of the solver in the last fit, which starts from the path's; at least 1.
+    objective_ : float
+        Objective of the penalised fit.
+    dual_gap_ : float
+        Proved bound of ``objective_ - optimum``.
+    certificate_ : Certificate
+        The proof in full; of the penalised fit, before it is mixed with another.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    CombinedLossRegressor : The fit at one alpha.
+    LADRegressorCV : The absolute loss alone.
+    LassoCDCV : The squared loss alone, halved.
+    combined_path : The coefficients for all alphas.
+    ladreg.metrics.combined_loss : The loss of given predictions.
+
+    Notes
+    -----
+    To choose `l1_ratio` too, compare models by a loss that does not depend on it, such as
+    ``GridSearchCV(CombinedLossRegressorCV(), {"l1_ratio": [0.1, 0.5, 0.9]}, scoring="neg_mean_absolute_error")``.
+
+    The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
+    `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
+    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``; where
+    metadata routing is enabled, the splitter gets what it asks for.
+
+    ``post_selection=0`` is the fit without penalty to the features selected, without the bias of the penalty (the
+    relaxed lasso, Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and
+    `verify` of the coefficients that there are: where they are mixed, it finds their penalised objective above the
+    optimum.
+
+    References
+    ----------
+    Hastie, T., Tibshirani, R. and Friedman, J. (2009). The Elements of Statistical Learning, second edition,
+    section 7.10. Springer. doi:10.1007/978-0-387-84858-7
+
+    Meinshausen, N. (2007). Relaxed lasso. Computational Statistics and Data Analysis 52(1), 374-393.
+    doi:10.1016/j.csda.2006.12.019
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import CombinedLossRegressorCV
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = CombinedLossRegressorCV(l1_ratio=0.9, alphas=20, selection="1se").fit(X, y)
+    >>> model.combined_path_.shape, list(X.columns[model.coef_ != 0])
+    ((20, 5), ['sex', 'bmi', 'bp', 's3', 's5', 's6'])
+    >>> model.certificate_.relative_gap < 1e-12
+    True
+    """
+
+    _losses_name = "combined_path_"
+
+    def __init__(
+        self,
+        *,
+        l1_ratio: float = 0.5,
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
+        cv: Any = None,
+        selection: Literal["min", "1se"] = "min",
+        post_selection: float | None = None,
+        max_iter: int | None = None,
+        tol: float = 1e-9,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.l1_ratio = l1_ratio
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
+        self.cv = cv
+        self.selection = selection
+        self.post_selection = post_selection
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _models(self) -> list[CertifiedRegressor]:
+        check_single("l1_ratio", self.l1_ratio)
+        return [self._like(CombinedLossRegressor, alpha=1.0)]

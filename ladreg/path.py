@@ -1,4 +1,4 @@
-"""Regularization paths as functions: `lasso_path` and `enet_path` with scikit-learn's signatures, and `lad_path`."""
+"""Regularization paths as functions: `lasso_path` and `enet_path` as scikit-learn has them, and one a robust loss."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from ladreg._estimators import (
 )
 from ladreg._paths import Path, path_of_knots, solve_path
 from ladreg._tuning import alpha_grid, checked_alphas, warn_of
+from ladreg.combined import CombinedLossRegressor
+from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
 from ladreg.lasso import ElasticNetCD
 from ladreg.quantile import QuantileRegressor
@@ -443,6 +445,208 @@ def lad_path(
         raise ValueError("alphas must be None where quantiles are given: the penalty of all of them is alpha.")
     several = QuantileRegressor(quantile=grid, alpha=alpha, **common).fit(X, y, sample_weight)
     return grid, several.coef_.T.copy(), several.intercept_, several.dual_gap_
+
+
+def huber_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    epsilon: float = 1.35,
+    scale: float | Literal["mad"] = "mad",
+    eps: float = 1e-3,
+    alphas: int | ArrayLike = 100,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    max_iter: int | None = None,
+    tol: float = 1e-9,
+) -> tuple[Array, Array, Array, Array]:
+    r"""Coefficients of Huber's loss for a sequence of penalties, each proved.
+
+    For each :math:`\alpha` of a decreasing sequence it minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, h(y_i - x_i^\top b - b_0) + \alpha \sum_j v_j |b_j|, \qquad
+        h(r) = \begin{cases} r^2 / 2 & |r| \le \delta \\ \delta \, (|r| - \delta / 2) & |r| > \delta \end{cases}
+
+    with :math:`\delta` for `epsilon` times the scale, as `HuberLossRegressor` does.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        Data; it is not changed.
+    y : array-like of shape (n_samples,)
+        Target.
+    epsilon : float, default=1.35
+        Where the squares end, in units of the scale.
+    scale : float or "mad", default="mad"
+        Scale of the errors, in units of y. "mad" estimates it once, without the penalty, so that it is the `scale_` of
+        `HuberLossRegressor` at every alpha.
+    eps : float, default=1e-3
+        Smallest alpha of a path, as a part of the largest.
+    alphas : int or array-like, default=100
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero; or the alphas, in units of y times units of X.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights; only their ratios matter.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, as in `HuberLossRegressor`.
+    max_iter : int, default=None
+        Limit of Newton steps for each alpha; None for 200.
+    tol : float, default=1e-9
+        Largest relative gap that is accepted without a warning.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+    coefs : ndarray of shape (n_features, n_alphas)
+        Coefficients, one column for each alpha.
+    intercepts : ndarray of shape (n_alphas,)
+        Intercepts.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Proved bounds of how far each objective is from its optimum.
+
+    Raises
+    ------
+    ValueError
+        For parameters or data that make no sense, and for several targets.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If some gap is larger than `tol` allows.
+
+    See Also
+    --------
+    HuberLossRegressorCV : Chooses alpha by cross-validation.
+
+    References
+    ----------
+    Huber, P. J. (1964). Robust estimation of a location parameter. Annals of Mathematical Statistics 35(1), 73-101.
+    doi:10.1214/aoms/1177703732
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import huber_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> alphas, coefs, intercepts, gaps = huber_path(X, y, alphas=20)
+    >>> coefs.shape, bool(gaps.max() < 1e-9)
+    ((10, 20), True)
+    """
+    model = HuberLossRegressor(
+        epsilon,
+        scale=scale,
+        alpha=1.0,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        penalty_weights=penalty_weights,
+        max_iter=max_iter,
+        tol=tol,
+    )
+    path = _path(model, X, y, sample_weight, alphas, eps)
+    return path.alphas, path.coef, path.intercept, path.gap
+
+
+def combined_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    l1_ratio: float = 0.5,
+    eps: float = 1e-3,
+    alphas: int | ArrayLike = 100,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    max_iter: int | None = None,
+    tol: float = 1e-9,
+) -> tuple[Array, Array, Array, Array]:
+    r"""Coefficients of the combined L1 and L2 loss for a sequence of penalties, each proved.
+
+    For each :math:`\alpha` of a decreasing sequence it minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \big( \rho \, |r_i| + (1 - \rho) \, r_i^2 \big)
+        + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
+
+    with :math:`\rho` for `l1_ratio`, as `CombinedLossRegressor` does.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        Data; it is not changed.
+    y : array-like of shape (n_samples,)
+        Target.
+    l1_ratio : float, default=0.5
+        Share of the absolute loss, from 0 (least squares) to 1 (least absolute deviations).
+    eps : float, default=1e-3
+        Smallest alpha of a path, as a part of the largest.
+    alphas : int or array-like, default=100
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero; or the alphas.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights; only their ratios matter.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, as in `CombinedLossRegressor`.
+    max_iter : int, default=None
+        Iteration limit of the solver for each alpha; None for its own.
+    tol : float, default=1e-9
+        Largest relative gap that is accepted without a warning.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing.
+    coefs : ndarray of shape (n_features, n_alphas)
+        Coefficients, one column for each alpha.
+    intercepts : ndarray of shape (n_alphas,)
+        Intercepts.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Proved bounds of how far each objective is from its optimum.
+
+    Raises
+    ------
+    ValueError
+        For parameters or data that make no sense, and for several targets.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If some gap is larger than `tol` allows.
+
+    See Also
+    --------
+    CombinedLossRegressorCV : Chooses alpha by cross-validation.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import combined_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> alphas, coefs, intercepts, gaps = combined_path(X, y, l1_ratio=0.9, alphas=20)
+    >>> coefs.shape, bool(gaps.max() < 1e-9)
+    ((10, 20), True)
+    """
+    model = CombinedLossRegressor(
+        l1_ratio,
+        alpha=1.0,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        penalty_weights=penalty_weights,
+        max_iter=max_iter,
+        tol=tol,
+    )
+    path = _path(model, X, y, sample_weight, alphas, eps)
+    return path.alphas, path.coef, path.intercept, path.gap
 
 
 def _squares(

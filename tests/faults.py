@@ -8,9 +8,11 @@ import scipy.sparse as sp
 
 from ladreg import (
     CombinedLossRegressor,
+    CombinedLossRegressorCV,
     ElasticNetCD,
     ElasticNetCDCV,
     HuberLossRegressor,
+    HuberLossRegressorCV,
     LADRegressor,
     LADRegressorCV,
     LADRegressorIC,
@@ -19,6 +21,7 @@ from ladreg import (
     LassoCDIC,
     QuantileRegressor,
     QuantileRegressorCV,
+    QuantileRegressorIC,
     StabilitySelection,
 )
 from ladreg._least_squares import homotopy
@@ -66,6 +69,9 @@ CASES = {
     "lasso, criterion": (LassoCDIC(alphas=4), SMALL),
     "lad, criterion": (LADRegressorIC(alphas=2), SMALL),
     "quantile, folds": (QuantileRegressorCV(alphas=2, cv=2), SMALL),
+    "huber, folds": (HuberLossRegressorCV(alphas=2, cv=2), SMALL),
+    "combined, folds": (CombinedLossRegressorCV(alphas=2, cv=2), SMALL),
+    "quantile, criterion": (QuantileRegressorIC(quantile=0.3, alphas=2), SMALL),
     "stability": (StabilitySelection(LADRegressor(), n_pairs=1, alphas=2, random_state=0), SMALL),
 }
 

@@ -12,9 +12,11 @@ from sklearn.base import BaseEstimator, clone
 import ladreg
 from ladreg import (
     CombinedLossRegressor,
+    CombinedLossRegressorCV,
     ElasticNetCD,
     ElasticNetCDCV,
     HuberLossRegressor,
+    HuberLossRegressorCV,
     LADRegressor,
     LADRegressorCV,
     LADRegressorIC,
@@ -23,6 +25,7 @@ from ladreg import (
     LassoCDIC,
     QuantileRegressor,
     QuantileRegressorCV,
+    QuantileRegressorIC,
     StabilitySelection,
     metrics,
 )
@@ -46,8 +49,15 @@ CROSS_VALIDATED = [
     ElasticNetCDCV(alphas=4, eps=0.05, l1_ratio=[0.5, 0.9], cv=2, standardize=True),
     LADRegressorCV(alphas=4, eps=0.05, cv=2),
     QuantileRegressorCV(quantile=0.3, alphas=4, eps=0.05, cv=2, selection="1se"),
+    HuberLossRegressorCV(scale=0.5, alphas=4, eps=0.05, cv=2, post_selection=0.5),
+    HuberLossRegressorCV(alphas=4, eps=0.05, cv=2),
+    CombinedLossRegressorCV(l1_ratio=0.4, alphas=4, eps=0.05, cv=2),
 ]
-CRITERIA = [LassoCDIC(alphas=5, eps=0.01), LADRegressorIC("aic", alphas=4, eps=0.05)]
+CRITERIA = [
+    LassoCDIC(alphas=5, eps=0.01),
+    LADRegressorIC("aic", alphas=4, eps=0.05),
+    QuantileRegressorIC(quantile=0.3, alphas=4, eps=0.05),
+]
 TUNED = [*CROSS_VALIDATED, *CRITERIA]
 SELECTORS = [StabilitySelection(alphas=3, n_pairs=3, random_state=0)]
 REGRESSORS = [*PLAIN, *TUNED]
@@ -87,6 +97,8 @@ def data_functions():
         "enet_path": lambda X, y, **others: ladreg.enet_path(X, y, **{"alphas": 4, "fit_intercept": True, **others}),
         "lad_path": lambda X, y, **others: ladreg.lad_path(X, y, **{"alphas": 4, "eps": 0.05, **others}),
         "quantile_path": lambda X, y, **others: ladreg.lad_path(X, y, **{"quantiles": [0.3, 0.5], **others}),
+        "huber_path": lambda X, y, **others: ladreg.huber_path(X, y, **{"alphas": 4, "eps": 0.05, **others}),
+        "combined_path": lambda X, y, **others: ladreg.combined_path(X, y, **{"alphas": 4, "eps": 0.05, **others}),
         "alpha_max": ladreg.alpha_max,
         "pivotal_alpha": _pivotal,
         "infer": _inferred,

@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import (
     HuberLossRegressor,
+    HuberLossRegressorCV,
     LADRegressor,
     LADRegressorCV,
     QuantileRegressor,
@@ -102,7 +103,14 @@ def test_paths_and_largest_alpha():
         np.testing.assert_allclose(model.alpha_max(X, far), model.alpha_max(X, near), rtol=1e-9)
 
 
-@pytest.mark.parametrize("model", [LADRegressorCV(alphas=8, cv=3), QuantileRegressorCV(quantile=0.6, alphas=8, cv=3)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        LADRegressorCV(alphas=8, cv=3),
+        QuantileRegressorCV(quantile=0.6, alphas=8, cv=3),
+        HuberLossRegressorCV(alphas=8, cv=3),
+    ],
+)
 @pytest.mark.parametrize("post_selection", [None, 0.3])
 def test_cross_validation_chooses_by_the_other_rows(model, post_selection):
     model = clone(model).set_params(post_selection=post_selection)

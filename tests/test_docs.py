@@ -20,8 +20,10 @@ IGNORED = {"GL01", "SS05", "ES01", "EX01", "SA01", "SA04", "GL08"}
 PUBLIC = [ladreg.LADRegressor, ladreg.QuantileRegressor, ladreg.HuberLossRegressor, ladreg.CombinedLossRegressor]
 PUBLIC += [ladreg.ElasticNetCD, ladreg.LassoCD, ladreg.Certificate, ladreg.alpha_max]
 PUBLIC += [ladreg.LassoCDCV, ladreg.ElasticNetCDCV, ladreg.LADRegressorCV, ladreg.QuantileRegressorCV]
-PUBLIC += [ladreg.LassoCDIC, ladreg.LADRegressorIC, ladreg.StabilitySelection]
+PUBLIC += [ladreg.HuberLossRegressorCV, ladreg.CombinedLossRegressorCV]
+PUBLIC += [ladreg.LassoCDIC, ladreg.LADRegressorIC, ladreg.QuantileRegressorIC, ladreg.StabilitySelection]
 PUBLIC += [ladreg.lasso_path, ladreg.enet_path, ladreg.lad_path, ladreg.pivotal_alpha]
+PUBLIC += [ladreg.huber_path, ladreg.combined_path]
 PUBLIC += [ladreg.infer, ladreg.Inference]
 PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
 

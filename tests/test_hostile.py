@@ -155,7 +155,11 @@ def test_the_scale_of_weights_does_not_matter(model):
     same(clone(model).fit(X, y, sample_weight=largest), plain)
 
 
-@pytest.mark.parametrize("model", CROSS_VALIDATED, ids=repr)
+# Where the scale is estimated, held-out losses are of a loss that depends on the weights of all rows.
+GIVEN_LOSS = [model for model in CROSS_VALIDATED if model.get_params().get("scale") != "mad"]
+
+
+@pytest.mark.parametrize("model", GIVEN_LOSS, ids=repr)
 @pytest.mark.parametrize("n_others", [0, 30])
 def test_a_training_row_that_is_named_twice_counts_twice(model, n_others):
     table = np.column_stack([X, 0.1 * np.random.default_rng(3).standard_normal((24, n_others))])

@@ -1,5 +1,7 @@
 """Information criteria: scikit-learn's values at the kinks of the path, likelihoods by hand, and what is selected."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -11,10 +13,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LassoLarsIC, LinearRegression
 
-from ladreg import LADRegressor, LADRegressorIC, LassoCD, LassoCDIC
+from ladreg import LADRegressor, LADRegressorIC, LassoCD, LassoCDIC, QuantileRegressor, QuantileRegressorIC
 from tests.strategies import tables
 
 CRITERIA = ("aic", "bic")
+KINDS = (LassoCDIC, LADRegressorIC, partial(QuantileRegressorIC, quantile=0.3))
 
 
 def hitters():
@@ -82,7 +85,7 @@ def test_the_criterion_by_hand(criterion, options):
     assert model.alpha_ not in model.alphas_[[0, -1]]
 
 
-@pytest.mark.parametrize("kind", [LassoCDIC, LADRegressorIC])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("table", [lambda: signal(80, 12), lambda: load_diabetes(return_X_y=True), hitters])
 def test_stricter_criteria_select_fewer(kind, table):
     X, y = table()
@@ -153,6 +156,82 @@ def test_laplace_likelihood_by_hand(criterion, mixing, kind):
     assert {0, 2} <= set(np.flatnonzero(model.coef_))
 
 
+@pytest.mark.parametrize("quantile", [0.2, 0.5, 0.75])
+@pytest.mark.parametrize("mixing", [None, 0.0])
+@pytest.mark.parametrize("kind", ["robust", "classical"])
+def test_asymmetric_laplace_likelihood_by_hand(quantile, mixing, kind):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 7))
+    y = X[:, 0] - 2 * X[:, 2] + rng.standard_normal(60)
+    model = QuantileRegressorIC(quantile=quantile, scale=kind, alphas=9, eps=0.02, post_selection=mixing).fit(X, y)
+
+    def losses(X, alpha):
+        residual = y - QuantileRegressor(quantile=quantile, alpha=alpha).fit(X, y).predict(X)
+        return np.maximum(quantile * residual, (quantile - 1) * residual)
+
+    # Of the 52 rows that are not fitted exactly, this part has smaller losses than s times -log of the rest.
+    rest = max(quantile, 1 - quantile)
+    robust = np.sort(losses(X, 0.0))[60 - int(rest * 52 + 1e-9) - 1] / -np.log(rest)
+    expected = []
+    for alpha in model.alphas_:
+        used = QuantileRegressor(quantile=quantile, alpha=alpha).fit(X, y).coef_ != 0
+        columns = X[:, used] if used.any() else np.zeros((60, 1))
+        size = losses(X, alpha) if mixing is None else losses(columns, 0.0)
+        scale = robust if kind == "robust" else size.mean()
+        likelihood = np.sum(np.log(quantile * (1 - quantile) / scale) - size / scale)
+        expected.append(-2 * likelihood + np.log(60) * used.sum())
+    if kind == "robust":
+        assert model.scale_ == pytest.approx(robust, rel=1e-9)
+    np.testing.assert_allclose(model.criterion_[1:], expected[1:], rtol=1e-9)
+    assert model.alpha_ == model.alphas_[np.argmin(model.criterion_)]
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": "classical"}, {"criterion": "ebic", "post_selection": 0.0}], ids=str)
+@pytest.mark.parametrize("shape", [(80, 9), (40, 60)], ids=str)
+def test_the_quantile_one_half_is_least_absolute_deviations(options, shape):
+    X, y = signal(*shape)
+    y[::9] -= 40.0
+    median = LADRegressorIC(alphas=15, eps=0.05, **options).fit(X, y)
+    half = QuantileRegressorIC(alphas=15, eps=0.05, **options).fit(X, y)
+    np.testing.assert_allclose(2 * half.alphas_, median.alphas_, rtol=1e-12)
+    np.testing.assert_allclose(2 * np.asarray(half.scale_), median.scale_, rtol=1e-9)
+    np.testing.assert_allclose(half.criterion_, median.criterion_, rtol=1e-9)
+    np.testing.assert_allclose(half.coef_, median.coef_, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.3, 0.5, 0.8])
+def test_the_scale_of_asymmetric_laplace_errors_is_found(quantile):
+    rng = np.random.default_rng(5)
+    above = rng.random(20_000) > quantile
+    size = rng.exponential(3.0, 20_000)
+    y = np.where(above, size / quantile, -size / (1 - quantile))
+    X = rng.standard_normal((20_000, 2))
+    for kind in ("robust", "classical"):
+        model = QuantileRegressorIC(quantile=quantile, scale=kind, alphas=2, eps=0.5).fit(X, y)
+        np.testing.assert_allclose(model.scale_, 3.0, rtol=0.06)
+
+
+@pytest.mark.parametrize("quantile", [0.25, 0.6])
+def test_targets_that_move_on_their_side_change_no_choice_of_a_quantile(quantile):
+    X, y = signal(120, 12, n_informative=2)
+    near, far = y.copy(), y.copy()
+    near[::10] += 1e3
+    far[::10] += 1e12
+    one, other = (QuantileRegressorIC(quantile=quantile, alphas=20).fit(X, target) for target in (near, far))
+    assert {0, 1} <= set(np.flatnonzero(one.coef_))
+    np.testing.assert_allclose(other.coef_, one.coef_, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(other.scale_, one.scale_, rtol=1e-7)
+    np.testing.assert_allclose(np.diff(other.criterion_), np.diff(one.criterion_), atol=1e-5)
+
+
+def test_several_quantiles_are_refused():
+    X, y = signal(20, 3, n_informative=2)
+    with pytest.raises(ValueError, match="quantile must be one number here"):
+        QuantileRegressorIC(quantile=[0.1, 0.9]).fit(X, y)
+    with pytest.raises(ValueError, match="quantile must be"):
+        QuantileRegressorIC(quantile=0.0).fit(X, y)
+
+
 @pytest.mark.parametrize("kind", ["robust", "classical"])
 def test_wrong_targets_do_not_mislead_lad(kind):
     X, y = signal(120, 20, n_informative=2)
@@ -167,7 +246,13 @@ def test_wrong_targets_do_not_mislead_lad(kind):
 def test_the_last_fit_is_that_of_the_alpha_chosen(mixing, positive):
     X, y = signal(70, 9)
     share = 1.0 if mixing is None else mixing
+    upper = {"quantile": 0.8, "positive": positive}
     pairs = [
+        (
+            lambda **options: QuantileRegressorIC(quantile=0.8, **options),
+            lambda alpha, **_: QuantileRegressor(alpha=alpha, **upper),
+            QuantileRegressor(alpha=0.0, **upper),
+        ),
         (LassoCDIC, LassoCD, LinearRegression(positive=positive)),
         (LADRegressorIC, LADRegressor, LADRegressor(positive=positive)),
     ]
@@ -197,6 +282,7 @@ def test_integer_weights_are_repeats(table, criterion, seed):
         LassoCDIC(criterion, alphas=[0.4871, 0.2113, 0.0531], noise_variance=0.3),
         LADRegressorIC(criterion, alphas=[0.4871, 0.2113, 0.0531]),
         LADRegressorIC(criterion, scale="classical", alphas=[0.4871, 0.2113, 0.0531]),
+        QuantileRegressorIC(criterion, quantile=0.3, alphas=[0.4871, 0.2113, 0.0531]),
     ):
         weighted = model.fit(X, y, sample_weight=counts).criterion_
         # Of a fit to all points the scale is rounding.
@@ -208,7 +294,7 @@ def test_integer_weights_are_repeats(table, criterion, seed):
 @pytest.mark.parametrize("unit", [1e-100, 1e-9, 1e9, 1e100])
 def test_units_do_not_matter(unit):
     X, y = signal(60, 8)
-    for kind in (LassoCDIC, LADRegressorIC):
+    for kind in KINDS:
         one = kind(alphas=12).fit(X, y)
         other = kind(alphas=12).fit(X, y * unit)
         third = kind(alphas=12).fit(X * unit, y)
@@ -222,7 +308,7 @@ def test_units_do_not_matter(unit):
 def test_of_exact_fits_the_sparsest_is_chosen():
     X, _ = signal(30, 5)
     exact = X @ [1.0, 2.0, 0.0, 0.0, 1.0] + 3.0
-    for kind in (LassoCDIC, LADRegressorIC):
+    for kind in KINDS:
         model = kind(alphas=[0.3, 0.1, 0.0]).fit(X, exact)
         assert np.flatnonzero(np.abs(model.coef_) > 1e-9).tolist() == [0, 1, 4]
         np.testing.assert_allclose(model.predict(X), exact, atol=1e-9)
@@ -232,13 +318,13 @@ def test_of_exact_fits_the_sparsest_is_chosen():
 
 def test_saturated_fits_are_not_rewarded():
     X, y = signal(90, 300, 3)
-    for kind in (LassoCDIC, LADRegressorIC):
+    for kind in KINDS:
         model = kind("ebic", alphas=40, post_selection=0.0).fit(X, y)
         assert np.count_nonzero(model.coef_) < 12
         assert np.all(model.coef_[:3] != 0)
 
 
-@pytest.mark.parametrize("kind", [LassoCDIC, LADRegressorIC])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -272,7 +358,7 @@ def test_a_noise_variance_that_makes_no_sense(variance):
 
 def test_unknown_arguments_of_fit():
     X, y = signal(20, 3, n_informative=2)
-    for kind in (LassoCDIC, LADRegressorIC):
+    for kind in KINDS:
         with pytest.raises(TypeError, match="'groups'"):
             kind().fit(X, y, groups=np.arange(20))
 
@@ -346,7 +432,7 @@ def dependent_table(seed, sparse=False):
     return (sp.csr_array(X) if sparse else X), X, y
 
 
-@pytest.mark.parametrize("kind", [LassoCDIC, LADRegressorIC])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("seed", range(3))
@@ -375,7 +461,7 @@ def test_both_dummies_of_a_binary_variable_choose_what_one_of_them_does(seed, cr
     np.testing.assert_allclose(models[0].predict(both), models[1].predict(one), rtol=1e-7)
 
 
-@pytest.mark.parametrize("kind", [LassoCDIC, LADRegressorIC])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("criterion", ["aic", "bic", "ebic"])
 def test_the_scale_of_relative_weights_does_not_matter(kind, criterion):
     X, y = signal(60, 10)

@@ -18,9 +18,11 @@ from sklearn.base import clone
 
 from ladreg import (
     CombinedLossRegressor,
+    CombinedLossRegressorCV,
     ElasticNetCD,
     ElasticNetCDCV,
     HuberLossRegressor,
+    HuberLossRegressorCV,
     LADRegressor,
     LADRegressorCV,
     LADRegressorIC,
@@ -29,7 +31,10 @@ from ladreg import (
     LassoCDIC,
     QuantileRegressor,
     QuantileRegressorCV,
+    QuantileRegressorIC,
     StabilitySelection,
+    combined_path,
+    huber_path,
     lad_path,
     lasso_path,
 )
@@ -56,11 +61,14 @@ TUNED = [
     (ElasticNetCDCV(alphas=8), 0.79),
     (LassoCDIC(alphas=8), 0.91),
     (LADRegressorIC(alphas=3), 1.0),
+    (QuantileRegressorIC(alphas=3), 1.0),
 ]
 # These gather the rows of a fold, or of a half: the second number is the part of X that it is.
 GATHERING = [
     (LADRegressorCV(alphas=3), 0.95),
     (QuantileRegressorCV(alphas=3), 0.95),
+    (HuberLossRegressorCV(alphas=3), 0.95),
+    (CombinedLossRegressorCV(alphas=3), 0.95),
     (StabilitySelection(alphas=3, n_pairs=2, random_state=0), 0.5),
 ]
 
@@ -131,10 +139,10 @@ def test_what_gathers_rows_needs_less_than_x_beside_them(model, gathered, tall):
     assert beyond(model, X, y) < 1.0 + gathered
 
 
-@pytest.mark.parametrize("path", [lasso_path, lad_path], ids=lambda path: path.__name__)
+@pytest.mark.parametrize("path", [lasso_path, lad_path, huber_path, combined_path], ids=lambda path: path.__name__)
 def test_paths_need_little_more_than_x_again(path, tall):
     X, y = tall
-    peak, left = counted(lambda: path(X, y, alphas=8 if path is not lad_path else 3))
+    peak, left = counted(lambda: path(X, y, alphas=8 if path is lasso_path else 3))
     # At the first alpha of a LAD path the optima are a face of two dimensions on which every residual moves.
     assert peak < (1.25 if path is lad_path else 1.0) * X.nbytes
     assert left < 0.01 * X.nbytes

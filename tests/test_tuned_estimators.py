@@ -22,8 +22,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ladreg import (
+    CombinedLossRegressorCV,
     ElasticNetCD,
     ElasticNetCDCV,
+    HuberLossRegressorCV,
     LADRegressor,
     LADRegressorCV,
     LADRegressorIC,
@@ -31,7 +33,10 @@ from ladreg import (
     LassoCDCV,
     LassoCDIC,
     QuantileRegressorCV,
+    QuantileRegressorIC,
+    combined_path,
     enet_path,
+    huber_path,
     lad_path,
     lasso_path,
 )
@@ -46,20 +51,30 @@ CHECKED = [
     ElasticNetCDCV(**FEW, l1_ratio=[0.1, 1.0], n_jobs=2),
     LADRegressorCV(**FEWER, post_selection=0.5),
     QuantileRegressorCV(**FEWER, quantile=0.3, fit_intercept=False),
+    HuberLossRegressorCV(**FEW, post_selection=0.5),
+    HuberLossRegressorCV(**FEW, scale=0.1, positive=True, selection="1se"),
+    CombinedLossRegressorCV(**FEWER, l1_ratio=0.7),
+    CombinedLossRegressorCV(**FEW, l1_ratio=0.0, fit_intercept=False, n_jobs=2),
     LassoCDIC(alphas=5, noise_variance=1.0),
     LassoCDIC("ebic", alphas=5, noise_variance=0.1, post_selection=0.0, standardize=True),
     LADRegressorIC("aic", alphas=3, eps=0.1, post_selection=0.0, positive=True),
+    QuantileRegressorIC("ebic", quantile=0.3, alphas=3, eps=0.1),
 ]
 MODELS = [
     LassoCDCV(alphas=12),
     ElasticNetCDCV(alphas=6, l1_ratio=[0.5, 0.9]),
     LADRegressorCV(alphas=4, eps=0.1, cv=3),
     QuantileRegressorCV(quantile=0.4, alphas=4, eps=0.1, cv=3),
+    HuberLossRegressorCV(alphas=6, eps=0.1, cv=3),
+    CombinedLossRegressorCV(l1_ratio=0.9, alphas=4, eps=0.1, cv=3),
     LassoCDIC(alphas=12),
     LADRegressorIC(alphas=4, eps=0.1),
+    QuantileRegressorIC(quantile=0.4, alphas=4, eps=0.1),
 ]
 models = pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
-cross_validated = pytest.mark.parametrize("model", MODELS[:4], ids=lambda model: type(model).__name__)
+cross_validated = pytest.mark.parametrize(
+    "model", [model for model in MODELS if hasattr(model, "cv")], ids=lambda model: type(model).__name__
+)
 
 
 @parametrize_with_checks(CHECKED, xfail_strict=True)
@@ -103,8 +118,12 @@ def test_what_is_fitted(model, diabetes):
         alphas, coefs, _ = lasso_path(X, y, alphas=n_alphas, fit_intercept=True)
     elif isinstance(model, ElasticNetCDCV):
         alphas, coefs, _ = enet_path(X, y, l1_ratio=fitted.l1_ratio_, alphas=n_alphas, fit_intercept=True)
-    elif isinstance(model, QuantileRegressorCV):
+    elif isinstance(model, QuantileRegressorCV | QuantileRegressorIC):
         return
+    elif isinstance(model, HuberLossRegressorCV):
+        alphas, coefs, _, _ = huber_path(X, y, alphas=n_alphas, eps=model.eps)
+    elif isinstance(model, CombinedLossRegressorCV):
+        alphas, coefs, _, _ = combined_path(X, y, l1_ratio=model.l1_ratio, alphas=n_alphas, eps=model.eps)
     else:
         alphas, coefs, _, _ = lad_path(X, y, alphas=n_alphas, eps=model.eps)
     grid = fitted.alphas_[[ratio == fitted.l1_ratio_ for ratio in model.l1_ratio]][0] if several else fitted.alphas_

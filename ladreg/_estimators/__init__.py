@@ -3,7 +3,7 @@
 from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
-from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha
+from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha, quantile_of
 from ladreg._estimators.validation import (
     Data,
     any_size,
@@ -42,6 +42,7 @@ __all__ = [
     "feature_weights",
     "pivotal_alpha",
     "present",
+    "quantile_of",
     "relative_weights",
     "sound",
     "stored",

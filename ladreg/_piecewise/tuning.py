@@ -59,8 +59,8 @@ class PiecewiseTuning:
     outweighed: float = number(1e-5, 1e-12, 1e-2)
     # Curved programs: length of a corrector step below which the step is replaced by a more centred one.
     short_step: float = number(0.4, 0.0, 0.9)
-    # Complementarity that the centred step aims at, at least, as a part of the present one. At 0.3 the iterates were seen
-    # to go round in a cycle of four; of 4,865 small programs 0.7 solved each, in 0.6 % fewer iterations than 0.3.
+    # Complementarity that the centred step aims at, at least, as a part of the present one. At 0.3 the iterates were
+    # seen to go round in a cycle of four; of 4,865 small programs 0.7 solved each, in 0.6 % fewer iterations than 0.3.
     centred: float = number(0.7, 0.5, 0.9)
     # Part of the way to the boundary that a step goes, at most.
     step: float = number(0.99995, 0.9, 0.999999)

@@ -6,6 +6,7 @@ from ladreg._tuning.base import (
     TunedRegressor,
     alpha_grid,
     check_number_of_alphas,
+    check_single,
     checked_alphas,
     warn_of,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "TunedRegressor",
     "alpha_grid",
     "check_number_of_alphas",
+    "check_single",
     "checked_alphas",
     "warn_of",
 ]

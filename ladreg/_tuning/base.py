@@ -53,6 +53,12 @@ def checked_alphas(values: Any) -> None:
         check_real(f"alphas[{k}]", alpha, low=0.0)
 
 
+def check_single(name: str, value: Any) -> None:
+    """Raise a ValueError if `value` is a list: its members have losses of their own, which are not comparable."""
+    if np.ndim(value) > 0:
+        raise ValueError(f"{name} must be one number here, got {value!r}: fit one model for each.")
+
+
 def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
     """The given alphas, decreasing, or a grid of `alphas` numbers from the largest useful one to `eps` times it."""
     if np.ndim(alphas) > 0:
