@@ -122,7 +122,7 @@ def _n_distinct(problem: Problem) -> int:
     apart, sizes = np.diff(keys), np.abs(keys, out=keys)
     # Sums of equal terms may differ in their rounding.
     least = SOLVED * (sizes[1:] + np.median(sizes))
-    return 1 + int(np.count_nonzero(apart > least))
+    return 1 + int(np.count_nonzero(~(apart <= least)))  # NaN is no sign of equal rows
 
 
 def _rank(problem: Problem, features: NDArray[np.bool_]) -> int:
