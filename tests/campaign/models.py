@@ -33,12 +33,17 @@ NAMES = {
     "ElasticNetCDCV": 1.5,
     "LADRegressorCV": 0.3,
     "QuantileRegressorCV": 0.3,
+    "HuberLossRegressorCV": 0.3,
+    "CombinedLossRegressorCV": 0.3,
     "LassoCDIC": 1.5,
     "LADRegressorIC": 0.4,
+    "QuantileRegressorIC": 0.3,
     "StabilitySelection": 0.3,
 }
 SQUARES = ("LassoCD", "ElasticNetCD", "lasso_path", "enet_path", "LassoCDCV", "ElasticNetCDCV", "LassoCDIC")
-QUANTILES = ("QuantileRegressor", "QuantileRegressorCV")
+QUANTILES = ("QuantileRegressor", "QuantileRegressorCV", "QuantileRegressorIC")
+COMBINED = ("CombinedLossRegressor", "CombinedLossRegressorCV")
+HUBER = ("HuberLossRegressor", "HuberLossRegressorCV")
 PATHS = ("lasso_path", "enet_path", "lad_path")
 TOL = 1e-10
 # What an error may say: that numbers are out of range, that there are no folds of such weights.
@@ -109,9 +114,9 @@ def _losses(rng, model, case):
     if model.name in QUANTILES:
         several = model.name == "QuantileRegressor" and rng.random() < 0.2
         own["quantile"] = [0.1, 0.5, 0.8] if several else float(rng.choice([0.05, 0.25, 0.5, 0.5, 0.9, 0.99]))
-    elif model.name == "CombinedLossRegressor":
+    elif model.name in COMBINED:
         own["l1_ratio"] = float(rng.choice([0.0, 0.01, 0.3, 0.5, 0.9, 1.0]))
-    elif model.name == "HuberLossRegressor":
+    elif model.name in HUBER:
         own["epsilon"] = float(rng.choice([1.35, 1.35, 0.1, 20.0]))
         size = float(np.abs(case.y).max())
         if rng.random() < 0.6 and 0 < size * 1e-12 < size * 1e3 < np.inf:
@@ -188,9 +193,9 @@ def loss_of(model, quantile, scale):
     own = model.parameters
     if model.name in SQUARES:
         return Loss(square=0.5)
-    if model.name == "HuberLossRegressor":
+    if model.name in HUBER:
         return Loss(square=0.5, bend=float(np.clip(own["epsilon"] * scale, 1e-300, 1e300)))
-    if model.name == "CombinedLossRegressor":
+    if model.name in COMBINED:
         share = own["l1_ratio"]
         return Loss(share, share, 1 - share)
     if model.name in QUANTILES:

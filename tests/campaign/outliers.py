@@ -11,7 +11,7 @@ from tests.campaign.oracles import linear_rival
 # How often problems of losses that are linear far away get gross outliers.
 RATE = 0.12
 ROBUST = ("LADRegressor", "QuantileRegressor", "HuberLossRegressor")
-ROBUST += ("LADRegressorCV", "QuantileRegressorCV", "lad_path")
+ROBUST += ("LADRegressorCV", "QuantileRegressorCV", "HuberLossRegressorCV", "lad_path")
 # Most of the sum of weights that outliers may have.
 MOST = 0.45
 # Distance of near targets from the others, in ranges of these, and the part of it that a fit must stay away from them.
