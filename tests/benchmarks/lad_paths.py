@@ -1,0 +1,80 @@
+"""Paths of LAD with an L1 penalty, and the cross-validation along them, against peers with the same alphas.
+
+The quality is that of the worst alpha: how far its objective, computed here, is above the best of all that were found.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from functools import partial
+
+import numpy as np
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import LassoCV, QuantileRegressor
+
+from ladreg import LADRegressorCV, lad_path
+from tests.benchmarks.family import t2_noise
+
+_ALPHAS = 20
+# Each rival runs 3 times, in turn; one that takes longer than 2 s runs once.
+_REPEATS, _LONG = 3, 2.0
+
+HEAD = "| problem | solver | seconds | time / ours | worst objective above the best |\n|---|---|---|---|---|"
+
+
+def problems():
+    """Names, X and y."""
+    yield "diabetes 442 x 10", *load_diabetes(return_X_y=True)
+    for n_samples, n_features in ((1000, 50), (200, 100), (200, 500)):
+        yield f"{n_samples:,} x {n_features}", *t2_noise(n_samples, n_features)
+
+
+def ours(X, y, alphas):
+    """Coefficients and intercepts, one column and one number for each alpha."""
+    _, coefs, intercepts, _ = lad_path(X, y, alphas=alphas)
+    return coefs, intercepts
+
+
+def quantile_regressor(X, y, alphas):
+    """scikit-learn's linear program, one fit for each alpha, which is half of ours."""
+    fits = [QuantileRegressor(alpha=alpha / 2, solver="highs").fit(X, y) for alpha in alphas]
+    return np.array([fit.coef_ for fit in fits]).T, np.array([fit.intercept_ for fit in fits])
+
+
+def objectives(X, y, alphas, found):
+    """Mean absolute residual plus alpha times the sum of absolute coefficients, for each alpha."""
+    coefs, intercepts = found
+    return np.abs(y[:, None] - X @ coefs - intercepts).mean(axis=0) + alphas * np.abs(coefs).sum(axis=0)
+
+
+def in_turn(*works):
+    """The least seconds of each, and its answer."""
+    seconds, answers = [np.inf] * len(works), [None] * len(works)
+    for repeat in range(_REPEATS):
+        for k, work in enumerate(works):
+            if repeat == 0 or seconds[k] <= _LONG:
+                begin = time.perf_counter()
+                answers[k] = work()
+                seconds[k] = min(seconds[k], time.perf_counter() - begin)
+    return seconds, answers
+
+
+def lad_paths():
+    """Grids of alphas to 1/100 of the largest, and 5 folds of 100 alphas by the defaults beside LassoCV."""
+    warnings.simplefilter("ignore")  # LassoCV does not converge to 1e-6 everywhere
+    print(HEAD)
+    for name, X, y in problems():
+        alphas = lad_path(X, y, alphas=_ALPHAS, eps=0.01)[0]
+        rivals = {"ladreg": ours, "scikit-learn QuantileRegressor": quantile_regressor}
+        seconds, answers = in_turn(*(partial(fit, X, y, alphas) for fit in rivals.values()))
+        values = [objectives(X, y, alphas, found) for found in answers]
+        best = np.min(values, axis=0)
+        for rival, spent, value in zip(rivals, seconds, values, strict=True):
+            excess = float(((value - best) / best).max())
+            shown = "0" if excess < 1e-14 else f"{excess:.0e}"
+            print(f"| {name} | {rival} | {spent:.4f} | {spent / seconds[0]:.1f} | {shown} |", flush=True)
+    print("\n| problem | LADRegressorCV | LassoCV(tol=1e-6) | ratio |\n|---|---|---|---|")
+    for name, X, y in problems():
+        (one, other), _ = in_turn(partial(LADRegressorCV().fit, X, y), partial(LassoCV(tol=1e-6).fit, X, y))
+        print(f"| {name} | {one:.4f} | {other:.4f} | {one / other:.2f} |", flush=True)
