@@ -37,7 +37,7 @@ def test_kernels_are_their_reference(function, index):
 @pytest.mark.parametrize("n_classes", [1, 2, 6])
 def test_classes_of_random_tables_are_their_reference_and_share_no_row(n_classes):
     for seed in range(20):
-        X = sp.random_array((40, 30), density=0.05, rng=np.random.default_rng(seed), format="csr")
+        X = sp.csr_array(sp.random(40, 30, density=0.05, random_state=seed))
         X.sort_indices()
         labels = np.zeros((2, 30), dtype=np.intp)
         for kernels, label in zip((_blocks, reference_blocks), labels, strict=True):
@@ -97,7 +97,7 @@ def test_a_column_that_depends_on_the_dummies_is_seen():
 
 
 def test_tables_without_groups_have_no_blocks():
-    X = sp.random_array((200, 60), density=0.3, rng=np.random.default_rng(0), format="csr")
+    X = sp.csr_array(sp.random(200, 60, density=0.3, random_state=0))
     assert as_design(X).blocks(True) is None
     assert as_design(X.toarray()).blocks(True) is None
     assert as_design(grouped(n_groups=20)).blocks(True) is None
