@@ -191,9 +191,10 @@ def _fitted(exact: Optimum, stats: Mapping[str, float]) -> Uncertified:
 
 def reduces(problem: Problem, tuning: PiecewiseTuning) -> bool:
     """Whether the problem has enough rows for the reduction to leave some out, and no cheaper way to solve them all."""
-    if problem.design.blocks(problem.fit_intercept) is not None:
-        return False
     n_columns = problem.n_features + problem.fit_intercept
+    is_cheaper = n_columns**3 >= tuning.group_rows * problem.n_samples
+    if is_cheaper and problem.design.blocks(problem.fit_intercept) is not None:
+        return False
     return problem.n_samples > max(tuning.pilot_rows, 2 * tuning.rows_per_column * n_columns)
 
 

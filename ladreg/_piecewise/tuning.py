@@ -38,6 +38,9 @@ class PiecewiseTuning:
     pass_worth: int = number(6, 1, 1000)
     # Rows of the sample on which the pilot is refined first, where there are at least eight times as many.
     middle_rows: int = number(65_536, 1000, 1 << 30)
+    # Tables of groups: all of n rows cost as much as a reduced problem of (700 n)^(1/3) columns, measured on 200,000
+    # rows and 50 to 1,000 dummies.
+    group_rows: int = number(700, 1, 1 << 30)
     # Attempts at the reduced problem before all rows are solved.
     attempts: int = number(4, 1, 100)
     # Each attempt has so many times the rows of the last.
