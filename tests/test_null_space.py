@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from ladreg import LADRegressor, QuantileRegressor
+from ladreg._piecewise import is_bulky
 from ladreg._problem import Pinball, StopReason
 from tests.faults import INSIDE, always, gives_nothing
 from tests.problems import make, rounding, solve
@@ -152,3 +154,26 @@ def test_several_quantiles_of_a_wide_table():
     together = QuantileRegressor(quantile=[0.2, 0.5, 0.8], alpha=0).fit(X, y)
     for coef, quantile in zip(together.coef_, (0.2, 0.5, 0.8), strict=True):
         np.testing.assert_allclose(coef, QuantileRegressor(quantile=quantile, alpha=0).fit(X, y).coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_free_columns_beside_penalised_ones_need_no_linprog(seed):
+    rng = np.random.default_rng(seed)
+    n_features, n_free = (60, 36, 90)[seed % 3], (25, 30)[seed % 2]
+    X, y = rng.standard_normal((40, n_features)), rng.integers(-3, 4, 40).astype(float)
+    problem = make(X, y, alpha=np.where(np.arange(n_features) < n_free, 0.0, 0.1), positive=seed > 3)
+    found, known = solve(problem), solve(problem, solver="linprog")
+    assert "linprog" not in found.solver
+    assert found.objective == pytest.approx(known.objective, rel=1e-12)
+    np.testing.assert_allclose(found.coef, known.coef, rtol=1e-7, atol=1e-9)
+
+
+def test_a_sparse_table_is_copied_to_a_dense_one_only_if_it_is_small():
+    X = sp.random(60, 45, density=0.2, random_state=13, format="csr")
+    y = np.random.default_rng(14).standard_normal(60)
+    sparse, dense = solve(make(X, y)), solve(make(X.toarray(), y))
+    assert sparse.stats["n_null"] == dense.stats["n_null"]
+    np.testing.assert_allclose(sparse.coef, dense.coef, rtol=1e-8, atol=1e-10)
+    large = make(sp.csr_array((5000, 4000)), np.ones(5000))
+    assert is_bulky(large)
+    assert not is_bulky(make(sp.csr_array((50_000, 4000)), np.ones(50_000)))

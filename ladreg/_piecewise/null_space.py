@@ -41,11 +41,16 @@ _REGULAR = 1e-10
 def is_narrow(problem: Problem) -> bool:
     """Whether no coefficient is penalised and the left null space of the columns may have few dimensions."""
     penalty, n_columns = problem.penalty, problem.n_features + problem.fit_intercept
-    if not problem.loss.is_piecewise_linear or penalty.strength.any() or penalty.positive:
-        return False
-    if isinstance(problem.design, SparseDesign) and problem.n_samples * n_columns > _ENTRIES:
+    if not problem.loss.is_piecewise_linear or penalty.strength.any() or penalty.positive or is_bulky(problem):
         return False
     return problem.n_samples - n_columns <= _NARROW * n_columns
+
+
+def is_bulky(problem: Problem) -> bool:
+    """Whether a sparse table of nearly as many columns as rows, or more, is too large for dense matrices."""
+    n_samples, n_columns = problem.n_samples, problem.n_features + problem.fit_intercept
+    is_sparse = isinstance(problem.design, SparseDesign)
+    return is_sparse and n_samples * n_columns > _ENTRIES and n_samples <= (1 + _NARROW) * n_columns
 
 
 @dataclass(frozen=True)

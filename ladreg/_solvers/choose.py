@@ -14,6 +14,7 @@ from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import (
     dual_at,
     follows_knots,
+    is_bulky,
     solve_all_knots,
     solve_along_knots,
     solve_by_cascade,
@@ -64,7 +65,7 @@ def _solve_all_columns(problem: Problem, settings: Settings, start: Coefficients
     """Solve for all features at once, for a loss that is not a square."""
     if not problem.loss.has_kink:
         return solve_at_unit_scale(problem, settings, start, engine=solve_huber)
-    if settings.solver == "linprog":
+    if settings.solver == "linprog" or (problem.loss.is_piecewise_linear and is_bulky(problem)):
         return solve_at_unit_scale(problem, settings, start, engine=solve_by_linprog)
     return solve_by_cascade(problem, settings, start)
 
