@@ -139,6 +139,11 @@ def test_what_gathers_rows_needs_less_than_x_beside_them(model, gathered, tall):
     assert beyond(model, X, y) < 1.0 + gathered
 
 
+def test_many_columns_need_less_than_x_again():
+    """Rows are copied for the reduced problem, at thirty rows a column less than a third of them at a time."""
+    assert beyond(LADRegressor(), *noise(9000, 300)) < 0.88
+
+
 @pytest.mark.parametrize("path", [lasso_path, lad_path, huber_path, combined_path], ids=lambda path: path.__name__)
 def test_paths_need_little_more_than_x_again(path, tall):
     X, y = tall

@@ -335,3 +335,38 @@ def test_all_rows_are_solved_where_the_reduction_fails():
     with always(*INSIDE["interior point"], lambda real, *a, **k: None if next(calls) <= 6 else real(*a, **k)):
         solution = solve(problem)
     assert_proved(solution, rung=2)
+
+
+MANY = {
+    "LAD": lambda rng, X: (X, rng.standard_t(2, len(X)), None),
+    "quantile": lambda rng, X: (X, rng.standard_t(2, len(X)), Pinball(0.1)),
+    "gross outliers": lambda rng, X: (X, rng.standard_cauchy(len(X)), None),
+    "counts": lambda rng, X: (rng.poisson(1.0, X.shape).astype(float), rng.poisson(3.0, len(X)).astype(float), None),
+    "leverage": lambda rng, X: (rng.standard_t(2, X.shape), rng.standard_t(2, len(X)), None),
+    "equal columns": lambda rng, X: (X[:, np.arange(X.shape[1]) // 2], rng.standard_t(2, len(X)), None),
+    "rare columns": lambda rng, X: (np.where(np.abs(X) > 2.5, 1.0, 0.0), rng.standard_t(2, len(X)), None),
+    "noise grows": lambda rng, X: (X, np.exp(2 * X[:, 0]) * rng.standard_normal(len(X)), None),
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_many_columns_leave_few_rows_each(kind):
+    rng = np.random.default_rng(11)
+    X, errors, loss = MANY[kind](rng, rng.standard_normal((2400, 100)))
+    problem = make(X, X @ rng.integers(-2, 3, 100) + errors, loss=loss)
+    solution = solve(problem)
+    assert_proved(solution, rung=1)
+    assert solution.stats["n_passes"] <= 15
+    # Six rows a column are solved, and where rows are far out a second time with those held on the wrong side.
+    assert solution.stats["rows_solved"] <= (13 if kind in ("leverage", "rare columns") else 6) * 101
+
+
+def test_interior_point_matrices_are_summed_in_blocks():
+    rng = np.random.default_rng(12)
+    A, weight = rng.standard_normal((9000, 30)), rng.random(9000)
+    tracemalloc.start()
+    gram = interior_point.weighted_gram(A, weight)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(gram, A.T @ (weight[:, None] * A), rtol=1e-12)
+    assert peak < 0.6 * A.nbytes

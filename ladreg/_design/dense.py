@@ -262,14 +262,18 @@ class DenseDesign(Design):
         if features is not None and features.size == self.n_features:
             features = None
         columns = slice(None) if features is None else features
-        raw = self._picked(index) if features is None else self.X[np.ix_(index, features)]
-        chosen = np.ones((index.size, raw.shape[1] + border))
-        values = chosen[:, : raw.shape[1]]
-        if self._shift is None:
-            np.multiply(raw, self.scale[columns], out=values)
-        else:
-            np.subtract(raw, self.shift[columns], out=values)
-            values *= self.scale[columns]
+        n_columns = self.n_features if features is None else features.size
+        chosen = np.ones((index.size, n_columns + border))
+        step = max(1, _WALK_BYTES // (8 * max(1, n_columns)))
+        for begin in range(0, index.size, step):
+            part = index[begin : begin + step]
+            raw = self._picked(part) if features is None else self.X[np.ix_(part, features)]
+            values = chosen[begin : begin + step, :n_columns]
+            if self._shift is None:
+                np.multiply(raw, self.scale[columns], out=values)
+            else:
+                np.subtract(raw, self.shift[columns], out=values)
+                values *= self.scale[columns]
         return chosen
 
     def take(self, index: Index | slice) -> Self:

@@ -24,16 +24,22 @@ from ladreg._kernels import _interior_point, _rows
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._tolerances import AT_END, HALF_DIGITS, INSIDE
 
+# Copy at least 2048 rows at a time, and at least as many as columns, for a weighted Gram matrix: larger copies cost
+# memory, smaller ones sums of Gram matrices.
+_BLOCK = 2048
 # The infinite end of a half line is replaced by one at 1e25 times the distance of the start from the other end.
 _FAR = 1e25
 
 
 def weighted_gram(A: Array | sp.csr_array, weight: Array) -> Array:
     """``A.T @ diag(weight) @ A`` as a dense matrix, for weights >= 0."""
-    if isinstance(A, np.ndarray):
-        scaled = A * np.sqrt(weight)[:, None]
-        return scaled.T @ scaled
     gram = np.zeros((A.shape[1], A.shape[1]))
+    if isinstance(A, np.ndarray):
+        root, step = np.sqrt(weight)[:, None], max(A.shape[1], _BLOCK)
+        for begin in range(0, A.shape[0], step):
+            scaled = A[begin : begin + step] * root[begin : begin + step]
+            gram += scaled.T @ scaled
+        return gram
     _rows.sparse_gram(A.data, A.indices, A.indptr, weight, gram)
     return gram
 

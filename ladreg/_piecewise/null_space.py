@@ -40,17 +40,30 @@ _REGULAR = 1e-10
 
 def is_narrow(problem: Problem) -> bool:
     """Whether no coefficient is penalised and the left null space of the columns may have few dimensions."""
-    penalty, n_columns = problem.penalty, problem.n_features + problem.fit_intercept
-    if not problem.loss.is_piecewise_linear or penalty.strength.any() or penalty.positive or is_bulky(problem):
+    penalty = problem.penalty
+    if not problem.loss.is_piecewise_linear or penalty.strength.any() or penalty.positive:
         return False
-    return problem.n_samples - n_columns <= _NARROW * n_columns
+    return _has_many_columns(problem) and not _is_large_and_sparse(problem)
 
 
 def is_bulky(problem: Problem) -> bool:
-    """Whether a sparse table of nearly as many columns as rows, or more, is too large for dense matrices."""
-    n_samples, n_columns = problem.n_samples, problem.n_features + problem.fit_intercept
-    is_sparse = isinstance(problem.design, SparseDesign)
-    return is_sparse and n_samples * n_columns > _ENTRIES and n_samples <= (1 + _NARROW) * n_columns
+    """Whether a sparse table of nearly as many columns as rows, or more, is too large for dense matrices.
+
+    Tables whose normal matrices are sparse are not.
+    """
+    if not (_has_many_columns(problem) and _is_large_and_sparse(problem)):
+        return False
+    return problem.design.blocks(problem.fit_intercept) is None
+
+
+def _has_many_columns(problem: Problem) -> bool:
+    n_columns = problem.n_features + problem.fit_intercept
+    return problem.n_samples - n_columns <= _NARROW * n_columns
+
+
+def _is_large_and_sparse(problem: Problem) -> bool:
+    n_columns = problem.n_features + problem.fit_intercept
+    return isinstance(problem.design, SparseDesign) and problem.n_samples * n_columns > _ENTRIES
 
 
 @dataclass(frozen=True)

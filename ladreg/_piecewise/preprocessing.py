@@ -195,12 +195,15 @@ def reduces(problem: Problem, tuning: PiecewiseTuning) -> bool:
     is_cheaper = n_columns**3 >= tuning.group_rows * problem.n_samples
     if is_cheaper and problem.design.blocks(problem.fit_intercept) is not None:
         return False
-    return problem.n_samples > max(tuning.pilot_rows, 2 * tuning.rows_per_column * n_columns)
+    least = RowProblem(problem, tuning).per_column(tuning.rows_per_column)
+    return problem.n_samples > max(tuning.pilot_rows, 2 * least)
 
 
 def _pilot(table: RowProblem, limit: int, stats: dict[str, float]) -> Array:
     """Step 1; zeros where the interior point method fails."""
-    size = max(table.tuning.pilot_rows, table.per_column(table.tuning.rows_per_column))
+    tuning = table.tuning
+    least = tuning.pilot_rows if table.n_columns < tuning.many_columns else 0
+    size = max(least, table.per_column(tuning.rows_per_column))
     if size < table.problem.n_samples:
         table = table.sample(size)
     everything = np.arange(table.problem.n_samples)

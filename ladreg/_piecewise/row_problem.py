@@ -59,8 +59,12 @@ class RowProblem:
         return gram
 
     def per_column(self, rows: int) -> int:
-        """`rows` for each column, half as many where there are many columns."""
-        return (rows if self.n_columns < self.tuning.many_columns else rows // 2) * self.n_columns
+        """`rows` for each column, fewer where there are many columns."""
+        tuning = self.tuning
+        if self.n_columns < tuning.many_columns:
+            return rows * self.n_columns
+        is_dear = self.problem.n_samples < self.n_columns**2
+        return max(int((tuning.dear_part if is_dear else 0.5) * rows), 1) * self.n_columns
 
     def sample(self, size: int) -> RowProblem:
         """The problem of `size` random rows, one from each of `size` equal blocks of the table. The seed is fixed."""

@@ -18,6 +18,9 @@ class PiecewiseTuning:
     rows_per_column: int = number(40, 2, 10_000)
     # Columns from which half as many rows per column are enough: errors average over more columns.
     many_columns: int = number(64, 1, 1 << 30)
+    # Part of the rows per column that is enough where there are fewer rows than the square of the columns: five more
+    # passes over n rows then cost less than the Gram matrices of 14 more rows per column (16 n q against 14 q^3 ns).
+    dear_part: float = number(0.15, 0.05, 1.0)
     # Residuals that estimate the radius of the nearest rows, instead of a partition of all of them.
     sample: int = number(20_000, 100, 1 << 30)
     # Rounds of adding rows held on the wrong side, Newton steps on all rows, attempts at a problem of a sequence: a
