@@ -47,6 +47,15 @@ CONDITION = 1 / DIRECTION
 # an eigenvalue of a Gram matrix of columns of length one is rounding up to the inverse of that: such systems are
 # solved three times, and each time gains the digits that are left.
 SINGULAR = 4500 * EPS
+# A squared pivot of a Cholesky factor above 450,000 EPS (1e-10) of its diagonal entry leaves six digits; below it, the
+# dependent columns are looked for.
+PIVOT = 450_000 * EPS
+# A column of length one is independent if it is farther than 45 EPS (1e-14) from the span of the others in a QR: less
+# than SOLVED, so that columns that passed that are independent there as well.
+INDEPENDENT = 45 * EPS
+# A slope is at its strength if it misses that by at most 45 EPS (1e-14) of the largest slope: strengths are no measure,
+# since they may be far larger.
+BALANCED = 45 * EPS
 # An eigenvalue of the Gram matrix of tied rows, weighted by the squares of their distances from the ends of their
 # intervals, is rounding up to 45 EPS (1e-14) of the largest: the weights may differ by 1e12.
 TIED_EIGENVALUE = 45 * EPS
@@ -67,6 +76,14 @@ PROVED_GAP = 4500 * EPS
 # `AT_END` tells its ends apart.
 FACE_GAP = 4.5e6 * EPS
 
+# Squared loss: gaps of at most 4 EPS times the mean square of the centred target are rounding.
+SQUARES_GAP = 4 * EPS
+# Squared loss: above a gap of 450,000 EPS (1e-10) of the objective the dual is too inexact to show the optimal face.
+SUPPORT_GAP = 450_000 * EPS
+# Squared loss: a step does not descend if the objective grows by more than 4.5e6 EPS (1e-9) of itself plus as much of
+# the variance of y.
+ASCENT = 4.5e6 * EPS
+
 # Distances that decide between two cases.
 
 # The data are fitted exactly if the objective is at most that of a change of y by 4500 EPS (1e-12) of its size.
@@ -82,5 +99,14 @@ INSIDE = 4.5e9 * EPS
 # size one) above 1.5e-8 no flat direction, and the answer of a linear program may miss bounds and equations by as
 # much.
 HALF_DIGITS = float(np.sqrt(EPS))
+# Walks from knot to knot perturb targets, weights and strengths by 0.5 to 1 times 4.5e6 EPS (1e-9) of their unit: more
+# than the rounding of residuals (about 1e-13 at unit scale), less than what tells one vertex from another.
+PERTURBATION = 4.5e6 * EPS
+# A column that a walk did not watch was missed if its slope exceeds its strength by more than 4.5e7 EPS (1e-8) of that:
+# more than the perturbation.
+MISSED = 4.5e7 * EPS
+# Knots that differ by at most 450,000 EPS (1e-10) of their alpha are one: more than rounding, less than what data tell
+# apart.
+SAME_KNOT = 450_000 * EPS
 # HiGHS's feasibility tolerances are absolute; at unit scale 1e-10 is the least that it takes.
 HIGHS: Any = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}

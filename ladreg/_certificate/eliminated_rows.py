@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, SquareSolver, least_squares, null_space, square_solver
 from ladreg._certificate.optimal_face import Face, edges, predictions, sides
+from ladreg._tolerances import AT_END
 
-# An interval whose ends cross by at most 1e-9 times their size is a point up to rounding, in a problem at unit scale.
-_EMPTY = 1e-9
 # The centre is found in up to 40 dimensions that do not fall apart into intervals: it takes the range of every residual
 # over the face, which are two linear programs a row in as many dimensions.
 _MOST_COUPLED = 40
@@ -254,7 +253,7 @@ class EliminatedRows:
         low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
         has_rows = np.isfinite(low)
         low, high = np.where(has_rows, low, 0.0), np.where(has_rows, high, 0.0)
-        if np.any(low - high > _EMPTY * (1.0 + np.abs(low) + np.abs(high))):
+        if np.any(low - high > AT_END * (1.0 + np.abs(low) + np.abs(high))):
             return None
         return low / 2 + high / 2
 

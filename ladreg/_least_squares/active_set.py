@@ -12,12 +12,7 @@ from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._problem import ElasticNet
-
-# Use a Cholesky factor if every squared pivot exceeds 1e-10 of its diagonal entry; else the kernel builds the factor,
-# and finds the dependent columns.
-_PIVOT = 1e-10
-# A violation below 1e-14 of the largest slope is rounding; strengths are no measure: they may be far larger.
-ROUNDING = 1e-14
+from ladreg._tolerances import BALANCED, PIVOT
 
 
 class Support:
@@ -54,7 +49,7 @@ class Support:
         size = working.size
         support, factor = np.zeros(size, dtype=np.intp), np.zeros((size, size))
         known = self._known(working, gram, coef, support, factor)
-        tolerance = ROUNDING * float(np.abs(slope).max(initial=0.0))
+        tolerance = BALANCED * float(np.abs(slope).max(initial=0.0))
         at_once = min(max_steps, steps_at_once(size, self.tuning))
         known, n_steps = _gram.settle(
             gram, penalty.strength, penalty.positive, at_once, tolerance, coef, slope, support, factor, known
@@ -85,7 +80,7 @@ def factored(gram: Array, chosen: Index) -> Array | None:
         lower = np.asarray(np.linalg.cholesky(part), dtype=np.float64)
     except np.linalg.LinAlgError:
         return None
-    return lower if np.min(np.diag(lower) ** 2 / np.diag(part), initial=1.0) > _PIVOT else None  # None for NaN too
+    return lower if np.min(np.diag(lower) ** 2 / np.diag(part), initial=1.0) > PIVOT else None  # None for NaN too
 
 
 def steps_at_once(size: int, tuning: LeastSquaresTuning) -> int:

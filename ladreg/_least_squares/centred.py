@@ -15,15 +15,10 @@ from ladreg._design import CONSTANT, DenseDesign, Design, SparseDesign
 from ladreg._kernels import _cd
 from ladreg._least_squares.gram import Gram
 from ladreg._problem import ElasticNet, Problem
-
-# Gaps below 4 eps times the mean square of the centred target are rounding.
-ROUNDING = 4 * float(np.finfo(float).eps)
-
+from ladreg._tolerances import SUMMED
 
 # Iteration limit where the settings have none: epochs of coordinate descent and exact steps on the support.
 MOST_EPOCHS = 10_000
-# A coefficient is rounding if it moves predictions by at most 64 eps of the target's standard deviation.
-_NOTHING = 64 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ def without_rounding(penalty: ElasticNet, coef: Array, square: Array, size: floa
         Mean square of the centred target.
     """
     moves = np.abs(coef) * np.sqrt(square)
-    nothing = (moves <= _NOTHING * np.sqrt(size)) & ((penalty.strength > 0) | penalty.positive)
+    nothing = (moves <= SUMMED * np.sqrt(size)) & ((penalty.strength > 0) | penalty.positive)
     return np.where(nothing, 0.0, coef)
 
 

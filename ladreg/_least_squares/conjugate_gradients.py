@@ -17,11 +17,10 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._design import SparseDesign
 from ladreg._least_squares.centred import Centred, GradientCheck
+from ladreg._tolerances import LEAST_GAP
 
 # Fractions of a Newton step, tried in this order until one does not lead uphill.
 _PARTS = (1.0, 0.5, 0.25, 0.1, 0.02)
-# A growth of the objective by at most 1e-14 of itself is rounding: near the optimum the slopes may still improve.
-_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def newton_step(
     size = columns.curvature[features] + penalty.ridge
     step, n_products = _solved(part.curve, slope - penalty.strength * sign, size, share, limit)
     # 3.
-    before = (look.loss + penalty.value(here)) * (1 + _ROUNDING)
+    before = (look.loss + penalty.value(here)) * (1 + LEAST_GAP)
     for length in _PARTS:
         there = here + length * step
         there[signed & (there * sign < 0)] = 0.0

@@ -13,7 +13,6 @@ from ladreg._certificate import canonical_optimum, certify, prove
 from ladreg._least_squares import qr_steps
 from ladreg._least_squares.centred import (
     MOST_EPOCHS,
-    ROUNDING,
     Centred,
     duality_gap,
     without_rounding,
@@ -24,15 +23,10 @@ from ladreg._least_squares.gram_descent import descend_in_gram
 from ladreg._least_squares.residual_descent import descend_on_data
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
+from ladreg._tolerances import ASCENT, HALF_DIGITS, SQUARES_GAP, SUPPORT_GAP
 
-# A step does not descend if the objective grows by more than 1e-9 of itself plus 1e-9 of the variance of y.
-_WORSE = 1e-9
-# Try a proof if the slopes of unpenalised features are at most 1e-8 of the largest possible (Cauchy-Schwarz).
-_NEAR = 1e-8
 # A relative tolerance refers to max(objective, 1e-3 * variance of y).
 _LEAST_SHARE = 1e-3
-# Above a gap of 1e-10 of the objective the dual is too inexact to show the optimal face.
-_FACE_GAP = 1e-10
 
 # Name of the solver.
 NAME = "coordinate descent"
@@ -81,7 +75,7 @@ def solve_lasso(
     coef[np.isinf(problem.penalty.strength)] = 0.0
     limit = settings.limit(MOST_EPOCHS)
     tuning = settings.tuned(LeastSquaresTuning)
-    rounding = ROUNDING * columns.size
+    rounding = SQUARES_GAP * columns.size
     state = State(coef, columns.look(coef), tuning)
     # Slopes at any start tell which columns may be equal: equal columns have equal slopes.
     spare = redundant(columns, state.look.slope, canonical)
@@ -123,7 +117,7 @@ def solve_lasso(
             coef = descend_on_data(columns, working, state, goal, enough, limit)
         look = columns.look(coef)
         # The Gram matrix of nearly dependent columns may show a descent where the objective grows.
-        if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + _WORSE) + _WORSE * columns.size:
+        if state.by_gram and look.loss + problem.penalty.value(coef) > value * (1 + ASCENT) + ASCENT * columns.size:
             state.by_gram, idle, best = False, -1, np.inf
             continue
         state.coef, state.look = coef, look
@@ -136,12 +130,12 @@ def _settle(columns: Centred, state: State, limit: int) -> bool:
     state.n_newton += n_steps
     if look is None:
         return False
-    # Reject the step if the objective, plus what rounding of unshifted columns may add, grows by more than `_WORSE`.
+    # Reject the step if the objective, plus what rounding of unshifted columns may add, grows by more than `ASCENT`.
     design, penalty = columns.problem.design, columns.problem.penalty
     size = float(np.abs(coef) @ (design.reach() + np.abs(design.shift * design.scale)))
     rounding = 0.5 * (float(np.finfo(np.float64).eps) * size) ** 2
     before = state.look.loss + penalty.value(state.coef)
-    if look.loss + penalty.value(coef) + rounding > before * (1 + _WORSE) + _WORSE * columns.size:
+    if look.loss + penalty.value(coef) + rounding > before * (1 + ASCENT) + ASCENT * columns.size:
         return False
     state.coef, state.look, state.exact = coef, look, True
     return True
@@ -157,7 +151,7 @@ def _balanced(columns: Centred, state: State, enough: float = 0.0) -> bool:
         return True
     problem, coef = columns.problem, state.coef
     proof = prove(problem, coef, columns.intercept(coef), columns.weight * state.look.residual)
-    return bool(proof.gap <= max(10 * max(state.gap, ROUNDING * columns.size), enough))
+    return bool(proof.gap <= max(10 * max(state.gap, SQUARES_GAP * columns.size), enough))
 
 
 def _bounds_the_gap(columns: Centred, state: State) -> bool:
@@ -169,7 +163,7 @@ def _bounds_the_gap(columns: Centred, state: State) -> bool:
     if not penalty.bounds.any():  # no slope is bounded by a strength: nothing to screen by
         return False
     spread = columns.problem.design.spread(columns.problem.fit_intercept)
-    return bool(np.all(beyond <= _NEAR * np.sqrt(columns.size * spread))) and _balanced(columns, state)
+    return bool(np.all(beyond <= HALF_DIGITS * np.sqrt(columns.size * spread))) and _balanced(columns, state)
 
 
 def _working_set(columns: Centred, state: State, precompute: bool | None) -> Index:
@@ -226,7 +220,7 @@ def _finished(
         return draft(coef, intercept, dual, unique)
     solution = certify(problem, coef, intercept, dual, n_iter=1, stopped=stopped, solver="")
     squares = float(problem.weight @ problem.y**2)
-    rough = solution.gap > _FACE_GAP * max(solution.objective, squares * _FACE_GAP)
+    rough = solution.gap > SUPPORT_GAP * max(solution.objective, squares * SUPPORT_GAP)
     # If no inequality bounds the slopes of the dual, any dual shows the face, however inexact.
     bound = problem.penalty.strength.any() or problem.penalty.positive
     if solution.unique or (rough and bound):

@@ -18,10 +18,8 @@ from ladreg._design import CONSTANT
 from ladreg._least_squares.centred import Centred
 from ladreg._presolve import Repeats, repeats
 from ladreg._problem import ElasticNet
+from ladreg._tolerances import SOLVED
 
-# A column is dependent if its distance from the span of the columns before it is at most 1e-13 of its length. The
-# projection of duals leaves out the same columns.
-_RANK = 1e-13
 # A column is also dependent if that distance is at most 1e-14 of its uncentred root mean square: rounding of its mean.
 _ROUNDING = float(np.sqrt(CONSTANT))
 # Numbers in a block of rows that is decomposed at a time.
@@ -175,12 +173,12 @@ def _analysed(columns: Centred, free: Index) -> Dependent | None:
     size = np.where(length > 0, length, 1.0)
     upper, order = pivoted_triangle(np.where(length > 0, triangle / size, 0.0))
     pivot = np.abs(np.diag(upper))
-    least = np.maximum(_RANK, _ROUNDING * reach / size)[order[: pivot.size]]
+    least = np.maximum(SOLVED, _ROUNDING * reach / size)[order[: pivot.size]]
     rank = int(np.argmin(np.append(pivot > least, False)))
     if rank == free.size:
         return None
     # Remove rounding: with units far apart it would count as much as the rest.
-    upper[np.abs(upper) <= _RANK] = 0.0
+    upper[np.abs(upper) <= SOLVED] = 0.0
     rows = np.zeros((rank, free.size))
     rows[:, order] = upper[:rank] * size[order]
     measure = columns.problem.design.scale[free]

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._kernels import _gram
-from ladreg._least_squares.active_set import ROUNDING, factored, steps_at_once
+from ladreg._least_squares.active_set import factored, steps_at_once
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._presolve import largest
 from ladreg._problem import ElasticNet
+from ladreg._tolerances import BALANCED
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class GramPath:
                 alphas,
                 max_steps,
                 steps_at_once(self.coef.size, self.tuning),
-                ROUNDING,
+                BALANCED,
                 self.coef,
                 slope,
                 self._support,

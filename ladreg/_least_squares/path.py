@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, are_regular
-from ladreg._least_squares.centred import MOST_EPOCHS, ROUNDING, Centred, duality_gap, without_rounding
+from ladreg._least_squares.centred import MOST_EPOCHS, Centred, duality_gap, without_rounding
 from ladreg._least_squares.dependent_columns import redundant
 from ladreg._least_squares.gram_path import GramPath, Stretch
 from ladreg._least_squares.path_point import PathPoint, nonzeros, shared
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._least_squares.working_set_path import WorkingSetPath
 from ladreg._problem import ElasticNet, Problem, Settings, StopReason
-from ladreg._tolerances import AT_END
+from ladreg._tolerances import AT_END, SQUARES_GAP
 
 
 def solve_lasso_path(
@@ -117,5 +117,5 @@ def rows_in_gram(
             coef = found.coef[k]
             loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)
             gap, _ = duality_gap(unit.times(float(group[k])), coef, found.slope[k], loss)
-            unique[k] = gap <= max(settings.tol, ROUNDING) * size
+            unique[k] = gap <= max(settings.tol, SQUARES_GAP) * size
         yield found, unique

@@ -15,14 +15,10 @@ import scipy.linalg
 
 from ladreg._arrays import Array, Index
 from ladreg._least_squares.centred import Centred, GradientCheck
+from ladreg._tolerances import BALANCED, INDEPENDENT
 
-# A column of length one is dependent if its distance from the span of the others is at most 1e-14: less than in
-# `dependent_columns`, so that free columns are independent here as well.
-_RANK = 1e-14
 # Whole steps with one decomposition: each but the first removes the rounding of the one before.
 _REFINED = 3
-# A violation of at most 1e-14 of the largest slope at zero coefficients is rounding.
-_ROUNDING = 1e-14
 # Multiplications for all decompositions of one call, at most.
 _WORK = 2e10
 # Numbers in the matrix of one decomposition, at most.
@@ -61,7 +57,7 @@ class _Factor:
         size[size == 0] = 1.0
         q, upper, places = scipy.linalg.qr(matrix / size, mode="economic", pivoting=True)
         pivot, order = np.abs(np.diag(upper)), places.astype(np.intp)
-        rank = int(np.argmin(np.append(pivot > _RANK, False)))
+        rank = int(np.argmin(np.append(pivot > INDEPENDENT, False)))
         null = None
         if rank < support.size:
             null = np.zeros(support.size)
@@ -125,7 +121,7 @@ def settle(columns: Centred, coef: Array, max_steps: int) -> tuple[Array, Gradie
     coef, work, n_steps = coef.copy(), _WORK, 0
     support = np.flatnonzero((coef != 0) | (penalty.free() & (columns.curvature > 0)))
     sign = np.sign(coef)
-    tolerance = _ROUNDING * float(np.abs(columns.slope).max(initial=0.0))
+    tolerance = BALANCED * float(np.abs(columns.slope).max(initial=0.0))
     factor, whole = None, 0
     seen: set[bytes] = set()
     while n_steps < max_steps:

@@ -18,16 +18,13 @@ from ladreg._arrays import Array, Index, are_regular, is_regular
 from ladreg._certificate import costs, largest_parts, reaching, slope_margin
 from ladreg._design import SparseDesign
 from ladreg._least_squares import coordinate_descent, homotopy
-from ladreg._least_squares.centred import MOST_EPOCHS, ROUNDING, Centred, duality_gap, without_rounding
+from ladreg._least_squares.centred import MOST_EPOCHS, Centred, duality_gap, without_rounding
 from ladreg._least_squares.gram_path import GramPath, Stretch
 from ladreg._least_squares.path_point import PathPoint, nonzeros
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._presolve import largest
 from ladreg._problem import Coefficients, ElasticNet, Settings, StopReason
-from ladreg._tolerances import AT_END
-
-# Above a gap of 1e-10 of the objective the optimal face cannot be told.
-_FACE_GAP = 1e-10
+from ladreg._tolerances import AT_END, SQUARES_GAP, SUPPORT_GAP
 
 
 @dataclass(frozen=True)
@@ -233,11 +230,11 @@ class WorkingSetPath:
         """For each alpha before the first whose gap is too large: whether its optimum is unique, None where open."""
         alphas = self.alphas[first : first + look.n_iter.size]
         gap, shrink, value = self._gaps(look, alphas)
-        missed = ~(gap <= np.maximum(self.settings.tol * value, ROUNDING * self.columns.size))
+        missed = ~(gap <= np.maximum(self.settings.tol * value, SQUARES_GAP * self.columns.size))
         if look.among is not None:  # the gap must not let other slopes reach their strength
             missed |= np.sqrt(gap) * self.widest > self.tuning.clear / 2 * alphas
         number = int(np.argmax(np.append(missed, True)))
-        rough = gap > np.maximum(_FACE_GAP * value, ROUNDING * self.columns.size)
+        rough = gap > np.maximum(SUPPORT_GAP * value, SQUARES_GAP * self.columns.size)
         proved: list[bool | None] = look.regular[:number].tolist()
         row, others = self._others(look, alphas[:number] * (1 - AT_END), shrink, np.sqrt(gap))
         for k in np.unique(row[look.regular[row]]):

@@ -13,7 +13,7 @@ from ladreg._certificate import Answers, canonical_optimum, certify, proofs
 from ladreg._piecewise.parametric import Vertices, Walk
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
-from ladreg._tolerances import AT_END, PROVED_GAP
+from ladreg._tolerances import AT_END, PROVED_GAP, SAME_KNOT
 
 # Walk where a table has at most 3000 rows: knots grow in number with the rows, and each reads a column; one by one, on
 # the rows near the fit, 100 alphas of 5000 x 20 take two thirds of the time.
@@ -22,8 +22,6 @@ _ROWS = 3000
 _ROWS_PER_COLUMN = 10
 # Walk where a table has at most 2^23 entries, of which two dense copies are made.
 _TABLE = 1 << 23
-# Knots that differ by at most 1e-10 of their alpha are one: more than rounding, less than what data tell apart.
-_SAME = 1e-10
 _NAME = "parametric simplex"
 
 
@@ -136,7 +134,7 @@ def _distinct(alphas: Array, last: float) -> Index:
     """The vertices whose range is not a point: knots that coincide are told apart by the perturbation only."""
     kept = []
     for k, alpha in enumerate(alphas.tolist()):
-        if alpha < last * (1.0 - _SAME):
+        if alpha < last * (1.0 - SAME_KNOT):
             kept.append(k)
             last = alpha
     return np.array(kept, dtype=np.intp)

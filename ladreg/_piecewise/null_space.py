@@ -25,17 +25,13 @@ from ladreg._piecewise.interior_point import (
     weighted_gram,
 )
 from ladreg._problem import Problem
-from ladreg._tolerances import PINNED
+from ladreg._tolerances import CONDITION, PINNED, SUMMED
 
 # The null space pays for at most 0.8 as many dimensions as columns: QR, basis and 15 iterations then take fewer
 # multiplications than 15 weighted Gram matrices of the columns and their factors.
 _NARROW = 0.8
 # A sparse table of up to 2^24 entries (128 MB) is copied to a dense one.
 _ENTRIES = 1 << 24
-# Targets are fitted exactly if their part in the null space is at most 1e-14 times their length.
-_FITTED = 1e-14
-# Columns are independent if R, of columns of length one, has a reciprocal condition number above 1e-10.
-_REGULAR = 1e-10
 
 
 def is_narrow(problem: Problem) -> bool:
@@ -108,7 +104,7 @@ class Orthogonal:
             return None
         (factor, tau), triangle = scipy.linalg.qr(A / length, mode="raw", check_finite=False)
         condition = scipy.linalg.lapack.dtrcon(triangle[:n_columns])[0]
-        regular = condition > _REGULAR
+        regular = condition > 1 / CONDITION
         return cls(factor, tau, np.arange(n_columns), length, n_columns) if regular else None
 
     def _times(self, matrix: Array, transposed: bool) -> Array:
@@ -160,7 +156,7 @@ def _solved(program: BoundedDual, tol: float, max_iter: int, stats: dict[str, fl
     narrow = NullSpaceDual(orthogonal, program)
     stats["n_null"] = narrow.basis.shape[1]
     missed = np.abs(program.y @ narrow.basis).max(initial=0.0)
-    if missed <= _FITTED * np.linalg.norm(program.y):
+    if missed <= SUMMED * np.linalg.norm(program.y):
         nothing = np.zeros(program.y.size)
         coef = orthogonal.coefficients(program.y)
         return InteriorPointResult(coef, nothing, nothing, np.ones(program.y.size), 0.0, 1)

@@ -14,10 +14,8 @@ import numpy as np
 from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _parametric
 from ladreg._problem import Problem
+from ladreg._tolerances import MISSED, PERTURBATION
 
-# Targets, weights and strengths are perturbed by 0.5 to 1 times 1e-9 of their unit: more than the rounding of
-# residuals (about 1e-13 at unit scale), and less than what tells a vertex from another.
-_PERTURBED = 1e-9
 # A burst has at most 2e8 multiplications, about 0.1 s: only between bursts is Ctrl-C noticed.
 _BURST = 2e8
 # At most 256 exchanges per burst, after which the inverse is computed anew.
@@ -28,9 +26,6 @@ _ENTRIES = 1 << 21
 _WATCHED = 200
 # It watches all columns where these are at most 1.5 times as many: a copy of the table would save little.
 _NEARLY_ALL = 1.5
-# A column that was not watched was missed if its slope exceeds alpha times its strength by more than 1e-8 of that,
-# which is more than the perturbation.
-_MISSED = 1e-8
 # The kernel's reasons to stop.
 _ALL_SOLVED, _NO_ROOM, _BURST_OVER, _NO_PIVOT = range(4)
 # The kernel's kinds of columns.
@@ -221,7 +216,7 @@ class Walk:
             duals = np.vstack([found.dual[:count], self._dual(self.place, after)])
             parts = self._parts(duals, np.append(found.alphas[:count], self.place.alpha)).max(axis=0)
             parts[watched] = 0.0
-            missed = np.flatnonzero(parts > 1.0 + _MISSED)
+            missed = np.flatnonzero(parts > 1.0 + MISSED)
             if missed.size == 0:
                 break
             watched = np.union1d(watched, missed)
@@ -304,4 +299,4 @@ class Walk:
 
 def _perturbed(values: Array, rng: np.random.Generator, unit: Array) -> Array:
     """The values, and a second row in which they are perturbed."""
-    return np.stack([values, values + _PERTURBED * unit * rng.uniform(0.5, 1.0, values.size)])
+    return np.stack([values, values + PERTURBATION * unit * rng.uniform(0.5, 1.0, values.size)])
