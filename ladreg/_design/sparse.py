@@ -229,11 +229,13 @@ class SparseDesign(Design):
         key = f"blocks {border}"
         if key not in self._known:
             self._known[key] = BlockPattern.of(self._by_rows, border)
+            if self._known[key] is None:
+                self._known.pop("by rows", None)
         return self._known[key]
 
     @property
     def _by_rows(self) -> sp.csr_array:
-        """X in float64, by rows; X itself where it is that already."""
+        """X in float64, by rows; X itself where it is that already. A copy is kept where there are blocks."""
         if "by rows" not in self._known:
             self._known["by rows"] = sp.csr_array(self.X, dtype=np.float64)
         return self._known["by rows"]
