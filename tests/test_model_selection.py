@@ -236,7 +236,7 @@ def test_a_point_that_the_data_do_not_prove_is_solved_again(monkeypatch):
     monkeypatch.setattr(folds, "solve_lasso", lambda *given, **more: calls.append(1) or solve(*given, **more))
     plain = LassoCDCV(alphas=6, cv=4).fit(X, y)
     assert not calls
-    monkeypatch.setattr(folds, "_SURE", -1.0)
+    monkeypatch.setattr(folds, "PROVED_GAP", -1.0)
     again = LassoCDCV(alphas=6, cv=4).fit(X, y)
     assert len(calls) == 1
     np.testing.assert_allclose(again.coef_, plain.coef_, rtol=1e-12)

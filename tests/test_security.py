@@ -17,9 +17,9 @@ from tests import public
 PACKAGE = Path(ladreg.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPORTS = {
-    "__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "enum", "functools", "importlib",
-    "inspect", "itertools", "joblib", "math", "numbers", "operator", "threading", "time", "typing", "warnings",
-    "ladreg", "numpy", "scipy", "sklearn",
+    "__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "enum", "functools", "html",
+    "importlib", "inspect", "itertools", "joblib", "math", "numbers", "operator", "threading", "time", "typing",
+    "warnings", "ladreg", "numpy", "pandas", "scipy", "sklearn",
 }  # fmt: skip
 CALLS = {"eval", "exec", "compile", "__import__", "open", "input", "breakpoint", "globals"}
 METHODS = {

@@ -111,7 +111,7 @@ class _Pinned:
 
     point: Array
     basis: Array
-    rows: Index
+    rows: Index | slice
     balance: Callable[[Array], Array]
     products: Callable[[Array], Array]
 
@@ -131,9 +131,8 @@ class _Pinned:
 
     @classmethod
     def _dense(cls, face: Face) -> _Pinned:
-        n_samples = face.problem.n_samples
         # If every row is pinned, only the signs of coefficients constrain z.
-        rows = np.arange(n_samples if face.pinned.size < n_samples else 0)
+        rows = slice(None) if face.pinned.size < face.problem.n_samples else slice(0)
         matrix, target = face.equations()
         n_rows, n_columns = matrix.shape
         solver = square_solver(matrix) if n_rows == n_columns else None
@@ -223,7 +222,7 @@ class _Sided:
         cost = np.zeros(side.size)
         if problem.loss.has_bounded_slopes:
             lower, upper = problem.loss.interval()
-            cost[: rows.size] = problem.weight[rows] * np.where(row_side[rows] > 0, upper, -lower)
+            cost[: product.shape[0]] = problem.weight[rows] * np.where(row_side[rows] > 0, upper, -lower)
         return cls(slack, move, side, length, cost)
 
     def centre(self) -> tuple[Array, Array] | None:

@@ -250,15 +250,16 @@ def _block(directions: _Directions) -> tuple[Array, Array] | None:
     # In place: tall tables have as many directions as rows.
     extent = np.subtract(high, low, out=high)
     low += extent / 2
-    return _least_squares(directions.vector, np.where(used, directions.cost, 0.0), low, extent)
+    return _least_squares(directions.vector, directions.cost, used, low, extent)
 
 
-def _least_squares(vector: Array, cost: Array, middle: Array, extent: Array) -> tuple[Array, Array]:
+def _least_squares(
+    vector: Array, cost: Array, paid: NDArray[np.bool_], middle: Array, extent: Array
+) -> tuple[Array, Array]:
     """Equations of the least ``sum(cost * (vector @ z - middle)^2 / extent)``, at most one per coordinate.
 
-    Directions without cost are left out.
+    Only directions that are `paid` count.
     """
-    paid = cost > 0
     flat = paid & (extent <= AT_END * extent.max(initial=0.0))
     # Directions without extent are met exactly; the others are fitted in the null space of these.
     _, singular, right = np.linalg.svd(vector[flat])

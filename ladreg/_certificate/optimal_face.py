@@ -158,12 +158,14 @@ def column_rank(problem: Problem, features: Index) -> int:
     return int(np.sum(singular > PINNED * singular.max(initial=0.0))) - border
 
 
-def predictions(problem: Problem, rows: Index, features: Index, directions: Array) -> Array:
+def predictions(problem: Problem, rows: Index | slice, features: Index, directions: Array) -> Array:
     """Predictions in the chosen rows for each column of coefficients (and intercept) in `directions`.
 
     Predictions at rounding level are set to zero: a repeat of a pinned row does not move along the null space of that
     row, and the 1e-17 computed for it would count as a direction.
     """
+    if isinstance(rows, slice):
+        rows = np.arange(problem.n_samples)[rows]
     if rows.size == 0:
         return np.zeros((0, directions.shape[1]))
     coef = np.zeros((problem.n_features, directions.shape[1]))
