@@ -19,6 +19,9 @@ Index = NDArray[np.intp]
 # Invert matrices of up to 400 rows; larger ones are factored, which takes a third of the multiplications. (SciPy has a
 # second BLAS with threads of its own, and alternating with NumPy's was measured to slow small matrices down tenfold.)
 SMALL = 400
+# Solve with the inverse of matrices of up to 1000 rows: an LU factor takes a third of the multiplications, but waking
+# SciPy's threads was measured to cost 15 % of a fit with 500 columns.
+_INVERTED = 1000
 # Mask of the exponent bits of a float64: a power of two has no other bits set.
 _EXPONENT = np.int64(0x7FF << 52)
 # Rows per block: temporary arrays of a block stay in the cache, and BLAS would use a second thread for longer blocks.
@@ -59,7 +62,7 @@ class SquareSolver(NamedTuple):
 
 def square_solver(matrix: Array) -> SquareSolver | None:
     """A solver for a square matrix; None if its condition number is at least 1e10."""
-    if matrix.shape[0] <= SMALL:
+    if matrix.shape[0] <= _INVERTED:
         inverse = inverted(matrix)
         return None if inverse is None else SquareSolver(inverse.__matmul__, inverse.T.__matmul__)
     size = float(np.abs(matrix).sum(axis=1).max(initial=0.0))

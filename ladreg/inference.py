@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -283,8 +284,7 @@ class Inference:
             One row a coefficient, indexed by its name (and before it by the quantile, where there are several), with
             the columns "coef", "std err", "t", "p", "low" and "high".
         """
-        import pandas as pd  # an extra, imported when used
-
+        pd = import_module("pandas")  # an extra, imported when used
         blocks = self._blocks()
         index = pd.Index(self.names, name="name")
         if self.coef.ndim > 1:

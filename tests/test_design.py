@@ -98,6 +98,17 @@ def test_cross_products(pair):
             np.testing.assert_allclose(cross, products[chosen], rtol=1e-10, atol=1e-10)
 
 
+def test_weighted_columns(pair):
+    design, dense = pair
+    features, weight = np.array([4, 0, 3]), np.arange(40.0)
+    found = design.weighted_columns(features, weight)
+    if sp.issparse(design.X):
+        assert found is None
+        return
+    assert found.flags.c_contiguous
+    np.testing.assert_allclose(found, (dense[:, features] * np.sqrt(weight)[:, None]).T, rtol=1e-12, atol=1e-12)
+
+
 def test_products_with_chosen_columns(pair):
     design, dense = pair
     features = np.array([4, 0, 3])

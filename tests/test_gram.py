@@ -1,6 +1,7 @@
 """The Gram matrix of a working set that changes, of which only some rows are there."""
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,4 +71,16 @@ def test_what_is_known_is_not_computed_again(monkeypatch):
     assert asked == [6 * 2]
     gram.work_on(np.arange(7), np.arange(12, 22))
     assert asked == [6 * 2, 17]
+    check(gram, expected)
+
+
+@pytest.mark.parametrize("size", [4, 20])
+def test_copied_columns_say_the_same(size):
+    """The columns of a working set are copied if it has at most a quarter of the features."""
+    gram, expected = columns(np.random.default_rng(1), weighted=True)
+    copies, copy = [], gram.design.weighted_columns
+    object.__setattr__(gram.design, "weighted_columns", lambda *given: copies.append(1) or copy(*given))
+    gram.work_on(np.arange(0, 10, 2), np.arange(20, 20 + size))
+    assert len(copies) == (size == 4)
+    gram.fill(np.flatnonzero(~gram.known)[:4])
     check(gram, expected)

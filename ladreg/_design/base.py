@@ -156,6 +156,10 @@ class Design(ABC):
     def cross(self, weight: Array, features: Index, others: Index) -> Array:
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``; half the work where both are one array."""
 
+    def weighted_columns(self, features: Index, weight: Array) -> Array | None:  # noqa: ARG002 - for dense designs
+        """Chosen columns times the roots of the weights, one per row; None for a sparse design."""
+        return None
+
     def moments(self, weight: Array, others: Array) -> tuple[Array, Array]:
         """``Z' diag(weight) Z``, and ``Z' diag(weight) others`` for columns `others` of shape (n_samples, k)."""
         features = np.arange(self.n_features)

@@ -322,6 +322,15 @@ class DenseDesign(Design):
         result *= after[others]
         return result
 
+    def weighted_columns(self, features: Index, weight: Array) -> Array:
+        """Chosen columns times the roots of the weights, one per row."""
+        columns = np.ascontiguousarray(self.X.T[features], dtype=np.float64)
+        if self._shift is not None:
+            columns -= self.shift[features, None]
+        columns *= self.scale[features, None]
+        columns *= np.sqrt(weight)
+        return columns
+
     def _multiplied(self, block: slice, features: Index, scale: Array | None, root: Array | None) -> Array:
         """Chosen columns of a block of rows, times a scale for each feature and a number for each row if given."""
         Z = self._columns(block, features, copy=scale is not None or root is not None)

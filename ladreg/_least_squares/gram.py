@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._design import CONSTANT, Design
 
+# Copy the columns of a working set for its products if it has at most a quarter of all features: the copy stays below
+# X / 4. Without, cross-validation of 500 x 5,000 took 1.3 times as long (2026-11).
+_COPIED = 0.25
+
 
 class Gram:
     """Products of the columns of a working set; those of columns that stay in it are not computed again.
@@ -39,6 +43,7 @@ class Gram:
         """Take the Gram matrix of the first columns as it is given."""
         size = matrix.shape[0]
         self.features, self.matrix, self.known = np.arange(size), matrix, np.ones(size, dtype=bool)
+        self._columns: Array | None = None
 
     def work_on(self, wanted: Index, others: Index | None = None) -> Index:
         """Make the wanted features and `others`, whose rows are not needed yet, the working set.
@@ -68,6 +73,9 @@ class Gram:
         matrix = np.empty((size, size))
         matrix[:n_known, :n_here] = self.matrix.take(at[:n_known], axis=0).take(at[:n_here], axis=1)
         self.features, self.matrix, self.known = features, matrix, np.arange(size) < n_known
+        # Only where rows are left to compute.
+        few = not wanted.all() and size <= _COPIED * self.mean.size
+        self._columns = self._copied() if few else None
         self.fill(new)
         # Complete the known rows: by symmetry from the new rows, and by products with columns whose rows are not known.
         mirrored = n_here + int(np.count_nonzero(wanted[n_here:]))
@@ -75,6 +83,13 @@ class Gram:
         if n_known and mirrored < size:
             matrix[:n_known, mirrored:] = self._products(np.arange(n_known), np.arange(mirrored, size))
         matrix[:n_known][matrix.diagonal()[:n_known] <= 0] = 0.0
+
+    def _copied(self) -> Array | None:
+        """Weighted columns of the working set, None if sparse; columns that are constant up to rounding are zero."""
+        columns = self.design.weighted_columns(self.features, self.weight)
+        if columns is not None:
+            columns[self._are_constant(np.einsum("jk,jk->j", columns, columns), self.features)] = 0.0
+        return columns
 
     def _are_constant(self, square: Array, features: Index) -> NDArray[np.bool_]:
         """Whether columns are constant up to rounding, by their mean squares."""
@@ -109,6 +124,8 @@ class Gram:
 
     def _products(self, places: Index, others: Index) -> Array:
         """Products of columns at places of the working set."""
+        if self._columns is not None:
+            return self._columns[places] @ self._columns[others].T
         chosen = self.features[places]
         rest = chosen if places is others else self.features[others]
         return self._centred(self.design.cross(self.weight, chosen, rest), chosen, rest)

@@ -5,6 +5,7 @@ The method is finite (Madsen and Nielsen 1990, BIT 30, 682-699): where no residu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -32,8 +33,10 @@ from ladreg._tolerances import ROUNDED, ROUNDING_GAP, SUMMED
 _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
 # Take the full step if the objective falls by at least 1e-4 times the decrease that its slope predicts (Armijo).
 _KEPT = 1e-4
-# Bisections of a line search.
+# Slopes that a line search looks at, at most.
 _LINE = 30
+# It ends where the slope is at most 1e-9 of that at the beginning.
+_FLAT = 1e-9
 # Multiples of the curved piece's end that are solved in turn, before the end itself (step 4).
 _WIDER = (1e6, 1e4, 1e3, 1e2, 30.0, 10.0, 3.0)
 # Stop at an objective of at most 1e-28: that is rounding, at unit scale.
@@ -258,12 +261,31 @@ def _length(place: _HuberIterate, step: Array, moved: Array, value: float) -> tu
         return 0.0, value
     if full <= value + _KEPT * promise:
         return 1.0, full
-    low, high = 0.0, 1.0
+    length = _stationary(lambda length: _slope(place, step, moved, length), promise)
+    best = at(length)
+    return (length, best) if best < value else (0.0, value)
+
+
+def _stationary(slope: Callable[[float], float], first: float) -> float:
+    """The length in (0, 1] where a rising slope, `first` at 0, changes its sign; 1 if it does not.
+
+    False position with the Illinois rule (Dowell and Jarratt 1971, doi 10.1007/BF01934364): exact once both ends are
+    on the linear piece of the root.
+    """
+    low, high, under, over = 0.0, 1.0, first, slope(1.0)
+    if not over > 0:
+        return 1.0
+    kept = 0
     for _ in range(_LINE):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _slope(place, step, moved, middle) < 0 else (low, middle)
-    best = at(low)
-    return (low, best) if best < value else (0.0, value)
+        middle = low - under * (high - low) / (over - under)
+        found = slope(middle)
+        if abs(found) <= -_FLAT * first or not low < middle < high:
+            return middle
+        if found < 0:
+            low, under, over, kept = middle, found, over / 2 if kept < 0 else over, -1
+        else:
+            high, over, under, kept = middle, found, under / 2 if kept > 0 else under, 1
+    return low
 
 
 def _slope(place: _HuberIterate, step: Array, moved: Array, length: float) -> float:
