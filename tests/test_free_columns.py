@@ -296,6 +296,18 @@ def test_units_of_dependent_columns_that_are_far_apart():
         assert model.dual_gap_ <= 1e-9 * best
 
 
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+def test_a_group_of_one_row_among_weights_of_many_sizes(form):
+    """Its residual is rounding, and so is its dual: the product with its column has no other terms."""
+    rng = np.random.default_rng(0)
+    k = np.append(rng.integers(0, 40, 120), [40, 41, 42])
+    X = np.hstack([(k[:, None] == np.arange(43)).astype(float), rng.standard_normal((123, 3))])
+    y = X @ rng.standard_normal(46) + rng.exponential(100.0, 123)
+    model = LassoCD(0.1, penalty_weights=np.repeat([0.0, 1.0], [43, 3]))
+    model.fit(form(X), y, sample_weight=np.exp(2 * rng.standard_normal(123)))
+    assert model.certificate_.relative_gap <= 1e-13
+
+
 def test_free_coefficients_along_a_path_stay_positive():
     """A feature that came in and has not moved yet goes where it may, whatever its slope is at the next alpha."""
     for seed in range(300):

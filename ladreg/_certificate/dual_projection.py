@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -18,6 +19,16 @@ from ladreg._tolerances import ORTHOGONAL, ROUNDED, SOLVED
 _QR_ENTRIES = 1 << 21
 # Squared lengths of columns above tiny / eps have all their digits: their denormal terms are below rounding.
 _NORMAL = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
+
+
+class _Correction(NamedTuple):
+    """What is subtracted from a dual, and the sizes of its terms in each row; None where weights are alike.
+
+    Where they are, the rounding of a row is judged beside the duals of the others: see `Projection.sizes`.
+    """
+
+    values: Array
+    size: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +90,13 @@ class Projection:
         self, dual: Array, products: Array, elastic: Callable[[Array], Array], free: Index
     ) -> tuple[Array, Array] | None:
         columns = np.append(free, self.problem.n_features) if self.problem.fit_intercept else free
-        correct = None
+        correct: Callable[[Array], _Correction] | None = None
         # At most three times: one projection leaves an error of order eps * cond(Z), which the next ones remove.
         for _ in range(3):
             if np.all(np.abs(products[columns]) <= ROUNDED * self.sizes(dual, columns)):
                 return dual, products[: self.problem.n_features]
             correct = correct or self._corrector(elastic(dual), free)
-            dual = dual - correct(products[columns])
+            dual = self._without(dual, *correct(products[columns]))
             products = np.append(self.problem.design.rmatvec(dual), dual.sum())
         small = np.all(np.abs(products[columns]) <= ORTHOGONAL * self.sizes(dual, columns))
         return (dual, products[: self.problem.n_features]) if small else None
@@ -134,14 +145,25 @@ class Projection:
             low, high = np.fmin(low, ratio.min(axis=-1)), np.fmax(high, ratio.max(axis=-1))
         return low, high
 
-    def _corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
+    @staticmethod
+    def _without(dual: Array, correction: Array, size: Array | None) -> Array:
+        """``dual - correction``, in the memory of `correction`; zero where that is rounding of the correction's terms.
+
+        The only row of a free column has a dual of zero: rounding left there would be all of that column's product.
+        """
+        np.subtract(dual, correction, out=correction)
+        if size is not None:
+            correction[np.abs(correction) <= ROUNDED * size] = 0.0
+        return correction
+
+    def _corrector(self, elastic: Array, free: Index) -> Callable[[Array], _Correction]:
         """The map from ``Z'dual`` to ``elastic * Z u`` with the same product with Z: ``u = (Z'EZ)^+ Z'dual``."""
         if free.size == 0:
             share = elastic / (elastic.sum() or 1.0)
-            return lambda error: share * error[0]
+            return lambda error: _Correction(share * error[0])
         rows = np.flatnonzero(elastic > 0)
         if rows.size == 0:
-            return lambda _: np.zeros_like(elastic)
+            return lambda _: _Correction(np.zeros_like(elastic))
         if self.problem.design.blocks(self.problem.fit_intercept) is not None:
             return self._block_corrector(elastic, free)
         # With more columns than rows the Gram matrix is larger than the copies that a QR needs.
@@ -162,16 +184,18 @@ class Projection:
         diagonal = np.abs(np.diag(r))
         rank = int(np.sum(diagonal > SOLVED * diagonal.max(initial=0.0)))
 
-        def correct(error: Array) -> Array:
+        def correct(error: Array) -> _Correction:
             goal = (error / size)[order][:rank]
             solved = scipy.linalg.solve_triangular(r[:rank, :rank], goal, trans="T", check_finite=False)
             correction = np.zeros_like(elastic)
             correction[rows] = np.sqrt(elastic[rows]) * (q[:, :rank] @ solved)
-            return correction
+            return _Correction(correction, np.sqrt(elastic) * np.linalg.norm(solved))
 
         return correct
 
-    def _gram_corrector(self, gram: Array, is_definite: bool, elastic: Array, free: Index) -> Callable[[Array], Array]:
+    def _gram_corrector(
+        self, gram: Array, is_definite: bool, elastic: Array, free: Index
+    ) -> Callable[[Array], _Correction]:
         """`_corrector` without a dense copy of Z; less exact, so that the repetition in `_orthogonal` matters."""
         size = np.sqrt(np.diag(gram))
         size[size == 0] = 1.0
@@ -183,20 +207,24 @@ class Projection:
             solve = partial(np.matmul, np.linalg.pinv(gram, rcond=SOLVED, hermitian=True))
         return self._by(lambda error: solve(error / size) / size, elastic, free)
 
-    def _block_corrector(self, elastic: Array, free: Index) -> Callable[[Array], Array]:
+    def _block_corrector(self, elastic: Array, free: Index) -> Callable[[Array], _Correction]:
         """`_gram_corrector` for a table of groups."""
         border = self.problem.fit_intercept
         columns = np.append(free, self.problem.n_features) if border else free
         return self._by(self.problem.design.block_gram(elastic, border).of(columns).pseudo_solver(), elastic, free)
 
-    def _by(self, solve: Callable[[Array], Array], elastic: Array, free: Index) -> Callable[[Array], Array]:
+    def _by(self, solve: Callable[[Array], Array], elastic: Array, free: Index) -> Callable[[Array], _Correction]:
         """The correction of an error by the solver of ``Z'EZ u = error``."""
+        design, border = self.problem.design, self.problem.fit_intercept
+        alike = self.problem.facts.weights_are_alike
 
-        def correct(error: Array) -> Array:
+        def correct(error: Array) -> _Correction:
             u = solve(error)
             coef = np.zeros(self.problem.n_features)
             coef[free] = u[: free.size]
-            return elastic * (self.problem.design.matvec(coef) + (u[-1] if self.problem.fit_intercept else 0.0))
+            last = float(u[-1]) if border else 0.0
+            size = None if alike else elastic * (design.absolute_matvec(coef) + abs(last))
+            return _Correction(elastic * (design.matvec(coef) + last), size)
 
         return correct
 

@@ -14,6 +14,8 @@ FAR = 150
 # Integers from here on stand for problems of all kinds; smaller ones, of which some were recorded, go on to stand for
 # problems of the kinds that there were first.
 ALL_KINDS = 10**12
+# How often a table gets a factor with dozens of levels.
+GROUPED = 0.04
 COLUMNS = ("normal", "integer", "dummies", "leverage", "powers", "correlated", "repeated rows")
 TARGETS = ("normal", "integer", "constant", "exact", "few values", "outliers", "zero")
 
@@ -33,6 +35,8 @@ class Case:
     # Columns that are to be free of any penalty; None where the model draws them.
     free: np.ndarray | None = None
     all_kinds: bool = True
+    # Whether there is a factor with dozens of levels.
+    grouped: bool = False
 
     def contained(self):
         """X as it is handed to the estimator."""
@@ -55,6 +59,9 @@ def draw(rng, *, tiny=False, all_kinds=True):
     _sicken_columns(rng, case)
     forced, settled = rng.spawn(2)
     if all_kinds and not tiny:
+        grouped = settled.spawn(1)[0]
+        if grouped.random() < GROUPED:
+            _group(grouped, case)
         _nearly_equal(forced, case)
         if forced.random() < 0.2:
             _force_in(forced, case)
@@ -71,6 +78,8 @@ def draw(rng, *, tiny=False, all_kinds=True):
         case.weight = None if case.weight is None else case.weight[order]
         case.ills.append("sorted rows")
     case.container = str(rng.choice(["dense", "fortran", "strided", "csr", "csc"], p=[0.6, 0.1, 0.05, 0.15, 0.1]))
+    if case.grouped:
+        case.container = "csc" if case.container == "csc" else "csr"
     return case
 
 
@@ -137,9 +146,29 @@ def _force_in(rng, case):
             "sums": Z[:, 0] + Z[:, 1],
             "nearly equal": Z[:, 0] + 10.0 ** -rng.integers(3, 10) * Z[:, 2],
         }[kind]
+    free = np.zeros(case.X.shape[1], dtype=bool) if case.free is None else case.free
     case.X = np.hstack([Z, case.X])
-    case.free = np.arange(case.X.shape[1]) < Z.shape[1]
+    case.free = np.append(np.ones(Z.shape[1], dtype=bool), free)
     case.ills.append(f"forced in: {kind}")
+
+
+def _group(rng, case):
+    """Dummies of dozens of levels, and perhaps of a second factor, before the other columns; up to four rows a level.
+
+    Some levels have no row. Rows of the other columns repeat.
+    """
+    sizes = [int(rng.integers(33, 61)), *rng.integers(2, 8, int(rng.integers(0, 2)))]
+    n_samples = int(sizes[0] * rng.uniform(1, 4))
+    dummies = [(rng.integers(0, k, n_samples)[:, None] == np.arange(k)).astype(float) for k in sizes]
+    if rng.random() < 0.3:
+        dummies[0] = dummies[0][:, 1:]
+    columns = case.X[rng.integers(0, case.y.size, n_samples)]
+    if rng.random() < 0.5:
+        columns = columns + rng.standard_normal(columns.shape)
+    case.X, case.y, case.grouped = np.hstack([*dummies, columns]), np.zeros(n_samples), True
+    if rng.random() < 0.5:
+        case.free = np.arange(case.X.shape[1]) < sum(part.shape[1] for part in dummies)
+    case.ills.append("groups" if len(sizes) == 1 else "crossed groups")
 
 
 def _target(rng, case):
