@@ -107,7 +107,7 @@ def block_gram(const double[::1] data, const index_t[::1] indices, const index_t
     for j in range(n_columns):
         fits = fits and -n_separate <= place[j] < size - border
     for j in range(n_separate):
-        fits = fits and begin[j] + border <= begin[j + 1]
+        fits = fits and 0 <= begin[j] <= cross.shape[0] and <Py_ssize_t> begin[j] + border <= begin[j + 1]
     if not fits or begin[0] != 0 or begin[n_separate] != cross.shape[0]:
         raise ValueError("places outside of the blocks")
     with nogil:

@@ -351,6 +351,8 @@ INLINE int exchange(Parametric *s, const Event *event)
         s->kind[event->enters] = HIDDEN;
         return 1;
     }
+    if (event->leaves < 0 && met >= 0 && s->size == s->room)
+        return 0; /* only where the vertex to begin with is none: a basic row, or an active column, is there twice */
     if (event->leaves >= 0)
         s->side[s->basis[event->leaves]] = event->sign;
     if (met >= 0) {
@@ -406,6 +408,7 @@ static int parametric(Parametric *s, Output *out, int knots, ptrdiff_t most)
     for (ptrdiff_t done = 0; done < most; done++) {
         const Event event = next_event(s);
         const double below = s->alpha - event.fall;
+        const int happens = event.leaves >= 0 || event.enters >= 0; /* else all alphas are solved, but for NaN */
         if (!knots) {
             while (out->count < out->room && out->alphas[out->count] >= below)
                 write_answer(s, out, out->alphas[out->count]);
@@ -419,14 +422,14 @@ static int parametric(Parametric *s, Output *out, int knots, ptrdiff_t most)
                 write_answer(s, out, out->alphas[0]);
                 return ALL_SOLVED;
             }
-            if (event.fall > 0.0) {
+            if (event.fall > 0.0 && happens) {
                 const double alpha = exact_alpha(s, &event, out->dual + out->count * s->n);
                 out->knots[out->count] = alpha;
                 write_answer(s, out, alpha);
             }
         }
         still = event.fall > NO_FALL * s->alpha ? 0 : still + 1;
-        if (still > 100 + 4 * s->size || !exchange(s, &event))
+        if (!happens || still > 100 + 4 * s->size || !exchange(s, &event))
             return NO_PIVOT;
     }
     return BURST_OVER;
