@@ -103,7 +103,9 @@ class Orthogonal:
         if n_rows < n_columns or not (np.all(length > 0) and np.isfinite(length.sum())):
             return None
         (factor, tau), triangle = scipy.linalg.qr(A / length, mode="raw", check_finite=False)
-        condition = scipy.linalg.lapack.dtrcon(triangle[:n_columns])[0]
+        square = triangle[:n_columns]
+        # dtrcon would do, which SciPy 1.13 does not have: a triangle is its own LU decomposition.
+        condition = scipy.linalg.lapack.dgecon(square, np.abs(square).sum(axis=0).max(initial=0.0))[0]
         regular = condition > 1 / CONDITION
         return cls(factor, tau, np.arange(n_columns), length, n_columns) if regular else None
 
