@@ -60,7 +60,7 @@ FACTORS = np.resize([1.0, 0.0, 2.0, np.inf, 0.5, 1.0], 40)
 
 
 @models
-@pytest.mark.parametrize("shape", [(60, 8), (24, 40)], ids=str)
+@pytest.mark.parametrize(("shape", "sparse"), [((60, 8), False), ((24, 40), False), ((60, 8), True)], ids=str)
 @pytest.mark.parametrize(
     ("cv", "options"),
     [
@@ -71,7 +71,6 @@ FACTORS = np.resize([1.0, 0.0, 2.0, np.inf, 0.5, 1.0], 40)
     ],
     ids=str,
 )
-@pytest.mark.parametrize("sparse", [False, True])
 def test_losses_are_grid_searchs(model, shape, cv, options, sparse):
     if "penalty_weights" in options:
         options = {"penalty_weights": FACTORS[: shape[1]]}
