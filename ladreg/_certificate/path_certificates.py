@@ -90,7 +90,7 @@ def reaching(strength: Array, positive: bool, slope: Array, edge: Array) -> tupl
 
 
 def proofs(problem: Problem, answers: Answers) -> Proofs:
-    """The proofs of all answers, for a loss with an infinite dual interval; `problem` has the penalty at alpha = 1."""
+    """The proofs of all answers; `problem` has the penalty at alpha = 1."""
     size = answers.alphas.size
     found = Proofs(np.zeros(size), np.zeros(size), np.zeros(size))
     together = np.zeros(size, dtype=bool)
@@ -111,7 +111,8 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
     """Fill in the proofs that the matrix form covers, and return which answers these are.
 
     It does not cover answers with slopes that may be too large by their rounding alone, with a dual that is not
-    orthogonal to the intercept's column, or with an objective that is near zero or not finite.
+    orthogonal to the intercept's column or is beyond the loss's interval by more than rounding, or with an objective
+    that is near zero or not finite.
     """
     unit, alphas = problem.penalty, answers.alphas
     overrun, known = _looked_at(problem, answers)
@@ -122,6 +123,10 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
     for part in _parts(answers, problem.n_samples):
         residual = answers.residual[part]
         ratio = answers.dual[part] / problem.weight / shrink[part, None]
+        if problem.loss.has_bounded_slopes:
+            inside = np.clip(ratio, *problem.loss.interval())
+            known[part] &= (np.abs(inside - ratio) <= ROUNDED).all(axis=1)
+            ratio = inside
         found.objective[part] += problem.loss.value(residual) @ problem.weight
         found.gap[part] += problem.loss.fenchel_young(residual, ratio) @ problem.weight
     found.relative_gap[:] = np.divide(found.gap, found.objective, out=np.zeros_like(shrink), where=found.gap > 0)
