@@ -15,7 +15,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from ladreg._arrays import Array, Index, is_regular
+from ladreg._arrays import SMALL, Array, Index, is_regular
 from ladreg._kernels import _blocks, _rows
 
 # Columns are put into at most 6 classes, and the class with most columns is D.
@@ -27,8 +27,6 @@ _LEAST = 32
 _PART = 0.5
 # Mark pairs of columns in a table of D x S where that has at most 8 entries per stored value; sort the pairs otherwise.
 _TABLE = 8
-# Invert the Cholesky factor of up to 400 columns; solve with larger factors.
-_SMALL = 400
 # Ridges for a Schur complement, relative to the diagonal before the subtraction; the first that makes it definite.
 _RIDGES = (1e-15, 1e-12, 1e-9)
 # Squared lengths of columns above tiny / eps have all their digits; shorter columns of D are left out.
@@ -267,7 +265,7 @@ def _lower(matrix: Array) -> Array | None:
 
 def _with_factor(lower: Array) -> Callable[[Array], Array]:
     """The function that solves with the matrix of a Cholesky factor."""
-    if lower.shape[0] > _SMALL:
+    if lower.shape[0] > SMALL:
         return lambda right: np.asarray(scipy.linalg.cho_solve((lower, True), right, check_finite=False))
     inverse = np.linalg.inv(lower)
     return lambda right: np.asarray(inverse.T @ (inverse @ right))

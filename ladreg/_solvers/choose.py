@@ -49,16 +49,16 @@ def solve(problem: Problem, settings: Settings, start: Coefficients | None = Non
 
 def _solve_near_targets(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
     """Solve from knot to knot, or for few features at a time, where there are many."""
-    if generates_columns(problem, settings) and settings.solver == "auto" and follows_knots(problem, np.ones(1)):
+    if not generates_columns(problem, settings):
+        return _solve_all_columns(problem, settings, start)
+    if settings.solver == "auto" and follows_knots(problem, np.ones(1)):
         return next(solve_along_knots([problem], np.ones(1), settings, solve=_solve_few_columns))
     return _solve_few_columns(problem, settings, start)
 
 
 def _solve_few_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
-    """Solve for few features at a time, where that pays."""
-    if generates_columns(problem, settings):
-        return solve_by_columns(problem, settings, start, solve=_solve_all_columns)
-    return _solve_all_columns(problem, settings, start)
+    """Solve for few features at a time."""
+    return solve_by_columns(problem, settings, start, solve=_solve_all_columns)
 
 
 def _solve_all_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
