@@ -242,7 +242,7 @@ def _unproved(formula, answer, objective):
         exact = objective <= formula.weight @ formula.loss.value(1e-12 * formula.y)
         claimed = max(wanted, 1e-9 * (formula.weight @ formula.loss.value(formula.y))) if exact else wanted
         return [] if answer.gap <= claimed else [f"no warning: dual_gap_ {answer.gap:.3g}, allowed {claimed:.3g}"]
-    gap = min(gap, _exact_gap(formula, answer), _gap_of_moved_columns(formula, answer))
+    gap = min(gap, _exact_gap(formula, answer, wanted), _gap_of_moved_columns(formula, answer))
     least = None if gap <= wanted else _known_optimum(formula, answer)
     if gap <= wanted or (least is not None and objective - least <= wanted):
         return []
@@ -285,16 +285,29 @@ def _gap_of_moved_columns(formula, answer):
     return formula.weight @ np.maximum(*excess) + offset
 
 
-def _exact_gap(formula, answer):
+def _exact_gap(formula, answer, wanted):
     """The gap in fractions, which costs much more: where weights are far apart long arithmetic proves too little."""
     residual, best = formula.residual(answer.coef, answer.intercept), np.inf
-    witness = _witness(formula, answer)
     low, high = formula.loss.ends()
-    for zero in (ROUNDINGS * EPS, LONG(1e-10)):
-        slopes = np.clip(snapped(formula, answer.coef, answer.intercept, witness, zero), low, high)
-        for elastic in ("room", "kink", "all"):
+    for slopes, ways in _starts_of_fractions(formula, answer):
+        slopes = np.clip(slopes, low, high)
+        for elastic in ways:
             best = min(best, exact_gap(formula, answer.coef, residual, slopes, _room(formula, slopes, elastic)))
+            if best <= wanted:
+                return best
     return best
+
+
+def _starts_of_fractions(formula, answer):
+    """Slopes that miss their equations by little, and which rows may take that up.
+
+    The polished ones have found out which bounds are active.
+    """
+    witness = _witness(formula, answer)
+    if witness is not None:
+        yield polished(formula, answer.coef, witness, active=True, elastic="room"), ("room",)
+    for zero in (ROUNDINGS * EPS, LONG(1e-10)):
+        yield snapped(formula, answer.coef, answer.intercept, witness, zero), ("room", "kink", "all")
 
 
 def refuted(formula, answer, value, coef, intercept, name):
