@@ -371,9 +371,10 @@ class LADRegressorIC(InformationRegressor):
         criterion, is about nothing but these.
     eps : float, default=1e-3
         Smallest alpha of the grid, as a part of the largest.
-    alphas : int or array-like of shape (n_alphas,), default=100
+    alphas : int, "knots" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas, in units of X. 0, which no grid has, is plain LAD.
+        "knots" chooses among all alphas at once (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
@@ -400,7 +401,11 @@ class LADRegressorIC(InformationRegressor):
     alpha_ : float
         The alpha that was chosen.
     alphas_ : ndarray of shape (n_alphas,)
-        The alphas, decreasing.
+        The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
+        mean of its ends, and twice its lower end for the first range, which has no upper one.
+    knots_ : ndarray of shape (n_alphas,)
+        Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
+        entry k of `criterion_` and column k of `coef_path_` are those of a whole range.
     criterion_ : ndarray of shape (n_alphas,)
         The criterion for each of them.
     n_selected_path_ : ndarray of shape (n_alphas,)
@@ -470,6 +475,11 @@ class LADRegressorIC(InformationRegressor):
     the same as repeated rows. Other weights are relative, and n is the number of rows whose weight is not zero: weights
     that sum to one, say, tell how rows compare, not how many there are, and their scale changes nothing.
 
+    With ``alphas="knots"`` the path is followed from knot to knot. Between two knots no coefficient changes, and
+    neither does the criterion: its minimum over all alphas from `eps` times the largest upwards is found. Where the
+    coefficients would be more than 2**27 numbers (1 GiB), or the path cannot be followed to its end because a basis is
+    singular to rounding, ``fit`` raises a ValueError or a RuntimeError: raise `eps`, or give a number of alphas.
+
     ``post_selection=0`` is plain LAD on the features selected, without the bias of the penalty (the relaxed lasso,
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
     coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
@@ -519,6 +529,8 @@ class LADRegressorIC(InformationRegressor):
     >>> model.certificate_.relative_gap < 1e-12
     True
     """
+
+    _has_knots = True
 
     def __init__(
         self,
@@ -645,9 +657,10 @@ class QuantileRegressorIC(LADRegressorIC):
         anew for each alpha (see Notes).
     eps : float, default=1e-3
         Smallest alpha of the grid, as a part of the largest.
-    alphas : int or array-like of shape (n_alphas,), default=100
+    alphas : int, "knots" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas, in units of X. 0, which no grid has, is no penalty.
+        "knots" chooses among all alphas at once (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
@@ -674,7 +687,11 @@ class QuantileRegressorIC(LADRegressorIC):
     alpha_ : float
         The alpha that was chosen.
     alphas_ : ndarray of shape (n_alphas,)
-        The alphas, decreasing.
+        The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
+        mean of its ends, and twice its lower end for the first range, which has no upper one.
+    knots_ : ndarray of shape (n_alphas,)
+        Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
+        entry k of `criterion_` and column k of `coef_path_` are those of a whole range.
     criterion_ : ndarray of shape (n_alphas,)
         The criterion for each of them.
     n_selected_path_ : ndarray of shape (n_alphas,)
@@ -741,6 +758,11 @@ class QuantileRegressorIC(LADRegressorIC):
 
     n is the number of rows without weights, and the sum of the weights where all are whole numbers, so that these are
     the same as repeated rows; otherwise it is the number of rows whose weight is not zero.
+
+    With ``alphas="knots"`` the path is followed from knot to knot. Between two knots no coefficient changes, and
+    neither does the criterion: its minimum over all alphas from `eps` times the largest upwards is found. Where the
+    coefficients would be more than 2**27 numbers (1 GiB), or the path cannot be followed to its end because a basis is
+    singular to rounding, ``fit`` raises a ValueError or a RuntimeError: raise `eps`, or give a number of alphas.
 
     ``post_selection=0`` is the fit without penalty to the features selected (the relaxed lasso, Meinshausen 2007).
     `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the coefficients that there

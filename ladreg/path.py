@@ -19,7 +19,7 @@ from ladreg._estimators import (
     checked_quantiles,
     training_data,
 )
-from ladreg._paths import Path, path_of_knots, solve_path
+from ladreg._paths import Path, last_alpha, path_of_knots, solve_path
 from ladreg._tuning import alpha_grid, checked_alphas, warn_of
 from ladreg.combined import CombinedLossRegressor
 from ladreg.huber import HuberLossRegressor
@@ -704,7 +704,7 @@ def _path(
     with any_size():
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
         if all_knots:
-            path = path_of_knots(problem, eps, model._settings())
+            path = path_of_knots(problem, last_alpha(problem, eps), model._settings())
         else:
             path = solve_path(problem, alpha_grid(problem, alphas, eps), model._settings())
     warn_of(path, model.tol, stacklevel=stacklevel)

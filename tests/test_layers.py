@@ -91,6 +91,7 @@ BEHIND_DOORS = {
     "test_design.py": "a table of 40 rows is read in several blocks",
     "test_homotopy.py": "drafts are compared with their NumPy twin, spoiled and left out",
     "test_injection.py": "small tables take the ways of large ones",
+    "test_knots.py": "few knots are too many",
     "test_lasso_solver.py": "formulas that stand in for the certificate; the limit of an iteration",
     "test_model_selection.py": "products of a fold are compared with those of its rows; a point is not proved",
     "test_path_certificates.py": "proofs of many answers are told from those of single ones",

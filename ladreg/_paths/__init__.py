@@ -2,15 +2,18 @@
 
 from ladreg._paths.fold_moments import Split
 from ladreg._paths.folds import Folds, SquaredFolds, folds_of, relaxed
-from ladreg._paths.path import Path, grid, losses_of, path_of_knots, solve_path
+from ladreg._paths.knots import Ranges, last_alpha, path_of_knots
+from ladreg._paths.path import Path, grid, losses_of, solve_path
 
 __all__ = [
     "Folds",
     "Path",
+    "Ranges",
     "Split",
     "SquaredFolds",
     "folds_of",
     "grid",
+    "last_alpha",
     "losses_of",
     "path_of_knots",
     "relaxed",

@@ -25,6 +25,7 @@ from ladreg._least_squares import (
     solve_lasso_path,
 )
 from ladreg._paths.fold_moments import FoldMoments, Split, blocks
+from ladreg._paths.knots import path_of_knots
 from ladreg._paths.path import Path, drafted_path, losses_of, solve_path
 from ladreg._presolve import certified, clip_targets, scaled, solve_at_unit_scale
 from ladreg._problem import (
@@ -308,11 +309,24 @@ class Folds:
 
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean loss of the held-out rows for each alpha, less `constant`; `unit` is the penalty at alpha = 1."""
-        train, test = self._rows(fold)
-        part = self.estimate(self._part(train, unit))
-        path = self.path(part, alphas)
+        part = self._training(fold, unit)
+        return self._held_out(fold, part, self.path(part, alphas))
+
+    def losses_between_knots(self, fold: int, end: float, unit: ElasticNet) -> tuple[Array, Array]:
+        """The knots of a path down to the alpha `end`, as `path_of_knots` gives them, and `losses` above each."""
+        part = self._training(fold, unit)
+        path = path_of_knots(part, end, self.settings)
+        return path.alphas, self._held_out(fold, part, path)
+
+    def _training(self, fold: int, unit: ElasticNet) -> Problem:
+        """The problem of the training rows."""
+        return self.estimate(self._part(self._rows(fold)[0], unit))
+
+    def _held_out(self, fold: int, part: Problem, path: Path) -> Array:
+        """Mean loss of the held-out rows, less `constant`, for each solution of a path of the training rows."""
         coef, intercept = relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
-        held = self._part(test, unit)
+        test = self._rows(fold)[1]
+        held = self._part(test, part.penalty)
         if self._clipped is None:
             return losses_of(held, coef, intercept)
         near = replace(held, y=self._clipped.problem.y[test])

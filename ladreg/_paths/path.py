@@ -18,7 +18,7 @@ from ladreg._certificate import Answers, proofs
 from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
-from ladreg._solvers import largest_alpha, solve, solve_alphas, solve_knots
+from ladreg._solvers import largest_alpha, solve, solve_alphas
 from ladreg._tolerances import ROUNDING_GAP, SUMMED
 
 # Numbers in the residuals and slopes that are certified together, at most.
@@ -45,6 +45,8 @@ class Path:
         Why the solver stopped.
     stats : dict
         Counted work of a lasso path by working sets, as in `solve_lasso_path`.
+    ends : ndarray of shape (n_alphas,) or None
+        Where each solution is that of a whole range of alphas, the lower end of the range.
     """
 
     alphas: Array
@@ -57,6 +59,7 @@ class Path:
     unique: NDArray[np.bool_]
     stopped: list[StopReason]
     stats: dict[str, int] = field(default_factory=dict)
+    ends: Array | None = None
 
     @classmethod
     def empty(cls, problem: Problem, alphas: Array) -> Path:
@@ -116,7 +119,7 @@ def solve_path(
     if not problem.loss.is_square:
         if settings.solver == "auto":
             for k, solution in enumerate(solve_alphas(problem, alphas, settings)):
-                path.put(k, _as_proved(solution, settings.tol))
+                path.put(k, as_proved(solution, settings.tol))
             return path
         for k in range(alphas.size):
             _alone(problem, path, k, settings)
@@ -143,20 +146,6 @@ def solve_path(
         first = last
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, settings)
-    return path
-
-
-def path_of_knots(problem: Problem, eps: float, settings: Settings) -> Path:
-    """All solutions of a path with a piecewise linear loss, down to `eps` times its largest alpha.
-
-    Each alpha is the lowest one of its solution's range; each gap is proved for the whole range.
-    """
-    alphas, solutions = zip(*solve_knots(problem, eps, settings), strict=True)
-    path = Path.empty(problem, np.array(alphas))
-    for k, solution in enumerate(solutions):
-        path.put(k, _as_proved(solution, settings.tol))
-    path.gap[:] *= 2.0  # proved in the middle of the range, where a gap that is linear in alpha is at least half
-    path.relative_gap[:] *= 2.0
     return path
 
 
@@ -205,10 +194,10 @@ def _alone(
         start = path.at(k - 1)
     single = problem.with_penalty(problem.penalty.times(path.alphas[k]))
     solution = solve(single, settings, start)
-    path.put(k, solution if problem.loss.is_square else _as_proved(solution, settings.tol))
+    path.put(k, solution if problem.loss.is_square else as_proved(solution, settings.tol))
 
 
-def _as_proved(solution: Solution, tol: float) -> Solution:
+def as_proved(solution: Solution, tol: float) -> Solution:
     """The solution, marked as stalled if its gap misses the tolerance, even if its solver met that at unit scale."""
     missed = solution.stopped.good and not solution.relative_gap <= max(tol, ROUNDING_GAP)
     return replace(solution, stopped=StopReason.STALLED) if missed else solution

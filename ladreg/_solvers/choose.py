@@ -136,16 +136,15 @@ def solve_alphas(problem: Problem, alphas: Array, settings: Settings) -> Iterato
     return _solve_in_order(problems, alphas, settings, engine)
 
 
-def solve_knots(problem: Problem, eps: float, settings: Settings) -> Iterator[tuple[float, Solution]]:
-    """All solutions of a path with a piecewise linear loss down to `eps` times its largest alpha.
+def solve_knots(problem: Problem, end: float, settings: Settings) -> Iterator[tuple[float, Solution]]:
+    """All solutions of a path with a piecewise linear loss down to the alpha `end`, above zero.
 
     Each comes with the lowest alpha of its range.
     """
-    largest = largest_alpha(problem)
-    if largest > 0:
-        yield from solve_all_knots(problem, eps * largest, settings, solve=solve)
-    else:  # no penalised coefficient differs from zero, whatever alpha is
-        yield 1.0, solve(problem, settings)
+    if largest_alpha(problem) > end:
+        yield from solve_all_knots(problem, end, settings, solve=solve)
+    else:  # no penalised coefficient differs from zero
+        yield end, solve(problem.with_penalty(problem.penalty.times(end)), settings)
 
 
 def _solve_in_order(

@@ -6,7 +6,7 @@ import warnings
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,7 +25,7 @@ from ladreg._estimators import (
     stored,
     training_data,
 )
-from ladreg._paths import Path, grid, relaxed, solve_path
+from ladreg._paths import Path, Ranges, grid, last_alpha, path_of_knots, relaxed, solve_path
 from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution, Solver
 from ladreg._tolerances import ROUNDING_GAP
 from ladreg._tuning.callbacks import CallbackSupportMixin, root_task, task, with_callbacks
@@ -70,15 +70,23 @@ def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A plain estimator, the problem it poses at alpha = 1, and the alphas to choose from."""
+    """A plain estimator, the problem it poses at alpha = 1, and the alphas to choose from.
+
+    With `alphas="knots"` there is one alpha for each of the `ranges` in which no fit changes.
+    """
 
     model: CertifiedRegressor
     problem: Problem
     alphas: Array
+    ranges: Ranges | None = None
 
     def path(self, settings: Settings) -> Path:
         """The solutions for all alphas."""
-        return solve_path(self.problem, self.alphas, settings)
+        return solve_path(self.problem, self.alphas, settings) if self.ranges is None else self.ranges.solutions()
+
+    def with_ranges(self, ranges: Ranges) -> Candidate:
+        """The same with the alphas of these ranges."""
+        return replace(self, alphas=ranges.alphas, ranges=ranges)
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,9 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     verbose: int
     post_selection: float | None
     alpha_: float
+    knots_: Array
+    # Whether alphas="knots" is possible: fits are piecewise constant in alpha.
+    _has_knots: ClassVar[bool] = False
 
     @abstractmethod
     def _models(self) -> list[CertifiedRegressor]:
@@ -123,7 +134,12 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
 
     def _check_tuning(self) -> None:
         """Raise a ValueError for a parameter of the choice that makes no sense."""
-        checked_alphas(self.alphas)
+        if not self._follows_knots:
+            checked_alphas(self.alphas)
+        elif getattr(self, "solver", "auto") != "auto":
+            raise ValueError(
+                f"solver must be 'auto' with alphas='knots', got {self.solver!r}: it solves no single alpha."
+            )
         check_real("eps", self.eps, low=0.0, open_ends=True)
         if self.post_selection is not None:
             check_real("post_selection", self.post_selection, low=0.0, high=1.0)
@@ -133,6 +149,10 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         self._check_tuning()
         for model in self._models():
             model._check_parameters()
+
+    @property
+    def _follows_knots(self) -> bool:
+        return self._has_knots and isinstance(self.alphas, str) and self.alphas == "knots"
 
     @property
     def _mixing(self) -> float:
@@ -208,15 +228,23 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
 
     def _candidate(self, model: CertifiedRegressor, data: Data) -> Candidate:
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
-        return Candidate(model, problem, alpha_grid(problem, self.alphas, float(self.eps)))
+        eps = float(self.eps)
+        if not self._follows_knots:
+            return Candidate(model, problem, alpha_grid(problem, self.alphas, eps))
+        ranges = Ranges.between(path_of_knots(problem, last_alpha(problem, eps), self._settings()))
+        return Candidate(model, problem, ranges.alphas, ranges)
 
     def _finish(self, candidates: list[Candidate], data: Data, choice: Choice) -> None:
         """Fit with the chosen candidate and alpha, and store the fit and the path."""
         self._choice, k, path = choice.candidate, choice.alpha, choice.path
         candidate = candidates[self._choice]
         several = len(candidates) > 1 and np.ndim(self.alphas) == 0
-        self.alphas_ = np.array([one.alphas for one in candidates]) if several else candidate.alphas
-        self.alpha_ = float(candidate.alphas[k])
+        self.alphas_ = np.array([one.alphas for one in candidates]) if several else path.alphas
+        self.alpha_ = float(path.alphas[k])
+        if path.ends is not None:
+            self.knots_ = path.ends
+        elif hasattr(self, "knots_"):  # of an earlier fit
+            del self.knots_
         problem = candidate.problem.with_penalty(self._penalty(present(data)))
         solution = choice.solver(problem, self._settings(), path.at(k))
         self._store(data, [problem], [solution])

@@ -13,7 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._arrays import Array, Index, power_of_two
 from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice
-from ladreg._paths import Folds, Split, SquaredFolds, folds_of
+from ladreg._paths import Folds, Ranges, Split, SquaredFolds, folds_of
 from ladreg._problem import TOO_LARGE, ElasticNet
 from ladreg._tuning.base import Candidate, Choice, TunedRegressor
 from ladreg._tuning.callbacks import subtasks, task
@@ -80,7 +80,7 @@ class CrossValidatedRegressor(TunedRegressor):
         # All rows, those of weight zero too, which the splits count.
         problem = model._problem(data, np.ascontiguousarray(data.Y[:, 0]), posed.loss, posed.penalty)
         folds = folds_of(problem, given, self._settings(), mixing=self._mixing, estimate=model._estimated)
-        losses = self._held_out(candidates, data, folds, given, context)
+        candidates, losses = self._held_out(candidates, data, folds, given, context)
         constant = np.array([folds.constant(k) for k in range(len(given))])
         means = losses.mean(axis=2)
         if np.isnan(means).any():
@@ -95,7 +95,10 @@ class CrossValidatedRegressor(TunedRegressor):
         setattr(self, self._losses_name, (losses if len(candidates) > 1 else losses[0]) + constant)
         k = near if self.selection == "1se" else lowest
         self._say(f"alpha={candidate.alphas[k]:.6g}, mean held-out loss {means[best, k]:.6g}; fitting the path")
-        path = folds.path(candidate.problem, candidate.alphas)
+        if candidate.ranges is None:
+            path = folds.path(candidate.problem, candidate.alphas)
+        else:
+            path = candidate.path(self._settings())
         return Choice(best, k, path, folds.solver_at(path, k))
 
     def _held_out(
@@ -105,24 +108,37 @@ class CrossValidatedRegressor(TunedRegressor):
         folds: Folds | SquaredFolds,
         splits: list[Split],
         context: Any,
-    ) -> Array:
-        """Losses of held-out rows, of shape (n_candidates, n_alphas, n_folds)."""
+    ) -> tuple[list[Candidate], Array]:
+        """The candidates with their alphas, and losses of held-out rows, of shape (n_candidates, n_alphas, n_folds)."""
         jobs = []
         contexts = iter(subtasks(context, "fold", len(candidates) * len(splits)))
         for candidate in candidates:
             for k, (train, _) in enumerate(splits):
                 unit = self._unit(candidate.model, data, train)
-                jobs.append(delayed(self._fold)(folds, k, candidate.alphas, unit, next(contexts)))
-        self._say(f"{len(splits)} folds of {candidates[0].alphas.size} alphas")
+                jobs.append(delayed(self._fold)(folds, k, candidate, unit, next(contexts)))
+        self._say(f"{len(splits)} folds of {'all' if self._follows_knots else candidates[0].alphas.size} alphas")
         # Threads: the kernels and BLAS release the interpreter lock, and X is not copied.
         found = Parallel(n_jobs=self.n_jobs, prefer="threads", verbose=max(int(self.verbose) - 1, 0))(jobs)
-        return np.array(found).reshape(len(candidates), len(splits), -1).swapaxes(1, 2)
+        losses = [values for _, values in found]
+        if candidates[0].ranges is not None:
+            ranges = Ranges.between(candidates[0].ranges.path, [knots for knots, _ in found])
+            candidates = [candidates[0].with_ranges(ranges)]
+            losses = [values[ranges.of(knots)] for knots, values in found]
+        return candidates, np.array(losses).reshape(len(candidates), len(splits), -1).swapaxes(1, 2)
 
-    def _fold(self, folds: Folds | SquaredFolds, k: int, alphas: Array, unit: ElasticNet, context: Any) -> Array:
+    def _fold(
+        self, folds: Folds | SquaredFolds, k: int, candidate: Candidate, unit: ElasticNet, context: Any
+    ) -> tuple[Array, Array]:
+        """The losses of one fold, and their alphas: those of the candidate, or the knots of the fold."""
+        alphas = candidate.alphas
         with task(context, self), any_size():  # a thread has its own settings
-            losses = folds.losses(k, alphas, unit)
+            if candidate.ranges is None:
+                losses = folds.losses(k, alphas, unit)
+            else:
+                assert isinstance(folds, Folds)  # losses that are piecewise linear are no squares
+                alphas, losses = folds.losses_between_knots(k, float(candidate.ranges.ends[-1]), unit)
         self._say(f"fold {k + 1} of {len(folds.splits)}: smallest mean loss {losses.min():.6g}")
-        return losses
+        return alphas, losses
 
     def _unit(self, model: CertifiedRegressor, data: Data, train: Index) -> ElasticNet:
         """The penalty at alpha = 1 for the training rows of a fold, which `standardize` depends on."""

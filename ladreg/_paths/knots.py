@@ -1,0 +1,98 @@
+"""Paths of piecewise linear losses for every alpha at once: the ranges of alpha between their knots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ladreg._arrays import Array, Index
+from ladreg._paths.path import Path, as_proved
+from ladreg._problem import Problem, Settings
+from ladreg._solvers import largest_alpha, solve_knots
+from ladreg._tolerances import SAME_KNOT
+
+# Coefficients of a path have at most 2^27 numbers, 1 GiB.
+_NUMBERS = 1 << 27
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Ranges of alpha in which neither a path nor any of several others has a knot.
+
+    Attributes
+    ----------
+    path : Path
+        All solutions of the path, as `path_of_knots` gives them.
+    ends : ndarray of shape (n_ranges,)
+        The lower ends of the ranges, decreasing. The first range has no upper end; each of the others begins where the
+        one before ends.
+    alphas : ndarray of shape (n_ranges,)
+        An alpha in each: the geometric mean of its ends, and twice its lower end for the first.
+    """
+
+    path: Path
+    ends: Array
+    alphas: Array
+
+    @classmethod
+    def between(cls, path: Path, others: Sequence[Array] = ()) -> Ranges:
+        """The ranges between the knots of a path and those of others; knots that differ by rounding are one."""
+        ends = np.unique(np.concatenate([path.alphas, *others]))
+        ends = ends[np.append(True, ends[1:] > ends[:-1] * (1.0 + SAME_KNOT))][::-1].copy()
+        _check_size(path.coef.shape[0], ends.size)
+        root = np.sqrt(ends)
+        return cls(path, ends, np.append(2.0 * ends[0], root[:-1] * root[1:]))
+
+    def of(self, knots: Array) -> Index:
+        """For each range the place of the solution of one of the paths, whose knots are given."""
+        return np.searchsorted(-knots, -self.alphas)
+
+    def solutions(self) -> Path:
+        """The solution of the path for each range."""
+        place, found = self.of(self.path.alphas), self.path
+        return Path(
+            alphas=self.alphas,
+            coef=found.coef[:, place],
+            intercept=found.intercept[place],
+            objective=found.objective[place],
+            gap=found.gap[place],
+            relative_gap=found.relative_gap[place],
+            n_iter=found.n_iter[place],
+            unique=found.unique[place],
+            stopped=[found.stopped[k] for k in place.tolist()],
+            ends=self.ends,
+        )
+
+
+def _check_size(n_features: int, number: int) -> None:
+    """Raise a ValueError if the coefficients of so many solutions would not fit in memory."""
+    if n_features * number > _NUMBERS:
+        raise ValueError(
+            f"the path has {number} ranges between knots or more, and their coefficients are more than {_NUMBERS} "
+            "numbers (1 GiB): raise eps, or give a number of alphas."
+        )
+
+
+def last_alpha(problem: Problem, eps: float) -> float:
+    """Where paths between knots end: `eps` times the largest useful alpha; 1 where there is none."""
+    return eps * largest_alpha(problem) or 1.0
+
+
+def path_of_knots(problem: Problem, end: float, settings: Settings) -> Path:
+    """All solutions of a path with a piecewise linear loss, down to the alpha `end`.
+
+    Each alpha is the lowest one of its solution's range; each gap is proved for the whole range.
+    """
+    alphas, solutions = [], []
+    for alpha, solution in solve_knots(problem, end, settings):
+        alphas.append(alpha)
+        solutions.append(replace(solution, dual=solution.dual[:0]))
+        _check_size(problem.n_features, len(alphas))
+    path = Path.empty(problem, np.array(alphas))
+    for k, solution in enumerate(solutions):
+        path.put(k, as_proved(solution, settings.tol))
+    path.gap[:] *= 2.0  # proved in the middle of the range, where a gap that is linear in alpha is at least half
+    path.relative_gap[:] *= 2.0
+    return path
