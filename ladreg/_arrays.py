@@ -78,6 +78,41 @@ def square_solver(matrix: Array) -> SquareSolver | None:
     return SquareSolver(solve, partial(solve, trans=1))
 
 
+# Added in turn to the diagonal of a matrix with a unit diagonal, until a Cholesky factorisation succeeds: a few EPS,
+# and as far from singular as refinement of the solution can make up for.
+_RIDGES = (1e-15, 1e-12, 1e-9)
+
+
+def cholesky_solver(
+    matrix: Array, diagonal: Array | None = None, ridges: tuple[float, ...] = _RIDGES
+) -> Callable[[Array], Array] | None:
+    """The function that solves with a matrix, or with one nearby if it is singular; None if none is definite.
+
+    The matrix is scaled so that `diagonal` (its own, by default) is one, and gets the first ridge with which the
+    factorisation succeeds. Factors of up to `SMALL` columns are inverted.
+    """
+    diagonal = matrix.diagonal() if diagonal is None else diagonal
+    if not np.isfinite(diagonal.sum()):
+        return None
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    matrix = matrix * scale
+    matrix *= scale[:, None]
+    for ridge in ridges:
+        np.einsum("ii->i", matrix)[:] += ridge
+        try:
+            lower = np.linalg.cholesky(matrix)
+            if np.isnan(lower[-1:]).any():  # LAPACK may let NaN pass; NaN spreads to the last row of the factor
+                continue
+            if scale.size > SMALL:
+                solve = partial(scipy.linalg.cho_solve, (lower, True), check_finite=False)
+                return lambda right: np.asarray((solve((right.T * scale).T).T * scale).T)
+            inverse = np.linalg.inv(lower) * scale
+        except np.linalg.LinAlgError:
+            continue
+        return lambda right: np.asarray(inverse.T @ (inverse @ right))
+    return None
+
+
 def least_squares(matrix: Array, target: Array) -> Array:
     """The shortest least-squares solution; singular values of at most 1e-11 times the largest count as zero."""
     return np.asarray(np.linalg.lstsq(matrix, target, rcond=PINNED)[0], dtype=np.float64)
@@ -124,7 +159,7 @@ def null_space(matrix: Array) -> Array:
 
 def is_regular(gram: Array) -> bool:
     """Whether a Gram matrix, scaled to a unit diagonal, stays definite if AT_END times its length is taken off it."""
-    return _is_definite(_nearer_to_singular(gram, gram.shape[0]))
+    return is_definite(_nearer_to_singular(gram, gram.shape[0]))
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -140,7 +175,7 @@ def _nearer_to_singular(gram: Array, number: int) -> Array:
     return np.asarray(gram)
 
 
-def _is_definite(gram: Array) -> bool:
+def is_definite(gram: Array) -> bool:
     """Whether a matrix is positive definite."""
     try:
         factor = np.linalg.cholesky(gram)
@@ -162,7 +197,7 @@ def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[
     while parts:
         part = parts.pop()
         union = np.flatnonzero(supports[part].any(axis=0))
-        if union.size <= most and _is_definite(_part(gram, union)):
+        if union.size <= most and is_definite(_part(gram, union)):
             regular[part] = True
         elif part.stop - part.start > 1:
             middle = (part.start + part.stop) // 2

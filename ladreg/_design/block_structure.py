@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 
-from ladreg._arrays import SMALL, Array, Index, is_regular
+from ladreg._arrays import Array, Index, cholesky_solver, is_definite, is_regular
 from ladreg._kernels import _blocks, _rows
 
 # Columns are put into at most 6 classes, and the class with most columns is D.
@@ -27,8 +26,6 @@ _LEAST = 32
 _PART = 0.5
 # Mark pairs of columns in a table of D x S where that has at most 8 entries per stored value; sort the pairs otherwise.
 _TABLE = 8
-# Ridges for a Schur complement, relative to the diagonal before the subtraction; the first that makes it definite.
-_RIDGES = (1e-15, 1e-12, 1e-9)
 # Squared lengths of columns above tiny / eps have all their digits; shorter columns of D are left out.
 _NORMAL = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 # Eigenvalues below 1e-13 of the largest count as zero in a Schur complement that is not regular.
@@ -211,32 +208,22 @@ class BlockGram:
         length = np.sqrt(self.inner.diagonal())
         if not (np.isfinite(length).all() and length.min(initial=1.0) > 0):
             return False
-        return _lower(self.schur(lowered) / length / length[:, None]) is not None
+        return is_definite(self.schur(lowered) / length / length[:, None])
 
     def solver(self) -> Callable[[Array], Array] | None:
-        """The function that solves with the matrix, or with one nearby if it is singular; None if none is definite."""
-        size = self.inner.diagonal()
-        if not (np.isfinite(size).all() and np.isfinite(self.diagonal).all()):
-            return None
-        scale = 1.0 / np.sqrt(np.where(size > 0, size, 1.0))
-        reduced = self.schur() * scale * scale[:, None]
-        for ridge in _RIDGES:
-            np.einsum("ii->i", reduced)[:] += ridge
-            lower = _lower(reduced)
-            if lower is not None:
-                return self._through(_scaled(_with_factor(lower), scale))
-        return None
+        """`cholesky_solver` of the whole matrix."""
+        reduced = cholesky_solver(self.schur(), self.inner.diagonal()) if np.isfinite(self.diagonal).all() else None
+        return None if reduced is None else self._through(reduced)
 
     def pseudo_solver(self) -> Callable[[Array], Array]:
         """The function that solves with the matrix; where it is singular, one solution of equations that have any."""
         size = self.inner.diagonal()
         scale = 1.0 / np.sqrt(np.where(size > 0, size, 1.0))
         reduced = self.schur() * scale * scale[:, None]
-        lower = _lower(reduced) if is_regular(reduced) else None
-        if lower is not None:
-            return self._through(_scaled(_with_factor(lower), scale))
-        inverse = np.linalg.pinv(reduced, rcond=_SINGULAR, hermitian=True)
-        return self._through(_scaled(lambda right: np.asarray(inverse @ right), scale))
+        solve = cholesky_solver(reduced, ridges=(0.0,)) if is_regular(reduced) else None
+        if solve is None:
+            solve = np.linalg.pinv(reduced, rcond=_SINGULAR, hermitian=True).__matmul__
+        return self._through(lambda right: scale * solve(scale * right))
 
     def _through(self, reduced: Callable[[Array], Array]) -> Callable[[Array], Array]:
         """The solver of the whole matrix by that of the Schur complement; columns of D without rows have zeros."""
@@ -251,26 +238,3 @@ class BlockGram:
             return found
 
         return solve
-
-
-def _lower(matrix: Array) -> Array | None:
-    """The Cholesky factor of a matrix; None if it is not definite."""
-    try:
-        lower = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return None
-    # LAPACK may let NaN pass; NaN spreads to the last row of the factor.
-    return None if np.isnan(lower[-1:]).any() else lower
-
-
-def _with_factor(lower: Array) -> Callable[[Array], Array]:
-    """The function that solves with the matrix of a Cholesky factor."""
-    if lower.shape[0] > SMALL:
-        return lambda right: np.asarray(scipy.linalg.cho_solve((lower, True), right, check_finite=False))
-    inverse = np.linalg.inv(lower)
-    return lambda right: np.asarray(inverse.T @ (inverse @ right))
-
-
-def _scaled(solve: Callable[[Array], Array], scale: Array) -> Callable[[Array], Array]:
-    """The solver of a matrix from that of ``scale * matrix * scale``."""
-    return lambda right: scale * solve(scale * right)

@@ -15,10 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 
-from ladreg._arrays import SMALL, Array, Index, square_solver
+from ladreg._arrays import Array, Index, cholesky_solver, square_solver
 from ladreg._design import BlockGram
 from ladreg._kernels import _interior_point, _rows
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -194,7 +193,7 @@ class BoundedDual(DualProgram):
         gram = weighted_gram(self.A, rows)
         if self.penalised.size:
             gram[self.penalised, self.penalised] += q[n_rows:]
-        return factored(gram if self.hessian is None else gram + self.hessian)
+        return cholesky_solver(gram if self.hessian is None else gram + self.hessian)
 
     def _factor_by_rows(self, A: Array, rows: Array, diagonal: Array) -> Callable[[Array], Array] | None:
         """Solve with A'RA + D through a matrix of the rows and one of the columns S where A'RA far exceeds D.
@@ -209,11 +208,11 @@ class BoundedDual(DualProgram):
         scaled = many / full[~here]
         inner = scaled @ many.T
         inner.ravel()[:: rows.size + 1] += 1.0 / rows
-        solve_rows = factored(inner)
+        solve_rows = cholesky_solver(inner)
         if solve_rows is None:
             return None
         spread = solve_rows(few)
-        solve_few = factored(few.T @ spread + np.diag(full[here]))
+        solve_few = cholesky_solver(few.T @ spread + np.diag(full[here]))
         if solve_few is None:
             return None
 
@@ -407,34 +406,6 @@ def clear_vertex(program: DualProgram, residual: Array, dual: Array, basic: Inde
     off[basic] = np.inf
     largest = max(float(np.abs(program.y).max()), float(np.abs(program.origin).max(initial=0.0)))
     return bool(place.min() > AT_END and place.max() < 1 - AT_END and off.min() > AT_END * largest)
-
-
-def factored(gram: Array) -> Callable[[Array], Array] | None:
-    """The function that solves with the matrix, by Cholesky with the first ridge that succeeds; None if none does.
-
-    Factors of up to `SMALL` columns are inverted by NumPy: SciPy has a second BLAS with threads of its own, and the
-    two were measured to slow each other down tenfold there. Larger factors take SciPy's triangular solve.
-    """
-    size = np.sqrt(gram.diagonal())
-    if not np.isfinite(size.sum()):
-        return None
-    scale = 1.0 / np.where(size > 0, size, 1.0)
-    gram = gram * scale
-    gram *= scale[:, None]
-    diagonal = gram.ravel()[:: size.size + 1]
-    for ridge in (1e-15, 1e-12, 1e-9):
-        diagonal += ridge
-        try:
-            lower = np.linalg.cholesky(gram)
-            if size.size > SMALL:
-                return lambda right: (
-                    (scipy.linalg.cho_solve((lower, True), (right.T * scale).T, check_finite=False).T * scale).T
-                )
-            inverse = np.linalg.inv(lower) * scale
-        except np.linalg.LinAlgError:
-            continue
-        return lambda right: inverse.T @ (inverse @ right)
-    return None
 
 
 def _finished(

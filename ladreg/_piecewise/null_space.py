@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.linalg
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, cholesky_solver
 from ladreg._design import SparseDesign
 from ladreg._piecewise import interior_point
 from ladreg._piecewise.interior_point import (
@@ -21,7 +21,6 @@ from ladreg._piecewise.interior_point import (
     DualProgram,
     InteriorPointResult,
     clear_vertex,
-    factored,
     weighted_gram,
 )
 from ladreg._problem import Problem
@@ -197,7 +196,7 @@ class NullSpaceDual(DualProgram):
 
     def factor(self, q: Array) -> Callable[[Array], Array] | None:
         """The map from g to the predictions ``(g - N v) / q`` orthogonal to N, Q the diagonal of `q`."""
-        solve = factored(weighted_gram(self.basis, 1.0 / q))
+        solve = cholesky_solver(weighted_gram(self.basis, 1.0 / q))
         if solve is None:
             return None
         return lambda right: (right - self.basis @ solve((right / q) @ self.basis)) / q
