@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         LassoCDCV,
         QuantileRegressorCV,
     )
-    from ladreg.path import combined_path, enet_path, huber_path, lad_path, lasso_path
+    from ladreg.path import combined_path, enet_path, huber_path, lad_path, lasso_path, quantile_path
     from ladreg.stability import StabilitySelection
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "lad_path",
     "lasso_path",
     "pivotal_alpha",
+    "quantile_path",
 ]
 
 # Imported on first use: what these modules import from scikit-learn takes longer than the rest.
@@ -76,6 +77,7 @@ _LATER = {
     "lad_path": "path",
     "lasso_path": "path",
     "pivotal_alpha": "_estimators",
+    "quantile_path": "path",
 }
 
 

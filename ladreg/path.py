@@ -20,7 +20,7 @@ from ladreg._estimators import (
     training_data,
 )
 from ladreg._paths import Path, last_alpha, path_of_knots, solve_path
-from ladreg._tuning import alpha_grid, checked_alphas, warn_of
+from ladreg._tuning import alpha_grid, check_single, checked_alphas, warn_of
 from ladreg.combined import CombinedLossRegressor
 from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
@@ -400,6 +400,7 @@ def lad_path(
     --------
     LADRegressorCV : Chooses alpha by cross-validation.
     LADRegressorIC : Chooses alpha by an information criterion.
+    quantile_path : Other quantiles than the median.
 
     References
     ----------
@@ -432,9 +433,7 @@ def lad_path(
         "max_iter": max_iter,
         "tol": tol,
     }
-    check_choice("method", method, ("grid", "knots"))
-    if method == "knots" and (alphas is not None or quantiles is not None):
-        raise ValueError("alphas and quantiles must be None with method='knots': the knots of the path are the alphas.")
+    _check_method(method, alphas, quantiles)
     if quantiles is None:
         if alpha != 0:
             raise ValueError(f"alpha={alpha!r} is for quantiles, of which there are none: give alphas as a list.")
@@ -445,6 +444,123 @@ def lad_path(
         raise ValueError("alphas must be None where quantiles are given: the penalty of all of them is alpha.")
     several = QuantileRegressor(quantile=grid, alpha=alpha, **common).fit(X, y, sample_weight)
     return grid, several.coef_.T.copy(), several.intercept_, several.dual_gap_
+
+
+def quantile_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    quantile: float = 0.5,
+    eps: float = 1e-3,
+    alphas: int | ArrayLike | None = None,
+    method: Literal["grid", "knots"] = "grid",
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    max_iter: int | None = None,
+    tol: float = 1e-9,
+) -> tuple[Array, Array, Array, Array]:
+    r"""Coefficients of a quantile regression for a sequence of penalties, each proved.
+
+    For each :math:`\alpha` of a decreasing sequence it minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \max\big( \tau \, r_i, (\tau - 1) \, r_i \big)
+        + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
+
+    with :math:`\tau` for `quantile`, as `QuantileRegressor` does. For several quantiles at one `alpha` there is
+    ``lad_path(X, y, quantiles=[0.1, 0.5, 0.9], alpha=0.1)``.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        Data; it is not changed.
+    y : array-like of shape (n_samples,)
+        Target.
+    quantile : float, default=0.5
+        The quantile, strictly between 0 and 1.
+    eps : float, default=1e-3
+        Smallest alpha of a path, as a part of the largest.
+    alphas : int or array-like, default=None
+        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
+        penalised coefficient is zero; or the alphas. None is 100.
+    method : {"grid", "knots"}, default="grid"
+        "grid" solves for the alphas. "knots" gives all solutions down to `eps` times the largest alpha: they are
+        piecewise constant in alpha, and there are as many as there are knots between (for n rows and p features often
+        about the larger of n and p, or a few times that).
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights; only their ratios matter.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, as in `QuantileRegressor`.
+    max_iter : int, default=None
+        Iteration limit of each call of a linear programming solver.
+    tol : float, default=1e-9
+        Largest relative gap that is accepted without a warning.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing. With "knots" the first alpha is the largest one with a coefficient just below it, and the last one
+        `eps` times that; column k of `coefs` is optimal for all alphas from ``alphas[k]`` to ``alphas[k - 1]``, column
+        0 for all from ``alphas[0]`` on.
+    coefs : ndarray of shape (n_features, n_alphas)
+        Coefficients, one column for each.
+    intercepts : ndarray of shape (n_alphas,)
+        Intercepts.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Proved bounds of how far each objective is from its optimum; with "knots" for the whole range of its alphas, in
+        the units of the objective in the middle of it.
+
+    Raises
+    ------
+    ValueError
+        For parameters or data that make no sense, for several targets, and for `alphas` beside "knots".
+    RuntimeError
+        If "knots" cannot be followed to the end, since a basis is singular to rounding.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If some gap is larger than `tol` allows.
+
+    See Also
+    --------
+    QuantileRegressorCV : Chooses alpha by cross-validation.
+    QuantileRegressorIC : Chooses alpha by an information criterion.
+    lad_path : The median, with the loss not halved.
+
+    References
+    ----------
+    Li, Y. and Zhu, J. (2008). L1-norm quantile regression. Journal of Computational and Graphical Statistics 17(1),
+    163-185. doi:10.1198/106186008X289155
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> from ladreg import quantile_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> alphas, coefs, intercepts, gaps = quantile_path(X, y, quantile=0.9, method="knots", eps=0.5)
+    >>> np.count_nonzero(coefs[:, [0, 1, -1]], axis=0), bool(gaps.max() < 1e-10)
+    (array([0, 1, 3]), True)
+    """
+    check_single("quantile", quantile)
+    model = QuantileRegressor(
+        quantile=quantile,
+        alpha=1.0,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        penalty_weights=penalty_weights,
+        max_iter=max_iter,
+        tol=tol,
+    )
+    _check_method(method, alphas)
+    path = _path(model, X, y, sample_weight, alphas, eps, all_knots=method == "knots")
+    return path.alphas, path.coef, path.intercept, path.gap
 
 
 def huber_path(
@@ -647,6 +763,13 @@ def combined_path(
     )
     path = _path(model, X, y, sample_weight, alphas, eps)
     return path.alphas, path.coef, path.intercept, path.gap
+
+
+def _check_method(method: str, *grids: Any) -> None:
+    """Raise a ValueError for a method that is not known, and for a grid beside "knots"."""
+    check_choice("method", method, ("grid", "knots"))
+    if method == "knots" and any(grid is not None for grid in grids):
+        raise ValueError("alphas and quantiles must be None with method='knots': the knots of the path are the alphas.")
 
 
 def _squares(

@@ -238,7 +238,7 @@ def test_wrong_parameters(model):
 def test_wrong_parameters_of_functions(name):
     function = getattr(ladreg, name, ladreg.lad_path)
     # A Gram matrix counts as True, and truth is all that a function asks of `verbose`; a path has alphas or quantiles.
-    unused = {"precompute", "verbose"} | {"lad_path": {"alpha"}, "quantile_path": {"alphas", "eps"}}.get(name, set())
+    unused = {"precompute", "verbose"} | {"lad_path": {"alpha"}, "quantile_grid": {"alphas", "eps"}}.get(name, set())
     for parameter in set(inspect.signature(function).parameters) - ELSEWHERE - unused:
         for value in BAD[parameter][0]:
             refused(parameter, value, lambda p=parameter, value=value: data_functions()[name](X, y, **{p: value}))
@@ -326,7 +326,7 @@ def test_absurdly_many_alphas_are_refused_before_anything_is_computed(model, mon
             clone(model).set_params(alphas=alphas).fit(X, y)
 
 
-@pytest.mark.parametrize("name", ["lasso_path", "enet_path", "lad_path"])
+@pytest.mark.parametrize("name", ["lasso_path", "enet_path", "lad_path", "quantile_path"])
 def test_absurdly_many_alphas_of_a_path_are_refused(name):
     for alphas in (10**18, np.broadcast_to(1.0, 10**12)):
         with pytest.raises(ValueError, match="alphas must be between 1 and 100000"):

@@ -184,7 +184,9 @@ def test_a_shift_of_y_changes_no_slope(model, shift):
         np.testing.assert_allclose(moved.intercept_ - shift, plain.intercept_, atol=np.spacing(abs(shift)), rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["lasso_path", "lad_path", "quantile_path", "alpha_max", "pivotal_alpha"])
+@pytest.mark.parametrize(
+    "name", ["lasso_path", "lad_path", "quantile_path", "quantile_grid", "alpha_max", "pivotal_alpha"]
+)
 @pytest.mark.parametrize("size", SIZES)
 def test_units_do_not_matter_to_functions(name, size):
     call = data_functions()[name]
@@ -195,11 +197,11 @@ def test_units_do_not_matter_to_functions(name, size):
         assert scaled / size / size == pytest.approx(plain, rel=1e-9)
     else:
         np.testing.assert_allclose(scaled[1], plain[1], rtol=1e-9, atol=1e-12)
-        grid = {"lasso_path": size * size, "lad_path": size}.get(name, 1.0)
+        grid = {"lasso_path": size * size, "lad_path": size, "quantile_path": size}.get(name, 1.0)
         np.testing.assert_allclose(scaled[0] / grid, plain[0], rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["lasso_path", "enet_path", "lad_path", "quantile_path", "alpha_max"])
+@pytest.mark.parametrize("name", ["lasso_path", "enet_path", "lad_path", "quantile_path", "quantile_grid", "alpha_max"])
 def test_a_shift_of_y_changes_no_path(name):
     call = data_functions()[name]
     with warnings.catch_warnings():

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ladreg import LADRegressor, lad_path
+from ladreg import LADRegressor, QuantileRegressor, lad_path, quantile_path
 from ladreg._certificate import prove
 from ladreg._problem import Absolute, Pinball, Settings
 from ladreg._solvers import largest_alpha, solve, solve_alphas
@@ -152,3 +152,20 @@ def test_a_target_without_knots_has_one_solution():
     assert alphas.shape == (1,)
     assert not coefs.any()
     assert intercepts == [2.5]
+
+
+def test_paths_of_a_quantile_are_single_fits_and_half_of_lad():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 5))
+    y = X @ [1.0, -1.0, 0.0, 0.0, 2.0] + rng.standard_t(2, 60)
+    median, absolute = quantile_path(X, y, alphas=9), lad_path(X, y, alphas=9)
+    np.testing.assert_allclose(2 * median[0], absolute[0], rtol=1e-14)
+    np.testing.assert_allclose(median[1], absolute[1], atol=1e-12)
+    alphas, coefs, intercepts, gaps = quantile_path(X, y, quantile=0.8, method="knots", eps=0.01)
+    assert gaps.max() < 1e-13
+    for k in range(1, alphas.size, 5):
+        model = QuantileRegressor(quantile=0.8, alpha=np.sqrt(alphas[k - 1] * alphas[k])).fit(X, y)
+        np.testing.assert_allclose(coefs[:, k], model.coef_, rtol=1e-9, atol=1e-11)
+        assert intercepts[k] == pytest.approx(model.intercept_, rel=1e-9)
+    with pytest.raises(ValueError, match="quantile must be one number here"):
+        quantile_path(X, y, quantile=[0.2, 0.5])
