@@ -19,27 +19,35 @@ from ladreg._inference import (
     Block,
     Covariance,
     Fit,
+    Inverted,
     Sample,
     as_html,
     as_text,
+    breads_of,
     draft_covariance,
+    equal_breads,
     huber_covariance,
     quantile_covariance,
+    rank_tests,
     read,
     replicates,
 )
 from ladreg._problem import Certificate, Huber, Pinball
 from ladreg.metrics import d2_pinball_score
 
-__all__ = ["Inference", "WaldTest", "infer"]
+__all__ = ["Inference", "Inverted", "WaldTest", "infer"]
 
-_METHODS = ("robust", "kernel", "iid", "bootstrap")
+_METHODS = ("robust", "kernel", "iid", "rank", "bootstrap")
 _SENTENCES = {
     "robust": "Robust standard errors",
     "kernel": "Standard errors by a kernel of the residuals",
     "iid": "Standard errors for identically distributed errors",
+    "rank": "Rank tests, and intervals of what they do not reject",
     "bootstrap": "Standard errors of bootstrap replicates, each proved optimal",
 }
+_NO_COVARIANCE = (
+    'method="{method}" has tests and intervals of single coefficients, and no standard errors or covariance.'
+)
 # Draws of the largest of several t ratios, with a fixed seed: their 0.95 quantile has a standard error of 0.5 %.
 _DRAWS, _SEED = 10_000, 0
 
@@ -73,8 +81,8 @@ class Inference:
     ----------
     coef : ndarray of shape (p,) or (n_quantiles, p)
         Coefficients, the intercept first.
-    cov : ndarray of shape (p, p) or (n_quantiles * p, n_quantiles * p)
-        Their covariance, quantile after quantile.
+    cov : ndarray of shape (p, p) or (n_quantiles * p, n_quantiles * p), or None
+        Their covariance, quantile after quantile; None for ``method="rank"``, which has tests and intervals only.
     df : float
         Degrees of freedom of the t distribution: n_samples - p, with groups n_groups - 1.
     names : list of str
@@ -113,7 +121,9 @@ class Inference:
         Coefficients of the bootstrap's replicates.
     n_whole : int or None
         Fits of replicates that were fitted to all rows: those that the rows near the fit do not prove, and those whose
-        optimum is not unique, to find the canonical one.
+        optimum is not unique, to find the canonical one. Of ``method="rank"`` the ends that need all rows.
+    inverted : Inverted or None
+        Statistics, p-values and intervals (at `level`) of tests that are not made of standard errors.
 
     See Also
     --------
@@ -121,7 +131,7 @@ class Inference:
     """
 
     coef: Array
-    cov: Array
+    cov: Array | None
     df: float
     names: list[str]
     method: str
@@ -141,20 +151,25 @@ class Inference:
     interval: str = "t"
     replicates: Array | None = None
     n_whole: int | None = None
+    inverted: Inverted | None = None
 
     @property
     def standard_errors(self) -> Array:
-        """Standard errors, in the shape of `coef`."""
+        """Standard errors, in the shape of `coef`; ``method="rank"`` has none."""
+        if self.cov is None:
+            raise AttributeError(_NO_COVARIANCE.format(method=self.method))
         return np.asarray(np.sqrt(self.cov.diagonal())).reshape(self.coef.shape)
 
     @property
     def statistic(self) -> Array:
-        """``coef / standard_errors``."""
-        return self.coef / self.standard_errors
+        """``coef / standard_errors``, or the statistic of the tests."""
+        return self.coef / self.standard_errors if self.inverted is None else self.inverted.statistic
 
     @property
     def pvalues(self) -> Array:
         """Two-sided p-values of each coefficient being zero."""
+        if self.inverted is not None:
+            return self.inverted.pvalues
         return np.asarray(2 * stdtr(self.df, -np.abs(self.statistic)))
 
     def conf_int(self, level: float | None = None, simultaneous: bool = False) -> Array:
@@ -173,8 +188,23 @@ class Inference:
         -------
         ndarray of shape (p, 2) or (n_quantiles, p, 2)
             Lower and upper ends.
+
+        Raises
+        ------
+        ValueError
+            If `level` is not between 0 and 1; for ``method="rank"``, if it is another one than that of `infer`, or
+            `simultaneous` is true.
         """
         level = self._level(level)
+        if self.inverted is not None:
+            if simultaneous:
+                raise ValueError(_NO_COVARIANCE.format(method=self.method))
+            if level != self.level:
+                raise ValueError(
+                    f'intervals of method="{self.method}" are made from the data, at level={self.level:g}: call infer '
+                    f"with level={level:g}."
+                )
+            return self.inverted.intervals
         if self.replicates is not None and self.interval == "percentile" and not simultaneous:
             return _percentiles(self.replicates, level)
         half = self._largest_ratio(level) if simultaneous else float(stdtrit(self.df, 0.5 + level / 2))
@@ -199,12 +229,13 @@ class Inference:
         Raises
         ------
         ValueError
-            If shapes or names do not fit, or the hypotheses depend on each other or are more than `cov` has rank for.
+            If shapes or names do not fit, the hypotheses depend on each other or are more than `cov` has rank for, or
+            the method has no covariance.
         """
         matrix = self._hypotheses(R)
         q = matrix.shape[0]
         apart = matrix @ self.coef.ravel() - np.broadcast_to(np.asarray(r, dtype=np.float64), q)
-        inner = matrix @ self.cov @ matrix.T
+        inner = matrix @ self._cov @ matrix.T
         if q == 0 or not is_regular(inner):
             raise ValueError("the hypotheses depend on each other, or there are more than the covariance has rank for.")
         size = np.sqrt(inner.diagonal())
@@ -256,7 +287,7 @@ class Inference:
         Raises
         ------
         ValueError
-            If X has another number of columns than the model, or is not finite.
+            If X has another number of columns than the model, or is not finite, or the method has no covariance.
         """
         half = float(stdtrit(self.df, 0.5 + self._level(level) / 2))
         values: Any = check_array(
@@ -269,7 +300,7 @@ class Inference:
             return _percentiles(self._lines(values), self._level(level))
         p, found = len(self.names), []
         for k, coef in enumerate(np.atleast_2d(self.coef)):
-            root = _root(self.cov[k * p : (k + 1) * p, k * p : (k + 1) * p])
+            root = _root(self._cov[k * p : (k + 1) * p, k * p : (k + 1) * p])
             width = half * np.linalg.norm(self._product(values, root), axis=1)
             line = self._product(values, coef)
             found.append(np.stack([line - width, line + width], axis=-1))
@@ -282,7 +313,7 @@ class Inference:
         -------
         pandas.DataFrame
             One row a coefficient, indexed by its name (and before it by the quantile, where there are several), with
-            the columns "coef", "std err", "t", "p", "low" and "high".
+            the columns "coef", "std err" (not for ``method="rank"``), "t", "p", "low" and "high".
         """
         pd = import_module("pandas")  # an extra, imported when used
         blocks = self._blocks()
@@ -310,10 +341,11 @@ class Inference:
     def _blocks(self) -> list[Block]:
         """One table for each quantile."""
         shape = (-1, len(self.names))
-        parts = [self.coef, self.standard_errors, self.statistic, self.pvalues, *np.moveaxis(self.conf_int(), -1, 0)]
-        tables = np.stack([part.reshape(shape) for part in parts], axis=-1)
-        ends = [f"{100 * (1 - self.level) / 2:.4g} %", f"{100 * (1 + self.level) / 2:.4g} %"]
-        columns = ["coef", "std err", "t", "p", *ends]
+        errors = {} if self.cov is None else {"std err": self.standard_errors}
+        parts = {"coef": self.coef, **errors, "t": self.statistic, "p": self.pvalues}
+        low, high = np.moveaxis(self.conf_int(), -1, 0)
+        parts |= {f"{100 * (1 - self.level) / 2:.4g} %": low, f"{100 * (1 + self.level) / 2:.4g} %": high}
+        tables, columns = np.stack([part.reshape(shape) for part in parts.values()], axis=-1), list(parts)
         return [Block(title, self.names, columns, table) for title, table in zip(self._titles(), tables, strict=True)]
 
     def _titles(self) -> list[str]:
@@ -332,6 +364,12 @@ class Inference:
             titles.append(", ".join(parts))
         return titles
 
+    @property
+    def _cov(self) -> Array:
+        if self.cov is None:
+            raise ValueError(_NO_COVARIANCE.format(method=self.method))
+        return self.cov
+
     def _level(self, level: float | None) -> float:
         if level is None:
             return self.level
@@ -340,11 +378,11 @@ class Inference:
 
     def _largest_ratio(self, level: float) -> float:
         """The quantile of the largest of the t ratios' sizes."""
-        deviation = np.sqrt(self.cov.diagonal())
+        deviation = np.sqrt(self._cov.diagonal())
         if self.replicates is not None:
             apart = np.abs(self.replicates - self.coef).reshape(len(self.replicates), -1) / deviation
             return float(np.quantile(apart.max(axis=1), level))
-        root = _root(self.cov) / deviation[:, None]
+        root = _root(self._cov) / deviation[:, None]
         draws = np.random.default_rng(_SEED).standard_normal((_DRAWS, root.shape[1]))
         return float(np.quantile(np.abs(draws @ root.T).max(axis=1), level))
 
@@ -399,6 +437,8 @@ def infer(
     interval: str = "t",
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
+    density: str = "robust",
+    interpolate: bool = False,
 ) -> Inference | list[Inference]:
     r"""Standard errors, tests and confidence intervals of a fitted model without penalty.
 
@@ -419,23 +459,24 @@ def infer(
         Their targets.
     sample_weight : array-like of shape (n_samples,), default=None
         Their weights; rows of weight zero are as if they were not there.
-    method : {"robust", "kernel", "iid", "bootstrap"}, default="robust"
+    method : {"robust", "kernel", "iid", "rank", "bootstrap"}, default="robust"
         "robust" allows errors of any form in each row: :math:`\hat f_i = 2 h / x_i^\top (b(\tau + h) - b(\tau - h))`
         (Hendricks and Koenker 1992), 0 where the two quantiles cross. "kernel" is Powell's (1991): a kernel of the
         residuals over its width. "iid" takes one density for all rows, that of "robust" at the mean of x (Bassett and
         Koenker 1982); it is wrong where the spread of the errors depends on x. For Huber's loss "robust" is the
         sandwich with the rows' own scores, and "iid" Huber's (1981) first estimate; the scale counts as known.
+        "rank" inverts the rank test of each coefficient (Koenker 1994; see Notes): it has no standard errors.
         "bootstrap" needs no density: it refits the quantiles to rows drawn anew, each refit exact and proved (see
         Notes).
     groups : array-like of shape (n_samples,), default=None
         Group of each row: rows of a group may depend on each other (Parente and Santos Silva 2016), with the factor
-        ``G/(G-1) (n-1)/(n-p)`` and G - 1 degrees of freedom. "bootstrap" draws whole groups. Not for "iid".
+        ``G/(G-1) (n-1)/(n-p)`` and G - 1 degrees of freedom. "bootstrap" draws whole groups. Not for "iid" and "rank".
     level : float, default=0.95
         Level of confidence.
     weights : {"probability", "frequency"}, default="probability"
         What `sample_weight` means: "probability" that rows stand for parts of a population, so that only the ratios of
         weights matter (:math:`c_i = w_i^2`, weights with mean 1), "frequency" that a row stands for so many equal ones
-        (:math:`c_i = w_i`, as many rows as the weights sum up to).
+        (:math:`c_i = w_i`, as many rows as the weights sum up to). "rank" takes weights as frequencies only.
     bandwidth : {"hall_sheather", "bofinger", "chamberlain"} or float, default="hall_sheather"
         The half width h on the scale of probabilities, or the rule for it; halved until both :math:`\tau \pm h` are
         strictly between 0 and 1. Not for Huber's loss.
@@ -454,6 +495,11 @@ def infer(
         Seed of the bootstrap. Each replicate has a random stream of its own, so that `n_jobs` does not matter.
     n_jobs : int, default=None
         Threads of the bootstrap, as joblib counts them.
+    density : {"robust", "iid"}, default="robust"
+        Density of the errors in the rank test: that of "robust" in each row, or "iid", one for all rows.
+    interpolate : bool, default=False
+        Whether the ends of ``method="rank"`` are those of a statistic that is interpolated between its steps, as in R's
+        quantreg. Without, intervals are closed and hold every value that the test does not reject.
 
     Returns
     -------
@@ -474,7 +520,7 @@ def infer(
     -----
     UserWarning
         If the optimum is not proved to be unique, more distinct rows lie on the fit than there are coefficients,
-        quantiles cross in more than 5 % of the rows, or there are fewer than 20 groups.
+        quantiles cross in more than 5 % of the rows, there are fewer than 20 groups, or a rank interval is infinite.
 
     See Also
     --------
@@ -488,6 +534,12 @@ def infer(
     :math:`\sum_i w_i \psi_i x_i = 0`. The covariance of two quantiles s and t is
     :math:`(\min(s, t) - s t) H_s^{-1} \sum_i c_i x_i x_i^\top H_t^{-1}`. The formulas count for large samples: with few
     rows beyond a quantile, fewer than 50 say, intervals cover less than they say.
+
+    The rank test compares :math:`T(\xi) = x_j^\top a(\xi) / (\sqrt{\tau (1 - \tau)} |q|)` with t: :math:`a(\xi)` are
+    the scores of the regression of :math:`y - \xi x_j` on the other columns, and q is what is left of :math:`x_j` after
+    the regression on them with weights :math:`\hat f_i`. T is minus the derivative of a convex function, the least loss
+    where coefficient j is :math:`\xi`. Each end of the interval is therefore the optimum of one fit whose loss has the
+    linear term :math:`\pm t \sqrt{\tau (1 - \tau)} |q| b_j`, and infinite where there is none. The statistic is T(0).
 
     The bootstrap solves each replicate for the rows near the fit, all others held on their sides: with V an estimate of
     the covariance and c a number, those with a residual of at most :math:`c \sqrt{x_i^\top V x_i}`. Where the change d
@@ -507,6 +559,9 @@ def infer(
     electricity. Journal of the American Statistical Association 87(417), 58-68. doi:10.1080/01621459.1992.10475175
 
     Huber, P. J. (1981). Robust Statistics. Wiley. doi:10.1002/0471725250
+
+    Koenker, R. (1994). Confidence intervals for regression quantiles. In Asymptotic Statistics, Contributions to
+    Statistics, Physica-Verlag, 349-359. doi:10.1007/978-3-642-57984-4_29
 
     Koenker, R. and Machado, J. A. F. (1999). Goodness of fit and related inference processes for quantile regression.
     Journal of the American Statistical Association 94(448), 1296-1310. doi:10.1080/01621459.1999.10473882
@@ -536,6 +591,7 @@ def infer(
     check_choice("weights", weights, ("probability", "frequency"))
     check_choice("kernel", kernel, ("uniform", "gaussian"))
     check_choice("bootstrap", bootstrap, ("pairs", "exponential"))
+    check_choice("density", density, ("robust", "iid"))
     check_choice("interval", interval, ("t", "percentile"))
     check_count("n_bootstrap", n_bootstrap)
     check_real("level", level, low=0.0, high=1.0, open_ends=True)
@@ -543,15 +599,16 @@ def infer(
         check_choice("bandwidth", bandwidth, BANDWIDTHS)
     else:
         check_real("bandwidth", bandwidth, low=0.0, high=1.0, open_ends=True)
-    if groups is not None and method == "iid":
-        raise ValueError('method="iid" takes errors as independent: for groups take "robust" or "kernel".')
+    if groups is not None and method in ("iid", "rank"):
+        raise ValueError(f'method="{method}" takes errors as independent: for groups take "robust" or "kernel".')
     if n_bootstrap < 2:
         raise ValueError(f"n_bootstrap must be at least 2, got {n_bootstrap!r}.")
     several = np.ndim(getattr(model, "quantile", 0.5)) > 0
     with any_size():
         sample, fits, names = read(model, X, y, sample_weight, groups, weights)
         draw = _Draw(bootstrap, int(n_bootstrap), _seeds(random_state) if method == "bootstrap" else None, n_jobs)
-        cov = _Covariances(sample, method, bandwidth, kernel, draw)
+        ranks = _Ranks(density, bool(interpolate), float(level))
+        cov = _Covariances(sample, method, bandwidth, kernel, draw, ranks)
         parts = [fits] if several else [[fit] for fit in fits]
         shared = {"names": names, "method": method, "level": float(level), "n_features_in": int(model.n_features_in_)}
         shared["interval"] = interval
@@ -569,6 +626,15 @@ class _Draw:
     n_jobs: int | None
 
 
+@dataclass(frozen=True)
+class _Ranks:
+    """What is asked of rank tests."""
+
+    density: str
+    interpolate: bool
+    level: float
+
+
 def _seeds(random_state: int | np.random.RandomState | None) -> np.random.SeedSequence:
     """The parent of the replicates' streams."""
     return np.random.SeedSequence(check_random_state(random_state).randint(2**31, size=4).tolist())
@@ -583,15 +649,29 @@ class _Covariances:
     rule: str | float
     kernel: str
     draw: _Draw
+    ranks: _Ranks
 
     def of(self, fits: list[Fit]) -> Covariance:
         if not isinstance(fits[0].problem.loss, Huber):
             if self.method == "bootstrap":
                 return self._bootstrap(fits)
+            if self.method == "rank":
+                return self._rank(fits)
             return quantile_covariance(self.sample, fits, self.method, self.rule, self.kernel)
-        if self.method in ("kernel", "bootstrap"):
+        if self.method in ("kernel", "rank", "bootstrap"):
             raise ValueError(f'method="{self.method}" is for quantiles: for Huber\'s loss take "robust".')
         return Covariance(huber_covariance(self.sample, fits[0], self.method))
+
+    def _rank(self, fits: list[Fit]) -> Covariance:
+        sample, ranks = self.sample, self.ranks
+        if not sample.is_frequency and np.any(sample.weight != 1):
+            raise ValueError('method="rank" counts rows: for weights that do so take weights="frequency".')
+        if ranks.density == "robust":
+            breads = breads_of(sample, fits, "robust", self.rule, self.kernel)
+        else:
+            breads = equal_breads(sample, fits)
+        inverted, n_whole = rank_tests(sample, fits, breads, ranks.level, ranks.interpolate)
+        return Covariance(None, breads.bandwidth, breads.n_crossed, n_whole=n_whole, inverted=inverted)
 
     def _bootstrap(self, fits: list[Fit]) -> Covariance:
         sample, draw = self.sample, self.draw
@@ -642,6 +722,7 @@ def _inferred(
         fit_intercept=sample.regressors.fit_intercept,
         replicates=found.replicates if several or found.replicates is None else found.replicates[:, 0],
         n_whole=found.n_whole,
+        inverted=found.inverted if several or found.inverted is None else Inverted(*(one[0] for one in found.inverted)),
         **shared,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linprog
 from scipy.stats import norm
 
 from ladreg import QuantileRegressor
@@ -114,3 +115,26 @@ class Oracle:
         sums = np.array([self.Z[groups == label].T @ scores[groups == label] for label in labels])
         G = labels.size
         return G / (G - 1) * (self.size - 1) / (self.size - self.p) * bread @ sums.T @ sums @ bread
+
+
+class RankOracle:
+    """The rank statistic of one coefficient, its scores the optimum of the dual linear program."""
+
+    def __init__(self, Z, y, j, tau, density=None, weight=None):
+        self.x, self.others, self.y, self.tau = Z[:, j], np.delete(Z, j, axis=1), y, tau
+        self.weight = np.ones(y.size) if weight is None else weight
+        heavy = self.others * (self.weight if density is None else self.weight * density)[:, None]
+        apart = self.x - self.others @ np.linalg.solve(heavy.T @ self.others, heavy.T @ self.x)
+        self.scale = np.sqrt(tau * (1 - tau) * (self.weight @ apart**2))
+
+    def statistic(self, xi):
+        """T where the coefficient is xi."""
+        heavy = self.others * self.weight[:, None]
+        found = linprog(
+            -self.weight * (self.y - xi * self.x),
+            A_eq=heavy.T,
+            b_eq=np.zeros(heavy.shape[1]),
+            bounds=(self.tau - 1, self.tau),
+            method="highs-ds",
+        )
+        return (self.weight * self.x) @ found.x / self.scale

@@ -21,6 +21,7 @@ from ladreg._inference.fit import Fit, Sample
 from ladreg._piecewise import PiecewiseTuning, ProcessPoint, ReducedRows
 from ladreg._problem import ElasticNet, Pinball, Problem, Settings
 from ladreg._solvers import solve
+from ladreg._tolerances import AT_END, VERTEX
 
 # c is 1.25 times the radius that a normal variable with covariance V leaves once in 10,000 draws: a replicate that does
 # costs a fit to all rows.
@@ -29,10 +30,6 @@ _MARGIN, _BEYOND = 1.25, 1e-4
 _BLOCK_NUMBERS = 1 << 22
 # Rows, per root of the columns' number, that estimate the density of residuals: as for neighbouring quantiles.
 _WINDOW = 160
-# Slopes of at most 1e-9 times the sums of their terms' sizes are zero up to rounding.
-_BALANCED = 1e-9
-# Residuals of at most 1e-12, at unit scale, have no side.
-_ZERO = 1e-12
 _TOL = 1e-9
 
 
@@ -80,10 +77,10 @@ class NearRows:
         inverse = None if root is None else np.asarray(np.linalg.inv(root) * unit, dtype=np.float64)
         return cls(rows, sample.regressors.rows(rows), fit.residual[rows] / unit, score, inverse, radius, unit)
 
-    def refit(self, quantile: float, weight: Array, gradient: Array) -> Array | None:
+    def refit(self, quantile: float, weight: Array, gradient: Array, unique: bool = True) -> Array | None:
         """The change of the coefficients in one replicate, in units of `unit`; None where it is not proved.
 
-        `weight` are the replicate's weights of the near rows, `gradient` is g.
+        `weight` are the replicate's weights of the near rows, `gradient` is g, and `unique` asks for the only optimum.
         """
         kept = np.flatnonzero(weight > 0)
         A, residual, weight = self.A[kept], self.residual[kept], weight[kept]
@@ -99,9 +96,9 @@ class NearRows:
             problem, place, np.arange(kept.size), A, np.zeros(p), np.inf, mass, window, PiecewiseTuning()
         )
         near.refine()
-        if not near.solve() or near.degenerate or not self._is_proved(near, A, residual, weight, quantile, gradient):
+        if not near.solve() or (unique and near.degenerate):
             return None
-        return near.point
+        return near.point if self._is_proved(near, A, residual, weight, quantile, gradient) else None
 
     def _is_proved(
         self, near: ReducedRows, A: Array, residual: Array, weight: Array, quantile: float, gradient: Array
@@ -112,13 +109,15 @@ class NearRows:
         left = residual - A @ near.point
         dual = weight * np.where(near.above, quantile, quantile - 1)
         dual[near.basis] = near.inside
-        sided = np.abs(left) > _ZERO
+        sided = np.abs(left) > VERTEX
         sided[near.basis] = False
         if np.any((left > 0)[sided] != near.above[sided]):
             return False
-        # `near.degenerate` would say that a basic dual is at an end of its interval, or beyond.
+        place = near.inside / weight[near.basis] + 1 - quantile
+        if place.size < A.shape[1] or np.any((place < -AT_END) | (place > 1 + AT_END)):
+            return False
         sizes = np.abs(gradient) + np.abs(A).T @ np.abs(dual)
-        return bool(np.all(np.abs(gradient + A.T @ dual) <= _BALANCED * sizes))
+        return bool(np.all(np.abs(gradient + A.T @ dual) <= AT_END * sizes))
 
 
 def _cholesky(cov: Array) -> Array | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -23,15 +24,40 @@ _TOL = 1e-9
 _MANY_CROSSED = 0.05
 
 
+class Inverted(NamedTuple):
+    """Tests, and the intervals of what they do not reject, where no standard errors are behind them.
+
+    Parameters
+    ----------
+    statistic, pvalues : ndarray of shape (p,) or (n_quantiles, p)
+        Of each coefficient being zero.
+    intervals : ndarray of shape (p, 2) or (n_quantiles, p, 2)
+        Lower and upper ends, which may be infinite.
+    """
+
+    statistic: Array
+    pvalues: Array
+    intervals: Array
+
+
 @dataclass(frozen=True)
 class Covariance:
     """The covariance of all coefficients, fit after fit, and what is known of how it was estimated."""
 
-    cov: Array
+    cov: Array | None
     bandwidth: Array | None = None
     n_crossed: Index | None = None
     replicates: Array | None = None
     n_whole: int | None = None
+    inverted: Inverted | None = None
+
+
+class Breads(NamedTuple):
+    """C with ``C C'`` the inverse of ``H = sum_i weight_i density_i x_i x_i'`` for each fit, and what H is made of."""
+
+    breads: list[Array]
+    bandwidth: Array | None
+    n_crossed: Index | None
 
 
 def quantile_covariance(sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str) -> Covariance:
@@ -64,16 +90,10 @@ def draft_covariance(sample: Sample, fits: list[Fit]) -> Array | None:
 
 def _sandwich(
     sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str
-) -> tuple[Array, Array, Index | None]:
+) -> tuple[Array, Array | None, Index | None]:
     """The covariance of the coefficients of `sample.regressors`, the bandwidths, and the crossings of each fit."""
+    breads, widths, crossed = breads_of(sample, fits, method, rule, kernel)
     quantiles = np.array([fit.quantile for fit in fits])
-    widths = np.array([bandwidth(rule, sample.size, quantile) for quantile in quantiles])
-    densities = _densities(sample, fits, widths, method, kernel)
-    breads = [_bread(sample, density) for density in densities]
-    crossed = None
-    if method == "robust":
-        crossed = np.array([np.count_nonzero(density == 0) for density in densities], dtype=np.intp)
-        _warn_of_crossing(crossed, sample.weight.size)
     if sample.groups is not None:
         cov = clustered(sample, fits, breads)
     else:
@@ -82,6 +102,23 @@ def _sandwich(
         factors = np.minimum.outer(quantiles, quantiles) - np.outer(quantiles, quantiles)
         cov = np.kron(factors, np.ones(root.shape)) * (parts.T @ parts)
     return cov, widths, crossed
+
+
+def breads_of(sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str) -> Breads:
+    """C of each fit with the densities of a method."""
+    widths = np.array([bandwidth(rule, sample.size, fit.quantile) for fit in fits])
+    densities = _densities(sample, fits, widths, method, kernel)
+    breads = [_bread(sample, density) for density in densities]
+    crossed = None
+    if method == "robust":
+        crossed = np.array([np.count_nonzero(density == 0) for density in densities], dtype=np.intp)
+        _warn_of_crossing(crossed, sample.weight.size)
+    return Breads(breads, widths, crossed)
+
+
+def equal_breads(sample: Sample, fits: list[Fit]) -> Breads:
+    """C of each fit with a density of 1 in all rows."""
+    return Breads([_bread(sample, np.ones_like(sample.weight))] * len(fits), None, None)
 
 
 def _densities(sample: Sample, fits: list[Fit], widths: Array, method: str, kernel: str) -> list[Array]:
@@ -110,19 +147,23 @@ def differences(fits: list[Fit], widths: Array) -> list[Array]:
         for quantile in (fit.quantile - h, fit.quantile + h)
     ]
     solutions = solve_quantiles(problems, Settings(tol=_TOL))
-    worst = max(solution.relative_gap for solution in solutions)
-    if worst > _TOL:
-        warnings.warn(
-            f"a neighbouring quantile was not fitted to {_TOL:g}: its objective is proved to be within {worst:.3g} "
-            "(relative) of the optimum.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    check_gap("a neighbouring quantile", max(solution.relative_gap for solution in solutions), _TOL)
     found = []
     for below, above in zip(solutions[::2], solutions[1::2], strict=True):
         change = fits[0].problem.design.matvec(above.coef - below.coef)
         found.append(change + (above.intercept - below.intercept))
     return found
+
+
+def check_gap(what: str, gap: float, tol: float) -> None:
+    """Warn of a fit that is not proved as well as asked."""
+    if gap > tol:
+        warnings.warn(
+            f"{what} was not fitted to {tol:g}: its objective is proved to be within {gap:.3g} (relative) of the "
+            "optimum.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
 
 
 def _bread(sample: Sample, density: Array) -> Array:
