@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ladreg._estimators import pivotal_alpha
     from ladreg.inference import Inference, infer
     from ladreg.information import LADRegressorIC, LassoCDIC, QuantileRegressorIC
+    from ladreg.lasso_inference import LassoInference
     from ladreg.model_selection import (
         CombinedLossRegressorCV,
         ElasticNetCDCV,
@@ -41,6 +42,7 @@ __all__ = [
     "LassoCD",
     "LassoCDCV",
     "LassoCDIC",
+    "LassoInference",
     "QuantileRegressor",
     "QuantileRegressorCV",
     "QuantileRegressorIC",
@@ -67,6 +69,7 @@ _LATER = {
     "LADRegressorIC": "information",
     "LassoCDCV": "model_selection",
     "LassoCDIC": "information",
+    "LassoInference": "lasso_inference",
     "QuantileRegressorCV": "model_selection",
     "QuantileRegressorIC": "information",
     "StabilitySelection": "stability",

@@ -1,4 +1,4 @@
-"""Standard errors, tests and intervals of fitted models without penalty."""
+"""Standard errors, tests and intervals of fitted models."""
 
 from __future__ import annotations
 
@@ -27,17 +27,20 @@ from ladreg._inference import (
     draft_covariance,
     equal_breads,
     huber_covariance,
+    largest_ratio,
     quantile_covariance,
     rank_tests,
     read,
     replicates,
 )
 from ladreg._problem import Certificate, Huber, Pinball
+from ladreg.lasso_inference import LassoInference, infer_lasso
 from ladreg.metrics import d2_pinball_score
 
 __all__ = ["Inference", "Inverted", "WaldTest", "infer"]
 
-_METHODS = ("robust", "kernel", "iid", "rank", "bootstrap")
+_OF_A_LASSO = ("desparsified", "selective")
+_METHODS = ("robust", "kernel", "iid", "rank", "bootstrap", *_OF_A_LASSO)
 _SENTENCES = {
     "robust": "Robust standard errors",
     "kernel": "Standard errors by a kernel of the residuals",
@@ -48,8 +51,6 @@ _SENTENCES = {
 _NO_COVARIANCE = (
     'method="{method}" has tests and intervals of single coefficients, and no standard errors or covariance.'
 )
-# Draws of the largest of several t ratios, with a fixed seed: their 0.95 quantile has a standard error of 0.5 %.
-_DRAWS, _SEED = 10_000, 0
 
 
 class WaldTest(NamedTuple):
@@ -378,13 +379,11 @@ class Inference:
 
     def _largest_ratio(self, level: float) -> float:
         """The quantile of the largest of the t ratios' sizes."""
-        deviation = np.sqrt(self._cov.diagonal())
         if self.replicates is not None:
+            deviation = np.sqrt(self._cov.diagonal())
             apart = np.abs(self.replicates - self.coef).reshape(len(self.replicates), -1) / deviation
             return float(np.quantile(apart.max(axis=1), level))
-        root = _root(self._cov) / deviation[:, None]
-        draws = np.random.default_rng(_SEED).standard_normal((_DRAWS, root.shape[1]))
-        return float(np.quantile(np.abs(draws @ root.T).max(axis=1), level))
+        return largest_ratio(self._cov, level)
 
     def _lines(self, values: Any) -> Array:
         """The predictions of each replicate, of shape (n_bootstrap, n_rows) or (n_bootstrap, n_rows, n_quantiles)."""
@@ -435,12 +434,13 @@ def infer(
     n_bootstrap: int = 1000,
     bootstrap: str = "pairs",
     interval: str = "t",
+    sigma: float | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     density: str = "robust",
     interpolate: bool = False,
-) -> Inference | list[Inference]:
-    r"""Standard errors, tests and confidence intervals of a fitted model without penalty.
+) -> Inference | LassoInference | list[Inference] | list[LassoInference]:
+    r"""Standard errors, tests and confidence intervals of a fitted model without penalty, or of a lasso.
 
     The covariance of a quantile's coefficients :math:`b(\tau)` is estimated by the sandwich
 
@@ -451,15 +451,16 @@ def infer(
 
     Parameters
     ----------
-    model : LADRegressor, QuantileRegressor or HuberLossRegressor
-        Fitted to X, y and sample_weight, with ``alpha=0``. Of a pipeline pass the last step, and the transformed X.
+    model : LADRegressor, QuantileRegressor, HuberLossRegressor, LassoCD or LassoCDCV
+        Fitted to X, y and sample_weight, with ``alpha=0`` if it is not a lasso. Of a pipeline pass the last step, and
+        the transformed X.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         The data that the model was fitted to.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Their targets.
     sample_weight : array-like of shape (n_samples,), default=None
         Their weights; rows of weight zero are as if they were not there.
-    method : {"robust", "kernel", "iid", "rank", "bootstrap"}, default="robust"
+    method : {"robust", "kernel", "iid", "rank", "bootstrap", "desparsified", "selective"}, default="robust"
         "robust" allows errors of any form in each row: :math:`\hat f_i = 2 h / x_i^\top (b(\tau + h) - b(\tau - h))`
         (Hendricks and Koenker 1992), 0 where the two quantiles cross. "kernel" is Powell's (1991): a kernel of the
         residuals over its width. "iid" takes one density for all rows, that of "robust" at the mean of x (Bassett and
@@ -467,7 +468,10 @@ def infer(
         sandwich with the rows' own scores, and "iid" Huber's (1981) first estimate; the scale counts as known.
         "rank" inverts the rank test of each coefficient (Koenker 1994; see Notes): it has no standard errors.
         "bootstrap" needs no density: it refits the quantiles to rows drawn anew, each refit exact and proved (see
-        Notes).
+        Notes). The last two are for the lasso. "desparsified" takes the bias of the penalty out of all coefficients,
+        selected or not (Zhang and Zhang 2014; van de Geer et al. 2014). "selective" is least squares on what `LassoCD`
+        selected with an alpha that y did not choose, with tests and intervals that hold given the selection (Lee, Sun,
+        Sun and Taylor 2016).
     groups : array-like of shape (n_samples,), default=None
         Group of each row: rows of a group may depend on each other (Parente and Santos Silva 2016), with the factor
         ``G/(G-1) (n-1)/(n-p)`` and G - 1 degrees of freedom. "bootstrap" draws whole groups. Not for "iid" and "rank".
@@ -491,10 +495,14 @@ def infer(
         independent exponential variables (Bose and Chatterjee 2003), which leaves no row out.
     interval : {"t", "percentile"}, default="t"
         Intervals of the bootstrap: its standard errors times a quantile of t, or between quantiles of the replicates.
+    sigma : float, default=None
+        Standard deviation of the errors of a lasso. None estimates it: for "desparsified" by the residuals of the
+        lasso, ``sqrt(RSS / (n - 1 - n_selected))``, for "selective" by those of least squares on all features, which
+        takes twice as many rows as coefficients.
     random_state : int, RandomState or None, default=None
         Seed of the bootstrap. Each replicate has a random stream of its own, so that `n_jobs` does not matter.
     n_jobs : int, default=None
-        Threads of the bootstrap, as joblib counts them.
+        Threads of the bootstrap and of the nodewise lassos, as joblib counts them. Results do not depend on it.
     density : {"robust", "iid"}, default="robust"
         Density of the errors in the rank test: that of "robust" in each row, or "iid", one for all rows.
     interpolate : bool, default=False
@@ -503,7 +511,7 @@ def infer(
 
     Returns
     -------
-    Inference or list of Inference
+    Inference, LassoInference, or list of one of these
         Coefficients with their covariance; for several quantiles their joint covariance. A list, one for each target,
         where y is two-dimensional.
 
@@ -514,7 +522,8 @@ def infer(
     ValueError
         If the coefficients are not the optimum of these data; if there is a penalty, or `positive` holds a coefficient
         at 0; if X is singular, or has no more rows than there are coefficients; if the densities leave too few rows; or
-        if a parameter is out of its range or does not fit the model or the method.
+        if a parameter is out of its range or does not fit the model or the method. For a lasso: if columns are constant
+        or multiples of each other, or too few rows are left to estimate `sigma`.
 
     Warns
     -----
@@ -525,6 +534,7 @@ def infer(
     See Also
     --------
     Inference : What is returned.
+    LassoInference : What is returned for a lasso.
     QuantileRegressor : Fits quantiles.
 
     Notes
@@ -547,6 +557,17 @@ def infer(
     and Schwarz, and the replicate is the optimum of all rows, none of them read again. Other replicates, and those with
     several optima (binary columns make them frequent at the median), are fitted to all rows; `n_whole` counts them.
 
+    The desparsified lasso is :math:`b_j + z_j^\top r / z_j^\top x_j`, with r the residuals of the lasso b, and
+    :math:`z_j` those of a lasso of column j on all others, the columns taken to deviation one. Its standard error is
+    :math:`\sigma |z_j| / |z_j^\top x_j|`. One penalty for all columns is chosen by 10-fold cross-validation, of at most
+    32 columns evenly spaced among them, and folds of a fixed seed; from there the penalty of each column is lowered
+    while the variance grows by less than 25 % (Dezeure et al. 2015). Each of these lassos is proved by its duality gap,
+    which the result holds. The p x p products of the columns are kept.
+
+    For "selective" the signs of the lasso are those of y as long as y is in a polyhedron. Given that, a coefficient of
+    least squares is a normal variable between two ends, whose tails are computed by their logarithms. Weighted rows
+    count as rows with errors of one variance, for both.
+
     References
     ----------
     Bose, A. and Chatterjee, S. (2003). Generalized bootstrap for estimators of minimizers of convex functions. Journal
@@ -554,6 +575,9 @@ def infer(
 
     Bassett, G. and Koenker, R. (1982). An empirical quantile function for linear models with iid errors. Journal of the
     American Statistical Association 77(378), 407-415. doi:10.1080/01621459.1982.10477826
+
+    Dezeure, R., Bühlmann, P., Meier, L. and Meinshausen, N. (2015). High-dimensional inference: confidence intervals,
+    p-values and R-software hdi. Statistical Science 30(4), 533-558. doi:10.1214/15-STS527
 
     Hendricks, W. and Koenker, R. (1992). Hierarchical spline models for conditional quantiles and the demand for
     electricity. Journal of the American Statistical Association 87(417), 58-68. doi:10.1080/01621459.1992.10475175
@@ -566,11 +590,20 @@ def infer(
     Koenker, R. and Machado, J. A. F. (1999). Goodness of fit and related inference processes for quantile regression.
     Journal of the American Statistical Association 94(448), 1296-1310. doi:10.1080/01621459.1999.10473882
 
+    Lee, J. D., Sun, D. L., Sun, Y. and Taylor, J. E. (2016). Exact post-selection inference, with application to the
+    lasso. Annals of Statistics 44(3), 907-927. doi:10.1214/15-AOS1371
+
     Parente, P. M. D. C. and Santos Silva, J. M. C. (2016). Quantile regression with clustered data. Journal of
     Econometric Methods 5(1), 1-15. doi:10.1515/jem-2014-0011
 
     Powell, J. L. (1991). Estimation of monotonic regression models under quantile restrictions. In Nonparametric and
     Semiparametric Methods in Econometrics and Statistics, Cambridge University Press, 357-384.
+
+    van de Geer, S., Bühlmann, P., Ritov, Y. and Dezeure, R. (2014). On asymptotically optimal confidence regions and
+    tests for high-dimensional models. Annals of Statistics 42(3), 1166-1202. doi:10.1214/14-AOS1221
+
+    Zhang, C.-H. and Zhang, S. S. (2014). Confidence intervals for low dimensional parameters in high dimensional linear
+    models. JRSS B 76(1), 217-242. doi:10.1111/rssb.12026
 
     Examples
     --------
@@ -603,6 +636,15 @@ def infer(
         raise ValueError(f'method="{method}" takes errors as independent: for groups take "robust" or "kernel".')
     if n_bootstrap < 2:
         raise ValueError(f"n_bootstrap must be at least 2, got {n_bootstrap!r}.")
+    if sigma is not None:
+        check_real("sigma", sigma, low=0.0, open_ends=True)
+    if method in _OF_A_LASSO:
+        if groups is not None or weights == "frequency":
+            raise ValueError(f'method="{method}" takes each row as one: it has neither groups nor frequency weights.')
+        given = None if sigma is None else float(sigma)
+        return infer_lasso(model, X, y, sample_weight, method=method, level=float(level), sigma=given, n_jobs=n_jobs)
+    if sigma is not None:
+        raise ValueError(f'sigma is for a lasso: method="{method}" estimates what it needs.')
     several = np.ndim(getattr(model, "quantile", 0.5)) > 0
     with any_size():
         sample, fits, names = read(model, X, y, sample_weight, groups, weights)

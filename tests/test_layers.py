@@ -30,6 +30,7 @@ TOWER = [
     {"_tuning"},
     {"path", "model_selection", "information"},
     {"stability", "_inference"},
+    {"lasso_inference"},
     {"inference"},
     {"__init__"},
 ]

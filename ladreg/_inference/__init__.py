@@ -12,10 +12,16 @@ from ladreg._inference.covariance import (
     quantile_covariance,
 )
 from ladreg._inference.density import kernel_density, robust_density, weighted_median, weighted_quantile
+from ladreg._inference.desparsified import desparsified, without_bias
 from ladreg._inference.fit import Fit, Sample, read
 from ladreg._inference.huber import huber_covariance
+from ladreg._inference.lasso_fit import LassoFit, read_lasso
+from ladreg._inference.nodewise import Nodewise, nodewise
 from ladreg._inference.rank import rank_tests
+from ladreg._inference.selective import full_sigma, selected, selective
+from ladreg._inference.simultaneous import largest_ratio
 from ladreg._inference.table import Block, as_html, as_text
+from ladreg._inference.truncated_normal import TruncatedNormal
 
 __all__ = [
     "BANDWIDTHS",
@@ -23,24 +29,35 @@ __all__ = [
     "Covariance",
     "Fit",
     "Inverted",
+    "LassoFit",
     "NearRows",
+    "Nodewise",
     "Sample",
+    "TruncatedNormal",
     "as_html",
     "as_text",
     "bandwidth",
     "bofinger",
     "breads_of",
+    "desparsified",
     "differences",
     "draft_covariance",
     "equal_breads",
+    "full_sigma",
     "hall_sheather",
     "huber_covariance",
     "kernel_density",
+    "largest_ratio",
+    "nodewise",
     "quantile_covariance",
     "rank_tests",
     "read",
+    "read_lasso",
     "replicates",
     "robust_density",
+    "selected",
+    "selective",
     "weighted_median",
     "weighted_quantile",
+    "without_bias",
 ]

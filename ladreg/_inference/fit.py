@@ -110,10 +110,11 @@ def read(
         raise TypeError(
             f"infer takes a fitted LADRegressor, QuantileRegressor or HuberLossRegressor, got {type(model).__name__}. "
             "Of a pipeline pass the last step and the transformed X; where the data chose alpha or the features, fit "
-            "one of these with alpha=0 on rows that did not choose."
+            "one of these with alpha=0 on rows that did not choose. LassoCD and LassoCDCV have "
+            'method="desparsified", LassoCD also "selective".'
         )
     given = verified(model, X, y, sample_weight)
-    names = _names(model, given.data.design.n_features)
+    names = column_names(model, given.data.design.n_features)
     for problem, solution in zip(given.problems, given.solutions, strict=True):
         _check_free(problem, solution, names)
         _check_optimal(model, problem, solution)
@@ -139,7 +140,7 @@ def read(
     return sample, fits, kept
 
 
-def _names(model: Any, n_features: int) -> list[str]:
+def column_names(model: Any, n_features: int) -> list[str]:
     names = getattr(model, "feature_names_in_", None)
     return [f"x{j}" for j in range(n_features)] if names is None else [str(name) for name in names]
 

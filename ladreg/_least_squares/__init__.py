@@ -5,6 +5,7 @@ from ladreg._least_squares.centred import Centred
 from ladreg._least_squares.coordinate_descent import NAME, solve_lasso
 from ladreg._least_squares.dependent_columns import redundant
 from ladreg._least_squares.descent_state import COUNTS
+from ladreg._least_squares.gram_path import GramPath
 from ladreg._least_squares.path import rows_in_gram, solve_lasso_path
 from ladreg._least_squares.path_point import PathPoint, gathered
 from ladreg._least_squares.tuning import LeastSquaresTuning
@@ -13,6 +14,7 @@ __all__ = [
     "COUNTS",
     "NAME",
     "Centred",
+    "GramPath",
     "LeastSquaresTuning",
     "PathPoint",
     "Support",

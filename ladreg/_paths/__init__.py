@@ -1,11 +1,12 @@
 """Sequences of problems over alpha, and the losses of held-out rows along them."""
 
-from ladreg._paths.fold_moments import Split
+from ladreg._paths.fold_moments import FoldMoments, Split
 from ladreg._paths.folds import Folds, SquaredFolds, folds_of, relaxed
 from ladreg._paths.knots import Ranges, last_alpha, path_of_knots
 from ladreg._paths.path import Path, grid, losses_of, solve_path
 
 __all__ = [
+    "FoldMoments",
     "Folds",
     "Path",
     "Ranges",
