@@ -106,3 +106,20 @@ def test_crossed_factors_with_faces_of_many_dimensions_are_solved_by_the_first_r
     assert solution.stats["rung"] == 1
     assert solution.stats["n_schur"] == 43
     assert solution.gap <= 1e-13 * solution.objective
+
+
+def test_dummies_in_a_dense_table_are_recognised():
+    X, y = many_groups(4_000, 300)
+    sparse, dense = solved(X, y), solved(X.toarray(), y)
+    assert dense.stats["n_schur"] == 3
+    assert dense.objective == sparse.objective
+    np.testing.assert_array_equal(dense.coef, sparse.coef)
+
+
+def test_a_dense_table_without_groups_stays_dense():
+    few = np.random.default_rng(0).random((400, 300)) < 0.05
+    assert as_design(few.astype(float)).by_groups(True).blocks(True) is None
+    # The rows of a sample have few values, the others have many.
+    X = np.zeros((2560, 100))
+    X[np.arange(2560) % 10 != 0] = 1.0
+    assert as_design(X).by_groups(True).X is X

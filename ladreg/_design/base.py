@@ -140,6 +140,10 @@ class Design(ABC):
     def gram(self, weight: Array, features: Index, border: bool) -> Array:
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
 
+    def by_groups(self, border: bool) -> Design:  # noqa: ARG002 - a sparse design is by groups already
+        """A sparse design of the same values where they are a table of groups (`blocks`), else the design itself."""
+        return self
+
     def blocks(self, border: bool) -> BlockPattern | None:  # noqa: ARG002 - a dense design has none
         """Columns no two of which share a row, and the others; None where there are few such columns."""
         return None

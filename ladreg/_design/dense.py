@@ -36,6 +36,9 @@ _TAME = 2.0**400
 _GATHERING = 4
 # Bytes (as float64) per block of rows for products of columns with each other, which gain from larger blocks.
 _PRODUCT_BYTES = 1 << 22
+# Dummies of a dense X are looked for where it has at least 64 columns and at most a tenth of its values is not zero. A
+# sample of 256 rows says whether to look at all values.
+_FEWEST, _FILLED, _SAMPLED = 64, 0.1, 256
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,28 @@ class DenseDesign(Design):
         n_rows = max(1, n_bytes // (8 * max(1, self.n_features if n_columns is None else n_columns)))
         for begin in range(0, self.n_samples, n_rows):
             yield slice(begin, min(begin + n_rows, self.n_samples))
+
+    def by_groups(self, border: bool) -> Design:
+        """A sparse design of the same values where they are a table of groups (`blocks`), else the design itself."""
+        if self.n_features < _FEWEST or self.shift.any() or np.any(self.scale != 1.0):
+            return self
+        if "by groups" not in self._known:
+            self._known["by groups"] = self._sparse()
+        sparse: SparseDesign | None = self._known["by groups"]
+        return self if sparse is None or sparse.blocks(border) is None else sparse
+
+    def _sparse(self) -> SparseDesign | None:
+        """A sparse design of the same values; None if more than a tenth of them is not zero."""
+        sample = self.X[:: max(1, self.n_samples // _SAMPLED)]
+        if np.count_nonzero(sample) > _FILLED * sample.size:
+            return None
+        parts, n_values = [], 0
+        for _, raw in self._walkable():
+            parts.append(sp.csr_array(raw))
+            n_values += parts[-1].nnz
+            if n_values > _FILLED * self.X.size:
+                return None
+        return SparseDesign(sp.csr_array(sp.vstack(parts, format="csr")))
 
     @property
     def _is_straight(self) -> bool:

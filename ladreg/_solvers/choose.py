@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain, tee
 
@@ -44,7 +45,15 @@ def solve(problem: Problem, settings: Settings, start: Coefficients | None = Non
     """
     if problem.loss.is_square:
         return solve_at_unit_scale(problem, settings, start, engine=solve_lasso)
-    return solve_clipped(problem, settings, start, solve=_solve_near_targets)
+    return solve_clipped(_by_groups(problem), settings, start, solve=_solve_near_targets)
+
+
+def _by_groups(problem: Problem) -> Problem:
+    """The problem with a sparse design where X is a dense table of groups; only losses with a kink gain by that."""
+    if not problem.loss.has_kink:
+        return problem
+    design = problem.design.by_groups(problem.fit_intercept)
+    return problem if design is problem.design else replace(problem, design=design)
 
 
 def _solve_near_targets(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
@@ -113,7 +122,7 @@ def solve_quantiles(problems: Sequence[Problem], settings: Settings) -> list[Sol
     """Solve problems that differ in their quantiles only, each from those beside it, in their order."""
     values = np.array([problem.loss.interval()[1] for problem in problems])
     order = np.argsort(values, kind="stable")
-    found = _solve_in_order((problems[place] for place in order), values[order], settings)
+    found = _solve_in_order((_by_groups(problems[place]) for place in order), values[order], settings)
     solutions = dict(zip(order.tolist(), found, strict=True))
     return [solutions[place] for place in range(len(problems))]
 
