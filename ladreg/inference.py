@@ -13,7 +13,7 @@ from scipy.special import fdtrc, stdtr, stdtrit
 from sklearn.utils import check_array, check_random_state
 
 from ladreg._arrays import Array, Index, is_regular
-from ladreg._estimators import any_size, check_choice, check_count, check_real
+from ladreg._estimators import any_size, check_choice, check_count, check_real, check_verbose
 from ladreg._inference import (
     BANDWIDTHS,
     Block,
@@ -437,6 +437,7 @@ def infer(
     sigma: float | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
+    verbose: int = 0,
     density: str = "robust",
     interpolate: bool = False,
 ) -> Inference | LassoInference | list[Inference] | list[LassoInference]:
@@ -503,6 +504,8 @@ def infer(
         Seed of the bootstrap. Each replicate has a random stream of its own, so that `n_jobs` does not matter.
     n_jobs : int, default=None
         Threads of the bootstrap and of the nodewise lassos, as joblib counts them. Results do not depend on it.
+    verbose : int, default=0
+        How much joblib tells about the progress of the bootstrap, a line for each block of replicates.
     density : {"robust", "iid"}, default="robust"
         Density of the errors in the rank test: that of "robust" in each row, or "iid", one for all rows.
     interpolate : bool, default=False
@@ -627,6 +630,7 @@ def infer(
     check_choice("density", density, ("robust", "iid"))
     check_choice("interval", interval, ("t", "percentile"))
     check_count("n_bootstrap", n_bootstrap)
+    check_verbose(verbose)
     check_real("level", level, low=0.0, high=1.0, open_ends=True)
     if isinstance(bandwidth, str):
         check_choice("bandwidth", bandwidth, BANDWIDTHS)
@@ -648,7 +652,9 @@ def infer(
     several = np.ndim(getattr(model, "quantile", 0.5)) > 0
     with any_size():
         sample, fits, names = read(model, X, y, sample_weight, groups, weights)
-        draw = _Draw(bootstrap, int(n_bootstrap), _seeds(random_state) if method == "bootstrap" else None, n_jobs)
+        draw = _Draw(
+            bootstrap, int(n_bootstrap), _seeds(random_state) if method == "bootstrap" else None, n_jobs, verbose
+        )
         ranks = _Ranks(density, bool(interpolate), float(level))
         cov = _Covariances(sample, method, bandwidth, kernel, draw, ranks)
         parts = [fits] if several else [[fit] for fit in fits]
@@ -666,6 +672,7 @@ class _Draw:
     number: int
     seeds: np.random.SeedSequence | None
     n_jobs: int | None
+    verbose: int
 
 
 @dataclass(frozen=True)
@@ -728,6 +735,7 @@ class _Covariances:
             number=draw.number,
             seeds=draw.seeds,
             n_jobs=draw.n_jobs,
+            verbose=draw.verbose,
         )
         cov = np.atleast_2d(np.cov(found.reshape(draw.number, -1), rowvar=False))
         return Covariance(cov, replicates=found, n_whole=n_whole)

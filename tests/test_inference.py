@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from scipy.stats import f as f_distribution
 from scipy.stats import norm
 from scipy.stats import t as student
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -288,8 +289,12 @@ def test_a_singular_table_is_refused_by_the_names_of_its_columns():
     assert infer(LADRegressor(fit_intercept=False).fit(dummies, y), dummies, y).names == ["a", "no", "yes"]
 
 
+@pytest.mark.filterwarnings("ignore:.*proved to be unique:UserWarning")
 def test_too_few_rows_are_refused():
-    refused("4 rows .* too few for 4 coefficients", LADRegressor().fit(X[:4], y[:4]), X[:4], y[:4])
+    for n in (2, 4):
+        refused(f"{n} rows .* too few for 4 coefficients", LADRegressor().fit(X[:n], y[:n]), X[:n], y[:n])
+    weight = (np.arange(N) < 4).astype(float)
+    refused("4 rows .* too few for 4 coefficients", LADRegressor().fit(X, y, weight), X, y, weight)
 
 
 def test_other_models_are_refused():
@@ -321,6 +326,9 @@ def test_parameters_are_checked():
         refused("level must be a finite number strictly between 0 and 1", model, X, y, level=level)
     refused('"iid" takes errors as independent', model, X, y, method="iid", groups=GROUPS)
     refused("at least two groups", model, X, y, groups=np.zeros(N))
+    refused("1d array", model, X, y, groups=np.column_stack([GROUPS, GROUPS]))
+    with pytest.raises(NotFittedError):
+        infer(LADRegressor(), X, y)
     refused("inconsistent numbers of samples", model, X, y, groups=GROUPS[:-1])
     refused("kernel.* is for quantiles", HuberLossRegressor().fit(X, y), X, y, method="kernel")
 
@@ -341,6 +349,13 @@ def test_ties_are_warned_of():
         UserWarning, match=r"distinct rows lie on the fit, more than the 3 .* no asymptotic standard error"
     ):
         inferred("lad", whole, coarse, method="kernel")
+
+
+def test_many_equal_targets_are_warned_of():
+    """60 % of the targets are zero, so that the fit goes through them."""
+    target = np.where(np.arange(N) % 5 < 3, 0.0, 10 * rng.standard_normal(N))
+    with pytest.warns(UserWarning, match=r"\d+ distinct rows lie on the fit"):
+        inferred("lad", X, target, method="bootstrap", n_bootstrap=2)
 
 
 def test_an_optimum_that_is_not_unique_is_warned_of():

@@ -142,6 +142,27 @@ def test_intervals_of_replicates():
     assert "bootstrap replicates" in str(found)
 
 
+def test_parameters_of_the_bootstrap_are_checked():
+    for message, options in (
+        ("n_bootstrap must be at least 2, got 1", {"n_bootstrap": 1}),
+        ("n_bootstrap must be", {"n_bootstrap": 2.5}),
+        ("bootstrap must be one of 'pairs', 'exponential'", {"bootstrap": "wild"}),
+        ("interval must be one of 't', 'percentile'", {"interval": "bca"}),
+        ("verbose must be an integer or a bool", {"verbose": "yes"}),
+    ):
+        with pytest.raises(ValueError, match=message):
+            drawn(ONE, X, y, **options)
+    with pytest.warns(UserWarning, match="6 groups are few"):
+        assert drawn(ONE, X, y, groups=np.arange(N) % 6).df == 5
+
+
+def test_progress_is_told_where_asked(capsys):
+    drawn(ONE, X, y, n_bootstrap=3)
+    assert capsys.readouterr().err == ""
+    drawn(ONE, X, y, n_bootstrap=3, verbose=1)
+    assert "Done" in capsys.readouterr().err
+
+
 def test_the_bootstrap_is_for_quantiles():
     with pytest.raises(ValueError, match='method="bootstrap" is for quantiles'):
         drawn(HuberLossRegressor(), X, y)

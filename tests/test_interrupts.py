@@ -116,6 +116,28 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(case):
     assert ended >= 0.8 * len(chosen)  # Python ignores what is raised where a generator is thrown away
 
 
+def test_a_bootstrap_ends_at_once():
+    """At a real signal, in the middle of so many replicates that they would take ten minutes."""
+    run(
+        """
+        import os, signal, threading
+        import numpy as np
+        from ladreg import LADRegressor, infer
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((20_000, 5))
+        y = X[:, 0] + rng.standard_normal(20_000)
+        model = LADRegressor().fit(X, y)
+        for n_jobs in (None, 2):
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+            try:
+                infer(model, X, y, method="bootstrap", n_bootstrap=200_000, random_state=0, n_jobs=n_jobs)
+                raise AssertionError("not interrupted")
+            except KeyboardInterrupt:
+                assert threading.active_count() == 1
+        """
+    )
+
+
 @pytest.mark.parametrize("path", [lasso_path, lad_path])
 def test_an_interrupted_path_can_be_asked_for_again(path):
     undisturbed = path(*SMALL, alphas=4)

@@ -145,6 +145,7 @@ def replicates(
     number: int,
     seeds: np.random.SeedSequence,
     n_jobs: int | None,
+    verbose: int,
 ) -> tuple[Array, int]:
     """Coefficients of the replicates, of shape (number, n_fits, p), and how many were fitted to all rows.
 
@@ -164,6 +165,8 @@ def replicates(
         The parent of the streams.
     n_jobs
         Threads, as joblib counts them.
+    verbose
+        How much joblib tells about its progress.
     """
     p, n = sample.regressors.size, sample.weight.size
     parts = [None if cov is None else cov[k * p : (k + 1) * p, k * p : (k + 1) * p] for k in range(len(fits))]
@@ -172,7 +175,7 @@ def replicates(
     size = max(1, min(64, _BLOCK_NUMBERS // n))
     blocks = [streams[begin : begin + size] for begin in range(0, number, size)]
     one = partial(_block, sample, fits, near, kind)
-    found = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(one)(block) for block in blocks)
+    found = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads")(delayed(one)(block) for block in blocks)
     return np.concatenate([part for part, _ in found]), sum(count for _, count in found)
 
 
