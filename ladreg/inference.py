@@ -28,6 +28,7 @@ from ladreg._inference import (
     equal_breads,
     huber_covariance,
     largest_ratio,
+    least_constant,
     quantile_covariance,
     rank_tests,
     read,
@@ -35,7 +36,6 @@ from ladreg._inference import (
 )
 from ladreg._problem import Certificate, Huber, Pinball
 from ladreg.lasso_inference import LassoInference, infer_lasso
-from ladreg.metrics import d2_pinball_score
 
 __all__ = ["Inference", "Inverted", "WaldTest", "infer"]
 
@@ -783,8 +783,11 @@ def _percentiles(values: Array, level: float) -> Array:
 
 
 def _r1(sample: Sample, fit: Fit) -> float:
-    y = fit.problem.y
-    return float(d2_pinball_score(y, y - fit.residual, quantile=fit.quantile, sample_weight=sample.weight))
+    """``1 - loss / (loss of the best constant)``; without any loss of that 1, or 0 if the fit has one."""
+    loss, y = Pinball(fit.quantile), fit.problem.y
+    own = float(sample.weight @ loss.value(fit.residual))
+    least = float(sample.weight @ loss.value(y - least_constant(y, sample.weight, fit.quantile)))
+    return 1 - own / least if least > 0 else float(own == 0)
 
 
 def _log_likelihood(sample: Sample, fit: Fit) -> float:

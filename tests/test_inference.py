@@ -10,6 +10,7 @@ from scipy.stats import f as f_distribution
 from scipy.stats import norm
 from scipy.stats import t as student
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import d2_pinball_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -240,6 +241,15 @@ def test_weighted_quantiles_are_those_of_repeated_values():
         assert weighted_quantile(values, counts, probability) == pytest.approx(
             np.quantile(every, probability), rel=1e-14
         )
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_r1_is_that_of_scikit_learn(quantile):
+    model = QuantileRegressor(quantile=quantile, alpha=0)
+    for weight in (None, WEIGHT, COUNTS.astype(float)):
+        found = inferred(model, X, y, weight, method="iid").r1
+        wanted = d2_pinball_score(y, model.predict(X), alpha=quantile, sample_weight=weight)
+        assert found == pytest.approx(wanted, rel=1e-12)
 
 
 # What is refused -----------------------------------------------------------------------------------------------------

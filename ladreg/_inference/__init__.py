@@ -11,7 +11,7 @@ from ladreg._inference.covariance import (
     equal_breads,
     quantile_covariance,
 )
-from ladreg._inference.density import kernel_density, robust_density, weighted_median, weighted_quantile
+from ladreg._inference.density import kernel_density, least_constant, robust_density, weighted_median, weighted_quantile
 from ladreg._inference.desparsified import desparsified, without_bias
 from ladreg._inference.fit import Fit, Sample, read
 from ladreg._inference.huber import huber_covariance
@@ -48,6 +48,7 @@ __all__ = [
     "huber_covariance",
     "kernel_density",
     "largest_ratio",
+    "least_constant",
     "nodewise",
     "quantile_covariance",
     "rank_tests",

@@ -97,7 +97,7 @@ def _sandwich(
     if sample.groups is not None:
         cov = clustered(sample, fits, breads)
     else:
-        root = sample.regressors.root(sample.square)
+        root = sample.square_root
         parts = np.hstack([spread(root, bread) for bread in breads])
         factors = np.minimum.outer(quantiles, quantiles) - np.outer(quantiles, quantiles)
         cov = np.kron(factors, np.ones(root.shape)) * (parts.T @ parts)

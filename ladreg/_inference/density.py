@@ -78,6 +78,16 @@ def weighted_median(values: Array, weight: Array) -> float:
     return float(values[order[below]] / 2 + values[order[min(above, order.size - 1)]] / 2)
 
 
+def least_constant(values: Array, weight: Array, quantile: float) -> float:
+    """A value of least pinball loss: the smallest whose cumulative weight reaches that part of the total."""
+    if np.all(weight == weight[0]):
+        k = min(int(np.ceil(quantile * values.size)), values.size) - 1
+        return float(np.partition(values, k)[k])
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(weight[order])
+    return float(values[order[np.searchsorted(cumulative, quantile * cumulative[-1])]])
+
+
 def weighted_quantile(values: Array, weight: Array, probability: float) -> float:
     """Linear interpolation between order statistics (R's type 7) of the rows repeated by their weights."""
     order = np.argsort(values, kind="stable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,16 @@ class Sample:
     groups: Index | None
     n_groups: int
     is_frequency: bool
+
+    @cached_property
+    def weight_root(self) -> Array:
+        """R, upper triangular, with ``R'R = sum_i weight_i x_i x_i'`` for the columns of `regressors`."""
+        return self.regressors.root(self.weight)
+
+    @cached_property
+    def square_root(self) -> Array:
+        """The same for ``sum_i square_i x_i x_i'``."""
+        return self.weight_root if self.square is self.weight else self.regressors.root(self.square)
 
     @property
     def df(self) -> float:
@@ -126,7 +137,7 @@ def read(
         raise ValueError(
             f"{n} rows (of a weight that is not zero) are too few for {p} coefficients: there must be more."
         )
-    dependent = null_columns(sample.regressors.root(sample.weight))
+    dependent = null_columns(sample.weight_root)
     if dependent.size:
         raise ValueError(
             "X is singular, so that coefficients have no standard errors of their own: these columns are constant or "
@@ -187,7 +198,7 @@ def _sample(
         square = weight
     else:
         weight = np.ones(n) if sample_weight is None else given.data.weight * n
-        square = weight * weight
+        square = weight if np.all(weight == 1) else weight * weight
     codes, n_groups = None, 0
     if groups is not None:
         codes, n_groups = _codes(groups, given)

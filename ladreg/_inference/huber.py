@@ -30,7 +30,7 @@ def huber_covariance(sample: Sample, fit: Fit, method: str) -> Array:
     if method == "iid":
         mean = float(sample.weight @ curved) / N
         correction = (1 + p / N * (1 - mean) / mean) / mean
-        part = spread(sample.regressors.root(sample.square), bread)
+        part = spread(sample.square_root, bread)
         return to_original(sample, correction**2 * float(sample.weight @ fit.score**2) / (N - p) * (part.T @ part), 1)
     if sample.groups is not None:
         return to_original(sample, clustered(sample, [fit], [bread]), 1)

@@ -62,7 +62,7 @@ def rank_tests(
     critical = float(stdtrit(sample.df, 0.5 + level / 2))
     cov, p = draft_covariance(sample, fits), sample.regressors.size
     parts = [None if cov is None else cov[k * p : (k + 1) * p, k * p : (k + 1) * p] for k in range(len(fits))]
-    root, lines = sample.regressors.root(sample.square), sample.regressors.to_original()
+    root, lines = sample.square_root, sample.regressors.to_original()
     statistics, intervals, n_whole = [], [], 0
     for fit, bread, part in zip(fits, breads.breads, parts, strict=True):
         tilted = _Tilted(sample, fit, NearRows.of(sample, fit, part))
