@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         LassoCDCV,
         QuantileRegressorCV,
     )
-    from ladreg.path import combined_path, enet_path, huber_path, lad_path, lasso_path, quantile_path
+    from ladreg.path import combined_path, enet_path, huber_path, lad_path, lasso_path, quantile_path, quantile_process
     from ladreg.stability import StabilitySelection
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "lasso_path",
     "pivotal_alpha",
     "quantile_path",
+    "quantile_process",
 ]
 
 # Imported on first use: what these modules import from scikit-learn takes longer than the rest.
@@ -81,6 +82,7 @@ _LATER = {
     "lasso_path": "path",
     "pivotal_alpha": "_estimators",
     "quantile_path": "path",
+    "quantile_process": "path",
 }
 
 

@@ -19,7 +19,8 @@ from ladreg._estimators import (
     checked_quantiles,
     training_data,
 )
-from ladreg._paths import Path, last_alpha, path_of_knots, solve_path
+from ladreg._paths import Path, last_alpha, path_of_knots, path_of_quantiles, solve_path
+from ladreg._problem import Problem
 from ladreg._tuning import alpha_grid, check_single, checked_alphas, warn_of
 from ladreg.combined import CombinedLossRegressor
 from ladreg.huber import HuberLossRegressor
@@ -563,6 +564,122 @@ def quantile_path(
     return path.alphas, path.coef, path.intercept, path.gap
 
 
+def quantile_process(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    alpha: float = 0.0,
+    quantile_range: tuple[float, float] = (0.01, 0.99),
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    max_iter: int | None = None,
+    tol: float = 1e-9,
+) -> tuple[Array, Array, Array, Array]:
+    r"""Coefficients of all quantiles at once: the whole quantile regression process, each solution proved.
+
+    For every :math:`\tau` between two quantiles it minimises
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \max\big( \tau \, r_i, (\tau - 1) \, r_i \big)
+        + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
+
+    as `QuantileRegressor` does. The solutions are piecewise constant in :math:`\tau`.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        Data; it is not changed.
+    y : array-like of shape (n_samples,)
+        Target.
+    alpha : float, default=0.0
+        The penalty, the same for all quantiles, in units of `QuantileRegressor`.
+    quantile_range : tuple of float, default=(0.01, 0.99)
+        The lowest and the highest quantile, strictly between 0 and 1.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights; only their ratios matter.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors :math:`v_j \ge 0` of the penalty, as in `QuantileRegressor`.
+    max_iter : int, default=None
+        Iteration limit of each call of a linear programming solver, where one is needed.
+    tol : float, default=1e-9
+        Largest relative gap that is accepted without a warning.
+
+    Returns
+    -------
+    quantiles : ndarray of shape (n_solutions + 1,)
+        Increasing, from the lowest quantile to the highest: the edges of the ranges of the solutions.
+    coefs : ndarray of shape (n_features, n_solutions)
+        Coefficients: column k is optimal for all quantiles from ``quantiles[k]`` to ``quantiles[k + 1]``.
+    intercepts : ndarray of shape (n_solutions,)
+        Intercepts.
+    dual_gaps : ndarray of shape (n_solutions,)
+        Proved bounds of how far each objective is from its optimum, for the whole range of its quantiles.
+
+    Raises
+    ------
+    ValueError
+        For parameters or data that make no sense, for several targets, and where the coefficients would be more than
+        2**27 numbers (1 GiB).
+    RuntimeError
+        If the quantiles cannot be followed to the end, since a basis is singular to rounding.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If some gap is larger than `tol` allows.
+
+    See Also
+    --------
+    QuantileRegressor : One quantile, or a list of them.
+    lad_path : A grid of quantiles, or of alphas.
+    quantile_path : All alphas at one quantile.
+
+    Notes
+    -----
+    There are some solutions for each row: from about n for few features to a few times n. Each is reached from the
+    one before it by one exchange of the parametric simplex method.
+
+    References
+    ----------
+    Koenker, R. and d'Orey, V. (1987). Algorithm AS 229: Computing regression quantiles. Journal of the Royal
+    Statistical Society C 36(3), 383-393. doi:10.2307/2347802
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ladreg import quantile_process
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(0, 1, (200, 1))
+    >>> y = 3 * X[:, 0] + (0.5 + X[:, 0]) * rng.standard_normal(200)
+    >>> quantiles, coefs, intercepts, gaps = quantile_process(X, y)
+    >>> k = np.searchsorted(quantiles, [0.1, 0.5, 0.9]) - 1
+    >>> coefs[0, k].round(1), bool(gaps.max() < 1e-12)
+    (array([1.2, 2.5, 4.6]), True)
+    """
+    low, high = _checked_range(quantile_range)
+    model = QuantileRegressor(
+        quantile=low,
+        alpha=alpha,
+        fit_intercept=fit_intercept,
+        positive=positive,
+        penalty_weights=penalty_weights,
+        max_iter=max_iter,
+        tol=tol,
+    )
+    model._check_parameters()
+    check_real("alpha", alpha, low=0.0)
+    problem = _problem(model, X, y, sample_weight, alpha)
+    with any_size():
+        path = path_of_quantiles(problem, high, model._settings())
+    warn_of(path, tol, stacklevel=3, parameter="quantile")
+    return np.append(low, path.alphas), path.coef, path.intercept, path.gap
+
+
 def huber_path(
     X: ArrayLike,
     y: ArrayLike,
@@ -772,6 +889,18 @@ def _check_method(method: str, *grids: Any) -> None:
         raise ValueError("alphas and quantiles must be None with method='knots': the knots of the path are the alphas.")
 
 
+def _checked_range(quantile_range: Any) -> tuple[float, float]:
+    """The two quantiles; a ValueError unless they rise and lie between 0 and 1."""
+    if np.ndim(quantile_range) != 1 or len(quantile_range) != 2:
+        raise ValueError(f"quantile_range must be two quantiles, got {quantile_range!r}.")
+    for value in quantile_range:
+        check_real("quantile_range", value, low=0.0, high=1.0, open_ends=True)
+    low, high = map(float, quantile_range)
+    if not low < high:
+        raise ValueError(f"quantile_range must begin with the lower quantile, got {quantile_range!r}.")
+    return low, high
+
+
 def _squares(
     X: ArrayLike,
     y: ArrayLike,
@@ -814,10 +943,24 @@ def _path(
     stacklevel: int = 4,
 ) -> Path:
     """The path of a plain estimator, its parameters and data checked."""
-    model._check_parameters()
     alphas = 100 if alphas is None else alphas
+    model._check_parameters()
     checked_alphas(alphas)
     check_real("eps", eps, low=0.0, open_ends=True)
+    problem = _problem(model, X, y, sample_weight)
+    with any_size():
+        if all_knots:
+            path = path_of_knots(problem, last_alpha(problem, eps), model._settings())
+        else:
+            path = solve_path(problem, alpha_grid(problem, alphas, eps), model._settings())
+    warn_of(path, model.tol, stacklevel=stacklevel)
+    return path
+
+
+def _problem(
+    model: CertifiedRegressor, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, alpha: float = 1.0
+) -> Problem:
+    """The problem of a plain estimator with another alpha, the data checked."""
     data = training_data(model, X, y, sample_weight)
     if data.Y.shape[1] > 1:
         raise ValueError(
@@ -825,10 +968,4 @@ def _path(
             "problem of scikit-learn's functions is not solved here."
         )
     with any_size():
-        problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
-        if all_knots:
-            path = path_of_knots(problem, last_alpha(problem, eps), model._settings())
-        else:
-            path = solve_path(problem, alpha_grid(problem, alphas, eps), model._settings())
-    warn_of(path, model.tol, stacklevel=stacklevel)
-    return path
+        return model._problems(data, model._scaled_penalty(data, alpha))[0]

@@ -98,6 +98,7 @@ def data_functions():
         "lad_path": lambda X, y, **others: ladreg.lad_path(X, y, **{"alphas": 4, "eps": 0.05, **others}),
         "quantile_grid": lambda X, y, **others: ladreg.lad_path(X, y, **{"quantiles": [0.3, 0.5], **others}),
         "quantile_path": lambda X, y, **others: ladreg.quantile_path(X, y, **{"alphas": 4, "eps": 0.05, **others}),
+        "quantile_process": lambda X, y, **others: ladreg.quantile_process(X, y, **{"alpha": 0.02, **others}),
         "huber_path": lambda X, y, **others: ladreg.huber_path(X, y, **{"alphas": 4, "eps": 0.05, **others}),
         "combined_path": lambda X, y, **others: ladreg.combined_path(X, y, **{"alphas": 4, "eps": 0.05, **others}),
         "alpha_max": ladreg.alpha_max,

@@ -23,7 +23,7 @@ PUBLIC += [ladreg.LassoCDCV, ladreg.ElasticNetCDCV, ladreg.LADRegressorCV, ladre
 PUBLIC += [ladreg.HuberLossRegressorCV, ladreg.CombinedLossRegressorCV]
 PUBLIC += [ladreg.LassoCDIC, ladreg.LADRegressorIC, ladreg.QuantileRegressorIC, ladreg.StabilitySelection]
 PUBLIC += [ladreg.lasso_path, ladreg.enet_path, ladreg.lad_path, ladreg.pivotal_alpha]
-PUBLIC += [ladreg.quantile_path, ladreg.huber_path, ladreg.combined_path]
+PUBLIC += [ladreg.quantile_path, ladreg.quantile_process, ladreg.huber_path, ladreg.combined_path]
 PUBLIC += [ladreg.infer, ladreg.Inference, ladreg.LassoInference]
 PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
 

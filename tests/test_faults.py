@@ -194,6 +194,7 @@ BAD = {
     "post_selection": ([-0.1, 1.1, "a"], REAL),
     "precompute": (["gram", None], "precompute must be one of 'auto', True, False; got {value}"),
     "quantile": ([0, 1.0, np.nan, "0.5", None, [], [0.5, 1], [[0.5]]], "quantile must"),
+    "quantile_range": ([0.5, (0.1, 0.2, 0.3), (0.0, 0.5), (0.5, 1.0), (0.6, 0.4), [0.1, None]], "quantile_range must"),
     "quantiles": ([[0, 0.5], [np.nan], [[0.5]], []], "quantile must"),
     "n_alphas": ([0, -1, 2.5, "a"], "n_alphas must be None or an integer >= 1, got {value}"),
     "random_state": ([-1, "seed"], "[Ss]eed"),

@@ -549,8 +549,41 @@ def falling(seed, n_samples, n_features, positive):
     given = {"rows": rows, "columns": rows.T.copy(), "y": np.stack([y, y + 1e-9 * rng.random(n_samples)])}
     given |= {"weight": np.stack([weight, weight * (1 + 1e-9 * rng.random(n_samples))])}
     given |= {"strength": np.stack([strength, strength * (1 + 1e-9 * rng.random(n_features + 1))])}
+    given |= {"centre": np.zeros_like(given["strength"]), "widening": True}
     given |= {"lower": -0.6, "upper": 0.4, "kind": kind, "size": 1, "basis": basis, "active": active}
     return given | {"sign": np.ones(room), "inverse": inverse, "side": np.sign(y - y[row]), "alpha": 50.0}
+
+
+@pytest.mark.parametrize(("n_samples", "n_features"), [(25, 4), (12, 30)])
+def test_a_parametric_process_is_its_reference(n_samples, n_features):
+    """Quantiles from 0.1 to 0.9, at a penalty at which the first fit has no coefficient."""
+    results = []
+    for kernel in (_parametric.parametric, reference_parametric.parametric):
+        given = falling(n_samples, n_samples, n_features, False)
+        weight, y = given["weight"], given["y"]
+        for part in weight:
+            part /= part.sum()
+        lowest = np.searchsorted(np.cumsum(weight[0, np.argsort(y[0])]), 0.1)
+        given["basis"][0] = row = np.argsort(y[0])[lowest]
+        given["side"][:] = np.sign(y[0] - y[0, row])
+        given |= {"centre": weight @ given["rows"], "widening": False, "lower": 0.0, "upper": 1.0, "alpha": 0.9}
+        dual = np.where(given["side"] > 0, weight[0], 0.0)
+        dual[row] = 0.9 - dual.sum()
+        largest = np.abs((dual @ given["rows"] - 0.9 * given["centre"][0])[:-1]).max()
+        given["strength"] = given["strength"] / given["strength"][0, :-1].min() * 1.01 * largest
+        count = 200
+        knots, coef, dual = np.zeros(count), np.zeros((count, n_features + 1)), np.zeros((count, n_samples))
+        counts = [np.zeros(count, dtype=np.intp) for _ in range(3)]
+        state = kernel(*given.values(), np.array([0.1]), knots, coef, dual, *counts, 500)
+        size = state[2]
+        assert state[0] == 0
+        assert state[4] > 10
+        assert np.count_nonzero(coef[: state[1], :-1].any(axis=0)) > 0
+        results.append(
+            (state, knots, coef, dual, given["side"], *counts, given["basis"][:size], given["active"][:size])
+        )
+    for ours, twin in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, twin, rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("all_knots", [False, True])

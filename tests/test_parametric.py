@@ -6,10 +6,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ladreg import LADRegressor, QuantileRegressor, lad_path, quantile_path
+from ladreg import LADRegressor, QuantileRegressor, lad_path, quantile_path, quantile_process
 from ladreg._certificate import prove
 from ladreg._problem import Absolute, Pinball, Settings
-from ladreg._solvers import largest_alpha, solve, solve_alphas
+from ladreg._solvers import largest_alpha, solve, solve_alphas, solve_quantile_knots
 from tests.problems import make
 
 
@@ -169,3 +169,53 @@ def test_paths_of_a_quantile_are_single_fits_and_half_of_lad():
         assert intercepts[k] == pytest.approx(model.intercept_, rel=1e-9)
     with pytest.raises(ValueError, match="quantile must be one number here"):
         quantile_path(X, y, quantile=[0.2, 0.5])
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_every_quantile_is_what_it_is_alone(block):
+    for seed in range(block, 60, 8):
+        X, y, more = random_table(seed)
+        rng = np.random.default_rng(seed)
+        shares = [0.0, 0.3] if block == 0 else [0.3]
+        for share in shares:  # of the largest alpha of the median, where there is one; else no penalty
+            problem = make(X, y, **more | {"loss": Pinball(0.02)})
+            alpha = share * largest_alpha(make(X, y, **more | {"loss": Pinball(0.5)}))
+            problem = problem.with_penalty(problem.penalty.times(alpha))
+            low = 0.02
+            for high, solution in solve_quantile_knots(problem, 0.98, Settings(1e-12)):
+                if rng.random() < 0.1:
+                    single = make(X, y, **more | {"loss": Pinball(rng.uniform(low, high))})
+                    single = single.with_penalty(problem.penalty)
+                    alone = solve(single, Settings(1e-12))
+                    size = single.objective(0 * alone.coef, 0.0)
+                    found = single.objective(solution.coef, solution.intercept)
+                    assert found <= alone.objective * (1 + 1e-12) + 1e-14 * size, (seed, low, high)
+                    if alone.unique:
+                        unit = np.abs(alone.coef).max(initial=1e-3)
+                        np.testing.assert_allclose(solution.coef, alone.coef, rtol=1e-8, atol=1e-8 * unit, err_msg=seed)
+                assert high > low
+                low = high
+            assert low == pytest.approx(0.98, rel=1e-15)
+
+
+def test_quantiles_of_a_sample_change_at_its_ranks():
+    y, weight = np.random.default_rng(0).permutation(20).astype(float), np.arange(1.0, 21.0)
+    quantiles, coefs, intercepts, gaps = quantile_process(np.zeros((20, 1)), y, alpha=1.0)
+    np.testing.assert_allclose(quantiles, [0.01, *np.arange(1, 20) / 20, 0.99], rtol=1e-14)
+    np.testing.assert_array_equal(intercepts, np.arange(20.0))
+    assert not coefs.any()
+    assert gaps.max() < 1e-14
+    quantiles, _, intercepts, _ = quantile_process(
+        np.zeros((20, 1)), y, quantile_range=(0.1, 0.9), sample_weight=weight
+    )
+    ranks = np.cumsum(weight[np.argsort(y)]) / weight.sum()
+    np.testing.assert_allclose(quantiles[1:-1], ranks[(ranks > 0.1) & (ranks < 0.9)], rtol=1e-13)
+    np.testing.assert_array_equal(intercepts, np.sort(y)[[np.searchsorted(ranks, tau) for tau in quantiles[1:]]])
+
+
+def test_the_process_has_an_exchange_for_each_solution():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 4))
+    problem = make(X, X.sum(axis=1) + rng.standard_normal(100), loss=Pinball(0.05))
+    found = [solution for _, solution in solve_quantile_knots(problem, 0.95, Settings())]
+    assert all(solution.unique and solution.stats["n_exchanges"] == 1 for solution in found[1:])

@@ -10,6 +10,8 @@ def parametric(
     y: Array,
     weight: Array,
     strength: Array,
+    centre: Array,
+    widening: bool,
     lower: float,
     upper: float,
     kind: Index,

@@ -12,13 +12,14 @@ cdef extern from "parametric.h":
         const double *y
         const double *weight
         const double *strength
+        const double *centre
     ctypedef struct Parametric:
         Py_ssize_t n, q, room
         const double *rows
         const double *columns
         Data given
         Data perturbed
-        double lower, upper
+        double lower, upper, widening
         Py_ssize_t *kind
         Py_ssize_t size
         Py_ssize_t *basis
@@ -58,14 +59,14 @@ cdef double* take(double **rest, Py_ssize_t number) noexcept:
 
 
 def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const double[:, ::1] y,
-               const double[:, ::1] weight, const double[:, ::1] strength, double lower, double upper,
-               Py_ssize_t[::1] kind, Py_ssize_t size, Py_ssize_t[::1] basis, Py_ssize_t[::1] active,
+               const double[:, ::1] weight, const double[:, ::1] strength, const double[:, ::1] centre,
+               bint widening, double lower, double upper, Py_ssize_t[::1] kind, Py_ssize_t size, Py_ssize_t[::1] basis, Py_ssize_t[::1] active,
                double[::1] sign, double[:, ::1] inverse, double[::1] side, double alpha,
                const double[::1] alphas, double[::1] knots, double[:, ::1] coef, double[:, ::1] dual,
                Py_ssize_t[::1] sizes, Py_ssize_t[::1] exchanges, Py_ssize_t[::1] read, Py_ssize_t most):
-    """Follow ``sum_i weight_i * rho(y_i - rows_i'b) + alpha * sum_j strength_j |b_j|`` while alpha falls.
+    """Follow ``sum_i weight_i * rho(y_i - rows_i'b) + sum_j width_j |b_j| + alpha * centre'b`` while alpha falls.
 
-    The first rows of `y`, `weight` and `strength` are the data as given, the second ones perturbed; `columns` is the
+    Widths are strengths, times alpha if `widening`. The first rows of `y`, `weight`, `strength` and `centre` are the data as given, the second ones perturbed; `columns` is the
     transpose of `rows`; `kind` is 0 for a penalised column, 1 where its coefficient must be >= 0, 2 for a free column,
     3 for one that is left out. The vertex to begin with has `size` basic rows and active columns, the signs of its
     coefficients, the inverse of its matrix (active columns by basic rows) and, in `side`, 1 for rows above the fit, -1
@@ -89,7 +90,7 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
     cdef double *rest
     cdef int why
     if not (table(rows, n, q) and table(columns, q, n) and table(y, 2, n) and table(weight, 2, n)
-            and table(strength, 2, q) and places(kind, q) and places(basis, room) and places(active, room)
+            and table(strength, 2, q) and table(centre, 2, q) and places(kind, q) and places(basis, room) and places(active, room)
             and of(sign, room) and table(inverse, room, room) and of(side, n) and table(coef, count, q)
             and table(dual, count, n) and places(sizes, count) and places(exchanges, count) and places(read, count)
             and (of(alphas, count) if knots is None else of(alphas, 1) and of(knots, count))):
@@ -106,6 +107,7 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
     s.n, s.q, s.room, s.rows, s.columns = n, q, room, &rows[0, 0], &columns[0, 0]
     s.given.y, s.given.weight, s.given.strength = &y[0, 0], &weight[0, 0], &strength[0, 0]
     s.perturbed.y, s.perturbed.weight, s.perturbed.strength = &y[1, 0], &weight[1, 0], &strength[1, 0]
+    s.given.centre, s.perturbed.centre, s.widening = &centre[0, 0], &centre[1, 0], widening
     s.lower, s.upper, s.kind, s.size, s.basis, s.active = lower, upper, &kind[0], size, &basis[0], &active[0]
     s.sign, s.inverse, s.side, s.alpha, s.n_exchanges, s.rows_read = &sign[0], &inverse[0, 0], &side[0], alpha, 0, 0
     s.residual, s.move, s.slope, s.fall = take(&rest, n), take(&rest, n), take(&rest, q), take(&rest, q)

@@ -1,10 +1,11 @@
 /* The path of a penalised piecewise linear problem from knot to knot; `parametric` in reference.py is its specification.
 
-   Minimise sum_i weight_i * rho(y_i - x_i'b) + alpha * sum_j strength_j |b_j| while alpha falls, where rho has slopes
-   `lower` and `upper`. The state is a vertex: `size` basic rows with residual zero and as many active columns, whose
+   Minimise sum_i weight_i * rho(y_i - x_i'b) + sum_j width_j |b_j| + alpha * sum_j centre_j b_j while alpha falls, where
+   rho has slopes `lower` and `upper`, and width_j is strength_j, times alpha where it is `widening`: the path of a
+   penalty, or with alpha = 1 - tau, slopes 0 and 1 and centre = X'weight that of a quantile tau. The state is a vertex: `size` basic rows with residual zero and as many active columns, whose
    square matrix M has the inverse `inverse` (row l for active column l, column k for basic row k). Between knots the
    coefficients do not change, and the duals of the basic rows and the slopes of the columns are linear in alpha. At a
-   knot either a basic dual reaches an end of its interval or the slope of a column reaches alpha times its strength.
+   knot either a basic dual reaches an end of its interval or the slope of a column, less alpha * centre_j, its width.
    Then the coefficients move along an edge, on which the objective is constant, to the next vertex: where a row is met,
    or an active coefficient is zero. Targets, weights and strengths are perturbed, so that vertices are not degenerate;
    the answers that are written are those of the basis for the data as given. Costs are numbers of multiplications. */
@@ -23,9 +24,9 @@ enum { PENALISED, POSITIVE, FREE, HIDDEN };
 /* Why the kernel stopped. */
 enum { ALL_SOLVED, NO_ROOM, BURST_OVER, NO_PIVOT };
 
-/* Targets, weights and strengths: as given, or perturbed. */
+/* Targets, weights, strengths and centres: as given, or perturbed. */
 typedef struct {
-    const double *y, *weight, *strength;
+    const double *y, *weight, *strength, *centre;
 } Data;
 
 typedef struct {
@@ -33,13 +34,15 @@ typedef struct {
     const double *rows, *columns;  /* the table row by row and column by column */
     Data given, perturbed;
     double lower, upper;           /* slopes of the loss */
+    double widening;               /* 1 where widths are strengths times alpha, 0 where they are strengths */
     ptrdiff_t *kind;               /* per column */
     ptrdiff_t size, *basis, *active;
     double *sign, *inverse;        /* signs of the active coefficients */
     double *side;                  /* per row: 1 above the fit, -1 below, 0 basic */
     double alpha;
     ptrdiff_t n_exchanges, rows_read;
-    double *coef, *dual, *residual, *slope; /* of the perturbed problem; `coef` in the order of `active` */
+    /* Of the perturbed problem; `coef` in the order of `active`, slopes less alpha * centre. */
+    double *coef, *dual, *residual, *slope;
     double *rate, *fall, *step, *move, *part; /* work space: room, q, room, n and room numbers */
     char *is_active;               /* per column */
 } Parametric;
@@ -49,6 +52,19 @@ typedef struct {
     ptrdiff_t leaves, enters;
     double sign, fall;
 } Event;
+
+/* The width of a column at `alpha`. */
+INLINE double width(const Parametric *s, const Data *data, double alpha, ptrdiff_t j)
+{
+    return data->strength[j] * (s->widening ? alpha : 1.0);
+}
+
+/* How fast the slope of active column l changes with alpha. */
+INLINE double active_rate(const Parametric *s, const Data *data, ptrdiff_t l)
+{
+    const ptrdiff_t j = s->active[l];
+    return data->centre[j] + s->widening * data->strength[j] * s->sign[l];
+}
 
 /* values'inverse to `product`. O(size^2). */
 INLINE void times_inverse(const Parametric *s, const double *restrict values, double *restrict product)
@@ -94,14 +110,16 @@ INLINE void solve_coefficients(Parametric *s, const Data *data, double *restrict
         coef[l] += s->step[l];
 }
 
-/* The dual at `alpha`: rows at the end of their side, and basic rows so that active slopes are at their strength,
-   refined once. Uses `step` and `part`. O(size (n + 3 size)). */
+/* The dual at `alpha`: rows at the end of their side, and basic rows so that active slopes are at their width, refined
+   once. Uses `step` and `part`. O(size (n + 3 size)). */
 INLINE void solve_dual(Parametric *s, const Data *data, double alpha, double *restrict dual)
 {
     for (ptrdiff_t i = 0; i < s->n; i++)
         dual[i] = s->side[i] == 0.0 ? 0.0 : data->weight[i] * (s->side[i] > 0 ? s->upper : s->lower);
-    for (ptrdiff_t l = 0; l < s->size; l++)
-        s->part[l] = alpha * data->strength[s->active[l]] * s->sign[l] - dot(s->n, s->columns + s->active[l] * s->n, dual);
+    for (ptrdiff_t l = 0; l < s->size; l++) {
+        const ptrdiff_t j = s->active[l];
+        s->part[l] = alpha * data->centre[j] + width(s, data, alpha, j) * s->sign[l] - dot(s->n, s->columns + j * s->n, dual);
+    }
     times_inverse(s, s->part, s->step);
     for (ptrdiff_t k = 0; k < s->size; k++) {
         const double *row = s->rows + s->basis[k] * s->q;
@@ -124,7 +142,7 @@ INLINE void recompute(Parametric *s)
     add_multiples(s->size, s->n, s->columns, s->active, s->step, s->residual);
     solve_dual(s, &s->perturbed, s->alpha, s->dual);
     for (ptrdiff_t j = 0; j < s->q; j++)
-        s->slope[j] = dot(s->n, s->columns + j * s->n, s->dual);
+        s->slope[j] = dot(s->n, s->columns + j * s->n, s->dual) - s->alpha * s->perturbed.centre[j];
 }
 
 /* The next event, from the rates at which basic duals (to `rate`) and slopes (to `fall`) change while alpha falls.
@@ -134,9 +152,10 @@ INLINE Event next_event(Parametric *s)
     Event event = {-1, -1, 0.0, INFINITY};
     double largest = 0.0;
     for (ptrdiff_t l = 0; l < s->size; l++)
-        s->part[l] = s->perturbed.strength[s->active[l]] * s->sign[l];
+        s->part[l] = active_rate(s, &s->perturbed, l);
     times_inverse(s, s->part, s->rate);
-    memset(s->fall, 0, (size_t)s->q * sizeof(double));
+    for (ptrdiff_t j = 0; j < s->q; j++)
+        s->fall[j] = -s->perturbed.centre[j];
     add_multiples(s->size, s->q, s->rows, s->basis, s->rate, s->fall);
     s->rows_read += s->size;
     for (ptrdiff_t k = 0; k < s->size; k++)
@@ -152,10 +171,10 @@ INLINE Event next_event(Parametric *s)
             event = (Event){k, -1, rate > 0 ? -1.0 : 1.0, when};
     }
     for (ptrdiff_t j = 0; j < s->q; j++) {
-        const double strength = s->perturbed.strength[j], bound = s->alpha * strength;
+        const double strength = s->widening * s->perturbed.strength[j], bound = width(s, &s->perturbed, s->alpha, j);
         if (s->is_active[j] || s->kind[j] == HIDDEN)
             continue;
-        const double least = STILL * (strength + fabs(s->fall[j]));
+        const double least = STILL * (strength + fabs(s->fall[j]) + fabs(s->perturbed.centre[j]));
         if (strength - s->fall[j] > least) {
             const double when = fmax(bound - s->slope[j], 0.0) / (strength - s->fall[j]);
             if (when < event.fall)
@@ -176,17 +195,19 @@ INLINE double exact_alpha(Parametric *s, const Event *event, double *restrict du
     const Data *data = &s->given;
     solve_dual(s, data, 0.0, dual); /* dual(alpha) = dual(0) + alpha * rate on the basic rows */
     for (ptrdiff_t l = 0; l < s->size; l++)
-        s->part[l] = data->strength[s->active[l]] * s->sign[l];
+        s->part[l] = active_rate(s, data, l);
     times_inverse(s, s->part, s->move);
     if (event->leaves >= 0) {
         const ptrdiff_t i = s->basis[event->leaves];
         return (data->weight[i] * (event->sign > 0 ? s->upper : s->lower) - dual[i]) / s->move[event->leaves];
     }
-    const double *column = s->columns + event->enters * s->n;
+    const ptrdiff_t j = event->enters;
+    const double *column = s->columns + j * s->n;
     double rate = 0.0;
     for (ptrdiff_t k = 0; k < s->size; k++)
         rate += column[s->basis[k]] * s->move[k];
-    return dot(s->n, column, dual) / (event->sign * data->strength[event->enters] - rate);
+    return (dot(s->n, column, dual) - event->sign * width(s, data, 0.0, j))
+           / (event->sign * s->widening * data->strength[j] + data->centre[j] - rate);
 }
 
 /* Go down to the event, and along the edge to the next vertex; returns the row that is met, or -1, and the place of the
@@ -359,8 +380,8 @@ INLINE int exchange(Parametric *s, const Event *event)
         s->side[met] = 0.0;
         s->residual[met] = 0.0;
     } else {
-        const ptrdiff_t j = s->active[zero]; /* its slope is at its bound */
-        s->slope[j] = s->alpha * s->perturbed.strength[j] * s->sign[zero];
+        const ptrdiff_t j = s->active[zero]; /* its slope is at its width */
+        s->slope[j] = width(s, &s->perturbed, s->alpha, j) * s->sign[zero];
     }
     if (event->leaves >= 0 && met >= 0)
         replace_row(s, event->leaves, met);

@@ -16,12 +16,14 @@ ALL_SOLVED, NO_ROOM, BURST_OVER, NO_PIVOT = range(4)
 
 @dataclass
 class _Vertex:
-    """A vertex of the problem with these targets, weights and strengths."""
+    """A vertex of the problem with these targets, weights, strengths and centres."""
 
     rows: Array
     y: Array
     weight: Array
     strength: Array
+    centre: Array
+    widening: float
     ends: tuple[float, float]
     basis: list[int]
     active: list[int]
@@ -38,13 +40,25 @@ class _Vertex:
         """The dual of all rows."""
         dual = self.weight * np.where(self.side > 0, self.ends[1], self.ends[0])
         dual[self.basis] = 0.0
-        slope = alpha * self.strength[self.active] * self.sign - dual @ self.rows[:, self.active]
+        target = alpha * self.centre + self.width(alpha) * self.signs()
+        slope = target[self.active] - dual @ self.rows[:, self.active]
         dual[self.basis] = np.linalg.solve(self._matrix().T, slope)
         return dual
 
     def rate(self) -> Array:
         """How fast the basic duals fall with alpha."""
-        return np.asarray(np.linalg.solve(self._matrix().T, self.strength[self.active] * self.sign))
+        change = self.centre + self.widening * self.strength * self.signs()
+        return np.asarray(np.linalg.solve(self._matrix().T, change[self.active]))
+
+    def width(self, alpha: float) -> Array:
+        """How far slopes may be from alpha times their centre."""
+        return self.strength * (alpha if self.widening else 1.0)
+
+    def signs(self) -> Array:
+        """Signs of the coefficients of active columns, zero for others."""
+        signs = np.zeros(self.rows.shape[1])
+        signs[self.active] = self.sign
+        return signs
 
     def edge(self, target: Array) -> Array:
         """Coefficients whose predictions in the basic rows are `target`."""
@@ -60,6 +74,8 @@ def parametric(
     y: Array,
     weight: Array,
     strength: Array,
+    centre: Array,
+    widening: bool,
     lower: float,
     upper: float,
     kind: Index,
@@ -81,7 +97,9 @@ def parametric(
 ) -> tuple[int, int, int, float, int, int]:
     """Follow the vertex as alpha falls; systems are solved anew at each knot."""
     state = basis[:size].tolist(), active[:size].tolist(), sign[:size].tolist(), side
-    given, near = (_Vertex(rows, y[k], weight[k], strength[k], (lower, upper), *state) for k in (0, 1))
+    given, near = (
+        _Vertex(rows, y[k], weight[k], strength[k], centre[k], float(widening), (lower, upper), *state) for k in (0, 1)
+    )
     count = n_exchanges = n_read = 0
     why = BURST_OVER
 
@@ -126,7 +144,7 @@ def parametric(
 def _next_event(v: _Vertex, kind: Index, alpha: float) -> tuple[int, int, float, float]:
     """Which basic row leaves (or -1) or column enters (or -1), the sign, and by how much alpha falls before it."""
     rate, dual = v.rate(), v.dual(alpha)
-    fall, slope = rate @ v.rows[v.basis], dual @ v.rows
+    fall, slope, width = rate @ v.rows[v.basis] - v.centre, dual @ v.rows - alpha * v.centre, v.width(alpha)
     events = []
     for k, i in enumerate(v.basis):
         if abs(rate[k]) > 1e-12 * np.abs(rate).max():
@@ -136,9 +154,10 @@ def _next_event(v: _Vertex, kind: Index, alpha: float) -> tuple[int, int, float,
         if j in v.active or kind[j] == HIDDEN:
             continue
         for direction in (1.0, -1.0) if kind[j] != POSITIVE else (1.0,):
-            closing = v.strength[j] - direction * fall[j]
-            if closing > 1e-12 * (v.strength[j] + abs(fall[j])):
-                events.append((max((alpha * v.strength[j] - direction * slope[j]) / closing, 0.0), -1, j, direction))
+            narrows = v.widening * v.strength[j]
+            closing = narrows - direction * fall[j]
+            if closing > 1e-12 * (narrows + abs(fall[j]) + abs(v.centre[j])):
+                events.append((max((width[j] - direction * slope[j]) / closing, 0.0), -1, j, direction))
     when, leaves, enters, direction = min(events, default=(np.inf, -1, -1, 0.0))
     return leaves, enters, float(direction), float(when)
 
@@ -150,7 +169,9 @@ def _exact_alpha(v: _Vertex, leaves: int, enters: int, direction: float) -> floa
         i = v.basis[leaves]
         return float((v.weight[i] * v.ends[1 if direction > 0 else 0] - dual[i]) / rate[leaves])
     column = v.rows[:, enters]
-    return float(column @ dual / (direction * v.strength[enters] - column[v.basis] @ rate))
+    narrows = direction * v.widening * v.strength[enters]
+    reached = column @ dual - direction * v.width(0.0)[enters]
+    return float(reached / (narrows + v.centre[enters] - column[v.basis] @ rate))
 
 
 def _exchange(v: _Vertex, kind: Index, leaves: int, enters: int, direction: float) -> bool:

@@ -2,7 +2,7 @@
 
 from ladreg._paths.fold_moments import FoldMoments, Split
 from ladreg._paths.folds import Folds, SquaredFolds, folds_of, relaxed
-from ladreg._paths.knots import Ranges, last_alpha, path_of_knots
+from ladreg._paths.knots import Ranges, last_alpha, path_of_knots, path_of_quantiles
 from ladreg._paths.path import Path, grid, losses_of, solve_path
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "last_alpha",
     "losses_of",
     "path_of_knots",
+    "path_of_quantiles",
     "relaxed",
     "solve_path",
 ]

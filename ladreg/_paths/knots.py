@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._paths.path import Path, as_proved
-from ladreg._problem import Problem, Settings
-from ladreg._solvers import largest_alpha, solve_knots
+from ladreg._problem import Problem, Settings, Solution
+from ladreg._solvers import largest_alpha, solve_knots, solve_quantile_knots
 from ladreg._tolerances import SAME_KNOT
 
 # Coefficients of a path have at most 2^27 numbers, 1 GiB.
@@ -85,14 +85,29 @@ def path_of_knots(problem: Problem, end: float, settings: Settings) -> Path:
 
     Each alpha is the lowest one of its solution's range; each gap is proved for the whole range.
     """
-    alphas, solutions = [], []
-    for alpha, solution in solve_knots(problem, end, settings):
-        alphas.append(alpha)
+    return _gathered(problem, solve_knots(problem, end, settings), settings)
+
+
+def path_of_quantiles(problem: Problem, high: float, settings: Settings) -> Path:
+    """All solutions from the quantile of the problem's loss up to `high`; the path's alphas are quantiles, and rise.
+
+    Each quantile is the highest one of its solution's range; each gap is proved for the whole range.
+    """
+    path = _gathered(problem, solve_quantile_knots(problem, high, settings), settings)
+    path.alphas[-1] = high
+    return path
+
+
+def _gathered(problem: Problem, knots: Iterator[tuple[float, Solution]], settings: Settings) -> Path:
+    """The solutions of all ranges between knots, each proved in the middle of its range."""
+    ends, solutions = [], []
+    for end, solution in knots:
+        ends.append(end)
         solutions.append(replace(solution, dual=solution.dual[:0]))
-        _check_size(problem.n_features, len(alphas))
-    path = Path.empty(problem, np.array(alphas))
+        _check_size(problem.n_features, len(ends))
+    path = Path.empty(problem, np.array(ends))
     for k, solution in enumerate(solutions):
         path.put(k, as_proved(solution, settings.tol))
-    path.gap[:] *= 2.0  # proved in the middle of the range, where a gap that is linear in alpha is at least half
+    path.gap[:] *= 2.0  # a gap that is linear over the range is at least half its largest in the middle
     path.relative_gap[:] *= 2.0
     return path

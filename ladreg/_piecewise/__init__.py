@@ -5,6 +5,7 @@ from ladreg._piecewise.huber_newton import solve_huber
 from ladreg._piecewise.knot_path import follows_knots, solve_all_knots, solve_along_knots
 from ladreg._piecewise.linprog import dual_at, solve_by_linprog
 from ladreg._piecewise.null_space import is_bulky
+from ladreg._piecewise.quantile_knots import solve_all_quantiles
 from ladreg._piecewise.solution_process import solve_process
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows
@@ -17,6 +18,7 @@ __all__ = [
     "follows_knots",
     "is_bulky",
     "solve_all_knots",
+    "solve_all_quantiles",
     "solve_along_knots",
     "solve_by_cascade",
     "solve_by_linprog",

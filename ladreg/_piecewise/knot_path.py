@@ -22,7 +22,7 @@ _ROWS = 3000
 _ROWS_PER_COLUMN = 10
 # Walk where a table has at most 2^23 entries, of which two dense copies are made.
 _TABLE = 1 << 23
-_NAME = "parametric simplex"
+NAME = "parametric simplex"
 
 
 def follows_knots(problem: Problem, alphas: Array) -> bool:
@@ -76,7 +76,7 @@ def solve_along_knots(
     for problem in chain([first], given):
         solution = next(found, None)
         if solution is not None and not (solution.unique and solution.relative_gap <= PROVED_GAP):
-            solution = _canonical(problem, solution)
+            solution = canonical(problem, solution)
         if solution is None or not solution.relative_gap <= PROVED_GAP:
             solution = solve(problem, settings, last)
         last = solution.coefficients
@@ -107,7 +107,7 @@ def solve_all_knots(
     last: tuple[float, Array] | None = None
     before = 0, 0
     for group in walk.knots(end):
-        kept = _distinct(group.alphas, np.inf if last is None else last[0])
+        kept = distinct(group.alphas, np.inf if last is None else last[0])
         if kept.size == 0:
             continue
         vertices = Vertices(*(values[kept] for values in vars(group).values()))
@@ -120,7 +120,7 @@ def solve_all_knots(
         for alpha, inside, solution in zip(vertices.alphas.tolist(), middle.alphas.tolist(), found, strict=True):
             single = problem.with_penalty(problem.penalty.times(inside))
             if not (solution.unique and solution.relative_gap <= PROVED_GAP):
-                solution = _canonical(single, solution)
+                solution = canonical(single, solution)
             if not solution.relative_gap <= PROVED_GAP:
                 solution = solve(single, settings, solution.coefficients)
             yield alpha, solution
@@ -130,7 +130,7 @@ def solve_all_knots(
         )
 
 
-def _distinct(alphas: Array, last: float) -> Index:
+def distinct(alphas: Array, last: float) -> Index:
     """The vertices whose range is not a point: knots that coincide are told apart by the perturbation only."""
     kept = []
     for k, alpha in enumerate(alphas.tolist()):
@@ -140,7 +140,7 @@ def _distinct(alphas: Array, last: float) -> Index:
     return np.array(kept, dtype=np.intp)
 
 
-def _canonical(problem: Problem, solution: Solution) -> Solution:
+def canonical(problem: Problem, solution: Solution) -> Solution:
     """Step 3: the canonical optimum of the face that a vertex's dual describes; the vertex where that fails."""
     twin, units = scaled(problem)
     dual = solution.dual if not units.rows.size else solution.dual[units.rows]
@@ -155,7 +155,7 @@ def _canonical(problem: Problem, solution: Solution) -> Solution:
         units.dual_to_original(found[2], problem.n_samples),
         n_iter=solution.n_iter,
         stopped=StopReason.EXACT,
-        solver=_NAME,
+        solver=NAME,
         stats=solution.stats,
     )
 
@@ -214,6 +214,6 @@ def _proved(
             unique=bool(unique[k]),
             n_iter=max(int(exchanges[k]), 1),
             stopped=StopReason.EXACT,
-            solver=_NAME,
+            solver=NAME,
             stats={"n_exchanges": int(exchanges[k]), "rows_read": int(read[k])},
         )

@@ -74,7 +74,7 @@ class _Place:
 
 
 class Walk:
-    """A walk along the path of a problem, alpha falling from infinity.
+    """A walk along the path of a problem, alpha falling from infinity; then along quantiles, if told to `turn`.
 
     Parameters
     ----------
@@ -99,6 +99,7 @@ class Walk:
         rng = np.random.default_rng(0)
         self.y = _perturbed(problem.y, rng, np.ones(n_rows))
         self.weight = _perturbed(problem.weight, rng, problem.weight)
+        self.centre, self.widening = np.zeros((2, n_columns)), True
         strength = np.append(strength[self.features], np.zeros(int(problem.fit_intercept)))
         self.strength = _perturbed(strength, rng, strength)
         self.positive = problem.penalty.positive
@@ -162,9 +163,33 @@ class Walk:
         """The dual of the perturbed problem."""
         dual = self.weight[1] * np.where(place.side > 0, self.upper, self.lower)
         dual[place.basis] = 0.0
-        slope = place.alpha * self.strength[1, place.active] * place.sign - self.columns[place.active] @ dual
-        dual[place.basis] = slope @ inverse
+        target = place.alpha * self.centre[1] + self._width(np.array(place.alpha)) * self._signs(place)
+        dual[place.basis] = (target[place.active] - self.columns[place.active] @ dual) @ inverse
         return dual
+
+    def _width(self, alphas: Array) -> Array:
+        """How far slopes may be from alpha times their centre, the columns in the last dimension."""
+        return np.multiply.outer(alphas if self.widening else np.ones_like(alphas), self.strength[1])
+
+    def _signs(self, place: _Place) -> Array:
+        """Signs of the coefficients of active columns, zero for others."""
+        signs = np.zeros(self.rows.shape[1])
+        signs[place.active] = place.sign
+        return signs
+
+    def turn(self, alpha: float, quantile: float) -> None:
+        """Hold the penalty at `alpha`, which has been reached, and let the quantile rise: alpha is now 1 - quantile.
+
+        1 - quantile is added to the slopes of the loss, which are then 0 and 1 for all quantiles, and to the dual,
+        times the weights. Free columns that are not active depend on those that are.
+        """
+        idle = self.kind == _FREE
+        idle[self.place.active] = False
+        self.kind[idle] = _HIDDEN
+        self.strength = alpha * self.strength
+        self.centre, self.widening = self.weight @ self.rows, False
+        self.lower, self.upper = 0.0, 1.0
+        self.place = self.place.moved_to(1.0 - quantile)
 
     def at(self, alphas: Array) -> Iterator[Vertices]:
         """The vertices at falling alphas, in groups; fewer than `alphas` if the walk gets stuck."""
@@ -225,10 +250,10 @@ class Walk:
         return why, count
 
     def _parts(self, duals: Array, alphas: Array) -> Array:
-        """The slopes of all columns as parts of alpha times their strength; zero for free and hidden columns."""
-        slope = duals @ self.rows
+        """The slopes of all columns, from their centres, as parts of their width; zero for free and hidden."""
+        slope = duals @ self.rows - np.multiply.outer(alphas, self.centre[1])
         slope = np.maximum(slope, 0.0) if self.positive else np.abs(slope)
-        limit = np.multiply.outer(alphas, np.where(self.kind == _HIDDEN, 0.0, self.strength[1]))
+        limit = np.where(self.kind == _HIDDEN, 0.0, self._width(alphas))
         return np.divide(slope, limit, out=np.zeros_like(slope), where=limit > 0)
 
     def _watched(self, parts: Array) -> Index:
@@ -266,6 +291,8 @@ class Walk:
             self.y,
             self.weight,
             np.ascontiguousarray(self.strength[:, watched]),
+            np.ascontiguousarray(self.centre[:, watched]),
+            self.widening,
             self.lower,
             self.upper,
             kind,

@@ -6,6 +6,7 @@ from ladreg._solvers.choose import (
     solve,
     solve_alphas,
     solve_knots,
+    solve_quantile_knots,
     solve_quantiles,
     verify,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "solve",
     "solve_alphas",
     "solve_knots",
+    "solve_quantile_knots",
     "solve_quantiles",
     "verify",
 ]

@@ -17,6 +17,7 @@ from ladreg._piecewise import (
     follows_knots,
     is_bulky,
     solve_all_knots,
+    solve_all_quantiles,
     solve_along_knots,
     solve_by_cascade,
     solve_by_linprog,
@@ -154,6 +155,14 @@ def solve_knots(problem: Problem, end: float, settings: Settings) -> Iterator[tu
         yield from solve_all_knots(problem, end, settings, solve=solve)
     else:  # no penalised coefficient differs from zero
         yield end, solve(problem.with_penalty(problem.penalty.times(end)), settings)
+
+
+def solve_quantile_knots(problem: Problem, high: float, settings: Settings) -> Iterator[tuple[float, Solution]]:
+    """All solutions from the quantile of the problem's loss up to the quantile `high`.
+
+    Each comes with the highest quantile of its range.
+    """
+    return solve_all_quantiles(problem, high, settings, solve=solve)
 
 
 def _solve_in_order(

@@ -291,7 +291,7 @@ def _one_target(data: Data) -> Data:
     return data
 
 
-def warn_of(path: Path, tol: float, stacklevel: int) -> None:
+def warn_of(path: Path, tol: float, stacklevel: int, parameter: str = "alpha") -> None:
     """Warn if the solver stopped before some gap met `tol`."""
     bad = path.relative_gap > max(tol, ROUNDING_GAP)
     bad &= np.array([not reason.good for reason in path.stopped])
@@ -301,7 +301,7 @@ def warn_of(path: Path, tol: float, stacklevel: int) -> None:
     reason = path.stopped[worst].value
     warnings.warn(
         f"{int(bad.sum())} of {bad.size} fits along the path did not reach tol={tol:g}; the worst, at "
-        f"alpha={path.alphas[worst]:.4g}, is proved to be within {path.relative_gap[worst]:.3g} of the optimum "
+        f"{parameter}={path.alphas[worst]:.4g}, is proved to be within {path.relative_gap[worst]:.3g} of the optimum "
         f"(relative). {reason[0].upper()}{reason[1:]}, or raise eps.",
         ConvergenceWarning,
         stacklevel=stacklevel,

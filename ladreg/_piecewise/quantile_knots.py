@@ -1,0 +1,98 @@
+"""All solutions of quantile regression with the same penalty, from one quantile to another: a walk from knot to knot.
+
+The solution is piecewise constant in the quantile (Koenker and d'Orey 1987, doi 10.2307/2347802), with an L1 penalty as
+well: what changes with the quantile is linear in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from ladreg._arrays import Array
+from ladreg._certificate import certify
+from ladreg._piecewise.knot_path import NAME, canonical, distinct
+from ladreg._piecewise.parametric import Walk
+from ladreg._presolve import Scaling, scaled
+from ladreg._problem import Pinball, Problem, Settings, Solution, Solver, StopReason
+from ladreg._tolerances import EXACT_FIT, PROVED_GAP
+
+
+def solve_all_quantiles(
+    problem: Problem, high: float, settings: Settings, *, solve: Solver
+) -> Iterator[tuple[float, Solution]]:
+    """All solutions from the quantile of the problem's loss up to `high`, each with the highest quantile of its range.
+
+    Parameters
+    ----------
+    problem
+        With the loss of the lowest quantile.
+    high
+        The highest quantile.
+    settings, solve
+        For a solution that is not proved.
+
+    Notes
+    -----
+    1. Follow the path of the penalty down to the one that is given. Where the features without penalty fit all rows,
+       which leaves no basis to follow, the fit of one quantile is that of all.
+    2. Follow the quantile from there.
+    3. Each solution is proved in the middle of its range, as `solve_all_knots` does it.
+    """
+    twin, units = scaled(problem)
+    # 1.
+    walk, low = Walk(twin), problem.loss.interval()[1]
+    for _ in walk.at(np.ones(1)):
+        pass
+    if walk.is_stuck:
+        solution = solve(replace(problem, loss=Pinball((low + high) / 2)), settings)
+        if solution.objective <= EXACT_FIT * float(problem.weight @ np.abs(problem.y)):
+            yield high, solution
+            return
+    # 2.
+    walk.turn(1.0, low)
+    above, dual, before = 1.0 - low, np.zeros(0), 0
+    for vertex in walk.at(np.array([above])):
+        dual = vertex.dual[0]
+    for group in walk.knots(1.0 - high):
+        for k in distinct(group.alphas, above).tolist():
+            below, knot = float(group.alphas[k]), group.dual[k].copy()
+            # 3.
+            inside, middle = (above + below) / 2, (dual + knot) / 2
+            single = replace(problem, loss=Pinball(1.0 - inside))
+            coef = np.zeros(twin.n_features)
+            coef[walk.features] = group.coef[k, : walk.features.size]
+            intercept = float(group.coef[k, -1]) if twin.fit_intercept else 0.0
+            dual_there = np.clip(middle, 0.0, twin.weight) - inside * twin.weight
+            n_exchanges = int(group.exchanges[k])
+            solution = _certified(single, units, coef, intercept, dual_there, max(n_exchanges - before, 1))
+            before = n_exchanges
+            if not (solution.unique and solution.relative_gap <= PROVED_GAP):
+                solution = canonical(single, solution)
+            if not solution.relative_gap <= PROVED_GAP:
+                solution = solve(single, settings, solution.coefficients)
+            yield 1.0 - below, solution
+            above, dual = below, knot
+    if walk.is_stuck:
+        raise RuntimeError(
+            f"the quantiles could not be followed beyond {1.0 - walk.place.alpha:.6g}: give a list of them to lad_path."
+        )
+
+
+def _certified(
+    problem: Problem, units: Scaling, coef: Array, intercept: float, dual: Array, n_exchanges: int
+) -> Solution:
+    """A vertex at unit scale, certified on the problem as given."""
+    coef, intercept = units.to_original(coef, intercept)
+    return certify(
+        problem,
+        np.maximum(coef, 0.0) if problem.penalty.positive else coef,
+        intercept if problem.fit_intercept else 0.0,
+        units.dual_to_original(dual, problem.n_samples),
+        n_iter=n_exchanges,
+        stopped=StopReason.EXACT,
+        solver=NAME,
+        stats={"n_exchanges": n_exchanges},
+    )
