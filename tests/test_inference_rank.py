@@ -186,6 +186,15 @@ def test_lattices_have_closed_intervals():
         assert (low <= 1e-9 and high >= -1e-9) == (found.pvalues[1] >= 0.05)
 
 
+@pytest.mark.parametrize("n", [6, 9, 14])
+def test_interpolated_ends_are_between_the_fit_and_the_exact_ends(n):
+    """In few rows one step of the statistic is larger than twice the critical value."""
+    few = ranked(LADRegressor(), X[:n], y[:n], density="iid", level=0.5)
+    (low, high), coef = few.conf_int().T, few.coef
+    below, above = ranked(LADRegressor(), X[:n], y[:n], density="iid", level=0.5, interpolate=True).conf_int().T
+    assert np.all((low <= below) & (below <= coef) & (coef <= above) & (above <= high))
+
+
 # The result ----------------------------------------------------------------------------------------------------------
 
 

@@ -101,7 +101,9 @@ class _Tilted:
         found = self._minimum(slope * line)
         if found is None:
             return -np.inf if slope > 0 else np.inf
-        end = found.near.unit * float(line @ found.change)
+        # Not beyond the fit but for rounding, and no interpolation beyond it: T is zero there.
+        lower, upper = (-np.inf, 0.0) if slope > 0 else (0.0, np.inf)
+        end = float(np.clip(found.near.unit * (line @ found.change), lower, upper))
         if not interpolate:
             return end
         low, high = self._slopes(found, line)
@@ -111,7 +113,7 @@ class _Tilted:
         if following is None:
             return end
         step = following.near.unit * float(line @ following.change)
-        return step + (end - step) * (slope - inner) / (outer - inner)
+        return float(np.clip(step + (end - step) * (slope - inner) / (outer - inner), lower, upper))
 
     def _minimum(self, slope: Array) -> _Minimum | None:
         """Where ``loss + slope'd`` is least; None where it falls for ever."""
