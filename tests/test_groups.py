@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg import LADRegressor, QuantileRegressor
+from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor
 from ladreg._design import as_design
 from ladreg._problem import Absolute, ElasticNet, Problem, Settings
 from ladreg._solvers import solve
@@ -41,6 +41,10 @@ MODELS = {
     "decile": QuantileRegressor(quantile=0.9, alpha=0),
     "penalised": LADRegressor(alpha=0.003),
     "positive": LADRegressor(alpha=0.001, positive=True),
+    "Huber": HuberLossRegressor(),
+    "Huber without intercept": HuberLossRegressor(fit_intercept=False),
+    "Huber, nearly absolute": HuberLossRegressor(epsilon=0.01),
+    "Huber, nearly square": HuberLossRegressor(epsilon=20.0),
 }
 
 
@@ -97,6 +101,19 @@ def test_thousands_of_dummies_make_no_dense_matrix_of_their_number():
     assert solution.stats["rung"] == 1
     assert solution.stats["n_schur"] == 3  # two dense columns and the intercept
     assert solution.gap <= 1e-14 * solution.objective
+    assert peak < 0.15 * 8 * X.shape[1] ** 2
+
+
+def test_the_huber_fit_of_thousands_of_dummies_makes_no_dense_matrix_of_their_number():
+    X, y = many_groups(12_000, 3_000)
+    model = HuberLossRegressor()
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert model.certificate_.relative_gap <= 1e-14
     assert peak < 0.15 * 8 * X.shape[1] ** 2
 
 

@@ -18,8 +18,12 @@ from ladreg._arrays import (
     is_regular,
     power_of_two,
 )
+from ladreg._design import Design
 from ladreg._problem import Problem
 from ladreg._tolerances import AT_END, PINNED, SOLVED
+
+# Tables of groups with more than 100 directions that may be dependent are decomposed like others.
+_MOST_FLAT = 100
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,9 @@ def column_rank(problem: Problem, features: Index) -> int:
     design, border = problem.design, problem.fit_intercept
     shift, distance = design.extent(border)
     near, weight = design.rescaled(shift, 1.0 / power_of_two(distance)), np.full(design.n_samples, 1.0)
+    rank = _rank_of_groups(near, border) if features.size == design.n_features else None
+    if rank is not None:
+        return rank - border
     if features.size < design.n_samples and is_regular(near.gram(weight, features, border)):
         return int(features.size)
     size = features.size + border
@@ -156,6 +163,21 @@ def column_rank(problem: Problem, features: Index) -> int:
     except np.linalg.LinAlgError:
         return int(features.size)
     return int(np.sum(singular > PINNED * singular.max(initial=0.0))) - border
+
+
+def _rank_of_groups(design: Design, border: bool) -> int | None:
+    """Rank of all columns of a table of groups, from their products with few directions; None if it has no groups."""
+    if design.blocks(border) is None:
+        return None
+    gram = design.block_gram(np.full(design.n_samples, 1.0), border)
+    length = gram.lengths()
+    directions = gram.flat_directions(_MOST_FLAT)
+    if directions is None:
+        return None
+    basis = np.linalg.qr(length[:, None] * directions)[0] / np.where(length > 0, length, 1.0)[:, None]
+    product = design.matvec(basis[: design.n_features]) + (basis[-1] if border else 0.0)
+    singular = np.linalg.svd(product, compute_uv=False)
+    return int(np.count_nonzero(length) - np.count_nonzero(singular <= PINNED))
 
 
 def predictions(problem: Problem, rows: Index | slice, features: Index, directions: Array) -> Array:

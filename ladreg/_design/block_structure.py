@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index, cholesky_solver, is_definite, is_regular
 from ladreg._kernels import _blocks, _rows
+from ladreg._tolerances import AT_END
 
 # Columns are put into at most 6 classes, and the class with most columns is D.
 _CLASSES = 6
@@ -224,6 +225,24 @@ class BlockGram:
         if solve is None:
             solve = np.linalg.pinv(reduced, rcond=_SINGULAR, hermitian=True).__matmul__
         return self._through(lambda right: scale * solve(scale * right))
+
+    def flat_directions(self, most: int) -> Array | None:
+        """Directions, one a column, that hold all that the columns may not determine; None if these are over `most`.
+
+        The Schur complement, its columns of length one, has an eigenvalue of at most 1e-9 along each. Columns of D
+        without rows are left out.
+        """
+        size = self.inner.diagonal()
+        scale = 1.0 / np.sqrt(np.where(size > 0, size, 1.0))
+        eigenvalues, vectors = np.linalg.eigh(self.schur() * scale * scale[:, None])
+        chosen = scale[:, None] * vectors[:, eigenvalues <= AT_END]
+        if chosen.shape[1] > most:
+            return None
+        inverse = np.divide(1.0, self.diagonal, out=np.zeros_like(self.diagonal), where=self.diagonal > _NORMAL)
+        directions = np.empty((self.separate.size + self.others.size, chosen.shape[1]))
+        directions[self.others] = chosen
+        directions[self.separate] = -inverse[:, None] * (self.cross @ chosen)
+        return directions
 
     def _through(self, reduced: Callable[[Array], Array]) -> Callable[[Array], Array]:
         """The solver of the whole matrix by that of the Schur complement; columns of D without rows have zeros."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._design import BlockGram
 from ladreg._piecewise import cascade, piece_system, preprocessing
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.piece_system import PieceSolution
@@ -92,7 +93,11 @@ def _solved(
     place = _HuberIterate(table, table.join(*start), stats)
     stopped = _descend(place, hessian, limit)
     gram = place.gram()
-    pieces = piece_system.Pieces(lambda columns: gram[np.ix_(columns, columns)], np.zeros(0, np.intp), place.active())
+
+    def part(columns: Index) -> Array | BlockGram:
+        return gram.of(columns) if isinstance(gram, BlockGram) else gram[np.ix_(columns, columns)]
+
+    pieces = piece_system.Pieces(part, np.zeros(0, np.intp), place.active())
     found = piece_system.settled(problem, pieces, *table.split(place.point))
     if found.proof.relative_gap > ROUNDING_GAP:
         found = found.better(PieceSolution.of(problem, *table.split(place.point), place.dual()))
@@ -124,16 +129,15 @@ def _first(
         near = start if start is not None else _first(part, None, settings, limit, stats)[0]
         place = _HuberIterate(part, part.join(*near), {"n_newton": 0, "n_passes": 0})
         _descend(place, None, limit)
-        return table.split(place.point), place.gram()
+        return table.split(place.point), place.dense_gram()
     upper = problem.loss.interval()[1]
     penalty = ElasticNet(problem.penalty.strength / upper, problem.penalty.positive)
     absolute = replace(problem, loss=Absolute(), penalty=penalty)
     found = preprocessing.solve_reduced(absolute, replace(settings, max_iter=None))
     # Where all rows can be fitted exactly, one least-squares step finds that fit.
     square = _HuberIterate(table, np.zeros(table.n_columns), {"n_passes": 0})
-    gram = square.weighted(problem.weight)
     step = newton_step(
-        gram,
+        square.hessian(problem.weight),
         -table.backward(problem.weight * square.residual) * problem.loss.smoothness,
         square.point,
         problem.penalty,
@@ -145,8 +149,13 @@ def _first(
 
 
 def _samples(table: RowProblem) -> bool:
-    """Whether a sample of the rows is solved first."""
-    return table.problem.n_samples > table.tuning.huber_many * table.tuning.huber_sample
+    """Whether a sample of the rows is solved first: not of tables of groups, of some of which it would have no row."""
+    return not _is_in_blocks(table) and table.problem.n_samples > table.tuning.huber_many * table.tuning.huber_sample
+
+
+def _is_in_blocks(table: RowProblem) -> bool:
+    """Whether Hessians follow the groups of the table, which those of penalised models do not."""
+    return table.penalised.size == 0 and table.problem.design.blocks(table.problem.fit_intercept) is not None
 
 
 class _HuberIterate:
@@ -154,6 +163,7 @@ class _HuberIterate:
 
     def __init__(self, table: RowProblem, point: Array, stats: dict[str, float]) -> None:
         self.table, self.problem, self.stats = table, table.problem, stats
+        self.in_blocks = _is_in_blocks(table)
         self._gram: tuple[Array, NDArray[np.bool_]] | None = None
         self.move_to(point)
 
@@ -182,7 +192,37 @@ class _HuberIterate:
         coef = self.table.split(point)[0]
         return float(self.problem.weight @ self.problem.loss.value(residual)) + self.problem.penalty.value(coef)
 
-    def gram(self) -> Array:
+    def gram(self) -> Array | BlockGram:
+        """Hessian of the loss, by blocks where the table has groups."""
+        if not self.in_blocks:
+            return self.dense_gram()
+        gram = self.hessian(np.where(self.curved(self.residual), self.problem.weight, 0.0))
+        assert isinstance(gram, BlockGram)
+        empty = gram.diagonal == 0
+        return gram.plus(gram.separate[empty], self._reaching(empty)) if empty.any() else gram
+
+    def hessian(self, weight: Array) -> Array | BlockGram:
+        """Hessian of the loss where the curved rows have these weights, all others zero."""
+        problem = self.problem
+        if not self.in_blocks:
+            return self.weighted(weight)
+        return problem.design.block_gram(problem.loss.smoothness * weight, problem.fit_intercept)
+
+    def _reaching(self, empty: NDArray[np.bool_]) -> Array:
+        """Curvatures for groups without curved rows: a step goes to the nearest row that the gradient pulls towards."""
+        problem, dual = self.problem, self.dual()
+        group, value, _ = problem.design.block_rows(np.arange(problem.n_samples), problem.fit_intercept)
+        rows = np.flatnonzero((group >= 0) & empty[group])
+        own, value, residual = group[rows], value[rows], self.residual[rows]
+        pull = np.bincount(own, value * dual[rows], minlength=empty.size)
+        size = np.bincount(own, np.abs(value * dual[rows]), minlength=empty.size)
+        nearer = residual * value * pull[own] > 0
+        distance = np.full(empty.size, np.inf)
+        np.minimum.at(distance, own[nearer], np.abs(residual[nearer] / value[nearer]))
+        moves = (np.abs(pull) > ROUNDED * size) & np.isfinite(distance) & (distance > 0)
+        return np.divide(np.abs(pull), distance, out=np.ones_like(distance), where=moves)[empty]
+
+    def dense_gram(self) -> Array:
         """Hessian of the loss; only the rows that changed their piece are read again."""
         curved = self.curved(self.residual)
         if self._gram is None:
@@ -200,7 +240,7 @@ class _HuberIterate:
         return known
 
     def weighted(self, weight: Array) -> Array:
-        """Hessian of the loss where the curved rows have these weights, all others zero."""
+        """The dense `hessian`."""
         problem = self.problem
         gram = problem.design.gram(weight, np.arange(problem.n_features), problem.fit_intercept)
         return problem.loss.smoothness * gram

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ladreg._arrays import Array, power_of_two
+from ladreg._design import BlockGram
 from ladreg._kernels import _gram
 from ladreg._least_squares import Support
 from ladreg._problem import ElasticNet
@@ -17,7 +18,7 @@ _BURST = 10
 
 
 def newton_step(
-    hessian: Array,
+    hessian: Array | BlockGram,
     gradient: Array,
     point: Array,
     penalty: ElasticNet,
@@ -30,7 +31,7 @@ def newton_step(
     Parameters
     ----------
     hessian
-        H, positive semidefinite, of shape (q, q).
+        H, positive semidefinite, of shape (q, q); by blocks only without penalty.
     gradient
         Of the smooth part, of shape (q,).
     point
@@ -48,6 +49,9 @@ def newton_step(
     2. Without penalty this is a linear system, with the first ridge at which the Cholesky factorisation succeeds.
     3. Otherwise the intercept is eliminated, and the remaining lasso is solved exactly.
     """
+    if isinstance(hessian, BlockGram):
+        solve = hessian.plus(np.arange(gradient.size), ridges[0] * hessian.lengths() ** 2).solver()
+        return -gradient if solve is None else solve(-gradient)
     # 1.
     size = power_of_two(np.sqrt(np.maximum(np.diag(hessian), 0.0)))
     scaled = np.ascontiguousarray(hessian / size / size[:, None])  # whose diagonal below is a view

@@ -9,6 +9,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import Proof, canonical_optimum, is_unique, prove
+from ladreg._design import BlockGram
 from ladreg._piecewise import ties
 from ladreg._problem import Optimum, Problem
 from ladreg._tolerances import FACE_GAP, LEAST_GAP, PROVED_GAP, SINGULAR, SOLVED, SUMMED, VERTEX
@@ -26,14 +27,15 @@ class Pieces:
     Attributes
     ----------
     hessian
-        The Hessian of the loss on its pieces, of the columns that it is asked for; an intercept is the last column.
+        The Hessian of the loss on its pieces, of the columns that it is asked for; an intercept is the last column. By
+        blocks only where no row is kinked.
     kinked
         Rows that stay on the kink: residual zero.
     active
         Columns that may differ from zero, an intercept among them.
     """
 
-    hessian: Callable[[Index], Array]
+    hessian: Callable[[Index], Array | BlockGram]
     kinked: Index
     active: Index
 
@@ -172,8 +174,11 @@ def _solved(
     return Optimum(coef, intercept, dual), held
 
 
-def _system(hessian: Array, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:
+def _system(hessian: Array | BlockGram, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:
     """The solution of the system, a function of both parts of its right-hand side."""
+    if isinstance(hessian, BlockGram):
+        solve_blocks = hessian.pseudo_solver()
+        return lambda gradient, residual: (solve_blocks(gradient), residual)
     size, n_rows = hessian.shape[0], rows.shape[0]
     # Scale columns to size one and the curvature to size one, however small the curved part of the loss is.
     unit = np.sqrt(np.maximum(np.diag(hessian), 0.0))
