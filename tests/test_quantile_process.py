@@ -60,6 +60,18 @@ def test_most_of_many_quantiles_are_solved_from_their_neighbours():
     assert all(solution.unique and solution.relative_gap < 1e-13 for solution in found)
 
 
+def test_quantiles_beside_a_known_one_are_solved_from_there():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20_000, 5))
+    y = X.sum(axis=1) + rng.standard_t(2, 20_000)
+    problems = [make(X, y, loss=Pinball(tau)) for tau in (0.6, 0.4)]
+    middle = solve(make(X, y, loss=Pinball(0.5)))
+    near = solve_quantiles(problems, Settings(), (0.5, middle.coefficients))
+    assert all("n_pivots" in solution.stats for solution in near)
+    for one, other in zip(near, solve_quantiles(problems, Settings()), strict=True):
+        np.testing.assert_allclose(one.coef, other.coef, rtol=1e-12)
+
+
 def test_the_process_is_left_where_a_vertex_cannot_be_proved():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((5000, 3)), rng.standard_t(2, 5000)

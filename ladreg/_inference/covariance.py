@@ -15,7 +15,7 @@ from ladreg._inference.bandwidth import bandwidth
 from ladreg._inference.density import kernel_density, least_difference, robust_density
 from ladreg._inference.fit import Fit, Sample
 from ladreg._inference.regressors import spread
-from ladreg._problem import Pinball, Settings
+from ladreg._problem import Coefficients, Pinball, Settings
 from ladreg._solvers import solve_quantiles
 
 # Relative gap asked of the fits of neighbouring quantiles.
@@ -146,7 +146,10 @@ def differences(fits: list[Fit], widths: Array) -> list[Array]:
         for fit, h in zip(fits, widths.tolist(), strict=True)
         for quantile in (fit.quantile - h, fit.quantile + h)
     ]
-    solutions = solve_quantiles(problems, Settings(tol=_TOL))
+    first = min(fits, key=lambda fit: fit.quantile)
+    solutions = solve_quantiles(
+        problems, Settings(tol=_TOL), (first.quantile, Coefficients(first.coef, first.intercept))
+    )
     check_gap("a neighbouring quantile", max(solution.relative_gap for solution in solutions), _TOL)
     found = []
     for below, above in zip(solutions[::2], solutions[1::2], strict=True):

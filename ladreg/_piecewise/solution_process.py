@@ -55,6 +55,7 @@ def solve_process(
     *,
     solve: Solver,
     from_zero: bool = False,
+    start: tuple[float, Coefficients] | None = None,
 ) -> Iterator[Solution]:
     """Solve problems that share design, target and weights, in their order.
 
@@ -70,6 +71,8 @@ def solve_process(
         The solver for a problem on its own.
     from_zero
         Whether the first solution may be near to coefficients of zero.
+    start
+        The solution of another such problem, near to the first, and its value.
 
     Notes
     -----
@@ -79,8 +82,7 @@ def solve_process(
     tuning = settings.tuned(PiecewiseTuning)
     process: _Process | None = None
     known: list[tuple[float, _Known]] = []
-    last: Coefficients | None = None
-    before = 0.0
+    before, last = (0.0, None) if start is None else start
     failures = 0
     for value, problem in zip(values.tolist(), problems, strict=True):
         if process is None and (from_zero or last is not None):

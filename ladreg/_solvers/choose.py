@@ -119,11 +119,17 @@ def largest_alpha(problem: Problem) -> float:
     return alpha_max.largest_alpha(problem, solve)
 
 
-def solve_quantiles(problems: Sequence[Problem], settings: Settings) -> list[Solution]:
-    """Solve problems that differ in their quantiles only, each from those beside it, in their order."""
+def solve_quantiles(
+    problems: Sequence[Problem], settings: Settings, start: tuple[float, Coefficients] | None = None
+) -> list[Solution]:
+    """Solve problems that differ in their quantiles only, each from those beside it, in their order.
+
+    `start` is a quantile near the lowest one, and its solution.
+    """
     values = np.array([problem.loss.interval()[1] for problem in problems])
     order = np.argsort(values, kind="stable")
-    found = _solve_in_order((_by_groups(problems[place]) for place in order), values[order], settings)
+    engine = partial(solve_process, start=start)
+    found = _solve_in_order((_by_groups(problems[place]) for place in order), values[order], settings, engine)
     solutions = dict(zip(order.tolist(), found, strict=True))
     return [solutions[place] for place in range(len(problems))]
 
