@@ -66,12 +66,19 @@ INLINE double active_rate(const Parametric *s, const Data *data, ptrdiff_t l)
     return data->centre[j] + s->widening * data->strength[j] * s->sign[l];
 }
 
-/* values'inverse to `product`. O(size^2). */
+/* values'inverse to `product`, four rows at a time. O(size^2). */
 INLINE void times_inverse(const Parametric *s, const double *restrict values, double *restrict product)
 {
+    const ptrdiff_t m = s->room;
+    ptrdiff_t l = 0;
     memset(product, 0, (size_t)s->size * sizeof(double));
-    for (ptrdiff_t l = 0; l < s->size; l++)
-        axpy(s->size, values[l], s->inverse + l * s->room, product);
+    for (; l + 4 <= s->size; l += 4) {
+        const double *row = s->inverse + l * m;
+        axpy4(s->size, values[l], values[l + 1], values[l + 2], values[l + 3], row, row + m, row + 2 * m, row + 3 * m,
+              product);
+    }
+    for (; l < s->size; l++)
+        axpy(s->size, values[l], s->inverse + l * m, product);
 }
 
 /* inverse * values to `product`. O(size^2). */
@@ -279,9 +286,9 @@ INLINE ptrdiff_t move_to_next_vertex(Parametric *s, const Event *event, ptrdiff_
 INLINE void replace_row(Parametric *s, ptrdiff_t k, ptrdiff_t i)
 {
     const ptrdiff_t size = s->size, m = s->room;
-    memset(s->step, 0, (size_t)size * sizeof(double));
     for (ptrdiff_t l = 0; l < size; l++)
-        axpy(size, s->rows[i * s->q + s->active[l]], s->inverse + l * m, s->step);
+        s->part[l] = s->rows[i * s->q + s->active[l]];
+    times_inverse(s, s->part, s->step);
     for (ptrdiff_t l = 0; l < size; l++) {
         const double value = s->inverse[l * m + k] / s->step[k];
         axpy(size, -value, s->step, s->inverse + l * m);
@@ -290,18 +297,16 @@ INLINE void replace_row(Parametric *s, ptrdiff_t k, ptrdiff_t i)
     s->basis[k] = i;
 }
 
-/* Active column l is replaced by column j. O(2 size^2). */
+/* Active column l is replaced by column j, whose edge is in `step`. O(size^2). */
 INLINE void replace_column(Parametric *s, ptrdiff_t l, ptrdiff_t j, double sign, double value)
 {
     const ptrdiff_t size = s->size, m = s->room;
+    /* The edge is -sign times the column's coefficients in the active columns. */
     for (ptrdiff_t k = 0; k < size; k++)
-        s->part[k] = s->columns[j * s->n + s->basis[k]];
-    inverse_times(s, s->part, s->step);
-    for (ptrdiff_t k = 0; k < size; k++)
-        s->inverse[l * m + k] /= s->step[l];
+        s->inverse[l * m + k] *= -sign / s->step[l];
     for (ptrdiff_t o = 0; o < size; o++)
         if (o != l)
-            axpy(size, -s->step[o], s->inverse + l * m, s->inverse + o * m);
+            axpy(size, sign * s->step[o], s->inverse + l * m, s->inverse + o * m);
     s->is_active[s->active[l]] = 0;
     s->is_active[j] = 1;
     s->active[l] = j;
@@ -309,20 +314,18 @@ INLINE void replace_column(Parametric *s, ptrdiff_t l, ptrdiff_t j, double sign,
     s->coef[l] = value;
 }
 
-/* Row i and column j are added. O(3 size^2). */
+/* Row i and column j are added; the edge of column j is in `step`. O(2 size^2). */
 INLINE void grow(Parametric *s, ptrdiff_t i, ptrdiff_t j, double sign, double value)
 {
     const ptrdiff_t size = s->size, m = s->room;
     const double *row = s->rows + i * s->q;
     double corner = row[j];
-    for (ptrdiff_t k = 0; k < size; k++)
-        s->part[k] = s->columns[j * s->n + s->basis[k]];
-    inverse_times(s, s->part, s->step);
-    memset(s->part, 0, (size_t)size * sizeof(double));
     for (ptrdiff_t l = 0; l < size; l++) {
-        axpy(size, row[s->active[l]], s->inverse + l * m, s->part);
-        corner -= row[s->active[l]] * s->step[l];
+        s->step[l] *= -sign; /* the column's coefficients in the active columns */
+        s->move[l] = row[s->active[l]];
+        corner -= s->move[l] * s->step[l];
     }
+    times_inverse(s, s->move, s->part);
     for (ptrdiff_t l = 0; l < size; l++) {
         axpy(size, s->step[l] / corner, s->part, s->inverse + l * m);
         s->inverse[l * m + size] = -s->step[l] / corner;

@@ -16,8 +16,8 @@ from ladreg._kernels import _parametric
 from ladreg._problem import Problem
 from ladreg._tolerances import MISSED, PERTURBATION
 
-# A burst has at most 2e8 multiplications, about 0.1 s: only between bursts is Ctrl-C noticed.
-_BURST = 2e8
+# A burst has at most 1e9 multiplications, about 0.1 s: only between bursts is Ctrl-C noticed.
+_BURST = 1e9
 # At most 256 exchanges per burst, after which the inverse is computed anew.
 _MOST = 256
 # Numbers in the coefficients and duals that are handed out together, at most.
