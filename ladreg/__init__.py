@@ -13,6 +13,7 @@ from ladreg.quantile import QuantileRegressor
 
 if TYPE_CHECKING:
     from ladreg._estimators import pivotal_alpha
+    from ladreg.conformal import ConformalQuantileRegressor
     from ladreg.inference import Inference, infer
     from ladreg.information import LADRegressorIC, LassoCDIC, QuantileRegressorIC
     from ladreg.lasso_inference import LassoInference
@@ -31,6 +32,7 @@ __all__ = [
     "Certificate",
     "CombinedLossRegressor",
     "CombinedLossRegressorCV",
+    "ConformalQuantileRegressor",
     "ElasticNetCD",
     "ElasticNetCDCV",
     "HuberLossRegressor",
@@ -63,6 +65,7 @@ __all__ = [
 # Imported on first use: what these modules import from scikit-learn takes longer than the rest.
 _LATER = {
     "CombinedLossRegressorCV": "model_selection",
+    "ConformalQuantileRegressor": "conformal",
     "ElasticNetCDCV": "model_selection",
     "HuberLossRegressorCV": "model_selection",
     "Inference": "inference",

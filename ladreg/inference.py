@@ -13,7 +13,7 @@ from scipy.special import fdtrc, stdtr, stdtrit
 from sklearn.utils import check_array, check_random_state
 
 from ladreg._arrays import Array, Index, is_regular
-from ladreg._estimators import any_size, check_choice, check_count, check_real, check_verbose
+from ladreg._estimators import any_size, check_choice, check_count, check_flag, check_real, check_verbose
 from ladreg._inference import (
     BANDWIDTHS,
     Block,
@@ -628,6 +628,7 @@ def infer(
     check_choice("kernel", kernel, ("uniform", "gaussian"))
     check_choice("bootstrap", bootstrap, ("pairs", "exponential"))
     check_choice("density", density, ("robust", "iid"))
+    check_flag("interpolate", interpolate)
     check_choice("interval", interval, ("t", "percentile"))
     check_count("n_bootstrap", n_bootstrap)
     check_verbose(verbose)

@@ -13,6 +13,7 @@ import ladreg
 from ladreg import (
     CombinedLossRegressor,
     CombinedLossRegressorCV,
+    ConformalQuantileRegressor,
     ElasticNetCD,
     ElasticNetCDCV,
     HuberLossRegressor,
@@ -60,8 +61,9 @@ CRITERIA = [
 ]
 TUNED = [*CROSS_VALIDATED, *CRITERIA]
 SELECTORS = [StabilitySelection(alphas=3, n_pairs=3, random_state=0)]
+INTERVALS = [ConformalQuantileRegressor(coverage=0.5, random_state=0)]
 REGRESSORS = [*PLAIN, *TUNED]
-ESTIMATORS = [*REGRESSORS, *SELECTORS]
+ESTIMATORS = [*REGRESSORS, *SELECTORS, *INTERVALS]
 
 # One fit of each class, for laws that take many fits.
 ONE_EACH = list({type(model): model for model in ESTIMATORS}.values())
@@ -120,7 +122,7 @@ def _inferred(X, y, sample_weight=None, **others):
 def answers(fitted):
     """What a fit found, as arrays that must be finite and repeatable."""
     names = ("coef_", "intercept_", "objective_", "dual_gap_", "alpha_", "alphas_", "coef_path_", "intercept_path_")
-    names += ("scale_", "selection_probabilities_", "stability_paths_")
+    names += ("scale_", "calibration_scores_", "selection_probabilities_", "stability_paths_")
     return {name: np.asarray(getattr(fitted, name)) for name in names if hasattr(fitted, name)}
 
 
@@ -138,7 +140,7 @@ def rescaled(model, x, y):
     name, given = type(model).__name__, model.get_params(deep=False)
     if name.startswith("StabilitySelection"):
         return clone(model)
-    if name.startswith(("LAD", "Quantile")):
+    if name.startswith(("LAD", "Quantile", "Conformal")):
         return _with_alpha(model, x)
     if name.startswith("ElasticNet"):
         # The penalty of a standardised column has its deviation as a factor already.

@@ -24,7 +24,7 @@ PUBLIC += [ladreg.HuberLossRegressorCV, ladreg.CombinedLossRegressorCV]
 PUBLIC += [ladreg.LassoCDIC, ladreg.LADRegressorIC, ladreg.QuantileRegressorIC, ladreg.StabilitySelection]
 PUBLIC += [ladreg.lasso_path, ladreg.enet_path, ladreg.lad_path, ladreg.pivotal_alpha]
 PUBLIC += [ladreg.quantile_path, ladreg.quantile_process, ladreg.huber_path, ladreg.combined_path]
-PUBLIC += [ladreg.infer, ladreg.Inference, ladreg.LassoInference]
+PUBLIC += [ladreg.ConformalQuantileRegressor, ladreg.infer, ladreg.Inference, ladreg.LassoInference]
 PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
 
 

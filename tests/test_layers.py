@@ -29,7 +29,7 @@ TOWER = [
     {"lad", "quantile", "combined", "huber", "lasso", "metrics"},
     {"_tuning"},
     {"path", "model_selection", "information"},
-    {"stability", "_inference"},
+    {"stability", "conformal", "_inference"},
     {"lasso_inference"},
     {"inference"},
     {"__init__"},

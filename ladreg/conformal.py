@@ -1,0 +1,408 @@
+"""Prediction intervals with a guaranteed coverage: two quantiles, calibrated on rows that did not fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+from numbers import Integral
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ladreg._arrays import Array, Index
+from ladreg._estimators import (
+    Data,
+    Versioned,
+    all_or_nothing,
+    check_count,
+    check_real,
+    relative_weights,
+    sound,
+    training_data,
+    warn_user,
+)
+from ladreg._problem import Certificate
+from ladreg.metrics import d2_pinball_score
+from ladreg.quantile import QuantileRegressor
+
+# A probability is reached up to 1e-12: sums of weights and products with the coverage are rounded.
+_REACHED = 1e-12
+# What the quantiles' fit leaves behind.
+_FITTED = ("coef_", "intercept_", "quantile_", "alpha_", "_certificates")
+
+
+class ConformalQuantileRegressor(Versioned, RegressorMixin, BaseEstimator):
+    r"""Prediction intervals that cover new targets with a given probability, whatever the distribution.
+
+    Some of the rows fit the quantiles :math:`(1 - c) / 2` and :math:`(1 + c) / 2` of y, c the coverage. The others, m
+    in number, calibrate them: with their distances outside of the fitted interval (below zero inside)
+
+    .. math:: s_i = \max\big( \hat q_{lo}(x_i) - y_i, \; y_i - \hat q_{hi}(x_i) \big), \qquad
+        \text{interval}(x) = \big[ \hat q_{lo}(x) - s, \; \hat q_{hi}(x) + s \big]
+
+    where s is the k-th smallest of them, :math:`k = \lceil (m + 1) c \rceil`. A new target from the population of the
+    rows is inside with a probability of at least c, in samples of any size and however wrong the linear model is
+    (Romano, Patterson and Candès 2019): conformalized quantile regression. `predict` is the median of the same rows,
+    `predict_interval` the interval.
+
+    Parameters
+    ----------
+    coverage : float, default=0.9
+        Probability that a new target is inside its interval, strictly between 0 and 1.
+    calibration_size : float or int, default=0.5
+        Part of the rows that calibrates, or their number. `coverage` needs at least ``coverage / (1 - coverage)`` of
+        them, 9 for 0.9 and 19 for 0.95; with fewer the intervals are infinite, and `fit` warns.
+    alpha : float or "pivotal", default=0.0
+        Strength of the L1 penalty of the quantiles, as in `QuantileRegressor`.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to restrict coefficients to be >= 0.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors of the penalty, one per feature, as in `QuantileRegressor`.
+    solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
+        As in `QuantileRegressor`.
+    solver_options : dict, default=None
+        As in `QuantileRegressor`.
+    tol : float, default=1e-9
+        Largest relative gap of the quantiles' fits that is accepted without a ConvergenceWarning.
+    max_iter : int, default=None
+        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+    random_state : int, RandomState or None, default=None
+        Chooses the rows that calibrate.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (3, n_features)
+        Coefficients of the fitted quantiles: lower end, median, upper end.
+    intercept_ : ndarray of shape (3,)
+        Their intercepts.
+    quantile_ : ndarray of shape (3,)
+        The quantiles.
+    alpha_ : float or ndarray of shape (3,)
+        The `alpha` used.
+    calibration_rows_ : ndarray of shape (n_calibration,)
+        Numbers of the rows that calibrate.
+    correction_ : float
+        How far the intervals reach beyond the fitted ends on both sides: s, of a new row with the mean weight.
+    calibration_scores_ : ndarray of shape (n_calibration,)
+        The distances :math:`s_i`, ascending.
+    calibration_weights_ : ndarray of shape (n_calibration,)
+        Their weights, with mean one.
+    coverage_ : float
+        The `coverage` of the fit, whatever parameters were set since.
+    mean_weight_ : float
+        The mean weight of the rows that calibrate; 1 without weights.
+    n_iter_ : int
+        Most iterations of the linear programming solvers for a quantile, at least 1.
+    certificate_ : list of Certificate
+        The proofs of the three fits.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during fit, if they are all strings.
+
+    See Also
+    --------
+    QuantileRegressor : The quantiles alone, whose intervals cover less than they say in small samples.
+    infer : How well the line of a quantile is known.
+
+    Notes
+    -----
+    The probability is over the rows and the new target together. Given the rows it varies as a beta variable with
+    parameters k and m + 1 - k, whose standard deviation is about :math:`\sqrt{c (1 - c) / m}`. It is an average over x:
+    intervals adapt to x as far as the quantiles do, but no method guarantees c for every x.
+
+    With `sample_weight` new rows come from the population that the weights stand for: a weight is the ratio of the
+    density there to that of the rows, as for a covariate shift (Tibshirani, Foygel Barber, Candès and Ramdas 2019). The
+    guarantee holds where `predict_interval` is told the weights of the new rows, in the same units.
+
+    Rows that depend on each other (of one person, of one village) are not exchangeable with a new one, and the
+    guarantee does not hold: `groups` are refused. Pass one row of each group.
+
+    A pipeline gives intervals by ``pipeline.predict(X, return_interval=True)``.
+
+    References
+    ----------
+    Romano, Y., Patterson, E. and Candès, E. J. (2019). Conformalized quantile regression. Advances in Neural
+    Information Processing Systems 32. arXiv:1905.03222
+
+    Tibshirani, R. J., Foygel Barber, R., Candès, E. J. and Ramdas, A. (2019). Conformal prediction under covariate
+    shift. Advances in Neural Information Processing Systems 32. arXiv:1904.06019
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ladreg import ConformalQuantileRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(0, 4, (400, 1))
+    >>> y = X[:, 0] + (0.5 + 0.5 * X[:, 0]) * rng.standard_normal(400)
+    >>> model = ConformalQuantileRegressor(coverage=0.8, random_state=0).fit(X, y)
+    >>> model.predict_interval([[0.5], [3.5]]).round(1)
+    array([[-0.2,  1.5],
+           [ 0.9,  6.3]])
+    """
+
+    _doc_link_module = "ladreg"
+    _doc_link_template = "https://ladreg.readthedocs.io/en/stable/generated/ladreg.{estimator_name}.html"
+
+    def __init__(
+        self,
+        *,
+        coverage: float = 0.9,
+        calibration_size: Any = 0.5,
+        alpha: float | Literal["pivotal"] = 0.0,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
+        solver: str = "auto",
+        solver_options: Mapping[str, Any] | None = None,
+        tol: float = 1e-9,
+        max_iter: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.coverage = coverage
+        self.calibration_size = calibration_size
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
+        self.solver = solver
+        self.solver_options = solver_options
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: ArrayLike, y: ArrayLike, **fit_params: Any) -> Self:
+        """Fit the quantiles to some rows, and calibrate them by the others.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,)
+            Target.
+        **fit_params : dict
+            `sample_weight` of shape (n_samples,), non-negative (see Notes), and nothing else. Which rows calibrate
+            depends on the order of rows, so that a weight is not the same as a repeated row.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, X, y or sample_weight makes no sense, or no row is left to fit or to
+            calibrate.
+        TypeError
+            If `groups` or anything else is passed.
+
+        Warns
+        -----
+        UserWarning
+            If too few rows calibrate, so that intervals are infinite.
+        ConvergenceWarning
+            If a quantile was not fitted to `tol`.
+        """
+        with all_or_nothing(self):
+            weight = self._weight(fit_params)
+            self._check_parameters()
+            data = training_data(self, X, y, weight, keep=True)
+            if not data.single:
+                raise ValueError(f"y must be one-dimensional, got {data.Y.shape[1]} targets: fit one model for each.")
+            rows = np.flatnonzero(data.weight > 0)
+            self.calibration_rows_ = self._drawn(rows)
+            others = np.setdiff1d(rows, self.calibration_rows_)
+            fitted = self._quantiles().fit(*_some(data, others))
+            for name in _FITTED:
+                setattr(self, name, getattr(fitted, name))
+            self.n_iter_ = int(np.max(fitted.n_iter_))
+            self._calibrate(data, rows.size)
+            largest = 1.0 if weight is None else float(np.max(np.asarray(weight, dtype=np.float64)))
+            mean = data.weight[self.calibration_rows_].mean()
+            self.mean_weight_ = float(mean / data.weight.max()) * largest
+        return self
+
+    def _weight(self, fit_params: dict[str, Any]) -> ArrayLike | None:
+        if "groups" in fit_params:
+            raise TypeError(
+                "fit takes no groups: rows of one group are not exchangeable with a new row, and the coverage is not "
+                "guaranteed. Pass one row of each group."
+            )
+        unknown = set(fit_params) - {"sample_weight"}
+        if unknown:
+            raise TypeError(f"fit got an unexpected argument {min(unknown)!r}: it takes X, y and sample_weight.")
+        return fit_params.get("sample_weight")
+
+    def _check_parameters(self) -> None:
+        check_real("coverage", self.coverage, low=0.0, high=1.0, open_ends=True)
+        if isinstance(self.calibration_size, Integral):
+            check_count("calibration_size", self.calibration_size)
+        else:
+            check_real("calibration_size", self.calibration_size, low=0.0, high=1.0, open_ends=True)
+
+    def _drawn(self, rows: Index) -> Index:
+        """The rows that calibrate, in ascending order."""
+        size = self.calibration_size
+        number = int(size) if isinstance(size, Integral) else ceil(size * rows.size)
+        if not number < rows.size:
+            raise ValueError(
+                f"n_samples={rows.size} with calibration_size={size!r} leaves no row to fit the quantiles to."
+            )
+        return np.sort(check_random_state(self.random_state).permutation(rows)[:number])
+
+    def _quantiles(self) -> QuantileRegressor:
+        half = float(self.coverage) / 2
+        names = QuantileRegressor().get_params(deep=False).keys() & self.get_params(deep=False).keys()
+        shared = {name: getattr(self, name) for name in names}
+        return QuantileRegressor(quantile=[0.5 - half, 0.5, 0.5 + half], rearrange=True, **shared)
+
+    def _fitted(self) -> QuantileRegressor:
+        """The quantiles as they were fitted."""
+        check_is_fitted(self)
+        model = self._quantiles()
+        for name in (*_FITTED, "n_features_in_"):
+            setattr(model, name, getattr(self, name))
+        return model
+
+    def _calibrate(self, data: Data, n_samples: int) -> None:
+        X, y, weight = _some(data, self.calibration_rows_)
+        lines = np.asarray(self._fitted().predict(X), dtype=np.float64)
+        scores = np.maximum(lines[:, 0] - y, y - lines[:, 2])
+        order = np.argsort(scores, kind="stable")
+        self.calibration_scores_ = scores[order]
+        self.calibration_weights_ = weight[order] / weight.mean()
+        self.coverage_ = float(self.coverage)
+        self.correction_ = float(self._correction(np.ones(1))[0])
+        if np.isinf(self.correction_):
+            needed = ceil(self.coverage_ / (1 - self.coverage_) * (1 - _REACHED))
+            of_all = n_samples - y.size + needed
+            if not isinstance(self.calibration_size, Integral):
+                of_all = ceil(needed / self.calibration_size)
+            warn_user(
+                f"{y.size} rows are too few to calibrate a coverage of {self.coverage_:g}, so that intervals are "
+                f"infinite: at least {needed} have to calibrate, of {of_all} rows with this calibration_size.",
+                UserWarning,
+            )
+
+    def _correction(self, weight: Array) -> Array:
+        """The smallest score that reaches the coverage, for new rows of these weights; infinity where none does."""
+        reached = np.cumsum(self.calibration_weights_)
+        goal = self.coverage_ * (reached[-1] + weight) * (1 - _REACHED)
+        return np.append(self.calibration_scores_, np.inf)[np.searchsorted(reached, goal)]
+
+    def predict(self, X: ArrayLike, return_interval: bool = False) -> Any:
+        """Predict the median, and the interval if asked.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Samples.
+        return_interval : bool, default=False
+            Whether to return the intervals as well.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or a tuple of that and one of shape (n_samples, 2)
+            The median, which has no guarantee, and the intervals.
+        """
+        median = self._lines(X)[:, 1]
+        return (median, self.predict_interval(X)) if return_interval else median
+
+    def predict_interval(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> NDArray[np.floating]:
+        """Intervals for new targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Samples.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights, in the units of those of `fit`; None for `mean_weight_` in each row.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Lower and upper ends. Where `correction_` is below zero and the quantiles nearly meet, the ends are sorted.
+        """
+        lines = self._lines(X)
+        correction: Array = np.full(lines.shape[0], self.correction_)
+        if sample_weight is not None:
+            relative = relative_weights(sample_weight, lines.shape[0])
+            largest = float(np.max(np.asarray(sample_weight, dtype=np.float64)))
+            correction = self._correction(relative * (largest / self.mean_weight_))
+        ends: NDArray[np.floating] = np.column_stack([lines[:, 0] - correction, lines[:, 2] + correction])
+        return np.sort(ends, axis=1)
+
+    def _lines(self, X: ArrayLike) -> Array:
+        """The fitted quantiles of new rows, not calibrated."""
+        check_is_fitted(self)
+        table = validate_data(
+            self, sound(X), reset=False, accept_sparse=("csr", "csc", "coo"), dtype=[np.float64, np.float32]
+        )
+        return np.asarray(self._fitted().predict(table), dtype=np.float64)
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """The mean D² score of the lower end, the median and the upper end as quantiles.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        float
+            As that of `QuantileRegressor` with several quantiles: 1 is best, 0 is that of constants. The losses of the
+            two ends add up to the interval score, which rewards narrow intervals and punishes what they miss.
+        """
+        low, high = self.predict_interval(X).T
+        lines = np.column_stack([low, self.predict(X), high])
+        return float(d2_pinball_score(y, lines, quantile=self.quantile_, sample_weight=sample_weight))
+
+    def verify(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> list[Certificate]:
+        """Prove again, from the data of the fit, how far the quantiles are from their optima.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            The data of the fit, its rows in the same order: those that calibrate are left out.
+        y : array-like of shape (n_samples,)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        list of Certificate
+            As `QuantileRegressor.verify` returns them.
+        """
+        fitted = self._fitted()
+        data = training_data(self, X, y, sample_weight, reset=False, keep=True)
+        others = np.setdiff1d(np.flatnonzero(data.weight > 0), self.calibration_rows_)
+        found: list[Certificate] = fitted.verify(*_some(data, others))  # type: ignore[assignment]
+        return found
+
+    @property
+    def certificate_(self) -> list[Certificate]:
+        """Proofs of the fits."""
+        return [Certificate(**values) for values in self._fitted()._certificates]
+
+
+def _some(data: Data, rows: Index) -> tuple[Any, Array, Array]:
+    """X, y and weights of some rows."""
+    return data.design.X[rows], data.Y[rows, 0], data.weight[rows]
