@@ -135,8 +135,22 @@ def exchanging():
     dual[basis] = 0.0
     return {
         "A": TABLE.copy(), "residual": residual, "lower": lower, "upper": upper, "goal": -TABLE.T @ dual,
-        "basis": basis, "inverse": np.linalg.inv(TABLE[basis]), "inside": np.zeros(P), "move": np.zeros(N),
-        "when": np.zeros(N), "tolerance": 1e-9, "most": 50,
+        "basis": basis, "inverse": np.linalg.inv(TABLE[basis]), "inside": np.zeros(P), "tolerance": 1e-9,
+        "most": 50,
+    }  # fmt: skip
+
+
+def several(factor):
+    """Two problems of five rows that share two of them, with weights of their own."""
+    start, number = np.array([0, 2], dtype=np.intp), 2
+    return {
+        "A": TABLE.copy(), "y": signed(N), "weight": np.append(some(5), some(5, 1)), "linear": np.zeros((number, P)),
+        "lower": np.array([-0.5, -0.25]), "upper": np.array([0.5, 0.75]), "count": np.array([5, 5], dtype=np.intp),
+        "row_at": start, "y_at": start.copy(), "weight_at": np.array([0, 5], dtype=np.intp),
+        "dual_at": np.array([0, 5], dtype=np.intp),
+        "factor": np.linalg.cholesky(GRAM) if factor else None, "point": np.zeros((number, P)),
+        "basis": np.zeros((number, P), dtype=np.intp), "dual": np.zeros(10), "exchanges": room(number), "steps": 2,
+        "per_column": 2, "most": 50, "tolerance": 1e-9, "zero": 1e-12,
     }  # fmt: skip
 
 
@@ -300,8 +314,20 @@ CALLS = [
     Call(
         _simplex.pivot,
         exchanging,
-        ("residual", "goal", "basis", "inverse", "inside", "move", "when"),
+        ("residual", "goal", "basis", "inverse", "inside"),
         ("basis",),
         limits={"most": HUGE},
+    ),
+    *(
+        Call(
+            _simplex.vertices,
+            lambda factor=factor: several(factor),
+            ("point", "basis", "dual", "exchanges"),
+            ("count", "row_at", "y_at", "weight_at", "dual_at"),
+            free=("A", "y", "weight", "dual"),
+            optional=("factor",),
+            limits={"steps": HUGE, "per_column": HUGE, "most": HUGE},
+        )
+        for factor in (False, True)
     ),
 ]  # fmt: skip

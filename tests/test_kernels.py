@@ -15,6 +15,7 @@ from ladreg._kernels import (
     _simplex,
     reference,
     reference_parametric,
+    reference_simplex,
 )
 
 LAYOUTS = {
@@ -485,10 +486,10 @@ def test_exchanges_agree_with_their_twin_and_end_at_the_optimum(seed, integer):
         pytest.skip("rows that depend on each other")
     A, y, *_ = given
     counts, objectives = [], []
-    for kernels in (_simplex, reference):
+    for kernels in (_simplex, reference_simplex):
         _, _, residual, lower, upper, goal, basis, inverse = (part.copy() for part in given)
-        inside, move, when = np.empty(n_columns), np.empty(n_rows), np.empty(n_rows)
-        count = kernels.pivot(A, residual, lower, upper, goal, basis, inverse, inside, move, when, 1e-9, 500)
+        inside = np.empty(n_columns)
+        count = kernels.pivot(A, residual, lower, upper, goal, basis, inverse, inside, 1e-9, 500)
         assert count >= 0
         exact = y - A @ np.linalg.solve(A[basis], y[basis])
         np.testing.assert_allclose(residual, exact, atol=1e-9)
@@ -509,13 +510,65 @@ def test_exchanges_agree_with_their_twin_and_end_at_the_optimum(seed, integer):
     ids=["more columns than rows", "beyond the rows", "before the rows", "too few"],
 )
 def test_exchanges_refuse_arrays_that_do_not_fit(n_rows, n_columns, basis):
-    rows = [np.zeros(n_rows) for _ in range(5)]
-    residual, lower, upper, move, when = rows
+    rows = [np.zeros(n_rows) for _ in range(3)]
+    residual, lower, upper = rows
     goal, inside = np.zeros(n_columns), np.zeros(n_columns)
     A, inverse = np.zeros((n_rows, n_columns)), np.zeros((n_columns, n_columns))
     chosen = np.array(basis, dtype=np.intp)
     with pytest.raises(ValueError, match="different lengths"):
-        _simplex.pivot(A, residual, lower, upper, goal, chosen, inverse, inside, move, when, 0.0, 1)
+        _simplex.pivot(A, residual, lower, upper, goal, chosen, inverse, inside, 0.0, 1)
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["from least squares", "from a start"])
+@pytest.mark.parametrize("seed", range(10))
+def test_vertices_agree_with_their_twin_and_are_optimal(seed, started):
+    """Problems that share rows and targets, with weights (some are zero) and linear terms of their own."""
+    rng = np.random.default_rng(seed)
+    n, q, number = int(rng.integers(60, 400)), int(rng.integers(1, 6)), 5
+    A = np.column_stack([np.ones(n), rng.standard_normal((n, q - 1))])
+    y = A @ rng.standard_normal(q) + rng.standard_t(3, n)
+    count = rng.integers(30, n, number)
+    first = np.array([rng.integers(0, n - size + 1) for size in count])
+    at = np.concatenate([[0], np.cumsum(count)[:-1]])
+    weight = rng.exponential(size=int(count.sum())) * (rng.random(int(count.sum())) > 0.3)
+    linear, tau = 0.1 * rng.standard_normal((number, q)), rng.uniform(0.2, 0.8, number)
+    factor = np.linalg.cholesky(A.T @ A) if started else None
+    objectives = []
+    for kernels in (_simplex, reference_simplex):
+        point = np.linalg.lstsq(A, y)[0] + np.zeros((number, q))
+        basis, dual = np.zeros((number, q), dtype=np.intp), np.zeros(weight.size)
+        made, limits = np.zeros(number, dtype=np.intp), (3, 5, 500, 1e-9, 1e-12)
+        places = (count, first, first, at, at)
+        kernels.vertices(A, y, weight, linear, tau - 1, tau, *places, factor, point, basis, dual, made, *limits)
+        assert np.all(made >= 0)
+        values = []
+        for k in range(number):
+            rows, mine = slice(first[k], first[k] + count[k]), slice(at[k], at[k] + count[k])
+            low, high = weight[mine] * (tau[k] - 1), weight[mine] * tau[k]
+            residual = y[rows] - A[rows] @ point[k]
+            np.testing.assert_allclose(residual[basis[k]], 0.0, atol=1e-11)
+            assert np.all((dual[mine] >= low - 1e-8) & (dual[mine] <= high + 1e-8))
+            np.testing.assert_allclose(linear[k] + A[rows].T @ dual[mine], 0.0, atol=1e-10)
+            values.append(np.maximum(low * residual, high * residual).sum() - point[k] @ linear[k])
+            assert dual[mine] @ y[rows] == pytest.approx(values[-1], rel=1e-11)
+        objectives.append(values)
+    np.testing.assert_allclose(objectives[0], objectives[1], rtol=1e-11)
+
+
+def test_rows_held_on_the_wrong_side_join():
+    """A start at which the nearest rows say nothing of the optimum: its 5 q rows are not enough."""
+    rng = np.random.default_rng(0)
+    A, y = np.column_stack([np.ones(300), rng.standard_normal(300)]), rng.standard_t(2, 300)
+    one, at = np.array([300]), np.zeros(1, dtype=np.intp)
+    for start in ([0.0, 0.0], [3.0, 5.0]):
+        point, basis = np.array([start]), np.zeros((1, 2), dtype=np.intp)
+        made, dual = np.zeros(1, dtype=np.intp), np.zeros(300)
+        _simplex.vertices(
+            A, y, np.ones(300), np.zeros((1, 2)), np.array([-0.5]), np.array([0.5]), one, at, at, at, at, np.eye(2),
+            point, basis, dual, made, 0, 5, 500, 1e-9, 1e-12,
+        )  # fmt: skip
+        assert made[0] > 0
+        assert np.abs(y - A @ point[0]).sum() / 2 == pytest.approx(dual @ y, rel=1e-12)
 
 
 def test_positive_steps_from_a_support_of_zeros_leave_no_coefficient_below_zero():

@@ -12,24 +12,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtri
 from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._arrays import BLOCK, Array, Index, power_of_two
-from ladreg._design import as_design
 from ladreg._inference.fit import Fit, Sample
-from ladreg._piecewise import PiecewiseTuning, ProcessPoint, ReducedRows
-from ladreg._problem import ElasticNet, Pinball, Problem, Settings
+from ladreg._piecewise import Batch, PiecewiseTuning, Vertices, solve_vertices
+from ladreg._problem import Pinball, Settings
 from ladreg._solvers import solve
 from ladreg._tolerances import AT_END, VERTEX
 
 # c is 1.25 times the radius that a normal variable with covariance V leaves once in 10,000 draws: a replicate that does
 # costs a fit to all rows.
 _MARGIN, _BEYOND = 1.25, 1e-4
-# Numbers in the multipliers of a block of replicates (32 MB).
-_BLOCK_NUMBERS = 1 << 22
-# Rows, per root of the columns' number, that estimate the density of residuals: as for neighbouring quantiles.
-_WINDOW = 160
+# Numbers in the scores of a block of replicates (8 MB).
+_BLOCK_NUMBERS = 1 << 20
 _TOL = 1e-9
 
 
@@ -45,6 +43,8 @@ class NearRows:
         Their regressors, and their residuals over `unit`.
     score : ndarray of shape (n_samples,)
         The weight times the derivative of the loss of all other rows, 0 for the near ones.
+    factor : ndarray of shape (p, p) or None
+        The lower triangular Cholesky factor of the weighted Gram matrix of the near rows; None where that is singular.
     inverse : ndarray of shape (p, p) or None
         L with ``|L d|^2 = d'V^-1 d`` for d in units of `unit`; None where all rows are near.
     radius : float
@@ -57,6 +57,7 @@ class NearRows:
     A: Array
     residual: Array
     score: Array
+    factor: Array | None
     inverse: Array | None
     radius: float
     unit: float
@@ -75,49 +76,54 @@ class NearRows:
         score = sample.weight * np.where(fit.residual > 0, quantile, quantile - 1)
         score[rows] = 0.0
         inverse = None if root is None else np.asarray(np.linalg.inv(root) * unit, dtype=np.float64)
-        return cls(rows, sample.regressors.rows(rows), fit.residual[rows] / unit, score, inverse, radius, unit)
+        A = np.ascontiguousarray(sample.regressors.rows(rows))
+        factor = _cholesky(A.T @ (sample.weight[rows, None] * A))
+        return cls(rows, A, fit.residual[rows] / unit, score, factor, inverse, radius, unit)
 
     def refit(self, quantile: float, weight: Array, gradient: Array, unique: bool = True) -> Array | None:
         """The change of the coefficients in one replicate, in units of `unit`; None where it is not proved.
 
         `weight` are the replicate's weights of the near rows, `gradient` is g, and `unique` asks for the only optimum.
         """
-        kept = np.flatnonzero(weight > 0)
-        A, residual, weight = self.A[kept], self.residual[kept], weight[kept]
-        p = A.shape[1]
-        if kept.size <= p:
-            return None
-        problem = Problem(as_design(A), residual, weight, Pinball(quantile), ElasticNet(np.zeros(p)), False)
-        above = residual > 0
-        sides = A.T @ (weight * np.where(above, quantile, quantile - 1))
-        place = ProcessPoint(np.zeros(p), residual, above, np.zeros(p))
-        mass, window = (gradient + sides) / quantile, int(_WINDOW * np.sqrt(p))
-        near = ReducedRows(
-            problem, place, np.arange(kept.size), A, np.zeros(p), np.inf, mass, window, PiecewiseTuning()
-        )
-        near.refine()
-        if not near.solve() or (unique and near.degenerate):
-            return None
-        return near.point if self._is_proved(near, A, residual, weight, quantile, gradient) else None
+        changes, proved = self.refits(quantile, weight[None], gradient[None], unique)
+        return changes[0] if proved[0] else None
 
-    def _is_proved(
-        self, near: ReducedRows, A: Array, residual: Array, weight: Array, quantile: float, gradient: Array
-    ) -> bool:
-        """Whether a dual balances g with all near rows on their sides, and the point is within the radius."""
-        if self.inverse is not None and float(np.linalg.norm(self.inverse @ near.point)) > self.radius:
-            return False
-        left = residual - A @ near.point
-        dual = weight * np.where(near.above, quantile, quantile - 1)
-        dual[near.basis] = near.inside
-        sided = np.abs(left) > VERTEX
-        sided[near.basis] = False
-        if np.any((left > 0)[sided] != near.above[sided]):
-            return False
-        place = near.inside / weight[near.basis] + 1 - quantile
-        if place.size < A.shape[1] or np.any((place < -AT_END) | (place > 1 + AT_END)):
-            return False
-        sizes = np.abs(gradient) + np.abs(A).T @ np.abs(dual)
-        return bool(np.all(np.abs(gradient + A.T @ dual) <= AT_END * sizes))
+    def refits(
+        self, quantile: float, weight: Array, gradient: Array, unique: bool = True
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """`refit` of several replicates, one per row of `weight` and `gradient`, and whether each is proved."""
+        number, n, p = weight.shape[0], self.rows.size, self.A.shape[1]
+        if self.factor is None:
+            return np.zeros((number, p)), np.zeros(number, dtype=bool)
+        start, at = np.zeros(number, dtype=np.intp), n * np.arange(number)
+        ends = np.full(number, quantile - 1), np.full(number, quantile)
+        batch = Batch(
+            self.A, self.residual, weight.ravel(), np.full(number, n), start, start, at, *ends, linear=gradient
+        )
+        found = solve_vertices(batch, PiecewiseTuning(), self.factor, np.zeros((number, p)))
+        return found.point, self._are_proved(found, weight, quantile, gradient, unique)
+
+    @np.errstate(invalid="ignore", over="ignore")  # what is not finite is not proved
+    def _are_proved(
+        self, found: Vertices, weight: Array, quantile: float, gradient: Array, unique: bool
+    ) -> NDArray[np.bool_]:
+        """Whether duals balance g with all near rows on their sides, and the points are within the radius."""
+        proved, place = found.found.copy(), np.arange(weight.shape[0])[:, None]
+        if self.inverse is not None:
+            proved &= np.linalg.norm(found.point @ self.inverse.T, axis=1) <= self.radius
+        dual = found.dual.reshape(weight.shape)
+        left = self.residual - found.point @ self.A.T
+        low, high = (quantile - 1) * weight, quantile * weight
+        # A basic dual is in its interval, and none is at an end where the vertex is the only optimum.
+        basic, inside = (place, found.basis), dual[place, found.basis]
+        margin = (AT_END if unique else -AT_END) * weight[basic]
+        proved &= ((inside > low[basic] + margin) & (inside < high[basic] - margin)).all(axis=1)
+        # Any other dual is at the end of its residual's side.
+        sided = (dual == np.where(left > 0, high, low)) | (np.abs(left) <= VERTEX)
+        sided[basic] = True
+        proved &= sided.all(axis=1)
+        sizes = np.abs(gradient) + np.abs(dual) @ np.abs(self.A)
+        return proved & (np.abs(gradient + dual @ self.A) <= AT_END * sizes).all(axis=1)
 
 
 def _cholesky(cov: Array) -> Array | None:
@@ -172,7 +178,7 @@ def replicates(
     parts = [None if cov is None else cov[k * p : (k + 1) * p, k * p : (k + 1) * p] for k in range(len(fits))]
     near = [NearRows.of(sample, fit, part) for fit, part in zip(fits, parts, strict=True)]
     streams = seeds.spawn(number)
-    size = max(1, min(64, _BLOCK_NUMBERS // n))
+    size = max(1, min(64, _BLOCK_NUMBERS // (n * len(fits))))
     blocks = [streams[begin : begin + size] for begin in range(0, number, size)]
     one = partial(_block, sample, fits, near, kind)
     found = Parallel(n_jobs=n_jobs, verbose=verbose, prefer="threads")(delayed(one)(block) for block in blocks)
@@ -184,18 +190,22 @@ def _block(
 ) -> tuple[Array, int]:
     """The replicates of a block, and how many were fitted to all rows."""
     p, n_whole = sample.regressors.size, 0
-    multipliers = np.column_stack([_multipliers(sample, kind, np.random.default_rng(one)) for one in streams])
+    scores = np.empty((len(fits), len(streams), sample.weight.size))
+    weights = [np.empty((len(streams), rows.rows.size)) for rows in near]
+    for r, stream in enumerate(streams):
+        multipliers = _multipliers(sample, kind, np.random.default_rng(stream))
+        for k, rows in enumerate(near):
+            np.multiply(multipliers, rows.score, out=scores[k, r])
+            np.multiply(multipliers[rows.rows], sample.weight[rows.rows], out=weights[k][r])
     found = np.empty((len(streams), len(fits), p))
     transform = sample.regressors.to_original()
     for k, (fit, rows) in enumerate(zip(fits, near, strict=True)):
-        gradients = sample.regressors.products(rows.score[:, None] * multipliers)
-        for r, gradient in enumerate(gradients.T):
-            weight = sample.weight * multipliers[:, r]
-            change = rows.refit(fit.quantile, weight[rows.rows], gradient)
-            if change is None:
-                found[r, k], n_whole = _whole(fit, weight), n_whole + 1
-            else:
-                found[r, k] = fit.point + rows.unit * (transform @ change)
+        gradients = np.ascontiguousarray(sample.regressors.products(scores[k].T).T)
+        changes, proved = rows.refits(fit.quantile, weights[k], gradients)
+        found[:, k] = fit.point + rows.unit * (changes @ transform.T)
+        for r in np.flatnonzero(~proved).tolist():
+            multipliers = _multipliers(sample, kind, np.random.default_rng(streams[r]))
+            found[r, k], n_whole = _whole(fit, sample.weight * multipliers), n_whole + 1
     return found, n_whole
 
 

@@ -1,51 +1,58 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""The simplex method for a small piecewise linear problem; `reference.py` is its specification."""
-from libc.math cimport fabs, INFINITY
+"""The simplex method for small piecewise linear problems.
+
+The algorithms are in `simplex.h` and `vertex.h`; `reference_simplex.py` is their specification.
+"""
+from libc.stdlib cimport calloc, free
 
 from ladreg._kernels._check cimport below, of, places, table
 
-cdef extern from *:
-    """
-    #include "compiler.h"
-    /* The rate of each residual along a direction, which is side * (row of A)'direction, to `move`; the step length at
-       which it crosses zero, or infinity, to `when`. Needs A with m rows of q numbers, and nothing that
-       overlaps. Costs m q. */
-    CLONES
-    static void cross(ptrdiff_t m, ptrdiff_t q, const double *restrict A, const double *restrict direction, double side,
-                      const double *restrict residual, double *restrict move, double *restrict when)
-    {
-        for (ptrdiff_t i = 0; i < m; i++)
-            move[i] = side * dot(q, A + i * q, direction);
-        for (ptrdiff_t i = 0; i < m; i++) {
-            int crosses = (residual[i] > 0) ? move[i] < 0 : move[i] > 0;
-            when[i] = crosses ? -residual[i] / move[i] : INFINITY;
-        }
-    }
-    /* Update the inverse after `row` has replaced basic row `out`; `part` is work space of q numbers. Needs a
-       pivot (row)'inverse[out] that is not zero. Costs 2 q^2. */
-    CLONES
-    static void exchange(ptrdiff_t q, const double *restrict row, ptrdiff_t out, double *restrict inverse,
-                         double *restrict part)
-    {
-        for (ptrdiff_t k = 0; k < q; k++)
-            part[k] = 0.0;
-        for (ptrdiff_t j = 0; j < q; j++)
-            axpy(q, row[j], inverse + j * q, part);
-        for (ptrdiff_t j = 0; j < q; j++) {
-            const double value = inverse[j * q + out] / part[out];
-            axpy(q, -value, part, inverse + j * q);
-            inverse[j * q + out] = value;
-        }
-    }
-    """
-    void exchange(Py_ssize_t q, const double *row, Py_ssize_t out, double *inverse, double *part) nogil
-    void cross(Py_ssize_t m, Py_ssize_t q, const double *A, const double *direction, double side,
-               const double *residual, double *move, double *when) nogil
+cdef extern from "vertex.h":
+    ctypedef struct Crossings:
+        double *when
+        double *rise
+        Py_ssize_t *row
+    ctypedef struct Simplex:
+        Py_ssize_t m, q
+        double *A
+        double *residual
+        double *lower
+        double *upper
+        double *width
+        double *goal
+        Py_ssize_t *basis
+        double *inverse
+        double *inside
+        double *move
+        Crossings crossings
+    ctypedef struct Factor:
+        Py_ssize_t size, stride
+        double *values
+    ctypedef struct Rows:
+        Py_ssize_t n, q
+        const double *A
+        const double *y
+        const double *weight
+        const double *linear
+        double lower, upper
+    ctypedef struct Limits:
+        Py_ssize_t steps, per_column, most
+        double tolerance, zero
+    ctypedef struct Room:
+        double *residual
+        double *move
+        Crossings crossings
+        Factor factor
+        double *gradient
+        double *step
+        Simplex chosen
+        Py_ssize_t *number
+    Py_ssize_t c_pivot "pivot"(Simplex *s, double tolerance, Py_ssize_t most) nogil
+    Py_ssize_t solve_vertex(const Rows *p, Room *w, const Limits *limits, int started, double *point,
+                            Py_ssize_t *basis, double *dual) nogil
 
-# Residual of a row that counts as positive where rounding leaves zero or less.
-cdef double TRACE = 1e-300
-# Cap on `most`, so that ``most + 1`` does not overflow.
-cdef Py_ssize_t _MOST = 1 << 60
+# Cap on numbers of the caller, so that products with numbers of columns do not overflow, and every call ends.
+cdef Py_ssize_t _MOST = 1 << 20
 
 
 cdef void check(bint fits) except *:
@@ -53,89 +60,128 @@ cdef void check(bint fits) except *:
         raise ValueError("arrays of different lengths, or not aligned")
 
 
+cdef double* take(double **rest, Py_ssize_t number) noexcept:
+    """Take `number` doubles, or as many indices, from the front of the memory that is left."""
+    cdef double *taken = rest[0]
+    rest[0] += number
+    return taken
+
+
+cdef double* room(Py_ssize_t number) except NULL:
+    """Memory for `number` doubles or indices."""
+    cdef double *work = <double *> calloc(number, sizeof(double))
+    if work == NULL:
+        raise MemoryError
+    return work
+
+
+cdef bint within(const Py_ssize_t[::1] first, const Py_ssize_t[::1] count, Py_ssize_t n) noexcept:
+    """Whether ``first[k] + count[k]`` entries are there, out of n, for each k."""
+    cdef Py_ssize_t k
+    for k in range(count.shape[0]):
+        if not (0 <= count[k] <= n and 0 <= first[k] <= n - count[k]):
+            return False
+    return True
+
+
 def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower, const double[::1] upper,
           double[::1] goal, Py_ssize_t[::1] basis, double[:, ::1] inverse, double[::1] inside,
-          double[::1] move, double[::1] when, double tolerance, Py_ssize_t most):
+          double tolerance, Py_ssize_t most):
     """Exchange basic rows, at most `most` times, until the duals of all basic rows are inside their intervals.
 
     A basic row has residual zero; any other row has its dual at `upper` where its residual is positive, and at `lower`
     elsewhere. `goal` is the sum of the basic rows times their duals, `inverse` the inverse of the matrix of basic rows.
     `residual`, `goal`, `basis` and `inverse` are updated in place; the duals of the basic rows are left in `inside`.
-    Each exchange goes as far as the objective falls (Barrodale and Roberts 1973, doi 10.1137/0710069). `move` and
-    `when` are work space as long as `residual`; `tolerance` is relative to the width of a row's interval.
+    Each exchange goes as far as the objective falls (Barrodale and Roberts 1973, doi 10.1137/0710069). `tolerance` is
+    relative to the width of a row's interval.
 
     Returns
     -------
     int
         The number of exchanges; -1 if `most` were not enough, or no row ends a step.
     """
-    cdef Py_ssize_t m = A.shape[0], q = A.shape[1], i, j, k, out, enter, done
-    cdef double worst, violation, side, slope, length, change, value
-    check(table(A, m, q) and of(residual, m) and of(lower, m) and of(upper, m) and of(move, m) and of(when, m)
-          and of(goal, q) and places(basis, q) and table(inverse, q, q) and of(inside, q) and 0 < q <= m)
+    cdef Py_ssize_t m = A.shape[0], q = A.shape[1], i, done
+    cdef Simplex s
+    cdef double *work
+    cdef double *rest
+    check(table(A, m, q) and of(residual, m) and of(lower, m) and of(upper, m) and of(goal, q) and places(basis, q)
+          and table(inverse, q, q) and of(inside, q) and 0 < q <= m)
     check(below(basis, q, m))
+    work = room(5 * m)
+    rest = work
+    s.m, s.q, s.A, s.residual, s.lower = m, q, <double *> &A[0, 0], &residual[0], <double *> &lower[0]
+    s.upper, s.goal, s.basis, s.inverse = <double *> &upper[0], &goal[0], &basis[0], &inverse[0, 0]
+    s.inside, s.move, s.width = &inside[0], take(&rest, m), take(&rest, m)
+    s.crossings.when, s.crossings.rise = take(&rest, m), take(&rest, m)
+    s.crossings.row = <Py_ssize_t *> take(&rest, m)
     with nogil:
-        for done in range(min(most, _MOST) + 1):
-            # 1. The duals of the basic rows, and the dual farthest outside its interval.
-            worst, out, side = tolerance, -1, 0.0
-            for k in range(q):
-                inside[k] = 0.0
-            for j in range(q):
-                for k in range(q):
-                    inside[k] += inverse[j, k] * goal[j]
-            for k in range(q):
-                i = basis[k]
-                violation = (inside[k] - upper[i]) / (upper[i] - lower[i])
-                if violation > worst:
-                    worst, out, side = violation, k, 1.0
-                violation = (lower[i] - inside[k]) / (upper[i] - lower[i])
-                if violation > worst:
-                    worst, out, side = violation, k, -1.0
-            if out < 0:
-                with gil:
-                    return done
-            # 2. The residual of that row leaves zero, those of the other basic rows stay: where does each row cross?
-            i = basis[out]
-            slope = upper[i] - inside[out] if side > 0 else inside[out] - lower[i]
-            for j in range(q):
-                inside[j] = inverse[j, out]
-            cross(m, q, &A[0, 0], &inside[0], side, &residual[0], &move[0], &when[0])
-            for k in range(q):
-                move[basis[k]] = 0.0
-                when[basis[k]] = INFINITY
-            # 3. Pass rows, which change sides, while the objective falls; the row where it would rise enters.
-            while True:
-                enter, length = -1, INFINITY
-                for i in range(m):
-                    if 0 <= when[i] < length:
-                        enter, length = i, when[i]
-                if enter < 0:
-                    break
-                change = upper[enter] - lower[enter]
-                slope += fabs(move[enter]) * change
-                if slope >= 0:
-                    break
-                change = change if move[enter] > 0 else -change
-                for j in range(q):
-                    goal[j] -= change * A[enter, j]
-                when[enter] = -1.0
-            if enter < 0:
-                break
-            # 4. The residuals after the step, on the sides counted in 3, also where rounding disagrees.
-            for i in range(m):
-                value = residual[i] + length * move[i]
-                if (residual[i] > 0) != (when[i] < 0):
-                    residual[i] = value if value > 0 else TRACE
-                else:
-                    residual[i] = value if value <= 0 else 0.0
-            # 5. Exchange the rows.
-            value = lower[enter] if move[enter] > 0 else upper[enter]
-            i = basis[out]
-            residual[i] = (length if length > 0 else TRACE) if side > 0 else -length
-            change = upper[i] if side > 0 else lower[i]
-            for j in range(q):
-                goal[j] += value * A[enter, j] - change * A[i, j]
-            residual[enter] = 0.0
-            basis[out] = enter
-            exchange(q, &A[enter, 0], out, &inverse[0, 0], &when[0])
-    return -1
+        for i in range(m):
+            s.width[i] = upper[i] - lower[i]
+        done = c_pivot(&s, tolerance, min(most, _MOST))
+    free(work)
+    return done
+
+
+def vertices(const double[:, ::1] A, const double[::1] y, const double[::1] weight, const double[:, ::1] linear,
+             const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] count,
+             const Py_ssize_t[::1] row_at, const Py_ssize_t[::1] y_at, const Py_ssize_t[::1] weight_at,
+             const Py_ssize_t[::1] dual_at, const double[:, ::1] factor, double[:, ::1] point,
+             Py_ssize_t[:, ::1] basis, double[::1] dual, Py_ssize_t[::1] exchanges, Py_ssize_t steps,
+             Py_ssize_t per_column, Py_ssize_t most, double tolerance, double zero):
+    """Solve many problems ``sum_i weight_i rho(y_i - x_i'b) - linear'b``, each by descent steps and exchanges.
+
+    Problem k has `count[k]` rows: those of `A` from `row_at[k]` on, with targets from `y_at[k]`, weights from
+    `weight_at[k]`; rho has the slopes ``lower[k] < upper[k]``. Problems may share any of these. `factor` is the lower
+    triangular Cholesky factor of a matrix ``X'WX`` that all problems have about, and the rows of `point` are starts; or
+    `factor` is None, and each problem starts at its weighted least squares fit. The optimal vertex is written to
+    `point`, the basic rows, counted from the problem's first, to `basis`, and the dual to `dual` from `dual_at[k]` on.
+    There are at most `steps` descent steps; at least `per_column` rows per column, those nearest to the fit, take part
+    in at most `most` exchanges; `tolerance` is relative to the width of a dual's interval, and residuals up to `zero`
+    have no side.
+
+    Each problem's number of exchanges, or -1 where no vertex was found, is written to `exchanges`.
+    """
+    cdef Py_ssize_t n = A.shape[0], q = A.shape[1], number = count.shape[0], k, largest = 0
+    cdef Rows p
+    cdef Room w
+    cdef Limits limits
+    cdef bint started = factor is not None
+    cdef double *work
+    cdef double *rest
+    check(table(A, n, q) and of(y, y.shape[0]) and of(weight, weight.shape[0]) and of(dual, dual.shape[0])
+          and table(linear, number, q) and of(lower, number) and of(upper, number) and places(count, number)
+          and places(row_at, number) and places(y_at, number) and places(weight_at, number)
+          and places(dual_at, number) and (not started or table(factor, q, q)) and table(point, number, q)
+          and basis.shape[0] == number and basis.shape[1] == q and places(exchanges, number) and q > 0)
+    check(number == 0 or <size_t> &basis[0, 0] % sizeof(Py_ssize_t) == 0)
+    check(within(row_at, count, n) and within(y_at, count, y.shape[0]) and within(weight_at, count, weight.shape[0])
+          and within(dual_at, count, dual.shape[0]))
+    limits.steps, limits.most = min(steps, _MOST), min(most, _MOST)
+    limits.per_column = max(min(per_column, _MOST), 0)
+    limits.tolerance, limits.zero = tolerance, zero
+    for k in range(number):
+        largest = max(largest, count[k])
+    largest += q
+    work = room(largest * (q + 13) + 2 * q * q + 4 * q)
+    rest = work
+    w.residual, w.move, w.crossings.when = take(&rest, largest), take(&rest, largest), take(&rest, largest)
+    w.crossings.rise, w.crossings.row = take(&rest, largest), <Py_ssize_t *> take(&rest, largest)
+    w.gradient, w.step, w.factor.size, w.factor.stride = take(&rest, q), take(&rest, q), q, q
+    w.chosen.A, w.chosen.residual, w.chosen.lower = take(&rest, largest * q), take(&rest, largest), take(&rest, largest)
+    w.chosen.upper, w.chosen.width, w.chosen.move = take(&rest, largest), take(&rest, largest), take(&rest, largest)
+    w.number, w.chosen.basis = <Py_ssize_t *> take(&rest, largest), <Py_ssize_t *> take(&rest, largest)
+    w.chosen.goal, w.chosen.inside, w.chosen.inverse = take(&rest, q), take(&rest, q), take(&rest, q * q)
+    w.factor.values = take(&rest, q * q)
+    if started:
+        w.factor.values = <double *> &factor[0, 0]
+    w.chosen.crossings = w.crossings
+    p.q = q
+    with nogil:
+        for k in range(number):
+            p.n, p.lower, p.upper, p.linear = count[k], lower[k], upper[k], &linear[k, 0]
+            exchanges[k] = -1
+            if p.n < q or not p.lower < p.upper:
+                continue
+            p.A, p.y, p.weight = &A[row_at[k], 0], &y[y_at[k]], &weight[weight_at[k]]
+            exchanges[k] = solve_vertex(&p, &w, &limits, started, &point[k, 0], &basis[k, 0], &dual[dual_at[k]])
+    free(work)

@@ -527,62 +527,6 @@ def step(
     return float(a @ under + s @ over)
 
 
-def pivot(
-    A: Array,
-    residual: Array,
-    lower: Array,
-    upper: Array,
-    goal: Array,
-    basis: NDArray[np.intp],
-    inverse: Array,
-    inside: Array,
-    move: Array,
-    when: Array,  # noqa: ARG001 - work space of the compiled kernel
-    tolerance: float,
-    most: int,
-) -> int:
-    """Exchange basic rows, at most `most` times, until the duals of all basic rows are inside their intervals.
-
-    The inverse is computed anew in every exchange; `when` is left as it is.
-    """
-    width = upper - lower
-    for done in range(most + 1):
-        inverse[:] = np.linalg.inv(A[basis])
-        inside[:] = inverse.T @ goal
-        over, under = (inside - upper[basis]) / width[basis], (lower[basis] - inside) / width[basis]
-        out = int(np.argmax(np.maximum(over, under)))
-        if max(over[out], under[out]) <= tolerance:
-            return done
-        side = 1.0 if over[out] > under[out] else -1.0
-        i = basis[out]
-        slope = upper[i] - inside[out] if side > 0 else inside[out] - lower[i]
-        move[:] = side * (A @ inverse[:, out])
-        move[basis] = 0.0
-        crosses = np.where(residual > 0, move < 0, move > 0)
-        times = np.where(crosses, -residual / np.where(crosses, move, 1.0), np.inf)
-        flipped, enter = np.zeros(residual.size, dtype=bool), -1
-        for row in np.argsort(times, kind="stable"):
-            if not np.isfinite(times[row]):
-                return -1
-            slope += abs(move[row]) * width[row]
-            if slope >= 0:
-                enter = int(row)
-                break
-            goal -= np.sign(move[row]) * width[row] * A[row]
-            flipped[row] = True
-        if enter < 0:
-            return -1
-        positive = (residual > 0) != flipped
-        residual += times[enter] * move
-        residual[:] = np.where(positive, np.maximum(residual, 1e-300), np.minimum(residual, 0.0))
-        residual[i] = max(times[enter], 1e-300) if side > 0 else -times[enter]
-        end = lower[enter] if move[enter] > 0 else upper[enter]
-        goal += end * A[enter] - (upper[i] if side > 0 else lower[i]) * A[i]
-        residual[enter] = 0.0
-        basis[out] = enter
-    return -1
-
-
 def group(keys: Array, groups: NDArray[np.intp], first: NDArray[np.intp]) -> int:
     """Number distinct keys in order of first appearance; `first` gets the place of the first key of each number."""
     _, begins, inverse = np.unique(keys, return_index=True, return_inverse=True)

@@ -8,12 +8,12 @@ from ladreg._piecewise.null_space import is_bulky
 from ladreg._piecewise.quantile_knots import solve_all_quantiles
 from ladreg._piecewise.solution_process import solve_process
 from ladreg._piecewise.tuning import PiecewiseTuning
-from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows
+from ladreg._piecewise.vertices import Batch, Vertices, solve_vertices
 
 __all__ = [
+    "Batch",
     "PiecewiseTuning",
-    "ProcessPoint",
-    "ReducedRows",
+    "Vertices",
     "dual_at",
     "follows_knots",
     "is_bulky",
@@ -24,4 +24,5 @@ __all__ = [
     "solve_by_linprog",
     "solve_huber",
     "solve_process",
+    "solve_vertices",
 ]

@@ -108,3 +108,11 @@ class PiecewiseTuning:
     newton_move: float = number(0.3, 1e-6, 10.0)
     # Attempts at the simplex program, each with more rows.
     tries: int = number(3, 1, 100)
+
+    # Many small problems.
+
+    # Descent steps from least squares, or from the fit to all data. Of 1,000 x 6 three leave 6 exchanges, one leaves
+    # 9; a step costs about as much as an exchange.
+    descent_steps: int = number(3, 0, 100)
+    # Exchanges per column, at most: the optimum is about two per column away, and cycles are left to other engines.
+    exchanges: int = number(100, 1, 10_000)

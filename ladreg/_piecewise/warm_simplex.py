@@ -207,9 +207,8 @@ class ReducedRows:
             dual[basis] = 0.0
             return -(held + A.T @ dual)
 
-        room = np.empty(q), np.empty(low.size), np.empty(low.size)
         most = 20 * q + size
-        self.n_pivots = _simplex.pivot(A, residual, low, high, goal(), basis, inverse, *room, AT_END, most)
+        self.n_pivots = _simplex.pivot(A, residual, low, high, goal(), basis, inverse, np.empty(q), AT_END, most)
         matrix = A[basis]
         exact = inverted(matrix) if self.n_pivots >= 0 else None
         if exact is None:

@@ -1,0 +1,123 @@
+"""Many small problems in one call: the optimal vertex of each, by the compiled simplex method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._arrays import Array, Index
+from ladreg._kernels import _simplex
+from ladreg._piecewise.tuning import PiecewiseTuning
+from ladreg._tolerances import AT_END, VERTEX
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Problems ``sum_i weight_i rho(y_i - x_i'b) - linear'b`` at unit scale, each with consecutive rows of one table.
+
+    Attributes
+    ----------
+    A : ndarray of shape (n_rows, q)
+        The table, with a column of ones for an intercept.
+    y, weight : ndarray of shape (n_targets,), (n_weights,)
+        Targets and weights; problems may share them.
+    count, row_at, y_at, weight_at : ndarray of shape (n_problems,)
+        How many rows a problem has, and where its rows, targets and weights begin.
+    lower, upper : ndarray of shape (n_problems,)
+        The slopes of rho.
+    linear : ndarray of shape (n_problems, q)
+        The linear terms.
+    """
+
+    A: Array
+    y: Array
+    weight: Array
+    count: Index
+    row_at: Index
+    y_at: Index
+    weight_at: Index
+    lower: Array
+    upper: Array
+    linear: Array
+
+
+@dataclass(frozen=True)
+class Vertices:
+    """The optimal vertices of a `Batch`.
+
+    Attributes
+    ----------
+    point : ndarray of shape (n_problems, q)
+        The coefficients.
+    basis : ndarray of shape (n_problems, q)
+        The basic rows, counted from the first row of their problem.
+    dual : ndarray of shape (total,)
+        The duals of all rows, one problem after the other.
+    dual_at : ndarray of shape (n_problems,)
+        Where those of a problem begin.
+    n_exchanges : ndarray of shape (n_problems,)
+        The exchanges made, or -1 where no vertex was found; other arrays say nothing there.
+    """
+
+    point: Array
+    basis: Index
+    dual: Array
+    dual_at: Index
+    n_exchanges: Index
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """Whether a vertex was found."""
+        return self.n_exchanges >= 0
+
+
+def solve_vertices(
+    batch: Batch, tuning: PiecewiseTuning, factor: Array | None = None, start: Array | None = None
+) -> Vertices:
+    """The optimal vertex of each problem; the GIL is released.
+
+    Parameters
+    ----------
+    batch
+        The problems.
+    tuning
+        How many steps are tried, and how many rows take part.
+    factor, start
+        The lower triangular Cholesky factor of a matrix ``X'WX`` that all problems have about, and coefficients near
+        the optima, of shape (n_problems, q); without them each problem starts at its least squares fit.
+    """
+    number, q = batch.linear.shape
+    total = np.concatenate([[0], np.cumsum(batch.count)]).astype(np.intp)
+    found = Vertices(
+        point=np.zeros((number, q)) if start is None else np.array(start, order="C"),
+        basis=np.zeros((number, q), dtype=np.intp),
+        dual=np.zeros(total[-1]),
+        dual_at=total[:-1],
+        n_exchanges=np.zeros(number, dtype=np.intp),
+    )
+    _simplex.vertices(
+        batch.A,
+        batch.y,
+        batch.weight,
+        batch.linear,
+        batch.lower,
+        batch.upper,
+        batch.count,
+        batch.row_at,
+        batch.y_at,
+        batch.weight_at,
+        found.dual_at,
+        factor,
+        found.point,
+        found.basis,
+        found.dual,
+        found.n_exchanges,
+        tuning.descent_steps,
+        tuning.simplex_rows,
+        tuning.exchanges * (q + 1),
+        AT_END,
+        VERTEX,
+    )
+    return found
