@@ -191,7 +191,7 @@ def test_tails_far_from_the_mean_and_near_an_end():
 
 
 def test_without_penalty_both_are_least_squares():
-    coef = np.linalg.lstsq(np.column_stack([X, np.ones(N)]), y)[0][:-1]
+    coef = np.linalg.lstsq(np.column_stack([X, np.ones(N)]), y, rcond=None)[0][:-1]
     close(desparsified(X, y, model=LassoCD(alpha=0)).coef, coef)
     found = selective(X, y, model=LassoCD(alpha=0))
     close(found.coef, coef)
@@ -261,7 +261,7 @@ def test_cross_validation_chooses_and_sigma_is_that_of_its_residuals():
     found = infer(model, WIDE, WIDE_Y, method="desparsified")
     left = 40 - 1 - np.count_nonzero(model.coef_)
     assert found.sigma == pytest.approx(np.sqrt(np.sum((WIDE_Y - model.predict(WIDE)) ** 2) / left), rel=1e-12)
-    full = np.linalg.lstsq(np.column_stack([X, np.ones(N)]), y)[1][0]
+    full = np.linalg.lstsq(np.column_stack([X, np.ones(N)]), y, rcond=None)[1][0]
     assert selective(X, y, sigma=None).sigma == pytest.approx(np.sqrt(full / (N - P - 1)), rel=1e-12)
 
 
