@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,37 +48,43 @@ def room(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imports(path):
-    """Modules that a file imports, each with the names that it takes from there."""
+@cache
+def read(path):
+    """Modules that a file imports, each with the names that it takes from there, and its strings."""
+    imported, strings = [], []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module, [alias.name for alias in node.names]
+            imported.append((node.module, [alias.name for alias in node.names]))
         elif isinstance(node, ast.Import):
-            yield from ((alias.name, []) for alias in node.names)
+            imported += [(alias.name, []) for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            strings.append(node.value)
+    return imported, strings
 
 
-every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def imports(path):
+    return read(path)[0]
 
 
-@every_module
-def test_imports_point_down(path):
-    own = room(path)
-    for name, _ in imports(path):
-        package, _, rest = name.partition(".")
+IMPORTS = [(path, name, names) for path in MODULES for name, names in imports(path)]
+
+
+def test_imports_point_down():
+    for path, name, _ in IMPORTS:
+        own, (package, _, rest) = room(path), name.partition(".")
         if package == "ladreg":
             other = rest.partition(".")[0]
-            assert other == own or FLOOR[other] < FLOOR[own], f"{own} imports {name}, which is not below it"
+            assert other == own or FLOOR[other] < FLOOR[own], f"{path} imports {name}, which is not below it"
         elif package not in sys.stdlib_module_names:
-            assert package in ALLOWED[FLOOR[own]], f"{own} imports {name}"
+            assert package in ALLOWED[FLOOR[own]], f"{path} imports {name}"
 
 
-@every_module
-def test_wings_are_entered_by_their_doors(path):
-    for name, names in imports(path):
+def test_wings_are_entered_by_their_doors():
+    for path, name, names in IMPORTS:
         _, _, rest = name.partition("ladreg.")
         wing, _, module = rest.partition(".")
         if wing in WINGS and wing != room(path):
-            assert not module, f"{path.name} imports {name}, past the door of {wing}"
+            assert not module, f"{path} imports {name}, past the door of {wing}"
             door = importlib.import_module(name)
             assert wing == "_kernels" or set(names) <= set(door.__all__), f"{wing} has no {names} at its door"
 
@@ -103,20 +110,16 @@ BEHIND_DOORS = {
 
 def behind_doors(path):
     """Names that a file of tests takes from a wing other than through its door."""
-    tree = ast.parse(path.read_text())
     for name, names in imports(path):
         package, _, rest = name.partition(".")
         wing, _, module = rest.partition(".")
         if package == "ladreg" and wing in WINGS - {"_kernels"}:
             yield from names if module else set(names) - set(importlib.import_module(name).__all__)
-    for node in ast.walk(tree):  # the target of a patch
-        if isinstance(node, ast.Constant) and re.match(r"ladreg\._(?!kernels)\w+\.", str(node.value)):
-            yield node.value
+    yield from (one for one in read(path)[1] if re.match(r"ladreg\._(?!kernels)\w+\.", one))  # targets of patches
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
-def test_tests_enter_wings_by_their_doors(path):
-    assert bool(list(behind_doors(path))) == (path.name in BEHIND_DOORS)
+def test_tests_enter_wings_by_their_doors():
+    assert {path.name for path in TESTS if list(behind_doors(path))} == set(BEHIND_DOORS)
 
 
 def test_every_room_has_a_floor():
@@ -132,7 +135,7 @@ def test_every_room_and_every_file_of_a_wing_is_in_the_tower_of_the_architecture
 @pytest.mark.parametrize("wing", sorted(WINGS - {"_kernels"}))
 def test_a_door_has_only_what_others_take(wing):
     """Names that neither another wing nor a test asks for stay inside."""
-    others = [path for path in MODULES if room(path) != wing] + sorted(Path(__file__).parent.rglob("*.py"))
+    others = [path for path in MODULES if room(path) != wing] + TESTS
     taken = {one for path in others for name, names in imports(path) if name == f"ladreg.{wing}" for one in names}
     assert set(importlib.import_module(f"ladreg.{wing}").__all__) <= taken
 
