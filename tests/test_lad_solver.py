@@ -41,9 +41,14 @@ def test_objective_is_the_oracles(solver, problem):
     assert solution.stopped.good
 
 
-@pytest.mark.parametrize("seed", range(500))
-def test_five_hundred_small_problems(seed):
+@pytest.mark.parametrize("block", range(4))
+def test_two_hundred_small_problems(block):
     """linprog's objective, evaluated at its own coefficients, is never lower than ours by more than rounding."""
+    for seed in range(50 * block, 50 * (block + 1)):
+        compare_with_linprog(seed)
+
+
+def compare_with_linprog(seed):
     rng = np.random.default_rng(seed)
     n_samples, n_features = rng.integers(2, 40), rng.integers(1, 7)
     X = rng.standard_normal((n_samples, n_features))
@@ -62,8 +67,8 @@ def test_five_hundred_small_problems(seed):
     point = -result.eqlin.marginals
     reached = problem.objective(point[:-1], point[-1])
     noise = rounding(problem, solution.coef, solution.intercept)
-    assert solution.objective == pytest.approx(reached, rel=1e-12, abs=2 * noise)
-    assert solution.gap <= 1e-13 * solution.objective + noise
+    assert solution.objective == pytest.approx(reached, rel=1e-12, abs=2 * noise), seed
+    assert solution.gap <= 1e-13 * solution.objective + noise, seed
 
 
 @pytest.mark.parametrize("loss", [Absolute(), Pinball(0.3)], ids=repr)
@@ -71,9 +76,9 @@ def test_five_hundred_small_problems(seed):
 @pytest.mark.parametrize("shape", [(15, 30), (60, 5), (40, 3), (15, 6)], ids=str)
 @both_solvers
 def test_weights_are_repeated_shuffled_rows(solver, shape, alpha, loss):
-    """25 seeds a shape and penalty, integer and dummy data, zero and large weights; the campaign draws more."""
+    """Integer and dummy data, zero and large weights; the campaign draws more."""
     n_samples = shape[0]
-    for seed in range(25):
+    for seed in range(9):
         rng = np.random.default_rng(seed)
         X = rng.standard_normal(shape) if seed % 3 else (rng.random(shape) < 0.3).astype(float)
         y = rng.integers(0, 5, n_samples).astype(float)

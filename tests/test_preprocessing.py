@@ -85,23 +85,24 @@ def test_real_degenerate_tables(read, total):
 
 def hard_tables():
     rng = np.random.default_rng(0)
-    X, y = table(20_000)
+    n = 6000
+    X, y = table(n)
     yield "sorted", X[np.argsort(y)], np.sort(y)
-    yield "cauchy", *table(20_000, noise="cauchy")
-    wild = X * np.exp(2 * rng.standard_normal((20_000, 1)))
-    yield "leverage", wild, wild.sum(axis=1) + rng.standard_t(2, 20_000)
-    rows = rng.permutation(np.repeat(np.arange(200), 100))
+    yield "cauchy", *table(n, noise="cauchy")
+    wild = X * np.exp(2 * rng.standard_normal((n, 1)))
+    yield "leverage", wild, wild.sum(axis=1) + rng.standard_t(2, n)
+    rows = rng.permutation(np.repeat(np.arange(200), n // 200))
     few = rng.integers(0, 3, (200, 5)).astype(float)
-    yield "200 rows 100 times", few[rows], rng.integers(0, 10, 200).astype(float)[rows]
-    yield "constant y", X, np.full(20_000, 3.0)
+    yield "200 rows 30 times", few[rows], rng.integers(0, 10, 200).astype(float)[rows]
+    yield "constant y", X, np.full(n, 3.0)
     yield "exact fit", X, X @ np.arange(5.0)
-    rare = np.column_stack([X, np.arange(20_000) == 17, np.arange(20_000) < 3]).astype(float)
+    rare = np.column_stack([X, np.arange(n) == 17, np.arange(n) < 3]).astype(float)
     yield "rare dummies", rare, y
     yield "integer y", X, np.round(y)
     yield "twin columns", np.column_stack([X, X[:, 0]]), y
-    yield "constant column", np.column_stack([X, np.full(20_000, 0.1)]), y
+    yield "constant column", np.column_stack([X, np.full(n, 0.1)]), y
     yield "far from zero", X + 1e6, y
-    yield "one wild target", X, np.where(np.arange(20_000) == 5, 1e12, y)
+    yield "one wild target", X, np.where(np.arange(n) == 5, 1e12, y)
 
 
 @pytest.mark.parametrize(
@@ -189,9 +190,10 @@ def nasty(seed):
     return make(X, scale * y, weight=weight, alpha=alpha, loss=Pinball(0.3) if seed % 7 == 0 else None), scale
 
 
-@pytest.mark.parametrize("block", range(6))
-def test_engine_and_linprog_agree_on_twelve_hundred_degenerate_problems(block):
-    for seed in range(200 * block, 200 * block + 200):
+@pytest.mark.parametrize("block", range(4))
+def test_engine_and_linprog_agree_on_degenerate_problems(block):
+    """Every shape with every kind, penalty and loss: 6 * 5 * 2 * 7 seeds."""
+    for seed in range(105 * block, 105 * (block + 1)):
         problem, scale = nasty(seed)
         ours, theirs = solve_by_cascade(problem, Settings()), solve(problem, solver="linprog")
         assert ours.gap <= 1e-12 * max(scale, ours.objective), seed
