@@ -4,6 +4,7 @@ import importlib
 import pickle
 import re
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,12 @@ y = np.round((X @ [2.0, -1.0, 0.0, 0.5] + rng.standard_normal(24)) * 2**16) / 2*
 line = np.arange(12.0)
 
 
+@cache
+def plain(model):
+    """The fit to X and y, which most laws compare another fit with."""
+    return clone(model).fit(X, y)
+
+
 def same(found, wanted, factor=1.0):
     """Coefficients are `factor` times the wanted ones, or a selector's shares are the same."""
     if isinstance(found, StabilitySelection):
@@ -59,22 +66,21 @@ HARD = {
 
 
 @every
-@pytest.mark.parametrize("kind", HARD)
-def test_degenerate_data_have_a_finite_certified_answer(model, kind):
-    hard_X, hard_y = HARD[kind]
+def test_degenerate_data_have_a_finite_certified_answer(model):
     divides = isinstance(model, StabilitySelection | ConformalQuantileRegressor) or model in CROSS_VALIDATED
-    if kind == "n = 1" and divides:
-        with pytest.raises(ValueError, match=r"n_samples=1|minimum of 2 is required"):
-            clone(model).fit(hard_X, hard_y)
-        return
-    fitted = clone(model).fit(hard_X, hard_y)
-    for name, values in answers(fitted).items():
-        assert np.isfinite(values).all(), name
-    if hasattr(fitted, "certificate_"):
-        proofs = fitted.certificate_
-        assert all(one.relative_gap < 1e-9 for one in (proofs if isinstance(proofs, list) else [proofs]))
-    if kind in ("equal rows", "equal rows and y", "zero table", "constant y", "zero y"):
-        assert not np.any(slopes(fitted))
+    for kind, (hard_X, hard_y) in HARD.items():
+        if kind == "n = 1" and divides:
+            with pytest.raises(ValueError, match=r"n_samples=1|minimum of 2 is required"):
+                clone(model).fit(hard_X, hard_y)
+            continue
+        fitted = clone(model).fit(hard_X, hard_y)
+        for name, values in answers(fitted).items():
+            assert np.isfinite(values).all(), (kind, name)
+        if hasattr(fitted, "certificate_"):
+            proofs = fitted.certificate_
+            assert all(one.relative_gap < 1e-9 for one in (proofs if isinstance(proofs, list) else [proofs])), kind
+        if kind in ("equal rows", "equal rows and y", "zero table", "constant y", "zero y"):
+            assert not np.any(slopes(fitted)), kind
 
 
 @every
@@ -89,7 +95,7 @@ def test_equal_columns_have_equal_coefficients(model):
 @every
 def test_constant_and_zero_columns_get_no_coefficient(model):
     wide = np.column_stack([X, np.full(24, 0.1), np.zeros(24)])
-    found, without = (slopes(clone(model).fit(table, y)) for table in (wide, X))
+    found, without = slopes(clone(model).fit(wide, y)), slopes(plain(model))
     if isinstance(model, StabilitySelection):
         found, without = found.T, without.T
     assert not found[..., -2:].any()
@@ -118,17 +124,16 @@ def test_rows_of_weight_zero_are_as_if_absent(model):
     same(one.fit(X, wild, sample_weight=weight), other.fit(X[1::2], y[1::2]))
 
 
-SIZES = [1e-150, 1e-9, 1e100, 1e150]
+SIZES = [1e-150, 1e-9, 1e150]
 
 
 @every
 @pytest.mark.parametrize("size", SIZES)
 def test_units_do_not_matter(model, size):
-    plain = clone(model).fit(X, y)
     for x_unit, y_unit in ((1.0, size), (size, 1.0), (size, size), (1.0 / size, size)):
         twin = rescaled(model, x_unit, y_unit)
         if twin is not None:
-            same(twin.fit(X * x_unit, y * y_unit), plain, y_unit / x_unit)
+            same(twin.fit(X * x_unit, y * y_unit), plain(model), y_unit / x_unit)
 
 
 def test_every_model_has_a_twin_in_small_units():
@@ -143,17 +148,15 @@ def test_units_of_single_columns_do_not_matter(model, units):
         twin.set_params(estimator=LassoCD(penalty_weights=units))
     elif not model.get_params().get("standardize"):
         twin.set_params(penalty_weights=units)
-    same(twin.fit(X * units, y), clone(model).fit(X, y), 1.0 / units)
+    same(twin.fit(X * units, y), plain(model), 1.0 / units)
 
 
 @every
 def test_the_scale_of_weights_does_not_matter(model):
     weight = np.random.default_rng(2).exponential(size=24)
-    plain = clone(model).fit(X, y, sample_weight=weight)
-    for factor in (1e-300, 1e-10, 1e12, 1e300):
-        same(clone(model).fit(X, y, sample_weight=weight * factor), plain)
-    largest = weight * (1e308 / weight.max())  # their sum is infinite
-    same(clone(model).fit(X, y, sample_weight=largest), plain)
+    wanted = clone(model).fit(X, y, sample_weight=weight)
+    for factor in (1e-300, 1e12, 1e308 / weight.max()):  # the sum of the last is infinite
+        same(clone(model).fit(X, y, sample_weight=weight * factor), wanted)
 
 
 # Where the scale is estimated, held-out losses are of a loss that depends on the weights of all rows.
@@ -175,14 +178,14 @@ def test_a_training_row_that_is_named_twice_counts_twice(model, n_others):
 @every
 @pytest.mark.parametrize("shift", [1e9, -1e9])
 def test_a_shift_of_y_changes_no_slope(model, shift):
-    plain = clone(model).fit(X, y)
     with warnings.catch_warnings():
         # Beside 1e9 an intercept has no digits below 1e-7, which is in the gap, and is said.
         warnings.filterwarnings("ignore", message=".*did not reach tol=1e-09.*Rounding")
         moved = clone(model).fit(X, y + shift)
-    same(moved, plain)
-    if hasattr(plain, "intercept_"):
-        np.testing.assert_allclose(moved.intercept_ - shift, plain.intercept_, atol=np.spacing(abs(shift)), rtol=1e-9)
+    same(moved, plain(model))
+    if hasattr(moved, "intercept_"):
+        there = plain(model).intercept_
+        np.testing.assert_allclose(moved.intercept_ - shift, there, atol=np.spacing(abs(shift)), rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -191,15 +194,15 @@ def test_a_shift_of_y_changes_no_slope(model, shift):
 @pytest.mark.parametrize("size", SIZES)
 def test_units_do_not_matter_to_functions(name, size):
     call = data_functions()[name]
-    plain, scaled = (call(X * unit, y * unit) for unit in (1.0, size))
+    wanted, scaled = (call(X * unit, y * unit) for unit in (1.0, size))
     if name == "pivotal_alpha":
-        assert scaled == pytest.approx(plain, rel=1e-9)
+        assert scaled == pytest.approx(wanted, rel=1e-9)
     elif name == "alpha_max":
-        assert scaled / size / size == pytest.approx(plain, rel=1e-9)
+        assert scaled / size / size == pytest.approx(wanted, rel=1e-9)
     else:
-        np.testing.assert_allclose(scaled[1], plain[1], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(scaled[1], wanted[1], rtol=1e-9, atol=1e-12)
         grid = {"lasso_path": size * size, "lad_path": size, "quantile_path": size}.get(name, 1.0)
-        np.testing.assert_allclose(scaled[0] / grid, plain[0], rtol=1e-9)
+        np.testing.assert_allclose(scaled[0] / grid, wanted[0], rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["lasso_path", "enet_path", "lad_path", "quantile_path", "quantile_grid", "alpha_max"])
@@ -207,18 +210,18 @@ def test_a_shift_of_y_changes_no_path(name):
     call = data_functions()[name]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*did not reach tol=1e-09")
-        plain, moved = call(X, y), call(X, y + 1e9)
-    pairs = [(plain, moved)] if name == "alpha_max" else list(zip(plain[:2], moved[:2], strict=True))
+        wanted, moved = call(X, y), call(X, y + 1e9)
+    pairs = [(wanted, moved)] if name == "alpha_max" else list(zip(wanted[:2], moved[:2], strict=True))
     for one, other in pairs:
         np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-12)
 
 
 def test_the_standard_error_of_huge_and_tiny_losses():
-    plain = LassoCDCV(alphas=20, cv=4, selection="1se").fit(X, y)
-    assert plain.alpha_min_ < plain.alpha_ < plain.alphas_[0]
+    model = LassoCDCV(alphas=20, cv=4, selection="1se").fit(X, y)
+    assert model.alpha_min_ < model.alpha_ < model.alphas_[0]
     for size in (1e-150, 1e-90, 1e90, 1e150):
-        scaled = clone(plain).fit(X, y * size)
-        assert scaled.alpha_ / size == pytest.approx(plain.alpha_, rel=1e-9)
+        scaled = clone(model).fit(X, y * size)
+        assert scaled.alpha_ / size == pytest.approx(model.alpha_, rel=1e-9)
 
 
 @pytest.mark.parametrize("size", [1e-155, 1e-162, 1e-300])
@@ -226,7 +229,7 @@ def test_squares_that_underflow_are_an_error(size):
     for model in PLAIN + CROSS_VALIDATED + CRITERIA:
         twin = rescaled(model, 1.0, size)
         if type(model).__name__.startswith(("LAD", "Quantile")):
-            same(twin.fit(X, y * size), clone(model).fit(X, y), size)
+            same(twin.fit(X, y * size), plain(model), size)
         else:
             with pytest.raises(OverflowError, match=r"underflows float64: y is too small|leave float64"):
                 twin.fit(X, y * size)
@@ -245,8 +248,7 @@ def test_squares_of_standardised_columns_that_leave_float64_are_an_error(size):
 @pytest.mark.parametrize("model", [LassoCDCV(alphas=5, eps=0.01, cv=2), LassoCDIC(alphas=5, eps=0.01)], ids=repr)
 def test_a_tiny_column_does_not_spoil_the_sums_of_the_others(model, size):
     found = clone(model).fit(np.column_stack([X, X[:, 0] * size]), y)
-    wanted = clone(model).fit(X, y)
-    np.testing.assert_allclose(found.coef_[:4], wanted.coef_, rtol=1e-9)
+    np.testing.assert_allclose(found.coef_[:4], plain(model).coef_, rtol=1e-9)
     assert found.coef_[4] == 0
 
 
@@ -258,7 +260,7 @@ DENORMAL = [1e-310, 5e-324]
 def test_columns_of_denormal_numbers_are_zero_and_told(model, size):
     wanted = clone(model).fit(np.column_stack([X, np.zeros(24)]), y)
     small = np.column_stack([X, np.where(X[:, 0] > 0, size, 0.0)])
-    for table in (small, sp.csr_array(small), sp.csc_array(small)):
+    for table in (small, sp.csr_array(small) if size == DENORMAL[0] else sp.csc_array(small)):
         with pytest.warns(UserWarning, match="X has denormal numbers.*treated as zero"):
             same(clone(model).fit(table, y), wanted)
 
@@ -295,7 +297,7 @@ def test_denormal_numbers_among_others_do_no_harm(model, size):
         few[3, 1] = target[5] = 0.0
         same(found, clone(model).fit(few, target))
         if model not in CRITERIA:  # which count samples by their weights
-            same(clone(model).fit(X, y, sample_weight=np.full(24, size)), clone(model).fit(X, y))
+            same(clone(model).fit(X, y, sample_weight=np.full(24, size)), plain(model))
 
 
 def contents(array):
@@ -387,8 +389,7 @@ UNNAMED = {
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=str)
-@pytest.mark.parametrize("unit", [1.0, 1e-50, 1e39])
-@pytest.mark.parametrize("middle", [0.0, 3e7])
+@pytest.mark.parametrize(("unit", "middle"), [(1.0, 0.0), (1.0, 3e7), (1e-50, 0.0), (1e39, 0.0)])
 @pytest.mark.filterwarnings("error:overflow", "error:underflow", "error:invalid value")
 def test_coefficients_are_float32_only_where_that_holds_them(model, unit, middle):
     rng = np.random.default_rng(8)
