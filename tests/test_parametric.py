@@ -10,6 +10,7 @@ from ladreg import LADRegressor, QuantileRegressor, lad_path, quantile_path, qua
 from ladreg._certificate import prove
 from ladreg._problem import Absolute, Pinball, Settings
 from ladreg._solvers import largest_alpha, solve, solve_alphas, solve_quantile_knots
+from ladreg.metrics import pinball_loss
 from tests.problems import make
 
 
@@ -211,6 +212,21 @@ def test_quantiles_of_a_sample_change_at_its_ranks():
     ranks = np.cumsum(weight[np.argsort(y)]) / weight.sum()
     np.testing.assert_allclose(quantiles[1:-1], ranks[(ranks > 0.1) & (ranks < 0.9)], rtol=1e-13)
     np.testing.assert_array_equal(intercepts, np.sort(y)[[np.searchsorted(ranks, tau) for tau in quantiles[1:]]])
+
+
+def test_dependent_columns_have_a_process():
+    """All dummies beside the intercept, and twin columns: slopes that are rounding bring no column in."""
+    rng = np.random.default_rng(2)
+    X = np.hstack([np.eye(5)[rng.integers(0, 5, 40)], np.repeat(rng.standard_normal((40, 2)), 2, axis=1)])
+    y = X.sum(axis=1) + rng.standard_t(2, 40)
+    quantiles, coefs, intercepts, gaps = quantile_process(X, y)
+    assert gaps.max() < 1e-13
+    for tau in (0.05, 0.3, 0.77):
+        k = np.searchsorted(quantiles, tau) - 1
+        alone = QuantileRegressor(quantile=tau, alpha=0.0).fit(X, y)
+        assert pinball_loss(y, X @ coefs[:, k] + intercepts[k], quantile=tau) == pytest.approx(
+            alone.objective_, rel=1e-13
+        )
 
 
 def test_the_process_has_an_exchange_for_each_solution():

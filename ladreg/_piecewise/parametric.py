@@ -14,7 +14,7 @@ import numpy as np
 from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _parametric
 from ladreg._problem import Problem
-from ladreg._tolerances import MISSED, PERTURBATION
+from ladreg._tolerances import MISSED, PERTURBATION, SUMMED
 
 # A burst has at most 1e9 multiplications, about 0.1 s: only between bursts is Ctrl-C noticed.
 _BURST = 1e9
@@ -137,7 +137,8 @@ class Walk:
             self.kind[self.features.size :] = _FREE
             self.least_watched = free.size  # at alpha = 0 a slope that was missed cannot be told from others
             self._set_out()
-            for _ in self.at(np.zeros(1)):
+            # Below SUMMED of the first alpha slopes are rounding: a column that depends on active ones would enter.
+            for _ in self.at(np.array([SUMMED * self.place.alpha])):
                 pass
             self.strength, self.kind, self.least_watched = strength, kind, _WATCHED
         self._set_out()

@@ -5,6 +5,7 @@ The quality is that of the worst alpha: how far its objective, computed here, is
 
 from __future__ import annotations
 
+import shutil
 import time
 import warnings
 from functools import partial
@@ -15,6 +16,7 @@ from sklearn.linear_model import LassoCV, QuantileRegressor
 
 from ladreg import LADRegressorCV, lad_path
 from tests.benchmarks.family import t2_noise
+from tests.benchmarks.peers import in_r, installed
 
 _ALPHAS = 20
 # Each rival runs 3 times, in turn; one that takes longer than 2 s runs once.
@@ -42,9 +44,52 @@ def quantile_regressor(X, y, alphas):
     return np.array([fit.coef_ for fit in fits]).T, np.array([fit.intercept_ for fit in fits])
 
 
+def quantreg_lasso(X, y, alphas):
+    """R's rq.fit.lasso, one fit for each alpha; its lambdas are half of n times ours. It is timed inside R."""
+    lambdas = ", ".join(repr(float(alpha * y.size / 2)) for alpha in alphas)
+    coefs, intercepts, seconds = in_r(
+        f"sapply(c({lambdas}), function(l) rq.fit.lasso(X, y, tau = 0.5, lambda = c(0, rep(l, p)))$coefficients)"
+    )(X, y)
+    return coefs.T, intercepts, seconds
+
+
+def pinball_lasso(X, y, alphas):
+    """pinball-qr's lasso, one fit for each alpha."""
+    import pinball
+
+    fits = [pinball.QuantileRegressor(0.5, method="lasso", lambda_=alpha * y.size / 2).fit(X, y) for alpha in alphas]
+    return np.array([np.ravel(fit.coef_) for fit in fits]).T, np.array([float(fit.intercept_) for fit in fits])
+
+
+def asgl_lasso(X, y, alphas):
+    """asgl's lasso for the quantile one half, by CVXPY, one fit for each alpha, which is half of ours."""
+    import asgl
+
+    fits = [
+        asgl.Regressor(model="qr", penalization="lasso", quantile=0.5, lambda1=alpha / 2).fit(X, y) for alpha in alphas
+    ]
+    return np.array([np.ravel(fit.coef_) for fit in fits]).T, np.array([float(fit.intercept_) for fit in fits])
+
+
+def rivals():
+    """Functions of X, y and alphas; those that are not installed are named and left out."""
+    found = {"ladreg": ours, "scikit-learn QuantileRegressor": quantile_regressor}
+    others = {
+        "R quantreg rq.fit.lasso": (quantreg_lasso, shutil.which("Rscript")),
+        "pinball-qr lasso": (pinball_lasso, installed("pinball")),
+        "asgl lasso": (asgl_lasso, installed("asgl")),
+    }
+    for name, (fit, is_here) in others.items():
+        if is_here:
+            found[name] = fit
+        else:
+            print(f"{name} is not installed")
+    return found
+
+
 def objectives(X, y, alphas, found):
     """Mean absolute residual plus alpha times the sum of absolute coefficients, for each alpha."""
-    coefs, intercepts = found
+    coefs, intercepts = found[:2]
     return np.abs(y[:, None] - X @ coefs - intercepts).mean(axis=0) + alphas * np.abs(coefs).sum(axis=0)
 
 
@@ -56,21 +101,23 @@ def in_turn(*works):
             if repeat == 0 or seconds[k] <= _LONG:
                 begin = time.perf_counter()
                 answers[k] = work()
-                seconds[k] = min(seconds[k], time.perf_counter() - begin)
+                spent = time.perf_counter() - begin
+                inside = answers[k][2:] if isinstance(answers[k], tuple) else ()  # timed by the rival itself
+                seconds[k] = min(seconds[k], *(inside or (spent,)))
     return seconds, answers
 
 
 def lad_paths():
     """Grids of alphas to 1/100 of the largest, and 5 folds of 100 alphas by the defaults beside LassoCV."""
     warnings.simplefilter("ignore")  # LassoCV does not converge to 1e-6 everywhere
+    here = rivals()
     print(HEAD)
     for name, X, y in problems():
         alphas = lad_path(X, y, alphas=_ALPHAS, eps=0.01)[0]
-        rivals = {"ladreg": ours, "scikit-learn QuantileRegressor": quantile_regressor}
-        seconds, answers = in_turn(*(partial(fit, X, y, alphas) for fit in rivals.values()))
+        seconds, answers = in_turn(*(partial(fit, X, y, alphas) for fit in here.values()))
         values = [objectives(X, y, alphas, found) for found in answers]
         best = np.min(values, axis=0)
-        for rival, spent, value in zip(rivals, seconds, values, strict=True):
+        for rival, spent, value in zip(here, seconds, values, strict=True):
             excess = float(((value - best) / best).max())
             shown = "0" if excess < 1e-14 else f"{excess:.0e}"
             print(f"| {name} | {rival} | {spent:.4f} | {spent / seconds[0]:.1f} | {shown} |", flush=True)

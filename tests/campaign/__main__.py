@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from tests.campaign.draws import ALL_KINDS
+from tests.campaign.paths import check_paths
 from tests.campaign.problem import Verdict, judged, replayed
 from tests.campaign.table import Tally, told
 from tests.campaign.worker import TOO_LONG, work
@@ -81,7 +82,10 @@ def main():
     parser.add_argument("--only", default="", metavar="PART", help="estimators whose name contains this")
     parser.add_argument("--problems", type=int, help="so many, instead of minutes")
     parser.add_argument("--replay", type=int, metavar="INTEGER", help="print data and verdict of one problem")
+    parser.add_argument("--paths", type=int, metavar="N", help="paths of N random tables against single fits, instead")
     options = parser.parse_args()
+    if options.paths:
+        return check_paths(options.paths, options.seed)
     if options.replay is not None:
         return replay(options.replay)
     start = time.time()
