@@ -10,7 +10,6 @@ import time
 import warnings
 
 import numpy as np
-
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import QuantileRegressor, quantile_path, quantile_process
