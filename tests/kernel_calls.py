@@ -161,9 +161,13 @@ def falling():
         "strength": np.stack([some(P)] * 2), "centre": np.zeros((2, P)), "widening": True, "lower": -0.5,
         "upper": 0.5, "kind": room(P), "size": 0, "basis": room(P),
         "active": room(P), "sign": np.ones(P), "inverse": np.zeros((P, P)), "side": side, "alpha": 50.0,
-        "alphas": np.array([0.1]), "knots": np.zeros(12), "coef": np.zeros((12, P)), "dual": np.zeros((12, N)),
-        "sizes": room(12), "exchanges": room(12), "read": room(12), "most": 50,
+        "alphas": np.array([0.1]), "knots": np.zeros(12), "by_long_steps": False, "coef": np.zeros((12, P)),
+        "dual": np.zeros((12, N)), "sizes": room(12), "exchanges": room(12), "read": room(12), "most": 50,
     }  # fmt: skip
+
+
+def falling_by_long_steps():
+    return falling() | {"alphas": np.geomspace(50.0, 0.1, 12), "knots": None, "by_long_steps": True}
 
 
 def grouped(index):
@@ -309,6 +313,12 @@ CALLS = [
         (
             "kind", "basis", "active", "sign", "inverse", "side", "knots", "coef", "dual", "sizes", "exchanges", "read",
         ),
+        ("basis", "active"),
+    ),
+    Call(
+        _parametric.parametric,
+        falling_by_long_steps,
+        ("kind", "basis", "active", "sign", "inverse", "side", "coef", "dual", "sizes", "exchanges", "read"),
         ("basis", "active"),
     ),
     Call(

@@ -627,7 +627,7 @@ def test_a_parametric_process_is_its_reference(n_samples, n_features):
         count = 200
         knots, coef, dual = np.zeros(count), np.zeros((count, n_features + 1)), np.zeros((count, n_samples))
         counts = [np.zeros(count, dtype=np.intp) for _ in range(3)]
-        state = kernel(*given.values(), np.array([0.1]), knots, coef, dual, *counts, 500)
+        state = kernel(*given.values(), np.array([0.1]), knots, False, coef, dual, *counts, 500)
         size = state[2]
         assert state[0] == 0
         assert state[4] > 10
@@ -639,9 +639,10 @@ def test_a_parametric_process_is_its_reference(n_samples, n_features):
         np.testing.assert_allclose(ours, twin, rtol=1e-8, atol=1e-9)
 
 
-@pytest.mark.parametrize("all_knots", [False, True])
+@pytest.mark.parametrize("way", ["knot by knot", "all knots", "long steps"])
 @pytest.mark.parametrize(("n_samples", "n_features", "positive"), [(25, 4, False), (12, 30, False), (20, 20, True)])
-def test_a_parametric_path_is_its_reference(n_samples, n_features, positive, all_knots):
+def test_a_parametric_path_is_its_reference(n_samples, n_features, positive, way):
+    all_knots, long_steps = way == "all knots", way == "long steps"
     alphas = np.array([0.05]) if all_knots else np.geomspace(30.0, 0.05, 20)
     count = 200 if all_knots else alphas.size
     results = []
@@ -649,7 +650,7 @@ def test_a_parametric_path_is_its_reference(n_samples, n_features, positive, all
         given = falling(n_samples, n_samples, n_features, positive)
         knots, coef, dual = np.zeros(count), np.zeros((count, n_features + 1)), np.zeros((count, n_samples))
         counts = [np.zeros(count, dtype=np.intp) for _ in range(3)]
-        state = kernel(*given.values(), alphas, knots if all_knots else None, coef, dual, *counts, 500)
+        state = kernel(*given.values(), alphas, knots if all_knots else None, long_steps, coef, dual, *counts, 500)
         size = state[2]
         assert state[0] == 0
         assert state[4] > 4

@@ -8,6 +8,7 @@ import pytest
 
 from ladreg import LADRegressor, QuantileRegressor, lad_path, quantile_path, quantile_process
 from ladreg._certificate import prove
+from ladreg._piecewise import PiecewiseTuning
 from ladreg._problem import Absolute, Pinball, Settings
 from ladreg._solvers import largest_alpha, solve, solve_alphas, solve_quantile_knots
 from ladreg.metrics import pinball_loss
@@ -68,6 +69,45 @@ def test_every_alpha_is_what_it_is_alone(block):
                 )
                 assert solution.unique == alone.unique, (seed, alpha)
     assert walked >= (0.7 if block == 6 else 0.95) * total  # far targets (6) may cross the fit: solved alone
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_long_steps_and_knots_give_the_same_optima(block):
+    for seed in range(block, 80, 2):
+        X, y, more = random_table(seed)
+        problem = make(X, y, **more)
+        largest = largest_alpha(problem)
+        if not largest > 0:
+            continue
+        alphas = largest * np.sort(np.random.default_rng(seed).uniform(0.03, 1.1, 6) ** 2)[::-1]
+        by_knots, by_long_steps = (
+            list(solve_alphas(problem, alphas, Settings(1e-12, tuning=(PiecewiseTuning(long_step_rows=rows),))))
+            for rows in (1 << 20, 1)
+        )
+        for alpha, one, other in zip(alphas, by_knots, by_long_steps, strict=True):
+            size = problem.with_penalty(problem.penalty.times(alpha)).objective(0 * one.coef, 0.0)
+            assert one.objective == pytest.approx(other.objective, rel=1e-12, abs=1e-14 * size), (seed, alpha)
+            assert one.gap <= 1e-12 * size
+            assert other.gap <= 1e-12 * size
+            if max(one.relative_gap, other.relative_gap) < 1e-12:
+                assert one.unique == other.unique, (seed, alpha)
+                scale = np.abs(one.coef).max(initial=1e-3)
+                np.testing.assert_allclose(one.coef, other.coef, rtol=1e-8, atol=1e-8 * scale, err_msg=seed)
+
+
+def test_long_steps_pass_knots():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1200, 8))
+    problem = make(X, X @ rng.standard_normal(8) + rng.standard_t(2, 1200), alpha=1.0)
+    alphas = largest_alpha(problem) * np.geomspace(1.0, 0.01, 10)
+    exchanges = [
+        sum(
+            solution.stats["n_exchanges"]
+            for solution in solve_alphas(problem, alphas, Settings(tuning=(PiecewiseTuning(long_step_rows=rows),)))
+        )
+        for rows in (1 << 20, 4)
+    ]
+    assert 4 * exchanges[1] < exchanges[0]
 
 
 def solved(matrix, target):

@@ -89,6 +89,16 @@ def alphas(settings):
     return of_solutions(problems, list(solve_alphas(problem, values, settings)))
 
 
+def vertices(settings):
+    """A path from vertex to vertex, of many rows and of few."""
+    found = []
+    for n, p in ((240, 3), (60, 8)):
+        problem, values = make(*table(n, p), alpha=1.0), np.array([0.4, 0.2, 0.05])
+        problems = [problem.with_penalty(problem.penalty.times(alpha)) for alpha in values]
+        found += of_solutions(problems, list(solve_alphas(problem, values, settings)))
+    return found
+
+
 def squares(n_samples, n_features, alpha, ridge=0.0, *, sparse=False):
     rng = np.random.default_rng(n_features)
     X = rng.standard_normal((n_samples, n_features)) + rng.standard_normal((n_samples, 1))
@@ -143,7 +153,7 @@ RECORDS = [
     # A Newton step on a sample of rows is the only one that small tables do not reach.
     Tuned(
         PiecewiseTuning(huber_sample=1000),
-        [large, small, curved, repeated, fitted, huber, square, quantiles, alphas],
+        [large, small, curved, repeated, fitted, huber, square, quantiles, alphas, vertices],
         *(1e-10, 1e-12, 1e-8, 1e-9),
     ),
     Tuned(PresolveTuning(), [small, repeated], 1e-10, 1e-12, 1e-8, 1e-9),

@@ -24,6 +24,7 @@ def parametric(
     alpha: float,
     alphas: Array,
     knots: Array | None,
+    by_long_steps: bool,
     coef: Array,
     dual: Array,
     sizes: Index,

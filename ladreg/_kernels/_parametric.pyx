@@ -1,13 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The path of a penalised piecewise linear problem from knot to knot.
 
-The algorithm is in `parametric.h`; `reference.py` is its specification.
+The algorithms are in `parametric.h` and `long_steps.h`; `reference_parametric.py` is their specification.
 """
 from libc.stdlib cimport calloc, free
 
 from ladreg._kernels._check cimport below, of, places, table
 
-cdef extern from "parametric.h":
+cdef extern from "long_steps.h":
     ctypedef struct Data:
         const double *y
         const double *weight
@@ -38,6 +38,8 @@ cdef extern from "parametric.h":
         double *step
         double *move
         double *part
+        double *when
+        Py_ssize_t *place
         char *is_active
     ctypedef struct Output:
         Py_ssize_t room, count
@@ -49,6 +51,7 @@ cdef extern from "parametric.h":
         Py_ssize_t *exchanges
         Py_ssize_t *read
     int c_parametric "parametric"(Parametric *s, Output *out, int knots, Py_ssize_t most) nogil
+    int c_long_steps "long_steps"(Parametric *s, Output *out, Py_ssize_t most) nogil
 
 
 cdef double* take(double **rest, Py_ssize_t number) noexcept:
@@ -62,7 +65,7 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
                const double[:, ::1] weight, const double[:, ::1] strength, const double[:, ::1] centre,
                bint widening, double lower, double upper, Py_ssize_t[::1] kind, Py_ssize_t size, Py_ssize_t[::1] basis, Py_ssize_t[::1] active,
                double[::1] sign, double[:, ::1] inverse, double[::1] side, double alpha,
-               const double[::1] alphas, double[::1] knots, double[:, ::1] coef, double[:, ::1] dual,
+               const double[::1] alphas, double[::1] knots, bint by_long_steps, double[:, ::1] coef, double[:, ::1] dual,
                Py_ssize_t[::1] sizes, Py_ssize_t[::1] exchanges, Py_ssize_t[::1] read, Py_ssize_t most):
     """Follow ``sum_i weight_i * rho(y_i - rows_i'b) + sum_j width_j |b_j| + alpha * centre'b`` while alpha falls.
 
@@ -75,7 +78,8 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
     Answers are written to the rows of `coef` and `dual`, the size of each basis to `sizes`, and the numbers of exchanges
     made and rows read before it to `exchanges` and `read`. There is one for each of the alphas, which do not rise, if
     `knots` is None; otherwise one at each knot above ``alphas[0]``, whose alphas go to `knots`, and one there. There
-    are at most `most` exchanges.
+    are at most `most` exchanges. With `by_long_steps` (and `knots` None) they go from one alpha to the next without
+    its knots; the vertex to begin with need not be optimal, and the alphas, above zero, may have any order.
 
     Returns
     -------
@@ -93,14 +97,14 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
             and table(strength, 2, q) and table(centre, 2, q) and places(kind, q) and places(basis, room) and places(active, room)
             and of(sign, room) and table(inverse, room, room) and of(side, n) and table(coef, count, q)
             and table(dual, count, n) and places(sizes, count) and places(exchanges, count) and places(read, count)
-            and (of(alphas, count) if knots is None else of(alphas, 1) and of(knots, count))):
+            and (of(alphas, count) if knots is None else of(alphas, 1) and of(knots, count) and not by_long_steps)):
         raise ValueError("arrays of different lengths, or not aligned")
     if not (n > 0 and q > 0 and room == min(n, q) and 0 <= size <= room and below(basis, room, n)
             and below(active, room, q) and most >= 0):
         raise ValueError("a number that is out of range")
     if count == 0:
         return 0, 0, size, alpha, 0, 0
-    work = <double *> calloc(3 * n + 4 * room + 2 * q + q // sizeof(double) + 1, sizeof(double))
+    work = <double *> calloc(5 * n + 6 * room + 2 * q + q // sizeof(double) + 1, sizeof(double))
     if work == NULL:
         raise MemoryError
     rest = work
@@ -112,7 +116,7 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
     s.sign, s.inverse, s.side, s.alpha, s.n_exchanges, s.rows_read = &sign[0], &inverse[0, 0], &side[0], alpha, 0, 0
     s.residual, s.move, s.slope, s.fall = take(&rest, n), take(&rest, n), take(&rest, q), take(&rest, q)
     s.coef, s.rate, s.step, s.part = take(&rest, room), take(&rest, room), take(&rest, room), take(&rest, room)
-    s.dual = take(&rest, n)
+    s.dual, s.when, s.place = take(&rest, n), take(&rest, n + room), <Py_ssize_t *> take(&rest, n + room)
     s.is_active = <char *> take(&rest, q // sizeof(double) + 1)
     for i in range(size):
         s.is_active[active[i]] = 1
@@ -122,6 +126,9 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
     out.coef, out.dual = &coef[0, 0], &dual[0, 0]
     out.size, out.exchanges, out.read = &sizes[0], &exchanges[0], &read[0]
     with nogil:
-        why = c_parametric(&s, &out, out.knots != NULL, most)
+        if by_long_steps:
+            why = c_long_steps(&s, &out, most)
+        else:
+            why = c_parametric(&s, &out, out.knots != NULL, most)
     free(work)
     return why, out.count, s.size, s.alpha, s.n_exchanges, s.rows_read

@@ -2,8 +2,8 @@
 
    Minimise sum_i weight_i * rho(y_i - x_i'b) + sum_j width_j |b_j| + alpha * sum_j centre_j b_j while alpha falls, where
    rho has slopes `lower` and `upper`, and width_j is strength_j, times alpha where it is `widening`: the path of a
-   penalty, or with alpha = 1 - tau, slopes 0 and 1 and centre = X'weight that of a quantile tau. The state is a vertex: `size` basic rows with residual zero and as many active columns, whose
-   square matrix M has the inverse `inverse` (row l for active column l, column k for basic row k). Between knots the
+   penalty, or with alpha = 1 - tau, slopes 0 and 1 and centre = X'weight that of a quantile tau. The state is a vertex:
+   `size` basic rows with residual zero and as many active columns, whose square matrix M has the inverse `inverse` (row l for active column l, column k for basic row k). Between knots the
    coefficients do not change, and the duals of the basic rows and the slopes of the columns are linear in alpha. At a
    knot either a basic dual reaches an end of its interval or the slope of a column, less alpha * centre_j, its width.
    Then the coefficients move along an edge, on which the objective is constant, to the next vertex: where a row is met,
@@ -44,6 +44,8 @@ typedef struct {
     /* Of the perturbed problem; `coef` in the order of `active`, slopes less alpha * centre. */
     double *coef, *dual, *residual, *slope;
     double *rate, *fall, *step, *move, *part; /* work space: room, q, room, n and room numbers */
+    double *when;                  /* work space of long steps: n + room numbers, and as many in `place` */
+    ptrdiff_t *place;
     char *is_active;               /* per column */
 } Parametric;
 
@@ -52,6 +54,12 @@ typedef struct {
     ptrdiff_t leaves, enters;
     double sign, fall;
 } Event;
+
+/* The larger one, b where a is NaN; unlike fmax this is no call of a function. */
+INLINE double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
 
 /* The width of a column at `alpha`. */
 INLINE double width(const Parametric *s, const Data *data, double alpha, ptrdiff_t j)
@@ -166,14 +174,14 @@ INLINE Event next_event(Parametric *s)
     add_multiples(s->size, s->q, s->rows, s->basis, s->rate, s->fall);
     s->rows_read += s->size;
     for (ptrdiff_t k = 0; k < s->size; k++)
-        largest = fmax(largest, fabs(s->rate[k]));
+        largest = larger(fabs(s->rate[k]), largest);
     for (ptrdiff_t k = 0; k < s->size; k++) {
         const ptrdiff_t i = s->basis[k];
         const double rate = s->rate[k], weight = s->perturbed.weight[i];
         double when;
         if (!(fabs(rate) > STILL * largest))
             continue;
-        when = fmax(rate > 0 ? s->dual[i] - weight * s->lower : weight * s->upper - s->dual[i], 0.0) / fabs(rate);
+        when = larger(rate > 0 ? s->dual[i] - weight * s->lower : weight * s->upper - s->dual[i], 0.0) / fabs(rate);
         if (when < event.fall)
             event = (Event){k, -1, rate > 0 ? -1.0 : 1.0, when};
     }
@@ -183,12 +191,12 @@ INLINE Event next_event(Parametric *s)
             continue;
         const double least = STILL * (strength + fabs(s->fall[j]) + fabs(s->perturbed.centre[j]));
         if (strength - s->fall[j] > least) {
-            const double when = fmax(bound - s->slope[j], 0.0) / (strength - s->fall[j]);
+            const double when = larger(bound - s->slope[j], 0.0) / (strength - s->fall[j]);
             if (when < event.fall)
                 event = (Event){-1, j, 1.0, when};
         }
         if (s->kind[j] != POSITIVE && strength + s->fall[j] > least) {
-            const double when = fmax(bound + s->slope[j], 0.0) / (strength + s->fall[j]);
+            const double when = larger(bound + s->slope[j], 0.0) / (strength + s->fall[j]);
             if (when < event.fall)
                 event = (Event){-1, j, -1.0, when};
         }
@@ -217,20 +225,12 @@ INLINE double exact_alpha(Parametric *s, const Event *event, double *restrict du
            / (event->sign * s->widening * data->strength[j] + data->centre[j] - rate);
 }
 
-/* Go down to the event, and along the edge to the next vertex; returns the row that is met, or -1, and the place of the
-   coefficient that becomes zero in `zero`, or -1. O(size (n + size)). */
-INLINE ptrdiff_t move_to_next_vertex(Parametric *s, const Event *event, ptrdiff_t *zero)
+/* The edge that an event opens: the change of the active coefficients to `step`, of all predictions to `move`; returns the
+   largest change of a prediction. O(size (n + size)). */
+INLINE double open_edge(Parametric *s, const Event *event)
 {
-    double largest = 1e-300, length = INFINITY;
-    ptrdiff_t met = -1;
-    for (ptrdiff_t k = 0; k < s->size; k++)
-        s->dual[s->basis[k]] -= event->fall * s->rate[k];
-    axpy(s->q, -event->fall, s->fall, s->slope);
-    s->alpha -= event->fall;
-    /* The edge. */
+    double largest = 1e-300;
     if (event->leaves >= 0) {
-        const ptrdiff_t i = s->basis[event->leaves];
-        s->dual[i] = s->perturbed.weight[i] * (event->sign > 0 ? s->upper : s->lower);
         for (ptrdiff_t l = 0; l < s->size; l++)
             s->step[l] = -event->sign * s->inverse[l * s->room + event->leaves];
     } else {
@@ -244,13 +244,42 @@ INLINE ptrdiff_t move_to_next_vertex(Parametric *s, const Event *event, ptrdiff_
         axpy(s->n, event->sign, s->columns + event->enters * s->n, s->move);
     for (ptrdiff_t k = 0; k < s->size; k++)
         s->move[s->basis[k]] = 0.0;
-    /* The residuals change by -move. */
     for (ptrdiff_t i = 0; i < s->n; i++)
-        largest = fmax(largest, fabs(s->move[i]));
+        largest = larger(fabs(s->move[i]), largest);
+    return largest;
+}
+
+/* Go along the edge. O(n + size). */
+INLINE void move_along(Parametric *s, const Event *event, double length)
+{
+    axpy(s->size, length, s->step, s->coef);
+    axpy(s->n, -length, s->move, s->residual);
+    if (event->leaves >= 0) /* its residual grows from zero at rate one */
+        s->residual[s->basis[event->leaves]] = event->sign * length;
+    if (event->enters >= 0)
+        s->part[0] = event->sign * length; /* its coefficient */
+}
+
+/* Go down to the event, and along the edge to the next vertex; returns the row that is met, or -1, and the place of the
+   coefficient that becomes zero in `zero`, or -1. O(size (n + size)). */
+INLINE ptrdiff_t move_to_next_vertex(Parametric *s, const Event *event, ptrdiff_t *zero)
+{
+    double largest, length = INFINITY;
+    ptrdiff_t met = -1;
+    for (ptrdiff_t k = 0; k < s->size; k++)
+        s->dual[s->basis[k]] -= event->fall * s->rate[k];
+    axpy(s->q, -event->fall, s->fall, s->slope);
+    s->alpha -= event->fall;
+    if (event->leaves >= 0) {
+        const ptrdiff_t i = s->basis[event->leaves];
+        s->dual[i] = s->perturbed.weight[i] * (event->sign > 0 ? s->upper : s->lower);
+    }
+    largest = open_edge(s, event);
+    /* The residuals change by -move. */
     for (ptrdiff_t i = 0; i < s->n; i++) {
         const double toward = s->side[i] * s->move[i];
         if (toward > PIVOT * largest) {
-            const double when = fmax(s->side[i] * s->residual[i], 0.0) / toward;
+            const double when = larger(s->side[i] * s->residual[i], 0.0) / toward;
             if (when < length) {
                 length = when;
                 met = i;
@@ -259,11 +288,11 @@ INLINE ptrdiff_t move_to_next_vertex(Parametric *s, const Event *event, ptrdiff_
     }
     *zero = -1;
     for (ptrdiff_t l = 0; l < s->size; l++)
-        largest = fmax(largest, fabs(s->step[l]));
+        largest = larger(fabs(s->step[l]), largest);
     for (ptrdiff_t l = 0; l < s->size; l++) {
         const double toward = -s->sign[l] * s->step[l];
         if (s->kind[s->active[l]] != FREE && toward > PIVOT * largest) {
-            const double when = fmax(s->sign[l] * s->coef[l], 0.0) / toward;
+            const double when = larger(s->sign[l] * s->coef[l], 0.0) / toward;
             if (when < length) {
                 length = when;
                 *zero = l;
@@ -271,14 +300,8 @@ INLINE ptrdiff_t move_to_next_vertex(Parametric *s, const Event *event, ptrdiff_
             }
         }
     }
-    if (met < 0 && *zero < 0)
-        return -1;
-    axpy(s->size, length, s->step, s->coef);
-    axpy(s->n, -length, s->move, s->residual);
-    if (event->leaves >= 0) /* its residual grows from zero at rate one */
-        s->residual[s->basis[event->leaves]] = event->sign * length;
-    if (event->enters >= 0)
-        s->part[0] = event->sign * length; /* its coefficient */
+    if (met >= 0 || *zero >= 0)
+        move_along(s, event, length);
     return met;
 }
 
@@ -362,29 +385,16 @@ INLINE void shrink(Parametric *s, ptrdiff_t k, ptrdiff_t l)
     s->size--;
 }
 
-/* One exchange; whether there was one. O(size (n + 3 size)). */
-INLINE int exchange(Parametric *s, const Event *event)
+/* The exchange at the end of an edge: row `met` becomes basic, or the active coefficient at `zero` becomes zero.
+   O(3 size^2). */
+INLINE void take_vertex(Parametric *s, const Event *event, ptrdiff_t met, ptrdiff_t zero)
 {
-    ptrdiff_t zero;
-    const ptrdiff_t met = move_to_next_vertex(s, event, &zero);
     const double value = s->part[0];
-    if (met < 0 && zero < 0) {
-        /* A free column that depends on the active ones: its slope is zero, whatever alpha is. */
-        if (event->enters < 0 || s->kind[event->enters] != FREE)
-            return 0;
-        s->kind[event->enters] = HIDDEN;
-        return 1;
-    }
-    if (event->leaves < 0 && met >= 0 && s->size == s->room)
-        return 0; /* only where the vertex to begin with is none: a basic row, or an active column, is there twice */
     if (event->leaves >= 0)
         s->side[s->basis[event->leaves]] = event->sign;
     if (met >= 0) {
         s->side[met] = 0.0;
         s->residual[met] = 0.0;
-    } else {
-        const ptrdiff_t j = s->active[zero]; /* its slope is at its width */
-        s->slope[j] = width(s, &s->perturbed, s->alpha, j) * s->sign[zero];
     }
     if (event->leaves >= 0 && met >= 0)
         replace_row(s, event->leaves, met);
@@ -395,6 +405,39 @@ INLINE int exchange(Parametric *s, const Event *event)
     else
         replace_column(s, zero, event->enters, event->sign, value);
     s->n_exchanges++;
+}
+
+/* Where an edge has no end: hide a free column that depends on the active ones, whose slope is zero whatever alpha is;
+   whether there was one. */
+INLINE int hide(Parametric *s, const Event *event)
+{
+    if (event->enters < 0 || s->kind[event->enters] != FREE)
+        return 0;
+    s->kind[event->enters] = HIDDEN;
+    return 1;
+}
+
+/* Whether the basis has no room for what an edge brings: only where the vertex to begin with is none, since a basic row
+   or an active column is there twice. */
+INLINE int is_full(const Parametric *s, const Event *event, ptrdiff_t met)
+{
+    return event->leaves < 0 && met >= 0 && s->size == s->room;
+}
+
+/* One exchange; whether there was one. O(size (n + 3 size)). */
+INLINE int exchange(Parametric *s, const Event *event)
+{
+    ptrdiff_t zero;
+    const ptrdiff_t met = move_to_next_vertex(s, event, &zero);
+    if (met < 0 && zero < 0)
+        return hide(s, event);
+    if (is_full(s, event, met))
+        return 0;
+    if (met < 0) { /* its slope is at its width */
+        const ptrdiff_t j = s->active[zero];
+        s->slope[j] = width(s, &s->perturbed, s->alpha, j) * s->sign[zero];
+    }
+    take_vertex(s, event, met, zero);
     return 1;
 }
 

@@ -88,6 +88,7 @@ def parametric(
     alpha: float,
     alphas: Array,
     knots: Array | None,
+    by_long_steps: bool,
     coef: Array,
     dual: Array,
     sizes: Index,
@@ -109,7 +110,25 @@ def parametric(
         exchanges[count], read[count] = n_exchanges, n_read
         count += 1
 
-    for _ in range(most):
+    while by_long_steps:
+        alpha = float(alphas[count])
+        leaves, enters, direction, beyond = _farthest_outside(near, kind, alpha)
+        n_read += len(near.basis) if len(near.basis) < rows.shape[1] else 0
+        if leaves < 0 and enters < 0:
+            answer(alpha)
+            if count == alphas.size:
+                why = ALL_SOLVED
+                break
+        elif n_exchanges == most:
+            break
+        else:
+            n_turned = _long_step(near, kind, alpha, leaves, enters, direction, beyond)
+            if n_turned < 0:
+                why = NO_PIVOT
+                break
+            n_read += n_turned
+            n_exchanges += 1
+    for _ in range(0 if by_long_steps else most):
         leaves, enters, direction, fall = _next_event(near, kind, alpha)
         n_read += len(near.basis)
         if knots is None:
@@ -176,6 +195,26 @@ def _exact_alpha(v: _Vertex, leaves: int, enters: int, direction: float) -> floa
 
 def _exchange(v: _Vertex, kind: Index, leaves: int, enters: int, direction: float) -> bool:
     """Move along the edge to the next vertex; whether there is one."""
+    ends = _crossings(v, kind, leaves, enters, direction)
+    if not ends:
+        return _hide(kind, enters)
+    _, met, zero, _ = min(ends)
+    _take_vertex(v, leaves, enters, direction, met, zero)
+    return True
+
+
+def _hide(kind: Index, enters: int) -> bool:
+    """Hide a free column that depends on the active ones."""
+    if enters < 0 or kind[enters] != FREE:
+        return False
+    kind[enters] = HIDDEN
+    return True
+
+
+def _crossings(
+    v: _Vertex, kind: Index, leaves: int, enters: int, direction: float
+) -> list[tuple[float, int, int, float]]:
+    """Step lengths along the edge, the row or the place of the coefficient that is zero there, and its rate."""
     target = -direction * (np.eye(len(v.basis))[leaves] if leaves >= 0 else v.rows[v.basis, enters])
     step, coef = v.edge(target), v.coef()
     change = np.zeros_like(coef)
@@ -186,21 +225,20 @@ def _exchange(v: _Vertex, kind: Index, leaves: int, enters: int, direction: floa
     move[v.basis] = 0.0
     largest = max(np.abs(move).max(), 1e-300)
     ends = [
-        (max(v.side[i] * residual[i], 0.0) / (v.side[i] * move[i]), i, -1)
+        (max(v.side[i] * residual[i], 0.0) / (v.side[i] * move[i]), i, -1, abs(move[i]))
         for i in np.flatnonzero(v.side * move > 1e-9 * largest).tolist()
     ]
     largest = max(largest, np.abs(step).max(initial=0.0))
     ends += [
-        (max(v.sign[place] * coef[j], 0.0) / (-v.sign[place] * step[place]), -1, place)
+        (max(v.sign[place] * coef[j], 0.0) / (-v.sign[place] * step[place]), -1, place, abs(step[place]))
         for place, j in enumerate(v.active)
         if kind[j] != FREE and -v.sign[place] * step[place] > 1e-9 * largest
     ]
-    if not ends:
-        if enters < 0 or kind[enters] != FREE:
-            return False
-        kind[enters] = HIDDEN
-        return True
-    _, met, zero = min(ends)
+    return ends
+
+
+def _take_vertex(v: _Vertex, leaves: int, enters: int, direction: float, met: int, zero: int) -> None:
+    """The exchange at the end of an edge."""
     if leaves >= 0:
         v.side[v.basis[leaves]] = direction
     if met >= 0:
@@ -215,7 +253,49 @@ def _exchange(v: _Vertex, kind: Index, leaves: int, enters: int, direction: floa
         v.sign[gone] = v.sign[-1]
         v.sign.pop()
     _replace(v.active, gone, enters)
-    return True
+
+
+def _farthest_outside(v: _Vertex, kind: Index, alpha: float) -> tuple[int, int, float, float]:
+    """The basic row (or -1) or column (or -1) on whose edge the objective falls fastest, the sign, and how fast."""
+    dual, lengths = v.dual(alpha), np.linalg.norm(v.edge(np.eye(len(v.basis))), axis=0)
+    slope, least = dual @ v.rows - alpha * v.centre, 1e-15 * np.abs(dual[v.basis]).max(initial=0.0)
+    events = [(0.0, -1, -1, 0.0, 0.0)]
+    for k, i in enumerate(v.basis):
+        above, below = dual[i] - v.weight[i] * v.ends[1], v.weight[i] * v.ends[0] - dual[i]
+        beyond = max(above, below)
+        if beyond > 1e-11 * v.weight[i] * (v.ends[1] - v.ends[0]) and beyond > least:
+            events.append((beyond / lengths[k], k, -1, 1.0 if above > below else -1.0, beyond))
+    for j in range(v.rows.shape[1]):
+        bound = v.width(alpha)[j]
+        beyond = (slope[j] if kind[j] == POSITIVE else abs(slope[j])) - bound
+        if j not in v.active and kind[j] != HIDDEN and beyond > max(1e-11 * bound, 1e-15):
+            length = np.hypot(1.0, np.linalg.norm(v.edge(v.rows[v.basis, j])))
+            events.append((beyond / length, -1, j, 1.0 if slope[j] > 0 else -1.0, beyond))
+    _, leaves, enters, direction, beyond = max(events)
+    return leaves, enters, direction, float(beyond)
+
+
+def _long_step(v: _Vertex, kind: Index, alpha: float, leaves: int, enters: int, direction: float, beyond: float) -> int:
+    """Move along the edge while the objective falls; how many rows' duals changed, or -1 where it has no end."""
+    slope, passed = -beyond, []
+    for _, met, zero, rate in sorted(_crossings(v, kind, leaves, enters, direction)):
+        if met >= 0:
+            slope += rate * v.weight[met] * (v.ends[1] - v.ends[0])
+        else:
+            j = v.active[zero]
+            slope += np.inf if kind[j] == POSITIVE else 2 * v.width(alpha)[j] * rate
+        if slope >= 0:
+            break
+        passed.append((met, zero))
+    else:
+        return 0 if _hide(kind, enters) else -1
+    for row, place in passed:
+        if row >= 0:
+            v.side[row] *= -1.0
+        else:
+            v.sign[place] *= -1.0
+    _take_vertex(v, leaves, enters, direction, met, zero)
+    return sum(row >= 0 for row, _ in passed) + (leaves >= 0) + (met >= 0)
 
 
 def _replace(members: list[int], gone: int, new: int) -> None:

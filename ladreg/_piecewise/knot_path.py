@@ -11,22 +11,19 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._certificate import Answers, canonical_optimum, certify, proofs
 from ladreg._piecewise.parametric import Vertices, Walk
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._tolerances import AT_END, PROVED_GAP, SAME_KNOT
 
-# Walk where a table has at most 3000 rows: knots grow in number with the rows, and each reads a column; one by one, on
-# the rows near the fit, 100 alphas of 5000 x 20 take two thirds of the time.
-_ROWS = 3000
-# Or at most 10 rows per column: with many columns single problems are costly.
-_ROWS_PER_COLUMN = 10
 # Walk where a table has at most 2^23 entries, of which two dense copies are made.
 _TABLE = 1 << 23
 NAME = "parametric simplex"
 
 
-def follows_knots(problem: Problem, alphas: Array) -> bool:
+def follows_knots(problem: Problem, alphas: Array, settings: Settings) -> bool:
     """Whether multiples of a penalty are worth solving by a walk from knot to knot."""
+    tuning = settings.tuned(PiecewiseTuning)
     penalty, loss = problem.penalty, problem.loss
     n_rows, n_columns = problem.n_samples, problem.n_features + problem.fit_intercept
     return bool(
@@ -35,7 +32,7 @@ def follows_knots(problem: Problem, alphas: Array) -> bool:
         and np.any(penalty.bounds & np.isfinite(penalty.strength))
         and alphas.size
         and alphas[0] > 0
-        and n_rows <= max(_ROWS, _ROWS_PER_COLUMN * n_columns)
+        and n_rows <= max(tuning.knot_rows, tuning.knot_rows_per_column * n_columns)
         and n_rows * n_columns <= _TABLE
     )
 
@@ -72,7 +69,7 @@ def solve_along_knots(
     first = next(given)
     unit = first.with_penalty(first.penalty)
     last: Coefficients | None = None
-    found = _proved_vertices(unit, values / values[0])
+    found = _proved_vertices(unit, values / values[0], settings)
     for problem in chain([first], given):
         solution = next(found, None)
         if solution is not None and not (solution.unique and solution.relative_gap <= PROVED_GAP):
@@ -103,7 +100,7 @@ def solve_all_knots(
     that its gap at any alpha of the range is at most twice the gap in the middle.
     """
     twin, units = scaled(problem)
-    walk = Walk(twin)
+    walk = Walk(twin, settings.tuned(PiecewiseTuning))
     last: tuple[float, Array] | None = None
     before = 0, 0
     for group in walk.knots(end):
@@ -160,10 +157,10 @@ def canonical(problem: Problem, solution: Solution) -> Solution:
     )
 
 
-def _proved_vertices(unit: Problem, alphas: Array) -> Iterator[Solution]:
+def _proved_vertices(unit: Problem, alphas: Array, settings: Settings) -> Iterator[Solution]:
     """Steps 1 and 2, for multiples of the penalty of `unit` above zero."""
     twin, units = scaled(unit)
-    walk = Walk(twin)
+    walk = Walk(twin, settings.tuned(PiecewiseTuning))
     before = 0, 0
     for group in walk.at(alphas[alphas > 0]):
         yield from _proved(unit, twin, units, walk, group, before)

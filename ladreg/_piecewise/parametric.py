@@ -2,6 +2,8 @@
 
 The solution is piecewise constant in alpha, and the dual piecewise linear; each knot is one exchange of a basic row or
 an active feature (Li and Zhu 2008, doi 10.1198/106186008X289155; Yao and Lee 2014, doi 10.1007/s11222-013-9399-x).
+Where there are many more rows than columns, many knots lie between two alphas that are asked for: long steps (Barrodale
+and Roberts 1973, doi 10.1137/0710069) go from one to the other with fewer exchanges.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _parametric
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Problem
 from ladreg._tolerances import MISSED, PERTURBATION, SUMMED
 
@@ -20,6 +23,8 @@ from ladreg._tolerances import MISSED, PERTURBATION, SUMMED
 _BURST = 1e9
 # At most 256 exchanges per burst, after which the inverse is computed anew.
 _MOST = 256
+# Give up an alpha after 20 exchanges per row and column: the steps go round in a circle of roundings.
+_NO_END = 20
 # Numbers in the coefficients and duals that are handed out together, at most.
 _ENTRIES = 1 << 21
 # A burst watches the active columns, and 200 more plus one per active column: those with the largest slopes.
@@ -80,6 +85,8 @@ class Walk:
     ----------
     problem
         A problem at unit scale, with a piecewise linear loss and without ridges; its penalty is that of alpha = 1.
+    tuning
+        From how many rows per column on alphas are reached by long steps.
 
     Attributes
     ----------
@@ -89,7 +96,7 @@ class Walk:
         Whether no pivot was found, or the basis is singular to rounding: there are no more vertices.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, tuning: PiecewiseTuning) -> None:
         strength = problem.penalty.strength
         self.features = np.flatnonzero(np.isfinite(strength))
         table = problem.design.rows(np.arange(problem.n_samples), self.features, problem.fit_intercept)
@@ -109,6 +116,7 @@ class Walk:
         self.kind[self.features.size :] = _FREE
         self.lower, self.upper = problem.loss.interval()
         self.n_exchanges = self.rows_read = 0
+        self._long_steps_pay, self._by_long_steps = n_rows >= tuning.long_step_rows * n_columns, False
         self.is_done, self.is_stuck, self.least_watched = False, False, _WATCHED
         self.place = self._begin(problem.fit_intercept)
         self._fit_free_columns()
@@ -193,8 +201,12 @@ class Walk:
         self.place = self.place.moved_to(1.0 - quantile)
 
     def at(self, alphas: Array) -> Iterator[Vertices]:
-        """The vertices at falling alphas, in groups; fewer than `alphas` if the walk gets stuck."""
+        """The vertices at falling alphas, in groups; fewer than `alphas` if the walk gets stuck.
+
+        They are reached from knot to knot, or by long steps from one alpha to the next, past the knots between them.
+        """
         first, number = 0, max(1, _ENTRIES // sum(self.rows.shape))
+        self._by_long_steps = self._long_steps_pay and bool(alphas[-1] > 0)
         while first < alphas.size and not self.is_stuck:
             group = self._walk(alphas[first : first + number], False)
             yield group
@@ -202,7 +214,7 @@ class Walk:
 
     def knots(self, end: float) -> Iterator[Vertices]:
         """The vertices of all alphas down to `end`, in groups; each alpha is the lowest one of its vertex."""
-        self.is_done = False
+        self.is_done = self._by_long_steps = False
         while not (self.is_stuck or self.is_done):
             yield self._walk(np.array([end]), True)
 
@@ -211,10 +223,12 @@ class Walk:
         n_rows, n_columns = self.rows.shape
         number = max(2, _ENTRIES // (n_rows + n_columns)) if all_knots else alphas.size
         found = Vertices.room(np.zeros(number) if all_knots else alphas, n_rows, n_columns)
-        count = 0
+        count, last = 0, self.n_exchanges
         while not self.is_stuck:
             why, more = self._burst(alphas if all_knots else alphas[count:], found.part(slice(count, None)), all_knots)
             count += more
+            last = self.n_exchanges if more else last
+            self.is_stuck |= self._by_long_steps and self.n_exchanges - last > _NO_END * (n_rows + n_columns)
             self.is_done = why == _ALL_SOLVED
             if self.is_done or why == _NO_ROOM:
                 break
@@ -239,8 +253,10 @@ class Walk:
             # 3.
             if watched.size == n_columns or why == _NO_PIVOT:
                 break
-            duals = np.vstack([found.dual[:count], self._dual(self.place, after)])
-            parts = self._parts(duals, np.append(found.alphas[:count], self.place.alpha)).max(axis=0)
+            duals, at = found.dual[:count], found.alphas[:count]
+            if not self._by_long_steps:  # else the vertex is that of an answer, or not yet optimal
+                duals, at = np.vstack([duals, self._dual(self.place, after)]), np.append(at, self.place.alpha)
+            parts = self._parts(duals, at).max(axis=0, initial=0.0)
             parts[watched] = 0.0
             missed = np.flatnonzero(parts > 1.0 + MISSED)
             if missed.size == 0:
@@ -306,6 +322,7 @@ class Walk:
             place.alpha,
             alphas,
             found.alphas if all_knots else None,
+            self._by_long_steps,
             coef,
             found.dual,
             found.size,

@@ -15,6 +15,7 @@ from ladreg._arrays import Array
 from ladreg._certificate import certify
 from ladreg._piecewise.knot_path import NAME, canonical, distinct
 from ladreg._piecewise.parametric import Walk
+from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Pinball, Problem, Settings, Solution, Solver, StopReason
 from ladreg._tolerances import EXACT_FIT, PROVED_GAP
@@ -43,7 +44,7 @@ def solve_all_quantiles(
     """
     twin, units = scaled(problem)
     # 1.
-    walk, low = Walk(twin), problem.loss.interval()[1]
+    walk, low = Walk(twin, settings.tuned(PiecewiseTuning)), problem.loss.interval()[1]
     for _ in walk.at(np.ones(1)):
         pass
     if walk.is_stuck:

@@ -85,6 +85,17 @@ class PiecewiseTuning:
     # Rounds of iterative refinement, the first solve counted.
     refinements: int = number(4, 1, 100)
 
+    # Paths over alpha.
+
+    # Rows of a table, at most, whose path is followed by exchanges from the vertex before: each reads a column of the
+    # table. Of more rows those near the fit are solved one alpha at a time.
+    knot_rows: int = number(3000, 10, 1 << 30)
+    # Or rows per column, at most: with many columns single problems are costly.
+    knot_rows_per_column: int = number(10, 1, 10_000)
+    # Rows per column from which long steps go from alpha to alpha, past the knots between them: 3,000 x 20 takes a
+    # quarter of the time for 20 alphas, 200 x 100 as long either way.
+    long_step_rows: int = number(4, 1, 1 << 20)
+
     # Sequences of problems.
 
     # Columns, at most: basic rows are exchanged one by one, each in the square of the columns.

@@ -61,7 +61,7 @@ def _solve_near_targets(problem: Problem, settings: Settings, start: Coefficient
     """Solve from knot to knot, or for few features at a time, where there are many."""
     if not generates_columns(problem, settings):
         return _solve_all_columns(problem, settings, start)
-    if settings.solver == "auto" and follows_knots(problem, np.ones(1)):
+    if settings.solver == "auto" and follows_knots(problem, np.ones(1), settings):
         return next(solve_along_knots([problem], np.ones(1), settings, solve=_solve_few_columns))
     return _solve_few_columns(problem, settings, start)
 
@@ -148,7 +148,7 @@ def solve_alphas(problem: Problem, alphas: Array, settings: Settings) -> Iterato
     """
     problems = (problem.with_penalty(problem.penalty.times(alpha)) for alpha in alphas.tolist())
     engine: Callable[..., Iterator[Solution]]
-    engine = solve_along_knots if follows_knots(problem, alphas) else partial(solve_process, from_zero=True)
+    engine = solve_along_knots if follows_knots(problem, alphas, settings) else partial(solve_process, from_zero=True)
     return _solve_in_order(problems, alphas, settings, engine)
 
 

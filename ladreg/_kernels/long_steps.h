@@ -1,0 +1,212 @@
+/* From one alpha to another by long steps; reference_parametric.py is its specification.
+
+   The state is that of parametric.h. A vertex that is optimal at one alpha is a vertex at another one, where some basic
+   duals are outside their intervals, and some slopes beyond their strengths. One of them opens an edge on which the
+   objective falls. Along the edge rows change sides and coefficients change signs, while the objective
+   still falls (Barrodale and Roberts 1973, doi 10.1137/0710069); where it would rise is the next vertex. From one alpha
+   to the next this takes a fraction of the exchanges from knot to knot. Costs are numbers of multiplications. */
+#include "parametric.h"
+
+/* A dual is outside its interval by more than 1e-11 of the interval's length, and more than 1e-15 of the largest basic
+   dual (of one, for a slope at unit scale); less is rounding. The perturbation is 1e-9. */
+#define OUTSIDE 1e-11
+#define ROUNDED 1e-15
+
+/* The slopes that rows which are not basic give all columns, to `fall`; needs `dual` and `slope`. O(size q). */
+INLINE void begin_held_slopes(Parametric *s)
+{
+    for (ptrdiff_t j = 0; j < s->q; j++)
+        s->fall[j] = s->slope[j] + s->alpha * s->perturbed.centre[j];
+    for (ptrdiff_t k = 0; k < s->size; k++)
+        s->rate[k] = -s->dual[s->basis[k]];
+    add_multiples(s->size, s->q, s->rows, s->basis, s->rate, s->fall);
+}
+
+/* The slope of active column l. */
+INLINE double active_slope(const Parametric *s, ptrdiff_t l)
+{
+    const ptrdiff_t j = s->active[l];
+    return s->alpha * s->perturbed.centre[j] + width(s, &s->perturbed, s->alpha, j) * s->sign[l];
+}
+
+/* The duals of basic rows, and the slopes of all columns where some are not active. O(size (size + q)), and `size` rows
+   are read. */
+INLINE void solve_basic_duals(Parametric *s)
+{
+    for (ptrdiff_t l = 0; l < s->size; l++)
+        s->part[l] = active_slope(s, l) - s->fall[s->active[l]];
+    times_inverse(s, s->part, s->rate);
+    for (ptrdiff_t k = 0; k < s->size; k++)
+        s->dual[s->basis[k]] = s->rate[k];
+    if (s->size == s->q)
+        return;
+    for (ptrdiff_t j = 0; j < s->q; j++)
+        s->slope[j] = s->fall[j] - s->alpha * s->perturbed.centre[j];
+    add_multiples(s->size, s->q, s->rows, s->basis, s->rate, s->slope);
+    s->rows_read += s->size;
+}
+
+/* 1 + |inverse * (column j in the basic rows)|^2: the squared length of the edge on which column j enters.
+   O(size^2). */
+INLINE double squared_edge(Parametric *s, ptrdiff_t j)
+{
+    double total = 1.0;
+    for (ptrdiff_t k = 0; k < s->size; k++)
+        s->part[k] = s->columns[j * s->n + s->basis[k]];
+    for (ptrdiff_t l = 0; l < s->size; l++) {
+        const double value = dot(s->size, s->inverse + l * s->room, s->part);
+        total += value * value;
+    }
+    return total;
+}
+
+/* The dual or slope outside its interval on whose edge, measured in coefficients, the objective falls fastest; `fall` of
+   the event is by how much it is outside. None where the vertex is optimal. Uses `step` and `part`.
+   O(size^2) for the rows, and for each column that may be the one. */
+INLINE Event farthest_outside(Parametric *s)
+{
+    Event event = {-1, -1, 0.0, 0.0};
+    double steepest = 0.0, largest = 0.0;
+    memset(s->step, 0, (size_t)s->size * sizeof(double));
+    for (ptrdiff_t l = 0; l < s->size; l++)
+        for (ptrdiff_t k = 0; k < s->size; k++)
+            s->step[k] += s->inverse[l * s->room + k] * s->inverse[l * s->room + k];
+    for (ptrdiff_t k = 0; k < s->size; k++)
+        largest = larger(fabs(s->rate[k]), largest);
+    for (ptrdiff_t k = 0; k < s->size; k++) {
+        const double weight = s->perturbed.weight[s->basis[k]];
+        const double above = s->rate[k] - weight * s->upper, below = weight * s->lower - s->rate[k];
+        const double beyond = larger(above, below);
+        if (beyond > OUTSIDE * weight * (s->upper - s->lower) && beyond > ROUNDED * largest
+            && beyond * beyond > steepest * s->step[k]) {
+            steepest = beyond * beyond / s->step[k];
+            event = (Event){k, -1, above > below ? 1.0 : -1.0, beyond};
+        }
+    }
+    for (ptrdiff_t j = 0; s->size < s->q && j < s->q; j++) {
+        const double bound = width(s, &s->perturbed, s->alpha, j);
+        const double beyond = (s->kind[j] == POSITIVE ? s->slope[j] : fabs(s->slope[j])) - bound;
+        if (s->is_active[j] || s->kind[j] == HIDDEN || !(beyond > OUTSIDE * bound && beyond > ROUNDED)
+            || !(beyond * beyond > steepest))
+            continue;
+        const double speed = beyond * beyond / squared_edge(s, j);
+        if (speed > steepest) {
+            steepest = speed;
+            event = (Event){-1, j, s->slope[j] > 0 ? 1.0 : -1.0, beyond};
+        }
+    }
+    return event;
+}
+
+/* Where residuals and active coefficients become zero along the edge: step lengths to `when`, rows i and coefficients
+   n + l to `place`; returns how many. O(n + size). */
+INLINE ptrdiff_t crossings(Parametric *s, double largest)
+{
+    ptrdiff_t number = 0;
+    for (ptrdiff_t i = 0; i < s->n; i++) {
+        const double toward = s->side[i] * s->move[i];
+        if (toward > PIVOT * largest) {
+            s->when[number] = larger(s->side[i] * s->residual[i], 0.0) / toward;
+            s->place[number++] = i;
+        }
+    }
+    for (ptrdiff_t l = 0; l < s->size; l++)
+        largest = larger(fabs(s->step[l]), largest);
+    for (ptrdiff_t l = 0; l < s->size; l++) {
+        const double toward = -s->sign[l] * s->step[l];
+        if (s->kind[s->active[l]] != FREE && toward > PIVOT * largest) {
+            s->when[number] = larger(s->sign[l] * s->coef[l], 0.0) / toward;
+            s->place[number++] = s->n + l;
+        }
+    }
+    return number;
+}
+
+/* By how much the objective's slope along the edge rises where a residual or coefficient becomes zero. */
+INLINE double rise(const Parametric *s, ptrdiff_t place)
+{
+    if (place < s->n)
+        return fabs(s->move[place]) * s->perturbed.weight[place] * (s->upper - s->lower);
+    const ptrdiff_t j = s->active[place - s->n];
+    if (s->kind[j] == POSITIVE)
+        return INFINITY;
+    return 2.0 * width(s, &s->perturbed, s->alpha, j) * fabs(s->step[place - s->n]);
+}
+
+/* Add `part` of a row's weight to its dual. O(q). */
+INLINE void add_to_dual(Parametric *s, ptrdiff_t i, double part)
+{
+    axpy(s->q, part * s->perturbed.weight[i], s->rows + i * s->q, s->fall);
+    s->rows_read++;
+}
+
+/* A row changes sides, or an active coefficient its sign. O(q). */
+INLINE void pass(Parametric *s, ptrdiff_t place)
+{
+    if (place < s->n) {
+        s->side[place] = -s->side[place];
+        add_to_dual(s, place, s->side[place] * (s->upper - s->lower));
+    } else
+        s->sign[place - s->n] = -s->sign[place - s->n];
+}
+
+/* One exchange; whether there was one. O(size (n + 3 size)), and each crossing that is passed reads all others. */
+INLINE int long_step(Parametric *s, const Event *event)
+{
+    const double largest = open_edge(s, event);
+    const ptrdiff_t all = crossings(s, largest);
+    ptrdiff_t number = all, end = -1;
+    double slope = -event->fall, length = 0.0;
+    while (number > 0) {
+        ptrdiff_t next = 0;
+        for (ptrdiff_t c = 1; c < number; c++)
+            if (s->when[c] < s->when[next])
+                next = c;
+        const ptrdiff_t place = s->place[next];
+        length = s->when[next];
+        slope += rise(s, place);
+        if (!(slope < 0.0)) {
+            end = place;
+            break;
+        }
+        number--; /* passed ones are kept behind the others */
+        s->when[next] = s->when[number];
+        s->place[next] = s->place[number];
+        s->place[number] = place;
+    }
+    if (end < 0)
+        return hide(s, event);
+    const ptrdiff_t met = end < s->n ? end : -1, zero = end < s->n ? -1 : end - s->n;
+    if (is_full(s, event, met))
+        return 0;
+    for (ptrdiff_t c = number; c < all; c++)
+        pass(s, s->place[c]);
+    if (met >= 0)
+        add_to_dual(s, met, -(s->side[met] > 0 ? s->upper : s->lower));
+    if (event->leaves >= 0)
+        add_to_dual(s, s->basis[event->leaves], event->sign > 0 ? s->upper : s->lower);
+    move_along(s, event, length);
+    take_vertex(s, event, met, zero);
+    return 1;
+}
+
+/* At most `most` exchanges; an answer is written at each of the alphas. */
+CLONES
+static int long_steps(Parametric *s, Output *out, ptrdiff_t most)
+{
+    recompute(s);
+    begin_held_slopes(s);
+    for (ptrdiff_t done = 0;;) {
+        s->alpha = out->alphas[out->count];
+        solve_basic_duals(s);
+        const Event event = farthest_outside(s);
+        if (event.leaves < 0 && event.enters < 0) {
+            write_answer(s, out, s->alpha);
+            if (out->count == out->room)
+                return ALL_SOLVED;
+        } else if (done++ == most)
+            return BURST_OVER;
+        else if (!long_step(s, &event))
+            return NO_PIVOT;
+    }
+}
