@@ -167,6 +167,20 @@ def test_frequency_weights_are_repeated_rows(options):
     close(weighted.statistic, repeated.statistic, 1e-8)
 
 
+def test_only_what_counts_is_read():
+    """Neither rows of weight zero nor excluded features; of several targets each is as it is alone."""
+    first, weight = ranked(ONE, X, y), (np.arange(N + 9) < N).astype(float)
+    wide = np.column_stack([X[:, 0], np.arange(N) ** 2.0, X[:, 1:]])
+    excluding = QuantileRegressor(quantile=0.3, alpha=0, penalty_weights=[1, np.inf, 1, 1])
+    more, wild = np.vstack([X, rng.standard_normal((9, 3))]), np.append(y, np.full(9, 1e9))
+    for other in (ranked(excluding, wide, y), ranked(ONE, more, wild, weight)):
+        close(other.conf_int(), first.conf_int(), 1e-9)
+        close(other.pvalues, first.pvalues, 1e-9)
+    two = ranked(LADRegressor(), X, np.column_stack([y, 1 - y]))
+    close(two[1].conf_int()[1:], -two[0].conf_int()[1:, ::-1], 1e-9)
+    np.testing.assert_array_equal(two[0].conf_int(), ranked(LADRegressor(), X, y).conf_int())
+
+
 def test_ends_are_found_from_the_rows_near_the_fit():
     """Counted: no end asks for all rows, unless the optimum there is not unique or the interval infinite."""
     table = rng.standard_normal((3000, 4))
