@@ -123,6 +123,8 @@ class Inference:
     n_whole : int or None
         Fits of replicates that were fitted to all rows: those that the rows near the fit do not prove, and those whose
         optimum is not unique, to find the canonical one. Of ``method="rank"`` the ends that need all rows.
+    lags : int or None
+        How many rows apart, in the order of time, may depend on each other.
     inverted : Inverted or None
         Statistics, p-values and intervals (at `level`) of tests that are not made of standard errors.
 
@@ -152,6 +154,7 @@ class Inference:
     interval: str = "t"
     replicates: Array | None = None
     n_whole: int | None = None
+    lags: int | None = None
     inverted: Inverted | None = None
 
     @property
@@ -335,6 +338,7 @@ class Inference:
 
     def _header(self) -> list[str]:
         groups = "" if self.n_groups is None else f" in {self.n_groups} groups"
+        groups += "" if self.lags is None else f" in the order of time, {self.lags} lags"
         return [
             f"{_SENTENCES[self.method]}: {self.n_samples:g} rows{groups}, {self.df:g} degrees of freedom",
         ]
@@ -440,6 +444,7 @@ def infer(
     verbose: int = 0,
     density: str = "robust",
     interpolate: bool = False,
+    lags: int | None = None,
 ) -> Inference | LassoInference | list[Inference] | list[LassoInference]:
     r"""Standard errors, tests and confidence intervals of a fitted model without penalty, or of a lasso.
 
@@ -511,6 +516,10 @@ def infer(
     interpolate : bool, default=False
         Whether the ends of ``method="rank"`` are those of a statistic that is interpolated between its steps, as in R's
         quantreg. Without, intervals are closed and hold every value that the test does not reject.
+    lags : int, default=None
+        Rows are in the order of time, and depend on up to so many rows before them: scores of rows j apart are
+        multiplied too, with the weight ``1 - j / (lags + 1)`` (Newey and West 1987; Galvao and Yoon 2024), and the sum
+        by ``n/(n-p)``. For "robust" and "kernel", without `groups` and frequency weights.
 
     Returns
     -------
@@ -596,6 +605,12 @@ def infer(
     Lee, J. D., Sun, D. L., Sun, Y. and Taylor, J. E. (2016). Exact post-selection inference, with application to the
     lasso. Annals of Statistics 44(3), 907-927. doi:10.1214/15-AOS1371
 
+    Galvao, A. F. and Yoon, J. (2024). HAC covariance matrix estimation in quantile regression. Journal of the American
+    Statistical Association 119.
+
+    Newey, W. K. and West, K. D. (1987). A simple, positive semi-definite, heteroskedasticity and autocorrelation
+    consistent covariance matrix. Econometrica 55(3), 703-708. doi:10.2307/1913610
+
     Parente, P. M. D. C. and Santos Silva, J. M. C. (2016). Quantile regression with clustered data. Journal of
     Econometric Methods 5(1), 1-15. doi:10.1515/jem-2014-0011
 
@@ -639,6 +654,10 @@ def infer(
         check_real("bandwidth", bandwidth, low=0.0, high=1.0, open_ends=True)
     if groups is not None and method in ("iid", "rank"):
         raise ValueError(f'method="{method}" takes errors as independent: for groups take "robust" or "kernel".')
+    if lags is not None:
+        check_count("lags", lags)
+        if method not in ("robust", "kernel") or groups is not None or weights == "frequency":
+            raise ValueError('lags is for method="robust" and "kernel", without groups and frequency weights.')
     if n_bootstrap < 2:
         raise ValueError(f"n_bootstrap must be at least 2, got {n_bootstrap!r}.")
     if sigma is not None:
@@ -657,10 +676,12 @@ def infer(
             bootstrap, int(n_bootstrap), _seeds(random_state) if method == "bootstrap" else None, n_jobs, verbose
         )
         ranks = _Ranks(density, bool(interpolate), float(level))
-        cov = _Covariances(sample, method, bandwidth, kernel, draw, ranks)
+        if lags is not None and sample.weight.size < np.shape(y)[0]:
+            raise ValueError("lags counts rows: none may have a weight of zero.")
+        cov = _Covariances(sample, method, bandwidth, kernel, draw, ranks, lags)
         parts = [fits] if several else [[fit] for fit in fits]
         shared = {"names": names, "method": method, "level": float(level), "n_features_in": int(model.n_features_in_)}
-        shared["interval"] = interval
+        shared |= {"interval": interval, "lags": lags}
         found = [_inferred(sample, part, several, cov, shared) for part in parts]
     return found[0] if several or np.ndim(model.coef_) == 1 else found
 
@@ -700,6 +721,7 @@ class _Covariances:
     kernel: str
     draw: _Draw
     ranks: _Ranks
+    lags: int | None
 
     def of(self, fits: list[Fit]) -> Covariance:
         if not isinstance(fits[0].problem.loss, Huber):
@@ -707,10 +729,10 @@ class _Covariances:
                 return self._bootstrap(fits)
             if self.method == "rank":
                 return self._rank(fits)
-            return quantile_covariance(self.sample, fits, self.method, self.rule, self.kernel)
+            return quantile_covariance(self.sample, fits, self.method, self.rule, self.kernel, self.lags)
         if self.method in ("kernel", "rank", "bootstrap"):
             raise ValueError(f'method="{self.method}" is for quantiles: for Huber\'s loss take "robust".')
-        return Covariance(huber_covariance(self.sample, fits[0], self.method))
+        return Covariance(huber_covariance(self.sample, fits[0], self.method, self.lags))
 
     def _rank(self, fits: list[Fit]) -> Covariance:
         sample, ranks = self.sample, self.ranks

@@ -109,6 +109,13 @@ class Oracle:
         score[on] = np.linalg.solve((self.Z[on] * self.weight[on, None]).T, rest)
         return score
 
+    def serial(self, method, lags):
+        """Every pair of rows, weighted by how far they are apart."""
+        bread, scores = self.bread(method), self.Z * (self.weight * self.scores())[:, None]
+        apart = np.abs(np.subtract.outer(np.arange(self.y.size), np.arange(self.y.size)))
+        meat = scores.T @ np.maximum(1 - apart / (lags + 1), 0.0) @ scores
+        return self.size / (self.size - self.p) * bread @ meat @ bread
+
     def clustered(self, method, groups):
         bread, scores = self.bread(method), self.weight * self.scores()
         labels = np.unique(groups)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from scipy.signal import lfilter
 from scipy.stats import f as f_distribution
 from scipy.stats import norm
 from scipy.stats import t as student
@@ -325,8 +326,30 @@ def test_densities_that_leave_too_few_rows_are_refused():
         refused(r"density of the errors is 0 in \d+ of 120 rows", model, X, flat, **options)
 
 
+def test_errors_of_rows_in_time():
+    """Of 20,000 rows in several blocks: the autocorrelation of the signs says how much larger they are."""
+    shocks = np.random.default_rng(0).standard_normal(20_000)
+    target = lfilter([1.0], [1.0, -0.8], shocks)
+    table = np.column_stack([np.ones(target.size), np.roll(target, 5000)])
+    for model in (QuantileRegressor(quantile=[0.3, 0.5], alpha=0, fit_intercept=False), HuberLossRegressor()):
+        kept = table if isinstance(model, QuantileRegressor) else table[:, 1:]
+        plain, found = inferred(model, kept, target), inferred(model, kept, target, lags=60)
+        ratio = found.standard_errors[..., 0] / plain.standard_errors[..., 0]
+        assert np.all(ratio > 1.5)
+        assert "in the order of time, 60 lags" in str(found)
+        if isinstance(model, QuantileRegressor):
+            signs = np.sign(target - table @ model.coef_[1])
+            products = [(1 if j == 0 else 2) * (1 - j / 61) * signs[j:] @ signs[: signs.size - j] for j in range(61)]
+            assert ratio[1] == pytest.approx(np.sqrt(np.sum(products) / signs.size), rel=0.02)
+
+
 def test_parameters_are_checked():
     model = LADRegressor().fit(X, y)
+    refused("lags must be an integer >= 1", model, X, y, lags=0)
+    for options in ({"groups": GROUPS}, {"method": "iid"}, {"method": "bootstrap"}, {"weights": "frequency"}):
+        refused('lags is for method="robust" and "kernel"', model, X, y, lags=3, **options)
+    holes = (np.arange(N) % 5 > 0).astype(float)
+    refused("none may have a weight of zero", LADRegressor().fit(X, y, holes), X, y, holes, lags=3)
     refused("method must be one of 'robust', 'kernel', 'iid'", model, X, y, method="nid")
     refused("weights must be one of", model, X, y, weights="analytic")
     refused("kernel must be one of", model, X, y, kernel="epanechnikov")

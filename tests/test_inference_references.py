@@ -69,6 +69,16 @@ def test_clustered_covariances_are_those_of_the_definitions(name, quantile, meth
     assert found.df == np.unique(groups).size - 1
 
 
+@pytest.mark.parametrize("name", ["engel", "barro", "het500"])
+@pytest.mark.parametrize("lags", [1, 7, 10_000])
+def test_covariances_of_rows_in_time_are_those_of_the_definitions(name, lags):
+    (model, X, y), weight = fitted(name, 0.25), np.array(THEIRS[name]["weight"])
+    found = infer(model, X, y, lags=lags)
+    assert apart(found.cov, Oracle(X, y, 0.25).serial("robust", lags)) < 1e-9
+    weighted = infer(model.fit(X, y, weight), X, y, weight, lags=lags)
+    assert apart(weighted.cov, Oracle(X, y, 0.25, weight).serial("robust", lags)) < 1e-9
+
+
 @every_case
 @pytest.mark.parametrize("kind", ["unweighted", "weighted"])
 def test_robust_errors_are_those_of_quantreg(name, quantile, kind):

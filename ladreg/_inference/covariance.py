@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import BLOCK, Array, Index
 from ladreg._estimators import warn_user
 from ladreg._inference.bandwidth import bandwidth
 from ladreg._inference.density import kernel_density, least_difference, robust_density
@@ -60,7 +60,9 @@ class Breads(NamedTuple):
     n_crossed: Index | None
 
 
-def quantile_covariance(sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str) -> Covariance:
+def quantile_covariance(
+    sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str, lags: int | None
+) -> Covariance:
     """The covariance of one quantile, or the joint one of several; see `ladreg.infer` for the formulas.
 
     Parameters
@@ -75,8 +77,10 @@ def quantile_covariance(sample: Sample, fits: list[Fit], method: str, rule: str 
         The bandwidth, or the rule for it.
     kernel
         The kernel of the method "kernel".
+    lags
+        How many rows apart scores may depend on each other; None if none do.
     """
-    cov, widths, crossed = _sandwich(sample, fits, method, rule, kernel)
+    cov, widths, crossed = _sandwich(sample, fits, method, rule, kernel, lags)
     return Covariance(to_original(sample, cov, len(fits)), widths, crossed)
 
 
@@ -89,13 +93,15 @@ def draft_covariance(sample: Sample, fits: list[Fit]) -> Array | None:
 
 
 def _sandwich(
-    sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str
+    sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str, lags: int | None = None
 ) -> tuple[Array, Array | None, Index | None]:
     """The covariance of the coefficients of `sample.regressors`, the bandwidths, and the crossings of each fit."""
     breads, widths, crossed = breads_of(sample, fits, method, rule, kernel)
     quantiles = np.array([fit.quantile for fit in fits])
     if sample.groups is not None:
         cov = clustered(sample, fits, breads)
+    elif lags is not None:
+        cov = serial(sample, fits, breads, lags)
     else:
         root = sample.square_root
         parts = np.hstack([spread(root, bread) for bread in breads])
@@ -196,6 +202,26 @@ def clustered(sample: Sample, fits: list[Fit], breads: list[Array]) -> Array:
     sums = [sample.regressors.sums(sample.weight * fit.score, sample.groups, G) for fit in fits]
     parts = np.hstack([spread(one, bread) for one, bread in zip(sums, breads, strict=True)])
     return np.asarray(G / (G - 1) * (N - 1) / (N - p) * parts.T @ parts)
+
+
+def serial(sample: Sample, fits: list[Fit], breads: list[Array], lags: int) -> Array:
+    """``N/(N-p) H_s^-1 [sum_j k_j sum_i g_i(s) g_(i-j)(t)'] H_t^-1`` with the scores g of rows in the order of time.
+
+    The sum is over j from -lags to lags, with ``k_j = 1 - |j| / (lags + 1)`` (Newey and West 1987), for which no
+    eigenvalue is negative.
+    """
+    n, N, p = sample.weight.size, sample.size, sample.regressors.size
+    total = np.zeros((len(fits) * p, len(fits) * p))
+    for begin in range(0, n, BLOCK):
+        chosen = np.arange(max(0, begin - lags), min(begin + BLOCK, n))
+        rows, before = sample.regressors.rows(chosen), begin - int(chosen[0])
+        scores = [rows * (sample.weight * fit.score)[chosen, None] for fit in fits]
+        part = np.hstack([spread(score, bread) for score, bread in zip(scores, breads, strict=True)])
+        for j in range(min(lags, n - 1) + 1):
+            first = max(before, j)
+            product = (1 - j / (lags + 1)) * (part[first:].T @ part[first - j : len(part) - j])
+            total += product + product.T if j else product
+    return N / (N - p) * total
 
 
 def to_original(sample: Sample, cov: Array, n_fits: int) -> Array:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ladreg._arrays import Array
-from ladreg._inference.covariance import clustered, to_original
+from ladreg._inference.covariance import clustered, serial, to_original
 from ladreg._inference.fit import Fit, Sample
 from ladreg._inference.regressors import spread
 from ladreg._problem import Huber
 
 
-def huber_covariance(sample: Sample, fit: Fit, method: str) -> Array:
+def huber_covariance(sample: Sample, fit: Fit, method: str, lags: int | None) -> Array:
     """The covariance of one fit: the sandwich, or for "iid" Huber's first estimate.
 
     With score psi and W the inverse of ``sum_i weight_i 1(|residual_i| <= delta) x_i x_i'``, the sandwich is
@@ -34,5 +34,7 @@ def huber_covariance(sample: Sample, fit: Fit, method: str) -> Array:
         return to_original(sample, correction**2 * float(sample.weight @ fit.score**2) / (N - p) * (part.T @ part), 1)
     if sample.groups is not None:
         return to_original(sample, clustered(sample, [fit], [bread]), 1)
+    if lags is not None:
+        return to_original(sample, serial(sample, [fit], [bread], lags), 1)
     part = spread(sample.regressors.root(sample.square * fit.score**2), bread)
     return to_original(sample, N / (N - p) * (part.T @ part), 1)
