@@ -388,7 +388,8 @@ def lad_path(
     ------
     ValueError
         For parameters or data that make no sense, for several targets, for `alphas` beside `quantiles` or "knots",
-        for "knots" beside `quantiles`, and for an `alpha` without these.
+        for "knots" beside `quantiles`, for an `alpha` without these, and for "knots" where X has more than 2**27
+        entries: it is copied twice, without regard to zeros.
     RuntimeError
         If "knots" cannot be followed to the end, since a basis is singular to rounding.
 
@@ -519,7 +520,8 @@ def quantile_path(
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, for several targets, and for `alphas` beside "knots".
+        For parameters or data that make no sense, for several targets, for `alphas` beside "knots", and for "knots"
+        where X has more than 2**27 entries: it is copied twice, without regard to zeros.
     RuntimeError
         If "knots" cannot be followed to the end, since a basis is singular to rounding.
 
@@ -624,7 +626,7 @@ def quantile_process(
     ------
     ValueError
         For parameters or data that make no sense, for several targets, and where the coefficients would be more than
-        2**27 numbers (1 GiB).
+        2**27 numbers (1 GiB), or X has more entries than that: it is copied twice, without regard to zeros.
     RuntimeError
         If the quantiles cannot be followed to the end, since a basis is singular to rounding.
 

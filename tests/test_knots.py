@@ -128,6 +128,6 @@ def test_what_knots_cannot_be_combined_with(monkeypatch):
         LADRegressorCV(alphas="knot").fit(X, y)
     with pytest.raises(ValueError, match="alphas"):
         LassoCDCV(alphas="knots").fit(X, y)
-    monkeypatch.setattr("ladreg._paths.knots._NUMBERS", 20)
+    monkeypatch.setattr("ladreg._paths.knots._NUMBERS", 100)
     with pytest.raises(ValueError, match=r"the path has \d+ ranges .* raise eps, or give a number of alphas"):
         LADRegressorCV(alphas="knots").fit(X, y)

@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from ladreg import LADRegressor, QuantileRegressor, lad_path, quantile_path, quantile_process
 from ladreg._certificate import prove
@@ -185,6 +186,14 @@ def test_knots_and_lists_of_alphas_exclude_each_other():
             lad_path(X, y, method="knots", **given)
     with pytest.raises(ValueError, match="method"):
         lad_path(X, y, method="lars")
+
+
+def test_knots_of_a_table_whose_dense_copy_is_too_large_are_refused():
+    X = sp.eye(20_000, 10_000, format="csr")
+    y = np.arange(20_000.0) % 7
+    for call in (lambda: lad_path(X, y, method="knots"), lambda: quantile_process(X, y, alpha=0.01)):
+        with pytest.raises(ValueError, match=r"two dense copies of X, .*: give a number of alphas, or a list"):
+            call()
 
 
 def test_a_target_without_knots_has_one_solution():

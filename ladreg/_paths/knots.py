@@ -13,7 +13,7 @@ from ladreg._problem import Problem, Settings, Solution
 from ladreg._solvers import largest_alpha, solve_knots, solve_quantile_knots
 from ladreg._tolerances import SAME_KNOT
 
-# Coefficients of a path have at most 2^27 numbers, 1 GiB.
+# Coefficients of a path have at most 2^27 numbers, 1 GiB; so has each of the two dense copies of X that a walk makes.
 _NUMBERS = 1 << 27
 
 
@@ -75,8 +75,22 @@ def _check_size(n_features: int, number: int) -> None:
         )
 
 
+def _check_table(problem: Problem) -> None:
+    """Raise a ValueError where dense copies of X would not fit in memory."""
+    n_features = int(np.count_nonzero(np.isfinite(problem.penalty.strength)))
+    if problem.n_samples * n_features > _NUMBERS:
+        raise ValueError(
+            f"knots are followed on two dense copies of X, and {problem.n_samples} rows by {n_features} columns are "
+            f"more than {_NUMBERS} entries (1 GiB) each: give a number of alphas, or a list of quantiles."
+        )
+
+
 def last_alpha(problem: Problem, eps: float) -> float:
-    """Where paths between knots end: `eps` times the largest useful alpha; 1 where there is none."""
+    """Where paths between knots end: `eps` times the largest useful alpha; 1 where there is none.
+
+    A table that is too large for these paths is a ValueError.
+    """
+    _check_table(problem)
     return eps * largest_alpha(problem) or 1.0
 
 
@@ -93,6 +107,7 @@ def path_of_quantiles(problem: Problem, high: float, settings: Settings) -> Path
 
     Each quantile is the highest one of its solution's range; each gap is proved for the whole range.
     """
+    _check_table(problem)
     path = _gathered(problem, solve_quantile_knots(problem, high, settings), settings)
     path.alphas[-1] = high
     return path

@@ -25,11 +25,12 @@ _REPEATS, _LONG = 3, 2.0
 HEAD = "| problem | solver | seconds | time / ours | worst objective above the best |\n|---|---|---|---|---|"
 
 
-def problems():
-    """Names, X and y."""
-    yield "diabetes 442 x 10", *load_diabetes(return_X_y=True)
+def problems(parts):
+    """Names, X and y, of those whose names contain one of the parts, if there are any."""
+    found = [("diabetes 442 x 10", *load_diabetes(return_X_y=True))]
     for n_samples, n_features in ((1000, 50), (200, 100), (200, 500)):
-        yield f"{n_samples:,} x {n_features}", *t2_noise(n_samples, n_features)
+        found.append((f"{n_samples:,} x {n_features}", *t2_noise(n_samples, n_features)))
+    return [problem for problem in found if not parts or any(part in problem[0] for part in parts)]
 
 
 def ours(X, y, alphas):
@@ -45,8 +46,8 @@ def quantile_regressor(X, y, alphas):
 
 
 def quantreg_lasso(X, y, alphas):
-    """R's rq.fit.lasso, one fit for each alpha; its lambdas are half of n times ours. It is timed inside R."""
-    lambdas = ", ".join(repr(float(alpha * y.size / 2)) for alpha in alphas)
+    """R's rq.fit.lasso, one fit for each alpha, whose lambdas are n times ours. It is timed inside R."""
+    lambdas = ", ".join(repr(float(alpha * y.size)) for alpha in alphas)
     coefs, intercepts, seconds = in_r(
         f"sapply(c({lambdas}), function(l) rq.fit.lasso(X, y, tau = 0.5, lambda = c(0, rep(l, p)))$coefficients)"
     )(X, y)
@@ -54,20 +55,19 @@ def quantreg_lasso(X, y, alphas):
 
 
 def pinball_lasso(X, y, alphas):
-    """pinball-qr's lasso, one fit for each alpha."""
-    import pinball
+    """pinball-qr's lasso, one fit for each alpha, whose lambdas are n times ours; the first column is not penalised."""
+    from pinball.linear.solvers.lasso import LassoSolver
 
-    fits = [pinball.QuantileRegressor(0.5, method="lasso", lambda_=alpha * y.size / 2).fit(X, y) for alpha in alphas]
-    return np.array([np.ravel(fit.coef_) for fit in fits]).T, np.array([float(fit.intercept_) for fit in fits])
+    rows = np.column_stack([np.ones(y.size), X])
+    fits = np.array([LassoSolver(lambda_=float(alpha * y.size)).solve(rows, y, 0.5).coefficients for alpha in alphas])
+    return fits[:, 1:].T, fits[:, 0]
 
 
 def asgl_lasso(X, y, alphas):
     """asgl's lasso for the quantile one half, by CVXPY, one fit for each alpha, which is half of ours."""
     import asgl
 
-    fits = [
-        asgl.Regressor(model="qr", penalization="lasso", quantile=0.5, lambda1=alpha / 2).fit(X, y) for alpha in alphas
-    ]
+    fits = [asgl.Regressor(model="qr", penalization="lasso", lambda1=alpha / 2, tol=0.0).fit(X, y) for alpha in alphas]
     return np.array([np.ravel(fit.coef_) for fit in fits]).T, np.array([float(fit.intercept_) for fit in fits])
 
 
@@ -107,12 +107,12 @@ def in_turn(*works):
     return seconds, answers
 
 
-def lad_paths():
+def lad_paths(*parts):
     """Grids of alphas to 1/100 of the largest, and 5 folds of 100 alphas by the defaults beside LassoCV."""
     warnings.simplefilter("ignore")  # LassoCV does not converge to 1e-6 everywhere
     here = rivals()
     print(HEAD)
-    for name, X, y in problems():
+    for name, X, y in problems(parts):
         alphas = lad_path(X, y, alphas=_ALPHAS, eps=0.01)[0]
         seconds, answers = in_turn(*(partial(fit, X, y, alphas) for fit in here.values()))
         values = [objectives(X, y, alphas, found) for found in answers]
@@ -122,6 +122,6 @@ def lad_paths():
             shown = "0" if excess < 1e-14 else f"{excess:.0e}"
             print(f"| {name} | {rival} | {spent:.4f} | {spent / seconds[0]:.1f} | {shown} |", flush=True)
     print("\n| problem | LADRegressorCV | LassoCV(tol=1e-6) | ratio |\n|---|---|---|---|")
-    for name, X, y in problems():
+    for name, X, y in problems(parts):
         (one, other), _ = in_turn(partial(LADRegressorCV().fit, X, y), partial(LassoCV(tol=1e-6).fit, X, y))
         print(f"| {name} | {one:.4f} | {other:.4f} | {one / other:.2f} |", flush=True)

@@ -113,14 +113,23 @@ def check_paths(number, first):
     """Judge some tables; the exit code is 1 if there are complaints."""
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", ConvergenceWarning)  # of fits that follow gross outliers, judged by the other rows
-    begin, bad = time.time(), 0
-    for seed in range(first, first + number):
-        try:
-            complaints = judged(seed)
-        except (ArithmeticError, RuntimeError, ValueError, Warning) as error:
-            complaints = [f"{type(error).__name__}: {error}"]
-        for text in complaints[:3]:
-            print(f"{seed} {'+'.join(drawn(seed)[-1])}: {text}", flush=True)
-        bad += bool(complaints)
-    print(f"{number} tables from seed {first} on in {time.time() - begin:.0f} s: complaints about {bad}")
+    begin, bad, done = time.time(), 0, 0
+    try:
+        for seed in range(first, first + number):
+            bad += bool(_told(seed))
+            done += 1
+    except KeyboardInterrupt:
+        print("interrupted: this is what there is")
+    print(f"{done} tables from seed {first} on in {time.time() - begin:.0f} s: complaints about {bad}")
     return int(bad > 0)
+
+
+def _told(seed):
+    """The complaints about a table, three of which are printed."""
+    try:
+        complaints = judged(seed)
+    except (ArithmeticError, RuntimeError, ValueError, Warning) as error:
+        complaints = [f"{type(error).__name__}: {error}"]
+    for text in complaints[:3]:
+        print(f"{seed} {'+'.join(drawn(seed)[-1])}: {text}", flush=True)
+    return complaints
