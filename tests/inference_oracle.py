@@ -4,6 +4,7 @@ Reference values are in `data/inference`, whose README says where they come from
 """
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 THEIR_EPSILON = np.finfo(float).eps ** 0.5
 
 
+@cache
 def load(name):
     """X and y of a data set."""
     target, columns = COLUMNS[name]
@@ -46,8 +48,15 @@ def hall_sheather(n, tau, alpha=0.05):
 
 
 def fit(Z, y, tau, weight=None):
+    return _fit(Z.tobytes(), y.tobytes(), tau, None if weight is None else weight.tobytes())
+
+
+@cache
+def _fit(Z, y, tau, weight):
+    """Of numbers as bytes, since many definitions start from the same fits."""
+    y, weight = np.frombuffer(y), None if weight is None else np.frombuffer(weight)
     model = QuantileRegressor(quantile=tau, alpha=0, fit_intercept=False)
-    return model.fit(Z, y, sample_weight=weight).coef_
+    return model.fit(np.frombuffer(Z).reshape(y.size, -1), y, sample_weight=weight).coef_
 
 
 def repeated(values, counts):

@@ -1,5 +1,7 @@
 """Inference agrees with its definitions in plain NumPy, with R's quantreg, with pyfixest and with statsmodels."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -16,8 +18,15 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+@cache
+def unweighted(name, quantile):
+    return QuantileRegressor(quantile=quantile, alpha=0).fit(*load(name))
+
+
 def fitted(name, quantile, weight=None):
     X, y = load(name)
+    if weight is None:
+        return unweighted(name, quantile), X, y
     return QuantileRegressor(quantile=quantile, alpha=0).fit(X, y, sample_weight=weight), X, y
 
 
