@@ -65,7 +65,7 @@ def fitted(model, X, y):
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_solved_follow_the_columns(model, kind, others):
     rng = np.random.default_rng(0)
-    n, p = 20_000, 6
+    n, p = 12_000, 6
     X = columns(kind, n, p, rng)
     y = targets(X, rng)[others]
     model, stats = fitted(model, X, y)
@@ -98,12 +98,11 @@ def test_memory_follows_the_columns(model, others):
 @pytest.mark.parametrize("others", OTHERS)
 @pytest.mark.parametrize("shape", [(60, 2), (300, 20), (1500, 4)])
 def test_small_tables_need_no_linear_program(model, shape, others):
-    for seed in range(2):
-        rng = np.random.default_rng(seed)
-        X = rng.standard_normal(shape)
-        model, stats = fitted(model, X, targets(X, rng)[others])
-        assert model.certificate_.relative_gap < 1e-11
-        assert stats.get("rung", 1) == 1
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape)
+    model, stats = fitted(model, X, targets(X, rng)[others])
+    assert model.certificate_.relative_gap < 1e-11
+    assert stats.get("rung", 1) == 1
 
 
 @pytest.mark.parametrize("seed", range(5))

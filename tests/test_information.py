@@ -281,8 +281,7 @@ def test_integer_weights_are_repeats(table, criterion, seed):
     for model in (
         LassoCDIC(criterion, alphas=[0.4871, 0.2113, 0.0531], noise_variance=0.3),
         LADRegressorIC(criterion, alphas=[0.4871, 0.2113, 0.0531]),
-        LADRegressorIC(criterion, scale="classical", alphas=[0.4871, 0.2113, 0.0531]),
-        QuantileRegressorIC(criterion, quantile=0.3, alphas=[0.4871, 0.2113, 0.0531]),
+        QuantileRegressorIC(criterion, quantile=0.3, scale="classical", alphas=[0.4871, 0.2113, 0.0531]),
     ):
         weighted = model.fit(X, y, sample_weight=counts).criterion_
         # Of a fit to all points the scale is rounding.

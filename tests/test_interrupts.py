@@ -98,7 +98,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(case):
     model, data = CASES[case]
     undisturbed = bits(clone(model).fit(*data))
     half = data[0][: data[1].size // 2], data[1][: data[1].size // 2]
-    before, chosen, ended = surroundings(), moments(case, 12), 0
+    before, chosen, ended = surroundings(), moments(case, 8), 0
     for k, moment in enumerate(chosen):
         error = (KeyboardInterrupt, MemoryError, SystemExit)[k % 3]
         fresh = clone(model)
@@ -311,7 +311,7 @@ def test_data_that_another_thread_changes():
                 stop = threading.Event()
                 thread = threading.Thread(target=disturb, args=(arrays[:2], kept, stop, kind))
                 thread.start()
-                for _ in range(5):
+                for _ in range(3):
                     try:
                         found = clone(model).fit(X, y, sample_weight=weight)
                         assert np.isfinite(getattr(found, "coef_", 0.0)).all(), case
