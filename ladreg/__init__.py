@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ladreg.inference import Inference, infer
     from ladreg.information import LADRegressorIC, LassoCDIC, QuantileRegressorIC
     from ladreg.lasso_inference import LassoInference
+    from ladreg.many import ManyFits, fit_many
     from ladreg.model_selection import (
         CombinedLossRegressorCV,
         ElasticNetCDCV,
@@ -45,6 +46,7 @@ __all__ = [
     "LassoCDCV",
     "LassoCDIC",
     "LassoInference",
+    "ManyFits",
     "QuantileRegressor",
     "QuantileRegressorCV",
     "QuantileRegressorIC",
@@ -53,6 +55,7 @@ __all__ = [
     "alpha_max",
     "combined_path",
     "enet_path",
+    "fit_many",
     "huber_path",
     "infer",
     "lad_path",
@@ -74,11 +77,13 @@ _LATER = {
     "LassoCDCV": "model_selection",
     "LassoCDIC": "information",
     "LassoInference": "lasso_inference",
+    "ManyFits": "many",
     "QuantileRegressorCV": "model_selection",
     "QuantileRegressorIC": "information",
     "StabilitySelection": "stability",
     "combined_path": "path",
     "enet_path": "path",
+    "fit_many": "many",
     "huber_path": "path",
     "infer": "inference",
     "lad_path": "path",

@@ -106,11 +106,19 @@ def data_functions():
         "alpha_max": ladreg.alpha_max,
         "pivotal_alpha": _pivotal,
         "infer": _inferred,
+        "fit_many": _many,
     }
 
 
 def _pivotal(X, y, **others):
     return ladreg.pivotal_alpha(X, **{"n_simulations": 20, **others})
+
+
+def _many(X, y, sample_weight=None, **others):
+    X, y = (values if values is None or hasattr(values, "shape") else np.asarray(values) for values in (X, y))
+    given = {"window": 12, "step": 6, "sample_weight": sample_weight, **others}
+    found = ladreg.fit_many(LADRegressor(), X, y, **given)
+    return found.coef, found.intercept
 
 
 def _inferred(X, y, sample_weight=None, **others):

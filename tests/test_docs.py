@@ -25,6 +25,7 @@ PUBLIC += [ladreg.LassoCDIC, ladreg.LADRegressorIC, ladreg.QuantileRegressorIC, 
 PUBLIC += [ladreg.lasso_path, ladreg.enet_path, ladreg.lad_path, ladreg.pivotal_alpha]
 PUBLIC += [ladreg.quantile_path, ladreg.quantile_process, ladreg.huber_path, ladreg.combined_path]
 PUBLIC += [ladreg.ConformalQuantileRegressor, ladreg.infer, ladreg.Inference, ladreg.LassoInference]
+PUBLIC += [ladreg.fit_many, ladreg.ManyFits]
 PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
 
 

@@ -176,7 +176,7 @@ BAD = {
     "eps": ([0, -1, np.nan, "a", None], REAL),
     "epsilon": ([0, -1, np.inf, "a"], REAL),
     "fit_intercept": (["yes", 1, None], "fit_intercept must be True or False, got {value}"),
-    "groups": ([np.zeros(20)], "groups must name at least two groups"),
+    "groups": ([np.zeros(20)], "groups must name at least two groups|pass exactly one of groups"),
     "importance_getter": ([3, None], "importance_getter must be a string or a function, got {value}"),
     "interpolate": ([1, None], "interpolate must be True or False, got {value}"),
     "interval": (["basic", None], "interval must be one of 't', 'percentile'; got {value}"),
@@ -216,6 +216,8 @@ BAD = {
     "verbose": (["loud", None], "verbose must be .*got {value}"),
     "weights": (["analytic", None], "weights must be one of 'probability', 'frequency'; got {value}"),
     "warm_start": ([2, None], "warm_start must be True or False, got {value}"),
+    "step": ([0, -1, 1.5, "a", True], "step must be an integer >= 1, got {value}"),
+    "window": ([0, -1, 1.5, "a", True], "window must be an integer >= 1, got {value}"),
 }
 # These have their own tests, or are not used, or are any object.
 ELSEWHERE = {"X", "y", "sample_weight", "Xy", "copy_X", "coef_init", "check_input", "estimator"}

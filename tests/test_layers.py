@@ -29,7 +29,7 @@ TOWER = [
     {"_estimators"},
     {"lad", "quantile", "combined", "huber", "lasso", "metrics"},
     {"_tuning"},
-    {"path", "model_selection", "information"},
+    {"path", "model_selection", "information", "many"},
     {"stability", "conformal", "_inference"},
     {"lasso_inference"},
     {"inference"},

@@ -12,10 +12,12 @@ from ladreg._certificate.certificate import (
 )
 from ladreg._certificate.optimal_face import column_rank, tied_rows
 from ladreg._certificate.path_certificates import Answers, costs, largest_parts, proofs, reaching
+from ladreg._certificate.vertex_certificates import VertexRows, prove_vertices
 
 __all__ = [
     "Answers",
     "Proof",
+    "VertexRows",
     "canonical_optimum",
     "certify",
     "column_rank",
@@ -25,6 +27,7 @@ __all__ = [
     "proofs",
     "prove",
     "prove_from_products",
+    "prove_vertices",
     "reaching",
     "relative_gap",
     "slope_margin",

@@ -1,6 +1,7 @@
 """Engines for losses made of pieces: absolute, quantile, Huber's and the combined loss."""
 
 from ladreg._piecewise.cascade import solve_by_cascade
+from ladreg._piecewise.families import Family, FamilySolver, are_small
 from ladreg._piecewise.huber_newton import solve_huber
 from ladreg._piecewise.knot_path import follows_knots, solve_all_knots, solve_along_knots
 from ladreg._piecewise.linprog import dual_at, solve_by_linprog
@@ -12,8 +13,11 @@ from ladreg._piecewise.vertices import Batch, Vertices, solve_vertices
 
 __all__ = [
     "Batch",
+    "Family",
+    "FamilySolver",
     "PiecewiseTuning",
     "Vertices",
+    "are_small",
     "dual_at",
     "follows_knots",
     "is_bulky",

@@ -125,5 +125,10 @@ class PiecewiseTuning:
     # Descent steps from least squares, or from the fit to all data. Of 1,000 x 6 three leave 6 exchanges, one leaves
     # 9; a step costs about as much as an exchange.
     descent_steps: int = number(3, 0, 100)
+    # Columns, at most: an exchange costs their square, and of 1,000 x 51 an interior point method is faster.
+    vertex_columns: int = number(24, 1, 1000)
+    # Numbers in the rows of a block of problems, which is one task of a thread (4 MB): its calls cost little beside the
+    # work, and threads share what is a few times as much.
+    block_numbers: int = number(1 << 19, 1, 1 << 40)
     # Exchanges per column, at most: the optimum is about two per column away, and cycles are left to other engines.
     exchanges: int = number(100, 1, 10_000)
