@@ -542,6 +542,7 @@ def infer(
     UserWarning
         If the optimum is not proved to be unique, more distinct rows lie on the fit than there are coefficients,
         quantiles cross in more than 5 % of the rows, there are fewer than 20 groups, or a rank interval is infinite.
+        For a lasso: if columns are nearly what others are, or a nodewise lasso is not proved to 1e-9.
 
     See Also
     --------

@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, LassoCDCV, LassoCDIC, LassoInference, infer
 from ladreg._inference import TruncatedNormal, nodewise, read_lasso, without_bias
+from ladreg._least_squares import GramPath
 from tests.inference_oracle import FOLDER, reference
 
 rng = np.random.default_rng(0)
@@ -322,6 +323,24 @@ def test_another_optimum_is_refused(inferred):
     model = LassoCD(alpha=0.1).fit(X, y)
     with pytest.raises(ValueError, match="not the optimum of these data"):
         infer(model, X, y + X[:, 0], method=inferred.__name__)
+
+
+def test_columns_that_are_nearly_equal_are_warned_of():
+    twins = np.column_stack([X, X[:, 3] + 1e-4 * rng.standard_normal(N)])
+    with pytest.warns(UserWarning, match=r"2 columns are nearly what others are.*: x3, x12\."):
+        desparsified(twins, y)
+
+
+def test_a_nodewise_lasso_that_is_not_proved_is_warned_of(monkeypatch):
+    follow = GramPath.follow
+
+    def stopped(self, unit, alphas, max_steps):
+        return follow(self, unit, alphas, 1)
+
+    monkeypatch.setattr(GramPath, "follow", stopped)
+    with pytest.warns(UserWarning, match=r"of 60 nodewise lassos are not proved to 1e-09, the worst to"):
+        found = desparsified(WIDE, WIDE_Y)
+    assert found.nodewise_gap.max() > 1e-9
 
 
 def test_data_and_parameters_are_checked():

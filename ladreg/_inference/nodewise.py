@@ -23,6 +23,7 @@ from ladreg._design import Design
 from ladreg._least_squares import Centred, GramPath
 from ladreg._paths import FoldMoments
 from ladreg._problem import ElasticNet, HalfSquared, Problem
+from ladreg._tolerances import SUMMED
 
 # The number of folds, of rows in the order of a fixed seed.
 _FOLDS = 10
@@ -124,7 +125,7 @@ def _check_variances(size: Array, names: list[str]) -> None:
 
 def _check_pairs(gram: Array, names: list[str]) -> None:
     """A ValueError that names columns that are multiples of each other."""
-    first, second = np.nonzero(np.triu(np.abs(gram) >= 1 - _LOST, 1))
+    first, second = np.nonzero(np.triu(np.abs(gram) >= 1 - SUMMED, 1))
     if first.size:
         pairs = ", ".join(f"{names[j]} and {names[k]}" for j, k in zip(first[:5], second[:5], strict=True))
         raise ValueError(
