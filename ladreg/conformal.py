@@ -32,7 +32,7 @@ from ladreg.quantile import QuantileRegressor
 # A probability is reached up to 1e-12: sums of weights and products with the coverage are rounded.
 _REACHED = 1e-12
 # What the quantiles' fit leaves behind.
-_FITTED = ("coef_", "intercept_", "quantile_", "alpha_", "_certificates")
+_FITTED = ("coef_", "intercept_", "quantile_", "alpha_", "objective_", "dual_gap_", "_certificates")
 
 
 class ConformalQuantileRegressor(Versioned, RegressorMixin, BaseEstimator):
@@ -85,6 +85,10 @@ class ConformalQuantileRegressor(Versioned, RegressorMixin, BaseEstimator):
         The quantiles.
     alpha_ : float or ndarray of shape (3,)
         The `alpha` used.
+    objective_ : ndarray of shape (3,)
+        The objectives of their fits.
+    dual_gap_ : ndarray of shape (3,)
+        Proved bounds of the distances of these from the optima.
     calibration_rows_ : ndarray of shape (n_calibration,)
         Numbers of the rows that calibrate.
     correction_ : float

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ from ladreg._inference import (
     Fit,
     Inverted,
     Sample,
+    as_frame,
     as_html,
     as_text,
     breads_of,
@@ -319,13 +319,7 @@ class Inference:
             One row a coefficient, indexed by its name (and before it by the quantile, where there are several), with
             the columns "coef", "std err" (not for ``method="rank"``), "t", "p", "low" and "high".
         """
-        pd = import_module("pandas")  # an extra, imported when used
-        blocks = self._blocks()
-        index = pd.Index(self.names, name="name")
-        if self.coef.ndim > 1:
-            index = pd.MultiIndex.from_product([np.asarray(self.quantile), self.names], names=["quantile", "name"])
-        columns = [*blocks[0].columns[:-2], "low", "high"]
-        return pd.DataFrame(np.vstack([block.values for block in blocks]), index=index, columns=columns)
+        return as_frame(self._blocks(), np.asarray(self.quantile) if self.coef.ndim > 1 else None)
 
     def __str__(self) -> str:
         return as_text(self._header(), self._blocks())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from ladreg._inference import (
     LassoFit,
     Nodewise,
     TruncatedNormal,
+    as_frame,
     as_html,
     as_text,
     desparsified,
@@ -147,10 +147,7 @@ class LassoInference:
             One row a coefficient, indexed by its name, with the columns "coef", "std err" and "z" (both not for
             "selective"), "p", "low" and "high".
         """
-        pd = import_module("pandas")  # an extra, imported when used
-        block = self._block()
-        index = pd.Index(self.names, name="name")
-        return pd.DataFrame(block.values, index=index, columns=[*block.columns[:-2], "low", "high"])
+        return as_frame([self._block()])
 
     def __str__(self) -> str:
         return as_text(self._header(), [self._block()])

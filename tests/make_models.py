@@ -32,7 +32,9 @@ def answers(model, X):
     if not hasattr(model, "predict"):
         return {"selection_probabilities_": model.selection_probabilities_.tolist()}
     names = ("coef_", "intercept_", "objective_")
-    return {name: np.asarray(getattr(model, name)).tolist() for name in names} | {"predict": model.predict(X).tolist()}
+    uses = [name for name in ("predict", "predict_interval") if hasattr(model, name)]
+    said = {name: getattr(model, name)(X).tolist() for name in uses}
+    return {name: np.asarray(getattr(model, name)).tolist() for name in names} | said
 
 
 def main():

@@ -20,7 +20,7 @@ from ladreg._inference.nodewise import Nodewise, nodewise
 from ladreg._inference.rank import rank_tests
 from ladreg._inference.selective import full_sigma, selected, selective
 from ladreg._inference.simultaneous import largest_ratio
-from ladreg._inference.table import Block, as_html, as_text
+from ladreg._inference.table import Block, as_frame, as_html, as_text
 from ladreg._inference.truncated_normal import TruncatedNormal
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Nodewise",
     "Sample",
     "TruncatedNormal",
+    "as_frame",
     "as_html",
     "as_text",
     "bandwidth",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -63,3 +65,14 @@ def as_html(header: list[str], blocks: list[Block]) -> str:
             parts.append(f"<tr><th>{escape(row[0])}</th>{values}</tr>")
         parts.append("</tbody></table>")
     return "\n".join([*parts, "</div>"])
+
+
+def as_frame(blocks: list[Block], quantiles: Array | None = None) -> Any:
+    """A pandas DataFrame, indexed by names, and before them by the quantiles of the tables where there are several."""
+    pd = import_module("pandas")  # an extra, imported when used
+    names = blocks[0].names
+    index = pd.Index(names, name="name")
+    if quantiles is not None:
+        index = pd.MultiIndex.from_product([quantiles, names], names=["quantile", "name"])
+    columns = [*blocks[0].columns[:-2], "low", "high"]
+    return pd.DataFrame(np.vstack([block.values for block in blocks]), index=index, columns=columns)
