@@ -8,6 +8,10 @@ from libc.stdlib cimport calloc, free
 from ladreg._kernels._check cimport below, of, places, table
 
 cdef extern from "long_steps.h":
+    ctypedef struct Crossings:
+        double *when
+        double *rise
+        Py_ssize_t *row
     ctypedef struct Data:
         const double *y
         const double *weight
@@ -38,8 +42,7 @@ cdef extern from "long_steps.h":
         double *step
         double *move
         double *part
-        double *when
-        Py_ssize_t *place
+        Crossings crossings
         char *is_active
     ctypedef struct Output:
         Py_ssize_t room, count
@@ -104,7 +107,7 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
         raise ValueError("a number that is out of range")
     if count == 0:
         return 0, 0, size, alpha, 0, 0
-    work = <double *> calloc(5 * n + 6 * room + 2 * q + q // sizeof(double) + 1, sizeof(double))
+    work = <double *> calloc(6 * n + 7 * room + 2 * q + q // sizeof(double) + 1, sizeof(double))
     if work == NULL:
         raise MemoryError
     rest = work
@@ -116,7 +119,8 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
     s.sign, s.inverse, s.side, s.alpha, s.n_exchanges, s.rows_read = &sign[0], &inverse[0, 0], &side[0], alpha, 0, 0
     s.residual, s.move, s.slope, s.fall = take(&rest, n), take(&rest, n), take(&rest, q), take(&rest, q)
     s.coef, s.rate, s.step, s.part = take(&rest, room), take(&rest, room), take(&rest, room), take(&rest, room)
-    s.dual, s.when, s.place = take(&rest, n), take(&rest, n + room), <Py_ssize_t *> take(&rest, n + room)
+    s.dual, s.crossings.when, s.crossings.rise = take(&rest, n), take(&rest, n + room), take(&rest, n + room)
+    s.crossings.row = <Py_ssize_t *> take(&rest, n + room)
     s.is_active = <char *> take(&rest, q // sizeof(double) + 1)
     for i in range(size):
         s.is_active[active[i]] = 1

@@ -98,39 +98,32 @@ INLINE Event farthest_outside(Parametric *s)
     return event;
 }
 
-/* Where residuals and active coefficients become zero along the edge: step lengths to `when`, rows i and coefficients
-   n + l to `place`; returns how many. O(n + size). */
-INLINE ptrdiff_t crossings(Parametric *s, double largest)
+/* List where residuals and active coefficients become zero along the edge, and by how much the objective's slope rises
+   there: rows i, and coefficients n + l; returns how many. O(n + size). */
+INLINE ptrdiff_t list_crossings(Parametric *s, double largest)
 {
+    const Crossings *c = &s->crossings;
     ptrdiff_t number = 0;
     for (ptrdiff_t i = 0; i < s->n; i++) {
         const double toward = s->side[i] * s->move[i];
         if (toward > PIVOT * largest) {
-            s->when[number] = larger(s->side[i] * s->residual[i], 0.0) / toward;
-            s->place[number++] = i;
+            c->when[number] = larger(s->side[i] * s->residual[i], 0.0) / toward;
+            c->rise[number] = toward * s->perturbed.weight[i] * (s->upper - s->lower);
+            c->row[number++] = i;
         }
     }
     for (ptrdiff_t l = 0; l < s->size; l++)
         largest = larger(fabs(s->step[l]), largest);
     for (ptrdiff_t l = 0; l < s->size; l++) {
+        const ptrdiff_t j = s->active[l];
         const double toward = -s->sign[l] * s->step[l];
-        if (s->kind[s->active[l]] != FREE && toward > PIVOT * largest) {
-            s->when[number] = larger(s->sign[l] * s->coef[l], 0.0) / toward;
-            s->place[number++] = s->n + l;
+        if (s->kind[j] != FREE && toward > PIVOT * largest) {
+            c->when[number] = larger(s->sign[l] * s->coef[l], 0.0) / toward;
+            c->rise[number] = s->kind[j] == POSITIVE ? INFINITY : 2.0 * toward * width(s, &s->perturbed, s->alpha, j);
+            c->row[number++] = s->n + l;
         }
     }
     return number;
-}
-
-/* By how much the objective's slope along the edge rises where a residual or coefficient becomes zero. */
-INLINE double rise(const Parametric *s, ptrdiff_t place)
-{
-    if (place < s->n)
-        return fabs(s->move[place]) * s->perturbed.weight[place] * (s->upper - s->lower);
-    const ptrdiff_t j = s->active[place - s->n];
-    if (s->kind[j] == POSITIVE)
-        return INFINITY;
-    return 2.0 * width(s, &s->perturbed, s->alpha, j) * fabs(s->step[place - s->n]);
 }
 
 /* Add `part` of a row's weight to its dual. O(q). */
@@ -150,42 +143,24 @@ INLINE void pass(Parametric *s, ptrdiff_t place)
         s->sign[place - s->n] = -s->sign[place - s->n];
 }
 
-/* One exchange; whether there was one. O(size (n + 3 size)), and each crossing that is passed reads all others. */
+/* One exchange; whether there was one. O(size (n + 3 size)), and q for each crossing that is passed. */
 INLINE int long_step(Parametric *s, const Event *event)
 {
-    const double largest = open_edge(s, event);
-    const ptrdiff_t all = crossings(s, largest);
-    ptrdiff_t number = all, end = -1;
-    double slope = -event->fall, length = 0.0;
-    while (number > 0) {
-        ptrdiff_t next = 0;
-        for (ptrdiff_t c = 1; c < number; c++)
-            if (s->when[c] < s->when[next])
-                next = c;
-        const ptrdiff_t place = s->place[next];
-        length = s->when[next];
-        slope += rise(s, place);
-        if (!(slope < 0.0)) {
-            end = place;
-            break;
-        }
-        number--; /* passed ones are kept behind the others */
-        s->when[next] = s->when[number];
-        s->place[next] = s->place[number];
-        s->place[number] = place;
-    }
-    if (end < 0)
+    const Crossings *c = &s->crossings;
+    const ptrdiff_t number = list_crossings(s, open_edge(s, event));
+    const ptrdiff_t passed = first_rising(c, number, -event->fall);
+    if (passed == number)
         return hide(s, event);
-    const ptrdiff_t met = end < s->n ? end : -1, zero = end < s->n ? -1 : end - s->n;
+    const ptrdiff_t end = c->row[passed], met = end < s->n ? end : -1, zero = end < s->n ? -1 : end - s->n;
     if (is_full(s, event, met))
         return 0;
-    for (ptrdiff_t c = number; c < all; c++)
-        pass(s, s->place[c]);
+    for (ptrdiff_t k = 0; k < passed; k++)
+        pass(s, c->row[k]);
     if (met >= 0)
         add_to_dual(s, met, -(s->side[met] > 0 ? s->upper : s->lower));
     if (event->leaves >= 0)
         add_to_dual(s, s->basis[event->leaves], event->sign > 0 ? s->upper : s->lower);
-    move_along(s, event, length);
+    move_along(s, event, c->when[passed]);
     take_vertex(s, event, met, zero);
     return 1;
 }

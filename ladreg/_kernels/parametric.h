@@ -10,6 +10,7 @@
    or an active coefficient is zero. Targets, weights and strengths are perturbed, so that vertices are not degenerate;
    the answers that are written are those of the basis for the data as given. Costs are numbers of multiplications. */
 #include "compiler.h"
+#include "crossings.h"
 #include <string.h>
 
 /* A rate of at most 1e-9 times the largest one is rounding: it ends no step, and no pivot is smaller. */
@@ -44,8 +45,7 @@ typedef struct {
     /* Of the perturbed problem; `coef` in the order of `active`, slopes less alpha * centre. */
     double *coef, *dual, *residual, *slope;
     double *rate, *fall, *step, *move, *part; /* work space: room, q, room, n and room numbers */
-    double *when;                  /* work space of long steps: n + room numbers, and as many in `place` */
-    ptrdiff_t *place;
+    Crossings crossings;           /* work space of long steps: n + room entries */
     char *is_active;               /* per column */
 } Parametric;
 

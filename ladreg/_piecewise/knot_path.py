@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 
@@ -49,9 +48,10 @@ def solve_along_knots(
     Parameters
     ----------
     problems
-        Problems that share design, target and weights, whose penalties are multiples of each other.
+        Problems that share design, target and weights, whose penalties are multiples of each other. The first is read,
+        and stands for the others.
     values
-        The multiples, which do not rise.
+        The multiples, which do not rise; the first is above zero.
     settings
         Passed to `solve`.
     solve
@@ -65,17 +65,18 @@ def solve_along_knots(
     3. Others go to the canonical optimum of the face that their dual describes.
     4. What is not proved to rounding is solved on its own.
     """
-    given = iter(problems)
-    first = next(given)
-    unit = first.with_penalty(first.penalty)
+    unit = next(iter(problems))
+    alphas = values / values[0]
     last: Coefficients | None = None
-    found = _proved_vertices(unit, values / values[0], settings)
-    for problem in chain([first], given):
+    found = _proved_vertices(unit, alphas, settings)
+    for alpha in alphas.tolist():
         solution = next(found, None)
-        if solution is not None and not (solution.unique and solution.relative_gap <= PROVED_GAP):
-            solution = canonical(problem, solution)
-        if solution is None or not solution.relative_gap <= PROVED_GAP:
-            solution = solve(problem, settings, last)
+        if solution is None or not (solution.unique and solution.relative_gap <= PROVED_GAP):
+            problem = unit.with_penalty(unit.penalty.times(alpha))
+            if solution is not None:
+                solution = canonical(problem, solution)
+            if solution is None or not solution.relative_gap <= PROVED_GAP:
+                solution = solve(problem, settings, last)
         last = solution.coefficients
         yield solution
 
