@@ -19,6 +19,7 @@ from sklearn.base import clone
 from ladreg import (
     CombinedLossRegressor,
     CombinedLossRegressorCV,
+    ConformalQuantileRegressor,
     ElasticNetCD,
     ElasticNetCDCV,
     HuberLossRegressor,
@@ -72,6 +73,7 @@ GATHERING = [
     (HuberLossRegressorCV(alphas=3), 0.95),
     (CombinedLossRegressorCV(alphas=3), 0.95),
     (StabilitySelection(alphas=3, n_pairs=2, random_state=0), 0.5),
+    (ConformalQuantileRegressor(random_state=0), 0.5),
 ]
 
 
