@@ -142,11 +142,18 @@ def nonnegative_least_squares(matrix: Array, target: Array) -> tuple[Array, floa
         return (result.x, float(np.sqrt(2.0 * result.cost))) if result.status > 0 else None
 
 
-def null_space(matrix: Array) -> Array:
-    """A basis of the null space of `matrix`, one vector per column; no column if `matrix` has full column rank."""
+def null_space(matrix: Array, *, scale_rows: bool = True) -> Array:
+    """A basis of the null space of `matrix`, one vector per column; no column if `matrix` has full column rank.
+
+    Without `scale_rows`, a row that is small beside the others is rounding, as in the triangle of a QR.
+    """
     if 0 in matrix.shape:
         return np.eye(matrix.shape[1])
-    scaled, _, column = equilibrated(matrix)
+    if scale_rows:
+        scaled, _, column = equilibrated(matrix)
+    else:
+        column = power_of_two(np.abs(matrix).max(axis=0))
+        scaled = matrix / column
     # QR and SVD are NumPy's: SciPy brings a second BLAS with threads of its own, and the two slow each other down.
     if scaled.shape[0] > 2 * scaled.shape[1]:
         scaled = np.asarray(np.linalg.qr(scaled, mode="r"))

@@ -2,20 +2,21 @@
 
 With D columns no two of which share a row and S the others (`BlockPattern`), one pinned row of each group gives the
 group's coefficient in terms of those of S. What is left of the group's other pinned rows, and pinned rows without a
-group, are equations in S alone: a dense matrix of few columns. A group without pinned rows leaves its coefficient open.
-Where nothing else is open in the rows of such a group, the optima are a product of the group's interval and the rest,
-and the centre of a product is the product of the centres: each term of the centre's sum is a function of one factor.
+group, are equations in S alone: a sparse matrix of few columns. A group without pinned rows leaves its coefficient
+open. Where nothing else is open in the rows of such a group, the optima are a product of the group's interval and the
+rest, and the centre of a product is the product of the centres: each term of its sum is a function of one factor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, SquareSolver, least_squares, null_space, square_solver
+from ladreg._arrays import BLOCK, Array, Index, SquareSolver, least_squares, null_space, power_of_two, square_solver
 from ladreg._certificate.optimal_face import Face, edges, predictions, sides
 from ladreg._tolerances import AT_END
 
@@ -53,8 +54,10 @@ class EliminatedRows:
         The pinned row that eliminates each group, -1 for none.
     left
         The other pinned rows.
-    reduced, solver
-        Their equations in S, and a solver of these if they are square and regular.
+    reduced
+        Their equations in S.
+    solver
+        A solver of the equations if they are square and regular.
     """
 
     face: Face
@@ -65,7 +68,7 @@ class EliminatedRows:
     rest: sp.csr_array
     pivot: Index
     left: Index
-    reduced: Array
+    reduced: sp.csr_array
     solver: SquareSolver | None
 
     @classmethod
@@ -73,7 +76,7 @@ class EliminatedRows:
         """The elimination; None where the table has no groups, or some coefficients are fixed by a square."""
         problem = face.problem
         design, border = problem.design, problem.fit_intercept
-        pattern = design.blocks(border) if problem.loss.has_bounded_slopes else None
+        pattern = None if problem.loss.is_square else design.blocks(border)
         if pattern is None or not np.isnan(face.fixed).all():
             return None
         number = np.full(problem.n_features + border, -1)
@@ -88,11 +91,11 @@ class EliminatedRows:
         is_left = np.ones(own.size, dtype=bool)
         is_left[pivot[pivot >= 0]] = False
         left = np.flatnonzero(is_left)
-        reduced = rest[left].toarray()
         grouped = np.flatnonzero(own[left] >= 0)
         first = pivot[own[left[grouped]]]
         ratio = value[left[grouped]] / value[first]
-        reduced[grouped] -= ratio[:, None] * rest[first].toarray()
+        multiples = sp.csr_array((ratio, (grouped, first)), shape=(left.size, own.size))
+        reduced = sp.csr_array(rest[left] - multiples @ rest)
         square = reduced.shape[0] == reduced.shape[1]
         return cls(
             face,
@@ -104,7 +107,7 @@ class EliminatedRows:
             pivot,
             left,
             reduced,
-            square_solver(reduced) if square else None,
+            square_solver(reduced.toarray()) if square else None,
         )
 
     @property
@@ -119,7 +122,20 @@ class EliminatedRows:
 
     def null_space(self) -> Array:
         """A basis of the directions in S that no pinned row forbids."""
-        return np.zeros((self.others.size, 0)) if self.solver is not None else null_space(self.reduced)
+        if self.solver is not None:
+            return np.zeros((self.others.size, 0))
+        if not self._is_tall:
+            return null_space(self.reduced.toarray())
+        return null_space(self._triangle[0], scale_rows=False)
+
+    @property
+    def _is_tall(self) -> bool:
+        """Whether the reduced equations are more than twice as many as their unknowns."""
+        return self.reduced.shape[0] > 2 * self.others.size > 0
+
+    @cached_property
+    def _triangle(self) -> tuple[Array, Array]:
+        return _triangle(self.reduced)
 
     def solution(self) -> Array:
         """A solution of the pinned rows' equations, coefficients of open groups zero."""
@@ -130,6 +146,20 @@ class EliminatedRows:
         for _ in range(2):
             point += self._solved(target - self.forward(point))
         return point
+
+    def _least(self, goal: Array) -> Array:
+        """The shortest least-squares solution of the reduced equations; seminormal equations where rows are many."""
+        if not self._is_tall:
+            return least_squares(self.reduced.toarray(), goal)
+        triangle, weight = self._triangle
+        return least_squares(triangle, least_squares(triangle.T, self.reduced.T @ (weight * goal)))
+
+    def _least_transposed(self, goal: Array) -> Array:
+        """The same for the transposed equations."""
+        if not self._is_tall:
+            return least_squares(self.reduced.toarray().T, goal)
+        triangle, weight = self._triangle
+        return np.asarray(weight * (self.reduced @ least_squares(triangle, least_squares(triangle.T, goal))))
 
     def forward(self, point: Array) -> Array:
         """The pinned rows' predictions."""
@@ -156,7 +186,7 @@ class EliminatedRows:
         goal = target[self.left].copy()
         goal[inside] -= self.value[self.left[inside]] * share[self.own[self.left[inside]]]
         point = np.zeros(self.n_columns)
-        point[self.others] = self.solver.solve(goal) if self.solver is not None else least_squares(self.reduced, goal)
+        point[self.others] = self.solver.solve(goal) if self.solver is not None else self._least(goal)
         missed = target[first] - self.rest[first] @ point[self.others]
         point[self.separate[closed]] = missed / self.value[first]
         return point
@@ -169,7 +199,7 @@ class EliminatedRows:
         goal = error[self.others] - self.rest[first].T @ (own_error[closed] / self.value[first])
         change = np.zeros(self.own.size)
         change[self.left] = (
-            self.solver.solve_transposed(goal) if self.solver is not None else least_squares(self.reduced.T, goal)
+            self.solver.solve_transposed(goal) if self.solver is not None else self._least_transposed(goal)
         )
         inside = self.left[self.own[self.left] >= 0]
         used = np.bincount(self.own[inside], self.value[inside] * change[inside], minlength=self.separate.size)
@@ -179,11 +209,13 @@ class EliminatedRows:
     def open_face(self, near: Array | None = None) -> OpenFace | None:
         """What is open, each group that nothing else moves at the middle of its interval.
 
-        None if an interval is empty. If more than `_MOST_COUPLED` dimensions are left, the point of the pinned rows
-        beside `near`, which must be inside the face up to rounding, and nothing is open; None without `near`.
+        The point is `near` where the loss is curved, and so the residuals of `near` are those of every optimum; else
+        the pinned rows give it. None if an interval is empty. If more than `_MOST_COUPLED` dimensions are left, the
+        point of the pinned rows beside `near`, which must be inside the face up to rounding, and nothing is open; None
+        without `near`.
         """
         problem, face, null = self.face.problem, self.face, self.null_space()
-        point = self.solution()
+        point = self.solution() if near is None or problem.loss.is_piecewise_linear else near.copy()
         if null.shape[1] == 0 and not self.open_groups.any():
             return OpenFace(point, np.zeros((self.n_columns, 0)), np.zeros(0, dtype=np.intp))
         if null.shape[1] > _MOST_NULL and near is not None:
@@ -302,6 +334,18 @@ class EliminatedRows:
         units = np.zeros((self.n_columns, int(self.open_groups.sum())))
         units[self.separate[self.open_groups], np.arange(units.shape[1])] = 1.0
         return np.hstack([basis, units])
+
+
+def _triangle(matrix: sp.csr_array) -> tuple[Array, Array]:
+    """T and w with ``T'T = matrix' diag(w) matrix``: the triangle of a QR of the rows, each scaled to about one."""
+    n_rows, n_columns = matrix.shape
+    scale = 1.0 / power_of_two(abs(matrix).max(axis=1).toarray().ravel())
+    scaled = sp.csr_array(matrix * scale[:, None])
+    triangle, size = np.zeros((0, n_columns)), max(n_columns, BLOCK // max(n_columns, 1))
+    for begin in range(0, n_rows, size):
+        block = scaled[begin : begin + size].toarray()
+        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, block]), mode="r"))
+    return triangle, scale**2
 
 
 def _groups(columns: Index, group: Index) -> Index:

@@ -11,7 +11,7 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import Proof, canonical_optimum, is_unique, prove
 from ladreg._design import BlockGram
 from ladreg._piecewise import ties
-from ladreg._problem import Optimum, Problem
+from ladreg._problem import Coefficients, Optimum, Problem
 from ladreg._tolerances import FACE_GAP, LEAST_GAP, PROVED_GAP, SINGULAR, SOLVED, SUMMED, VERTEX
 
 # Solve the system 3 times for the gradient that is left: each solve but the first removes rounding of the last.
@@ -218,7 +218,7 @@ def canonical(problem: Problem, answer: PieceSolution) -> tuple[PieceSolution, b
     unique = is_unique(problem, answer.coef, answer.intercept, answer.proof)
     if unique or answer.proof.relative_gap > FACE_GAP:
         return answer, unique
-    found = canonical_optimum(problem, answer.proof.dual)
+    found = canonical_optimum(problem, answer.proof.dual, near=Coefficients(answer.coef, answer.intercept))
     if found is None:
         return answer, False
     exact = PieceSolution.of(problem, *found)
