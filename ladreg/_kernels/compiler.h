@@ -40,6 +40,16 @@ INLINE void ladreg_fail(const char *condition, const char *file, int line)
 #define LADREG_ASSERT(condition) ((void)0)
 #endif
 
+/* Numbers that decide how fast a routine is, and not what it finds. Builds with -DLADREG_TIMES=4 or -DLADREG_OVER=4
+   take four times or a quarter of each, and must find the same. */
+#ifndef LADREG_TIMES
+#define LADREG_TIMES 1
+#endif
+#ifndef LADREG_OVER
+#define LADREG_OVER 1
+#endif
+#define SPEED(number) ((number) * LADREG_TIMES / LADREG_OVER)
+
 /* a'b. Costs n. */
 INLINE double dot(ptrdiff_t n, const double *restrict a, const double *restrict b)
 {

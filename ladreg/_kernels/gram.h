@@ -11,16 +11,16 @@
 #include "cholesky.h"
 
 /* Let in the features whose violation is at least 0.25 of the worst. */
-#define NEARLY 0.25
+#define NEARLY SPEED(0.25)
 /* Run at most 30 epochs of coordinate descent where more than max(ENTERING, SHARE * size) features violate their
    condition after a step. */
-#define BURST 30
+#define BURST SPEED(30)
 /* Let features in without epochs if at most 10 violate their condition. */
-#define ENTERING 10.0
+#define ENTERING SPEED(10.0)
 /* Let features in without epochs if at most 0.25 times as many as are in the support violate their condition. */
-#define SHARE 0.25
+#define SHARE SPEED(0.25)
 /* Discard the factor if the epochs changed more than 30 coefficients from or to zero. */
-#define CHANGED 30
+#define CHANGED SPEED(30)
 
 /* A feature outside the support, in it, or outside until the coefficients move again. */
 enum { OUTSIDE, INSIDE, RESTING };

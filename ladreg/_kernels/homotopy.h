@@ -15,9 +15,9 @@
 #include "cholesky.h"
 
 /* A feature may join the pool if its predicted slope reaches 0.5 of alpha times its strength. */
-#define NEARBY 0.5
+#define NEARBY fmin(SPEED(0.5), 0.9)
 /* Sort the predictions from NEARBY to 1 into 64 levels, of which the pool takes as many as it has room for. */
-#define LEVELS 64
+#define LEVELS SPEED(64)
 /* A slope violates its condition, beyond rounding, if it exceeds alpha times its strength by more than 1e-9 of that. */
 #define CERTAIN 1e-9
 /* All coefficients are zero where alpha is at least 1 - 1e-13 of that at which the first feature enters. */
