@@ -147,8 +147,8 @@ class ConformalQuantileRegressor(Versioned, RegressorMixin, BaseEstimator):
     >>> y = X[:, 0] + (0.5 + 0.5 * X[:, 0]) * rng.standard_normal(400)
     >>> model = ConformalQuantileRegressor(coverage=0.8, random_state=0).fit(X, y)
     >>> model.predict_interval([[0.5], [3.5]]).round(1)
-    array([[-0.2,  1.5],
-           [ 0.9,  6.3]])
+    array([[-0.7,  1.8],
+           [ 0.7,  6.3]])
     """
 
     _doc_link_module = "ladreg"
