@@ -1,4 +1,4 @@
-"""Sparse tables of groups: dummies of one factor or two beside two dense columns, against solvers that take them so."""
+"""Small tables, and sparse tables of groups: dummies of one factor or two beside two dense columns."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sklearn.linear_model import QuantileRegressor
 from ladreg import LADRegressor
 from tests.benchmarks.harness import HEAD, Rival, run, table
 from tests.benchmarks.peers import adapter
+from tests.benchmarks.small import small
 from tests.problems import make
 
 # Rows, levels of a factor, levels of one that crosses it.
@@ -56,7 +57,12 @@ def sparse_frisch_newton(X, y):
 
 
 def shapes(*names):
-    """Seconds and objectives of each table; only the tables whose name has one of `names` in it, if there are any."""
+    """Seconds and objectives of each table; only the tables whose name has one of `names` in it, if there are any.
+
+    "small" is the name of small tables, and of many of them.
+    """
+    if not names or "small" in names:
+        small()
     highs = QuantileRegressor(quantile=0.5, alpha=0.0, solver="highs-ipm")
     rivals = [Rival("ladreg", adapter(LADRegressor())), Rival("scikit-learn highs-ipm", adapter(highs), 2e5)]
     if shutil.which("Rscript"):
