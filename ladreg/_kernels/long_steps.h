@@ -104,13 +104,16 @@ INLINE ptrdiff_t list_crossings(Parametric *s, double largest)
 {
     const Crossings *c = &s->crossings;
     ptrdiff_t number = 0;
-    for (ptrdiff_t i = 0; i < s->n; i++) {
+    for (ptrdiff_t i = 0; i < s->n; i++) { /* without a branch, which would be mispredicted every other time */
         const double toward = s->side[i] * s->move[i];
-        if (toward > PIVOT * largest) {
-            c->when[number] = larger(s->side[i] * s->residual[i], 0.0) / toward;
-            c->rise[number] = toward * s->perturbed.weight[i] * (s->upper - s->lower);
-            c->row[number++] = i;
-        }
+        c->rise[number] = toward;
+        c->row[number] = i;
+        number += toward > PIVOT * largest;
+    }
+    for (ptrdiff_t k = 0; k < number; k++) {
+        const ptrdiff_t i = c->row[k];
+        c->when[k] = larger(s->side[i] * s->residual[i], 0.0) / c->rise[k];
+        c->rise[k] *= s->perturbed.weight[i] * (s->upper - s->lower);
     }
     for (ptrdiff_t l = 0; l < s->size; l++)
         largest = larger(fabs(s->step[l]), largest);
