@@ -24,7 +24,6 @@ from ladreg._kernels import (
 )
 from ladreg._least_squares import LeastSquaresTuning
 from ladreg._paths import Folds, SquaredFolds
-from ladreg._piecewise import interior_point
 from ladreg._problem import Settings
 from tests.faults import CASES, SMALL, faulty, gives_up, numbers, proved
 
@@ -64,7 +63,8 @@ def judge(case, model, warned):
         return  # proved before
     assert proved(model, X, y) or warned
     if hasattr(model, "alpha_") and not warned:
-        np.testing.assert_array_equal(model.alpha_, REFERENCE[case].alpha_)
+        # The same of the grid, whose first alpha may be rounded otherwise.
+        np.testing.assert_allclose(model.alpha_, REFERENCE[case].alpha_, rtol=1e-12)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -163,7 +163,7 @@ def test_the_faults_above_reach_every_kernel_and_every_decomposition():
     ],
 )
 def test_the_ways_of_large_tables(monkeypatch, case, module, name):
-    monkeypatch.setattr(interior_point, "SMALL", 1)
+    monkeypatch.setattr("ladreg._arrays.SMALL", 1)
     tuned = {LeastSquaresTuning: LeastSquaresTuning(largest_gram=0)}
     monkeypatch.setattr(Settings, "tuned", lambda _, kind: tuned.get(kind) or kind())
     monkeypatch.setattr("ladreg._certificate.dual_projection._QR_ENTRIES", 0)
