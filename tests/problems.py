@@ -14,6 +14,7 @@ from sklearn.datasets import load_diabetes
 
 from ladreg import _solvers
 from ladreg._design import as_design
+from ladreg._piecewise import PiecewiseTuning
 from ladreg._problem import Absolute, Coefficients, ElasticNet, HalfSquared, Pinball, Problem, Settings
 
 
@@ -39,9 +40,13 @@ def make(X, y, *, weight=None, loss=None, alpha=0.0, positive=False, fit_interce
     )
 
 
-def solve(problem, *, solver="auto", start=None, tol=1e-10, max_iter=None, **options):
+# Small tables are solved as large ones are.
+AS_LARGE = (PiecewiseTuning(vertex_rows=1),)
+
+
+def solve(problem, *, solver="auto", start=None, tol=1e-10, max_iter=None, tuning=(), **options):
     """Solve by the default solver, or by linprog alone; `options` are linprog's."""
-    settings = Settings(tol, max_iter, solver, options)
+    settings = Settings(tol, max_iter, solver, options, tuning=tuning)
     return _solvers.solve(problem, settings, None if start is None else Coefficients(*start))
 
 

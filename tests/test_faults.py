@@ -182,6 +182,7 @@ BAD = {
     "interval": (["basic", None], "interval must be one of 't', 'percentile'; got {value}"),
     "kernel": (["normal", None], "kernel must be one of 'uniform', 'gaussian'; got {value}"),
     "l1_ratio": ([-0.1, 1.1, np.nan, "a", None], "l1_ratio must be a finite number from 0 to 1, got {value}"),
+    "lags": ([0, -1, 1.5, "a"], "lags must be an integer >= 1, got {value}"),
     "level": ([0, 1, np.nan, "0.9", None], REAL),
     "max_false_selections": ([0, -1, "a"], REAL),
     "max_features_per_fit": ([0, 1.5, "a"], REAL),

@@ -1,5 +1,7 @@
 """Tables with about as many features as rows, or more, are solved at the first attempt, in few dimensions."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,8 +9,11 @@ import scipy.sparse as sp
 from ladreg import LADRegressor, QuantileRegressor
 from ladreg._piecewise import is_bulky
 from ladreg._problem import Pinball, StopReason
+from tests import problems
 from tests.faults import INSIDE, always, gives_nothing
-from tests.problems import make, rounding, solve
+from tests.problems import AS_LARGE, make, rounding
+
+solve = partial(problems.solve, tuning=AS_LARGE)
 
 N_ROWS = 24
 # Columns beside the intercept; 12 leave half as many dimensions as rows, which is the widest null space that pays.

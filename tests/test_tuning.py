@@ -161,7 +161,7 @@ RECORDS = [
     Tuned(LeastSquaresTuning(largest_gram=5), [by_products], 1e-14, 1e-11, 0.0, 1e-7),
 ]
 # What none of these problems is hard or large enough for.
-BEYOND = {"dear_part", "wider", "outweighed"}
+BEYOND = {"dear_part", "wider", "outweighed", "block_numbers"}
 NUMBERS = [(tuned, field) for tuned in RECORDS for field in fields(tuned.record)]
 
 

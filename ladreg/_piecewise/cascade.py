@@ -9,6 +9,7 @@ from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import linprog, preprocessing
 from ladreg._piecewise.interpolation import interpolant
 from ladreg._piecewise.tuning import PiecewiseTuning
+from ladreg._piecewise.vertices import solve_vertex
 from ladreg._presolve import Scaling, certified, merged_rows, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 from ladreg._tolerances import PROVED_GAP
@@ -28,18 +29,25 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
 
     Notes
     -----
+    0. A simplex method in one compiled call, for few rows and columns; taken if it finds the only optimum.
     1. Interior point on reduced rows.
     2. Interior point on all rows.
     3. linprog on the rows near the best answer so far, for a piecewise linear loss.
     4. linprog on everything, likewise.
 
-    All work on the problem at unit scale, the first two with identical rows merged; the answer of each is certified on
+    All work on the problem at unit scale, 1. and 2. with identical rows merged; the answer of each is certified on
     `problem` itself. The number of the rung that gave the answer is `stats["rung"]`.
     """
     twin, units = scaled(problem)
     near = units.to_scaled(*start) if start is not None else None
     if not twin.loss.has_kink:  # the kink is lost in rounding
         return certified(problem, units, solve_lasso(twin, settings, near))
+    # 0.
+    vertex = solve_vertex(twin, settings.tuned(PiecewiseTuning))
+    if vertex is not None:
+        solution = certified(problem, units, vertex, rung=0)
+        if solution.unique and _proved(solution, units):
+            return solution
     # 1. and 2.
     best: tuple[Solution, Uncertified] | None = None
     fewer = merged_rows(twin, settings)

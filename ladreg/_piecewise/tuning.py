@@ -127,6 +127,8 @@ class PiecewiseTuning:
     descent_steps: int = number(3, 0, 100)
     # Columns, at most: an exchange costs their square, and of 1,000 x 51 an interior point method is faster.
     vertex_columns: int = number(24, 1, 1000)
+    # Rows, at most, of a single problem that is solved by itself: more are left to the reduction by a sample.
+    vertex_rows: int = number(2000, 1, 1 << 30)
     # Numbers in the rows of a block of problems, which is one task of a thread (4 MB): its calls cost little beside the
     # work, and threads share what is a few times as much.
     block_numbers: int = number(1 << 19, 1, 1 << 40)

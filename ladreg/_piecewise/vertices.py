@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._design import DenseDesign
 from ladreg._kernels import _simplex
 from ladreg._piecewise.tuning import PiecewiseTuning
+from ladreg._problem import Problem, StopReason, Uncertified
 from ladreg._tolerances import AT_END, VERTEX
 
 
@@ -71,6 +73,36 @@ class Vertices:
     def found(self) -> NDArray[np.bool_]:
         """Whether a vertex was found."""
         return self.n_exchanges >= 0
+
+
+def solve_vertex(problem: Problem, tuning: PiecewiseTuning) -> Uncertified | None:
+    """The optimal vertex of a small dense problem without a penalty; None for others, or where none is found.
+
+    Targets that are all zero have the optimum zero, which a vertex would miss by rounding.
+    """
+    q, n = problem.n_features + problem.fit_intercept, problem.n_samples
+    is_small = 0 < q < n <= tuning.vertex_rows and q <= tuning.vertex_columns
+    is_linear = problem.loss.is_piecewise_linear and not (problem.penalty.positive or problem.penalty.strength.any())
+    if not (is_small and is_linear and problem.y.any() and isinstance(problem.design, DenseDesign)):
+        return None
+    A = np.ascontiguousarray(problem.design.rows(np.arange(n), border=problem.fit_intercept))
+    lower, upper = problem.loss.interval()
+    zero, weight = np.zeros(1, dtype=np.intp), np.ascontiguousarray(problem.weight)
+    ends = np.array([lower]), np.array([upper])
+    batch = Batch(A, problem.y, weight, np.array([n]), zero, zero, zero, *ends, linear=np.zeros((1, q)))
+    found = solve_vertices(batch, tuning)
+    if not found.found[0]:
+        return None
+    point, made = found.point[0], int(found.n_exchanges[0])
+    return Uncertified(
+        coef=point[: problem.n_features],
+        intercept=float(point[-1]) if problem.fit_intercept else 0.0,
+        dual=found.dual,
+        n_iter=max(made, 1),
+        stopped=StopReason.EXACT,
+        solver="simplex",
+        stats={"n_exchanges": made, "n_ip_iter": 0, "rows_solved": n},
+    )
 
 
 def solve_vertices(

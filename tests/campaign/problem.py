@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import numpy as np
 
@@ -58,7 +60,9 @@ def judged(seed, only=""):
     if only.lower() not in name.lower():
         return None
     model, case, chances = posed(rng, name, seed)
-    outcome = run(model, case)
+    # Most tables are small: every second integer has them solved as large ones are.
+    with patch("ladreg._piecewise.cascade.solve_vertex", lambda *_: None) if seed % 2 else nullcontext():
+        outcome = run(model, case)
     verdict = Verdict(seed, model.name, case.ills, model.parameters, outcome.warned, outcome.refused)
     verdict.complaints += outcome.complaints
     for formula, answer in outcome.answers:
