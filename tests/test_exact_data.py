@@ -70,7 +70,7 @@ def test_rows_solved_follow_the_columns(model, kind, others):
     y = targets(X, rng)[others]
     model, stats = fitted(model, X, y)
     assert model.certificate_.relative_gap < 1e-12
-    assert stats.get("rung", 1) == 1
+    assert stats.get("rung", 1) <= 1
     # 40 rows a column are the reduced problem, and the rows that a plane is guessed from. One with noise may have a
     # sixth of the rows a column instead, which cost no more than one pass, and rows that were on the wrong side join.
     # A table of at most 2,000 distinct rows is not worth a reduction.
@@ -102,7 +102,7 @@ def test_small_tables_need_no_linear_program(model, shape, others):
     X = rng.standard_normal(shape)
     model, stats = fitted(model, X, targets(X, rng)[others])
     assert model.certificate_.relative_gap < 1e-11
-    assert stats.get("rung", 1) == 1
+    assert stats.get("rung", 1) <= 1
 
 
 @pytest.mark.parametrize("seed", range(5))
