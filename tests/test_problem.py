@@ -283,3 +283,14 @@ def test_what_counts_as_rounding_follows_the_dual_at_extreme_quantiles(tau):
     dual = 0.9 * near * problem.weight * np.where(np.arange(20) % 2, 1.0, -1.0)
     dual[0] += 0.9e-15 * far
     assert abs(prove(problem, np.zeros(0), 9.5, dual).dual.sum()) <= 2e-15 * near
+
+
+def test_rows_at_an_end_by_rounding_hide_no_gap():
+    """A weight times an end, divided by the weight, may be past the end: such terms are zero, not negative."""
+    for n in range(5, 60):
+        y = np.zeros(n)
+        y[:3], y[3] = -1e-4, -1e-40
+        problem = make(np.zeros((n, 1)), y, loss=Pinball(0.1), alpha=1.0, fit_intercept=False)
+        dual = np.zeros(n)
+        dual[:3] = -0.9 * problem.weight[:3]
+        assert prove(problem, np.zeros(1), 0.0, dual).gap == pytest.approx(0.9e-40 * problem.weight[3], rel=1e-12, abs=0.0)

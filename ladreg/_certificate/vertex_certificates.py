@@ -75,8 +75,9 @@ def prove_vertices(loss: Loss, rows: VertexRows, point: Array, dual: Array, basi
     products, sizes = np.abs(sums(terms)), sums(np.abs(terms))
     size = np.abs(rows.X)
     ratio = np.divide(dual, rows.weight, out=np.zeros_like(dual), where=rows.weight > 0)
+    ratio = np.where(dual == high, upper, np.where(dual == low, lower, np.clip(ratio, lower, upper)))
     objective = sums(rows.weight * loss.value(residual))
-    gap = np.maximum(sums(rows.weight * loss.fenchel_young(residual, ratio)), 0.0)
+    gap = sums(rows.weight * loss.fenchel_young(residual, ratio))
     # What a column keeps of the dual beyond rounding costs up to its coefficient's width: that of a prediction as large
     # as the largest residual, and the coefficient itself.
     distance = sums(size) / rows.count[:, None]

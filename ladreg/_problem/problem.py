@@ -122,6 +122,15 @@ class Problem:
             clipped[block] = weight * np.clip(self.ratio(dual[block], weight), lower, upper)
         return clipped
 
+    def slopes(self, dual: Array, weight: Array) -> Array:
+        """`ratio` within the loss's interval, and exactly at its end where the dual is the weight times that end."""
+        slopes = self.ratio(dual, weight)
+        if not self.loss.has_bounded_slopes:
+            return slopes
+        lower, upper = self.loss.interval()
+        slopes = np.where(dual >= weight * upper, upper, np.where(dual <= weight * lower, lower, slopes))
+        return np.clip(slopes, lower, upper, out=slopes)
+
     def ratio(self, dual: Array, weight: Array) -> Array:
         """``dual / weight``, zero in rows of weight zero."""
         if self.facts.all_present:
