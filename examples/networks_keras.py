@@ -31,7 +31,7 @@ except ImportError as error:
 warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
 
 # %%
-# Data with wrong targets
+# Data with outliers in y
 # -----------------------
 # 442 diabetes patients, ten measurements each; the target is a score of the disease, in hundreds. In
 # every tenth training row the decimal point of the target is made to slip. The test rows are clean.
@@ -86,7 +86,7 @@ for name, predicted in rows.items():
     print(f"{name:22s} {values[0]:7.3f} {values[1]:9.3f} {values[2]:15.3f}")
 
 # %%
-# L2 is drawn after the wrong targets, and so is the combined loss, since its squared half outweighs
+# L2 is drawn after the outliers in y, and so is the combined loss, since its squared half outweighs
 # the other where residuals are large. L1 withstands most of it.
 
 # %%

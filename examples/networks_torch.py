@@ -25,7 +25,7 @@ except ImportError:
 torch.set_num_threads(1)  # the tables are small: threads would wait for each other
 
 # %%
-# Data with wrong targets
+# Data with outliers in y
 # -----------------------
 # 442 diabetes patients, ten measurements each; the target is a score of the disease, in hundreds. In
 # every tenth training row the decimal point of the target is made to slip. The test rows are clean.
@@ -95,8 +95,8 @@ for title, targets in {"right": y, "wrong in every tenth row": wrong}.items():
         print(f"{name:22s} {values[0]:7.3f} {values[1]:9.3f} {values[2]:15.3f}")
 
 # %%
-# With right targets the choice of loss matters little, and the network is not better than a straight
-# line: 292 rows are few. With wrong targets L2 is drawn after them, and so is the combined loss, since
+# Without outliers the choice of loss matters little, and the network is not better than a straight
+# line: 292 rows are few. With outliers in y L2 is drawn after them, and so is the combined loss, since
 # its squared half outweighs the other where residuals are large. L1 is not immune, but loses little.
 
 # %%

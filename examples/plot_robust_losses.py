@@ -2,8 +2,8 @@
 Which loss for wrong data?
 ==========================
 
-Absolute, squared, combined, Huber and quantile losses: what a mistake costs, how far wrong targets and wrong features
-pull the fits, and what robustness costs where nothing is wrong.
+Absolute, squared, combined, Huber and quantile losses: what a residual costs, how far outliers in y and in X
+pull the fits, and what robustness costs where there are none.
 """
 
 import matplotlib.pyplot as plt
@@ -90,7 +90,7 @@ errors = {
     for wrong, grid in shares.items()
 }
 
-print(f"{'error of the slope, 2':24s}{'wrong targets':>28s}{'wrong features':>26s}")
+print(f"{'error of the slope, 2':24s}{'outliers in y':>28s}{'outliers in X':>26s}")
 columns = [("targets", share) for share in (0.1, 0.3, 0.4, 0.5)] + [("features", share) for share in (0.02, 0.05, 0.1)]
 print(" " * 24 + "".join(f"{share:8.0%}" for _, share in columns))
 for name in models:
@@ -98,12 +98,12 @@ for name in models:
     print(f"{name:24s}" + "".join(f"{value + 0.0:8.2f}" for value in np.round(row, 2)))
 
 # %%
-# The scales of the panels differ. Wrong targets, on the left: least squares and the combined loss follow them from the
+# The scales of the panels differ. Outliers in y, on the left: least squares and the combined loss follow them from the
 # first. The slopes of Huber's loss and of the absolute loss hold until nearly half of the rows are wrong; the
-# intercepts do drift, for all wrong targets lie on the same side, and that of Huber's loss the more. The quantile 0.75
+# intercepts do drift, for all outliers in y lie on the same side, and that of Huber's loss the more. The quantile 0.75
 # has a quarter of the rows above it, and gives way when a quarter is wrong.
 #
-# Wrong features, on the right: **least absolute deviations break down as well**, and so do all the others. One wrong
+# Outliers in X, on the right: **least absolute deviations break down as well**, and so do all the others. One wrong
 # row in twenty takes half of the slope, one in ten nearly all of it. (That the quantile 0.75 holds out a little longer
 # is because the wrong rows lie below the line here; it goes sooner than the median if they lie above.) None of these
 # losses protects from rows far out in X: look at X, or use least trimmed squares or MM-estimators.

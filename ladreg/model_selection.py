@@ -381,8 +381,8 @@ class LADRegressorCV(CrossValidatedRegressor):
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j v_j |b_j|
 
     with :math:`v` for `penalty_weights`, as `LADRegressor` does, for each :math:`\alpha` of a decreasing sequence on
-    the training rows of each fold, and chooses by the mean absolute error of the rows held out, which wrong targets
-    among them do not decide as they would squared errors. The fit to all rows with the alpha chosen ends with a
+    the training rows of each fold, and chooses by the mean absolute error of the rows held out, which outliers
+    in y do not decide as they would squared errors. The fit to all rows with the alpha chosen ends with a
     certificate.
 
     Parameters

@@ -293,4 +293,5 @@ def test_rows_at_an_end_by_rounding_hide_no_gap():
         problem = make(np.zeros((n, 1)), y, loss=Pinball(0.1), alpha=1.0, fit_intercept=False)
         dual = np.zeros(n)
         dual[:3] = -0.9 * problem.weight[:3]
-        assert prove(problem, np.zeros(1), 0.0, dual).gap == pytest.approx(0.9e-40 * problem.weight[3], rel=1e-12, abs=0.0)
+        hidden = 0.9e-40 * problem.weight[3]
+        assert prove(problem, np.zeros(1), 0.0, dual).gap == pytest.approx(hidden, rel=1e-12, abs=0.0)
