@@ -134,11 +134,8 @@ def slope_margin(problem: Problem, spread: Array, gap: float) -> Array:
 
 
 def _gap(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
-    """The Fenchel-Young gaps of rows and features, each >= 0: one below zero by rounding would hide others."""
-    rows = sum(
-        float(weight @ problem.loss.fenchel_young(residual[block], problem.slopes(dual[block], weight)))
-        for block, weight in problem.blocks()
-    )
+    """The Fenchel-Young gaps of rows and features."""
+    rows = sum(problem.row_gap(residual[block], dual[block], weight) for block, weight in problem.blocks())
     # A free column's term is zero by projection; coef * rounding would be noise.
     features = problem.penalty.fenchel_young(coef, slope)
     features[problem.penalty.free_features] = 0.0

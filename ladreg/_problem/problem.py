@@ -122,14 +122,21 @@ class Problem:
             clipped[block] = weight * np.clip(self.ratio(dual[block], weight), lower, upper)
         return clipped
 
-    def slopes(self, dual: Array, weight: Array) -> Array:
-        """`ratio` within the loss's interval, and exactly at its end where the dual is the weight times that end."""
+    def row_gap(self, residual: Array, dual: Array, weight: Array) -> float:
+        """The sum of the rows' Fenchel-Young terms, each >= 0: one below zero by rounding would hide others.
+
+        A dual that is the weight times an end of the interval costs nothing, though their ratio may be past that end.
+        """
+        if self.loss.is_piecewise_linear:
+            lower, upper = self.loss.interval()
+            terms = np.maximum(residual * (weight * upper - dual), residual * (weight * lower - dual))
+            return float(np.maximum(terms, 0.0, out=terms).sum())
         slopes = self.ratio(dual, weight)
-        if not self.loss.has_bounded_slopes:
-            return slopes
-        lower, upper = self.loss.interval()
-        slopes = np.where(dual >= weight * upper, upper, np.where(dual <= weight * lower, lower, slopes))
-        return np.clip(slopes, lower, upper, out=slopes)
+        if self.loss.has_bounded_slopes:
+            lower, upper = self.loss.interval()
+            slopes = np.where(dual >= weight * upper, upper, np.where(dual <= weight * lower, lower, slopes))
+            np.clip(slopes, lower, upper, out=slopes)
+        return float(weight @ self.loss.fenchel_young(residual, slopes))
 
     def ratio(self, dual: Array, weight: Array) -> Array:
         """``dual / weight``, zero in rows of weight zero."""
