@@ -195,7 +195,7 @@ class BlockGram:
         """The Schur complement of D; `lowered` times itself is subtracted from the diagonal of the matrix before."""
         shrunk = self.diagonal * (1.0 - lowered)
         part = np.zeros_like(self.inner)
-        inverse = np.divide(1.0, shrunk, out=np.zeros_like(shrunk), where=shrunk > _NORMAL)
+        inverse = _inverse(shrunk)
         _rows.sparse_gram(self.cross.data, self.cross.indices, self.cross.indptr, inverse, part)
         np.subtract(self.inner, part, out=part)
         np.einsum("ii->i", part)[:] -= lowered * self.inner.diagonal()
@@ -218,13 +218,17 @@ class BlockGram:
 
     def pseudo_solver(self) -> Callable[[Array], Array]:
         """The function that solves with the matrix; where it is singular, one solution of equations that have any."""
-        size = self.inner.diagonal()
-        scale = 1.0 / np.sqrt(np.where(size > 0, size, 1.0))
-        reduced = self.schur() * scale * scale[:, None]
+        reduced, scale = self._unit_schur()
         solve = cholesky_solver(reduced, ridges=(0.0,)) if is_regular(reduced) else None
         if solve is None:
             solve = np.linalg.pinv(reduced, rcond=_SINGULAR, hermitian=True).__matmul__
         return self._through(lambda right: scale * solve(scale * right))
+
+    def _unit_schur(self) -> tuple[Array, Array]:
+        """The Schur complement with the columns of S scaled to length one, and the scales."""
+        size = self.inner.diagonal()
+        scale = 1.0 / np.sqrt(np.where(size > 0, size, 1.0))
+        return self.schur() * scale * scale[:, None], scale
 
     def flat_directions(self, most: int) -> Array | None:
         """Directions, one a column, that hold all that the columns may not determine; None if these are over `most`.
@@ -232,13 +236,12 @@ class BlockGram:
         The Schur complement, its columns of length one, has an eigenvalue of at most 1e-9 along each. Columns of D
         without rows are left out.
         """
-        size = self.inner.diagonal()
-        scale = 1.0 / np.sqrt(np.where(size > 0, size, 1.0))
-        eigenvalues, vectors = np.linalg.eigh(self.schur() * scale * scale[:, None])
+        reduced, scale = self._unit_schur()
+        eigenvalues, vectors = np.linalg.eigh(reduced)
         chosen = scale[:, None] * vectors[:, eigenvalues <= AT_END]
         if chosen.shape[1] > most:
             return None
-        inverse = np.divide(1.0, self.diagonal, out=np.zeros_like(self.diagonal), where=self.diagonal > _NORMAL)
+        inverse = _inverse(self.diagonal)
         directions = np.empty((self.separate.size + self.others.size, chosen.shape[1]))
         directions[self.others] = chosen
         directions[self.separate] = -inverse[:, None] * (self.cross @ chosen)
@@ -246,7 +249,7 @@ class BlockGram:
 
     def _through(self, reduced: Callable[[Array], Array]) -> Callable[[Array], Array]:
         """The solver of the whole matrix by that of the Schur complement; columns of D without rows have zeros."""
-        inverse = np.divide(1.0, self.diagonal, out=np.zeros_like(self.diagonal), where=self.diagonal > _NORMAL)
+        inverse = _inverse(self.diagonal)
 
         def solve(right: Array) -> Array:
             found = np.empty_like(right)
@@ -257,3 +260,8 @@ class BlockGram:
             return found
 
         return solve
+
+
+def _inverse(diagonal: Array) -> Array:
+    """The inverse of a diagonal, zero for columns of D that are left out."""
+    return np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > _NORMAL)
