@@ -511,7 +511,7 @@ def infer(
         Whether the ends of ``method="rank"`` are those of a statistic that is interpolated between its steps, as in R's
         quantreg. Without, intervals are closed and hold every value that the test does not reject.
     lags : int, default=None
-        Rows are in the order of time, and depend on up to so many rows before them: scores of rows j apart are
+        Rows are in the order of time, and depend on up to `lags` rows before them: scores of rows j apart are
         multiplied too, with the weight ``1 - j / (lags + 1)`` (Newey and West 1987; Galvao and Yoon 2024), and the sum
         by ``n/(n-p)``. For "robust" and "kernel", without `groups` and frequency weights.
 

@@ -152,7 +152,7 @@ class LassoCDIC(InformationRegressor):
     noise_variance : float, default=None
         The variance :math:`\sigma^2` of the errors, in squared units of y; None estimates it (see Notes).
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a part of the largest.
+        Smallest alpha of the grid, as a fraction of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas, in units of y times units of X. 0 is least squares.
@@ -370,7 +370,7 @@ class LADRegressorIC(InformationRegressor):
         mean, anew for each alpha (see Notes). With gross outliers among the targets the mean, and with it the classical
         criterion, is about nothing but these.
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a part of the largest.
+        Smallest alpha of the grid, as a fraction of the largest.
     alphas : int, "knots" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas, in units of X. 0, which no grid has, is plain LAD.
@@ -656,7 +656,7 @@ class QuantileRegressorIC(LADRegressorIC):
         How the scale of the errors is estimated: by the rows near the fit, once for all alphas, or by the mean loss,
         anew for each alpha (see Notes).
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a part of the largest.
+        Smallest alpha of the grid, as a fraction of the largest.
     alphas : int, "knots" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas, in units of X. 0, which no grid has, is no penalty.

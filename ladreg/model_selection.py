@@ -38,7 +38,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         Share of the absolute values in the penalty, or several to choose from: 1 is the lasso, 0 ridge regression.
         Useful lists are denser near 1, such as ``[0.1, 0.5, 0.7, 0.9, 0.95, 0.99, 1]``.
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a part of the largest.
+        Smallest alpha of the grid, as a fraction of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
         An integer: that many alphas for each `l1_ratio`, equally spaced in their logarithms from the smallest alpha for
         which every penalised coefficient is zero in a fit to all rows; or the alphas, which ``l1_ratio=0`` needs. 0 is
@@ -212,7 +212,7 @@ class LassoCDCV(CrossValidatedRegressor):
     Parameters
     ----------
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a part of the largest.
+        Smallest alpha of the grid, as a fraction of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas, in units of y times units of X. 0 is least
@@ -388,7 +388,7 @@ class LADRegressorCV(CrossValidatedRegressor):
     Parameters
     ----------
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a part of the largest.
+        Smallest alpha of the grid, as a fraction of the largest.
     alphas : int, "knots" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas, in units of X. 0, which no grid has, is plain
@@ -583,7 +583,7 @@ class QuantileRegressorCV(LADRegressorCV):
         The quantile, strictly between 0 and 1. Each of several has a path and a choice of its own: fit one model for
         each.
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a part of the largest.
+        Smallest alpha of the grid, as a fraction of the largest.
     alphas : int, "knots" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas, in units of X. 0, which no grid has, is no
@@ -776,7 +776,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         Scale of the errors, in units of y. "mad" estimates it as `HuberLossRegressor` does, from the training rows of
         each fold for the fits to these, and from all rows for `scale_`; it is the same for all alphas.
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a part of the largest.
+        Smallest alpha of the grid, as a fraction of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas, in units of y times units of X. 0, which no
@@ -962,7 +962,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         y. Losses of different shares are not comparable: fit one model for each, and compare these by one loss (see
         Notes).
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a part of the largest.
+        Smallest alpha of the grid, as a fraction of the largest.
     alphas : int or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas. 0, which no grid has, is no penalty.

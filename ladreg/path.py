@@ -74,7 +74,7 @@ def enet_path(
     l1_ratio : float, default=0.5
         Share of the absolute values in the penalty: 1 is the lasso.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a part of the largest.
+        Smallest alpha of a path, as a fraction of the largest.
     n_alphas : int, default=None
         Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
     alphas : int or array-like, default=100
@@ -214,7 +214,7 @@ def lasso_path(
     y : array-like of shape (n_samples,) or (n_samples, 1)
         Target.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a part of the largest.
+        Smallest alpha of a path, as a fraction of the largest.
     n_alphas : int, default=None
         Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
     alphas : int or array-like, default=100
@@ -345,7 +345,7 @@ def lad_path(
     y : array-like of shape (n_samples,)
         Target.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a part of the largest.
+        Smallest alpha of a path, as a fraction of the largest.
     alphas : int or array-like, default=None
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas. None is 100.
@@ -482,7 +482,7 @@ def quantile_path(
     quantile : float, default=0.5
         The quantile, strictly between 0 and 1.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a part of the largest.
+        Smallest alpha of a path, as a fraction of the largest.
     alphas : int or array-like, default=None
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas. None is 100.
@@ -718,7 +718,7 @@ def huber_path(
         Scale of the errors, in units of y. "mad" estimates it once, without the penalty, so that it is the `scale_` of
         `HuberLossRegressor` at every alpha.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a part of the largest.
+        Smallest alpha of a path, as a fraction of the largest.
     alphas : int or array-like, default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas, in units of y times units of X.
@@ -820,7 +820,7 @@ def combined_path(
     l1_ratio : float, default=0.5
         Share of the absolute loss, from 0 (least squares) to 1 (least absolute deviations).
     eps : float, default=1e-3
-        Smallest alpha of a path, as a part of the largest.
+        Smallest alpha of a path, as a fraction of the largest.
     alphas : int or array-like, default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero; or the alphas.

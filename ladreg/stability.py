@@ -114,7 +114,7 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         selects nothing from all rows down to `eps` times it (for ladreg's estimators with a penalty, and scikit-learn's
         `Lasso` and `ElasticNet`). None fits the estimator once, as it is.
     eps : float, default=0.1
-        Smallest value of a grid as a part of the largest.
+        Smallest value of a grid as a fraction of the largest.
     n_pairs : int, default=50
         Number of complementary pairs: the estimator is fitted to twice as many halves.
     threshold : float or "auto", default=0.6
