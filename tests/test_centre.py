@@ -16,7 +16,7 @@ from ladreg import (
 from ladreg._certificate import face_centre
 from ladreg._problem import Absolute, Pinball
 from tests.campaign.centre import CLOSE, Centre
-from tests.problems import make, solve
+from tests.problems import AS_LARGE, make, solve
 
 SOLVERS = ("auto", "linprog")
 both_solvers = pytest.mark.parametrize("solver", SOLVERS)
@@ -64,6 +64,22 @@ def test_without_features_it_is_the_middle_of_the_weighted_quantile(solver, quan
         found = intercept_of(y, sample_weight=weight, quantile=quantile, solver=solver)
         assert found == pytest.approx(expected, rel=1e-13, abs=1e-13), f"seed {seed}"
     assert several > 2 or quantile == 0.05
+
+
+def test_faces_of_small_tables_need_no_interior_point_method():
+    several = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X, y = np.column_stack([rng.standard_normal(60), rng.integers(0, 2, (60, 2))]), rng.standard_normal(60)
+        problem = make(X, y, weight=np.bincount(rng.integers(0, 60, 60), minlength=60))
+        small, large = solve(problem), solve(problem, tuning=AS_LARGE)
+        assert small.stats["rung"] == 0
+        assert small.stats["n_ip_iter"] == 0
+        assert small.unique == large.unique
+        assert small.objective == pytest.approx(large.objective, rel=1e-14, abs=0.0)
+        assert small.coef == pytest.approx(large.coef, rel=1e-10, abs=1e-10)
+        several += not small.unique
+    assert several > 3
 
 
 @pytest.mark.parametrize("n_groups", [4, 40])

@@ -176,6 +176,8 @@ def _coordinates(vector: Array) -> tuple[Array, Array]:
 
 def _blocks(vector: Array) -> Index:
     """The block number of each coordinate: two coordinates that are both nonzero in some vector share a block."""
+    if vector.shape[1] == 1:
+        return np.zeros(1, dtype=np.intp)
     together = csr_array((vector.shape[1], vector.shape[1]))
     for begin in range(0, vector.shape[0], BLOCK):
         pattern = csr_array(vector[begin : begin + BLOCK] != 0, dtype=np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ladreg._certificate import certify
+from ladreg._certificate import canonical_optimum, certify
 from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import linprog, preprocessing
 from ladreg._piecewise.interpolation import interpolant
@@ -29,7 +29,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
 
     Notes
     -----
-    0. A simplex method in one compiled call, for few rows and columns; taken if it finds the only optimum.
+    0. A simplex method in one compiled call, for few rows and columns, and from its vertex to the canonical optimum.
     1. Interior point on reduced rows.
     2. Interior point on all rows.
     3. linprog on the rows near the best answer so far, for a piecewise linear loss.
@@ -43,11 +43,9 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     if not twin.loss.has_kink:  # the kink is lost in rounding
         return certified(problem, units, solve_lasso(twin, settings, near))
     # 0.
-    vertex = solve_vertex(twin, settings.tuned(PiecewiseTuning))
-    if vertex is not None:
-        solution = certified(problem, units, vertex, rung=0)
-        if solution.unique and _proved(solution, units):
-            return solution
+    solution = _from_vertex(problem, twin, units, settings)
+    if solution is not None:
+        return solution
     # 1. and 2.
     best: tuple[Solution, Uncertified] | None = None
     fewer = merged_rows(twin, settings)
@@ -90,6 +88,20 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     last = linprog.solve_by_linprog(twin, settings, near)
     final = certified(problem, units, last, rung=4)
     return final if final.gap <= solution.gap else solution
+
+
+def _from_vertex(problem: Problem, twin: Problem, units: Scaling, settings: Settings) -> Solution | None:
+    """Rung 0: the only optimum, or the canonical one of the face that the vertex's dual tells; None if not proved."""
+    vertex = solve_vertex(twin, settings.tuned(PiecewiseTuning))
+    if vertex is None:
+        return None
+    solution = certified(problem, units, vertex, rung=0)
+    if _proved(solution, units) and not solution.unique:
+        optimum = canonical_optimum(twin, vertex.dual)
+        if optimum is None:
+            return None
+        solution = certified(problem, units, replace(vertex, **optimum._asdict()), rung=0)
+    return solution if _proved(solution, units) else None
 
 
 def _proved(solution: Solution, units: Scaling) -> bool:
