@@ -18,7 +18,7 @@ from ladreg._paths import Path, losses_of, relaxed
 from ladreg._problem import TOO_LARGE, Coefficients, Problem, Solution
 from ladreg._solvers import solve
 from ladreg._tolerances import EXACT_FIT
-from ladreg._tuning import Candidate, Choice, TunedRegressor, check_single
+from ladreg._tuning import Candidate, Choice, TunedRegressor, check_not_empty, check_single
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
 from ladreg.quantile import QuantileRegressor
@@ -117,13 +117,17 @@ class InformationRegressor(TunedRegressor):
             some = np.minimum(used, p // 2)
             ways = scipy.special.gammaln(p + 1) - scipy.special.gammaln(some + 1) - scipy.special.gammaln(p - some + 1)
             criterion += 2.0 * self.ebic_gamma * ways
-        self.criterion_, self.n_selected_path_ = criterion, np.count_nonzero(path.coef, axis=0)
         if np.isnan(criterion).any():
             raise OverflowError(TOO_LARGE)
+        # The errors are estimated from the whole path, whatever the limit.
+        path = path.within(self.max_features)
+        check_not_empty(path, self.max_features)
+        criterion = criterion[: path.alphas.size]
+        self.criterion_, self.n_selected_path_ = criterion, np.count_nonzero(path.coef, axis=0)
         k = int(np.argmin(criterion))
         number = self.n_selected_path_[k]
         self._say(f"alpha={candidate.alphas[k]:.6g}: {self.criterion} {criterion[k]:.6g}, {number} features")
-        return Choice(0, k, path, solve)
+        return Choice(candidates, 0, k, path, solve)
 
 
 class LassoCDIC(InformationRegressor):
@@ -169,6 +173,9 @@ class LassoCDIC(InformationRegressor):
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
         features it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero. The path ends before the first fit with more, and alpha is
+        chosen from what is left. None is no limit.
     max_iter : int, default=10000
         Largest number of epochs and exact steps for each alpha.
     tol : float, default=1e-10
@@ -289,6 +296,7 @@ class LassoCDIC(InformationRegressor):
         penalty_weights: ArrayLike | None = None,
         standardize: bool = False,
         post_selection: float | None = None,
+        max_features: int | None = None,
         max_iter: int = 10_000,
         tol: float = 1e-10,
         verbose: int = 0,
@@ -303,6 +311,7 @@ class LassoCDIC(InformationRegressor):
         self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.post_selection = post_selection
+        self.max_features = max_features
         self.max_iter = max_iter
         self.tol = tol
         self.verbose = verbose
@@ -385,6 +394,9 @@ class LADRegressorIC(InformationRegressor):
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the LAD fit to the features
         it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero. The path ends before the first fit with more, and alpha is
+        chosen from what is left. None is no limit.
     solver : {"auto", "linprog"}, default="auto"
         As in `LADRegressor`, for all fits.
     solver_options : dict, default=None
@@ -544,6 +556,7 @@ class LADRegressorIC(InformationRegressor):
         positive: bool = False,
         penalty_weights: ArrayLike | None = None,
         post_selection: float | None = None,
+        max_features: int | None = None,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
@@ -559,6 +572,7 @@ class LADRegressorIC(InformationRegressor):
         self.positive = positive
         self.penalty_weights = penalty_weights
         self.post_selection = post_selection
+        self.max_features = max_features
         self.solver = solver
         self.solver_options = solver_options
         self.max_iter = max_iter
@@ -591,6 +605,12 @@ class LADRegressorIC(InformationRegressor):
         self.scale_ = max(near, _least(problem))
         far = np.flatnonzero(size > _FAR * self.scale_)
         return losses_of(_brought_near(problem, far, coef, intercept, _FAR * self.scale_), coef, intercept)
+
+    def _chosen(self, candidates: list[Candidate], data: Data, given: float, context: Any) -> Choice:
+        choice = super()._chosen(candidates, data, given, context)
+        if np.ndim(self.scale_):
+            self.scale_ = np.asarray(self.scale_)[: choice.path.alphas.size]
+        return choice
 
     def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
         if self.scale == "classical":
@@ -671,6 +691,9 @@ class QuantileRegressorIC(LADRegressorIC):
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit to the features
         it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero. The path ends before the first fit with more, and alpha is
+        chosen from what is left. None is no limit.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         As in `QuantileRegressor`, for all fits.
     solver_options : dict, default=None
@@ -813,6 +836,7 @@ class QuantileRegressorIC(LADRegressorIC):
         positive: bool = False,
         penalty_weights: ArrayLike | None = None,
         post_selection: float | None = None,
+        max_features: int | None = None,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
@@ -829,6 +853,7 @@ class QuantileRegressorIC(LADRegressorIC):
             positive=positive,
             penalty_weights=penalty_weights,
             post_selection=post_selection,
+            max_features=max_features,
             solver=solver,
             solver_options=solver_options,
             max_iter=max_iter,

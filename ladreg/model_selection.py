@@ -63,6 +63,9 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
         features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
+        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
     max_iter : int, default=10000
         Largest number of epochs and exact steps for each alpha.
     tol : float, default=1e-10
@@ -83,9 +86,10 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     l1_ratio_ : float
         The `l1_ratio` that was chosen: that of the smallest mean loss.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
-        The alphas, decreasing, for each of several `l1_ratio`.
+        The alphas, decreasing, for each of several `l1_ratio`; rows of paths that `max_features` ends earlier
+        than others end in NaN.
     mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Mean squared error of the held-out rows of each fold.
+        Mean squared error of the held-out rows of each fold; NaN where `alphas_` is.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows, at the `l1_ratio` chosen.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -166,6 +170,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         cv: Any = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
+        max_features: int | None = None,
         max_iter: int = 10_000,
         tol: float = 1e-10,
         n_jobs: int | None = None,
@@ -181,6 +186,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         self.cv = cv
         self.selection = selection
         self.post_selection = post_selection
+        self.max_features = max_features
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
@@ -237,6 +243,9 @@ class LassoCDCV(CrossValidatedRegressor):
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
         features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
+        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
     max_iter : int, default=10000
         Largest number of epochs and exact steps for each alpha.
     tol : float, default=1e-10
@@ -350,6 +359,7 @@ class LassoCDCV(CrossValidatedRegressor):
         cv: Any = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
+        max_features: int | None = None,
         max_iter: int = 10_000,
         tol: float = 1e-10,
         n_jobs: int | None = None,
@@ -364,6 +374,7 @@ class LassoCDCV(CrossValidatedRegressor):
         self.cv = cv
         self.selection = selection
         self.post_selection = post_selection
+        self.max_features = max_features
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
@@ -410,6 +421,9 @@ class LADRegressorCV(CrossValidatedRegressor):
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the LAD fit to the features
         it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
+        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
     solver : {"auto", "linprog"}, default="auto"
         As in `LADRegressor`, for all fits.
     solver_options : dict, default=None
@@ -539,6 +553,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         cv: Any = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
+        max_features: int | None = None,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
@@ -554,6 +569,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         self.cv = cv
         self.selection = selection
         self.post_selection = post_selection
+        self.max_features = max_features
         self.solver = solver
         self.solver_options = solver_options
         self.max_iter = max_iter
@@ -605,6 +621,9 @@ class QuantileRegressorCV(LADRegressorCV):
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit to the features
         it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
+        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         As in `QuantileRegressor`, for all fits.
     solver_options : dict, default=None
@@ -725,6 +744,7 @@ class QuantileRegressorCV(LADRegressorCV):
         cv: Any = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
+        max_features: int | None = None,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
@@ -741,6 +761,7 @@ class QuantileRegressorCV(LADRegressorCV):
             cv=cv,
             selection=selection,
             post_selection=post_selection,
+            max_features=max_features,
             solver=solver,
             solver_options=solver_options,
             max_iter=max_iter,
@@ -798,6 +819,9 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit by Huber's loss at the
         same scale to the features it selects, without penalty. It counts for the losses of held-out rows as well. None
         is 1: no refit.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
+        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
     max_iter : int, default=None
         Limit of Newton steps for each alpha; None for 200.
     tol : float, default=1e-9
@@ -912,6 +936,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         cv: Any = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
+        max_features: int | None = None,
         max_iter: int | None = None,
         tol: float = 1e-9,
         n_jobs: int | None = None,
@@ -927,6 +952,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         self.cv = cv
         self.selection = selection
         self.post_selection = post_selection
+        self.max_features = max_features
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
@@ -982,6 +1008,9 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit by the same loss to the
         features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
+        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
     max_iter : int, default=None
         Iteration limit of the solver for each alpha; None for its own.
     tol : float, default=1e-9
@@ -1082,6 +1111,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         cv: Any = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
+        max_features: int | None = None,
         max_iter: int | None = None,
         tol: float = 1e-9,
         n_jobs: int | None = None,
@@ -1096,6 +1126,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         self.cv = cv
         self.selection = selection
         self.post_selection = post_selection
+        self.max_features = max_features
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs

@@ -21,7 +21,7 @@ from ladreg._estimators import (
 )
 from ladreg._paths import Path, last_alpha, path_of_knots, path_of_quantiles, solve_path
 from ladreg._problem import Problem
-from ladreg._tuning import alpha_grid, check_single, checked_alphas, warn_of
+from ladreg._tuning import alpha_grid, check_not_empty, check_single, checked_alphas, warn_of
 from ladreg.combined import CombinedLossRegressor
 from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
@@ -43,12 +43,14 @@ def enet_path(
     coef_init: ArrayLike | None = None,  # noqa: ARG001
     verbose: bool | int = False,
     return_n_iter: bool = False,
+    return_intercept: bool = False,
     positive: bool = False,
     check_input: bool = True,  # noqa: ARG001
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
     penalty_weights: ArrayLike | None = None,
     standardize: bool = False,
+    max_features: int | None = None,
     max_iter: int = 10_000,
     tol: float = 1e-10,
     selection: Literal["cyclic", "random"] = "cyclic",
@@ -89,6 +91,8 @@ def enet_path(
         Whether to print a line when the path is done.
     return_n_iter : bool, default=False
         Whether to return numbers of iterations as well.
+    return_intercept : bool, default=False
+        Whether to return intercepts as well.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     check_input : bool, default=True
@@ -101,6 +105,9 @@ def enet_path(
         Factors :math:`v_j \ge 0` of the penalty, as in `ElasticNetCD`.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
+        limit.
     max_iter : int, default=10000
         Largest number of epochs and exact steps for each alpha.
     tol : float, default=1e-10
@@ -120,6 +127,8 @@ def enet_path(
         Proved bounds of how far each objective is from its optimum.
     n_iters : list of int
         Epochs and steps, if `return_n_iter`.
+    intercepts : ndarray of shape (n_alphas,)
+        Intercepts, the last of what is returned, if `return_intercept`; zeros without `fit_intercept`.
 
     Raises
     ------
@@ -161,8 +170,10 @@ def enet_path(
         eps,
         verbose,
         return_n_iter,
+        return_intercept,
         selection,
         random_state,
+        max_features=max_features,
         l1_ratio=l1_ratio,
         precompute=precompute,
         fit_intercept=fit_intercept,
@@ -187,11 +198,13 @@ def lasso_path(
     coef_init: ArrayLike | None = None,  # noqa: ARG001
     verbose: bool | int = False,
     return_n_iter: bool = False,
+    return_intercept: bool = False,
     positive: bool = False,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
     penalty_weights: ArrayLike | None = None,
     standardize: bool = False,
+    max_features: int | None = None,
     max_iter: int = 10_000,
     tol: float = 1e-10,
     selection: Literal["cyclic", "random"] = "cyclic",
@@ -229,6 +242,8 @@ def lasso_path(
         Whether to print a line when the path is done.
     return_n_iter : bool, default=False
         Whether to return numbers of iterations as well.
+    return_intercept : bool, default=False
+        Whether to return intercepts as well.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -239,6 +254,9 @@ def lasso_path(
         Factors :math:`v_j \ge 0` of the penalty, as in `LassoCD`.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
+        limit.
     max_iter : int, default=10000
         Largest number of epochs and exact steps for each alpha.
     tol : float, default=1e-10
@@ -258,6 +276,8 @@ def lasso_path(
         Proved bounds of how far each objective is from its optimum.
     n_iters : list of int
         Epochs and steps, if `return_n_iter`.
+    intercepts : ndarray of shape (n_alphas,)
+        Intercepts, the last of what is returned, if `return_intercept`; zeros without `fit_intercept`.
 
     Raises
     ------
@@ -301,8 +321,10 @@ def lasso_path(
         eps,
         verbose,
         return_n_iter,
+        return_intercept,
         selection,
         random_state,
+        max_features=max_features,
         l1_ratio=1.0,
         precompute=precompute,
         fit_intercept=fit_intercept,
@@ -327,6 +349,7 @@ def lad_path(
     fit_intercept: bool = True,
     positive: bool = False,
     penalty_weights: ArrayLike | None = None,
+    max_features: int | None = None,
     max_iter: int | None = None,
     tol: float = 1e-9,
 ) -> tuple[Array, Array, Array, Array]:
@@ -365,6 +388,9 @@ def lad_path(
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `LADRegressor`.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
+        limit.
     max_iter : int, default=None
         Iteration limit of each call of a linear programming solver.
     tol : float, default=1e-9
@@ -388,8 +414,8 @@ def lad_path(
     ------
     ValueError
         For parameters or data that make no sense, for several targets, for `alphas` beside `quantiles` or "knots",
-        for "knots" beside `quantiles`, for an `alpha` without these, and for "knots" where X has more than 2**27
-        entries: it is copied twice, without regard to zeros.
+        for "knots" or `max_features` beside `quantiles`, for an `alpha` without these, and for "knots" where X has more
+        than 2**27 entries: it is copied twice, without regard to zeros.
     RuntimeError
         If "knots" cannot be followed to the end, since a basis is singular to rounding.
 
@@ -439,11 +465,14 @@ def lad_path(
     if quantiles is None:
         if alpha != 0:
             raise ValueError(f"alpha={alpha!r} is for quantiles, of which there are none: give alphas as a list.")
-        path = _path(LADRegressor(alpha=1.0, **common), X, y, sample_weight, alphas, eps, all_knots=method == "knots")
+        model, knots = LADRegressor(alpha=1.0, **common), method == "knots"
+        path = _path(model, X, y, sample_weight, alphas, eps, max_features, all_knots=knots)
         return path.alphas, path.coef, path.intercept, path.gap
     grid = np.array(checked_quantiles(quantiles))
     if alphas is not None:
         raise ValueError("alphas must be None where quantiles are given: the penalty of all of them is alpha.")
+    if max_features is not None:
+        raise ValueError(f"max_features must be None where quantiles are given, got {max_features!r}: raise alpha.")
     several = QuantileRegressor(quantile=grid, alpha=alpha, **common).fit(X, y, sample_weight)
     return grid, several.coef_.T.copy(), several.intercept_, several.dual_gap_
 
@@ -460,6 +489,7 @@ def quantile_path(
     fit_intercept: bool = True,
     positive: bool = False,
     penalty_weights: ArrayLike | None = None,
+    max_features: int | None = None,
     max_iter: int | None = None,
     tol: float = 1e-9,
 ) -> tuple[Array, Array, Array, Array]:
@@ -498,6 +528,9 @@ def quantile_path(
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `QuantileRegressor`.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
+        limit.
     max_iter : int, default=None
         Iteration limit of each call of a linear programming solver.
     tol : float, default=1e-9
@@ -562,7 +595,7 @@ def quantile_path(
         tol=tol,
     )
     _check_method(method, alphas)
-    path = _path(model, X, y, sample_weight, alphas, eps, all_knots=method == "knots")
+    path = _path(model, X, y, sample_weight, alphas, eps, max_features, all_knots=method == "knots")
     return path.alphas, path.coef, path.intercept, path.gap
 
 
@@ -694,6 +727,7 @@ def huber_path(
     fit_intercept: bool = True,
     positive: bool = False,
     penalty_weights: ArrayLike | None = None,
+    max_features: int | None = None,
     max_iter: int | None = None,
     tol: float = 1e-9,
 ) -> tuple[Array, Array, Array, Array]:
@@ -730,6 +764,9 @@ def huber_path(
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `HuberLossRegressor`.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
+        limit.
     max_iter : int, default=None
         Limit of Newton steps for each alpha; None for 200.
     tol : float, default=1e-9
@@ -784,7 +821,7 @@ def huber_path(
         max_iter=max_iter,
         tol=tol,
     )
-    path = _path(model, X, y, sample_weight, alphas, eps)
+    path = _path(model, X, y, sample_weight, alphas, eps, max_features)
     return path.alphas, path.coef, path.intercept, path.gap
 
 
@@ -799,6 +836,7 @@ def combined_path(
     fit_intercept: bool = True,
     positive: bool = False,
     penalty_weights: ArrayLike | None = None,
+    max_features: int | None = None,
     max_iter: int | None = None,
     tol: float = 1e-9,
 ) -> tuple[Array, Array, Array, Array]:
@@ -832,6 +870,9 @@ def combined_path(
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `CombinedLossRegressor`.
+    max_features : int, default=None
+        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
+        limit.
     max_iter : int, default=None
         Iteration limit of the solver for each alpha; None for its own.
     tol : float, default=1e-9
@@ -880,7 +921,7 @@ def combined_path(
         max_iter=max_iter,
         tol=tol,
     )
-    path = _path(model, X, y, sample_weight, alphas, eps)
+    path = _path(model, X, y, sample_weight, alphas, eps, max_features)
     return path.alphas, path.coef, path.intercept, path.gap
 
 
@@ -912,13 +953,16 @@ def _squares(
     eps: float,
     verbose: bool | int,
     return_n_iter: bool,
+    return_intercept: bool,
     selection: str,
     random_state: int | np.random.RandomState | None,
     *,
+    max_features: int | None,
     precompute: Any,
     **parameters: Any,
 ) -> tuple[Any, ...]:
     check_flag("return_n_iter", return_n_iter)
+    check_flag("return_intercept", return_intercept)
     check_count("n_alphas", n_alphas, optional=True)
     if n_alphas is not None and (alphas is None or np.ndim(alphas) == 0):
         alphas = n_alphas
@@ -926,11 +970,13 @@ def _squares(
     check_random_state(random_state)
     working: Any = precompute if precompute is False or isinstance(precompute, str) else True
     model = ElasticNetCD(precompute=working, **parameters)
-    path = _path(model, X, y, sample_weight, alphas, eps, stacklevel=5)
+    path = _path(model, X, y, sample_weight, alphas, eps, max_features, stacklevel=5)
     if verbose:
         print(f"{path.alphas.size} alphas, largest gap {path.relative_gap.max():.3g} (relative)")
-    found = path.alphas, path.coef[None] if np.ndim(y) == 2 else path.coef, path.gap
-    return (*found, path.n_iter.tolist()) if return_n_iter else found
+    found: list[Any] = [path.alphas, path.coef[None] if np.ndim(y) == 2 else path.coef, path.gap]
+    found += [path.n_iter.tolist()] if return_n_iter else []
+    found += [path.intercept] if return_intercept else []
+    return tuple(found)
 
 
 def _path(
@@ -940,6 +986,7 @@ def _path(
     sample_weight: ArrayLike | None,
     alphas: int | ArrayLike | None,
     eps: float,
+    max_features: int | None = None,
     *,
     all_knots: bool = False,
     stacklevel: int = 4,
@@ -949,12 +996,14 @@ def _path(
     model._check_parameters()
     checked_alphas(alphas)
     check_real("eps", eps, low=0.0, open_ends=True)
+    check_count("max_features", max_features, optional=True)
     problem = _problem(model, X, y, sample_weight)
     with any_size():
         if all_knots:
-            path = path_of_knots(problem, last_alpha(problem, eps), model._settings())
+            path = path_of_knots(problem, last_alpha(problem, eps), model._settings(), max_features)
         else:
-            path = solve_path(problem, alpha_grid(problem, alphas, eps), model._settings())
+            path = solve_path(problem, alpha_grid(problem, alphas, eps), model._settings(), max_features)
+    check_not_empty(path, max_features)
     warn_of(path, model.tol, stacklevel=stacklevel)
     return path
 

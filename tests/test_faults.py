@@ -185,6 +185,7 @@ BAD = {
     "lags": ([0, -1, 1.5, "a"], "lags must be an integer >= 1, got {value}"),
     "level": ([0, 1, np.nan, "0.9", None], REAL),
     "max_false_selections": ([0, -1, "a"], REAL),
+    "max_features": ([0, -1, 1.5, "a"], "max_features must be None or an integer >= 1, got {value}"),
     "max_features_per_fit": ([0, 1.5, "a"], REAL),
     "max_iter": ([0, -1, 1.5, "a", True], "max_iter must be .*an integer >= 1, got {value}"),
     "method": (["nid", None], "method must be one of .*got {value}"),
@@ -204,6 +205,7 @@ BAD = {
     "n_alphas": ([0, -1, 2.5, "a"], "n_alphas must be None or an integer >= 1, got {value}"),
     "random_state": ([-1, "seed"], "[Ss]eed"),
     "rearrange": ([None, 1], "rearrange must be True or False, got {value}"),
+    "return_intercept": ([1, None], "return_intercept must be True or False, got {value}"),
     "return_n_iter": ([1, None], "return_n_iter must be True or False, got {value}"),
     "scale": (["iqr", 0.0, -1, np.inf, None], "scale must .*got {value}"),
     "sigma": ([0, -1, np.nan, "a"], REAL),
@@ -247,7 +249,10 @@ def test_wrong_parameters(model):
 def test_wrong_parameters_of_functions(name):
     function = getattr(ladreg, name, ladreg.lad_path)
     # A Gram matrix counts as True, and truth is all that a function asks of `verbose`; a path has alphas or quantiles.
-    unused = {"precompute", "verbose"} | {"lad_path": {"alpha"}, "quantile_grid": {"alphas", "eps"}}.get(name, set())
+    unused = {"precompute", "verbose"} | {
+        "lad_path": {"alpha"},
+        "quantile_grid": {"alphas", "eps", "max_features"},
+    }.get(name, set())
     for parameter in set(inspect.signature(function).parameters) - ELSEWHERE - unused:
         for value in BAD[parameter][0]:
             refused(parameter, value, lambda p=parameter, value=value: data_functions()[name](X, y, **{p: value}))

@@ -141,10 +141,13 @@ class SquaredFolds:
         """The penalty of a problem of all rows, at unit scale."""
         return problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
 
-    def path(self, problem: Problem, alphas: Array) -> Path:
-        """The solutions for all rows, not certified, from the centred columns and Gram matrix of the folds."""
+    def path(self, problem: Problem, alphas: Array, most: int | None = None) -> Path:
+        """The solutions for all rows, not certified, from the centred columns and Gram matrix of the folds.
+
+        It ends as `solve_path` says of `most`.
+        """
         columns = self.columns.with_penalty(self._unit_of(problem))
-        return drafted_path(problem, alphas, columns, self.units, self.settings, solve=self.solve)
+        return drafted_path(problem, alphas, columns, self.units, self.settings, solve=self.solve, most=most)
 
     def _are_independent(self, products: Array, unit: ElasticNet) -> bool:
         """Whether those free columns that are independent in all rows are so in a fold, by its Gram matrix."""
@@ -353,9 +356,9 @@ class Folds:
         """The solver of the k-th problem of a path."""
         return solve
 
-    def path(self, problem: Problem, alphas: Array) -> Path:
-        """The solutions for the rows of `problem`."""
-        return solve_path(problem, alphas, self.settings)
+    def path(self, problem: Problem, alphas: Array, most: int | None = None) -> Path:
+        """The solutions for the rows of `problem`; the path ends as `solve_path` says of `most`."""
+        return solve_path(problem, alphas, self.settings, most)
 
 
 def folds_of(

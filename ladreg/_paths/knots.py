@@ -94,12 +94,13 @@ def last_alpha(problem: Problem, eps: float) -> float:
     return eps * largest_alpha(problem) or 1.0
 
 
-def path_of_knots(problem: Problem, end: float, settings: Settings) -> Path:
+def path_of_knots(problem: Problem, end: float, settings: Settings, most: int | None = None) -> Path:
     """All solutions of a path with a piecewise linear loss, down to the alpha `end`.
 
-    Each alpha is the lowest one of its solution's range; each gap is proved for the whole range.
+    Each alpha is the lowest one of its solution's range; each gap is proved for the whole range. The path ends before
+    the first solution with more than `most` coefficients that are not zero.
     """
-    return _gathered(problem, solve_knots(problem, end, settings), settings)
+    return _gathered(problem, solve_knots(problem, end, settings), settings, most)
 
 
 def path_of_quantiles(problem: Problem, high: float, settings: Settings) -> Path:
@@ -113,10 +114,14 @@ def path_of_quantiles(problem: Problem, high: float, settings: Settings) -> Path
     return path
 
 
-def _gathered(problem: Problem, knots: Iterator[tuple[float, Solution]], settings: Settings) -> Path:
+def _gathered(
+    problem: Problem, knots: Iterator[tuple[float, Solution]], settings: Settings, most: int | None = None
+) -> Path:
     """The solutions of all ranges between knots, each proved in the middle of its range."""
     ends, solutions = [], []
     for end, solution in knots:
+        if most is not None and np.count_nonzero(solution.coef) > most:
+            break
         ends.append(end)
         solutions.append(replace(solution, dual=solution.dual[:0]))
         _check_size(problem.n_features, len(ends))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +76,35 @@ class Path:
             stopped=[StopReason.TOLERANCE] * size,
         )
 
+    def first(self, number: int) -> Path:
+        """The solutions for the first alphas, so many of them; the path itself if these are all."""
+        if number == self.alphas.size:
+            return self
+        return replace(
+            self,
+            alphas=self.alphas[:number],
+            coef=self.coef[:, :number],
+            intercept=self.intercept[:number],
+            objective=self.objective[:number],
+            gap=self.gap[:number],
+            relative_gap=self.relative_gap[:number],
+            n_iter=self.n_iter[:number],
+            unique=self.unique[:number],
+            stopped=self.stopped[:number],
+            ends=None if self.ends is None else self.ends[:number],
+        )
+
+    def within(self, most: int | None) -> Path:
+        """The solutions before the first one with more than `most` coefficients that are not zero."""
+        if most is None:
+            return self
+        many = np.count_nonzero(self.coef, axis=0) > most
+        return self.first(int(np.argmax(many)) if many.any() else many.size)
+
+    def is_over(self, number: int, most: int | None) -> bool:
+        """Whether one of the first solutions, so many of them, has more than `most` coefficients that are not zero."""
+        return most is not None and bool(np.any(np.count_nonzero(self.coef[:, :number], axis=0) > most))
+
     def at(self, k: int) -> Coefficients:
         """The solution for one alpha."""
         return Coefficients(self.coef[:, k], float(self.intercept[k]))
@@ -102,6 +130,7 @@ def solve_path(
     problem: Problem,
     alphas: Array,
     settings: Settings,
+    most: int | None = None,
 ) -> Path:
     """Solve a problem for each alpha, a multiple of its penalty.
 
@@ -114,16 +143,30 @@ def solve_path(
     settings
         For each alpha; for the squared loss `tol` is relative to each objective. Alphas are solved together unless
         `solver` asks for another than "auto".
+    most
+        The path ends before the first solution with more coefficients that are not zero.
     """
+    solve_all = _solve_squares if problem.loss.is_square else _solve_each
+    return solve_all(problem, alphas, settings, most).within(most)
+
+
+def _solve_each(problem: Problem, alphas: Array, settings: Settings, most: int | None) -> Path:
+    """The path of a loss that is no square, one alpha after the other, to the first solution that `most` forbids."""
     path = Path.empty(problem, alphas)
-    if not problem.loss.is_square:
-        if settings.solver == "auto":
-            for k, solution in enumerate(solve_alphas(problem, alphas, settings)):
-                path.put(k, as_proved(solution, settings.tol))
-            return path
-        for k in range(alphas.size):
+    together = iter(solve_alphas(problem, alphas, settings)) if settings.solver == "auto" else None
+    for k in range(alphas.size):
+        if together is None:
             _alone(problem, path, k, settings)
-        return path
+        else:
+            path.put(k, as_proved(next(together), settings.tol))
+        if most is not None and np.count_nonzero(path.coef[:, k]) > most:
+            break
+    return path
+
+
+def _solve_squares(problem: Problem, alphas: Array, settings: Settings, most: int | None) -> Path:
+    """The path of the squared loss, groups of alphas certified together, to a group that `most` forbids."""
+    path = Path.empty(problem, alphas)
     tol = max(settings.tol, ROUNDING_GAP)
     twin, units = scaled(problem)
     points = solve_lasso_path(twin, alphas[alphas > 0], settings, stats=path.stats)
@@ -131,7 +174,7 @@ def solve_path(
     with np.errstate(over="ignore"):  # an objective that overflows is an error where it is proved
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
     first = 0
-    for group in batched(points, width):
+    for group in batched(points, width, most):
         last = first + len(group)
         window = slice(first, last)
         _certify(problem, path, window, units, group)
@@ -144,6 +187,8 @@ def solve_path(
             at = first + k
             _alone(problem, path, at, replace(settings, tol=share), path.at(at))
         first = last
+        if path.is_over(last, most):
+            return path
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, settings)
     return path
@@ -157,10 +202,11 @@ def drafted_path(
     settings: Settings,
     *,
     solve: Solver,
+    most: int | None = None,
 ) -> Path:
     """A path of a squared loss without certificates: gaps are not computed. `columns` and `units` belong to its twin.
 
-    `solve` solves the points at which the path did not stop well.
+    `solve` solves the points at which the path did not stop well; the path ends as `solve_path` says of `most`.
     """
     path = Path.empty(problem, alphas)
     for values in (path.objective, path.gap, path.relative_gap):
@@ -170,15 +216,17 @@ def drafted_path(
     for k, point in enumerate(points):
         if not point.stopped.good:
             _alone(problem, path, k, settings, solve=solve)
-            continue
-        coef = np.zeros(problem.n_features)
-        coef[point.features] = point.coef
-        intercept = columns.intercept(coef) if problem.fit_intercept else 0.0
-        path.coef[:, k], path.intercept[k] = units.to_original(coef, intercept)
-        path.n_iter[k], path.unique[k] = point.n_iter, bool(point.unique)
+        else:
+            coef = np.zeros(problem.n_features)
+            coef[point.features] = point.coef
+            intercept = columns.intercept(coef) if problem.fit_intercept else 0.0
+            path.coef[:, k], path.intercept[k] = units.to_original(coef, intercept)
+            path.n_iter[k], path.unique[k] = point.n_iter, bool(point.unique)
+        if most is not None and np.count_nonzero(path.coef[:, k]) > most:
+            return path.first(k)
     for k in range(penalised.size, alphas.size):  # alpha = 0
         _alone(problem, path, k, settings, solve=solve)
-    return path
+    return path.within(most)
 
 
 def _alone(
@@ -235,8 +283,13 @@ def losses_of(problem: Problem, coef: Array, intercept: Array) -> Array:
     return losses
 
 
-def batched(points: Iterable[PathPoint], size: int) -> Iterator[list[PathPoint]]:
-    """Groups of `size` points; the last may be shorter."""
-    points = iter(points)
-    while group := list(islice(points, size)):
+def batched(points: Iterable[PathPoint], size: int, most: int | None = None) -> Iterator[list[PathPoint]]:
+    """Groups of `size` points; shorter are the last, and those that end with a point of more than `most` features."""
+    group: list[PathPoint] = []
+    for point in points:
+        group.append(point)
+        if len(group) == size or (most is not None and np.count_nonzero(point.coef) > most):
+            yield group
+            group = []
+    if group:
         yield group

@@ -88,11 +88,16 @@ class Candidate:
         """The same with the alphas of these ranges."""
         return replace(self, alphas=ranges.alphas, ranges=ranges)
 
+    def with_path(self, path: Path) -> Candidate:
+        """The same with the alphas of a path that has ended early, or the ranges between its knots."""
+        return replace(self, alphas=path.alphas) if self.ranges is None else self.with_ranges(Ranges.between(path))
+
 
 @dataclass(frozen=True)
 class Choice:
-    """The indices of the candidate and its alpha, its path, and the solver of the last fit."""
+    """The candidates, the indices of the best and of its alpha, its path, and the solver of the last fit."""
 
+    candidates: list[Candidate]
     candidate: int
     alpha: int
     path: Path
@@ -106,6 +111,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     eps: float
     verbose: int
     post_selection: float | None
+    max_features: int | None
     alpha_: float
     knots_: Array
     # Whether alphas="knots" is possible: fits are piecewise constant in alpha.
@@ -143,6 +149,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         check_real("eps", self.eps, low=0.0, open_ends=True)
         if self.post_selection is not None:
             check_real("post_selection", self.post_selection, low=0.0, high=1.0)
+        check_count("max_features", self.max_features, optional=True)
         check_verbose(self.verbose)
 
     def _check_parameters(self) -> None:
@@ -224,7 +231,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         context = root_task(self, self._n_tasks(given))
         with task(context, self, X=X, y=y):
             candidates = [self._candidate(model, present(data)) for model in self._models()]
-            self._finish(candidates, data, self._chosen(candidates, data, given, context))
+            self._finish(data, self._chosen(candidates, data, given, context))
 
     def _candidate(self, model: CertifiedRegressor, data: Data) -> Candidate:
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
@@ -234,12 +241,11 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         ranges = Ranges.between(path_of_knots(problem, last_alpha(problem, eps), self._settings()))
         return Candidate(model, problem, ranges.alphas, ranges)
 
-    def _finish(self, candidates: list[Candidate], data: Data, choice: Choice) -> None:
+    def _finish(self, data: Data, choice: Choice) -> None:
         """Fit with the chosen candidate and alpha, and store the fit and the path."""
         self._choice, k, path = choice.candidate, choice.alpha, choice.path
-        candidate = candidates[self._choice]
-        several = len(candidates) > 1 and np.ndim(self.alphas) == 0
-        self.alphas_ = np.array([one.alphas for one in candidates]) if several else path.alphas
+        candidate = choice.candidates[self._choice]
+        self.alphas_ = self._all_alphas(choice.candidates, path)
         self.alpha_ = float(path.alphas[k])
         if path.ends is not None:
             self.knots_ = path.ends
@@ -257,6 +263,17 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
             self.coef_, self.intercept_ = coefs[0], intercepts[0]
         self._warn([solution], stacklevel=6)
         warn_of(path, self.tol, stacklevel=6)
+
+    def _all_alphas(self, candidates: list[Candidate], path: Path) -> Array:
+        """The alphas of the path, or a row for each of several candidates, where they differ; short rows end in NaN."""
+        rows = [one.alphas for one in candidates]
+        same = np.ndim(self.alphas) > 0 and all(row.size == rows[0].size for row in rows)
+        if len(rows) == 1 or same:
+            return path.alphas
+        table = np.full((len(rows), max(row.size for row in rows)), np.nan)
+        for row, values in zip(table, rows, strict=True):
+            row[: values.size] = values
+        return table
 
     def _loss(self) -> Loss:
         return self._model._loss()
@@ -289,6 +306,15 @@ def _one_target(data: Data) -> Data:
     if not data.single:
         raise ValueError(f"y must be one-dimensional, got {data.Y.shape[1]} targets: fit one model for each.")
     return data
+
+
+def check_not_empty(path: Path, most: int | None) -> None:
+    """Raise a ValueError if a path has ended before its first solution, by a limit of features."""
+    if path.alphas.size == 0:
+        raise ValueError(
+            f"max_features must be larger, got {most}: the fit at the largest alpha has more coefficients that are not "
+            "zero, as unpenalised ones are. Raise it, begin with a larger alpha, or penalise more features."
+        )
 
 
 def warn_of(path: Path, tol: float, stacklevel: int, parameter: str = "alpha") -> None:

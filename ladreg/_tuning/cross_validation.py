@@ -13,9 +13,9 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._arrays import Array, Index, power_of_two
 from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice
-from ladreg._paths import Folds, Ranges, Split, SquaredFolds, folds_of
+from ladreg._paths import Folds, Path, Ranges, Split, SquaredFolds, folds_of
 from ladreg._problem import TOO_LARGE, ElasticNet
-from ladreg._tuning.base import Candidate, Choice, TunedRegressor
+from ladreg._tuning.base import Candidate, Choice, TunedRegressor, check_not_empty
 from ladreg._tuning.callbacks import subtasks, task
 
 
@@ -80,11 +80,16 @@ class CrossValidatedRegressor(TunedRegressor):
         # All rows, those of weight zero too, which the splits count.
         problem = model._problem(data, np.ascontiguousarray(data.Y[:, 0]), posed.loss, posed.penalty)
         folds = folds_of(problem, given, self._settings(), mixing=self._mixing, estimate=model._estimated)
+        paths = [] if self.max_features is None else [self._limited(candidate, folds) for candidate in candidates]
+        if paths:
+            candidates = [candidate.with_path(path) for candidate, path in zip(candidates, paths, strict=True)]
         candidates, losses = self._held_out(candidates, data, folds, given, context)
         constant = np.array([folds.constant(k) for k in range(len(given))])
         means = losses.mean(axis=2)
-        if np.isnan(means).any():
+        ended = np.arange(means.shape[1]) >= np.array([[candidate.alphas.size] for candidate in candidates])
+        if np.isnan(means[~ended]).any():
             raise OverflowError(TOO_LARGE)
+        means[ended] = np.inf
         best, lowest = divmod(int(np.argmin(means)), means.shape[1])
         unit = float(power_of_two(means[best, lowest]))  # squares of losses of any size neither overflow nor vanish
         lots = losses[best, lowest] / unit
@@ -95,11 +100,20 @@ class CrossValidatedRegressor(TunedRegressor):
         setattr(self, self._losses_name, (losses if len(candidates) > 1 else losses[0]) + constant)
         k = near if self.selection == "1se" else lowest
         self._say(f"alpha={candidate.alphas[k]:.6g}, mean held-out loss {means[best, k]:.6g}; fitting the path")
-        if candidate.ranges is None:
-            path = folds.path(candidate.problem, candidate.alphas)
-        else:
+        if candidate.ranges is not None:
             path = candidate.path(self._settings())
-        return Choice(best, k, path, folds.solver_at(path, k))
+        else:
+            path = paths[best] if paths else folds.path(candidate.problem, candidate.alphas)
+        return Choice(candidates, best, k, path, folds.solver_at(path, k))
+
+    def _limited(self, candidate: Candidate, folds: Folds | SquaredFolds) -> Path:
+        """The path of all rows, which ends before the first fit with more than `max_features` features."""
+        if candidate.ranges is not None:
+            path = candidate.ranges.path.within(self.max_features)
+        else:
+            path = folds.path(candidate.problem, candidate.alphas, self.max_features)
+        check_not_empty(path, self.max_features)
+        return path
 
     def _held_out(
         self,
@@ -109,7 +123,10 @@ class CrossValidatedRegressor(TunedRegressor):
         splits: list[Split],
         context: Any,
     ) -> tuple[list[Candidate], Array]:
-        """The candidates with their alphas, and losses of held-out rows, of shape (n_candidates, n_alphas, n_folds)."""
+        """The candidates with their alphas, and losses of held-out rows, of shape (n_candidates, n_alphas, n_folds).
+
+        Losses of a candidate with fewer alphas than others end in NaN.
+        """
         jobs = []
         contexts = iter(subtasks(context, "fold", len(candidates) * len(splits)))
         for candidate in candidates:
@@ -124,7 +141,10 @@ class CrossValidatedRegressor(TunedRegressor):
             ranges = Ranges.between(candidates[0].ranges.path, [knots for knots, _ in found])
             candidates = [candidates[0].with_ranges(ranges)]
             losses = [values[ranges.of(knots)] for knots, values in found]
-        return candidates, np.array(losses).reshape(len(candidates), len(splits), -1).swapaxes(1, 2)
+        table = np.full((len(candidates), max(values.size for values in losses), len(splits)), np.nan)
+        for k, values in enumerate(losses):
+            table[k // len(splits), : values.size, k % len(splits)] = values
+        return candidates, table
 
     def _fold(
         self, folds: Folds | SquaredFolds, k: int, candidate: Candidate, unit: ElasticNet, context: Any
