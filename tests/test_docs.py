@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ladreg
+import ladreg.blocks
 import ladreg.metrics
 
 ROOT = Path(__file__).parent.parent
@@ -27,13 +28,31 @@ PUBLIC += [ladreg.quantile_path, ladreg.quantile_process, ladreg.huber_path, lad
 PUBLIC += [ladreg.ConformalQuantileRegressor, ladreg.infer, ladreg.Inference, ladreg.LassoInference]
 PUBLIC += [ladreg.fit_many, ladreg.ManyFits]
 PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
+PUBLIC += [getattr(ladreg.blocks, name) for name in ladreg.blocks.__all__]
 
 
-METHODS = ("fit", "predict", "verify", "alpha_max", "conf_int", "wald", "equal_slopes", "predict_interval", "to_frame")
+# Modules whose names are not at the top of the package.
+OWN = ("ladreg.metrics", "ladreg.blocks")
+METHODS = (
+    "map",
+    "on",
+    "name",
+    "rows",
+    "load",
+    "fit",
+    "predict",
+    "verify",
+    "alpha_max",
+    "conf_int",
+    "wald",
+    "equal_slopes",
+    "predict_interval",
+    "to_frame",
+)
 
 
 def test_public_names_are_all_here():
-    assert {public.__name__ for public in PUBLIC if public.__module__ != "ladreg.metrics"} == (
+    assert {public.__name__ for public in PUBLIC if public.__module__ not in OWN} == (
         set(ladreg.__all__) - {"__version__"}
     )
 
@@ -69,7 +88,7 @@ def test_versions_agree():
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
 def test_docstrings_are_numpydoc(public):
     validate = pytest.importorskip("numpydoc.validate").validate
-    names = [f"{'ladreg.metrics' if public.__module__ == 'ladreg.metrics' else 'ladreg'}.{public.__name__}"]
+    names = [f"{public.__module__ if public.__module__ in OWN else 'ladreg'}.{public.__name__}"]
     names += [f"{names[0]}.{name}" for name in METHODS if hasattr(public, name)]
     for name in names:
         errors = [error for error in validate(name)["errors"] if error[0] not in IGNORED]

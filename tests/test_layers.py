@@ -18,7 +18,7 @@ PACKAGE = Path(ladreg.__file__).parent
 TOWER = [
     {"_version", "_kernels", "_tolerances"},
     {"_arrays"},
-    {"_design"},
+    {"_design", "_row_blocks"},
     {"_problem"},
     {"_certificate"},
     {"_presolve"},
@@ -27,7 +27,7 @@ TOWER = [
     {"_solvers"},
     {"_paths"},
     {"_estimators"},
-    {"lad", "quantile", "combined", "huber", "lasso", "metrics"},
+    {"lad", "quantile", "combined", "huber", "lasso", "metrics", "blocks"},
     {"_tuning"},
     {"path", "model_selection", "information", "many"},
     {"stability", "conformal", "_inference"},

@@ -1,0 +1,28 @@
+"""Blocks of rows that are read again and again: their sources, and the passes over them."""
+
+from ladreg._row_blocks.dask_collections import DaskRows, is_dask
+from ladreg._row_blocks.in_memory import Batches, as_source
+from ladreg._row_blocks.parquet import MISSING, Parquet
+from ladreg._row_blocks.passes import Passes, Place
+from ladreg._row_blocks.source import BlockError, Mapped, Rows, Source, is_source, known_rows
+from ladreg._row_blocks.summary import Picked, Summary, stacked
+
+__all__ = [
+    "MISSING",
+    "Batches",
+    "BlockError",
+    "DaskRows",
+    "Mapped",
+    "Parquet",
+    "Passes",
+    "Picked",
+    "Place",
+    "Rows",
+    "Source",
+    "Summary",
+    "as_source",
+    "is_dask",
+    "is_source",
+    "known_rows",
+    "stacked",
+]

@@ -1,0 +1,267 @@
+"""Passes over blocks of rows: one ordered sum per block, blocks in order within groups, groups in order.
+
+The groups depend on the number of blocks alone. Whoever computes a group, when, and however often, the bits of the
+total are the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import uuid
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from threading import Event
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ladreg._arrays import Array, Index
+from ladreg._row_blocks.source import BlockError, Rows, Source, known_rows, loaded
+from ladreg._row_blocks.summary import Summary
+
+_LOG = logging.getLogger("ladreg")
+# Groups of blocks, at most: enough for a hundred workers to be busy, few enough for their summaries to be held.
+_GROUPS = 64
+# Rows per tile: temporary arrays stay in the cache, and malloc does not return memory of their size to the system.
+TILE = 1 << 14
+# Threads of the default engine, at most: each holds a block.
+_THREADS = 4
+# Workers may be lost so many times in one pass: more are not chance, but a block that is too large for them.
+_LOSSES = 3
+
+
+class Place(NamedTuple):
+    """Where a tile is: its block, the global number of its first row, and that row's number in the block."""
+
+    block: int
+    first: int
+    offset: int
+    name: str
+
+
+Task = Callable[..., Summary]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One group of blocks in one pass.
+
+    `task(place, rows, *common, own)` summarises a tile; `own` are the (ids, values) of a vector that is known for some
+    rows only, those of the tile, or None. `task` None only counts.
+    """
+
+    label: str
+    blocks: range
+    first: Index | None
+    task: Task | None
+    common: tuple[Any, ...]
+    own: tuple[Index, Array] | None
+    checksums: bool
+
+    def summarised(self, source_name: Callable[[int], str], k: int, rows: Rows) -> Summary:
+        """The summary of block k."""
+        total, n_rows = Summary(), int(rows.y.size)
+        crc = zlib.crc32(rows.y.tobytes()) if self.checksums else 0
+        total.checks.append((k, n_rows, crc))
+        if self.task is None or self.first is None:
+            return total
+        i = k - self.blocks.start
+        begin, expected = int(self.first[i]), int(self.first[i + 1] - self.first[i])
+        if n_rows != expected:
+            raise BlockError(f"{source_name(k)} has {n_rows} rows, and had {expected} before: the data changed.")
+        for a in range(0, n_rows, TILE):
+            b = min(a + TILE, n_rows)
+            weight = None if rows.weight is None else rows.weight[a:b]
+            place = Place(k, begin + a, a, source_name(k))
+            own = None
+            if self.own is not None:
+                part = slice(*np.searchsorted(self.own[0], (begin + a, begin + b)))
+                own = self.own[0][part] - (begin + a), self.own[1][part]
+            total.add(self.task(place, Rows(rows.X[a:b], rows.y[a:b], weight), *self.common, own))
+        return total
+
+
+def work(source: Source, job: Job, stop: Event | None = None) -> Summary:
+    """Sum of the summaries of the blocks of a job, in their order."""
+    total = Summary()
+    for k in job.blocks:
+        if stop is not None and stop.is_set():
+            break
+        total.add(job.summarised(source.name, k, loaded(source, k)))
+    return total
+
+
+class Passes:
+    """The passes of one fit over the blocks of a source.
+
+    Attributes
+    ----------
+    source, executor
+        Where rows come from, and who loads them: None for threads of this process, anything with
+        ``submit(function, *args)`` whose results have ``result()``, or a function without arguments that makes one.
+    names
+        The passes so far.
+    first
+        Global number of the first row of each block, and, last, the number of rows.
+    """
+
+    def __init__(self, source: Source, executor: Any = None, listener: Callable[[str], None] | None = None) -> None:
+        self.source, self.executor, self._listener = source, executor, listener
+        self.names: list[str] = ["count"] * int(getattr(source, "n_counting_reads", 0))
+        self._checks: dict[int, tuple[int, int]] = {}
+        if source.n_blocks < 1:
+            raise ValueError("The data have no block of rows.")
+        bounds = np.linspace(0, source.n_blocks, min(_GROUPS, source.n_blocks) + 1).astype(int).tolist()
+        self._groups = [range(a, b) for a, b in pairwise(bounds)]
+        sizes = [known_rows(source, k) for k in range(source.n_blocks)]
+        self.first: Index = np.zeros(1, dtype=np.intp)
+        if any(size is None for size in sizes):
+            seen = self._total("count", None, (), None)
+            sizes = [n_rows for _, n_rows, _ in seen.checks]
+        self.first = np.concatenate([[0], np.cumsum(np.array(sizes, dtype=np.intp))]).astype(np.intp)
+        if self.n_rows == 0:
+            raise ValueError(f"The data have no rows: all {source.n_blocks} blocks are empty.")
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.first[-1])
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return self.source.n_blocks
+
+    def total(self, name: str, task: Task, *common: Any, own: tuple[Index, Array] | None = None) -> Summary:
+        """One pass: the sum of ``task(place, rows, *common, own)`` over all tiles of all blocks.
+
+        `own` are ascending global row numbers and one value for each; a task gets those of its tile, numbered from the
+        first row of the tile.
+        """
+        return self._total(name, task, common, own)
+
+    def _total(self, name: str, task: Task | None, common: tuple[Any, ...], own: tuple[Index, Array] | None) -> Summary:
+        began = time.perf_counter()
+        if self._listener is not None:
+            self._listener(name)
+        self.names.append(name)
+        label = f"ladreg-{name}-{len(self.names)}-{uuid.uuid4().hex[:8]}"
+        jobs = [self._job(label, group, task, common, own) for group in self._groups]
+        run: Callable[[list[Job]], Iterator[Summary]] | None = getattr(self.source, "run", None)
+        if run is not None and self.executor is not None:
+            raise ValueError("An executor cannot read the batches of an iterable or Dask's collections: leave out .on.")
+        parts = run(jobs) if run is not None else _run(self.source, self.executor, jobs)
+        total = Summary()
+        for part in parts:
+            total.add(part)
+        self._compare(total.checks)
+        _LOG.info("pass %d (%s): %d blocks, %.3g s", len(self.names), name, self.n_blocks, time.perf_counter() - began)
+        return total
+
+    def _job(
+        self, label: str, group: range, task: Task | None, common: tuple[Any, ...], own: tuple[Index, Array] | None
+    ) -> Job:
+        first = None if task is None else self.first[group.start : group.stop + 1]
+        if own is not None and first is not None:
+            part = slice(*np.searchsorted(own[0], (first[0], first[-1])))
+            own = own[0][part], own[1][part]
+        checksums = not getattr(self.source, "is_stamped", False)
+        return Job(f"{label}-{group.start}", group, first, task, common, own, checksums)
+
+    def _compare(self, checks: list[tuple[int, int, int]]) -> None:
+        """An error that names the block whose rows or targets are not those of the first pass."""
+        if [k for k, _, _ in checks] != list(range(self.n_blocks)):
+            raise BlockError(f"{len(checks)} blocks were read, and {self.n_blocks} are there: the data changed.")
+        for k, n_rows, crc in checks:
+            if self._checks.setdefault(k, (n_rows, crc)) != (n_rows, crc):
+                raise BlockError(f"{self.source.name(k)}: y changed during the fit.")
+
+
+def _run(source: Source, executor: Any, jobs: list[Job]) -> Iterator[Summary]:
+    """The summaries of the jobs in their order, by the engine that the executor is."""
+    if executor is None:
+        return _by_threads(source, jobs)
+    if isinstance(executor, type):  # a class of executors makes them
+        return _by_executor(source, executor(), jobs, executor)
+    if hasattr(executor, "scheduler_info") and hasattr(executor, "submit"):
+        return _by_client(source, executor, jobs)
+    if hasattr(executor, "submit"):
+        return _by_executor(source, executor, jobs, None)
+    return _by_executor(source, executor(), jobs, executor)
+
+
+def _by_threads(source: Source, jobs: list[Job]) -> Iterator[Summary]:
+    """Threads of this process; a few jobs are begun ahead, so that few summaries wait."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    number = min(_THREADS, processors, len(jobs))
+    stop, waiting = Event(), deque(jobs)
+    with ThreadPoolExecutor(number, thread_name_prefix="ladreg") as pool:
+        ahead = [waiting.popleft() for _ in range(min(number + 1, len(jobs)))]
+        pending = deque(pool.submit(work, source, job, stop) for job in ahead)
+        try:
+            while pending:
+                part = pending.popleft().result()
+                if waiting:
+                    pending.append(pool.submit(work, source, waiting.popleft(), stop))
+                yield part
+        finally:
+            stop.set()
+            for future in pending:
+                future.cancel()
+
+
+def _by_client(source: Source, client: Any, jobs: list[Job]) -> Iterator[Summary]:
+    """Workers of a Dask cluster, which repeats the tasks of workers that are lost."""
+    futures = [client.submit(work, source, job, key=job.label, pure=False) for job in jobs]
+    for job, future in zip(jobs, futures, strict=True):
+        yield result(source, job, future)
+
+
+def result(source: Source, job: Job, future: Any) -> Summary:
+    """The result of a future; Dask's error for a task that killed its workers names its blocks."""
+    try:
+        part: Summary = future.result()
+    except Exception as error:
+        if type(error).__name__ == "KilledWorker":
+            raise RuntimeError(f"workers died while they read {_span(source, [job])}: {error}") from error
+        raise
+    return part
+
+
+def _span(source: Source, jobs: list[Job]) -> str:
+    """What the blocks of some jobs are called."""
+    first, last = source.name(jobs[0].blocks[0]), source.name(jobs[-1].blocks[-1])
+    return first if first == last else f"{first} to {last}"
+
+
+def _by_executor(source: Source, pool: Any, jobs: list[Job], make: Callable[[], Any] | None) -> Iterator[Summary]:
+    """Any executor; where a function `make` makes them, another one takes the place of one that lost a worker."""
+    losses, done = 0, 0
+    try:
+        while done < len(jobs):
+            try:
+                futures = [pool.submit(work, source, job) for job in jobs[done:]]
+                for future in futures:
+                    part = future.result()
+                    done += 1
+                    yield part
+            except BrokenExecutor as error:
+                losses += 1
+                what = f"a worker ended abruptly while workers read {_span(source, jobs[done:])}"
+                if make is None:
+                    raise RuntimeError(
+                        f"{what}. Pass a function that makes executors to .on, and another one takes its place."
+                    ) from error
+                if losses > _LOSSES:
+                    raise RuntimeError(f"{what}, {losses} times in one pass: is there memory for a block?") from error
+                pool.shutdown(wait=False, cancel_futures=True)
+                pool = make()
+    finally:
+        if make is not None:
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,330 @@
+"""Data in blocks of rows, for tables that do not fit into memory: Parquet files, mapped arrays, batches.
+
+A block is read whenever a pass over the rows needs it, and given up afterwards. The result of a pass is a sum over
+blocks in a fixed order, so that its bits do not depend on who reads them: threads, processes or a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ladreg._row_blocks import (
+    MISSING,
+    Batches,
+    BlockError,
+    Mapped,
+    Parquet,
+    Source,
+    as_source,
+    is_source,
+    known_rows,
+)
+
+__all__ = ["BlockError", "Blocks", "arrays", "iterable", "parquet"]
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Rows in blocks, and who reads them.
+
+    `parquet`, `arrays` and `iterable` make them; any other source is as good if it has the methods below.
+
+    Parameters
+    ----------
+    source : object
+        Has ``n_blocks``, the number of blocks; ``name(k)``, what block k is called in errors; and ``load(k)``, which
+        returns ``(X, y)`` or ``(X, y, weights)`` of block k, the same ones at every call. X is an array, a sparse
+        matrix or a data frame of numbers. Workers get a pickled copy of the source. It may have ``rows(k)``, the number
+        of rows of a block, without which a fit needs one more pass; ``feature_names``, a list of strings; and
+        ``frame(k)``, as ``load``, but with X as transformers want it.
+    executor : object, default=None
+        See `on`.
+
+    Raises
+    ------
+    TypeError
+        If `source` does not have these methods.
+
+    See Also
+    --------
+    parquet, arrays, iterable : Sources that are there already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ladreg.blocks import Blocks
+    >>> class Simulated:
+    ...     n_blocks = 3
+    ...     def name(self, k):
+    ...         return f"simulation {k}"
+    ...     def load(self, k):
+    ...         rng = np.random.default_rng(k)
+    ...         X = rng.standard_normal((100, 2))
+    ...         return X, X @ [1.0, 2.0] + rng.standard_cauchy(100)
+    >>> data = Blocks(Simulated())
+    >>> data.n_blocks, data.load(2)[0].shape
+    (3, (100, 2))
+    """
+
+    source: Any
+    executor: Any = None
+
+    def __post_init__(self) -> None:
+        if not is_source(self.source):
+            raise TypeError(
+                f"source must have n_blocks, name(k) and load(k), got {type(self.source).__name__}; arrays go through "
+                "ladreg.blocks.arrays."
+            )
+
+    def map(self, transform: Callable[[Any], Any]) -> Blocks:
+        """The data with X transformed, block by block, whenever a block is read.
+
+        Parameters
+        ----------
+        transform : callable
+            Takes the X of a block and returns as many rows: the method ``transform`` of a *fitted* transformer of
+            scikit-learn, for example. Of Parquet files and Dask's data frames it gets a data frame of pandas.
+
+        Returns
+        -------
+        Blocks
+            The transformed data.
+
+        Raises
+        ------
+        TypeError
+            If `transform` cannot be called.
+        """
+        if not callable(transform):
+            raise TypeError(f"transform must be a function of X, such as encoder.transform; got {transform!r}.")
+        return replace(self, source=Mapped.of(self.source, transform))
+
+    def on(self, executor: Any) -> Blocks:
+        """The data, read by an executor instead of threads of this process.
+
+        Parameters
+        ----------
+        executor : object or callable
+            A `distributed.Client`; an executor with ``submit(function, *args)`` whose results have ``result()``, as
+            those of `concurrent.futures`; or a function that makes one for each pass, and another one where a worker
+            of the first was lost. None for threads of this process. It is not kept by what is fitted.
+
+        Returns
+        -------
+        Blocks
+            The same data.
+
+        Raises
+        ------
+        TypeError
+            If `executor` is none of these.
+        """
+        if executor is not None and not (hasattr(executor, "submit") or callable(executor)):
+            raise TypeError(f"executor must have a method submit, or make one that has; got {executor!r}.")
+        return replace(self, executor=executor)
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return int(self.source.n_blocks)
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """Names of the features, if the source has them."""
+        names: Sequence[str] | None = getattr(self.source, "feature_names", None)
+        return None if names is None else list(names)
+
+    def name(self, k: int) -> str:
+        """What block k is called in errors.
+
+        Parameters
+        ----------
+        k : int
+            Number of the block.
+
+        Returns
+        -------
+        str
+            Its name.
+        """
+        return str(self.source.name(k))
+
+    def rows(self, k: int) -> int | None:
+        """Number of rows of block k, None where it is not known before the block is read.
+
+        Parameters
+        ----------
+        k : int
+            Number of the block.
+
+        Returns
+        -------
+        int or None
+            Its number of rows.
+        """
+        source: Source = self.source
+        return known_rows(source, k)
+
+    def load(self, k: int) -> Any:
+        """X, y and weights (or None) of block k, as the source gives them.
+
+        Parameters
+        ----------
+        k : int
+            Number of the block.
+
+        Returns
+        -------
+        tuple
+            X, y and, if the source has them, weights.
+        """
+        return self.source.load(k)
+
+
+def parquet(
+    paths: Any,
+    *,
+    target: str,
+    weight: str | None = None,
+    columns: Sequence[str] | None = None,
+    filter: Any = None,  # noqa: A002 - the name that pyarrow has for it
+    missing: str = "error",
+) -> Blocks:
+    """Parquet files, one block for each row group.
+
+    Files are read by `pyarrow` (``pip install 'ladreg[parquet]'``). Columns that are not numbers are for transformers:
+    see `Blocks.map`. A file whose size or time of change is not what it was at this call is an error in the middle of a
+    fit.
+
+    Parameters
+    ----------
+    paths : str, path, list of these, or pyarrow.dataset.Dataset
+        Files, directories, or patterns such as ``"sales/*.parquet"``, whose files are sorted.
+    target : str
+        Name of the target's column.
+    weight : str, default=None
+        Name of the column of sample weights.
+    columns : list of str, default=None
+        Names of the features; None for all columns but target and weight.
+    filter : pyarrow.compute.Expression, default=None
+        Rows to read, such as ``pyarrow.compute.field("year") >= 2020``.
+    missing : {"error", "drop"}, default="error"
+        Whether a value that is missing is an error, or its row is left out.
+
+    Returns
+    -------
+    Blocks
+        The data.
+
+    Raises
+    ------
+    ImportError
+        If pyarrow is not installed.
+    FileNotFoundError
+        If no file matches.
+    ValueError
+        If there is no such column, or nothing to read.
+    BlockError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> import os
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from ladreg import blocks
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> for year in (2024, 2025):
+    ...     table = pd.DataFrame({"size": np.arange(50.0), "price": 3.0 * np.arange(50.0) + year})
+    ...     table.to_parquet(os.path.join(folder.name, f"{year}.parquet"), row_group_size=25)
+    >>> data = blocks.parquet(os.path.join(folder.name, "*.parquet"), target="price")
+    >>> data.n_blocks, data.feature_names, data.rows(0)
+    (4, ['size'], 25)
+    >>> folder.cleanup()
+    """
+    if missing not in MISSING:
+        raise ValueError(f"missing must be one of {', '.join(map(repr, MISSING))}; got {missing!r}.")
+    return Blocks(Parquet(paths, target, weight, columns, filter, missing))
+
+
+def arrays(X: Any, y: Any, w: Any = None, *, rows: int = 100_000) -> Blocks:
+    """Arrays that take slices, one block for each `rows` rows: NumPy's memory maps, Zarr's arrays, HDF5's datasets.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Features. A whole memory map is sent to other processes as its file's name; an array in memory is copied to
+        them.
+    y : array-like of shape (n_samples,)
+        Targets.
+    w : array-like of shape (n_samples,), default=None
+        Sample weights.
+    rows : int, default=100_000
+        Rows of a block; for chunked storage a multiple of the chunks' rows.
+
+    Returns
+    -------
+    Blocks
+        The data.
+
+    Raises
+    ------
+    TypeError
+        If an array has no shape or takes no slices.
+    ValueError
+        If lengths differ, there are no rows, or `rows` is not an integer >= 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ladreg import blocks
+    >>> data = blocks.arrays(np.zeros((250, 3)), np.zeros(250), rows=100)
+    >>> [data.rows(k) for k in range(data.n_blocks)]
+    [100, 100, 50]
+    """
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise ValueError(f"rows must be an integer >= 1, got {rows!r}.")
+    return Blocks(as_source(X, y, w, rows))
+
+
+def iterable(batches: Callable[[], Iterable[Any]]) -> Blocks:
+    """Batches of rows, as many as come; one block for each.
+
+    They are read in order by this process. A fit reads them several times, and once more to count them.
+
+    Parameters
+    ----------
+    batches : callable
+        Returns an iterable of ``(X, y)`` or ``(X, y, weights)`` at each call, the same ones each time: a generator
+        function, for example.
+
+    Returns
+    -------
+    Blocks
+        The data.
+
+    Raises
+    ------
+    TypeError
+        If `batches` is an iterator, which can be read once only, or anything else that cannot be called.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ladreg import blocks
+    >>> def batches():
+    ...     for seed in range(3):
+    ...         X = np.random.default_rng(seed).standard_normal((10, 2))
+    ...         yield X, X.sum(axis=1)
+    >>> blocks.iterable(batches).n_blocks
+    3
+    """
+    if not callable(batches):
+        raise TypeError(
+            f"batches must be a function that returns new batches at each call, got {type(batches).__name__}: an "
+            "iterator can be read once only."
+        )
+    return Blocks(Batches(batches))
