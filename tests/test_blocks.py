@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from ladreg import blocks
-from ladreg._row_blocks import Passes, Picked, Place, Rows, Summary, stacked
+from ladreg._row_blocks import Passes, Place, Rows, Summary, picked, stacked
 from ladreg.blocks import BlockError
 
 N, P = 1000, 3
@@ -23,20 +23,18 @@ def table(seed=0, n=N):
     return X, X @ np.arange(1.0, P + 1) + rng.standard_cauchy(n), rng.uniform(0.5, 2.0, n)
 
 
-def sums(place: Place, rows: Rows, power, own):
+def sums(place: Place, rows: Rows, power):
     """A task: sums that depend on their order, and every hundredth row."""
     index = np.flatnonzero((place.first + np.arange(rows.y.size)) % 100 == 0)
     found = Summary(
         sums={"x": rows.X.T @ rows.y**power, "n": rows.y.size}, low={"y": rows.y.min()}, high={"y": rows.y.max()}
     )
-    found.rows.append(Picked.of(place.first, rows, index))
-    if own is not None:
-        found.sums["own"] = float(own[1] @ rows.y[own[0]])
+    found.rows["hundredth"] = [picked(rows, index)]
     return found
 
 
-def total(data, own=None):
-    return Passes(data.source, data.executor).total("sums", sums, 1.0, own=own)
+def total(data):
+    return Passes(data.source, data.executor).total("sums", sums, 1.0)
 
 
 def spawned():
@@ -59,16 +57,13 @@ def frames(folder, name="part", n_files=3, groups=4, **columns):
 def test_every_engine_gives_the_same_bits():
     X, y, w = table()
     data = blocks.arrays(X, y, w, rows=37)
-    ids = np.arange(0, N, 7)
-    wanted = total(data, (ids, np.sin(ids)))
+    wanted = total(data)
     assert wanted.sums["n"] == N
-    assert wanted.sums["own"] == pytest.approx(np.sin(ids) @ y[ids], rel=1e-12)
     with ThreadPoolExecutor(3) as threads, spawned() as processes:
         for engine in (threads, processes, spawned):
-            found = total(data.on(engine), (ids, np.sin(ids)))
+            found = total(data.on(engine))
             assert found.sums["x"].tobytes() == wanted.sums["x"].tobytes()
-            assert found.sums["own"] == wanted.sums["own"]
-            assert stacked(found.rows).X.tobytes() == X[::100].tobytes()
+            assert stacked(found.rows["hundredth"]).X.tobytes() == X[::100].tobytes()
 
 
 def test_all_sources_of_one_table_give_the_same_bits(tmp_path):
@@ -84,7 +79,7 @@ def test_all_sources_of_one_table_give_the_same_bits(tmp_path):
         found = total(other)
         np.testing.assert_allclose(found.sums["x"], wanted.sums["x"], rtol=1e-13)
         assert (found.low["y"], found.high["y"]) == (y.min(), y.max())
-        np.testing.assert_array_equal(stacked(found.rows).weight, w[::100])
+        np.testing.assert_array_equal(stacked(found.rows["hundredth"]).weight, w[::100])
 
 
 def test_a_memory_map_goes_to_workers_as_its_file(tmp_path):

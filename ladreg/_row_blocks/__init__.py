@@ -5,7 +5,7 @@ from ladreg._row_blocks.in_memory import Batches, as_source
 from ladreg._row_blocks.parquet import MISSING, Parquet
 from ladreg._row_blocks.passes import Passes, Place
 from ladreg._row_blocks.source import BlockError, Mapped, Rows, Source, is_source, known_rows
-from ladreg._row_blocks.summary import Picked, Summary, stacked
+from ladreg._row_blocks.summary import Summary, picked, stacked
 
 __all__ = [
     "MISSING",
@@ -15,7 +15,6 @@ __all__ = [
     "Mapped",
     "Parquet",
     "Passes",
-    "Picked",
     "Place",
     "Rows",
     "Source",
@@ -24,5 +23,6 @@ __all__ = [
     "is_dask",
     "is_source",
     "known_rows",
+    "picked",
     "stacked",
 ]

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Index
 from ladreg._row_blocks.source import BlockError, Rows, Source, known_rows, loaded
 from ladreg._row_blocks.summary import Summary
 
@@ -52,8 +52,7 @@ Task = Callable[..., Summary]
 class Job:
     """One group of blocks in one pass.
 
-    `task(place, rows, *common, own)` summarises a tile; `own` are the (ids, values) of a vector that is known for some
-    rows only, those of the tile, or None. `task` None only counts.
+    `task(place, rows, *common)` summarises a tile; None only counts.
     """
 
     label: str
@@ -61,7 +60,6 @@ class Job:
     first: Index | None
     task: Task | None
     common: tuple[Any, ...]
-    own: tuple[Index, Array] | None
     checksums: bool
 
     def summarised(self, source_name: Callable[[int], str], k: int, rows: Rows) -> Summary:
@@ -79,11 +77,7 @@ class Job:
             b = min(a + TILE, n_rows)
             weight = None if rows.weight is None else rows.weight[a:b]
             place = Place(k, begin + a, a, source_name(k))
-            own = None
-            if self.own is not None:
-                part = slice(*np.searchsorted(self.own[0], (begin + a, begin + b)))
-                own = self.own[0][part] - (begin + a), self.own[1][part]
-            total.add(self.task(place, Rows(rows.X[a:b], rows.y[a:b], weight), *self.common, own))
+            total.add(self.task(place, Rows(rows.X[a:b], rows.y[a:b], weight), *self.common))
         return total
 
 
@@ -122,7 +116,7 @@ class Passes:
         sizes = [known_rows(source, k) for k in range(source.n_blocks)]
         self.first: Index = np.zeros(1, dtype=np.intp)
         if any(size is None for size in sizes):
-            seen = self._total("count", None, (), None)
+            seen = self._total("count", None, ())
             sizes = [n_rows for _, n_rows, _ in seen.checks]
         self.first = np.concatenate([[0], np.cumsum(np.array(sizes, dtype=np.intp))]).astype(np.intp)
         if self.n_rows == 0:
@@ -138,21 +132,17 @@ class Passes:
         """Number of blocks."""
         return self.source.n_blocks
 
-    def total(self, name: str, task: Task, *common: Any, own: tuple[Index, Array] | None = None) -> Summary:
-        """One pass: the sum of ``task(place, rows, *common, own)`` over all tiles of all blocks.
+    def total(self, name: str, task: Task, *common: Any) -> Summary:
+        """One pass: the sum of ``task(place, rows, *common)`` over all tiles of all blocks."""
+        return self._total(name, task, common)
 
-        `own` are ascending global row numbers and one value for each; a task gets those of its tile, numbered from the
-        first row of the tile.
-        """
-        return self._total(name, task, common, own)
-
-    def _total(self, name: str, task: Task | None, common: tuple[Any, ...], own: tuple[Index, Array] | None) -> Summary:
+    def _total(self, name: str, task: Task | None, common: tuple[Any, ...]) -> Summary:
         began = time.perf_counter()
         if self._listener is not None:
             self._listener(name)
         self.names.append(name)
         label = f"ladreg-{name}-{len(self.names)}-{uuid.uuid4().hex[:8]}"
-        jobs = [self._job(label, group, task, common, own) for group in self._groups]
+        jobs = [self._job(label, group, task, common) for group in self._groups]
         run: Callable[[list[Job]], Iterator[Summary]] | None = getattr(self.source, "run", None)
         if run is not None and self.executor is not None:
             raise ValueError("An executor cannot read the batches of an iterable or Dask's collections: leave out .on.")
@@ -164,15 +154,10 @@ class Passes:
         _LOG.info("pass %d (%s): %d blocks, %.3g s", len(self.names), name, self.n_blocks, time.perf_counter() - began)
         return total
 
-    def _job(
-        self, label: str, group: range, task: Task | None, common: tuple[Any, ...], own: tuple[Index, Array] | None
-    ) -> Job:
+    def _job(self, label: str, group: range, task: Task | None, common: tuple[Any, ...]) -> Job:
         first = None if task is None else self.first[group.start : group.stop + 1]
-        if own is not None and first is not None:
-            part = slice(*np.searchsorted(own[0], (first[0], first[-1])))
-            own = own[0][part], own[1][part]
         checksums = not getattr(self.source, "is_stamped", False)
-        return Job(f"{label}-{group.start}", group, first, task, common, own, checksums)
+        return Job(f"{label}-{group.start}", group, first, task, common, checksums)
 
     def _compare(self, checks: list[tuple[int, int, int]]) -> None:
         """An error that names the block whose rows or targets are not those of the first pass."""
