@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ladreg._estimators import CertifiedRegressor, Data
-from ladreg._paths import Split
 from ladreg._problem import ElasticNet, Problem, Solution
-from ladreg._tuning import Candidate, Choice, CrossValidatedRegressor, check_single
+from ladreg._tuning import Candidate, Choice, CrossValidatedRegressor, HeldOut, check_single
 from ladreg.combined import CombinedLossRegressor
 from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
@@ -57,6 +56,9 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
+    scoring : str or callable, default=None
+        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
+        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
         within one standard error of it: fewer features, and a loss that cannot be told from the best.
@@ -90,6 +92,9 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         than others end in NaN.
     mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
         Mean squared error of the held-out rows of each fold; NaN where `alphas_` is.
+    scores_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
+        Scores of the held-out rows of each fold, larger ones better, in the place of `mse_path_` where there is a
+        `scoring`. Alphas are chosen by the largest mean.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows, at the `l1_ratio` chosen.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -121,8 +126,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     -----
     The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as `GridSearchCV` and
     scikit-learn's `ElasticNetCV` do. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``; where
-    metadata routing is enabled, the splitter gets what it asks for.
+    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
+    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
 
     The rule of one standard error is applied to the `l1_ratio` of the smallest mean loss. Where there are more rows
     than features, the Gram matrix of a fold is that of all rows minus that of the rows held out, and needs no look at
@@ -168,6 +173,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         penalty_weights: ArrayLike | None = None,
         standardize: bool = False,
         cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
@@ -184,6 +190,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.cv = cv
+        self.scoring = scoring
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features
@@ -198,7 +205,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
             raise ValueError("l1_ratio must be a number or a list of at least one, got an empty list.")
         return [self._like(ElasticNetCD, l1_ratio=ratio) for ratio in ratios]
 
-    def _chosen(self, candidates: list[Candidate], data: Data, given: list[Split], context: Any) -> Choice:
+    def _chosen(self, candidates: list[Candidate], data: Data, given: HeldOut, context: Any) -> Choice:
         choice = super()._chosen(candidates, data, given, context)
         self.l1_ratio_ = float(candidates[choice.candidate].model.l1_ratio)
         return choice
@@ -237,6 +244,9 @@ class LassoCDCV(CrossValidatedRegressor):
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
+    scoring : str or callable, default=None
+        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
+        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
         within one standard error of it: fewer features, and a loss that cannot be told from the best.
@@ -267,6 +277,9 @@ class LassoCDCV(CrossValidatedRegressor):
         The alphas, decreasing.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
         Mean squared error of the held-out rows of each fold.
+    scores_path_ : ndarray of shape (n_alphas, n_folds)
+        Scores of the held-out rows of each fold, larger ones better, in the place of `mse_path_` where there is a
+        `scoring`. Alphas are chosen by the largest mean.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -301,8 +314,8 @@ class LassoCDCV(CrossValidatedRegressor):
     -----
     The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as `GridSearchCV` and
     scikit-learn's `LassoCV` do. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``; where
-    metadata routing is enabled, the splitter gets what it asks for.
+    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
+    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
 
     The rule of one standard error chooses the largest alpha among those that cross-validation cannot tell from the
     best. It suits selection; predictions are a little better at the minimum, as a rule, which in turn tends to keep
@@ -357,6 +370,7 @@ class LassoCDCV(CrossValidatedRegressor):
         penalty_weights: ArrayLike | None = None,
         standardize: bool = False,
         cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
@@ -372,6 +386,7 @@ class LassoCDCV(CrossValidatedRegressor):
         self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.cv = cv
+        self.scoring = scoring
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features
@@ -415,6 +430,9 @@ class LADRegressorCV(CrossValidatedRegressor):
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
+    scoring : str or callable, default=None
+        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
+        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
         within one standard error of it: fewer features, and a loss that cannot be told from the best.
@@ -453,6 +471,9 @@ class LADRegressorCV(CrossValidatedRegressor):
         row k of `mae_path_` and column k of `coef_path_` are those of a whole range.
     mae_path_ : ndarray of shape (n_alphas, n_folds)
         Mean absolute error of the held-out rows of each fold.
+    scores_path_ : ndarray of shape (n_alphas, n_folds)
+        Scores of the held-out rows of each fold, larger ones better, in the place of `mae_path_` where there is a
+        `scoring`. Alphas are chosen by the largest mean.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -485,8 +506,8 @@ class LADRegressorCV(CrossValidatedRegressor):
     -----
     The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
     `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``; where
-    metadata routing is enabled, the splitter gets what it asks for.
+    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
+    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
 
     Paths of tables of at most 3,000 rows, or 10 rows per feature, are followed from knot to knot, and take hardly
     longer for 100 alphas than for 20. In longer ones each alpha of each fold is a linear program, solved from its
@@ -551,6 +572,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         positive: bool = False,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
@@ -567,6 +589,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         self.positive = positive
         self.penalty_weights = penalty_weights
         self.cv = cv
+        self.scoring = scoring
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features
@@ -615,6 +638,9 @@ class QuantileRegressorCV(LADRegressorCV):
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
+    scoring : str or callable, default=None
+        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
+        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
         within one standard error of it: fewer features, and a loss that cannot be told from the best.
@@ -653,6 +679,9 @@ class QuantileRegressorCV(LADRegressorCV):
         row k of `pinball_path_` and column k of `coef_path_` are those of a whole range.
     pinball_path_ : ndarray of shape (n_alphas, n_folds)
         Mean pinball loss of the held-out rows of each fold.
+    scores_path_ : ndarray of shape (n_alphas, n_folds)
+        Scores of the held-out rows of each fold, larger ones better, in the place of `pinball_path_` where there is a
+        `scoring`. Alphas are chosen by the largest mean.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -685,8 +714,8 @@ class QuantileRegressorCV(LADRegressorCV):
     -----
     The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
     `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``; where
-    metadata routing is enabled, the splitter gets what it asks for.
+    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
+    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
 
     `score` is R2, which measures squared errors; compare quantiles by the pinball loss.
 
@@ -742,6 +771,7 @@ class QuantileRegressorCV(LADRegressorCV):
         positive: bool = False,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
@@ -759,6 +789,7 @@ class QuantileRegressorCV(LADRegressorCV):
             positive=positive,
             penalty_weights=penalty_weights,
             cv=cv,
+            scoring=scoring,
             selection=selection,
             post_selection=post_selection,
             max_features=max_features,
@@ -812,6 +843,9 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
+    scoring : str or callable, default=None
+        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
+        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
         within one standard error of it: fewer features, and a loss that cannot be told from the best.
@@ -843,6 +877,9 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         The alphas, decreasing.
     huber_path_ : ndarray of shape (n_alphas, n_folds)
         Mean Huber loss of the held-out rows of each fold, with ``delta = epsilon * scale_`` in all of them.
+    scores_path_ : ndarray of shape (n_alphas, n_folds)
+        Scores of the held-out rows of each fold, larger ones better, in the place of `huber_path_` where there is a
+        `scoring`. Alphas are chosen by the largest mean.
     scale_ : float
         The scale used for the fits to all rows and for the losses of held-out rows.
     coef_path_ : ndarray of shape (n_features, n_alphas)
@@ -882,8 +919,8 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
 
     The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
     `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``; where
-    metadata routing is enabled, the splitter gets what it asks for.
+    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
+    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
 
     ``post_selection=0`` is Huber's fit to the features selected, without the bias of the penalty (the relaxed lasso,
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
@@ -934,6 +971,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         positive: bool = False,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
@@ -950,6 +988,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         self.positive = positive
         self.penalty_weights = penalty_weights
         self.cv = cv
+        self.scoring = scoring
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features
@@ -1002,6 +1041,9 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
+    scoring : str or callable, default=None
+        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
+        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
         within one standard error of it: fewer features, and a loss that cannot be told from the best.
@@ -1032,6 +1074,9 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         The alphas, decreasing.
     combined_path_ : ndarray of shape (n_alphas, n_folds)
         Mean combined loss of the held-out rows of each fold.
+    scores_path_ : ndarray of shape (n_alphas, n_folds)
+        Scores of the held-out rows of each fold, larger ones better, in the place of `combined_path_` where there is a
+        `scoring`. Alphas are chosen by the largest mean.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -1068,8 +1113,8 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
 
     The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
     `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``; where
-    metadata routing is enabled, the splitter gets what it asks for.
+    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
+    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
 
     ``post_selection=0`` is the fit without penalty to the features selected, without the bias of the penalty (the
     relaxed lasso, Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and
@@ -1109,6 +1154,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         positive: bool = False,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
@@ -1124,6 +1170,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         self.positive = positive
         self.penalty_weights = penalty_weights
         self.cv = cv
+        self.scoring = scoring
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features

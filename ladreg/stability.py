@@ -39,7 +39,7 @@ from ladreg._estimators import (
     relative_weights,
     sound,
 )
-from ladreg._tuning import check_number_of_alphas
+from ladreg._tuning import check_number_of_alphas, rows_of
 from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
 from ladreg.path import enet_path
 
@@ -607,15 +607,6 @@ def complementary_halves(n_samples: int, seed: int, classes: NDArray[np.intp] | 
 def is_frame(X: Any) -> bool:
     """Whether X is a data frame, of pandas, polars or another library."""
     return hasattr(X, "columns") and hasattr(X, "shape") and not sp.issparse(X)
-
-
-def rows_of(values: Any, rows: Rows) -> Any:
-    """The chosen rows of an array, a sparse matrix, a list or a data frame."""
-    if hasattr(values, "iloc"):
-        return values.iloc[rows]
-    if isinstance(values, list | tuple):
-        return [values[row] for row in rows]
-    return values[rows]
 
 
 def _is_one_for_each(values: Any, n_samples: int) -> bool:

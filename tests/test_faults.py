@@ -209,6 +209,7 @@ BAD = {
     "return_n_iter": ([1, None], "return_n_iter must be True or False, got {value}"),
     "scale": (["iqr", 0.0, -1, np.inf, None], "scale must .*got {value}"),
     "sigma": ([0, -1, np.nan, "a"], REAL),
+    "scoring": (["best", 3, ["r2"]], "scoring must be None, the name of .*got {value}"),
     "selection": (["max", None], "selection must be one of '(min|cyclic)', '(1se|random)'; got {value}"),
     "slack": ([0, -1, np.inf], REAL),
     "solver": (["simplex", None, 3], "solver must be one of 'auto', 'linprog'.* got {value}"),

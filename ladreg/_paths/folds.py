@@ -321,14 +321,24 @@ class Folds:
         path = path_of_knots(part, end, self.settings)
         return path.alphas, self._held_out(fold, part, path)
 
+    def fits(self, fold: int, alphas: Array | float, unit: ElasticNet) -> tuple[Array, Array, Array]:
+        """The fits to the training rows: alphas, coefficients, a column for each, and intercepts.
+
+        A number in the place of the alphas asks for those of all knots down to it.
+        """
+        part = self._training(fold, unit)
+        path = self.path(part, alphas) if isinstance(alphas, np.ndarray) else path_of_knots(part, alphas, self.settings)
+        coef, intercept = relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
+        return path.alphas, coef, intercept
+
     def _training(self, fold: int, unit: ElasticNet) -> Problem:
         """The problem of the training rows."""
-        return self.estimate(self._part(self._rows(fold)[0], unit))
+        return self.estimate(self._part(self.rows(fold)[0], unit))
 
     def _held_out(self, fold: int, part: Problem, path: Path) -> Array:
         """Mean loss of the held-out rows, less `constant`, for each solution of a path of the training rows."""
         coef, intercept = relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
-        test = self._rows(fold)[1]
+        test = self.rows(fold)[1]
         held = self._part(test, part.penalty)
         if self._clipped is None:
             return losses_of(held, coef, intercept)
@@ -337,10 +347,10 @@ class Folds:
 
     def constant(self, fold: int) -> float:
         """The part of the loss that `losses` leaves out, the same for all alphas: what clipping targets takes off."""
-        test = self._rows(fold)[1]
+        test = self.rows(fold)[1]
         return 0.0 if self._clipped is None else self._clipped.constant(self.problem.weight[test], test)
 
-    def _rows(self, fold: int) -> tuple[Index, Index]:
+    def rows(self, fold: int) -> tuple[Index, Index]:
         """Training and held-out rows with a weight above zero."""
         train, test = (rows[self.problem.weight[rows] > 0] for rows in self.splits[fold])
         return train, test

@@ -11,17 +11,20 @@ from ladreg._tuning.base import (
     checked_alphas,
     warn_of,
 )
-from ladreg._tuning.cross_validation import CrossValidatedRegressor
+from ladreg._tuning.cross_validation import CrossValidatedRegressor, HeldOut
+from ladreg._tuning.scoring import rows_of
 
 __all__ = [
     "Candidate",
     "Choice",
     "CrossValidatedRegressor",
+    "HeldOut",
     "TunedRegressor",
     "alpha_grid",
     "check_not_empty",
     "check_number_of_alphas",
     "check_single",
     "checked_alphas",
+    "rows_of",
     "warn_of",
 ]

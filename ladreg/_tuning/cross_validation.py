@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,12 +11,22 @@ from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
-from ladreg._arrays import Array, Index, power_of_two
+from ladreg._arrays import Array, Index
 from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice
 from ladreg._paths import Folds, Path, Ranges, Split, SquaredFolds, folds_of
-from ladreg._problem import TOO_LARGE, ElasticNet
+from ladreg._problem import ElasticNet
 from ladreg._tuning.base import Candidate, Choice, TunedRegressor, check_not_empty
 from ladreg._tuning.callbacks import subtasks, task
+from ladreg._tuning.curves import Curves
+from ladreg._tuning.scoring import Scores, checked_scorer
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Training and held-out rows of each fold, and the scores of these if they are not judged by the loss."""
+
+    splits: list[Split]
+    scores: Scores | None
 
 
 class CrossValidatedRegressor(TunedRegressor):
@@ -26,13 +36,17 @@ class CrossValidatedRegressor(TunedRegressor):
     cv: Any
     n_jobs: int | None
     selection: str
+    scoring: Any
+    scores_path_: Array
 
     def _check_tuning(self) -> None:
         super()._check_tuning()
         check_choice("selection", self.selection, ("min", "1se"))
+        if self.scoring is not None:
+            checked_scorer(self.scoring)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """What metadata goes where: `sample_weight` to `fit`, `groups` and others to the splitter.
+        """What metadata goes where: `sample_weight` to `fit`, `groups` and others to the splitter and the scorer.
 
         Returns
         -------
@@ -40,7 +54,12 @@ class CrossValidatedRegressor(TunedRegressor):
             As scikit-learn's meta-estimators give it.
         """
         mapping = MethodMapping().add(caller="fit", callee="split")
-        return MetadataRouter(owner=self).add_self_request(self).add(splitter=self._splitter(), method_mapping=mapping)
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(splitter=self._splitter(), method_mapping=mapping)
+        if self.scoring is not None:
+            mapping = MethodMapping().add(caller="fit", callee="score")
+            router.add(scorer=checked_scorer(self.scoring), method_mapping=mapping)
+        return router
 
     def _splitter(self) -> Any:
         # Imported here, since this takes as long as importing everything else together.
@@ -51,16 +70,17 @@ class CrossValidatedRegressor(TunedRegressor):
                 raise ValueError(f"cv must give pairs, rows to train with and rows that are held out, got {pair!r}.")
         return check_cv(self.cv)
 
-    def _n_tasks(self, given: Any) -> int:
-        return len(given) * len(self._models())
+    def _n_tasks(self, given: HeldOut) -> int:
+        return len(given.splits) * len(self._models())
 
-    def _prepared(
-        self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]
-    ) -> list[Split]:
-        """The folds."""
+    def _prepared(self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]) -> HeldOut:
+        """The folds, and the scorer with its data."""
         splitter = self._splitter()
+        for_scorer = {"sample_weight": sample_weight}
         if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
+            routing = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            routed = routing.splitter.split
+            for_scorer = {} if self.scoring is None else routing.scorer.score
         else:
             unknown = set(params) - {"groups"}
             if unknown:
@@ -73,38 +93,48 @@ class CrossValidatedRegressor(TunedRegressor):
             for name, rows in (("training", train), ("held-out", test)):
                 if not np.any(data.weight[rows] > 0):
                     raise ValueError(f"fold {k} of cv has no {name} rows, or none with a weight above zero.")
-        return splits
+        if self.scoring is None:
+            return HeldOut(splits, None)
+        return HeldOut(splits, Scores.of(checked_scorer(self.scoring), X, data.Y[:, 0], for_scorer))
 
-    def _chosen(self, candidates: list[Candidate], data: Data, given: list[Split], context: Any) -> Choice:
+    def _chosen(self, candidates: list[Candidate], data: Data, given: HeldOut, context: Any) -> Choice:
         model, posed = candidates[0].model, candidates[0].problem
         # All rows, those of weight zero too, which the splits count.
         problem = model._problem(data, np.ascontiguousarray(data.Y[:, 0]), posed.loss, posed.penalty)
-        folds = folds_of(problem, given, self._settings(), mixing=self._mixing, estimate=model._estimated)
+        settings, estimate = self._settings(), model._estimated
+        # Scores ask for the fits to the training rows, which the folds of squares do not keep.
+        make = folds_of if given.scores is None else Folds
+        folds = make(problem, given.splits, settings, mixing=self._mixing, estimate=estimate)
         paths = [] if self.max_features is None else [self._limited(candidate, folds) for candidate in candidates]
         if paths:
             candidates = [candidate.with_path(path) for candidate, path in zip(candidates, paths, strict=True)]
-        candidates, losses = self._held_out(candidates, data, folds, given, context)
-        constant = np.array([folds.constant(k) for k in range(len(given))])
-        means = losses.mean(axis=2)
-        ended = np.arange(means.shape[1]) >= np.array([[candidate.alphas.size] for candidate in candidates])
-        if np.isnan(means[~ended]).any():
-            raise OverflowError(TOO_LARGE)
-        means[ended] = np.inf
-        best, lowest = divmod(int(np.argmin(means)), means.shape[1])
-        unit = float(power_of_two(means[best, lowest]))  # squares of losses of any size neither overflow nor vanish
-        lots = losses[best, lowest] / unit
-        spread = float(lots.std(ddof=1)) / np.sqrt(lots.size) * unit if lots.size > 1 else 0.0
-        near = int(np.argmax(means[best] <= means[best, lowest] + spread))
-        candidate = candidates[best]
+        candidates, curves = self._held_out(candidates, data, folds, given, context)
+        best, lowest = curves.best
+        candidate, near = candidates[best], curves.near
         self.alpha_min_, self.alpha_1se_ = float(candidate.alphas[lowest]), float(candidate.alphas[near])
-        setattr(self, self._losses_name, (losses if len(candidates) > 1 else losses[0]) + constant)
+        self._keep(curves, np.array([folds.constant(k) for k in range(len(given.splits))]))
         k = near if self.selection == "1se" else lowest
-        self._say(f"alpha={candidate.alphas[k]:.6g}, mean held-out loss {means[best, k]:.6g}; fitting the path")
+        self._say(f"alpha={candidate.alphas[k]:.6g}, {self._told(curves.means[best, k])}; fitting the path")
         if candidate.ranges is not None:
-            path = candidate.path(self._settings())
+            path = candidate.path(settings)
         else:
             path = paths[best] if paths else folds.path(candidate.problem, candidate.alphas)
         return Choice(candidates, best, k, path, folds.solver_at(path, k))
+
+    def _keep(self, curves: Curves, constant: Array) -> None:
+        """Store the losses of the folds, or their scores, which are minus the losses that are compared."""
+        losses = curves.losses if len(curves.alphas) > 1 else curves.losses[0]
+        kept, dropped = self._losses_name, "scores_path_"
+        if self.scoring is None:
+            losses = losses + constant
+        else:
+            kept, dropped, losses = dropped, kept, -losses
+        setattr(self, kept, losses)
+        if hasattr(self, dropped):  # of an earlier fit
+            delattr(self, dropped)
+
+    def _told(self, loss: float) -> str:
+        return f"mean held-out loss {loss:.6g}" if self.scoring is None else f"mean score {-loss:.6g}"
 
     def _limited(self, candidate: Candidate, folds: Folds | SquaredFolds) -> Path:
         """The path of all rows, which ends before the first fit with more than `max_features` features."""
@@ -120,19 +150,16 @@ class CrossValidatedRegressor(TunedRegressor):
         candidates: list[Candidate],
         data: Data,
         folds: Folds | SquaredFolds,
-        splits: list[Split],
+        given: HeldOut,
         context: Any,
-    ) -> tuple[list[Candidate], Array]:
-        """The candidates with their alphas, and losses of held-out rows, of shape (n_candidates, n_alphas, n_folds).
-
-        Losses of a candidate with fewer alphas than others end in NaN.
-        """
-        jobs = []
+    ) -> tuple[list[Candidate], Curves]:
+        """The candidates with their alphas, and the losses of held-out rows at these."""
+        jobs, splits = [], given.splits
         contexts = iter(subtasks(context, "fold", len(candidates) * len(splits)))
         for candidate in candidates:
             for k, (train, _) in enumerate(splits):
                 unit = self._unit(candidate.model, data, train)
-                jobs.append(delayed(self._fold)(folds, k, candidate, unit, next(contexts)))
+                jobs.append(delayed(self._fold)(folds, k, candidate, unit, given.scores, next(contexts)))
         self._say(f"{len(splits)} folds of {'all' if self._follows_knots else candidates[0].alphas.size} alphas")
         # Threads: the kernels and BLAS release the interpreter lock, and X is not copied.
         found = Parallel(n_jobs=self.n_jobs, prefer="threads", verbose=max(int(self.verbose) - 1, 0))(jobs)
@@ -141,23 +168,33 @@ class CrossValidatedRegressor(TunedRegressor):
             ranges = Ranges.between(candidates[0].ranges.path, [knots for knots, _ in found])
             candidates = [candidates[0].with_ranges(ranges)]
             losses = [values[ranges.of(knots)] for knots, values in found]
-        table = np.full((len(candidates), max(values.size for values in losses), len(splits)), np.nan)
-        for k, values in enumerate(losses):
-            table[k // len(splits), : values.size, k % len(splits)] = values
-        return candidates, table
+        return candidates, Curves.of([candidate.alphas for candidate in candidates], losses, len(splits))
 
     def _fold(
-        self, folds: Folds | SquaredFolds, k: int, candidate: Candidate, unit: ElasticNet, context: Any
+        self,
+        folds: Folds | SquaredFolds,
+        k: int,
+        candidate: Candidate,
+        unit: ElasticNet,
+        scores: Scores | None,
+        context: Any,
     ) -> tuple[Array, Array]:
         """The losses of one fold, and their alphas: those of the candidate, or the knots of the fold."""
         alphas = candidate.alphas
+        end = None if candidate.ranges is None else float(candidate.ranges.ends[-1])
         with task(context, self), any_size():  # a thread has its own settings
-            if candidate.ranges is None:
+            if scores is not None:
+                assert isinstance(folds, Folds)  # `_chosen` makes them
+                alphas, coef, intercept = folds.fits(k, alphas if end is None else end, unit)
+                losses = -scores.along(candidate.model, folds.rows(k)[1], alphas, coef, intercept)
+            elif end is None:
                 losses = folds.losses(k, alphas, unit)
             else:
                 assert isinstance(folds, Folds)  # losses that are piecewise linear are no squares
-                alphas, losses = folds.losses_between_knots(k, float(candidate.ranges.ends[-1]), unit)
-        self._say(f"fold {k + 1} of {len(folds.splits)}: smallest mean loss {losses.min():.6g}")
+                alphas, losses = folds.losses_between_knots(k, end, unit)
+        least = float(losses.min())
+        told = f"smallest mean loss {least:.6g}" if scores is None else f"largest score {-least:.6g}"
+        self._say(f"fold {k + 1} of {len(folds.splits)}: {told}")
         return alphas, losses
 
     def _unit(self, model: CertifiedRegressor, data: Data, train: Index) -> ElasticNet:

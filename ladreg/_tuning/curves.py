@@ -1,0 +1,65 @@
+"""Mean losses of held-out rows over alpha: where they are smallest, and whether the grid ends too early to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from ladreg._arrays import Array, power_of_two
+from ladreg._problem import TOO_LARGE
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Losses of held-out rows along the alphas of each candidate.
+
+    Attributes
+    ----------
+    alphas : list of ndarray
+        The alphas of each candidate, decreasing.
+    losses : ndarray of shape (n_candidates, n_alphas, n_folds)
+        Mean losses, NaN beyond the alphas of a candidate that has fewer of them than another.
+    """
+
+    alphas: list[Array]
+    losses: Array
+
+    @classmethod
+    def of(cls, alphas: list[Array], losses: list[Array], n_folds: int) -> Self:
+        """From losses by candidate, and for each by fold."""
+        table = np.full((len(alphas), max(values.size for values in losses), n_folds), np.nan)
+        for k, values in enumerate(losses):
+            table[k // n_folds, : values.size, k % n_folds] = values
+        return cls(alphas, table)
+
+    @cached_property
+    def means(self) -> Array:
+        """The means over the folds, infinite beyond the alphas of a candidate."""
+        means = self.losses.mean(axis=2)
+        ended = np.arange(means.shape[1]) >= np.array([[alphas.size] for alphas in self.alphas])
+        if np.isnan(means[~ended]).any():
+            raise OverflowError(TOO_LARGE)
+        means[ended] = np.inf
+        return means
+
+    @cached_property
+    def best(self) -> tuple[int, int]:
+        """The candidate with the smallest mean, and the first alpha at which it is attained."""
+        candidate, lowest = divmod(int(np.argmin(self.means)), self.means.shape[1])
+        return candidate, lowest
+
+    @cached_property
+    def standard_error(self) -> float:
+        """The standard error of the smallest mean, over the folds."""
+        lots = self.losses[self.best]
+        unit = float(power_of_two(np.abs(lots).max()))  # squares of losses of any size neither overflow nor vanish
+        return float((lots / unit).std(ddof=1)) / np.sqrt(lots.size) * unit if lots.size > 1 else 0.0
+
+    @property
+    def near(self) -> int:
+        """The first alpha of the best candidate whose mean is within one standard error of the smallest."""
+        candidate, lowest = self.best
+        return int(np.argmax(self.means[candidate] <= self.means[candidate, lowest] + self.standard_error))
