@@ -161,7 +161,7 @@ def test_alpha_max_next_to_residuals_that_are_rounding():
 
 
 LIMITED = {
-    "lad": (LADRegressor(), TIED),
+    "lad": (LADRegressor(alpha=0.001), TIED),
     "lad by reduction": (LADRegressor(), MANY),
     "lad by linprog": (LADRegressor(alpha=0.1, solver="linprog"), SMALL),
     "quantiles": (QuantileRegressor(quantile=[0.2, 0.5], alpha=0.01), SMALL),

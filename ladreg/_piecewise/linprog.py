@@ -24,8 +24,8 @@ from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 from ladreg._tolerances import AT_END, FACE_GAP, HIGHS, LEAST_GAP, ROUNDING_GAP
 
-# Iteration limit of HiGHS's interior point method and crossover, far above their need: where weights differ by 1e22, or
-# a round of refinement has only rounding to remove, both were seen to iterate forever.
+# Iteration limit of HiGHS, far above its need: where weights differ by 1e22, or a round of refinement has only rounding to
+# remove, its simplex method, interior point method and crossover were seen to iterate forever.
 _ENDLESS = 100_000
 # Iterations that each row adds to that limit.
 _ENDLESS_ROW = 10
@@ -120,8 +120,7 @@ def _options(problem: Problem, settings: Settings, default: str) -> tuple[str, d
     method = options.pop("method", None) or default
     if settings.max_iter is not None:
         options.setdefault("maxiter", settings.max_iter)
-    if method != "highs-ds":
-        options.setdefault("maxiter", _ENDLESS + _ENDLESS_ROW * problem.n_samples)
+    options.setdefault("maxiter", _ENDLESS + _ENDLESS_ROW * problem.n_samples)
     return method, options
 
 
