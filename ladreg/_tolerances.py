@@ -95,6 +95,9 @@ AT_END = 4.5e6 * EPS
 # a moved target is on its side of a unique fit if it is farther than 1e-6 of the reach from it, and slopes of
 # interior point methods are at their strength within 1e-6 of it: the root of what their gap allows.
 INSIDE = 4.5e9 * EPS
+# Where a solver met its tolerance at unit scale, the rounding of columns far from zero explains a gap of up to 1e-8
+# times the objective.
+FAR_COLUMNS = 4.5e7 * EPS
 # Half of the digits: a residual (at unit scale) of at most 1.5e-8 suggests an exact fit, a squared pivot (columns of
 # size one) above 1.5e-8 no flat direction, and the answer of a linear program may miss bounds and equations by as
 # much.

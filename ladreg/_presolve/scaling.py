@@ -23,7 +23,7 @@ from ladreg._problem import (
     StopReason,
     Uncertified,
 )
-from ladreg._tolerances import FACE_GAP, HALF_DIGITS, SUMMED
+from ladreg._tolerances import FACE_GAP, FAR_COLUMNS, SUMMED
 
 # Error message where squares of y underflow in float64, though y does not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
@@ -133,7 +133,7 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     with np.errstate(over="ignore"):  # infinite squares allow any gap; an infinite objective is an error elsewhere
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
         rounding = float(problem.weight @ (SUMMED * problem.y) ** 2)
-    return bool(solution.gap > max(tol * size, min(FACE_GAP * size, HALF_DIGITS * solution.objective)) + rounding)
+    return bool(solution.gap > max(tol * size, min(FACE_GAP * size, FAR_COLUMNS * solution.objective)) + rounding)
 
 
 def certified(problem: Problem, units: Scaling, found: Solution | Uncertified, **counts: float) -> Solution:
