@@ -24,8 +24,8 @@ from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 from ladreg._tolerances import AT_END, FACE_GAP, HIGHS, LEAST_GAP, ROUNDING_GAP
 
-# Iteration limit of HiGHS, far above its need: where weights differ by 1e22, or a round of refinement has only rounding to
-# remove, its simplex method, interior point method and crossover were seen to iterate forever.
+# Iteration limit of HiGHS, far above its need: where weights differ by 1e22, or a round of refinement has only rounding
+# to remove, its simplex method, interior point method and crossover were seen to iterate forever.
 _ENDLESS = 100_000
 # Iterations that each row adds to that limit.
 _ENDLESS_ROW = 10
