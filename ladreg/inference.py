@@ -504,7 +504,8 @@ def infer(
     n_jobs : int, default=None
         Threads of the bootstrap and of the nodewise lassos, as joblib counts them. Results do not depend on it.
     verbose : int, default=0
-        How much joblib tells about the progress of the bootstrap, a line for each block of replicates.
+        How much joblib tells about the progress of the bootstrap, a line for each block of replicates, and of the
+        nodewise lassos, a line for each block of columns in each fold.
     density : {"robust", "iid"}, default="robust"
         Density of the errors in the rank test: that of "robust" in each row, or "iid", one for all rows.
     interpolate : bool, default=False
@@ -661,7 +662,17 @@ def infer(
         if groups is not None or weights == "frequency":
             raise ValueError(f'method="{method}" takes each row as one: it has neither groups nor frequency weights.')
         given = None if sigma is None else float(sigma)
-        return infer_lasso(model, X, y, sample_weight, method=method, level=float(level), sigma=given, n_jobs=n_jobs)
+        return infer_lasso(
+            model,
+            X,
+            y,
+            sample_weight,
+            method=method,
+            level=float(level),
+            sigma=given,
+            n_jobs=n_jobs,
+            verbose=int(verbose),
+        )
     if sigma is not None:
         raise ValueError(f'sigma is for a lasso: method="{method}" estimates what it needs.')
     several = np.ndim(getattr(model, "quantile", 0.5)) > 0

@@ -184,6 +184,7 @@ def infer_lasso(
     level: float,
     sigma: float | None,
     n_jobs: int | None,
+    verbose: int,
 ) -> LassoInference | list[LassoInference]:
     """`infer` for a lasso; parameters are checked there."""
     with any_size():
@@ -192,7 +193,7 @@ def infer_lasso(
             found = [_selective(fit, level, sigma) for fit in fits]
         else:
             first = fits[0]
-            nodes = nodewise(first.design, first.weight, first.fit_intercept, first.names, n_jobs)
+            nodes = nodewise(first.design, first.weight, first.fit_intercept, first.names, n_jobs, verbose)
             _warn(nodes, first)
             found = [_desparsified(fit, nodes, level, sigma) for fit in fits]
     return found[0] if np.ndim(model.coef_) == 1 else found

@@ -104,6 +104,13 @@ def _scale(model, weight):
     return read_lasso(model, X, y, weight, "desparsified")[0].regressors.scale ** -1.0
 
 
+def test_progress_is_told_where_asked(capsys):
+    desparsified(X, y)
+    assert capsys.readouterr().err == ""
+    desparsified(X, y, verbose=1)
+    assert "Done" in capsys.readouterr().err
+
+
 def test_alphas_of_the_nodes():
     """The common one has the least error in held-out rows; each falls from there until the variance is 1.25 times."""
     rows, p = WIDE[:, :8], 8

@@ -79,7 +79,9 @@ class Nodewise:
     bias_factor: Array
 
 
-def nodewise(design: Design, weight: Array, fit_intercept: bool, names: list[str], n_jobs: int | None) -> Nodewise:
+def nodewise(
+    design: Design, weight: Array, fit_intercept: bool, names: list[str], n_jobs: int | None, verbose: int = 0
+) -> Nodewise:
     """The nodewise lassos of all columns.
 
     Parameters
@@ -94,6 +96,8 @@ def nodewise(design: Design, weight: Array, fit_intercept: bool, names: list[str
         Names of the columns, for errors.
     n_jobs
         Threads; the result does not depend on their number.
+    verbose
+        How much joblib tells about its progress.
     """
     n, p = design.n_samples, design.n_features
     problem = Problem(design, np.zeros(n), weight, HalfSquared(), ElasticNet(np.zeros(p)), fit_intercept)
@@ -105,7 +109,7 @@ def nodewise(design: Design, weight: Array, fit_intercept: bool, names: list[str
     gram = gram / size / size[:, None]
     _check_pairs(gram, names)
     mean = moments.total.sums[:-1] if fit_intercept else np.zeros(p)
-    table = _Table(gram, mean, size, n_jobs)
+    table = _Table(gram, mean, size, n_jobs, verbose)
     chosen = _chosen_alpha(moments, table)
     alpha, direction = table.over_nodes(partial(_descended, gram, chosen), np.arange(p))
     return _proved(design, weight, columns.mean, size, chosen, alpha, direction)
@@ -141,11 +145,14 @@ class _Table:
     mean: Array
     size: Array
     n_jobs: int | None
+    verbose: int
 
     def over_nodes(self, solve: Callable[[Index], tuple[Array, ...]], nodes: Index) -> list[Array]:
         """What `solve` returns for blocks of nodes, one after the other; blocks do not depend on `n_jobs`."""
         tasks = [nodes[begin : begin + _TASK] for begin in range(0, nodes.size, _TASK)]
-        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(delayed(solve)(task) for task in tasks)
+        found = Parallel(n_jobs=self.n_jobs, verbose=self.verbose, prefer="threads")(
+            delayed(solve)(task) for task in tasks
+        )
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
