@@ -40,7 +40,14 @@ def equilibrated(matrix: Array) -> tuple[Array, Array, Array]:
 def power_of_two(size: Array) -> Array:
     """The largest power of two that is at most each size; 1 for zero. Clipped to a range whose inverse is finite."""
     power = (np.asarray(size, dtype=np.float64).view(np.int64) & _EXPONENT).view(np.float64)
-    return np.where(size > 0, np.clip(power, 2.0**-1000, 2.0**1000), 1.0)
+    return np.where(size > 0, np.minimum(np.maximum(power, 2.0**-1000), 2.0**1000), 1.0)
+
+
+def constant(value: float, size: int) -> Array:
+    """An array of equal entries that share one number in memory, read only."""
+    values = np.ndarray((size,), np.float64, np.array(value), strides=(0,))
+    values.flags.writeable = False
+    return values
 
 
 def inverted(matrix: Array) -> Array | None:

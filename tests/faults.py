@@ -24,6 +24,7 @@ from ladreg import (
     QuantileRegressorIC,
     StabilitySelection,
 )
+from ladreg._estimators import huber_scale
 from ladreg._least_squares import homotopy
 from ladreg._piecewise import interior_point, null_space
 from ladreg._presolve import duplicate_rows
@@ -36,7 +37,7 @@ def table(n_samples, n_features, *, whole=False):
     return (np.round(X), np.round(y)) if whole else (X, y)
 
 
-SMALL, TIED, MANY, WIDE = table(40, 3), table(30, 3, whole=True), table(2500, 3), table(12, 30)
+SMALL, TIED, MANY, WIDE = table(40, 3), table(30, 3, whole=True), table(10_500, 3), table(12, 30)
 TWINS = np.column_stack([SMALL[0], SMALL[0][:, :2]]), SMALL[1]
 SUMS = np.column_stack([SMALL[0], SMALL[0].sum(axis=1)]), SMALL[1]
 # Rows in pairs far apart: every fit between them is optimal.
@@ -84,6 +85,7 @@ INSIDE = {
     "Cholesky factor in the null space": (null_space, "cholesky_solver"),
     "keys of rows": (duplicate_rows, "_keys"),
     "draft of a path": (homotopy, "draft"),
+    "vertex of a scale": (huber_scale, "solve_only_vertex"),
 }
 
 

@@ -151,7 +151,17 @@ def test_an_interrupted_path_can_be_asked_for_again(path):
 
 
 @pytest.mark.parametrize(
-    "case", ["lad", "lad by linprog", "quantiles", "combined", "lasso", "lasso, folds", "lad, folds", "lad, criterion"]
+    "case",
+    [
+        "lad by reduction",
+        "lad by linprog",
+        "quantiles",
+        "combined",
+        "lasso",
+        "lasso, folds",
+        "lad, folds",
+        "lad, criterion",
+    ],
 )
 def test_a_warning_that_is_an_error_leaves_the_estimator_as_it_was(case):
     model, data = CASES[case]

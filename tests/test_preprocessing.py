@@ -1,6 +1,7 @@
 """The engine at scale: the reduction reduces (counted, not timed), hard tables end at their optimum, rungs are told."""
 
 import tracemalloc
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -15,8 +16,11 @@ from ladreg._kernels import _rows
 from ladreg._piecewise import interior_point, solve_by_cascade
 from ladreg._presolve import merged_rows
 from ladreg._problem import Pinball, Settings
+from tests import problems
 from tests.faults import INSIDE, always, gives_nothing
-from tests.problems import AS_LARGE, make, solve
+from tests.problems import AS_LARGE, make
+
+solve = partial(problems.solve, tuning=AS_LARGE)
 
 
 def table(n_samples, n_features=5, seed=0, noise="t"):
@@ -292,7 +296,7 @@ def test_memory_beyond_a_table_is_less_than_half_of_it():
 @pytest.mark.parametrize("seed", range(4))
 def test_a_vertex_is_guessed_before_the_interior_point_method_comes_near_to_it(seed):
     """Without the guess these take 11 or 12 iterations."""
-    solution = solve(make(*table(200, 3, seed)), tuning=AS_LARGE)
+    solution = solve(make(*table(200, 3, seed)))
     assert_proved(solution, rung=1)
     assert solution.stats["n_ip_iter"] <= 9
 

@@ -137,6 +137,8 @@ def _gap(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Arr
     """The Fenchel-Young gaps of rows and features."""
     rows = sum(problem.row_gap(residual[block], dual[block], weight) for block, weight in problem.blocks())
     # A free column's term is zero by projection; coef * rounding would be noise.
+    if problem.penalty.free_features.size == coef.size:
+        return rows
     features = problem.penalty.fenchel_young(coef, slope)
     features[problem.penalty.free_features] = 0.0
     return rows + float(features.sum())

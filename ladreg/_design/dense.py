@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, constant
 from ladreg._design.base import Design
 from ladreg._design.sparse import SparseDesign
 from ladreg._kernels import _rows
@@ -113,7 +113,7 @@ class DenseDesign(Design):
         """Product with a vector (n_features,) or a matrix (n_features, k)."""
         if coef.ndim == 1:
             result = np.empty(self.n_samples)
-            zero, minus = np.broadcast_to(0.0, self.n_samples), -(self.scale * coef)
+            zero, minus = constant(0.0, self.n_samples), -(self.scale * coef)
             for block, raw in self._walkable():
                 _rows.forward(raw, self._shift, minus, zero[block], 0.0, result[block])
             return result
@@ -274,6 +274,15 @@ class DenseDesign(Design):
 
         The mean size of a shifted column is not known: half the range, or the middle if that is larger, replaces it.
         """
+        if centred not in self._extents:
+            self._extents[centred] = self._extent(centred)
+        return self._extents[centred]
+
+    @cached_property
+    def _extents(self) -> dict[bool, tuple[Array, Array]]:
+        return {}
+
+    def _extent(self, centred: bool) -> tuple[Array, Array]:
         lowest, highest, total, _ = self._stats
         # Halved first: sum and difference of two huge numbers overflow. A constant column is its own middle, exactly.
         middle = np.where(lowest == highest, lowest, lowest / 2 + highest / 2) - self.shift

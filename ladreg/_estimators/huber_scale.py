@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import scipy.special
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import column_rank
+from ladreg._piecewise import PiecewiseTuning, solve_only_vertex
 from ladreg._presolve import median, scaled
-from ladreg._problem import Absolute, Coefficients, ElasticNet, Huber, Problem, Settings
+from ladreg._problem import Absolute, Coefficients, ElasticNet, Huber, Problem, Settings, Solution, Uncertified
 from ladreg._solvers import solve
 from ladreg._tolerances import SOLVED, SUMMED
 
@@ -83,8 +85,14 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
     if 2 * n_columns > distinct and 2 * _rank(twin, allowed) > distinct:
         coef, intercept, start, n_fitted = np.zeros(twin.n_features), twin.null_intercept(), None, 1
     else:
-        start = (found := solve(absolute, replace(settings, max_iter=None))).coefficients
-        coef, intercept = units.to_scaled(*start)
+        found: Uncertified | Solution | None = solve_only_vertex(twin, settings.tuned(PiecewiseTuning))
+        if found is not None:
+            coef, intercept = found.coef, found.intercept
+            start = units.to_original(coef, intercept)
+        else:
+            found = solve(absolute, replace(settings, max_iter=None))
+            start = found.coefficients
+            coef, intercept = units.to_scaled(*start)
         if twin.fit_intercept and (units.column_shift.any() or abs(units.y_shift) > _FAR * units.unit):
             # An intercept far from zero has too few digits for residuals.
             intercept = Absolute().location(twin.residual(coef, 0.0), twin.weight)
@@ -115,14 +123,20 @@ def _n_distinct(problem: Problem) -> int:
 
     The combination has the inverse hyperbolic sine of y: a target of 1e20 itself would leave no digits of X.
     """
-    mix = np.random.default_rng(0).standard_normal(problem.n_features + 1)
+    mix = _directions(problem.n_features + 1)
     keys = problem.design.matvec(mix[:-1])
     keys += mix[-1] * np.arcsinh(problem.y)
     keys.sort()
     apart, sizes = np.diff(keys), np.abs(keys, out=keys)
     # Sums of equal terms may differ in their rounding.
-    least = SOLVED * (sizes[1:] + np.median(sizes))
+    least = SOLVED * (sizes[1:] + median(sizes))
     return 1 + int(np.count_nonzero(~(apart <= least)))  # NaN is no sign of equal rows
+
+
+@cache
+def _directions(number: int) -> Array:
+    """Random numbers that are the same in each call."""
+    return np.random.default_rng(0).standard_normal(number)
 
 
 def _rank(problem: Problem, features: NDArray[np.bool_]) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, constant
 from ladreg._design import Design, as_design
 
 # Float64 holds all integers up to 2^53 in size.
@@ -254,7 +254,7 @@ def relative_weights(sample_weight: ArrayLike, n_samples: int) -> Array:
 def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
     """Weights with sum one; without `sample_weight` all rows share one number in memory."""
     if sample_weight is None:
-        return np.broadcast_to(1.0 / n_samples, n_samples)
+        return constant(1.0 / n_samples, n_samples)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, float(sample_weight))
     weight = relative_weights(sample_weight, n_samples)  # the sum of huge weights is not finite

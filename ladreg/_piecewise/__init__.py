@@ -9,7 +9,7 @@ from ladreg._piecewise.null_space import is_bulky
 from ladreg._piecewise.quantile_knots import solve_all_quantiles
 from ladreg._piecewise.solution_process import solve_process
 from ladreg._piecewise.tuning import PiecewiseTuning
-from ladreg._piecewise.vertices import Batch, Vertices, solve_vertices
+from ladreg._piecewise.vertices import Batch, Vertices, solve_only_vertex, solve_vertices
 
 __all__ = [
     "Batch",
@@ -27,6 +27,7 @@ __all__ = [
     "solve_by_cascade",
     "solve_by_linprog",
     "solve_huber",
+    "solve_only_vertex",
     "solve_process",
     "solve_vertices",
 ]

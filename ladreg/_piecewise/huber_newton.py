@@ -17,6 +17,7 @@ from ladreg._piecewise import cascade, piece_system, preprocessing
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.piece_system import PieceSolution
 from ladreg._piecewise.row_problem import RowProblem
+from ladreg._piecewise.small_newton import solve_small_table
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import (
     Absolute,
@@ -66,6 +67,9 @@ def solve_huber(problem: Problem, settings: Settings, start: Coefficients | None
     """
     if problem.loss.has_kink:  # the curved piece is lost in rounding
         return cascade.solve_by_cascade(problem, settings, start).uncertified()
+    small = solve_small_table(problem, settings, start)
+    if small is not None:
+        return small
     limit = settings.limit(200)
     stats: dict[str, float] = {"n_newton": 0, "n_passes": 0}
     table = RowProblem(problem, settings.tuned(PiecewiseTuning))

@@ -77,6 +77,8 @@ class PiecewiseTuning:
     huber_sample: int = number(1 << 15, 100, 1 << 30)
     # Times as many rows from which that pays.
     huber_many: int = number(4, 1, 1000)
+    # Columns of a small dense table, at most, whose steps are taken on the table itself.
+    newton_columns: int = number(64, 1, 1000)
 
     # linprog.
 
@@ -128,7 +130,7 @@ class PiecewiseTuning:
     # Columns, at most: an exchange costs their square, and of 1,000 x 51 an interior point method is faster.
     vertex_columns: int = number(24, 1, 1000)
     # Rows, at most, of a single problem that is solved by itself: more are left to the reduction by a sample.
-    vertex_rows: int = number(2000, 1, 1 << 30)
+    vertex_rows: int = number(10_000, 1, 1 << 30)
     # Numbers in the rows of a block of problems, which is one task of a thread (4 MB): its calls cost little beside the
     # work, and threads share what is a few times as much.
     block_numbers: int = number(1 << 19, 1, 1 << 40)

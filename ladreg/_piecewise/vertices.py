@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, equilibrated, inverted
 from ladreg._design import DenseDesign
 from ladreg._kernels import _simplex
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Problem, StopReason, Uncertified
-from ladreg._tolerances import AT_END, VERTEX
+from ladreg._tolerances import AT_END, INSIDE, ORTHOGONAL, PROVED_GAP, VERTEX
+
+# Targets beyond 2^20 typical distances from their median are far.
+_FAR = 2.0**20
 
 
 @dataclass(frozen=True)
@@ -75,34 +79,78 @@ class Vertices:
         return self.n_exchanges >= 0
 
 
+class _Vertex(NamedTuple):
+    """A vertex, the table that it was solved on, and its basic rows."""
+
+    found: Uncertified
+    A: Array
+    basis: Index
+
+
 def solve_vertex(problem: Problem, tuning: PiecewiseTuning) -> Uncertified | None:
     """The optimal vertex of a small dense problem without a penalty; None for others, or where none is found.
 
     Targets that are all zero have the optimum zero, which a vertex would miss by rounding.
     """
+    vertex = _vertex(problem, tuning)
+    if vertex is None:
+        return None
+    return replace(vertex.found, unique=_is_single_point(problem, vertex) or None)
+
+
+def solve_only_vertex(problem: Problem, tuning: PiecewiseTuning) -> Uncertified | None:
+    """`solve_vertex` where the vertex is proved, at unit scale, to be the only optimum; None elsewhere.
+
+    No target may be far from the others, and weights must be alike: the gap is relative to what all rows cost.
+    """
+    if not problem.facts.weights_are_alike or float(np.abs(problem.y).max()) > _FAR:
+        return None
+    vertex = _vertex(problem, tuning)
+    if vertex is None or not _is_single_point(problem, vertex):
+        return None
+    found, A, _ = vertex
+    residual = problem.y - A @ np.append(found.coef, found.intercept)[: A.shape[1]]
+    gap = problem.row_gap(residual, found.dual, problem.weight)
+    is_balanced = np.abs(found.dual @ A) <= ORTHOGONAL * (np.abs(found.dual) @ np.abs(A))
+    is_proved = is_balanced.all() and gap <= PROVED_GAP * float(problem.weight @ problem.loss.value(residual))
+    return replace(found, unique=True) if is_proved else None
+
+
+def _vertex(problem: Problem, tuning: PiecewiseTuning) -> _Vertex | None:
     q, n = problem.n_features + problem.fit_intercept, problem.n_samples
     is_small = 0 < q < n <= tuning.vertex_rows and q <= tuning.vertex_columns
     is_linear = problem.loss.is_piecewise_linear and not (problem.penalty.positive or problem.penalty.strength.any())
     if not (is_small and is_linear and problem.y.any() and isinstance(problem.design, DenseDesign)):
         return None
-    A = np.ascontiguousarray(problem.design.rows(np.arange(n), border=problem.fit_intercept))
+    A = problem.design.rows(np.arange(n), border=problem.fit_intercept)
     lower, upper = problem.loss.interval()
     zero, weight = np.zeros(1, dtype=np.intp), np.ascontiguousarray(problem.weight)
     ends = np.array([lower]), np.array([upper])
     batch = Batch(A, problem.y, weight, np.array([n]), zero, zero, zero, *ends, linear=np.zeros((1, q)))
-    found = solve_vertices(batch, tuning)
-    if not found.found[0]:
+    vertices = solve_vertices(batch, tuning)
+    if not vertices.found[0]:
         return None
-    point, made = found.point[0], int(found.n_exchanges[0])
-    return Uncertified(
+    point, made = vertices.point[0], int(vertices.n_exchanges[0])
+    found = Uncertified(
         coef=point[: problem.n_features],
         intercept=float(point[-1]) if problem.fit_intercept else 0.0,
-        dual=found.dual,
+        dual=vertices.dual,
         n_iter=max(made, 1),
         stopped=StopReason.EXACT,
         solver="simplex",
         stats={"n_exchanges": made, "n_ip_iter": 0, "rows_solved": n},
     )
+    return _Vertex(found, A, vertices.basis[0])
+
+
+def _is_single_point(problem: Problem, vertex: _Vertex) -> bool:
+    """Whether an optimal dual is strictly inside its intervals in rows that determine the coefficients."""
+    inside, size = vertex.found.dual[vertex.basis], problem.weight[vertex.basis]
+    lower, upper = problem.loss.interval()
+    room = np.minimum(inside - lower * size, upper * size - inside)
+    if not (room > INSIDE * (upper - lower) * size).all():
+        return False
+    return inverted(equilibrated(vertex.A[vertex.basis])[0]) is not None
 
 
 def solve_vertices(

@@ -46,6 +46,8 @@ class Facts:
     @cached_property
     def weights_are_alike(self) -> bool:
         """Whether weights above zero differ at most by the factor `_ALIKE`."""
+        if self.weight.strides == (0,):
+            return True
         least = float(self.weight.min(initial=np.inf, where=self.weight > 0))
         return float(self.weight.max(initial=0.0)) <= _ALIKE * least
 

@@ -152,6 +152,8 @@ class Pinball(_Kind):
     def location(self, y: Array, weight: Array) -> float:
         """The weighted quantile; the middle where a whole interval is optimal."""
         lower, upper = self.interval()
+        if weight.strides == (0,):
+            return _quantile(y, upper / (upper - lower))
         order = np.argsort(y)
         mass = np.cumsum(weight[order])
         goal = mass[-1] * upper / (upper - lower)
@@ -164,6 +166,14 @@ class Pinball(_Kind):
     def rescaled(self, unit: float) -> tuple[Loss, float]:
         """Homogeneous of degree one."""
         return self, unit
+
+
+def _quantile(y: Array, part: float) -> float:
+    """The quantile of values with equal weights, by the rule of `Pinball.location`."""
+    goal, slack = part * y.size, 8 * np.finfo(float).eps * y.size
+    first, last = (min(max(int(np.ceil(at)) - 1, 0), y.size - 1) for at in (goal - slack, goal + slack))
+    values = np.partition(y, (first, last))
+    return float(values[first] / 2 + values[last] / 2)
 
 
 @dataclass(frozen=True)
@@ -380,7 +390,7 @@ class Huber(_Kind):
 
     def derivative(self, residual: Array) -> Array:
         """``stiffness * r``, clipped to the interval."""
-        return self.stiffness * np.clip(residual, -self.delta, self.delta)
+        return self.stiffness * np.minimum(np.maximum(residual, -self.delta), self.delta)
 
     def conjugate(self, slope: Array) -> Array:
         """``s^2 / (2 stiffness)``."""
@@ -396,7 +406,7 @@ class Huber(_Kind):
 
     def fenchel_young(self, residual: Array, slope: Array) -> Array:
         """``stiffness (m - r_s)^2 / 2``, m the residual clipped to delta, and ``(r - m) (stiffness m - s)``."""
-        inner = np.clip(residual, -self.delta, self.delta)
+        inner = np.minimum(np.maximum(residual, -self.delta), self.delta)
         outer = (residual - inner) * (self.stiffness * inner - slope)
         return 0.5 * self.stiffness * (inner - slope / self.stiffness) ** 2 + np.maximum(outer, 0.0)
 

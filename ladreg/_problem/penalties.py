@@ -12,6 +12,7 @@ from ladreg._arrays import Array, Index
 
 # Ridges are at most 1e300, so that products with them are finite.
 HUGE = 1e300
+_NONE = np.zeros(0, dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class ElasticNet:
             return np.asarray((alphas * least >= np.finfo(np.float64).tiny) & (alphas * most < np.inf))
 
     @cached_property
+    def is_zero(self) -> bool:
+        """Whether there is no strength and no ridge; coefficients may have to be >= 0 all the same."""
+        return not (self.strength.any() or self.curved)
+
+    @cached_property
     def curved(self) -> bool:
         """Whether any ridge is not zero."""
         return bool(self.ridge.any())
@@ -82,6 +88,8 @@ class ElasticNet:
     def forbidden(self, coef: Array) -> Index:
         """The features whose coefficients are outside the domain."""
         outside = ~np.isfinite(coef)
+        if not (self.positive or self.excluded or outside.any()):
+            return _NONE
         if self.positive:
             outside |= coef < 0
         if self.excluded:
@@ -92,6 +100,8 @@ class ElasticNet:
         """``sum(strength * |coef| + ridge * coef^2 / 2)``, infinite outside the domain."""
         if self.forbidden(coef).size:
             return np.inf
+        if self.is_zero:
+            return 0.0
         used = np.flatnonzero(coef != 0)
         value = float(np.sum(self.strength[used] * np.abs(coef[used])))
         return value + 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2)) if self.curved else value
@@ -144,6 +154,8 @@ class ElasticNet:
 
     def overrun(self, slope: Array) -> float:
         """The factor by which slopes exceed the dual set, at least 1."""
+        if self.is_zero:
+            return 1.0
         used, strength = self.excess(slope), self.strength
         if not self.all_bound:
             used, strength = used[self.bounds], strength[self.bounds]

@@ -119,7 +119,7 @@ class Problem:
         lower, upper = self.loss.interval()
         clipped = np.empty(self.n_samples)
         for block, weight in self.blocks():
-            clipped[block] = weight * np.clip(self.ratio(dual[block], weight), lower, upper)
+            clipped[block] = weight * np.minimum(np.maximum(self.ratio(dual[block], weight), lower), upper)
         return clipped
 
     def row_gap(self, residual: Array, dual: Array, weight: Array) -> float:
