@@ -38,10 +38,11 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         Useful lists are denser near 1, such as ``[0.1, 0.5, 0.7, 0.9, 0.95, 0.99, 1]``.
     eps : float, default=1e-3
         Smallest alpha of the grid, as a fraction of the largest.
-    alphas : int or array-like of shape (n_alphas,), default=100
+    alphas : int, "auto" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas for each `l1_ratio`, equally spaced in their logarithms from the smallest alpha for
         which every penalised coefficient is zero in a fit to all rows; or the alphas, which ``l1_ratio=0`` needs. 0 is
         least squares.
+        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
@@ -226,10 +227,11 @@ class LassoCDCV(CrossValidatedRegressor):
     ----------
     eps : float, default=1e-3
         Smallest alpha of the grid, as a fraction of the largest.
-    alphas : int or array-like of shape (n_alphas,), default=100
+    alphas : int, "auto" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas, in units of y times units of X. 0 is least
         squares.
+        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
@@ -415,10 +417,11 @@ class LADRegressorCV(CrossValidatedRegressor):
     ----------
     eps : float, default=1e-3
         Smallest alpha of the grid, as a fraction of the largest.
-    alphas : int, "knots" or array-like of shape (n_alphas,), default=100
+    alphas : int, "auto", "knots" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas, in units of X. 0, which no grid has, is plain
         LAD.
+        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
         "knots" chooses among all alphas at once (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
@@ -623,10 +626,11 @@ class QuantileRegressorCV(LADRegressorCV):
         each.
     eps : float, default=1e-3
         Smallest alpha of the grid, as a fraction of the largest.
-    alphas : int, "knots" or array-like of shape (n_alphas,), default=100
+    alphas : int, "auto", "knots" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas, in units of X. 0, which no grid has, is no
         penalty.
+        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
         "knots" chooses among all alphas at once (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
@@ -829,10 +833,11 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         each fold for the fits to these, and from all rows for `scale_`; it is the same for all alphas.
     eps : float, default=1e-3
         Smallest alpha of the grid, as a fraction of the largest.
-    alphas : int or array-like of shape (n_alphas,), default=100
+    alphas : int, "auto" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas, in units of y times units of X. 0, which no
         grid has, is no penalty.
+        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
@@ -1028,9 +1033,10 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         Notes).
     eps : float, default=1e-3
         Smallest alpha of the grid, as a fraction of the largest.
-    alphas : int or array-like of shape (n_alphas,), default=100
+    alphas : int, "auto" or array-like of shape (n_alphas,), default=100
         An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
         penalised coefficient is zero in a fit to all rows; or the alphas. 0, which no grid has, is no penalty.
+        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False

@@ -52,6 +52,7 @@ def test_folds_and_paths_are_single_fits(order, shape, positive, l1_ratio, stand
     given = sp.csc_array(X) if sparse else X
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "alpha=.* is the smallest that was tried")
         model = ElasticNetCDCV(alphas=alphas, cv=splits, tol=1e-14, **options).fit(
             given, y, sample_weight=sample_weight
         )

@@ -289,6 +289,15 @@ def test_callbacks_are_told_of_folds(model, n_jobs, diabetes):
     assert len(recorder.others) in (2, 4)  # whatever was set up is torn down
 
 
+def test_callbacks_are_told_of_longer_grids():
+    pytest.importorskip("sklearn.callback")
+    recorder, X = Recorder(), np.random.default_rng(0).standard_normal((60, 4))
+    with pytest.warns(UserWarning, match="the limit of alphas='auto'"):
+        LassoCDCV(alphas="auto", cv=3).set_callbacks(recorder).fit(X, X @ [1.0, -2.0, 3.0, 0.5])
+    assert [one[1:3] for one in recorder.begun] == [("fit", 0), *(("fold", k) for k in range(12))]
+    assert recorder.begun[0][-1] == 12
+
+
 def test_progress_bars(diabetes, capsys):
     callback = pytest.importorskip("sklearn.callback")
     pytest.importorskip("rich")

@@ -88,6 +88,10 @@ class Candidate:
         """The same with the alphas of these ranges."""
         return replace(self, alphas=ranges.alphas, ranges=ranges)
 
+    def with_alphas(self, alphas: Array) -> Candidate:
+        """The same with other alphas."""
+        return replace(self, alphas=alphas)
+
     def with_path(self, path: Path) -> Candidate:
         """The same with the alphas of a path that has ended early, or the ranges between its knots."""
         return replace(self, alphas=path.alphas) if self.ranges is None else self.with_ranges(Ranges.between(path))
@@ -141,7 +145,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     def _check_tuning(self) -> None:
         """Raise a ValueError for a parameter of the choice that makes no sense."""
         if not self._follows_knots:
-            checked_alphas(self.alphas)
+            checked_alphas(self._alphas)
         elif getattr(self, "solver", "auto") != "auto":
             raise ValueError(
                 f"solver must be 'auto' with alphas='knots', got {self.solver!r}: it solves no single alpha."
@@ -160,6 +164,11 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     @property
     def _follows_knots(self) -> bool:
         return self._has_knots and isinstance(self.alphas, str) and self.alphas == "knots"
+
+    @property
+    def _alphas(self) -> Any:
+        """The number of alphas, or the alphas, that the paths begin with."""
+        return self.alphas
 
     @property
     def _mixing(self) -> float:
@@ -217,7 +226,8 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         DataConversionWarning
             If y has one column: it is taken as one-dimensional.
         UserWarning
-            If y has integers or decimals beyond 2**53 that float64 has to round, or denormal numbers.
+            If y has integers or decimals beyond 2**53 that float64 has to round, or denormal numbers, and if
+            cross-validation chooses the smallest alpha that was tried, though smaller ones may be better.
         """
         with all_or_nothing(self), any_size():
             self._tune(X, y, sample_weight, params)
@@ -237,7 +247,7 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
         eps = float(self.eps)
         if not self._follows_knots:
-            return Candidate(model, problem, alpha_grid(problem, self.alphas, eps))
+            return Candidate(model, problem, alpha_grid(problem, self._alphas, eps))
         ranges = Ranges.between(path_of_knots(problem, last_alpha(problem, eps), self._settings()))
         return Candidate(model, problem, ranges.alphas, ranges)
 

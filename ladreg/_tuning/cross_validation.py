@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,13 +14,19 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._arrays import Array, Index
-from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice
+from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice, warn_user
 from ladreg._paths import Folds, Path, Ranges, Split, SquaredFolds, folds_of
 from ladreg._problem import ElasticNet
 from ladreg._tuning.base import Candidate, Choice, TunedRegressor, check_not_empty
 from ladreg._tuning.callbacks import subtasks, task
 from ladreg._tuning.curves import Curves
 from ladreg._tuning.scoring import Scores, checked_scorer
+
+# alphas="auto" begins with the grid of the default, 100 alphas, and adds a decade of 33 at a time, as dense as the grid
+# of the default `eps`, three times at most: alphas of 1e-6 times the largest leave nothing of the penalty.
+_FIRST = 100
+_DECADE = np.geomspace(1.0, 0.1, 34)[1:]
+_DECADES = 3
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,19 @@ class HeldOut:
 
     splits: list[Split]
     scores: Scores | None
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The candidates, known paths of all rows, and losses of held-out rows; whether the grids end too early."""
+
+    candidates: list[Candidate]
+    paths: list[Path]
+    curves: Curves
+    is_open: bool
+
+
+HoldOut = Callable[[list[Candidate]], tuple[list[Candidate], Curves]]
 
 
 class CrossValidatedRegressor(TunedRegressor):
@@ -44,6 +65,14 @@ class CrossValidatedRegressor(TunedRegressor):
         check_choice("selection", self.selection, ("min", "1se"))
         if self.scoring is not None:
             checked_scorer(self.scoring)
+
+    @property
+    def _extends(self) -> bool:
+        return isinstance(self.alphas, str) and self.alphas == "auto"
+
+    @property
+    def _alphas(self) -> Any:
+        return _FIRST if self._extends else self.alphas
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What metadata goes where: `sample_weight` to `fit`, `groups` and others to the splitter and the scorer.
@@ -71,7 +100,7 @@ class CrossValidatedRegressor(TunedRegressor):
         return check_cv(self.cv)
 
     def _n_tasks(self, given: HeldOut) -> int:
-        return len(given.splits) * len(self._models())
+        return len(given.splits) * len(self._models()) * (1 + _DECADES if self._extends else 1)
 
     def _prepared(self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]) -> HeldOut:
         """The folds, and the scorer with its data."""
@@ -105,21 +134,64 @@ class CrossValidatedRegressor(TunedRegressor):
         # Scores ask for the fits to the training rows, which the folds of squares do not keep.
         make = folds_of if given.scores is None else Folds
         folds = make(problem, given.splits, settings, mixing=self._mixing, estimate=estimate)
-        paths = [] if self.max_features is None else [self._limited(candidate, folds) for candidate in candidates]
-        if paths:
-            candidates = [candidate.with_path(path) for candidate, path in zip(candidates, paths, strict=True)]
-        candidates, curves = self._held_out(candidates, data, folds, given, context)
-        best, lowest = curves.best
-        candidate, near = candidates[best], curves.near
+        contexts = iter(subtasks(context, "fold", self._n_tasks(given)))
+        held_out = partial(self._held_out, data=data, folds=folds, given=given, contexts=contexts)
+        found = self._searched(candidates, folds, held_out)
+        (best, lowest), near = found.curves.best, found.curves.near
+        candidate = found.candidates[best]
         self.alpha_min_, self.alpha_1se_ = float(candidate.alphas[lowest]), float(candidate.alphas[near])
-        self._keep(curves, np.array([folds.constant(k) for k in range(len(given.splits))]))
+        self._keep(found.curves, np.array([folds.constant(k) for k in range(len(given.splits))]))
         k = near if self.selection == "1se" else lowest
-        self._say(f"alpha={candidate.alphas[k]:.6g}, {self._told(curves.means[best, k])}; fitting the path")
+        self._say(f"alpha={candidate.alphas[k]:.6g}, {self._told(found.curves.means[best, k])}; fitting the path")
+        if found.is_open and k == lowest:
+            self._advise_smaller(float(candidate.alphas[k]))
         if candidate.ranges is not None:
             path = candidate.path(settings)
         else:
-            path = paths[best] if paths else folds.path(candidate.problem, candidate.alphas)
-        return Choice(candidates, best, k, path, folds.solver_at(path, k))
+            path = found.paths[best] if found.paths else folds.path(candidate.problem, candidate.alphas)
+        return Choice(found.candidates, best, k, path, folds.solver_at(path, k))
+
+    def _searched(self, candidates: list[Candidate], folds: Folds | SquaredFolds, held_out: HoldOut) -> Searched:
+        """The losses of held-out rows; with `alphas="auto"` along longer grids while the best alpha is the last."""
+        candidates, paths, whole = self._within_limit(candidates, folds)
+        candidates, curves = held_out(candidates)
+        for _ in range(_DECADES if self._extends else 0):
+            if not (whole and curves.falls):
+                break
+            number = curves.means.shape[1]
+            longer = [one.with_alphas(np.append(one.alphas, one.alphas[-1] * _DECADE)) for one in candidates]
+            candidates, paths, whole = self._within_limit(longer, folds)
+            _, others = held_out([one.with_alphas(one.alphas[number:]) for one in candidates])
+            curves = curves.followed_by(others)
+        return Searched(candidates, paths, curves, whole and curves.falls)
+
+    def _within_limit(
+        self, candidates: list[Candidate], folds: Folds | SquaredFolds
+    ) -> tuple[list[Candidate], list[Path], bool]:
+        """The candidates whose paths end by `max_features`, these paths, and whether all are as long as without it."""
+        if self.max_features is None:
+            return candidates, [], True
+        paths = [self._limited(candidate, folds) for candidate in candidates]
+        limited = [candidate.with_path(path) for candidate, path in zip(candidates, paths, strict=True)]
+        whole = all(one.alphas.size == other.alphas.size for one, other in zip(candidates, limited, strict=True))
+        return limited, paths, whole
+
+    def _advise_smaller(self, alpha: float) -> None:
+        """Warn that the best alpha is the last one, and that smaller ones may be better."""
+        if self._extends:
+            remedy = f"It is the limit of alphas='auto', 1e-{_DECADES} times the first grid: alphas=[0] has no penalty"
+        elif np.ndim(self.alphas) > 0:
+            remedy = "Add smaller alphas, or 0, which is no penalty"
+        elif self._follows_knots:
+            remedy = f"Lower eps, which is {self.eps:g}"
+        else:
+            remedy = f"Lower eps, which is {self.eps:g}, or set alphas='auto', which extends the grid"
+        kind = "mean loss of held-out rows falls" if self.scoring is None else "mean score of held-out rows rises"
+        warn_user(
+            f"alpha={alpha:.4g} is the smallest that was tried, and the {kind} up to there: a smaller one may be "
+            f"better. {remedy}.",
+            UserWarning,
+        )
 
     def _keep(self, curves: Curves, constant: Array) -> None:
         """Store the losses of the folds, or their scores, which are minus the losses that are compared."""
@@ -151,11 +223,10 @@ class CrossValidatedRegressor(TunedRegressor):
         data: Data,
         folds: Folds | SquaredFolds,
         given: HeldOut,
-        context: Any,
+        contexts: Iterator[Any],
     ) -> tuple[list[Candidate], Curves]:
         """The candidates with their alphas, and the losses of held-out rows at these."""
         jobs, splits = [], given.splits
-        contexts = iter(subtasks(context, "fold", len(candidates) * len(splits)))
         for candidate in candidates:
             for k, (train, _) in enumerate(splits):
                 unit = self._unit(candidate.model, data, train)
@@ -181,6 +252,8 @@ class CrossValidatedRegressor(TunedRegressor):
     ) -> tuple[Array, Array]:
         """The losses of one fold, and their alphas: those of the candidate, or the knots of the fold."""
         alphas = candidate.alphas
+        if alphas.size == 0:  # of another candidate's longer grid
+            return alphas, alphas
         end = None if candidate.ranges is None else float(candidate.ranges.ends[-1])
         with task(context, self), any_size():  # a thread has its own settings
             if scores is not None:

@@ -11,6 +11,10 @@ import numpy as np
 from ladreg._arrays import Array, power_of_two
 from ladreg._problem import TOO_LARGE
 
+# Try smaller alphas if the last decade of a grid took more than a tenth of a standard error off the mean loss: near its
+# end a curve is nearly linear in alpha, so that all alphas below it gain about a ninth of what that decade did.
+_WORTH = 0.1
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -63,3 +67,19 @@ class Curves:
         """The first alpha of the best candidate whose mean is within one standard error of the smallest."""
         candidate, lowest = self.best
         return int(np.argmax(self.means[candidate] <= self.means[candidate, lowest] + self.standard_error))
+
+    @property
+    def falls(self) -> bool:
+        """Whether the smallest mean is at the last alpha of its candidate, and smaller ones may be better."""
+        candidate, lowest = self.best
+        alphas = self.alphas[candidate]
+        if lowest == 0 or lowest < alphas.size - 1 or alphas[lowest] <= 0:
+            return False
+        before = min(int(np.argmax(alphas <= 10.0 * alphas[lowest])), lowest - 1)
+        gain = float(self.means[candidate, before] - self.means[candidate, lowest])
+        return gain > _WORTH * self.standard_error
+
+    def followed_by(self, others: Curves) -> Curves:
+        """The same curves with more alphas, of which all candidates have as many."""
+        alphas = [np.append(some, more) for some, more in zip(self.alphas, others.alphas, strict=True)]
+        return Curves(alphas, np.concatenate([self.losses, others.losses], axis=1))
