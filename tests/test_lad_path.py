@@ -5,6 +5,7 @@ import pytest
 
 from ladreg._certificate import prove
 from ladreg._kernels import _simplex
+from ladreg._piecewise import warm_simplex
 from ladreg._problem import Absolute, Combined, Pinball, Settings
 from ladreg._solvers import largest_alpha, solve, solve_alphas
 from tests.faults import always
@@ -97,11 +98,37 @@ def test_most_alphas_are_solved_from_those_before():
     found = list(solve_alphas(problem, alphas, Settings()))
     between = [solution.stats for solution in found if "n_pivots" in solution.stats]
     assert len(between) >= 48
-    assert sum(stats["n_checks"] for stats in between) <= len(between) + 5
+    assert sum(stats["n_checks"] for stats in between) <= 0.85 * len(between)
     assert np.mean([stats["rows_solved"] for stats in between]) < 0.02 * problem.n_samples
     assert np.mean([stats["n_pivots"] for stats in between]) < 40
     assert all(solution.relative_gap < 1e-13 for solution in found)
     assert sum(solution.unique for solution in found) >= 49
+
+
+def test_alphas_near_each_other_are_proved_in_one_read():
+    problem = well_behaved()
+    alphas = largest_alpha(problem) * np.geomspace(0.02, 1e-3, 60)
+    found = list(solve_alphas(problem, alphas, Settings()))
+    assert sum(solution.stats["n_checks"] for solution in found if "n_pivots" in solution.stats) <= 20
+    for alpha, solution in zip(alphas[::7], found[::7], strict=True):
+        single = problem.with_penalty(problem.penalty.times(alpha))
+        alone = solve(single, Settings())
+        assert solution.objective == pytest.approx(alone.objective, rel=1e-14)
+        np.testing.assert_allclose(solution.coef, alone.coef, atol=1e-12)
+        again = prove(single, solution.coef, solution.intercept, solution.dual)
+        assert again.relative_gap <= 1e-13
+
+
+def test_a_row_on_the_wrong_side_is_found_where_several_alphas_are_proved():
+    """Rows are taken to be near enough though they are not: what is proved is right, the rest is solved again."""
+    problem = well_behaved(6000)
+    alphas = largest_alpha(problem) * np.geomspace(0.2, 1e-3, 20)
+    with always(warm_simplex.ReducedRows, "reaches", lambda *_: True):
+        found = list(solve_alphas(problem, alphas, Settings()))
+    for alpha, solution in zip(alphas, found, strict=True):
+        alone = solve(problem.with_penalty(problem.penalty.times(alpha)), Settings())
+        assert solution.relative_gap <= 1e-12
+        assert solution.objective == pytest.approx(alone.objective, rel=1e-13)
 
 
 def test_a_path_may_begin_anywhere():

@@ -92,6 +92,18 @@ def test_a_wrong_answer_shows_as_a_gap():
     assert worse.gap > 0.01
 
 
+def test_rows_on_the_wrong_side_of_a_dual_at_its_ends_count():
+    """Most duals are at an end on the side of their residual, where nothing is lost: others lose what they should."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 3))
+    problem = make(X, X @ [1.0, -1.0, 0.0] + rng.standard_t(2, 80), alpha=[0.0, 0.1, 0.2])
+    best = solve(problem)
+    for size in 10.0 ** np.arange(-9, 2):
+        moved = certified(problem, best.coef + size * rng.standard_normal(3), best.intercept, best.dual)
+        assert moved.gap == pytest.approx(moved.objective - problem.y @ moved.dual, rel=1e-5, abs=1e-14)
+        assert moved.gap >= moved.objective - best.objective - 1e-14
+
+
 def test_rank_deficient_free_columns_are_projected_out():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((30, 2))

@@ -84,7 +84,7 @@ def quantiles(settings):
 
 def alphas(settings):
     """A sequence over alpha."""
-    problem, values = make(*table(4000, 3), loss=Absolute(), alpha=1.0), np.array([0.4, 0.3, 0.2, 0.1])
+    problem, values = make(*table(4000, 3), loss=Absolute(), alpha=1.0), np.array([0.4, 0.3, 0.2, 0.1, 0.099, 0.098])
     problems = [problem.with_penalty(problem.penalty.times(alpha)) for alpha in values]
     return of_solutions(problems, list(solve_alphas(problem, values, settings)))
 

@@ -8,8 +8,10 @@ kept their side, and its residuals are the start of the next problem.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -19,20 +21,12 @@ from ladreg._design import DenseDesign
 from ladreg._kernels import _line_search
 from ladreg._piecewise import preprocessing
 from ladreg._piecewise.row_problem import Iterate, RowProblem
+from ladreg._piecewise.shared_rows import KnownSolution, solve_on_same_rows
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows, newton
 from ladreg._presolve import merged_rows, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._tolerances import AT_END, PROVED_GAP
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What is known at a solution or a guess; `dual` and the rows `near` the fit only at a solution of the process."""
-
-    place: ProcessPoint
-    dual: Array | None = None
-    near: ReducedRows | None = None
 
 
 @dataclass(frozen=True)
@@ -79,29 +73,67 @@ def solve_process(
     A problem whose solution is not proved exact is solved on its own, from the solution before. So are all problems if
     rows are few, sparse or repeated, or columns many.
     """
-    tuning = settings.tuned(PiecewiseTuning)
-    process: _Process | None = None
-    known: list[tuple[float, _Known]] = []
-    before, last = (0.0, None) if start is None else start
-    failures = 0
-    for value, problem in zip(values.tolist(), problems, strict=True):
-        if process is None and (from_zero or last is not None):
-            process = _Process(problem, settings)
+    sequence = _Sequence(settings, solve, from_zero, start)
+    given = zip(values.tolist(), problems, strict=True)
+    waiting = deque(islice(given, 1))
+    while waiting:
+        is_first_open = True
+        if sequence.goes_on(*waiting[0]):
+            waiting.extend(islice(given, settings.tuned(PiecewiseTuning).together - len(waiting)))
+            for solution in sequence.several(list(waiting)):
+                is_first_open = False
+                waiting.popleft()
+                yield solution
+        if is_first_open:
+            yield sequence.one(*waiting.popleft())
+        waiting.extend(islice(given, int(not waiting)))
+
+
+class _Sequence:
+    """Where the process is: what is known at the last two solutions, and how often it failed in a row."""
+
+    def __init__(
+        self, settings: Settings, solve: Solver, from_zero: bool, start: tuple[float, Coefficients] | None
+    ) -> None:
+        self.settings, self.tuning, self.solve = settings, settings.tuned(PiecewiseTuning), solve
+        self.from_zero, self.failures = from_zero, 0
+        self.process: _Process | None = None
+        self.known: list[tuple[float, KnownSolution]] = []
+        self.before: float = 0.0 if start is None else start[0]
+        self.last: Coefficients | None = None if start is None else start[1]
+
+    def one(self, value: float, problem: Problem) -> Solution:
+        """Solve the next problem."""
+        if self.process is None and (self.from_zero or self.last is not None):
+            self.process = process = _Process(problem, self.settings)
             if process.pays:
-                known = [(value, process.zero()) if last is None else (before, process.known(*last))]
+                at_last = (value, process.zero()) if self.last is None else (self.before, process.known(*self.last))
+                self.known = [at_last]
         found = None
-        if process is not None and known:
-            found = process.step(problem, *_line(known, value))
-            failures = failures + 1 if found is None else 0
-        solution = solve(problem, settings, last) if found is None else found[0]
-        last, before = solution.coefficients, value
-        if process is not None and known:
-            here = process.known(*last) if found is None else found[1]
-            known = [known[-1], (value, here)] if failures < tuning.patience else []
-        yield solution
+        if self.process is not None and self.known:
+            found = self.process.step(problem, *_line(self.known, value))
+            self.failures = self.failures + 1 if found is None else 0
+        solution = self.solve(problem, self.settings, self.last) if found is None else found[0]
+        self.last, self.before = solution.coefficients, value
+        if self.process is not None and self.known:
+            here = self.process.known(*self.last) if found is None else found[1]
+            self.known = [self.known[-1], (value, here)] if self.failures < self.tuning.patience else []
+        return solution
+
+    def goes_on(self, value: float, problem: Problem) -> bool:
+        """Whether the rows near the last solution are enough for the next one."""
+        return self.process is not None and len(self.known) == 2 and self.process.goes_on(self.known, value, problem)
+
+    def several(self, following: list[tuple[float, Problem]]) -> Iterator[Solution]:
+        """Solve the next problems on the rows near the last solution, as many as these are enough for."""
+        assert self.process is not None
+        for value, solution, here in self.process.run(self.known, following):
+            self.known, self.failures = [self.known[-1], (value, here)], 0
+            self.last, self.before = solution.coefficients, value
+            yield solution
 
 
-def _line(known: list[tuple[float, _Known]], value: float) -> tuple[_Known, _Known, float]:
+def _line(known: list[tuple[float, KnownSolution]], value: float) -> tuple[KnownSolution, KnownSolution, float]:
     """The last solution, the one before it, and how far `value` is beyond the last, in units of their distance."""
     (first, left), (last, right) = known[0], known[-1]
     return right, left, (value - last) / (last - first) if last != first else 0.0
@@ -132,6 +164,8 @@ class _Process:
         )
         self.mass = self.table.backward(twin.weight) if self.pays else np.zeros(0)
         self.window = min(int(tuning.process_window * self.table.n_columns**0.5), twin.n_samples)
+        # Products with the data at unit scale are those with the data as given, times powers of two.
+        self.sums_are_exact = not (self.units.column_shift.any() or self.units.rows.size)
         # How many rows the last prediction missed, whether the line through the last two solutions would have missed
         # few, and how much of the last Newton step was right.
         self.missed, self.straight, self.length = 0.0, False, 1.0
@@ -139,7 +173,7 @@ class _Process:
         self._reach, self._within = 0.0, 1
         self._index = np.empty(twin.n_samples, dtype=np.intp)
 
-    def zero(self) -> _Known:
+    def zero(self) -> KnownSolution:
         """The place of coefficients of zero with their best intercept."""
         problem, point = self.table.problem, np.zeros(self.table.n_columns)
         if problem.fit_intercept:
@@ -147,11 +181,11 @@ class _Process:
             weight = np.array(problem.weight)
             goal = float(weight.sum()) * upper / (upper - lower)
             point[-1] = _line_search.weighted_select(problem.y.copy(), weight, goal)
-        return _Known(self._at(point))
+        return KnownSolution(self._at(point))
 
-    def known(self, coef: Array, intercept: float) -> _Known:
+    def known(self, coef: Array, intercept: float) -> KnownSolution:
         """The place of coefficients in the problem's units."""
-        return _Known(self._at(self.table.join(*self.units.to_scaled(coef, intercept))))
+        return KnownSolution(self._at(self.table.join(*self.units.to_scaled(coef, intercept))))
 
     def _at(self, point: Array, place: ProcessPoint | None = None) -> ProcessPoint:
         """The place at a point; updated from `place` where that is given."""
@@ -163,7 +197,9 @@ class _Process:
         below = (upper * self.mass - np.append(slope, total)[: point.size]) / (upper - lower)
         return ProcessPoint(point, residual, residual > 0, below)
 
-    def step(self, problem: Problem, right: _Known, left: _Known, ahead: float) -> tuple[Solution, _Known] | None:
+    def step(
+        self, problem: Problem, right: KnownSolution, left: KnownSolution, ahead: float
+    ) -> tuple[Solution, KnownSolution] | None:
         """Solve a problem from the last two solutions; None where the result cannot be proved.
 
         1. Predict the solution, by the line through the last two or by a Newton step.
@@ -206,6 +242,28 @@ class _Process:
             near, missed = None, 0.0
         return None
 
+    def goes_on(self, known: list[tuple[float, KnownSolution]], value: float, problem: Problem) -> bool:
+        """Whether the rows near the last solution are enough for the next one."""
+        right, left, ahead = _line(known, value)
+        line = right.place.point + ahead * (right.place.point - left.place.point)
+        return (
+            self.straight
+            and self.sums_are_exact
+            and right.near is not None
+            and right.dual is not None
+            and right.near.ends == problem.loss.interval()
+            and right.near.reaches(line, self.tuning.worse * self.missed)
+        )
+
+    def run(
+        self, known: list[tuple[float, KnownSolution]], following: list[tuple[float, Problem]]
+    ) -> Iterator[tuple[float, Solution, KnownSolution]]:
+        """Solve problems on the rows near the last solution, as many as these are enough for."""
+        twins = [(value, problem, self._twin(problem)) for value, problem in following]
+        for draft, solution, here in solve_on_same_rows(known, twins, self.table, self.units, self.mass, self.missed):
+            self.missed = draft.missed
+            yield draft.value, solution, here
+
     def _twin(self, problem: Problem) -> Problem:
         units = self.units
         return replace(
@@ -214,7 +272,7 @@ class _Process:
             penalty=problem.penalty.rescaled(units.column_scale * units.unit, units.factor),
         )
 
-    def _guess(self, twin: Problem, right: _Known, left: _Known, ahead: float, line: Array) -> _Guess:
+    def _guess(self, twin: Problem, right: KnownSolution, left: KnownSolution, ahead: float, line: Array) -> _Guess:
         """Step 1. For a prediction on the line, the rows near the last solution are used again if they are enough."""
         place, near = right.place, right.near
         if near is None:
@@ -234,7 +292,7 @@ class _Process:
         point = place.point + self.length * step
         return _Guess(self._at(point, place), point, along)
 
-    def _learn(self, near: ReducedRows, guess: _Guess, found: Array, line: Array | None, right: _Known) -> None:
+    def _learn(self, near: ReducedRows, guess: _Guess, found: Array, line: Array | None, right: KnownSolution) -> None:
         """Record the quality of this prediction for the next one."""
         self.missed = near.count(found - guess.point)
         self.straight = (
@@ -282,8 +340,8 @@ class _Process:
         return self._index[:found].copy(), reach
 
     def _certified(
-        self, problem: Problem, twin: Problem, place: ProcessPoint, right: _Known, near: ReducedRows
-    ) -> tuple[Solution, _Known]:
+        self, problem: Problem, twin: Problem, place: ProcessPoint, right: KnownSolution, near: ReducedRows
+    ) -> tuple[Solution, KnownSolution]:
         """Step 4: the certified solution, and what is known there."""
         table, units = self.table, self.units
         lower, upper = twin.loss.interval()
@@ -330,4 +388,4 @@ class _Process:
             # Sums over all rows do not accumulate the rounding of many updates.
             sums = np.append(slope * units.column_scale, total)[: table.n_columns]
             below = (upper * self.mass - sums - near.beyond(dual)) / (upper - lower)
-        return solution, _Known(ProcessPoint(point, residual, above, below), dual, near)
+        return solution, KnownSolution(ProcessPoint(point, residual, above, below), dual, near)
