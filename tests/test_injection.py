@@ -24,6 +24,7 @@ from ladreg._kernels import (
 )
 from ladreg._least_squares import LeastSquaresTuning
 from ladreg._paths import Folds, SquaredFolds
+from ladreg._piecewise import PiecewiseTuning
 from ladreg._problem import Settings
 from tests.faults import CASES, SMALL, faulty, gives_up, numbers, proved
 
@@ -164,7 +165,7 @@ def test_the_faults_above_reach_every_kernel_and_every_decomposition():
 )
 def test_the_ways_of_large_tables(monkeypatch, case, module, name):
     monkeypatch.setattr("ladreg._arrays.SMALL", 1)
-    tuned = {LeastSquaresTuning: LeastSquaresTuning(largest_gram=0)}
+    tuned = {LeastSquaresTuning: LeastSquaresTuning(largest_gram=0), PiecewiseTuning: PiecewiseTuning(vertex_rows=1)}
     monkeypatch.setattr(Settings, "tuned", lambda _, kind: tuned.get(kind) or kind())
     monkeypatch.setattr("ladreg._certificate.dual_projection._QR_ENTRIES", 0)
     for fault in (gives_up, spoiled) if module is np.linalg else (spoiled,):
