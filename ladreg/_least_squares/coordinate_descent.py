@@ -21,6 +21,7 @@ from ladreg._least_squares.dependent_columns import Redundant, redundant
 from ladreg._least_squares.descent_state import COUNTS, State
 from ladreg._least_squares.gram_descent import descend_in_gram
 from ladreg._least_squares.residual_descent import descend_on_data
+from ladreg._least_squares.small_lasso import solve_small_table
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
 from ladreg._tolerances import ASCENT, HALF_DIGITS, SQUARES_GAP, SUPPORT_GAP
@@ -62,12 +63,18 @@ def solve_lasso(
 
     Notes
     -----
+    A small dense table is tried by `small_lasso` first. Otherwise:
+
     1. Gradient check of all features: residual, slopes, gap. Stop at the tolerance.
     2. Working set: the features that are not zero, and those that violate their optimality condition most.
     3. On the working set, bursts of coordinate descent and exact steps on the support, until the gap of the restricted
        problem is a small fraction of the whole gap; the last steps are exact whatever the tolerance.
     4. Where the optimum is not unique, go to the canonical one.
     """
+    if columns is None and start is None and canonical and not relative:
+        small = solve_small_table(problem, settings)
+        if small is not None:
+            return small
     columns = columns or Centred(problem)
     coef = np.zeros(problem.n_features) if start is None else start.coef.copy()
     if problem.penalty.positive:

@@ -55,6 +55,11 @@ class LeastSquaresTuning:
     # Solve a working set to no less than this part of the goal.
     last: float = number(0.3, 0.01, 1.0)
 
+    # Small tables (small_lasso).
+    # Rows and columns, at most, of a table that is solved by the Gram matrix of all its columns and checked once.
+    small_rows: int = number(4000, 1, 1 << 30)
+    small_columns: int = number(40, 1, 2000)
+
     # The loop around both (coordinate_descent).
     # Least cap of the working set of p features, in units of sqrt(p): the Gram matrix of 4 sqrt(p) features costs about
     # one pass over the data. Twice the support is the cap if that is more.

@@ -23,7 +23,7 @@ from ladreg._problem import (
     StopReason,
     Uncertified,
 )
-from ladreg._tolerances import FACE_GAP, FAR_COLUMNS, SUMMED
+from ladreg._tolerances import FACE_GAP, FAR_COLUMNS, ROUNDING_GAP, SUMMED
 
 # Error message where squares of y underflow in float64, though y does not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
@@ -128,7 +128,7 @@ def solve_at_unit_scale(
 
 def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     """Whether a tolerance that was met on the twin is missed by far in the proof on the user's own numbers."""
-    if not (solution.stopped.good and problem.loss.is_square):
+    if not (solution.stopped.good and problem.loss.is_square) or solution.gap <= ROUNDING_GAP * solution.objective:
         return False
     with np.errstate(over="ignore"):  # infinite squares allow any gap; an infinite objective is an error elsewhere
         size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)

@@ -1,0 +1,80 @@
+"""The lasso on a small dense table whose features are all penalised: the Gram matrix of all of them, one check.
+
+Where that does not end in the only optimum, up to rounding, `coordinate_descent` solves the problem.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ladreg._arrays import Array, is_regular
+from ladreg._certificate import slope_margin
+from ladreg._design import CONSTANT, DenseDesign
+from ladreg._kernels import _gram
+from ladreg._least_squares.active_set import Support
+from ladreg._least_squares.centred import MOST_EPOCHS, duality_gap, without_rounding
+from ladreg._least_squares.tuning import LeastSquaresTuning
+from ladreg._problem import Problem, Settings, StopReason, Uncertified
+from ladreg._tolerances import AT_END, SQUARES_GAP
+
+
+def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | None:
+    """The only optimum of a small problem at unit scale; None for others, or where it is not found to rounding.
+
+    1. Centre the table, and form the products of its columns with each other and with the target.
+    2. Epochs of coordinate descent on the Gram matrix, then exact steps on the support.
+    3. One pass over the table: residual, slopes, gap. The optimum is unique if the features whose slopes may be at
+       their strength are independent.
+    """
+    penalty, n, p, tuning = problem.penalty, problem.n_samples, problem.n_features, settings.tuned(LeastSquaresTuning)
+    n_steps = tuning.steps * (p + 1)
+    is_small = 0 < p <= tuning.small_columns and 1 < n <= tuning.small_rows
+    is_plain = penalty.all_bound and not penalty.excluded and settings.precompute is None
+    can_end = settings.limit(MOST_EPOCHS) >= tuning.epochs + n_steps
+    if not (is_small and is_plain and can_end and isinstance(problem.design, DenseDesign)):
+        return None
+    # 1.
+    A, y, mean, y_mean = _centred(problem)
+    weighted = A * problem.weight[:, None]
+    gram, square = weighted.T @ A, float(problem.weight @ (y * y))
+    if not (square > 0 and np.all(gram.diagonal() > CONSTANT * (gram.diagonal() + mean * mean))):
+        return None
+    # 2.
+    coef, slope = np.zeros(p), y @ weighted
+    n_epochs = _gram.gram_burst(gram, penalty.strength, penalty.positive, tuning.epochs, coef, slope)
+    try:
+        n_newton, done = Support(tuning).settle(np.arange(p), gram, penalty, coef, slope, n_steps)
+    except np.linalg.LinAlgError:
+        return None
+    # 3.
+    residual = y - A @ coef
+    slope, dual = residual @ weighted, problem.weight * residual
+    loss = 0.5 * float(dual @ residual)
+    gap, shrink = duality_gap(penalty, coef, slope, loss)
+    spread = problem.design.spread(problem.fit_intercept)
+    reach = penalty.excess(slope) / shrink + slope_margin(problem, spread, gap)
+    active = np.flatnonzero(reach >= penalty.strength * (1 - AT_END))
+    is_single = active.size == 0 or is_regular(gram[active[:, None], active])
+    kept = without_rounding(penalty, coef, spread, square)
+    if not (done and gap <= max(settings.tol, SQUARES_GAP) * square and is_single and np.array_equal(coef, kept)):
+        return None
+    return Uncertified(
+        coef=coef,
+        intercept=y_mean - float(mean @ coef),
+        dual=dual,
+        n_iter=max(n_epochs + n_newton, 1),
+        stopped=StopReason.TOLERANCE,
+        solver="coordinate descent",
+        stats={"n_epochs": n_epochs, "n_checks": 1, "n_newton": n_newton, "largest_working_set": p},
+        unique=True,
+    )
+
+
+def _centred(problem: Problem) -> tuple[Array, Array, Array, float]:
+    """The table and the target without their weighted means, and these; means of zero where there is no intercept."""
+    A = problem.design.rows(np.arange(problem.n_samples))
+    if not problem.fit_intercept:
+        return A, problem.y, np.zeros(A.shape[1]), 0.0
+    mean, y_mean = problem.weight @ A, float(problem.weight @ problem.y)
+    A -= mean
+    return A, problem.y - y_mean, np.asarray(mean), y_mean
