@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from ladreg._estimators import L1Regressor, check_real
+from ladreg._estimators import Bounds, L1Regressor, check_real
 from ladreg._problem import Absolute, Combined, Loss, Squared
 
 
@@ -32,6 +32,10 @@ class CombinedLossRegressor(L1Regressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
+        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
+        allowed, the penalty pulls towards the bound next to it.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
     tol : float, default=1e-9
@@ -94,6 +98,7 @@ class CombinedLossRegressor(L1Regressor):
         *,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         tol: float = 1e-9,
         max_iter: int | None = None,
@@ -103,6 +108,7 @@ class CombinedLossRegressor(L1Regressor):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.tol = tol
         self.max_iter = max_iter

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ladreg._arrays import Array, Index
 from ladreg._estimators import (
+    Bounds,
     Data,
     Versioned,
     all_or_nothing,
@@ -62,6 +63,8 @@ class ConformalQuantileRegressor(Versioned, RegressorMixin, BaseEstimator):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `QuantileRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors of the penalty, one per feature, as in `QuantileRegressor`.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
@@ -162,6 +165,7 @@ class ConformalQuantileRegressor(Versioned, RegressorMixin, BaseEstimator):
         alpha: float | Literal["pivotal"] = 0.0,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
@@ -174,6 +178,7 @@ class ConformalQuantileRegressor(Versioned, RegressorMixin, BaseEstimator):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.solver = solver
         self.solver_options = solver_options

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ladreg._estimators import Data, L1Regressor, ScaledProblem, check_real, estimated_scale
+from ladreg._estimators import Bounds, Data, L1Regressor, ScaledProblem, check_real, estimated_scale
 from ladreg._problem import Coefficients, ElasticNet, Huber, Loss, Problem, Solution
 
 
@@ -39,6 +39,10 @@ class HuberLossRegressor(L1Regressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
+        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
+        allowed, the penalty pulls towards the bound next to it.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
     tol : float, default=1e-9
@@ -124,6 +128,7 @@ class HuberLossRegressor(L1Regressor):
         alpha: float = 0.0,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         tol: float = 1e-9,
         max_iter: int | None = None,
@@ -134,6 +139,7 @@ class HuberLossRegressor(L1Regressor):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.tol = tol
         self.max_iter = max_iter

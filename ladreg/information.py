@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import column_rank
-from ladreg._estimators import CertifiedRegressor, Data, check_choice, check_real, quantile_of
+from ladreg._estimators import Bounds, CertifiedRegressor, Data, check_choice, check_real, quantile_of
 from ladreg._paths import Path, losses_of, relaxed
 from ladreg._problem import TOO_LARGE, Coefficients, Problem, Solution
 from ladreg._solvers import solve
@@ -164,6 +164,8 @@ class LassoCDIC(InformationRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `LassoCD`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
         excludes it.
@@ -293,6 +295,7 @@ class LassoCDIC(InformationRegressor):
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         standardize: bool = False,
         post_selection: float | None = None,
@@ -308,6 +311,7 @@ class LassoCDIC(InformationRegressor):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.post_selection = post_selection
@@ -388,6 +392,8 @@ class LADRegressorIC(InformationRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `LADRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LADRegressor`: 0 leaves it unpenalised,
         infinity excludes it.
@@ -554,6 +560,7 @@ class LADRegressorIC(InformationRegressor):
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         post_selection: float | None = None,
         max_features: int | None = None,
@@ -570,6 +577,7 @@ class LADRegressorIC(InformationRegressor):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.post_selection = post_selection
         self.max_features = max_features
@@ -685,6 +693,8 @@ class QuantileRegressorIC(LADRegressorIC):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `QuantileRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
         infinity excludes it.
@@ -834,6 +844,7 @@ class QuantileRegressorIC(LADRegressorIC):
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         post_selection: float | None = None,
         max_features: int | None = None,
@@ -851,6 +862,7 @@ class QuantileRegressorIC(LADRegressorIC):
             alphas=alphas,
             fit_intercept=fit_intercept,
             positive=positive,
+            bounds=bounds,
             penalty_weights=penalty_weights,
             post_selection=post_selection,
             max_features=max_features,
@@ -900,6 +912,9 @@ def degrees_of_freedom(problem: Problem, path: Path) -> NDArray[np.intp]:
     in which there are others.
     """
     used = path.coef != 0
+    if problem.penalty.limited:  # a coefficient at its limit does not follow y
+        lower, upper = problem.penalty.ends
+        used &= (path.coef > lower[:, None]) & (path.coef < upper[:, None])
     ranks, known = np.count_nonzero(used, axis=0), dict[bytes, int]()
     doubtful = ~path.unique & (ranks > 0)
     union = np.flatnonzero(used[:, doubtful].any(axis=1))

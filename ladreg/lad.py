@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from ladreg._estimators import PivotalRegressor, check_choice, check_options
+from ladreg._estimators import Bounds, PivotalRegressor, check_choice, check_options
 from ladreg._problem import Absolute, Loss, Settings
 
 
@@ -35,6 +35,10 @@ class LADRegressor(PivotalRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
+        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
+        allowed, the penalty pulls towards the bound next to it.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
         excludes it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive
@@ -133,6 +137,7 @@ class LADRegressor(PivotalRegressor):
         *,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
@@ -143,6 +148,7 @@ class LADRegressor(PivotalRegressor):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.solver = solver
         self.solver_options = solver_options

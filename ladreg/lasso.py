@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
+    Bounds,
     CertifiedRegressor,
     Data,
+    Limits,
     any_size,
     check_choice,
     check_count,
@@ -48,6 +50,10 @@ class ElasticNetCD(CertifiedRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
+        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
+        allowed, the penalty pulls towards the bound next to it.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
         excludes it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive
@@ -136,6 +142,7 @@ class ElasticNetCD(CertifiedRegressor):
         l1_ratio: float = 0.5,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         standardize: bool = False,
         precompute: bool | Literal["auto"] = "auto",
@@ -147,6 +154,7 @@ class ElasticNetCD(CertifiedRegressor):
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.precompute = precompute
@@ -178,7 +186,7 @@ class ElasticNetCD(CertifiedRegressor):
         lost = (ridge < np.finfo(np.float64).tiny) | np.isinf(ridge)
         if self.standardize and np.any(lost & (share > 0)):
             raise OverflowError("the squares of the columns' deviations leave float64. Scale them to ordinary sizes.")
-        return ElasticNet(strength=penalised, positive=bool(self.positive), ridge=ridge)
+        return Limits.of(self.bounds, bool(self.positive), weights).penalty(penalised, ridge)
 
     def _settings(self) -> Settings:
         return replace(super()._settings(), precompute=None if self.precompute == "auto" else bool(self.precompute))
@@ -215,6 +223,10 @@ class LassoCD(ElasticNetCD):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
+        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
+        allowed, the penalty pulls towards the bound next to it.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
         excludes it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive
@@ -297,6 +309,7 @@ class LassoCD(ElasticNetCD):
         *,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         standardize: bool = False,
         precompute: bool | Literal["auto"] = "auto",
@@ -309,6 +322,7 @@ class LassoCD(ElasticNetCD):
             l1_ratio=1.0,
             fit_intercept=fit_intercept,
             positive=positive,
+            bounds=bounds,
             penalty_weights=penalty_weights,
             standardize=standardize,
             precompute=precompute,
@@ -326,6 +340,7 @@ def alpha_max(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
     positive: bool = False,
+    bounds: Bounds | None = None,
     penalty_weights: ArrayLike | None = None,
     standardize: bool = False,
 ) -> float | Array:
@@ -351,6 +366,8 @@ def alpha_max(
         As in `LassoCD`.
     positive : bool, default=False
         As in `LassoCD`.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `LassoCD`.
     penalty_weights : array-like of shape (n_features,), default=None
         As in `LassoCD`; 0 where no feature is penalised.
     standardize : bool, default=False
@@ -380,6 +397,7 @@ def alpha_max(
         l1_ratio=l1_ratio,
         fit_intercept=fit_intercept,
         positive=positive,
+        bounds=bounds,
         penalty_weights=penalty_weights,
         standardize=standardize,
     )

@@ -296,7 +296,7 @@ def _solver(model: Any, data: Data, plan: _Plan) -> FamilySolver | None:
     if not loss.is_piecewise_linear or model.alpha != 0 or model.solver != "auto":
         return None
     penalty = model._penalty(data)
-    if penalty.positive or penalty.strength.any():
+    if not penalty.is_nothing:
         return None
     design = data.design
     if np.any(plan.order[1:] < plan.order[:-1]):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ladreg._estimators import CertifiedRegressor, Data
+from ladreg._estimators import Bounds, CertifiedRegressor, Data
 from ladreg._problem import ElasticNet, Problem, Solution
 from ladreg._tuning import Candidate, Choice, CrossValidatedRegressor, HeldOut, check_single
 from ladreg.combined import CombinedLossRegressor
@@ -47,6 +47,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `ElasticNetCD`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `ElasticNetCD`: 0 leaves it unpenalised,
         infinity excludes it. They are the same in all folds.
@@ -171,6 +173,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         standardize: bool = False,
         cv: Any = None,
@@ -188,6 +191,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.cv = cv
@@ -236,6 +240,8 @@ class LassoCDCV(CrossValidatedRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `LassoCD`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
         excludes it. They are the same in all folds.
@@ -369,6 +375,7 @@ class LassoCDCV(CrossValidatedRegressor):
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         standardize: bool = False,
         cv: Any = None,
@@ -385,6 +392,7 @@ class LassoCDCV(CrossValidatedRegressor):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.cv = cv
@@ -427,6 +435,8 @@ class LADRegressorCV(CrossValidatedRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `LADRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LADRegressor`: 0 leaves it unpenalised,
         infinity excludes it. They are the same in all folds.
@@ -573,6 +583,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -590,6 +601,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.cv = cv
         self.scoring = scoring
@@ -636,6 +648,8 @@ class QuantileRegressorCV(LADRegressorCV):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `QuantileRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
         infinity excludes it. They are the same in all folds.
@@ -773,6 +787,7 @@ class QuantileRegressorCV(LADRegressorCV):
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -791,6 +806,7 @@ class QuantileRegressorCV(LADRegressorCV):
             alphas=alphas,
             fit_intercept=fit_intercept,
             positive=positive,
+            bounds=bounds,
             penalty_weights=penalty_weights,
             cv=cv,
             scoring=scoring,
@@ -842,6 +858,8 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `HuberLossRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `HuberLossRegressor`: 0 leaves it unpenalised,
         infinity excludes it. They are the same in all folds.
@@ -974,6 +992,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -991,6 +1010,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.cv = cv
         self.scoring = scoring
@@ -1041,6 +1061,8 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `CombinedLossRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `CombinedLossRegressor`: 0 leaves it
         unpenalised, infinity excludes it. They are the same in all folds.
@@ -1158,6 +1180,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         alphas: int | ArrayLike = 100,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -1174,6 +1197,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.cv = cv
         self.scoring = scoring

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
+    Bounds,
     CertifiedRegressor,
     any_size,
     check_choice,
@@ -45,6 +46,7 @@ def enet_path(
     return_n_iter: bool = False,
     return_intercept: bool = False,
     positive: bool = False,
+    bounds: Bounds | None = None,
     check_input: bool = True,  # noqa: ARG001
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
@@ -95,6 +97,8 @@ def enet_path(
         Whether to return intercepts as well.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `ElasticNetCD`.
     check_input : bool, default=True
         Not used either: input is always checked.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -178,6 +182,7 @@ def enet_path(
         precompute=precompute,
         fit_intercept=fit_intercept,
         positive=positive,
+        bounds=bounds,
         penalty_weights=penalty_weights,
         standardize=standardize,
         max_iter=max_iter,
@@ -200,6 +205,7 @@ def lasso_path(
     return_n_iter: bool = False,
     return_intercept: bool = False,
     positive: bool = False,
+    bounds: Bounds | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
     penalty_weights: ArrayLike | None = None,
@@ -246,6 +252,8 @@ def lasso_path(
         Whether to return intercepts as well.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `LassoCD`.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=False
@@ -329,6 +337,7 @@ def lasso_path(
         precompute=precompute,
         fit_intercept=fit_intercept,
         positive=positive,
+        bounds=bounds,
         penalty_weights=penalty_weights,
         standardize=standardize,
         max_iter=max_iter,
@@ -348,6 +357,7 @@ def lad_path(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
     positive: bool = False,
+    bounds: Bounds | None = None,
     penalty_weights: ArrayLike | None = None,
     max_features: int | None = None,
     max_iter: int | None = None,
@@ -386,6 +396,8 @@ def lad_path(
         Whether to fit an intercept.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `LADRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `LADRegressor`.
     max_features : int, default=None
@@ -457,6 +469,7 @@ def lad_path(
     common: dict[str, Any] = {
         "fit_intercept": fit_intercept,
         "positive": positive,
+        "bounds": bounds,
         "penalty_weights": penalty_weights,
         "max_iter": max_iter,
         "tol": tol,
@@ -488,6 +501,7 @@ def quantile_path(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
     positive: bool = False,
+    bounds: Bounds | None = None,
     penalty_weights: ArrayLike | None = None,
     max_features: int | None = None,
     max_iter: int | None = None,
@@ -526,6 +540,8 @@ def quantile_path(
         Whether to fit an intercept.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `QuantileRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `QuantileRegressor`.
     max_features : int, default=None
@@ -590,6 +606,7 @@ def quantile_path(
         alpha=1.0,
         fit_intercept=fit_intercept,
         positive=positive,
+        bounds=bounds,
         penalty_weights=penalty_weights,
         max_iter=max_iter,
         tol=tol,
@@ -726,6 +743,7 @@ def huber_path(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
     positive: bool = False,
+    bounds: Bounds | None = None,
     penalty_weights: ArrayLike | None = None,
     max_features: int | None = None,
     max_iter: int | None = None,
@@ -762,6 +780,8 @@ def huber_path(
         Whether to fit an intercept.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `HuberLossRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `HuberLossRegressor`.
     max_features : int, default=None
@@ -817,6 +837,7 @@ def huber_path(
         alpha=1.0,
         fit_intercept=fit_intercept,
         positive=positive,
+        bounds=bounds,
         penalty_weights=penalty_weights,
         max_iter=max_iter,
         tol=tol,
@@ -835,6 +856,7 @@ def combined_path(
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
     positive: bool = False,
+    bounds: Bounds | None = None,
     penalty_weights: ArrayLike | None = None,
     max_features: int | None = None,
     max_iter: int | None = None,
@@ -868,6 +890,8 @@ def combined_path(
         Whether to fit an intercept.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, as in `CombinedLossRegressor`.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `CombinedLossRegressor`.
     max_features : int, default=None
@@ -917,6 +941,7 @@ def combined_path(
         alpha=1.0,
         fit_intercept=fit_intercept,
         positive=positive,
+        bounds=bounds,
         penalty_weights=penalty_weights,
         max_iter=max_iter,
         tol=tol,

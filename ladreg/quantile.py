@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
+    Bounds,
     Data,
     PivotalRegressor,
     check_choice,
@@ -55,6 +56,10 @@ class QuantileRegressor(PivotalRegressor):
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
+    bounds : tuple of two floats or array-likes, default=None
+        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
+        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
+        allowed, the penalty pulls towards the bound next to it.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
     rearrange : bool, default=False
@@ -150,6 +155,7 @@ class QuantileRegressor(PivotalRegressor):
         alpha: float | Literal["pivotal"] = 1.0,
         fit_intercept: bool = True,
         positive: bool = False,
+        bounds: Bounds | None = None,
         penalty_weights: ArrayLike | None = None,
         rearrange: bool = False,
         solver: str = "auto",
@@ -162,6 +168,7 @@ class QuantileRegressor(PivotalRegressor):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.bounds = bounds
         self.penalty_weights = penalty_weights
         self.rearrange = rearrange
         self.solver = solver

@@ -37,6 +37,8 @@ PLAIN = [
     LADRegressor(alpha=0.1),
     QuantileRegressor(alpha=0.1),
     QuantileRegressor(quantile=0.2, alpha=0, positive=True),
+    LADRegressor(alpha=0.05, bounds=(-0.1, 0.6)),
+    LassoCD(alpha=0.05, bounds=(-0.1, 0.6)),
     QuantileRegressor(quantile=[0.2, 0.5, 0.7], alpha=0.05),
     CombinedLossRegressor(),
     CombinedLossRegressor(alpha=0.1),

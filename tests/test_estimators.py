@@ -41,6 +41,9 @@ from ladreg import (
 SETTINGS = [
     LADRegressor(),
     LADRegressor(alpha=0.01, positive=True),
+    LADRegressor(alpha=0.01, bounds=(-1, 2)),
+    HuberLossRegressor(alpha=0.01, bounds=(0.1, 2)),
+    LassoCD(alpha=0.01, bounds=(-1, 2)),
     LADRegressor(fit_intercept=False, warm_start=True),
     LADRegressor(solver="linprog", solver_options={"method": "highs-ipm"}),
     QuantileRegressor(),

@@ -9,7 +9,7 @@ nearest to the middle of their ranges, and among these the smallest in Euclidean
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -92,9 +92,16 @@ def _on_face(
         point = moved
     # A penalised coefficient that is zero in exact arithmetic comes out as rounding, perhaps of the wrong sign.
     values = point[: face.features.size]
-    rounding = (np.abs(values) <= SOLVED * np.abs(point).max(initial=1.0)) | (face.feature_side * values < 0)
+    small = SOLVED * np.abs(point).max(initial=1.0)
+    rounding = (np.abs(values) <= small) | (face.feature_side * values < 0)
     coef = np.zeros(problem.n_features)
     coef[face.features] = np.where((face.feature_side != 0) & rounding, 0.0, values)
+    if face.rest is not None and face.room is not None:
+        coef += face.rest
+        at_room = np.abs(values) >= face.room - small
+        ends = face.rest[face.features] + face.feature_side * face.room
+        coef[face.features] = np.where((face.feature_side != 0) & at_room, ends, coef[face.features])
+        coef = problem.penalty.within(coef)
     if problem.penalty.positive:
         coef = np.maximum(coef, 0.0)
     intercept = float(point[-1]) if problem.fit_intercept else 0.0
@@ -166,10 +173,14 @@ def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
     measure = np.zeros(pinned.point.size)
     measure[:n_features] = problem.design.scale[face.features]
     measure /= measure.max(initial=0.0) or 1.0
+    origin = pinned.point
+    if face.rest is not None:  # lengths are those of coefficients, not of their distances from `rest`
+        pinned = replace(pinned, point=origin.copy())
+        pinned.point[:n_features] += face.rest[face.features]
     z = _lexicographic(fit, goal, pinned, measure, np.zeros((0, fit.shape[1])), np.zeros(0))
     chosen = sided.broken(z)
     if chosen.size == 0:
-        return pinned.point + pinned.basis @ z
+        return origin + pinned.basis @ z
     # 3. Few constraints are active; they are found by adding the most violated ones until none is violated.
     while True:
         G, h = sided.constraints(chosen)
@@ -185,7 +196,7 @@ def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
     z = _lexicographic(fit, goal, pinned, measure, G[active], h[active])
     if sided.broken(z).size and sided.worst(z) > sided.worst(near):
         z = near
-    return pinned.point + pinned.basis @ z
+    return origin + pinned.basis @ z
 
 
 @dataclass(frozen=True)
@@ -193,8 +204,8 @@ class _Sided:
     """The sign constraints on the face: ``side * (slack - move @ z) >= 0`` along the basis of the pinned rows.
 
     Constraints on the residuals of all rows (of no rows if all are pinned; side 0 for a pinned row) come first, then
-    those on coefficients. `length` is the length of each row of `move`; `cost` is the objective per unit of a residual,
-    and 0 for coefficients.
+    those on coefficients: first that they keep their sign, then that they stay within their room. `length` is the
+    length of each row of `move`; `cost` is the objective per unit of a residual, and 0 for coefficients.
     """
 
     slack: Array
@@ -209,12 +220,17 @@ class _Sided:
         product = predictions(problem, rows, face.features, directions)
         features = np.flatnonzero(face.feature_side != 0)
         edge = edges(problem, face.dual)[rows]
-        slack = np.concatenate([problem.y[rows] - product[:, 0] - edge, pinned.point[features]])
+        slack = np.concatenate([face.y[rows] - product[:, 0] - edge, pinned.point[features]])
         move = np.ascontiguousarray(np.vstack([product[:, 1:], -pinned.basis[features]]))
         row_side = sides(problem, face.dual, slice(None))
         row_side[face.pinned] = 0.0
         row_side[problem.weight == 0] = 0.0
         side = np.concatenate([row_side[rows], face.feature_side[features]])
+        if face.room is not None:
+            ended = np.flatnonzero(np.isfinite(face.room))
+            far = face.feature_side[ended]
+            slack = np.concatenate([slack, pinned.point[ended] - far * face.room[ended]])
+            move, side = np.vstack([move, -pinned.basis[ended]]), np.concatenate([side, -far])
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
         # Rows of `move` of at most 1e-12 times the longest one are rounding of zero.
         fixed = length <= VERTEX * length[side != 0].max(initial=0.0)
@@ -337,8 +353,8 @@ def _active_constraints(
 def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among: Index | None) -> Array:
     """The dual, changed in the pinned rows so that its slope is exact for every feature with a nonzero coefficient."""
     problem, dual = face.problem, face.dual
-    if 0 in (face.pinned.size, pinned.point.size) or not problem.loss.is_piecewise_linear:
-        return dual  # the residuals determine the dual
+    if 0 in (face.pinned.size, pinned.point.size) or not problem.loss.is_piecewise_linear or problem.penalty.curved:
+        return dual  # the residuals or the coefficients determine the dual
     # Duals of sided rows are moved exactly to their ends, which changes the products.
     among = np.arange(dual.size) if among is None else among
     others = np.ones(among.size, dtype=bool)
@@ -354,10 +370,10 @@ def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among:
     slope = (products[:-1] + problem.design.rmatvec_at(rows, shift))[face.features]
     total = float(products[-1] + shift.sum())
     strength = problem.penalty.strength[face.features]
-    bound = (strength > 0) | problem.penalty.positive
+    held = problem.penalty.at_kink(coef)[face.features]
     # Twice: the second solve removes the rounding of the first.
     for _ in range(2):
-        goal = np.where((coef[face.features] == 0) & bound, slope, strength * np.sign(coef[face.features]))
+        goal = np.where(held, slope, strength * np.sign(coef[face.features]))
         error = np.append(goal - slope, -total) if problem.fit_intercept else goal - slope
         change = pinned.balance(error)
         clean[face.pinned] += change

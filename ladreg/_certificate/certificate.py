@@ -123,7 +123,7 @@ def _proved_at_ends(problem: Problem, coef: Array, residual: Array, dual: Array,
     shrink = max(penalty.overrun(products[:p]), 1.0)
     rounding = ROUNDED * Projection(problem).sizes(dual, columns)
     if (
-        penalty.curved
+        not penalty.is_plain
         or penalty.positive
         or not (shrink <= 1.0 + PROVED_GAP and np.all(np.abs(products[columns]) <= rounding))
     ):
@@ -196,11 +196,12 @@ def _readings(
     left = 0.0 if problem.facts.weights_are_alike else _left(problem, coef, residual, dual, slope)
     overrun = problem.penalty.overrun(slope)
     yield slope, overrun, left
-    if overrun <= 1.0 + PROVED_GAP and not problem.penalty.curved:
+    if overrun <= 1.0 + PROVED_GAP and not (problem.penalty.curved or problem.penalty.limited):
         return
     optimal = problem.penalty.nearest_slope(coef, slope)
     apart = np.abs(slope - optimal)
-    if overrun <= 1.0 + PROVED_GAP and problem.penalty.bend(apart) <= PROVED_GAP * objective:
+    is_near = overrun <= 1.0 + PROVED_GAP and problem.penalty.bend(apart) <= PROVED_GAP * objective
+    if is_near and not problem.penalty.limited:
         return
     rounded = apart <= ROUNDED * problem.design.magnitudes(np.abs(dual))
     charge = np.where(rounded, apart * _widths(problem, coef, residual)[: problem.n_features], 0.0)
@@ -227,12 +228,15 @@ def _widths(problem: Problem, coef: Array, residual: Array) -> Array:
 
 
 def relative_gap(problem: Problem, gap: float, objective: float, coef: Array) -> float:
-    """`gap` over `objective`, or over the objective of predicting 0 if `objective` is that of an exact fit."""
+    """`gap` over `objective`, or over the objective of predicting 0 if `objective` is that of an exact fit.
+
+    With limits, the predictions of coefficients at rest take the place of 0.
+    """
     if gap <= 0:
         return 0.0
     if objective > problem.facts.least_ordinary:
         return gap / objective
-    y = problem.present(np.abs(problem.y))
+    y = problem.present(np.abs(problem.at_rest()))
     # If heavy rows are fitted exactly, the objective of light rows may be small without being rounding.
     sizes = y + problem.present(problem.design.absolute_matvec(coef))
     exact = min(_both_ways(problem, EXACT_FIT * y), _both_ways(problem, SUMMED * sizes))
@@ -240,7 +244,7 @@ def relative_gap(problem: Problem, gap: float, objective: float, coef: Array) ->
     if objective > exact and gap > _both_ways(problem, np.finfo(float).eps * sizes):
         return gap / objective
     with np.errstate(over="ignore"):  # an infinite scale makes the relative gap 0
-        scale = float(problem.weight @ problem.loss.value(problem.present(problem.y)))
+        scale = float(problem.weight @ problem.loss.value(problem.present(problem.at_rest())))
     return gap / scale if scale > 0 else np.inf
 
 

@@ -69,10 +69,11 @@ class Projection:
     def _project(self, dual: Array, products: Array, elastic: Callable[[Array], Array]) -> tuple[Array, Array] | None:
         """``dual - elastic * Z u`` with ``Z'dual = 0``, or None if `elastic` allows no such correction.
 
-        With `positive`, an unpenalised feature requires only ``X_j'dual <= 0``: its column joins Z if that is violated.
+        An unpenalised feature with a lower limit requires only ``X_j'dual <= 0``, one with an upper limit ``>= 0``: its
+        column joins Z if that is violated.
         """
         penalty = self.problem.penalty
-        if not penalty.positive:
+        if not (penalty.positive or penalty.limited):
             return self._orthogonal(dual, products, elastic, penalty.free_features)
         free, one_sided = penalty.free(), penalty.one_sided
         for _ in range(1 + int(one_sided.sum())):
@@ -80,7 +81,8 @@ class Projection:
             if found is None or not one_sided.any():
                 return found
             candidate, slope = found
-            violated = one_sided & ~free & (slope > ORTHOGONAL * self.sizes(candidate)[: self.problem.n_features])
+            slope_out = penalty.open_side * slope if penalty.limited else slope
+            violated = one_sided & ~free & (slope_out > ORTHOGONAL * self.sizes(candidate)[: self.problem.n_features])
             if not violated.any():
                 return found
             free = free | violated

@@ -73,11 +73,13 @@ class EliminatedRows:
 
     @classmethod
     def of(cls, face: Face) -> EliminatedRows | None:
-        """The elimination; None where the table has no groups, or some coefficients are fixed by a square."""
+        """The elimination; None where the table has no groups, some coefficients are fixed by a square, or have
+        limits.
+        """
         problem = face.problem
         design, border = problem.design, problem.fit_intercept
         pattern = None if problem.loss.is_square else design.blocks(border)
-        if pattern is None or not np.isnan(face.fixed).all():
+        if pattern is None or face.rest is not None or not np.isnan(face.fixed).all():
             return None
         number = np.full(problem.n_features + border, -1)
         number[face.features] = np.arange(face.features.size)

@@ -8,6 +8,7 @@ feature strictly inside its dual constraint is zero; at the boundary its coeffic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -40,6 +41,11 @@ class Face:
         Features whose coefficients may differ from zero, and the sign (0: any) of these coefficients.
     fixed
         Coefficients of those features that a squared penalty makes the same in every optimum; NaN for the others.
+    rest
+        Coefficients that those of the face are measured from, one for each feature of the problem: those of all other
+        features, and the limits of features that keep to one side of a limit. None for zero.
+    room
+        How far a coefficient may be from where it is measured. None for any distance.
     """
 
     problem: Problem
@@ -49,11 +55,23 @@ class Face:
     features: Index
     feature_side: Array
     fixed: Array
+    rest: Array | None = None
+    room: Array | None = None
+
+    @cached_property
+    def y(self) -> Array:
+        """The target less the predictions of `rest`."""
+        problem = self.problem
+        return problem.y if self.rest is None else problem.y - problem.design.matvec(self.rest)
+
+    def measured(self, coef: Array) -> Array:
+        """The coefficients of the face's features, measured from `rest`."""
+        return coef[self.features] if self.rest is None else (coef - self.rest)[self.features]
 
     def equations(self) -> tuple[Array, Array]:
         """Matrix and right-hand side of the equations for coefficients (and intercept) on the face."""
         matrix = self.problem.design.rows(self.pinned, self.features, self.problem.fit_intercept)
-        target = self.problem.y[self.pinned] - self.target
+        target = self.y[self.pinned] - self.target
         known = np.flatnonzero(~np.isnan(self.fixed))
         if known.size == 0:
             return matrix, target
@@ -106,6 +124,9 @@ def optimal_face(
         pinned = np.concatenate([np.zeros(0, dtype=np.intp), *(_inside(problem, dual, b, at_end) for b in blocks)])
     else:
         pinned = _inside(problem, dual, among, at_end)
+    target = problem.loss.residual_at(dual[pinned] / problem.weight[pinned])
+    if problem.penalty.limited or (problem.penalty.curved and not problem.loss.is_square):
+        return _within_limits(problem, dual, slope, margin, at_end, pinned, target)
     strength = problem.penalty.strength
     if problem.penalty.positive:
         # For features without penalty the tolerance is relative to the largest value of the column.
@@ -122,10 +143,48 @@ def optimal_face(
         problem=problem,
         dual=dual,
         pinned=pinned,
-        target=problem.loss.residual_at(dual[pinned] / problem.weight[pinned]),
+        target=target,
         features=features,
         feature_side=feature_side[features],
         fixed=problem.penalty.fixed(slope)[features],
+    )
+
+
+def _within_limits(
+    problem: Problem, dual: Array, slope: Array, margin: float | Array, at_end: float, pinned: Index, target: Array
+) -> Face:
+    """The face where coefficients have limits, or ridges beside a loss with kinks.
+
+    A slope that is not at its strength determines the coefficient: a limit, zero, or what the ridge makes of it.
+    Elsewhere the optimal coefficients are an interval. It is measured from an end that is finite, and `room` is its
+    length.
+    """
+    penalty = problem.penalty
+    strength, rest = penalty.strength, penalty.rest
+    lower, upper = penalty.ends
+    # A strength of zero is no measure of a slope; the largest value of the column is.
+    finite = np.where(np.isinf(strength), 0.0, strength)
+    near = at_end * np.where(strength > 0, finite, problem.design.reach()) + margin
+    high = np.where(slope < -strength - near, lower, np.where(slope < strength - near, rest, upper))
+    low = np.where(slope > strength + near, upper, np.where(slope > -strength + near, rest, lower))
+    # Slopes are beyond their strength by rounding where there is no limit.
+    low, high = np.where(low == np.inf, rest, low), np.where(high == -np.inf, rest, high)
+    there = penalty.fixed(slope)
+    known = ~np.isnan(there)
+    low[known] = high[known] = there[known]
+    features = np.flatnonzero(low < high)
+    side = np.where(np.isfinite(low), 1.0, np.where(np.isfinite(high), -1.0, 0.0))
+    origin = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
+    return Face(
+        problem=problem,
+        dual=dual,
+        pinned=pinned,
+        target=target,
+        features=features,
+        feature_side=side[features],
+        fixed=np.full(features.size, np.nan),
+        rest=origin,
+        room=(high - low)[features],
     )
 
 

@@ -64,13 +64,17 @@ def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optim
     # Beside the pinned rows, tied rows and zero coefficients limit the face: they keep their side.
     tied = _tied(face, coef, intercept) if optimal else np.zeros(0, dtype=np.intp)
     at_zero = _at_zero(face, coef)
-    if n_equations < n_columns and not (tied.size or at_zero.any()):
+    if n_equations < n_columns and not (tied.size or at_zero.any() or _at_room(face, coef).any()):
         return False
     basis = null_space(matrix)
     if basis.shape[1] == 0:
         return True
     # A null vector of the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
-    return optimal and _only_zero(_cone(face, tied, at_zero, basis))
+    cone = _cone(face, tied, at_zero, basis)
+    at_room = _at_room(face, coef)
+    if at_room.any():
+        cone = np.vstack([cone, (-face.feature_side[:, None] * basis[: face.features.size])[at_room]])
+    return optimal and _only_zero(cone)
 
 
 def _is_point_in_blocks(eliminated: EliminatedRows, coef: Array, intercept: float, optimal: bool) -> bool:
@@ -93,8 +97,15 @@ def _tied(face: Face, coef: Array, intercept: float) -> Index:
 
 
 def _at_zero(face: Face, coef: Array) -> NDArray[np.bool_]:
-    """Features of the face whose coefficient keeps its sign and is zero."""
-    return (face.feature_side != 0) & (coef[face.features] == 0)
+    """Features of the face whose coefficient keeps its sign, from where it is measured, and is zero."""
+    return (face.feature_side != 0) & (face.measured(coef) == 0)
+
+
+def _at_room(face: Face, coef: Array) -> NDArray[np.bool_]:
+    """Features of the face whose coefficient is at the end of its room."""
+    if face.room is None:
+        return np.zeros(face.features.size, dtype=bool)
+    return np.abs(face.measured(coef)) >= face.room
 
 
 def _cone(face: Face, tied: Index, at_zero: NDArray[np.bool_], basis: Array) -> Array:

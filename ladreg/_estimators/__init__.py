@@ -3,6 +3,7 @@
 from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
+from ladreg._estimators.limits import Bounds, Limits
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha, quantile_of
 from ladreg._estimators.validation import (
     Data,
@@ -22,9 +23,11 @@ from ladreg._estimators.validation import (
 )
 
 __all__ = [
+    "Bounds",
     "CertifiedRegressor",
     "Data",
     "L1Regressor",
+    "Limits",
     "PivotalRegressor",
     "ScaledProblem",
     "Verified",

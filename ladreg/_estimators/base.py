@@ -65,8 +65,20 @@ def stored(data: Data, problems: list[Problem], coefs: Array, intercepts: Array)
         moved = 0.5 * float(limits.eps) * total
         held = moved <= _HELD * np.array([_spread(problem.y) for problem in problems])
         if np.all(held & (total <= 0.01 * float(limits.max))):  # sums of products stay finite
-            return coefs.astype(np.float32), intercepts.astype(np.float32)
+            rounded = _rounded(coefs, problems[0].penalty)
+            return (coefs, intercepts) if rounded is None else (rounded, intercepts.astype(np.float32))
     return coefs, intercepts
+
+
+def _rounded(coefs: Array, penalty: ElasticNet) -> NDArray[np.float32] | None:
+    """Coefficients in float32, within their limits; None where float32 has no number between two limits."""
+    rounded = coefs.astype(np.float32)
+    if not penalty.limited:
+        return rounded
+    lower, upper = penalty.lower.astype(np.float32), penalty.upper.astype(np.float32)
+    lower = np.where(lower < penalty.lower, np.nextafter(lower, np.float32(np.inf)), lower)
+    upper = np.where(upper > penalty.upper, np.nextafter(upper, np.float32(-np.inf)), upper)
+    return None if np.any(lower > upper) else np.clip(rounded, lower, upper)
 
 
 def _spread(y: Array) -> float:
@@ -261,7 +273,7 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
         ------
         ValueError
             As `fit` does, for data and parameters; and if the coefficients are not those of a fit with the parameters
-            that there are: of another shape, not finite, below zero under `positive=True`, different from zero where
+            that there are: of another shape, not finite, outside of `bounds` (or `positive`), different from zero where
             the feature is excluded, or an intercept other than zero under `fit_intercept=False`.
         """
         found = [solution.certificate for solution in verified(self, X, y, sample_weight).solutions]
@@ -296,8 +308,11 @@ class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstima
                 reason = "it must be a finite number"
             elif np.isinf(problem.penalty.strength[j]):
                 reason = "penalty_weights excludes the feature, so that it must be 0"
-            else:
+            elif getattr(self, "positive", True) and coef[j] < 0:
                 reason = "it must be >= 0 under positive=True"
+            else:
+                lower, upper = problem.penalty.ends
+                reason = f"bounds ask for {lower[j]:g} to {upper[j]:g}"
             raise ValueError(f"coef_[{row}{j}]{name} is {coef[j]:g}: {reason}.")
         place = f"[{row[:-2]}]" if row and np.ndim(self.intercept_) else ""
         if not np.isfinite(intercept):

@@ -78,12 +78,15 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
     """
     # Without the penalty, but without the features that it excludes.
     strength = np.where(np.isinf(problem.penalty.strength), np.inf, 0.0)
-    absolute = replace(problem, loss=Absolute(), penalty=ElasticNet(strength, problem.penalty.positive))
+    given, none = problem.penalty, np.zeros(0)
+    penalty = ElasticNet(strength, given.positive, none, given.lower, given.upper)
+    absolute = replace(problem, loss=Absolute(), penalty=penalty)
     twin, units = scaled(absolute)
     distinct, allowed = _n_distinct(twin), np.isfinite(strength)
     n_columns = int(np.count_nonzero(allowed)) + twin.fit_intercept
     if 2 * n_columns > distinct and 2 * _rank(twin, allowed) > distinct:
-        coef, intercept, start, n_fitted = np.zeros(twin.n_features), twin.null_intercept(), None, 1
+        coef, intercept = twin.penalty.rest, replace(twin, y=twin.at_rest()).null_intercept()
+        start, n_fitted = None, 1
     else:
         found: Uncertified | Solution | None = solve_only_vertex(twin, settings.tuned(PiecewiseTuning))
         if found is not None:
@@ -96,7 +99,8 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
         if twin.fit_intercept and (units.column_shift.any() or abs(units.y_shift) > _FAR * units.unit):
             # An intercept far from zero has too few digits for residuals.
             intercept = Absolute().location(twin.residual(coef, 0.0), twin.weight)
-        used = coef > 0 if twin.penalty.positive else allowed
+        lower, upper = twin.penalty.ends
+        used = allowed & (coef > lower) & (coef < upper)
         n_fitted = n_columns if found.unique and used.sum() == allowed.sum() else _rank(twin, used)
     size = np.abs(twin.residual(coef, intercept))
     middle = Absolute().location(size, twin.weight)

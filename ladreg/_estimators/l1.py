@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array
 from ladreg._estimators.base import CertifiedRegressor
+from ladreg._estimators.limits import Bounds, Limits
 from ladreg._estimators.pivotal import column_scales, noise_level, quantile_of
 from ladreg._estimators.validation import (
     Data,
@@ -33,11 +34,11 @@ class ScaledPenalty(ElasticNet):
     alpha: float | None = None
 
     @classmethod
-    def of(cls, units: Array, alpha: float, positive: bool) -> ScaledPenalty:
+    def of(cls, units: Array, alpha: float, limits: Limits) -> ScaledPenalty:
         """Strengths ``alpha * units``; infinite ones stay so, whatever `alpha` is."""
         excluded = np.isinf(units)
         strength = np.where(excluded, np.inf, alpha * np.where(excluded, 0.0, units))
-        return cls(strength, positive, alpha=alpha)
+        return cls(strength, limits.positive, np.zeros(0), limits.lower, limits.upper, alpha=alpha)
 
 
 class L1Regressor(CertifiedRegressor):
@@ -45,6 +46,7 @@ class L1Regressor(CertifiedRegressor):
 
     alpha: float | Literal["pivotal"]
     positive: bool
+    bounds: Bounds | None
     penalty_weights: ArrayLike | None
 
     @abstractmethod
@@ -63,7 +65,11 @@ class L1Regressor(CertifiedRegressor):
         check_real("alpha", self.alpha, low=0.0)
 
     def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
-        return ScaledPenalty.of(self._factors(data), alpha, bool(self.positive))
+        factors = self._factors(data)
+        return ScaledPenalty.of(factors, alpha, self._limits(factors))
+
+    def _limits(self, factors: Array) -> Limits:
+        return Limits.of(self.bounds, bool(self.positive), factors)
 
     def _factors(self, data: Data) -> Array:
         return feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
@@ -81,9 +87,9 @@ class L1Regressor(CertifiedRegressor):
     ) -> float | NDArray[np.float64]:
         """The smallest `alpha` for which it is optimal that all penalised coefficients are zero.
 
-        The other parameters are as they are, and `alpha` a number, not "pivotal". Grids of `alpha` are parts of it.
-        Where the loss is piecewise linear other coefficients may be optimal at that value as well; slightly above it
-        they are not.
+        A coefficient whose `bounds` do not allow zero is at the bound next to it instead. The other parameters are as
+        they are, and `alpha` a number, not "pivotal". Grids of `alpha` are parts of it. Where the loss is piecewise
+        linear other coefficients may be optimal at that value as well; slightly above it they are not.
 
         Parameters
         ----------
@@ -139,15 +145,18 @@ class PivotalRegressor(L1Regressor):
         if not self._is_pivotal:
             return super()._penalty(data)
         scale, _ = column_scales(data.design, data.weight, bool(self.fit_intercept))
-        return ScaledPenalty(self._factors(data) * scale, bool(self.positive), alpha=None)
+        factors = self._factors(data)
+        limits = self._limits(factors)
+        ends = limits.lower, limits.upper
+        return ScaledPenalty(factors * scale, limits.positive, np.zeros(0), *ends, alpha=None)
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         problems = self._given(data, penalty)
         if not _is_open(penalty):
             return problems
         quantiles, deviations = zip(*[quantile_of(problem.loss) for problem in problems], strict=True)
-        centred, positive = bool(self.fit_intercept), bool(self.positive)
-        level = noise_level(data, self._factors(data), quantiles, centred=centred, positive=positive)
+        centred = bool(self.fit_intercept)
+        level = noise_level(data, self._factors(data), quantiles, centred=centred, moves=penalty.moves)
         return _settled(problems, [level * deviation for deviation in deviations])
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
@@ -178,6 +187,7 @@ def _settled(problems: list[Problem], alphas: list[float]) -> list[Problem]:
     """The problems with these multiples of their penalties."""
     settled = []
     for problem, alpha in zip(problems, alphas, strict=True):
-        penalty = ScaledPenalty.of(problem.penalty.strength, alpha, problem.penalty.positive)
-        settled.append(replace(problem, penalty=penalty))
+        penalty = problem.penalty
+        limits = Limits(penalty.positive, penalty.lower, penalty.upper)
+        settled.append(replace(problem, penalty=ScaledPenalty.of(penalty.strength, alpha, limits)))
     return settled

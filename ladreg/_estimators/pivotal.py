@@ -153,7 +153,7 @@ def pivotal_alpha(
             feature_weights("penalty_weights", penalty_weights, data.design.n_features),
             quantiles,
             centred=bool(fit_intercept),
-            positive=bool(positive),
+            moves=(np.full(data.design.n_features, True), np.full(data.design.n_features, not positive)),
             confidence=float(confidence),
             slack=float(slack),
             n_simulations=int(n_simulations),
@@ -207,7 +207,7 @@ def noise_level(
     quantiles: Sequence[float],
     *,
     centred: bool,
-    positive: bool,
+    moves: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     confidence: float = 0.9,
     slack: float = 1.1,
     n_simulations: int = 1000,
@@ -225,7 +225,9 @@ def noise_level(
         The quantiles that the fits estimate; repeats count once.
     centred
         Whether there is an intercept.
-    positive, confidence, slack, n_simulations, random_state
+    moves
+        Whether each coefficient may be above zero (or the bound next to zero), and whether it may be below.
+    confidence, slack, n_simulations, random_state
         As in `pivotal_alpha`.
     """
     scale, varies = column_scales(data.design, data.weight, centred)
@@ -233,6 +235,7 @@ def noise_level(
     if counted.size == 0:
         return 0.0
     design = data.design.rescaled(data.design.extent(centred)[0], 1.0 / scale)
+    up, down = (can[counted, None] for can in moves)
     random, taus = check_random_state(random_state), list(dict.fromkeys(quantiles))
 
     def level(slopes: Callable[[int], list[Array]], taus: list[float], n_most: int) -> float:
@@ -241,7 +244,7 @@ def noise_level(
         for begin in range(0, n_simulations, n_most):
             block = largest[begin : begin + n_most]
             for tau, slope in zip(taus, slopes(block.size), strict=True):
-                size = slope[counted] if positive else np.abs(slope[counted])
+                size = np.maximum(np.where(up, slope[counted], 0.0), np.where(down, -slope[counted], 0.0))
                 np.maximum(block, (size / factors[counted, None]).max(axis=0) / _deviation(tau), out=block)
         # The smallest value that at least the fraction `confidence` of the maxima does not exceed.
         return float(np.quantile(largest, confidence, method="inverted_cdf"))

@@ -159,19 +159,22 @@ def column_names(model: Any, n_features: int) -> list[str]:
 def _check_free(problem: Problem, solution: Solution, names: list[str]) -> None:
     """Raise a ValueError unless the data alone determine the coefficients."""
     strength = problem.penalty.strength
-    if np.any((strength > 0) & np.isfinite(strength)):
+    if np.any((strength > 0) & np.isfinite(strength)) or problem.penalty.curved:
         raise ValueError(
             "the model has a penalty (alpha > 0), which biases its coefficients, so that standard errors would say "
             "nothing of them. Fit with alpha=0; if the penalty selected features, on rows that did not select them."
         )
-    if problem.penalty.positive:
-        held = np.flatnonzero((solution.coef == 0) & np.isfinite(strength))
-        if held.size:
-            raise ValueError(
-                f"positive=True holds coefficients at 0: {', '.join(names[j] for j in held)}. At the end of their "
-                "range they have no standard errors. Fit without positive, or exclude these features on rows that did "
-                "not select them."
-            )
+    lower, upper = problem.penalty.ends
+    held = np.flatnonzero(((solution.coef <= lower) | (solution.coef >= upper)) & np.isfinite(strength))
+    if held.size:
+        limited = problem.penalty.limited
+        what, where = ("bounds hold", "their ends") if limited else ("positive=True holds", "0")
+        name = "bounds" if limited else "positive"
+        raise ValueError(
+            f"{what} coefficients at {where}: {', '.join(names[j] for j in held)}. At the end of their "
+            f"range they have no standard errors. Fit without {name}, or exclude these features on rows that did "
+            "not select them."
+        )
 
 
 def _check_optimal(model: Any, problem: Problem, solution: Solution) -> None:

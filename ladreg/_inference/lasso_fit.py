@@ -129,6 +129,11 @@ def _fit(
 ) -> LassoFit:
     residual = problem.residual(solution.coef, solution.intercept)
     _check_optimal(model, problem, solution, residual)
+    if problem.penalty.limited:
+        raise ValueError(
+            "bounds other than zero and infinity hold coefficients where the penalty's conditions do not. Fit without "
+            "bounds."
+        )
     return LassoFit(
         regressors=regressors,
         weight=problem.weight,

@@ -341,7 +341,8 @@ class Folds:
         test = self.rows(fold)[1]
         held = self._part(test, part.penalty)
         if self._clipped is None:
-            return losses_of(held, coef, intercept)
+            # `SquaredFolds` gives squares, whatever part of them the loss is.
+            return losses_of(held, coef, intercept) * (2.0 / held.loss.curvature if held.loss.is_square else 1.0)
         near = replace(held, y=self._clipped.problem.y[test])
         return losses_of(near, coef, intercept) + self._clipped.crossed(held, test, coef, intercept)
 
@@ -379,8 +380,8 @@ def folds_of(
     mixing: float,
     estimate: Callable[[Problem], Problem],
 ) -> Folds | SquaredFolds:
-    """The cross-validation of a path: `SquaredFolds` if the loss is a square, otherwise `Folds`."""
-    if problem.loss.is_square:
+    """The cross-validation of a path: `SquaredFolds` if the loss is a square without limits, otherwise `Folds`."""
+    if problem.loss.is_square and not problem.penalty.limited:
         return SquaredFolds(problem, splits, settings, mixing=mixing)
     return Folds(problem, splits, settings, mixing=mixing, estimate=estimate)
 
@@ -405,4 +406,6 @@ def relaxed(
             before, found = chosen, solve(free, settings, start).coefficients
         coefs[:, k] += (1 - mixing) * found.coef
         intercepts[k] += (1 - mixing) * found.intercept
+    if problem.penalty.limited:
+        coefs = problem.penalty.within(coefs.T).T
     return coefs, intercepts

@@ -76,7 +76,12 @@ def _check_size(n_features: int, number: int) -> None:
 
 
 def _check_table(problem: Problem) -> None:
-    """Raise a ValueError where dense copies of X would not fit in memory."""
+    """Raise a ValueError where dense copies of X would not fit in memory, or the penalty has other kinks than zero."""
+    if not problem.penalty.is_plain:
+        raise ValueError(
+            "knots are followed with the L1 penalty alone, and with bounds of zero and infinity: for other bounds, or "
+            "with squares in the penalty, give a number of alphas, or a list of quantiles."
+        )
     n_features = int(np.count_nonzero(np.isfinite(problem.penalty.strength)))
     if problem.n_samples * n_features > _NUMBERS:
         raise ValueError(

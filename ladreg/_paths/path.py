@@ -146,17 +146,22 @@ def solve_path(
     most
         The path ends before the first solution with more coefficients that are not zero.
     """
-    solve_all = _solve_squares if problem.loss.is_square else _solve_each
+    together = problem.loss.is_square and not problem.penalty.limited
+    solve_all = _solve_squares if together else _solve_each
     return solve_all(problem, alphas, settings, most).within(most)
 
 
 def _solve_each(problem: Problem, alphas: Array, settings: Settings, most: int | None) -> Path:
-    """The path of a loss that is no square, one alpha after the other, to the first solution that `most` forbids."""
-    path = Path.empty(problem, alphas)
-    together = iter(solve_alphas(problem, alphas, settings)) if settings.solver == "auto" else None
+    """One alpha after the other, to the first solution that `most` forbids."""
+    path, square = Path.empty(problem, alphas), problem.loss.is_square
+    together = None if square or settings.solver != "auto" else iter(solve_alphas(problem, alphas, settings))
+    rounding = SUMMED * float(problem.weight @ (problem.at_rest() - problem.null_intercept()) ** 2) if square else 0.0
     for k in range(alphas.size):
         if together is None:
             _alone(problem, path, k, settings)
+            goal = max(max(settings.tol, ROUNDING_GAP) * float(path.objective[k]), rounding)
+            if square and path.stopped[k].good and not path.gap[k] <= goal:
+                path.stopped[k] = StopReason.STALLED
         else:
             path.put(k, as_proved(next(together), settings.tol))
         if most is not None and np.count_nonzero(path.coef[:, k]) > most:

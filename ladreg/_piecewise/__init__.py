@@ -1,5 +1,6 @@
 """Engines for losses made of pieces: absolute, quantile, Huber's and the combined loss."""
 
+from ladreg._piecewise.any_penalty import solve_any_penalty
 from ladreg._piecewise.cascade import solve_by_cascade
 from ladreg._piecewise.families import Family, FamilySolver, are_small
 from ladreg._piecewise.huber_newton import solve_huber
@@ -24,6 +25,7 @@ __all__ = [
     "solve_all_knots",
     "solve_all_quantiles",
     "solve_along_knots",
+    "solve_any_penalty",
     "solve_by_cascade",
     "solve_by_linprog",
     "solve_huber",

@@ -5,6 +5,7 @@ HiGHS gets the *dual* (Koenker and Bassett 1978, doi 10.2307/1913643): p rows an
     maximise y'd  subject to  X'd = t,  1'd = 0,  weight * lower <= d <= weight * upper,  |t_j| <= strength_j,
 
 whose marginals are the coefficients. An L1 penalty adds one bounded column t_j per feature; without a penalty t_j = 0.
+A limit u of a coefficient adds a column v_j >= 0 to t_j, at the price of ``u v_j``, a lower limit one that is <= 0.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def solve_by_linprog(problem: Problem, settings: Settings, start: Coefficients |
     small = problem.n_samples * problem.n_features <= settings.tuned(PiecewiseTuning).simplex_entries
     method, options = _options(problem, settings, "highs-ds" if small else "highs-ipm")
     everything = np.arange(problem.n_samples)
-    origin = start if start is not None else Coefficients(np.zeros(problem.n_features), 0.0)
+    origin = start if start is not None else Coefficients(problem.penalty.rest, 0.0)
     name = f"linprog ({method})"
     # 1.
     answer = _solve_rows(problem, origin, everything, method, options)
@@ -170,27 +171,29 @@ def _solve_rows(
     # 2. Penalised features: one bounded column each, or a fixed slope where the sign of the coefficient is settled.
     strength = problem.penalty.strength
     coef = origin.coef
-    settled = (
-        (strength > 0) & (np.abs(coef) > 16 * unit) if rows.size < problem.n_samples else np.zeros(coef.size, bool)
-    )
+    few = rows.size < problem.n_samples and not problem.penalty.limited
+    settled = (strength > 0) & (np.abs(coef) > 16 * unit) if few else np.zeros(coef.size, bool)
     bounded = np.flatnonzero(((strength > 0) | problem.penalty.positive) & ~settled)
     goal = -fixed_slope + np.where(settled, strength * np.sign(coef), 0.0)
     # 3. Assemble: one row per feature, one for the intercept.
     matrix = problem.design.transposed_csc(rows)
-    identity = sp.csc_array(
-        (-np.ones(bounded.size), (bounded, np.arange(bounded.size))), shape=(coef.size, bounded.size)
-    )
+    below, above = (np.flatnonzero(np.isfinite(end)) for end in (problem.penalty.lower, problem.penalty.upper))
+    every = np.concatenate([bounded, below, above])
+    identity = sp.csc_array((-np.ones(every.size), (every, np.arange(every.size))), shape=(coef.size, every.size))
     blocks = [[matrix, identity]]
     if problem.fit_intercept:
         ones = sp.csc_array(np.ones((1, rows.size)))
-        blocks.append([ones, sp.csc_array((1, bounded.size))])
+        blocks.append([ones, sp.csc_array((1, every.size))])
         goal = np.append(goal, -fixed_sum)
     weight = problem.weight[rows] / mass
     slopes = strength[bounded] / mass
     least = np.full(bounded.size, -np.inf) if problem.penalty.positive else -slopes
-    bounds = np.column_stack([np.append(lower * weight, least), np.append(upper * weight, slopes)])
-    # In the objective to maximise, t_j = X_j'd has the coefficient at `origin` as its factor.
-    cost = -np.concatenate([residual[rows], coef[bounded]]) / unit
+    low = np.concatenate([lower * weight, least, np.full(below.size, -np.inf), np.zeros(above.size)])
+    high = np.concatenate([upper * weight, slopes, np.zeros(below.size), np.full(above.size, np.inf)])
+    bounds = np.column_stack([low, high])
+    # In the objective to maximise, t_j = X_j'd has the coefficient at `origin` as its factor, less the limit if any.
+    held = coef[below] - problem.penalty.lower[below], coef[above] - problem.penalty.upper[above]
+    cost = -np.concatenate([residual[rows], coef[bounded], *held]) / unit
     result = _call(cost, sp.csc_array(sp.block_array(blocks)), goal / mass, bounds, method, options)
     if not _usable(result):
         return _Answer(None, 0.0, dual, _iterations(result), _reason(result, options))
@@ -198,7 +201,7 @@ def _solve_rows(
     change = -np.asarray(result.eqlin.marginals) * unit
     intercept = origin.intercept + (float(change[-1]) if problem.fit_intercept else 0.0)
     coef = coef + change[: coef.size]
-    coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef  # marginals are multipliers up to a tolerance
+    coef = problem.penalty.within(coef)  # marginals are multipliers up to a tolerance
     return _Answer(coef, intercept, dual, _iterations(result), StopReason.TOLERANCE)
 
 
@@ -261,13 +264,13 @@ def _fallback(problem: Problem, origin: Coefficients, stopped: StopReason, name:
     everything = np.arange(problem.n_samples)
     root = np.sqrt(problem.weight)[:, None]
     matrix = np.hstack([problem.design.rows(everything), np.ones((everything.size, int(problem.fit_intercept)))])
-    null = Coefficients(np.zeros(problem.n_features), problem.null_intercept())
+    null = Coefficients(problem.penalty.rest, problem.null_intercept())
     try:
         point = np.linalg.lstsq(matrix * root, problem.y * root[:, 0], rcond=None)[0]
         squares = Coefficients(point[: problem.n_features], float(point[-1]) if problem.fit_intercept else 0.0)
     except np.linalg.LinAlgError:
         squares = null
-    if problem.penalty.positive or not np.isfinite(squares.coef).all():
+    if problem.penalty.positive or problem.penalty.limited or not np.isfinite(squares.coef).all():
         squares = null
     coef, intercept = min((origin, squares, null), key=lambda candidate: problem.objective(*candidate))
     dual = problem.weight * problem.loss.derivative(problem.residual(coef, intercept))

@@ -136,7 +136,7 @@ def _solved(
     border = active.size > features.size
     equations = ties.basis(problem, kinked, features, border) if kinked.size > active.size else kinked
     rows = problem.design.rows(equations, features, border)
-    solve = _system(pieces.hessian(active), rows)
+    solve = system(pieces.hessian(active), rows)
     given, moved = held, np.zeros(equations.size)
     sign = np.ones(features.size) if problem.penalty.positive else signs[features]
     goal = problem.penalty.strength[features] * sign
@@ -174,7 +174,7 @@ def _solved(
     return Optimum(coef, intercept, dual), held
 
 
-def _system(hessian: Array | BlockGram, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:
+def system(hessian: Array | BlockGram, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:
     """The solution of the system, a function of both parts of its right-hand side."""
     if isinstance(hessian, BlockGram):
         solve_blocks = hessian.pseudo_solver()

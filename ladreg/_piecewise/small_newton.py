@@ -51,7 +51,7 @@ def solve_small_table(problem: Problem, settings: Settings, start: Coefficients 
     """
     q, n, tuning = problem.n_features + problem.fit_intercept, problem.n_samples, settings.tuned(PiecewiseTuning)
     is_small = 0 < q < n <= tuning.vertex_rows and q <= tuning.newton_columns
-    is_free = not (problem.penalty.positive or problem.penalty.strength.any())
+    is_free = problem.penalty.is_nothing
     if not (is_small and is_free and isinstance(problem.design, DenseDesign)):
         return None
     A = problem.design.rows(np.arange(n), border=problem.fit_intercept)

@@ -119,7 +119,7 @@ def solve_only_vertex(problem: Problem, tuning: PiecewiseTuning) -> Uncertified 
 def _vertex(problem: Problem, tuning: PiecewiseTuning) -> _Vertex | None:
     q, n = problem.n_features + problem.fit_intercept, problem.n_samples
     is_small = 0 < q < n <= tuning.vertex_rows and q <= tuning.vertex_columns
-    is_linear = problem.loss.is_piecewise_linear and not (problem.penalty.positive or problem.penalty.strength.any())
+    is_linear = problem.loss.is_piecewise_linear and problem.penalty.is_nothing
     if not (is_small and is_linear and problem.y.any() and isinstance(problem.design, DenseDesign)):
         return None
     A = problem.design.rows(np.arange(n), border=problem.fit_intercept)

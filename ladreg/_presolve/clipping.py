@@ -172,6 +172,7 @@ class Clipped:
         intercept = solution.intercept + (float(change[-1]) if self.original.fit_intercept else 0.0)
         polished = replace(solution, coef=coef, intercept=intercept)
         keeps_signs = np.array_equal(np.sign(coef), np.sign(solution.coef))
+        keeps_signs &= not self.original.penalty.forbidden(coef).size
         return polished if keeps_signs and self._lightened(polished) < self._lightened(solution) else solution
 
     def constant(self, weight: Array, rows: Index) -> float:

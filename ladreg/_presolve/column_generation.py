@@ -22,7 +22,7 @@ from ladreg._tolerances import AT_END
 def generates_columns(problem: Problem, settings: Settings) -> bool:
     """Whether the problem is worth solving in few of its columns, or must leave some out."""
     penalty = problem.penalty
-    return penalty.excluded or int(np.count_nonzero(penalty.bounds)) > _first(problem, settings.tuned(PresolveTuning))
+    return penalty.excluded or int(np.count_nonzero(penalty.strength)) > _first(problem, settings.tuned(PresolveTuning))
 
 
 def _first(problem: Problem, tuning: PresolveTuning) -> int:
@@ -38,7 +38,7 @@ def solve_by_columns(
     Parameters
     ----------
     problem
-        A problem without ridges, most of whose features are penalised.
+        A problem most of whose features are penalised.
     settings
         Passed to `solve`.
     start
@@ -57,7 +57,7 @@ def solve_by_columns(
     penalty, tuning = problem.penalty, settings.tuned(PresolveTuning)
     allowed = np.isfinite(penalty.strength)
     # 1.
-    free = penalty.strength == 0
+    free = (penalty.strength == 0) | (penalty.rest != 0)
     inside = allowed & (free | (start is not None and start.coef != 0))
     null = problem.weight * problem.loss.derivative(problem.y - problem.null_intercept())
     inside |= _worst(_ratio(problem, null), allowed & ~inside, _first(problem, tuning))

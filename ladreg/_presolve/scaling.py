@@ -131,8 +131,9 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     if not (solution.stopped.good and problem.loss.is_square) or solution.gap <= ROUNDING_GAP * solution.objective:
         return False
     with np.errstate(over="ignore"):  # infinite squares allow any gap; an infinite objective is an error elsewhere
-        size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
-        rounding = float(problem.weight @ (SUMMED * problem.y) ** 2)
+        y = problem.at_rest()
+        size = float(problem.weight @ (y - problem.null_intercept()) ** 2)
+        rounding = float(problem.weight @ (SUMMED * y) ** 2)
     return bool(solution.gap > max(tol * size, min(FACE_GAP * size, FAR_COLUMNS * solution.objective)) + rounding)
 
 
@@ -140,6 +141,7 @@ def certified(problem: Problem, units: Scaling, found: Solution | Uncertified, *
     """The answer for the scaled twin in the units of `problem`, certified there; `counts` are added to its stats."""
     least = np.maximum(found.coef, 0.0) if problem.penalty.positive else found.coef  # below zero by rounding
     coef, intercept = units.to_original(least, found.intercept)
+    coef = problem.penalty.within(coef) if problem.penalty.limited else coef
     return certify(
         problem,
         coef,

@@ -17,18 +17,23 @@ _NONE = np.zeros(0, dtype=np.intp)
 
 @dataclass(frozen=True)
 class ElasticNet:
-    """Absolute values and squares: sum_j strength_j * |b_j| + ridge_j * b_j^2 / 2, over b >= 0 when `positive`.
+    """Absolute values and squares: sum_j strength_j * |b_j| + ridge_j * b_j^2 / 2, over lower <= b <= upper.
+
+    `positive` stands for the limits 0 and infinity; engines that know no other limits ask whether the penalty is
+    `limited`, and then neither `lower` nor `upper` is empty.
 
     Where ridge_j is zero, the dual set is |X_j'theta| <= strength_j, one-sided (X_j'theta <= strength_j) when
     `positive`; where it is not, every slope s is allowed and costs ``max(|s| - strength_j, 0)^2 / (2 ridge_j)``. A
-    feature with neither is *free*: its dual constraint is an equality. A strength of infinity excludes a feature.
-    The value is infinite outside the domain: where a coefficient is not finite, is below zero when `positive`, or is
-    not zero though its feature is excluded.
+    finite upper limit allows every slope above, a finite lower limit every slope below. A feature whose dual constraint
+    is an equality is *free*. A strength of infinity excludes a feature. The value is infinite outside the domain: where
+    a coefficient is not finite, is beyond a limit, or is not zero though its feature is excluded.
     """
 
     strength: Array
     positive: bool = False
     ridge: Array = field(default_factory=lambda: np.zeros(0))
+    lower: Array = field(default_factory=lambda: np.zeros(0))
+    upper: Array = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         if self.ridge.size != self.strength.size:
@@ -42,7 +47,7 @@ class ElasticNet:
             ridge = np.minimum(alpha * self.ridge, HUGE) if self.curved else self.ridge
         if self.excluded:
             strength[np.isinf(self.strength)] = np.inf
-        other = ElasticNet(strength, self.positive, ridge)
+        other = ElasticNet(strength, self.positive, ridge, self.lower, self.upper)
         if not self.curved and self.are_normal(alpha):
             other.__dict__.update(self._kinds)
         return other
@@ -50,7 +55,7 @@ class ElasticNet:
     @cached_property
     def _kinds(self) -> dict[str, object]:
         """The properties that all multiples share, if no strength is rounded to zero or infinity."""
-        names = "curved", "excluded", "bounds", "one_sided", "_free", "free_features", "all_bound"
+        names = "limited", "curved", "excluded", "bounds", "one_sided", "_free", "free_features", "all_bound"
         return {name: getattr(self, name) for name in names}
 
     @cached_property
@@ -70,6 +75,68 @@ class ElasticNet:
         """Whether there is no strength and no ridge; coefficients may have to be >= 0 all the same."""
         return not (self.strength.any() or self.curved)
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether all coefficients are free: no strength, no ridge, no limit."""
+        return self.is_zero and not (self.positive or self.limited)
+
+    @cached_property
+    def limited(self) -> bool:
+        """Whether there are limits of coefficients other than those of `positive`."""
+        return bool(self.lower.size)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every engine of a loss that is not a square knows the penalty: no ridges, no limits but zero."""
+        return not (self.limited or self.curved)
+
+    @cached_property
+    def ends(self) -> tuple[Array, Array]:
+        """The least and the largest value that each coefficient may have."""
+        if self.limited:
+            return self.lower, self.upper
+        infinite = np.full(self.strength.size, np.inf)
+        return (np.zeros(infinite.size) if self.positive else -infinite), infinite
+
+    @cached_property
+    def rest(self) -> Array:
+        """The coefficients nearest to zero that the limits allow."""
+        zero = np.zeros(self.strength.size)
+        return np.clip(zero, self.lower, self.upper) if self.limited else zero
+
+    @property
+    def moves(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether each coefficient may be larger than at rest, and whether it may be smaller."""
+        lower, upper = self.ends
+        return upper > self.rest, lower < self.rest
+
+    @cached_property
+    def slopes(self) -> tuple[Array, Array]:
+        """The least and the largest slope in the dual set of each feature."""
+        flat = self.ridge == 0
+        if not self.limited:
+            high = np.where(flat, self.strength, np.inf)
+            return (np.full(high.size, -np.inf) if self.positive else -high), high
+        low = np.where(flat & np.isinf(self.lower), -self.strength, -np.inf)
+        return low, np.where(flat & np.isinf(self.upper), self.strength, np.inf)
+
+    def within(self, coef: Array) -> Array:
+        """The coefficients moved to the limits that they are beyond."""
+        if self.limited:
+            return np.clip(coef, self.lower, self.upper)
+        return np.maximum(coef, 0.0) if self.positive else coef
+
+    @cached_property
+    def kinked(self) -> NDArray[np.bool_]:
+        """Features whose coefficient has a kink or a limit at zero, where it has none other."""
+        return (self.strength > 0) | self.positive
+
+    def at_kink(self, coef: Array) -> NDArray[np.bool_]:
+        """Whether each coefficient is at a kink of its penalty or at a limit: other slopes than one are allowed."""
+        if self.limited:
+            return ((coef == 0) & (self.strength > 0)) | (coef <= self.lower) | (coef >= self.upper)
+        return (coef == 0) & self.kinked
+
     @cached_property
     def curved(self) -> bool:
         """Whether any ridge is not zero."""
@@ -82,16 +149,19 @@ class ElasticNet:
 
     @cached_property
     def bounds(self) -> NDArray[np.bool_]:
-        """Features with a strength above zero and no ridge: the dual set bounds their slopes."""
-        return (self.strength > 0) & (self.ridge == 0)
+        """Features with a strength above zero whose slopes the dual set bounds: no ridge, and a limit is infinite."""
+        bounds = (self.strength > 0) & (self.ridge == 0)
+        return bounds & (np.isinf(self.lower) | np.isinf(self.upper)) if self.limited else bounds
 
     def forbidden(self, coef: Array) -> Index:
         """The features whose coefficients are outside the domain."""
         outside = ~np.isfinite(coef)
-        if not (self.positive or self.excluded or outside.any()):
+        if not (self.positive or self.limited or self.excluded or outside.any()):
             return _NONE
         if self.positive:
             outside |= coef < 0
+        if self.limited:
+            outside |= (coef < self.lower) | (coef > self.upper)
         if self.excluded:
             outside |= np.isinf(self.strength) & (coef != 0)
         return np.flatnonzero(outside)
@@ -107,8 +177,8 @@ class ElasticNet:
         return value + 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2)) if self.curved else value
 
     def prox(self, z: Array, step: float = 1.0) -> Array:
-        """Minimiser over b of ``(b - z)^2 / 2 + step * value(b)``: soft-thresholding, then shrinking."""
-        return self._soft(z, step * self.strength) / (1.0 + step * self.ridge)
+        """Minimiser over b of ``(b - z)^2 / 2 + step * value(b)``: soft-thresholding, shrinking, then the limits."""
+        return self.within(self._soft(z, step * self.strength) / (1.0 + step * self.ridge))
 
     def _soft(self, z: Array, threshold: Array) -> Array:
         if self.positive:
@@ -117,7 +187,8 @@ class ElasticNet:
 
     @cached_property
     def _free(self) -> NDArray[np.bool_]:
-        return (self.strength == 0) & (self.ridge == 0) & (not self.positive)
+        free = (self.strength == 0) & (self.ridge == 0) & (not self.positive)
+        return free & np.isinf(self.lower) & np.isinf(self.upper) if self.limited else free
 
     def free(self) -> NDArray[np.bool_]:
         """Features whose dual constraint is an equality whatever their coefficient."""
@@ -130,15 +201,39 @@ class ElasticNet:
 
     @cached_property
     def one_sided(self) -> NDArray[np.bool_]:
-        """Features without penalty whose coefficients must be >= 0."""
-        return (self.strength == 0) & (self.ridge == 0) & self.positive
+        """Features without penalty whose coefficients have a lower limit, or an upper one, but not both."""
+        free = (self.strength == 0) & (self.ridge == 0)
+        return free & (np.isinf(self.lower) != np.isinf(self.upper)) if self.limited else free & self.positive
+
+    @cached_property
+    def open_side(self) -> Array:
+        """The sign of the side on which a one-sided feature has no limit: a slope of that sign is not allowed."""
+        return np.where(np.isinf(self.lower), -1.0, 1.0) if self.limited else np.ones(self.strength.size)
 
     def excess(self, slope: Array) -> Array:
-        """The part of each slope ``X_j'theta`` that strength bounds: the size, or the positive part if `positive`."""
+        """The part of each slope ``X_j'theta`` that strength holds: towards values that a coefficient at rest may take.
+
+        That is the size, or the positive part if `positive`.
+        """
+        if self.limited:
+            up, down = self.moves
+            return np.maximum(np.maximum(np.where(up, slope, 0.0), np.where(down, -slope, 0.0)), 0.0)
         return np.maximum(slope, 0.0) if self.positive else np.abs(slope)
+
+    def _beyond(self, slope: Array) -> Array:
+        """The part of each slope that the dual set bounds by its strength."""
+        if not self.limited:
+            return self.excess(slope)
+        low, high = self.slopes
+        up, down = np.where(np.isinf(high), 0.0, slope), np.where(np.isinf(low), 0.0, -slope)
+        return np.maximum(np.maximum(up, down), 0.0)
 
     def nearest_slope(self, coef: Array, slope: Array) -> Array:
         """The point of the subdifferential at `coef` that is nearest to each slope."""
+        if self.limited:
+            low = np.where(coef <= self.lower, -np.inf, np.where(coef > 0, 1.0, -1.0) * self.strength)
+            high = np.where(coef >= self.upper, np.inf, np.where(coef < 0, -1.0, 1.0) * self.strength)
+            return self.ridge * coef + np.clip(slope - self.ridge * coef, low, high)
         inside = self._clipped(slope)
         strength = np.where(coef == 0, 0.0, self.strength)
         return np.where(coef == 0, inside, np.sign(coef) * strength + self.ridge * coef)
@@ -156,7 +251,7 @@ class ElasticNet:
         """The factor by which slopes exceed the dual set, at least 1."""
         if self.is_zero:
             return 1.0
-        used, strength = self.excess(slope), self.strength
+        used, strength = self._beyond(slope), self.strength
         if not self.all_bound:
             used, strength = used[self.bounds], strength[self.bounds]
         with np.errstate(over="ignore"):  # an infinite factor shrinks the dual to zero
@@ -170,6 +265,8 @@ class ElasticNet:
 
     def fenchel_young(self, coef: Array, slope: Array) -> Array:
         """``value(b) + conjugate(slope) - b * slope`` >= 0 for slopes in the dual set, without cancellation."""
+        if self.limited:
+            return self._limited_term(coef, slope)
         if not self.curved:
             return self._absolute_term(coef, slope)
         # The coefficient that the slope determines, and the part of the slope that belongs to the absolute value.
@@ -178,6 +275,32 @@ class ElasticNet:
         rest = np.where(curved, slope - self.ridge * there, slope)
         with np.errstate(over="ignore"):  # a coefficient that is infinitely far away proves nothing
             return self._absolute_term(coef, rest) + 0.5 * (np.sqrt(self.ridge) * (coef - there)) ** 2
+
+    def _limited_term(self, coef: Array, slope: Array) -> Array:
+        """`fenchel_young` from the coefficient at which the conjugate is attained: products of factors of one sign.
+
+        With b* that coefficient and t the slope less that of the ridge there, the absolute value leaves
+        ``(b*+ - b+) (t - strength) + (b*- - b-) (t + strength)``, where + and - take the parts above and below zero.
+        """
+        slope = np.clip(slope, *self.slopes)
+        there = self._attained(slope)
+        rest = slope - self.ridge * there if self.curved else slope
+        with np.errstate(over="ignore"):
+            above = np.maximum(there, 0.0) - np.maximum(coef, 0.0)
+            below = np.minimum(there, 0.0) - np.minimum(coef, 0.0)
+            moved = (above != 0) | (below != 0)
+            held = np.where(moved, self.strength, 0.0)
+            terms = np.maximum(above * (rest - held), 0.0) + np.maximum(below * (rest + held), 0.0)
+            return terms + 0.5 * (np.sqrt(self.ridge) * (coef - there)) ** 2 if self.curved else terms
+
+    def _attained(self, slope: Array) -> Array:
+        """The coefficient within the limits at which the conjugate of a slope in the dual set is attained."""
+        beyond = np.sign(slope) * np.maximum(np.abs(slope) - self.strength, 0.0)
+        ends = np.where(beyond > 0, self.upper, np.where(beyond < 0, self.lower, 0.0))
+        curved = self.ridge > 0
+        with np.errstate(over="ignore"):
+            there = np.divide(beyond, self.ridge, out=ends, where=curved)
+        return np.clip(there, self.lower, self.upper)
 
     def _absolute_term(self, coef: Array, slope: Array) -> Array:
         terms = np.zeros(coef.size)
@@ -189,6 +312,8 @@ class ElasticNet:
     def fixed(self, slope: Array) -> Array:
         """The coefficients that an optimal slope determines, where there is a ridge; NaN elsewhere."""
         there = np.full(slope.size, np.nan)
+        if self.limited:
+            return np.where(self.ridge > 0, self._attained(slope), there)
         if self.curved:
             np.divide(self._soft(slope, self.strength), self.ridge, out=there, where=self.ridge > 0)
         return there
@@ -199,19 +324,26 @@ class ElasticNet:
         `factor` and `unit` are powers of two.
         """
         strength = self.strength * (unit / factor)
-        if not self.curved:
+        if not (self.curved or self.limited):
             return ElasticNet(strength, self.positive)
-        root = unit / np.sqrt(factor)
+        root, ridge = unit / np.sqrt(factor), self.ridge
         with np.errstate(over="ignore"):
-            return ElasticNet(strength, self.positive, np.minimum(self.ridge * root * root, HUGE))
+            if self.curved:
+                ridge = np.minimum(self.ridge * root * root, HUGE)
+            if not self.limited:
+                return ElasticNet(strength, self.positive, ridge)
+            return ElasticNet(strength, False, ridge, self.lower / unit, self.upper / unit)
 
     def released(self, chosen: NDArray[np.bool_]) -> ElasticNet:
         """No penalty on the chosen features, all others excluded: for a fit to what was selected."""
-        return ElasticNet(np.where(chosen, 0.0, np.inf), self.positive)
+        chosen = chosen | (self.rest != 0)
+        none = np.zeros(0)
+        return ElasticNet(np.where(chosen, 0.0, np.inf), self.positive, none, self.lower, self.upper)
 
     def at(self, features: Index) -> ElasticNet:
         """The penalty of the chosen features."""
-        return ElasticNet(self.strength[features], self.positive, self.ridge[features])
+        limits = (self.lower[features], self.upper[features]) if self.limited else ()
+        return ElasticNet(self.strength[features], self.positive, self.ridge[features], *limits)
 
 
 def absolute_terms(strength: Array, coef: Array, slope: Array) -> Array:

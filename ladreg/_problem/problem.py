@@ -78,6 +78,10 @@ class Problem:
         """``y - X @ coef - intercept``."""
         return self.y - self.design.matvec(coef) - intercept
 
+    def at_rest(self) -> Array:
+        """The residuals where every coefficient is as near to zero as its limits allow, without intercept."""
+        return self.y - self.design.matvec(self.penalty.rest) if self.penalty.limited else self.y
+
     def is_feasible(self, coef: Array, intercept: float) -> bool:
         """Whether penalty and problem allow coefficients and intercept; an OverflowError if these are not finite."""
         if not (np.isfinite(intercept) and np.isfinite(coef).all()):

@@ -18,12 +18,12 @@ _FIRST = 100
 
 
 def largest_alpha(problem: Problem, solve: Solver) -> float:
-    """The smallest multiple of the penalty's strengths for which all penalised coefficients are zero.
+    """The smallest multiple of the penalty for which all penalised coefficients are zero, or at the limit next to zero.
 
     Parameters
     ----------
     problem
-        A problem without ridges.
+        A problem with any penalty.
     solve
         The solver for the problem of the features that are not penalised.
 
@@ -41,6 +41,9 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
     if penalised.size == 0:
         return 0.0
     # 1.
+    if penalty.rest.any():
+        at_rest = problem.design.matvec(np.where(penalty.strength > 0, penalty.rest, 0.0))
+        problem = replace(problem, y=problem.y - at_rest)
     if problem.fit_intercept:
         shift, _ = problem.design.extent(True)
         design = problem.design.rescaled(shift, np.ones(problem.n_features))
@@ -109,12 +112,18 @@ def _on_kink(problem: Problem, coef: Array, intercept: float) -> Index:
 
 def _ratios(problem: Problem, dual: Array, penalised: Index, nothing: float = ROUNDED) -> Array:
     """The slopes of the penalised features as multiples of their strengths; zero where a slope is rounding."""
-    slope = problem.penalty.excess(problem.design.rmatvec(dual)[penalised])
+    slope = problem.penalty.excess(problem.design.rmatvec(dual))[penalised]
     if not np.isfinite(slope).all():
         raise OverflowError(TOO_LARGE)
     # Where columns are constant, or residuals are zero, sums of terms of this size should be zero.
     terms = problem.design.reach()[penalised] * float(np.abs(dual).sum())
-    return np.where(slope > nothing * terms, slope / problem.penalty.strength[penalised], 0.0)
+    return np.where(slope > nothing * terms, slope / _strength(problem)[penalised], 0.0)
+
+
+def _strength(problem: Problem) -> Array:
+    """The strength of each feature where its coefficient leaves the value nearest to zero."""
+    penalty = problem.penalty
+    return penalty.strength + penalty.ridge * np.abs(penalty.rest) if penalty.limited else penalty.strength
 
 
 def _largest(problem: Problem, dual: Array, penalised: Index) -> float:
@@ -129,7 +138,7 @@ def _least(
     `slope` and `total` are ``X'd`` and the sum of the dual d of all other rows.
     """
     lower, upper = problem.loss.kink()
-    weight, strength = problem.weight[tied], problem.penalty.strength[chosen]
+    weight, strength = problem.weight[tied], _strength(problem)[chosen]
     rows = problem.design.rows(tied)
     if problem.fit_intercept:
         # The whole dual has sum zero, so that columns may be moved; far from the origin the LP sees only rounding.
@@ -140,17 +149,17 @@ def _least(
     unit = float(size.max(initial=0.0)) or 1.0
     above = (weight[:, None] * rows[:, chosen] / strength / unit).T
     given = slope[chosen] / strength / unit
-    signs = (1.0,) if problem.penalty.positive else (1.0, -1.0)
-    matrix = np.vstack([np.column_stack([sign * above, -np.ones(chosen.size)]) for sign in signs])
-    limit = np.concatenate([-sign * given for sign in signs])
-    # Slopes of features that cost nothing are zero, or not positive where a coefficient at zero may not be negative.
-    held = free[coef[free] == 0] if problem.penalty.positive else free[:0]
-    if held.size:
+    sides = [(sign, can[chosen]) for sign, can in zip((1.0, -1.0), problem.penalty.moves, strict=True)]
+    matrix = np.vstack([np.column_stack([sign * above, -np.ones(chosen.size)])[can] for sign, can in sides])
+    limit = np.concatenate([-sign * given[can] for sign, can in sides])
+    # Slopes of features that cost nothing are zero, or not positive where a coefficient is at its lower limit.
+    for sign, end in zip((1.0, -1.0), problem.penalty.ends, strict=True):
+        held = free[coef[free] == end[free]]
+        free = np.setdiff1d(free, held, assume_unique=True)
         unit_held = weight @ np.abs(rows[:, held])
-        unit_held[unit_held == 0] = 1.0
+        unit_held = sign * np.where(unit_held > 0, unit_held, 1.0)
         matrix = np.vstack([matrix, np.column_stack([(weight[:, None] * rows[:, held] / unit_held).T, 0.0 * held])])
         limit = np.append(limit, -slope[held] / unit_held)
-    free = np.setdiff1d(free, held, assume_unique=True)
     columns = np.column_stack([rows[:, free], np.ones((tied.size, int(problem.fit_intercept)))]) * weight[:, None]
     goal = -np.append(slope[free], total) if problem.fit_intercept else -slope[free]
     large = np.abs(columns).max(axis=0, initial=0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, tee
@@ -19,6 +19,7 @@ from ladreg._piecewise import (
     solve_all_knots,
     solve_all_quantiles,
     solve_along_knots,
+    solve_any_penalty,
     solve_by_cascade,
     solve_by_linprog,
     solve_huber,
@@ -33,7 +34,7 @@ from ladreg._presolve import (
     solve_by_columns,
     solve_clipped,
 )
-from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason
+from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import alpha_max
 from ladreg._tolerances import FACE_GAP
 
@@ -45,13 +46,15 @@ def solve(problem: Problem, settings: Settings, start: Coefficients | None = Non
     All but coordinate descent solve for few of many penalised features at a time.
     """
     if problem.loss.is_square:
+        if problem.penalty.limited:
+            return _solve_few_at_once(problem, settings, start)
         return solve_at_unit_scale(problem, settings, start, engine=solve_lasso)
     return solve_clipped(_by_groups(problem), settings, start, solve=_solve_near_targets)
 
 
 def _by_groups(problem: Problem) -> Problem:
     """The problem with a sparse design where X is a dense table of groups; only losses with a kink gain by that."""
-    if not problem.loss.has_kink:
+    if not problem.loss.has_kink or problem.penalty.limited:
         return problem
     design = problem.design.by_groups(problem.fit_intercept)
     return problem if design is problem.design else replace(problem, design=design)
@@ -66,6 +69,14 @@ def _solve_near_targets(problem: Problem, settings: Settings, start: Coefficient
     return _solve_few_columns(problem, settings, start)
 
 
+def _solve_few_at_once(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
+    """Solve a problem with limits or ridges, for few features at a time where there are many."""
+    engine = partial(solve_at_unit_scale, engine=solve_any_penalty)
+    if generates_columns(problem, settings):
+        return solve_by_columns(problem, settings, start, solve=engine)
+    return engine(problem, settings, start)
+
+
 def _solve_few_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
     """Solve for few features at a time."""
     return solve_by_columns(problem, settings, start, solve=_solve_all_columns)
@@ -73,6 +84,8 @@ def _solve_few_columns(problem: Problem, settings: Settings, start: Coefficients
 
 def _solve_all_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
     """Solve for all features at once, for a loss that is not a square."""
+    if not problem.penalty.is_plain:
+        return solve_at_unit_scale(problem, settings, start, engine=solve_any_penalty)
     if not problem.loss.has_kink:
         return solve_at_unit_scale(problem, settings, start, engine=solve_huber)
     if settings.solver == "linprog" or (problem.loss.is_piecewise_linear and is_bulky(problem)):
@@ -107,7 +120,7 @@ def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
     twin, units = scaled(problem)
     if not twin.loss.has_kink:
         return problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
-    if twin.loss.is_piecewise_linear and not problem.penalty.excluded:
+    if twin.loss.is_piecewise_linear and not (problem.penalty.excluded or problem.penalty.curved):
         dual = dual_at(twin, *units.to_scaled(coef, intercept))
         if dual is not None:
             return units.dual_to_original(dual, problem.n_samples)
@@ -128,7 +141,8 @@ def solve_quantiles(
     """
     values = np.array([problem.loss.interval()[1] for problem in problems])
     order = np.argsort(values, kind="stable")
-    engine = partial(solve_process, start=start)
+    plain = problems[0].penalty.is_plain
+    engine = partial(solve_process, start=start) if plain else _solve_one_by_one
     found = _solve_in_order((_by_groups(problems[place]) for place in order), values[order], settings, engine)
     solutions = dict(zip(order.tolist(), found, strict=True))
     return [solutions[place] for place in range(len(problems))]
@@ -148,6 +162,8 @@ def solve_alphas(problem: Problem, alphas: Array, settings: Settings) -> Iterato
     """
     problems = (problem.with_penalty(problem.penalty.times(alpha)) for alpha in alphas.tolist())
     engine: Callable[..., Iterator[Solution]]
+    if not problem.penalty.is_plain:
+        return _solve_in_order(problems, alphas, settings, _solve_one_by_one)
     engine = solve_along_knots if follows_knots(problem, alphas, settings) else partial(solve_process, from_zero=True)
     return _solve_in_order(problems, alphas, settings, engine)
 
@@ -169,6 +185,17 @@ def solve_quantile_knots(problem: Problem, high: float, settings: Settings) -> I
     Each comes with the highest quantile of its range.
     """
     return solve_all_quantiles(problem, high, settings, solve=solve)
+
+
+def _solve_one_by_one(
+    problems: Iterable[Problem], values: Array, settings: Settings, *, solve: Solver
+) -> Iterator[Solution]:
+    """Solve problems each from the solution of the one before."""
+    start: Coefficients | None = None
+    for problem, _ in zip(problems, values, strict=True):
+        solution = solve(problem, settings, start)
+        start = solution.coefficients
+        yield solution
 
 
 def _solve_in_order(

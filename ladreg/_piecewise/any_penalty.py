@@ -1,0 +1,289 @@
+"""Any loss with limits of coefficients or ridges: the pieces by an interior point method, then a linear system.
+
+The pieces are: which rows are on the loss's kink, on which side the others are (for Huber's loss: which are on its
+parabola), and which coefficients are at zero or at a limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._arrays import Array, Index
+from ladreg._piecewise import linprog, piece_system, separable, ties
+from ladreg._piecewise.piece_system import PieceSolution
+from ladreg._piecewise.row_problem import RowProblem
+from ladreg._piecewise.tuning import PiecewiseTuning
+from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
+from ladreg._tolerances import LEAST_GAP, PROVED_GAP, ROUNDING_GAP, SUMMED, VERTEX
+
+# Iteration limit of the interior point method, where the settings have none: it needs about 20.
+_LIMIT = 100
+# Largest number of guesses at the pieces.
+_GUESSES = 40
+# Solve the system of the pieces 3 times for what is left: each solve but the first removes rounding of the last.
+_ROUNDS = 3
+
+
+def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Uncertified:
+    """Solve a problem at unit scale (see `scaling`) with any loss and any penalty that excludes no feature.
+
+    Parameters
+    ----------
+    problem
+        The problem; p features take matrices of p x p.
+    settings
+        `tol` is the relative gap that counts as solved, `max_iter` the limit of interior point steps.
+    start
+        Coefficients to start from.
+
+    Notes
+    -----
+    1. Take out the features whose limits leave one value.
+    2. A piecewise linear loss without ridges is a linear program.
+    3. Interior point method on all kinks, of rows and of coefficients.
+    4. Solve the system of its pieces, and correct the pieces until they stay.
+    5. Where the optimum is not unique, go to the canonical one.
+    """
+    # 1.
+    lower, upper = problem.penalty.ends
+    fixed = lower == upper
+    if fixed.any():
+        return _without_fixed(problem, settings, start, fixed)
+    # 2.
+    if problem.loss.is_piecewise_linear and not problem.penalty.curved:
+        return linprog.solve_by_linprog(problem, settings, start)
+    # 3.
+    table = RowProblem(problem, settings.tuned(PiecewiseTuning))
+    program = _program(table)
+    near = problem.penalty.within(start.coef) if start is not None else problem.penalty.rest
+    begin = table.join(near, start.intercept if start is not None else problem.null_intercept())
+    limit = settings.limit(_LIMIT)
+    found = separable.solve(program, begin, limit)
+    # 4.
+    best, n_guesses = _settled(table, found)
+    # 5.
+    best, unique = piece_system.canonical(problem, best)
+    # At unit scale rounding costs this much, however small the objective.
+    good = best.proof.relative_gap <= max(settings.tol, ROUNDING_GAP) or best.proof.gap <= PROVED_GAP
+    if problem.loss.is_square:
+        size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
+        good |= best.proof.gap <= max(settings.tol, SUMMED) * size
+    limited = found.n_iter >= limit and not found.is_optimal
+    short = StopReason.ITERATION_LIMIT if limited else StopReason.STALLED
+    stats = {"n_ip_iter": found.n_iter, "n_guesses": n_guesses}
+    stopped = StopReason.EXACT if good else short
+    return Uncertified(best.coef, best.intercept, best.dual, found.n_iter, stopped, "interior point", stats, unique)
+
+
+def _without_fixed(
+    problem: Problem, settings: Settings, start: Coefficients | None, fixed: NDArray[np.bool_]
+) -> Uncertified:
+    """Step 1."""
+    values = np.where(fixed, problem.penalty.ends[0], 0.0)
+    others = np.flatnonzero(~fixed)
+    y = problem.y - problem.design.matvec(values)
+    part = replace(problem, design=problem.design.select(others), y=y, penalty=problem.penalty.at(others))
+    near = None if start is None else Coefficients(start.coef[others], start.intercept)
+    found = solve_any_penalty(part, settings, near)
+    values[others] = found.coef
+    return replace(found, coef=values)
+
+
+def _program(table: RowProblem) -> separable.Kinks:
+    """The kinks of rows and coefficients, and the quadratic."""
+    problem, q = table.problem, table.n_columns
+    penalty, loss, weight = problem.penalty, problem.loss, problem.weight
+    strength, (lower, upper) = penalty.strength, penalty.ends
+    # Above zero, or below, the absolute value is linear.
+    linear = np.where(lower >= 0, strength, np.where(upper <= 0, -strength, 0.0))
+    kinked = np.flatnonzero((strength > 0) & (lower < 0) & (upper > 0))
+    below, above = np.flatnonzero(np.isfinite(lower)), np.flatnonzero(np.isfinite(upper))
+    ends = loss.interval() if not loss.has_kink else loss.kink()
+    rows = np.arange(0 if loss.is_square else problem.n_samples)
+    inner = weight[rows]
+    many, none = np.full(above.size, np.inf), np.zeros
+    hessian = table.gram if table.is_curved else np.zeros((q, q))
+    ridge = np.zeros(q)
+    ridge[: problem.n_features] = penalty.ridge
+    soft = none(rows.size) if loss.has_kink or loss.is_square else 1.0 / (loss.smoothness * inner)
+    return separable.Kinks(
+        A=table.rows(rows),
+        columns=np.concatenate([kinked, below, above]),
+        target=np.concatenate([problem.y[rows], none(kinked.size), lower[below], upper[above]]),
+        low=np.concatenate([ends[0] * inner, -strength[kinked], none(below.size), -many]),
+        high=np.concatenate([ends[1] * inner, strength[kinked], np.full(below.size, np.inf), none(above.size)]),
+        soft=np.append(soft, none(kinked.size + below.size + above.size)),
+        hessian=hessian + np.diag(ridge),
+        linear=table.linear - np.append(linear, none(q - linear.size)),
+    )
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """A guess at the pieces: rows on the kink, sides of all rows, rows on a parabola, features that do not move, the
+    sign of the absolute value's slope for the others, and coefficients with those that do not move in their place.
+    """
+
+    kinked: Index
+    sides: Array
+    parabola: NDArray[np.bool_]
+    still: NDArray[np.bool_]
+    signs: Array
+    coef: Array
+    intercept: float
+
+    def is_like(self, other: _Pieces) -> bool:
+        """Whether both guesses have the same system."""
+        return (
+            np.array_equal(self.kinked, other.kinked)
+            and np.array_equal(self.still, other.still)
+            and np.array_equal(self.sides, other.sides)
+            and np.array_equal(self.parabola, other.parabola)
+            and np.array_equal(self.signs[~self.still], other.signs[~self.still])
+            and np.array_equal(self.coef[self.still], other.coef[self.still])
+        )
+
+
+def _first(table: RowProblem, found: separable.KinkPoint) -> _Pieces:
+    """The pieces that the interior point method found."""
+    problem, loss = table.problem, table.problem.loss
+    n_rows = 0 if loss.is_square else problem.n_samples
+    coef, intercept = table.split(found.point.copy())
+    lower, upper = problem.penalty.ends
+    strength = problem.penalty.strength
+    kinked = np.flatnonzero((strength > 0) & (lower < 0) & (upper > 0))
+    below, above = np.flatnonzero(np.isfinite(lower)), np.flatnonzero(np.isfinite(upper))
+    at_zero, at_lower, at_upper = np.split(found.reached[n_rows:], np.cumsum([kinked.size, below.size]))
+    still = np.zeros(coef.size, dtype=bool)
+    for columns, reached, values in (
+        (below, at_lower, lower),
+        (above, at_upper, upper),
+        (kinked, at_zero, np.zeros(coef.size)),
+    ):
+        chosen = columns[reached]
+        coef[chosen], still[chosen] = values[chosen], True
+    residual = problem.residual(coef, intercept)
+    rows = np.flatnonzero(found.reached[:n_rows]) if loss.has_kink else np.zeros(0, dtype=np.intp)
+    sides = np.where(problem.residual(*table.split(found.point)) > 0, 1.0, -1.0)
+    signs = np.where(coef < 0, -1.0, 1.0)
+    return _Pieces(rows, sides, _on_parabola(problem, residual), still, signs, coef, intercept)
+
+
+def _on_parabola(problem: Problem, residual: Array) -> NDArray[np.bool_]:
+    """Rows at which the loss is curved."""
+    loss = problem.loss
+    if loss.has_kink or loss.is_square:
+        return np.full(residual.size, loss.curvature > 0)
+    return np.abs(residual) <= loss.residual_at(np.array(loss.interval()[1]))
+
+
+def _settled(table: RowProblem, found: separable.KinkPoint) -> tuple[PieceSolution, int]:
+    """Step 4: the best answer, and the number of systems solved."""
+    problem = table.problem
+    pieces = _first(table, found)
+    best = _as_it_is(table, found)
+    for number in range(_GUESSES):
+        coef, intercept, dual, held = _solved(problem, pieces)
+        within = problem.penalty.within(coef)
+        answer = PieceSolution.of(problem, within, intercept, dual)
+        best = answer if answer.proof.relative_gap <= LEAST_GAP else best.better(answer)
+        after = _corrected(problem, pieces, coef, intercept, dual, held)
+        if after.is_like(pieces):
+            return best, number + 1
+        pieces = after
+    return best, _GUESSES
+
+
+def _as_it_is(table: RowProblem, found: separable.KinkPoint) -> PieceSolution:
+    """The answer of the interior point method."""
+    problem = table.problem
+    coef, intercept = table.split(found.point)
+    coef = problem.penalty.within(coef)
+    dual = problem.loss.curvature * problem.weight * problem.residual(coef, intercept)
+    if not problem.loss.is_square:
+        dual = dual + found.dual[: problem.n_samples]
+    return PieceSolution.of(problem, coef, intercept, dual)
+
+
+def _solved(problem: Problem, pieces: _Pieces) -> tuple[Array, float, Array, Array]:
+    """The solution of the system of the pieces: coefficients, intercept, dual, and the kink's part of the dual.
+
+    As in `piece_system`, what is left is computed from the data, anew in every round.
+    """
+    penalty, loss, weight = problem.penalty, problem.loss, problem.weight
+    features, border, kinked = np.flatnonzero(~pieces.still), problem.fit_intercept, pieces.kinked
+    n_columns = features.size + border
+    equations = ties.basis(problem, kinked, features, border) if kinked.size > n_columns else kinked
+    rows = problem.design.rows(equations, features, border)
+    curved = loss.curvature if loss.has_kink or loss.is_square else loss.smoothness
+    hessian = np.zeros((n_columns, n_columns))
+    if curved > 0 and n_columns:
+        hessian = curved * problem.design.gram(np.where(pieces.parabola, weight, 0.0), features, border)
+    hessian[np.arange(features.size), np.arange(features.size)] += penalty.ridge[features]
+    solve = piece_system.system(hessian, rows)
+    ends = loss.kink() if loss.has_kink else loss.interval()
+    flat = np.where(pieces.sides > 0, ends[1], ends[0]) if not loss.is_square else np.zeros(problem.n_samples)
+    coef, intercept, moved = pieces.coef.copy(), pieces.intercept, np.zeros(equations.size)
+    for number in range(_ROUNDS + 1):
+        residual = problem.residual(coef, intercept)
+        if loss.has_kink:
+            slopes = loss.curvature * residual + flat
+        else:
+            slopes = np.where(pieces.parabola, curved * residual, flat)
+        slopes[kinked] = loss.curvature * residual[kinked]
+        dual = weight * slopes
+        smooth = dual[kinked]
+        if number == _ROUNDS:
+            break
+        dual[equations] += moved
+        gradient = problem.design.rmatvec_of(features, dual) - penalty.strength[features] * pieces.signs[features]
+        gradient = gradient - penalty.ridge[features] * coef[features]
+        gradient = np.append(gradient, dual.sum()) if border else gradient
+        step, change = solve(gradient, residual[equations])
+        if not (np.isfinite(step).all() and np.isfinite(change).all()):
+            break
+        coef[features] += step[: features.size]
+        intercept += float(step[-1]) if border else 0.0
+        moved = moved + change
+    held = ties.spread(problem, kinked, features, border, np.zeros(kinked.size), equations, moved)
+    # A coefficient that is zero or at its limit in exact arithmetic comes out as rounding of that.
+    small = SUMMED * max(float(np.abs(coef).max(initial=0.0)), 1.0)
+    for value in (*penalty.ends, np.where(penalty.strength > 0, 0.0, np.inf)):
+        coef = np.where(~pieces.still & (np.abs(coef - value) <= small), value, coef)
+    dual[kinked] = smooth + np.clip(held, ends[0] * weight[kinked], ends[1] * weight[kinked])
+    return coef, intercept, dual, held
+
+
+def _corrected(problem: Problem, pieces: _Pieces, coef: Array, intercept: float, dual: Array, held: Array) -> _Pieces:
+    """The pieces without what the solution of their system contradicts."""
+    penalty, loss = problem.penalty, problem.loss
+    lower, upper = penalty.ends
+    residual = problem.residual(coef, intercept)
+    sides, kinked = pieces.sides.copy(), pieces.kinked
+    if loss.has_kink:
+        low, high = loss.kink()
+        weight = problem.weight[kinked]
+        stays = (held >= low * weight) & (held <= high * weight)
+        sides[kinked[~stays]] = np.sign(held[~stays])
+        crossed = sides * residual < 0
+        crossed[kinked] = False
+        kinked = np.union1d(kinked[stays], np.flatnonzero(crossed))
+    elif not loss.is_square:
+        sides = np.where(residual > 0, 1.0, -1.0)
+    # Coefficients that moved past a kink of the penalty stop there.
+    turned = ~pieces.still & (penalty.strength > 0) & (pieces.signs * coef < 0)
+    after = penalty.within(np.where(turned, 0.0, coef))
+    at_limit = (after <= lower) | (after >= upper)
+    stopped = ~pieces.still & (turned | at_limit | ((after == 0) & (penalty.strength > 0)))
+    # Coefficients at a kink whose slope is beyond the kink's ends leave it.
+    slope = problem.design.rmatvec(dual) - penalty.ridge * after
+    rounding = VERTEX * problem.design.reach()
+    above, below = np.where(after < 0, -1.0, 1.0), np.where(after > 0, 1.0, -1.0)
+    rises = pieces.still & (after < upper) & (slope > above * penalty.strength + rounding)
+    falls = pieces.still & (after > lower) & (slope < below * penalty.strength - rounding)
+    still = (pieces.still | stopped) & ~(rises | falls)
+    signs = np.where(rises, above, np.where(falls, below, pieces.signs))
+    return _Pieces(kinked, sides, _on_parabola(problem, residual), still, signs, after, intercept)

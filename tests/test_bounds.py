@@ -1,0 +1,315 @@
+"""Bounds of coefficients: the optimum under them, its proof, and what must not change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.sparse as sp
+
+from ladreg import (
+    CombinedLossRegressor,
+    ElasticNetCD,
+    ElasticNetCDCV,
+    HuberLossRegressor,
+    LADRegressor,
+    LADRegressorCV,
+    LassoCD,
+    LassoCDCV,
+    QuantileRegressor,
+    alpha_max,
+    combined_path,
+    enet_path,
+    huber_path,
+    infer,
+    lad_path,
+    lasso_path,
+)
+from ladreg._design import as_design
+from ladreg._problem import Absolute, Combined, ElasticNet, HalfSquared, Huber, Pinball, Problem, Settings
+from ladreg._solvers import solve, verify
+
+LOSSES = [Absolute(), Pinball(0.3), HalfSquared(), Huber(1.35), Huber(0.3), Combined(1.0, 0.5), Combined(0.01, 0.5)]
+KINDS = [
+    LADRegressor(alpha=0.05),
+    QuantileRegressor(quantile=0.3, alpha=0.02),
+    HuberLossRegressor(alpha=0.03),
+    CombinedLossRegressor(alpha=0.03),
+    LassoCD(alpha=0.1),
+    ElasticNetCD(alpha=0.1, standardize=True),
+]
+every_kind = pytest.mark.parametrize("model", KINDS, ids=lambda model: type(model).__name__)
+
+
+def table(seed, n=40, p=5):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    return X, X @ rng.standard_normal(p) + rng.standard_t(2, n)
+
+
+def drawn(seed, loss, ridges=True):
+    """A nasty problem with limits, ridges, or both."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(2, 40)), int(rng.integers(1, 12))
+    X = rng.standard_normal((n, p))
+    X = np.round(X) if seed % 3 == 0 else X
+    y = X @ rng.standard_normal(p) + rng.standard_cauchy(n)
+    y = np.round(y) if seed % 4 == 0 else y
+    weight = rng.uniform(0.1, 2, n) if seed % 2 else np.ones(n)
+    strength = rng.choice([0, 0.1, 0.5], p) * rng.choice([0, 1.0])
+    lower, length = rng.choice([-np.inf, -1, -0.3, 0, 0.2], p), rng.choice([0, 0.4, 1, np.inf], p)
+    upper = np.where(
+        np.isinf(lower), rng.choice([-0.5, 0, 0.5, np.inf], p), np.where(np.isinf(lower), 0, lower) + length
+    )
+    ridge = rng.choice([0, 0.01, 0.3], p) * (ridges and rng.choice([0, 1.0]))
+    limits = () if seed % 5 == 4 else (lower, upper)
+    penalty = ElasticNet(strength, False, ridge, *limits)
+    design = as_design(sp.csr_array(X) if seed % 5 == 0 else X)
+    return Problem(design, y, weight / weight.sum(), loss, penalty, bool(rng.integers(2)))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_the_optimum_is_proved(loss):
+    for seed in range(30):
+        problem = drawn(seed, loss)
+        found = solve(problem, Settings())
+        assert found.stopped.good, seed
+        assert found.relative_gap <= 1e-11, seed
+        again = verify(problem, found.coef, found.intercept)
+        assert again.relative_gap <= 1e-9, seed
+
+
+def test_fenchel_young_terms_are_those_of_a_grid():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        lower, upper = np.sort(rng.choice([-2.0, -1.0, 0.0, 0.5, 1.5], 2))
+        strength, ridge = rng.choice([0.0, 0.7]), rng.choice([0.0, 0.3])
+        penalty = ElasticNet(np.array([strength]), False, np.array([ridge]), np.array([lower]), np.array([upper]))
+        grid, slope, coef = np.linspace(lower, upper, 2001), rng.normal(), rng.uniform(lower, upper)
+        conjugate = np.max(slope * grid - strength * np.abs(grid) - 0.5 * ridge * grid**2)
+        wanted = penalty.value(np.array([coef])) + conjugate - slope * coef
+        found = penalty.fenchel_young(np.array([coef]), np.array([slope]))[0]
+        assert wanted - 1e-12 <= found <= wanted + 1e-3
+        # At a coefficient from which the slope comes there is no cancellation.
+        nearest = penalty.nearest_slope(np.array([coef]), np.array([slope]))
+        assert penalty.fenchel_young(np.array([coef]), nearest)[0] <= 1e-15
+
+
+def primal(problem):
+    """The optimum of a piecewise linear loss by linprog on the primal, which shares nothing with the solvers."""
+    X, (n, p) = problem.design.rows(np.arange(problem.n_samples)), (problem.n_samples, problem.n_features)
+    low, high = problem.loss.interval()
+    cost = np.concatenate([np.zeros(p), problem.penalty.strength, problem.weight * high, problem.weight * -low, [0.0]])
+    eye, wide = np.eye(p), np.zeros((p, 2 * n + 1))
+    ends = np.column_stack(problem.penalty.ends).tolist()
+    bounds = [*ends, *[(0, None)] * (p + 2 * n), (None, None) if problem.fit_intercept else (0, 0)]
+    found = scipy.optimize.linprog(
+        cost,
+        A_ub=np.vstack([np.hstack([eye, -eye, wide]), np.hstack([-eye, -eye, wide])]),
+        b_ub=np.zeros(2 * p),
+        A_eq=np.hstack([X, np.zeros((n, p)), np.eye(n), -np.eye(n), np.ones((n, 1))]),
+        b_eq=problem.y,
+        bounds=bounds,
+    )
+    return found.fun
+
+
+def test_lad_and_quantiles_are_their_linear_programs():
+    for seed in range(20):
+        problem = drawn(seed, LOSSES[seed % 2], ridges=False)
+        assert solve(problem, Settings()).objective == pytest.approx(primal(problem), rel=1e-8, abs=1e-12), seed
+
+
+def test_least_squares_are_those_of_scipy():
+    for seed in range(10):
+        X, y = table(seed)
+        lower, upper = np.full(5, -0.3), np.array([0.2, 0.5, 0.1, np.inf, 0.3])
+        model = LassoCD(alpha=0, fit_intercept=False, bounds=(lower, upper)).fit(X, y)
+        reference = scipy.optimize.lsq_linear(X, y, (lower, upper), method="bvls", tol=1e-14)
+        np.testing.assert_allclose(model.coef_, reference.x, rtol=0, atol=1e-10)
+
+
+@every_kind
+def test_bounds_of_zero_and_infinity_are_positive_and_infinite_ones_are_none(model):
+    X, y = table(1)
+    for bounds, other in (((0, np.inf), {"positive": True}), ((-np.inf, np.full(5, np.inf)), {})):
+        kind, given = type(model), model.get_params()
+        found, wanted = kind(**{**given, "bounds": bounds}).fit(X, y), kind(**{**given, **other}).fit(X, y)
+        np.testing.assert_array_equal(found.coef_, wanted.coef_)
+
+
+@every_kind
+def test_bounds_that_hold_nothing_change_nothing(model):
+    X, y = table(2)
+    kind, given = type(model), model.get_params()
+    free = kind(**given).fit(X, y)
+    for reach in (1.5 * np.abs(free.coef_) + 1.0, 1e9):
+        held = kind(**{**given, "bounds": (-reach, reach)}).fit(X, y)
+        assert held.objective_ == pytest.approx(free.objective_, rel=1e-12, abs=0)
+        np.testing.assert_allclose(held.coef_, free.coef_, rtol=0, atol=1e-9)
+
+
+@every_kind
+def test_bounds_are_in_the_units_of_the_coefficients(model):
+    X, y = table(3)
+    kind, given = type(model), {**model.get_params(), "standardize": True} if hasattr(model, "standardize") else {}
+    given = given or {**model.get_params(), "alpha": 0.0}
+    bounds = np.array([-0.2, 0.1, -np.inf, -1.0, 0.0]), np.array([0.3, 0.4, 0.2, np.inf, 0.5])
+    unit = np.array([1e-6, 1e3, -1.0, 7.0, -1e4])
+    found = kind(**{**given, "bounds": bounds}).fit(X, y)
+    ends = np.sort([bounds[0] * unit, bounds[1] * unit], axis=0)
+    other = kind(**{**given, "bounds": (ends[0], ends[1])}).fit(X / unit, y)
+    np.testing.assert_allclose(other.coef_, found.coef_ * unit, rtol=1e-9, atol=0)
+    assert np.all((found.coef_ >= bounds[0]) & (found.coef_ <= bounds[1]))
+
+
+@every_kind
+def test_moving_both_bounds_moves_the_target(model):
+    X, y = table(4)
+    kind, given = type(model), {**model.get_params(), "alpha": 0.0}
+    given |= {"scale": 1.0} if "scale" in given else {}
+    lower, upper, shift = np.full(5, -0.1), np.full(5, 0.4), np.array([0.0, 1.0, -2.0, 0.3, 5.0])
+    found = kind(**{**given, "bounds": (lower, upper)}).fit(X, y)
+    moved = kind(**{**given, "bounds": (lower + shift, upper + shift)}).fit(X, y + X @ shift)
+    np.testing.assert_allclose(moved.coef_ - shift, found.coef_, rtol=0, atol=1e-9)
+
+
+@every_kind
+def test_sparse_columns_and_repeated_rows_are_dense_columns_and_weights(model):
+    X, y = table(5, n=25)
+    X = np.where(np.abs(X) > 0.5, X, 0.0)
+    counts = np.random.default_rng(0).integers(0, 4, 25)
+    kind, given = type(model), {**model.get_params(), "bounds": (-0.2, [0.1, 0.2, 0.3, np.inf, 1.0])}
+    dense = kind(**given).fit(X, y, sample_weight=counts)
+    repeated = kind(**given).fit(sp.csc_array(np.repeat(X, counts, axis=0)), np.repeat(y, counts))
+    np.testing.assert_allclose(repeated.coef_, dense.coef_, rtol=0, atol=1e-9)
+    assert repeated.intercept_ == pytest.approx(dense.intercept_, abs=1e-9)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_the_canonical_optimum_does_not_depend_on_the_order_of_rows(loss):
+    for seed in range(0, 40, 4):
+        problem = drawn(seed, loss)
+        order = np.random.default_rng(seed).permutation(problem.n_samples)
+        other = Problem(
+            problem.design.take(order),
+            problem.y[order],
+            problem.weight[order],
+            loss,
+            problem.penalty,
+            problem.fit_intercept,
+        )
+        found, again = solve(problem, Settings()), solve(other, Settings())
+        assert again.unique == found.unique, seed
+        np.testing.assert_allclose(again.coef, found.coef, rtol=0, atol=1e-7, err_msg=str(seed))
+
+
+def test_equal_columns_share_their_coefficient_up_to_their_bounds():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(50)
+    X, y = np.column_stack([x, x, x]), 3 * x + 0.1 * rng.standard_normal(50)
+    for model in (LADRegressor(bounds=(0, [0.4, 9, 9])), LassoCD(alpha=0.01, bounds=(0, [0.4, 9, 9]))):
+        model.fit(X, y)
+        assert not model.certificate_.unique
+        assert model.coef_[0] == 0.4
+        assert model.coef_[1] == pytest.approx(model.coef_[2], rel=1e-9)
+
+
+def test_many_features_are_solved_few_at_a_time():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 600))
+    y = X[:, :3] @ [2.0, -1.0, 1.0] + 0.1 * rng.standard_normal(60)
+    problem = Problem(as_design(X), y, np.full(60, 1 / 60), HalfSquared(), ElasticNet(np.full(600, 0.1)), True)
+    held = ElasticNet(np.full(600, 0.1), False, np.zeros(600), np.full(600, -0.5), np.full(600, 0.7))
+    found = solve(problem.with_penalty(held), Settings())
+    assert found.relative_gap <= 1e-12
+    assert found.stats["n_columns"] < 300
+    assert found.coef[0] == 0.7
+    assert found.coef[1] == -0.5
+
+
+@every_kind
+@pytest.mark.parametrize("bounds", [(-0.2, 0.3), (0.1, np.inf), (-1.0, 0.0)], ids=str)
+def test_alpha_max_is_where_the_first_coefficient_moves(model, bounds):
+    X, y = table(6)
+    kind, given = type(model), {**model.get_params(), "bounds": bounds}
+    if isinstance(model, ElasticNetCD):
+        options = {name: given[name] for name in ("bounds", "standardize") if name in given}
+        largest = alpha_max(X, y, l1_ratio=model.l1_ratio, **options)
+    else:
+        largest = kind(**given).alpha_max(X, y)
+    rest = np.clip(0.0, *bounds)
+    assert np.all(kind(**{**given, "alpha": 1.001 * largest}).fit(X, y).coef_ == rest)
+    assert np.any(kind(**{**given, "alpha": 0.999 * largest}).fit(X, y).coef_ != rest)
+
+
+@pytest.mark.filterwarnings("ignore:alpha=0.1 is the smallest")
+def test_paths_and_cross_validation_are_single_fits():
+    X, y = table(7)
+    bounds = -0.3, np.array([0.2, 0.4, 0.6, 0.8, np.inf])
+    pairs = [
+        (lad_path, LADRegressor),
+        (huber_path, HuberLossRegressor),
+        (combined_path, CombinedLossRegressor),
+        (lasso_path, LassoCD),
+        (enet_path, ElasticNetCD),
+    ]
+    for path, kind in pairs:
+        alphas, coefs, *_, gaps = path(X, y, alphas=[0.2, 0.05, 0.01], bounds=bounds)
+        options = {} if kind not in (LassoCD, ElasticNetCD) else {"fit_intercept": False}
+        for alpha, coef in zip(alphas, coefs.T, strict=True):
+            single = kind(alpha=alpha, bounds=bounds, **options).fit(X, y)
+            np.testing.assert_allclose(coef, single.coef_, rtol=0, atol=1e-8)
+        assert gaps.max() < 1e-10
+    for model in (LassoCDCV, ElasticNetCDCV, LADRegressorCV):
+        # Bounds that hold nothing leave the losses of held-out rows as they are.
+        free = model(alphas=[0.5, 0.1], cv=3).fit(X, y)
+        held = model(alphas=[0.5, 0.1], cv=3, bounds=(-50, 50)).fit(X, y)
+        name = model._losses_name
+        np.testing.assert_allclose(getattr(held, name), getattr(free, name), rtol=1e-8)
+    with pytest.raises(ValueError, match="give a number of alphas"):
+        lad_path(X, y, method="knots", bounds=bounds)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        (3, r"pair \(lower, upper\).*got 3"),
+        ((1, 2, 3), r"pair \(lower, upper\)"),
+        ((1, 0), "feature 0: lower 1, upper 0. Exchange them"),
+        ((0, [1, 1, -1, 1, 1]), "feature 2: lower 0, upper -1"),
+        ((np.nan, 1), r"bounds\[0\] has NaN for feature 0: -inf stands for no limit"),
+        ((0, [1, np.nan, 1, 1, 1]), r"bounds\[1\] has NaN for feature 1: inf"),
+        (([0, 0], 1), r"bounds\[0\] must be a number or have shape \(5,\).*got \(2,\)"),
+        ((np.inf, np.inf), "feature 0: lower inf.*finite number"),
+        (("a", 1), r"bounds\[0\] must be a number"),
+    ],
+)
+def test_bounds_that_make_no_sense_are_refused(bounds, message):
+    X, y = table(8)
+    for model in KINDS:
+        with pytest.raises(ValueError, match=message):
+            type(model)(bounds=bounds).fit(X, y)
+    with pytest.raises(ValueError, match=r"raised to 0 by positive=True\), upper -1"):
+        LADRegressor(positive=True, bounds=(-2, -1)).fit(X, y)
+    with pytest.raises(ValueError, match=r"excludes feature 1, .* bounds ask for 0\.5 to 1"):
+        LADRegressor(penalty_weights=[1, np.inf, 1, 1, 1], bounds=([0, 0.5, 0, 0, 0], 1)).fit(X, y)
+
+
+def test_coefficients_beyond_their_bounds_prove_nothing():
+    X, y = table(9)
+    model = LADRegressor(bounds=(-0.1, 0.2)).fit(X, y)
+    model.coef_ = model.coef_ + 1.0
+    with pytest.raises(ValueError, match=r"coef_\[0\] is .*: bounds ask for -0.1 to 0.2"):
+        model.verify(X, y)
+    with pytest.raises(ValueError, match="bounds hold coefficients at their ends: x"):
+        infer(LADRegressor(bounds=(-0.1, 0.2)).fit(X, y), X, y)
+
+
+@every_kind
+def test_float32_coefficients_stay_within_bounds_that_float32_rounds(model):
+    X, y = table(10)
+    X = X.astype(np.float32)
+    fitted = type(model)(**{**model.get_params(), "bounds": (-0.1, 0.1)}).fit(X, y)
+    assert np.all(np.abs(fitted.coef_.astype(np.float64)) <= 0.1)
+    assert fitted.verify(X, y).relative_gap < 1e-4
