@@ -80,7 +80,7 @@ def test_readme_links_exist():
 def test_versions_agree():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == ladreg.__version__
-    assert f"version: {ladreg.__version__}" in (ROOT / "docs/CITATION.cff").read_text()
+    assert f"version: {ladreg.__version__}" in (ROOT / "CITATION.cff").read_text()
     assert f"## {ladreg.__version__}" in (ROOT / "docs/changelog.md").read_text()
     assert {re.split(r"[<>=]", item)[0] for item in project["dependencies"]} == {"numpy", "scipy", "scikit-learn"}
 
