@@ -24,6 +24,9 @@
 #define INLINE static inline
 #define KEEP_ORDER
 #endif
+#if defined(_MSC_VER) && !defined(__clang__)
+#define restrict __restrict /* not a keyword of its default C */
+#endif
 
 /* LADREG_ASSERT(condition): end the process if an invariant does not hold. Checked in builds with -DLADREG_DEBUG only;
    elsewhere the condition is not evaluated. */
