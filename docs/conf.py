@@ -13,6 +13,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "matplotlib.sphinxext.figmpl_directive",
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "myst_parser",
 ]
@@ -23,6 +25,11 @@ default_role = "literal"
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections have the types, in words
 numpydoc_show_class_members = False  # the class template lists the methods
+
+plot_formats = [("png", 100)]
+plot_srcset = ["2x"]
+plot_html_show_formats = False
+plot_html_show_source_link = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"ladreg {release}"

@@ -14,6 +14,15 @@ from ladreg.quantile import QuantileRegressor
 if TYPE_CHECKING:
     from ladreg._estimators import pivotal_alpha
     from ladreg.conformal import ConformalQuantileRegressor
+    from ladreg.display import (
+        CertificateDisplay,
+        CVCurveDisplay,
+        IntervalDisplay,
+        PathDisplay,
+        QuantileProcessDisplay,
+        ResidualDisplay,
+        StabilityDisplay,
+    )
     from ladreg.inference import Inference, infer
     from ladreg.information import LADRegressorIC, LassoCDIC, QuantileRegressorIC
     from ladreg.lasso_inference import LassoInference
@@ -30,7 +39,9 @@ if TYPE_CHECKING:
     from ladreg.stability import StabilitySelection
 
 __all__ = [
+    "CVCurveDisplay",
     "Certificate",
+    "CertificateDisplay",
     "CombinedLossRegressor",
     "CombinedLossRegressorCV",
     "ConformalQuantileRegressor",
@@ -39,6 +50,7 @@ __all__ = [
     "HuberLossRegressor",
     "HuberLossRegressorCV",
     "Inference",
+    "IntervalDisplay",
     "LADRegressor",
     "LADRegressorCV",
     "LADRegressorIC",
@@ -47,9 +59,13 @@ __all__ = [
     "LassoCDIC",
     "LassoInference",
     "ManyFits",
+    "PathDisplay",
+    "QuantileProcessDisplay",
     "QuantileRegressor",
     "QuantileRegressorCV",
     "QuantileRegressorIC",
+    "ResidualDisplay",
+    "StabilityDisplay",
     "StabilitySelection",
     "__version__",
     "alpha_max",
@@ -67,6 +83,13 @@ __all__ = [
 
 # Imported on first use: what these modules import from scikit-learn takes longer than the rest.
 _LATER = {
+    "CVCurveDisplay": "display",
+    "CertificateDisplay": "display",
+    "IntervalDisplay": "display",
+    "PathDisplay": "display",
+    "QuantileProcessDisplay": "display",
+    "ResidualDisplay": "display",
+    "StabilityDisplay": "display",
     "CombinedLossRegressorCV": "model_selection",
     "ConformalQuantileRegressor": "conformal",
     "ElasticNetCDCV": "model_selection",

@@ -27,6 +27,8 @@ PUBLIC += [ladreg.lasso_path, ladreg.enet_path, ladreg.lad_path, ladreg.pivotal_
 PUBLIC += [ladreg.quantile_path, ladreg.quantile_process, ladreg.huber_path, ladreg.combined_path]
 PUBLIC += [ladreg.ConformalQuantileRegressor, ladreg.infer, ladreg.Inference, ladreg.LassoInference]
 PUBLIC += [ladreg.fit_many, ladreg.ManyFits]
+PUBLIC += [ladreg.PathDisplay, ladreg.CVCurveDisplay, ladreg.QuantileProcessDisplay, ladreg.ResidualDisplay]
+PUBLIC += [ladreg.IntervalDisplay, ladreg.StabilityDisplay, ladreg.CertificateDisplay]
 PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
 PUBLIC += [getattr(ladreg.blocks, name) for name in ladreg.blocks.__all__]
 
@@ -48,6 +50,11 @@ METHODS = (
     "equal_slopes",
     "predict_interval",
     "to_frame",
+    "from_estimator",
+    "from_path",
+    "from_predictions",
+    "plot",
+    "proved_digits",
 )
 
 

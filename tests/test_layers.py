@@ -16,7 +16,7 @@ PACKAGE = Path(ladreg.__file__).parent
 
 # From the bottom to the top: rooms of one floor do not import each other.
 TOWER = [
-    {"_version", "_kernels", "_tolerances"},
+    {"_version", "_kernels", "_tolerances", "_optional"},
     {"_arrays"},
     {"_design", "_row_blocks"},
     {"_problem"},
@@ -33,6 +33,8 @@ TOWER = [
     {"stability", "conformal", "_inference"},
     {"lasso_inference"},
     {"inference"},
+    {"_display"},
+    {"display"},
     {"__init__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(TOWER) for room in rooms}

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from math import log10
 from typing import NamedTuple
 
 import numpy as np
 
 from ladreg._arrays import Array
+
+# Decimal digits that float64 holds.
+DIGITS = 16.0
 
 
 class Coefficients(NamedTuple):
@@ -79,6 +83,13 @@ class Certificate:
     unique: bool
     solver: str
     stopped: str
+
+    @property
+    def proved_digits(self) -> float:
+        """Decimal digits of the objective that are proved, ``-log10(relative_gap)``: at least 0 and at most 16."""
+        if not self.relative_gap < 1:
+            return 0.0
+        return min(-log10(self.relative_gap), DIGITS) if self.relative_gap > 0 else DIGITS
 
     def __str__(self) -> str:
         unique = "yes, proved" if self.unique else "no, or not proved"

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ladreg._optional import optional
 from ladreg._row_blocks.passes import Job
-from ladreg._row_blocks.source import checked, optional
+from ladreg._row_blocks.source import checked
 from ladreg._row_blocks.summary import Summary
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._row_blocks.source import BlockError, optional
+from ladreg._optional import optional
+from ladreg._row_blocks.source import BlockError
 
 MISSING = ("error", "drop")
 

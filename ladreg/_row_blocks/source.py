@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -47,15 +46,6 @@ class Rows(NamedTuple):
     X: Any
     y: Array
     weight: Array | None
-
-
-def optional(module: str, extra: str) -> Any:
-    """A module of an optional package; an ImportError with the command that installs it."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise ImportError(f"{package} is needed for this: pip install 'ladreg[{extra}]'.") from error
 
 
 def is_source(X: Any) -> bool:
