@@ -17,6 +17,7 @@ from ladreg._arrays import Array, Index
 from ladreg._estimators import (
     Bounds,
     Data,
+    ShowsCertificate,
     Versioned,
     all_or_nothing,
     check_count,
@@ -36,7 +37,7 @@ _REACHED = 1e-12
 _FITTED = ("coef_", "intercept_", "quantile_", "alpha_", "objective_", "dual_gap_", "_certificates")
 
 
-class ConformalQuantileRegressor(Versioned, RegressorMixin, BaseEstimator):
+class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, BaseEstimator):
     r"""Prediction intervals that cover new targets with a given probability, whatever the distribution.
 
     Some of the rows fit the quantiles :math:`(1 - c) / 2` and :math:`(1 + c) / 2` of y, c the coverage. The others, m

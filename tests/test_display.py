@@ -97,7 +97,7 @@ def test_a_path_from_a_function_leaves_alpha_zero_out_of_a_logarithmic_axis():
 def test_a_chosen_criterion_and_a_chosen_ratio_have_paths():
     display = PathDisplay.from_estimator(LassoCDIC(alphas=5).fit(X, y)).plot()
     assert len(display.chosen_) == 1
-    model = ElasticNetCDCV(l1_ratio=[0.5, 0.9], alphas=6, cv=3).fit(X, y)
+    model = ElasticNetCDCV(l1_ratio=[0.5, 0.9], alphas=6, eps=1e-5, cv=3).fit(X, y)
     display = CVCurveDisplay.from_estimator(model).plot()
     assert display.smallest_.get_xdata()[0] == model.alpha_min_
     assert np.array_equal(PathDisplay.from_estimator(model).coefs, model.coef_path_)

@@ -10,10 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
 from ladreg._display.canvas import BLUE, ORANGE, axes_of, ink, tidy
-from ladreg._problem import Certificate
-
-# Decimal digits that float64 holds.
-_ALL = 16.0
+from ladreg._estimators import named_certificates
+from ladreg._problem import DIGITS, Certificate
 
 
 class CertificateDisplay:
@@ -84,13 +82,7 @@ class CertificateDisplay:
             Not drawn yet: call `plot`.
         """
         check_is_fitted(estimator)
-        found = estimator.certificate_
-        if isinstance(found, Certificate):
-            return cls({type(estimator).__name__: found})
-        quantiles = np.ravel(getattr(estimator, "quantile_", getattr(estimator, "quantile", ())))
-        if quantiles.size == len(found):
-            return cls({f"quantile {quantile:g}": one for quantile, one in zip(quantiles, found, strict=True)})
-        return cls({f"target {k}": one for k, one in enumerate(found)})
+        return cls(named_certificates(estimator))
 
     def plot(self, ax: Any = None, **bar_kw: Any) -> Self:
         """Draw the bars.
@@ -113,8 +105,8 @@ class CertificateDisplay:
         for bar, one in zip(self.bars_, self.certificates.values(), strict=True):
             bar.set_alpha(1.0 if one.unique else 0.55)
         self.labels_ = [self._label(ax, k, one) for k, one in enumerate(self.certificates.values())]
-        ax.axvline(_ALL, color=ink(), alpha=0.5, lw=1, ls=":")
-        ax.set(xlim=(0, 1.03 * _ALL), xlabel="proved digits of the objective (float64 holds 16)")
+        ax.axvline(DIGITS, color=ink(), alpha=0.5, lw=1, ls=":")
+        ax.set(xlim=(0, 1.03 * DIGITS), xlabel="proved digits of the objective (float64 holds 16)")
         ax.set_yticks(places.tolist(), list(self.certificates))
         ax.invert_yaxis()
         tidy(ax)
@@ -125,7 +117,7 @@ class CertificateDisplay:
     def _label(self, ax: Any, k: int, one: Certificate) -> Any:
         """Objective and gap: in the bar where there is room, and beside it where there is not."""
         text = f" objective {one.objective:.6g}, gap {one.gap:.1g}{'' if one.unique else ', not proved unique'} "
-        inside = self.digits[k] > 0.55 * _ALL
+        inside = self.digits[k] > 0.55 * DIGITS
         colour = ORANGE if not inside else "white" if one.unique else ink()
         place = 0.0 if inside else float(self.digits[k])
         return ax.text(place, k, text, va="center", ha="left", size=9, color=colour)

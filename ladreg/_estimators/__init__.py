@@ -1,6 +1,7 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
 from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
+from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
 from ladreg._estimators.limits import Bounds, Limits
@@ -30,6 +31,7 @@ __all__ = [
     "Limits",
     "PivotalRegressor",
     "ScaledProblem",
+    "ShowsCertificate",
     "Verified",
     "Versioned",
     "all_or_nothing",
@@ -43,6 +45,7 @@ __all__ = [
     "checked_quantiles",
     "estimated_scale",
     "feature_weights",
+    "named_certificates",
     "pivotal_alpha",
     "present",
     "quantile_of",

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ladreg._arrays import Array, Index
+from ladreg._estimators.certificate_html import ShowsCertificate
 from ladreg._estimators.validation import Data, any_size, present, sound, training_data
 from ladreg._problem import (
     Certificate,
@@ -143,7 +144,9 @@ class Versioned:
         return parameters
 
 
-class CertifiedRegressor(Versioned, RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta):
+class CertifiedRegressor(
+    ShowsCertificate, Versioned, RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta
+):
     """A linear model whose fit is a Problem and ends with a certificate."""
 
     _doc_link_module = "ladreg"

@@ -4,9 +4,10 @@ from ladreg._problem.losses import Absolute, Combined, HalfSquared, Huber, Loss,
 from ladreg._problem.penalties import ElasticNet, absolute_terms
 from ladreg._problem.problem import TOO_LARGE, Problem
 from ladreg._problem.settings import Engine, Settings, Solver, number
-from ladreg._problem.solution import Certificate, Coefficients, Optimum, Solution, StopReason, Uncertified
+from ladreg._problem.solution import DIGITS, Certificate, Coefficients, Optimum, Solution, StopReason, Uncertified
 
 __all__ = [
+    "DIGITS",
     "TOO_LARGE",
     "Absolute",
     "Certificate",
