@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral
 from operator import attrgetter
 from typing import Any, Self
@@ -29,6 +31,7 @@ from sklearn.utils.validation import (
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
+    CallbackSupportMixin,
     CertifiedRegressor,
     Versioned,
     all_or_nothing,
@@ -36,10 +39,15 @@ from ladreg._estimators import (
     check_count,
     check_real,
     check_verbose,
+    feature_weights,
     relative_weights,
+    root_task,
     sound,
+    subtasks,
+    task,
+    with_callbacks,
 )
-from ladreg._tuning import check_number_of_alphas, rows_of
+from ladreg._tuning import CrossValidatedRegressor, check_number_of_alphas, rows_of
 from ladreg.lasso import ElasticNetCD, LassoCD, alpha_max
 from ladreg.path import enet_path
 
@@ -49,13 +57,16 @@ Rows = NDArray[np.intp]
 # The unimodal bound is proved if a fit selects at most sqrt(1/3) of the features.
 LARGEST_SHARE = 3.0**-0.5
 ASSUMPTIONS = (None, "unimodal")
+# Sizes of coefficients that differ by a part of 1e-9 or less count as equal: equal columns differ by rounding.
+_EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
 class Sample:
     """What the estimator is fitted to: rows, with their weights if there are any, and other parameters of `fit`.
 
-    X is an array or a data frame; `classes` are numbers of the classes of a classifier's rows.
+    X is an array or a data frame. `groups` are the names of the groups that rows belong to, which are drawn as a whole;
+    `classes` are the numbers of the classes of rows, of each of which half of the rows or groups is drawn.
     """
 
     X: Any
@@ -63,6 +74,35 @@ class Sample:
     weight: Array | None
     others: dict[str, Any]
     classes: NDArray[np.intp] | None = None
+    groups: NDArray[Any] | None = None
+
+    def halves(self, seed: int) -> tuple[Rows, Rows]:
+        """The rows of two random halves that have neither rows nor groups in common."""
+        if self.groups is None:
+            return complementary_halves(self.n_samples, seed, self.classes)
+        _, first_rows, group = np.unique(self.groups, return_index=True, return_inverse=True)
+        classes = None if self.classes is None else self.classes[first_rows]
+        halves = complementary_halves(first_rows.size, seed, classes)
+        first, second = (np.flatnonzero(np.isin(group, drawn)) for drawn in halves)
+        return first, second
+
+    def check_groups(self) -> None:
+        """Raise a ValueError if there is one group alone, or a group is in two classes."""
+        if self.groups is None:
+            return
+        names, first_rows, group = np.unique(self.groups, return_index=True, return_inverse=True)
+        if names.size < 2:
+            raise ValueError(
+                f"groups must name at least two groups, got {names.size}: halves are made of whole groups."
+            )
+        if self.classes is None:
+            return
+        mixed = np.flatnonzero(self.classes != self.classes[first_rows][group])
+        if mixed.size:
+            raise ValueError(
+                f"stratify must be the same in all rows of a group, but group {self.groups[mixed[0]]!r} is in two "
+                "classes: give larger classes, or no groups."
+            )
 
     @property
     def n_samples(self) -> int:
@@ -82,15 +122,15 @@ class Sample:
     def take(self, rows: Rows) -> Sample:
         """Some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
-        classes = None if self.classes is None else self.classes[rows]
+        classes, groups = (None if one is None else one[rows] for one in (self.classes, self.groups))
         others = {
             name: rows_of(value, rows) if _is_one_for_each(value, self.n_samples) else value
             for name, value in self.others.items()
         }
-        return Sample(rows_of(self.X, rows), self.y[rows], weight, others, classes)
+        return Sample(rows_of(self.X, rows), self.y[rows], weight, others, classes, groups)
 
 
-class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
+class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Keep the features that an estimator selects from most halves of the data.
 
     The rows are divided at random into two halves, many times over (complementary pairs), and the estimator is fitted
@@ -130,6 +170,10 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
     assumption : {None, "unimodal"}, default=None
         What the bound may assume about the share of pairs that select a feature from both halves: nothing, or that its
         distribution has a single peak, which gives about half the bound.
+    weakness : float, default=None
+        The number :math:`w`, above 0 and at most 1, of the randomised lasso: in the fits to a half the penalty of a
+        feature is divided by w or by 1, as a coin falls, so that features that stand in for each other take turns.
+        Values from 0.2 to 0.8 are usual. The estimator needs `penalty_weights`, as ladreg's have. None is 1.
     importance_getter : str or callable, default="auto"
         Where the coefficients are: an attribute of the fitted estimator such as ``"named_steps.lassocd.coef_"``, or
         a function of it. "auto" is `coef_`, or `feature_importances_`.
@@ -138,7 +182,8 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
     n_jobs : int, default=None
         Number of threads; the result is the same for any number.
     verbose : int, default=0
-        How much joblib tells about its progress.
+        How much joblib tells about its progress. scikit-learn's callbacks, such as its progress bar, are told of each
+        pair.
 
     Attributes
     ----------
@@ -219,6 +264,7 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         max_features_per_fit: int | None = None,
         max_false_selections: float | None = None,
         assumption: str | None = None,
+        weakness: float | None = None,
         importance_getter: str | Callable[[Any], Any] = "auto",
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -233,12 +279,21 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         self.max_features_per_fit = max_features_per_fit
         self.max_false_selections = max_false_selections
         self.assumption = assumption
+        self.weakness = weakness
         self.importance_getter = importance_getter
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike, **fit_params: Any) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        stratify: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Fit the estimator to halves of the data and count what it selects.
 
         Parameters
@@ -248,9 +303,15 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
             themselves what is missing or not a number.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target, as the estimator takes it. Of several targets a feature is selected if it is for any of them.
+        groups : array-like of shape (n_samples,), default=None
+            Names of the groups that rows belong to, such as patients. Halves are halves of the groups, and no group is
+            in both. An estimator whose folds are to be made of groups gets those of its half.
+        stratify : array-like of shape (n_samples,), default=None
+            Names of classes: each half has half of the rows of each class, up to one, or half of its groups, where no
+            group may be in two classes. None stratifies by y for classifiers without groups.
         **fit_params : dict
             Parameters of the estimator's `fit`. Of `sample_weight`, which must be >= 0, and of what else has one entry
-            for each row, `groups` for example, each half gets its own; others are handed on as they are.
+            for each row, each half gets its own; others are handed on as they are.
 
         Returns
         -------
@@ -264,23 +325,38 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
             the estimator does for data that make no sense.
         """
         with all_or_nothing(self):
-            self._select(X, y, fit_params)
+            self._select(X, y, groups, stratify, fit_params)
         return self
 
-    def _select(self, X: ArrayLike, y: ArrayLike, fit_params: dict[str, Any]) -> None:
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _select(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        groups: ArrayLike | None,
+        stratify: ArrayLike | None,
+        fit_params: dict[str, Any],
+    ) -> None:
         self._check_parameters()
         estimator = clone(self._estimator)
+        self._check_weakness(estimator)
+        if groups is not None and (get_config()["enable_metadata_routing"] or _splits_groups(estimator)):
+            fit_params = {**fit_params, "groups": groups}
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         others = {name: value for name, value in fit_params.items() if name != "sample_weight"}
-        data = self._data(estimator, X, y, fit_params.get("sample_weight"), others)
+        data = self._data(estimator, X, y, fit_params.get("sample_weight"), others, groups, stratify)
         self._decide(data.n_features)
-        self.alphas_ = self._settings(estimator, data)
-        seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=self.n_pairs)
-        pairs = Parallel(n_jobs=self.n_jobs, verbose=self.verbose, prefer="threads")(
-            delayed(self._pair)(estimator, data, seed) for seed in seeds
-        )
-        self._store(pairs)
+        context = root_task(self, self.n_pairs)
+        with task(context, self, X=X, y=y):
+            self.alphas_ = self._settings(estimator, data)
+            seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=self.n_pairs)
+            columns = None if self.weakness is None else _distinct_columns(data.X)
+            pairs = Parallel(n_jobs=self.n_jobs, verbose=self.verbose, prefer="threads")(
+                delayed(self._pair)(estimator, data, seed, columns, one)
+                for seed, one in zip(seeds, subtasks(context, "pair", self.n_pairs), strict=True)
+            )
+            self._store(pairs)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What `fit` hands on to the estimator, where scikit-learn's metadata routing is enabled.
@@ -288,16 +364,21 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         Returns
         -------
         MetadataRouter
-            The requests of the estimator's `fit`.
+            The requests of the estimator's `fit`; `groups` and `stratify` are taken by the selector itself.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
-        return MetadataRouter(owner=type(self).__name__).add(estimator=self._estimator, method_mapping=mapping)
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(estimator=self._estimator, method_mapping=mapping)
 
     def _check_parameters(self) -> None:
         check_real("eps", self.eps, low=0.0, high=1.0, open_ends=True)
         check_count("n_pairs", self.n_pairs)
         check_count("max_features_per_fit", self.max_features_per_fit, optional=True)
         check_choice("assumption", self.assumption, ASSUMPTIONS)
+        if self.weakness is not None:
+            check_real("weakness", self.weakness, low=0.0, high=1.0)
+            if self.weakness == 0:
+                raise ValueError(f"weakness must be above 0, got {self.weakness!r}: penalties are divided by it.")
         if self.max_false_selections is not None:
             check_real("max_false_selections", self.max_false_selections, low=0.0, open_ends=True)
         check_verbose(self.verbose)
@@ -318,19 +399,48 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
             )
 
     @property
+    def _weights_name(self) -> str:
+        """Name of the penalty weights beside the tuning parameter, as in `set_params`."""
+        prefix, _, _ = self.parameter.rpartition("__")
+        return f"{prefix}__penalty_weights" if prefix else "penalty_weights"
+
+    def _check_weakness(self, estimator: Any) -> None:
+        """Raise a ValueError if penalties are to be divided and there are none to divide."""
+        if self.weakness is not None and self._weights_name not in estimator.get_params():
+            raise ValueError(
+                f"weakness={self.weakness!r} divides penalty_weights, but {estimator!r} has no parameter "
+                f"{self._weights_name!r}: choose one of ladreg's estimators, or set weakness to None."
+            )
+
+    @property
     def _estimator(self) -> Any:
         return LassoCD() if self.estimator is None else self.estimator
 
     def _data(
-        self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, others: dict[str, Any]
+        self,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        others: dict[str, Any],
+        groups: ArrayLike | None,
+        stratify: ArrayLike | None,
     ) -> Sample:
         """The data, checked as far as is needed to halve them; the estimator checks them again."""
         X, y = self._checked(estimator, X, y)
         if sp.issparse(y):
             raise ValueError("y must be dense; call y.toarray() first.")
-        classes = np.unique(y, return_inverse=True)[1] if is_classifier(estimator) and np.ndim(y) == 1 else None
+        if stratify is None and groups is None and is_classifier(estimator) and np.ndim(y) == 1:
+            stratify = y
+        names, classes = (
+            _one_a_row(name, values, len(np.asarray(y)))
+            for name, values in (("groups", groups), ("stratify", stratify))
+        )
+        classes = None if classes is None else np.unique(classes, return_inverse=True)[1]
         if sample_weight is None:
-            return Sample(X, np.asarray(y), None, others, classes)
+            sample = Sample(X, np.asarray(y), None, others, classes, names)
+            sample.check_groups()
+            return sample
         if not has_fit_parameter(estimator, "sample_weight"):
             raise ValueError(f"sample_weight is given, but {estimator!r} does not take it.")
         present = relative_weights(sample_weight, len(np.asarray(y))) > 0
@@ -338,7 +448,9 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
         rows = np.flatnonzero(weight)
         if rows.size < 2:
             raise ValueError(f"sample_weight must have at least two numbers that are not zero, got {rows.size}.")
-        return Sample(X, np.asarray(y), weight, others, classes).take(rows)
+        sample = Sample(X, np.asarray(y), weight, others, classes, names).take(rows)
+        sample.check_groups()
+        return sample
 
     def _checked(self, estimator: Any, X: Any, y: ArrayLike) -> tuple[Any, Any]:
         """X and y; their values are checked here for estimators of ladreg only, since others check them in `fit`.
@@ -418,14 +530,28 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
             )
         return max(float(np.max(found)), np.finfo(np.float64).tiny / self.eps)
 
-    def _pair(self, estimator: Any, data: Sample, seed: int) -> tuple[NDArray[np.int8], int]:
+    def _pair(
+        self, estimator: Any, data: Sample, seed: int, columns: NDArray[np.intp] | None, context: Any
+    ) -> tuple[NDArray[np.int8], int]:
         """Per setting and feature, how many halves of a pair select it; how many features the halves select in all."""
-        first, second = (
-            self._selected(seeded(estimator, seed, half), data.take(rows), self.alphas_)
-            for half, rows in enumerate(complementary_halves(data.n_samples, seed, data.classes))
-        )
+        with task(context, self):
+            first, second = (
+                self._selected(self._drawn(estimator, columns, seed, half), data.take(rows), self.alphas_)
+                for half, rows in enumerate(data.halves(seed))
+            )
         n_selected = np.count_nonzero(first.any(axis=0)) + np.count_nonzero(second.any(axis=0))
         return first.astype(np.int8) + second, int(n_selected)
+
+    def _drawn(self, estimator: Any, columns: NDArray[np.intp] | None, seed: int, half: int) -> Any:
+        """The estimator for a half: its random states, and the penalties of the randomised lasso."""
+        model = seeded(estimator, seed, half)
+        if columns is None:
+            return model
+        assert self.weakness is not None  # there would be no columns
+        coins = np.random.default_rng((seed, half, 1)).integers(0, 2, size=int(columns.max()) + 1)
+        factors = np.where(coins == 1, float(self.weakness), 1.0)[columns]
+        own = feature_weights("penalty_weights", model.get_params()[self._weights_name], columns.size)
+        return model.set_params(**{self._weights_name: own / factors})
 
     def _selected(self, estimator: Any, data: Sample, alphas: NDArray[Any] | None) -> Mask:
         """Which features are selected at each setting, of shape (n_settings, n_features)."""
@@ -436,9 +562,15 @@ class StabilitySelection(Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstim
                 selected[step] = sizes > 0
                 continue
             entering = np.flatnonzero((sizes > 0) & ~selected[step])
-            order = np.argsort(-sizes[entering], kind="stable")
-            selected[step:, entering[order[: limit - np.count_nonzero(selected[step])]]] = True
-            if np.count_nonzero(selected[step]) == limit:
+            left = limit - np.count_nonzero(selected[step])
+            if entering.size > left:
+                # Features of equal size, as equal columns have it, come in together or not at all.
+                border = -np.partition(-sizes[entering], left)[left]
+                entering = entering[sizes[entering] > border * (1.0 + _EQUAL)]
+                selected[step:, entering] = True
+                break
+            selected[step:, entering] = True
+            if entering.size == left:
                 break
         return selected
 
@@ -602,6 +734,39 @@ def complementary_halves(n_samples: int, seed: int, classes: NDArray[np.intp] | 
         order = np.delete(order, np.flatnonzero(classes[order] == largest)[-1])
     order = order[np.argsort(classes[order], kind="stable")]
     return np.sort(order[::2]), np.sort(order[1::2])
+
+
+def _one_a_row(name: str, values: Any, n_samples: int) -> NDArray[Any] | None:
+    """Names of groups or classes, one for each row; a ValueError for another number of them."""
+    if values is None:
+        return None
+    found = np.asarray(values)
+    if found.shape != (n_samples,):
+        raise ValueError(f"{name} must have shape ({n_samples},), one name a row, got {found.shape}.")
+    return found
+
+
+def _splits_groups(estimator: Any) -> bool:
+    """Whether the estimator's `fit` takes groups: it names them, or hands them on to its splitter."""
+    if "groups" in inspect.signature(estimator.fit).parameters:
+        return True
+    searches = isinstance(estimator, CrossValidatedRegressor) or type(estimator).__module__.startswith(
+        "sklearn.model_selection"
+    )
+    return searches and "cv" in estimator.get_params(deep=False)
+
+
+def _distinct_columns(X: Any) -> NDArray[np.intp]:
+    """A number for each column, the same for equal ones."""
+    if hasattr(X, "tocsc"):
+        table: Any = X.tocsc()
+        ends = table.indptr.tolist()
+        parts = [slice(*pair) for pair in pairwise(ends)]
+        keys = [table.indices[part].tobytes() + table.data[part].tobytes() for part in parts]
+    else:
+        keys = [np.ascontiguousarray(column).tobytes() for column in np.asarray(X).T]
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.intp)
 
 
 def is_frame(X: Any) -> bool:

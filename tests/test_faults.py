@@ -219,6 +219,7 @@ BAD = {
     "threshold": ([-0.1, 1.1, np.nan, "half"], "threshold must .*got {value}"),
     "tol": ([-1, np.nan, np.inf, "a", None], REAL),
     "verbose": (["loud", None], "verbose must be .*got {value}"),
+    "weakness": ([0, -0.5, 1.5, np.nan, "a"], "weakness must be .*got {value}"),
     "weights": (["analytic", None], "weights must be one of 'probability', 'frequency'; got {value}"),
     "warm_start": ([2, None], "warm_start must be True or False, got {value}"),
     "step": ([0, -1, 1.5, "a", True], "step must be an integer >= 1, got {value}"),

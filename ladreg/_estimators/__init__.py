@@ -1,6 +1,7 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
 from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
+from ladreg._estimators.callbacks import CallbackSupportMixin, root_task, subtasks, task, with_callbacks
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
@@ -25,6 +26,7 @@ from ladreg._estimators.validation import (
 
 __all__ = [
     "Bounds",
+    "CallbackSupportMixin",
     "CertifiedRegressor",
     "Data",
     "L1Regressor",
@@ -50,9 +52,13 @@ __all__ = [
     "present",
     "quantile_of",
     "relative_weights",
+    "root_task",
     "sound",
     "stored",
+    "subtasks",
+    "task",
     "training_data",
     "verified",
     "warn_user",
+    "with_callbacks",
 ]

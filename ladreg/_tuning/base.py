@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
+    CallbackSupportMixin,
     CertifiedRegressor,
     Data,
     all_or_nothing,
@@ -22,13 +23,15 @@ from ladreg._estimators import (
     check_real,
     check_verbose,
     present,
+    root_task,
     stored,
+    task,
     training_data,
+    with_callbacks,
 )
 from ladreg._paths import Path, Ranges, grid, last_alpha, path_of_knots, relaxed, solve_path
 from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution, Solver
 from ladreg._tolerances import ROUNDING_GAP
-from ladreg._tuning.callbacks import CallbackSupportMixin, root_task, task, with_callbacks
 
 # More than 100 000 alphas are rejected as a mistake.
 _MOST = 100_000

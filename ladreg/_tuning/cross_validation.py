@@ -14,11 +14,10 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._arrays import Array, Index
-from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice, warn_user
+from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice, subtasks, task, warn_user
 from ladreg._paths import Folds, Path, Ranges, Split, SquaredFolds, folds_of
 from ladreg._problem import ElasticNet
 from ladreg._tuning.base import Candidate, Choice, TunedRegressor, check_not_empty
-from ladreg._tuning.callbacks import subtasks, task
 from ladreg._tuning.curves import Curves
 from ladreg._tuning.scoring import Scores, checked_scorer
 
