@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ladreg._row_blocks import (
+    HELD,
     MISSING,
     Batches,
     BlockError,
@@ -41,6 +42,8 @@ class Blocks:
         ``frame(k)``, as ``load``, but with X as transformers want it.
     executor : object, default=None
         See `on`.
+    n_held : int, default=262144
+        See `holding`.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class Blocks:
 
     source: Any
     executor: Any = None
+    n_held: int = HELD
 
     def __post_init__(self) -> None:
         if not is_source(self.source):
@@ -124,6 +128,32 @@ class Blocks:
         if executor is not None and not (hasattr(executor, "submit") or callable(executor)):
             raise TypeError(f"executor must have a method submit, or make one that has; got {executor!r}.")
         return replace(self, executor=executor)
+
+    def holding(self, rows: int) -> Blocks:
+        """The data, of which a fit holds at most about so many rows in memory at a time.
+
+        A sample of as many rows is solved first, and half as many, near the fit, are solved exactly in the end. Rows
+        that are fewer altogether are all held, and read once. A fit of n rows and p columns needs about
+        ``sqrt(20 p n)`` of them, more where many rows are fitted exactly or where a few are far out in X.
+
+        Parameters
+        ----------
+        rows : int
+            Number of rows.
+
+        Returns
+        -------
+        Blocks
+            The same data.
+
+        Raises
+        ------
+        ValueError
+            If `rows` is not an integer >= 1.
+        """
+        if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+            raise ValueError(f"rows must be an integer >= 1, got {rows!r}.")
+        return replace(self, n_held=rows)
 
     @property
     def n_blocks(self) -> int:

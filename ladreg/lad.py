@@ -79,6 +79,8 @@ class LADRegressor(PivotalRegressor):
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, if they are all strings.
+    n_passes_ : int
+        How often the rows were read, where data came in blocks of rows or from Dask.
 
     See Also
     --------

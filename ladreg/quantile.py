@@ -23,6 +23,7 @@ from ladreg._estimators import (
     warn_user,
 )
 from ladreg._problem import Coefficients, ElasticNet, Loss, Pinball, Problem, Settings, Solution
+from ladreg._row_blocks import is_dask
 from ladreg._solvers import largest_alpha, solve_quantiles
 
 # Default of scikit-learn's QuantileRegressor; an alpha of 1 that was passed looks the same.
@@ -100,6 +101,8 @@ class QuantileRegressor(PivotalRegressor):
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, if they are all strings.
+    n_passes_ : int
+        How often the rows were read, where data came in blocks of rows or from Dask.
 
     See Also
     --------
@@ -257,6 +260,8 @@ class QuantileRegressor(PivotalRegressor):
             the k-th smallest of them.
         """
         prediction = super().predict(X)
+        if is_dask(prediction):  # its blocks come here one by one
+            return prediction
         quantiles = self._quantiles_of_fit()
         if not (quantiles.ndim and self.rearrange):
             return prediction

@@ -26,6 +26,7 @@ TOWER = [
     {"_piecewise"},
     {"_solvers"},
     {"_paths"},
+    {"_from_blocks"},
     {"_estimators"},
     {"lad", "quantile", "combined", "huber", "lasso", "metrics", "blocks"},
     {"_tuning"},

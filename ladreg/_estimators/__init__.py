@@ -1,9 +1,10 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
-from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
+from ladreg._estimators.base import NO_BLOCKS, CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
 from ladreg._estimators.callbacks import CallbackSupportMixin, root_task, subtasks, task, with_callbacks
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
+from ladreg._estimators.in_blocks import are_blocks
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
 from ladreg._estimators.limits import Bounds, Limits
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha, quantile_of
@@ -25,6 +26,7 @@ from ladreg._estimators.validation import (
 )
 
 __all__ = [
+    "NO_BLOCKS",
     "Bounds",
     "CallbackSupportMixin",
     "CertifiedRegressor",
@@ -38,6 +40,7 @@ __all__ = [
     "Versioned",
     "all_or_nothing",
     "any_size",
+    "are_blocks",
     "check_choice",
     "check_count",
     "check_flag",

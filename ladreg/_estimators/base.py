@@ -7,7 +7,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ladreg._arrays import Array, Index
 from ladreg._estimators.certificate_html import ShowsCertificate
+from ladreg._estimators.in_blocks import are_blocks, lazily
 from ladreg._estimators.validation import Data, any_size, present, sound, training_data
 from ladreg._problem import (
     Certificate,
@@ -28,10 +29,13 @@ from ladreg._problem import (
     Solution,
     StopReason,
 )
+from ladreg._row_blocks import is_dask
 from ladreg._solvers import solve, verify
 from ladreg._tolerances import ROUNDING_GAP
 from ladreg._version import __version__
 
+# Error message of estimators that need all rows in memory.
+NO_BLOCKS = "{} needs all rows in memory, and cannot be fitted to data in blocks of rows: LADRegressor and others can."
 # Coefficients are rounded to float32 if that moves predictions by at most 1e-4 of the targets' median distance from
 # their median, with the rounding errors of all terms taken as independent.
 _HELD = 1e-4
@@ -104,7 +108,9 @@ class Verified:
     solutions: list[Solution]
 
 
-def verified(model: CertifiedRegressor, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Verified:
+def verified(
+    model: CertifiedRegressor, X: ArrayLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None
+) -> Verified:
     """Prove the coefficients of a model on data, as `CertifiedRegressor.verify` documents."""
     check_is_fitted(model)
     model._check_parameters()
@@ -177,15 +183,18 @@ class CertifiedRegressor(
         tags.input_tags.sparse = True
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model and prove how good the fit is.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Training data. float32 and float64 are used as they are, in any memory order.
+            Training data. float32 and float64 are used as they are, in any memory order. `LADRegressor` and
+            `QuantileRegressor` also take data in blocks of rows (`ladreg.blocks`), which contain y and weights, and
+            Dask's arrays and data frames.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Target; each column of a two-dimensional y is a problem of its own, one column is as one-dimensional.
+            Target; each column of a two-dimensional y is a problem of its own, one column is as one-dimensional. None
+            where X is data in blocks.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; a weight of k counts a row k times, and only the ratios of weights matter.
 
@@ -212,6 +221,11 @@ class CertifiedRegressor(
         """
         with all_or_nothing(self):
             self._check_parameters()
+            if are_blocks(X):
+                with any_size():
+                    self._fit_blocks(X, y, sample_weight)
+                return self
+            self.__dict__.pop("n_passes_", None)
             with any_size():
                 data = training_data(self, X, y, sample_weight)
                 problems = self._problems(data, self._penalty(data))
@@ -232,9 +246,12 @@ class CertifiedRegressor(
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
-            ``X @ coef_.T + intercept_``.
+            ``X @ coef_.T + intercept_``; for Dask's arrays and data frames an array of Dask, of which nothing is
+            computed yet.
         """
         check_is_fitted(self)
+        if is_dask(X):
+            return cast(Any, lazily(self.predict, X, None if np.ndim(self.intercept_) == 0 else len(self.intercept_)))
         X = validate_data(
             self, sound(X), reset=False, accept_sparse=("csr", "csc", "coo"), dtype=[np.float64, np.float32]
         )
@@ -249,7 +266,7 @@ class CertifiedRegressor(
         return certificates[0] if self.coef_.ndim == 1 else certificates
 
     def verify(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Certificate | list[Certificate]:
         """Prove again, from data alone, how far the coefficients are from the optimum.
 
@@ -261,7 +278,7 @@ class CertifiedRegressor(
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Data.
+            Data, in blocks of rows as well where `fit` takes them: it is then read as often as in a fit, and once more.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -279,8 +296,23 @@ class CertifiedRegressor(
             that there are: of another shape, not finite, outside of `bounds` (or `positive`), different from zero where
             the feature is excluded, or an intercept other than zero under `fit_intercept=False`.
         """
-        found = [solution.certificate for solution in verified(self, X, y, sample_weight).solutions]
+        if are_blocks(X):
+            check_is_fitted(self)
+            self._check_parameters()
+            with any_size():
+                solutions = self._verified_blocks(X, y, sample_weight)
+        else:
+            solutions = verified(self, X, y, sample_weight).solutions
+        found = [solution.certificate for solution in solutions]
         return found[0] if np.ndim(self.coef_) == 1 else found
+
+    def _fit_blocks(self, X: Any, y: Any, sample_weight: Any) -> None:  # noqa: ARG002 - for those that can
+        """`fit` to data in blocks of rows."""
+        raise TypeError(NO_BLOCKS.format(type(self).__name__))
+
+    def _verified_blocks(self, X: Any, y: Any, sample_weight: Any) -> list[Solution]:  # noqa: ARG002 - likewise
+        """`verify` for data in blocks of rows."""
+        raise TypeError(NO_BLOCKS.format(type(self).__name__))
 
     def _given_coefficients(self, problems: list[Problem], data: Data) -> tuple[Array, Array]:
         """`coef_` and `intercept_`, one row and one number per problem; a ValueError unless they are feasible."""

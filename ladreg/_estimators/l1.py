@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array
 from ladreg._estimators.base import CertifiedRegressor
+from ladreg._estimators.in_blocks import BlockData
 from ladreg._estimators.limits import Bounds, Limits
 from ladreg._estimators.pivotal import column_scales, noise_level, quantile_of
 from ladreg._estimators.validation import (
@@ -22,7 +23,8 @@ from ladreg._estimators.validation import (
     feature_weights,
     training_data,
 )
-from ladreg._problem import ElasticNet, Problem, Solution
+from ladreg._from_blocks import Question, judged, solve_blocks, together
+from ladreg._problem import Coefficients, ElasticNet, Problem, Solution
 from ladreg._solvers import largest_alpha
 from ladreg._tolerances import ROUNDING_GAP
 
@@ -123,6 +125,7 @@ class PivotalRegressor(L1Regressor):
     """An `L1Regressor` with a piecewise linear loss, whose `alpha` may be chosen as `pivotal_alpha` does."""
 
     alpha_: float | Array
+    n_passes_: int
 
     @property
     def _several(self) -> bool:
@@ -172,6 +175,38 @@ class PivotalRegressor(L1Regressor):
     def _given(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         """One problem per target or quantile, with the given penalty."""
         return super()._problems(data, penalty)
+
+    def _fit_blocks(self, X: Any, y: Any, sample_weight: Any) -> None:
+        given, problems = self._posed(X, y, sample_weight)
+        solutions = together(given.passes, self._fits(given, problems))
+        given.name_features(self)
+        self.n_passes_ = len(given.passes.names)
+        self._store(given.sample, problems, solutions)
+        self._warn(solutions)
+
+    def _verified_blocks(self, X: Any, y: Any, sample_weight: Any) -> list[Solution]:
+        given, problems = self._posed(X, y, sample_weight)
+        given.check_features(self)
+        coefs, intercepts = self._given_coefficients(problems, given.sample)
+        best = together(given.passes, self._fits(given, problems))
+        checks = [
+            judged(Question.like(problem), given.seen, Coefficients(coef, intercept), solution)
+            for problem, coef, intercept, solution in zip(problems, coefs, intercepts.tolist(), best, strict=True)
+        ]
+        return together(given.passes, checks)
+
+    def _posed(self, X: Any, y: Any, sample_weight: Any) -> tuple[BlockData, list[Problem]]:
+        """Data in blocks after one pass, and the problems, as those of the sample."""
+        if self._is_pivotal:
+            raise ValueError(
+                "alpha must be a number where data come in blocks of rows: 'pivotal' needs all rows at once."
+            )
+        given = BlockData.surveyed(X, y, sample_weight)
+        return given, self._problems(given.sample, self._penalty(given.sample))
+
+    def _fits(self, given: BlockData, problems: list[Problem]) -> list[Any]:
+        settings = self._settings()
+        return [solve_blocks(Question.like(problem), settings, given.seen, given.n_held) for problem in problems]
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
         super()._store(data, problems, solutions)

@@ -110,7 +110,7 @@ def any_size() -> AbstractContextManager[None]:
 def training_data(
     estimator: Any,
     X: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None,
     sample_weight: ArrayLike | None,
     *,
     reset: bool = True,
@@ -140,7 +140,7 @@ def training_data(
         Y = _aligned(np.asarray(checked_y, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise ValueError(f"y must be numeric, got an array of dtype {checked_y.dtype}.") from error
-    _warn_of_rounding(y)
+    _warn_of_rounding(checked_y if y is None else y)
     if Y.ndim == 2 and Y.shape[1] == 1:
         warn_user(
             "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,), "

@@ -4,9 +4,12 @@ from ladreg._piecewise.any_penalty import solve_any_penalty
 from ladreg._piecewise.cascade import solve_by_cascade
 from ladreg._piecewise.families import Family, FamilySolver, are_small
 from ladreg._piecewise.huber_newton import solve_huber
+from ladreg._piecewise.interior_point import weighted_gram
 from ladreg._piecewise.knot_path import follows_knots, solve_all_knots, solve_along_knots
 from ladreg._piecewise.linprog import dual_at, solve_by_linprog
+from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.null_space import is_bulky
+from ladreg._piecewise.preprocessing import doubtful
 from ladreg._piecewise.quantile_knots import solve_all_quantiles
 from ladreg._piecewise.solution_process import solve_process
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -19,9 +22,11 @@ __all__ = [
     "PiecewiseTuning",
     "Vertices",
     "are_small",
+    "doubtful",
     "dual_at",
     "follows_knots",
     "is_bulky",
+    "newton_step",
     "solve_all_knots",
     "solve_all_quantiles",
     "solve_along_knots",
@@ -32,4 +37,5 @@ __all__ = [
     "solve_only_vertex",
     "solve_process",
     "solve_vertices",
+    "weighted_gram",
 ]

@@ -41,6 +41,9 @@ class StopReason(Enum):
     STALLED = (
         "rounding errors left nothing to gain; subtract their means from columns of X far from zero, or loosen tol"
     )
+    TOO_MANY_ROWS = (
+        "more rows are near the fit than were to be held in memory; allow more of them by .holding(rows) of the blocks"
+    )
     FAILURE = "the linear programming solver failed; centre and scale the columns of X or try other solver_options"
     GIVEN = "the coefficients were given"
 

@@ -7,7 +7,11 @@ from ladreg._row_blocks.passes import Passes, Place
 from ladreg._row_blocks.source import BlockError, Mapped, Rows, Source, is_source, known_rows
 from ladreg._row_blocks.summary import Summary, picked, stacked
 
+# Rows that a fit holds in memory at most, by default: 42 MB for 20 columns.
+HELD = 1 << 18
+
 __all__ = [
+    "HELD",
     "MISSING",
     "Batches",
     "BlockError",

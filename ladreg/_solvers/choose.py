@@ -49,7 +49,7 @@ def solve(problem: Problem, settings: Settings, start: Coefficients | None = Non
         if problem.penalty.limited:
             return _solve_few_at_once(problem, settings, start)
         return solve_at_unit_scale(problem, settings, start, engine=solve_lasso)
-    return solve_clipped(_by_groups(problem), settings, start, solve=_solve_near_targets)
+    return solve_clipped(_by_groups(problem), settings, start, solve=solve_near_targets)
 
 
 def _by_groups(problem: Problem) -> Problem:
@@ -60,8 +60,11 @@ def _by_groups(problem: Problem) -> Problem:
     return problem if design is problem.design else replace(problem, design=design)
 
 
-def _solve_near_targets(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
-    """Solve from knot to knot, or for few features at a time, where there are many."""
+def solve_near_targets(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
+    """Solve from knot to knot, or for few features at a time, where there are many; targets stay where they are.
+
+    For losses other than a square.
+    """
     if not generates_columns(problem, settings):
         return _solve_all_columns(problem, settings, start)
     if settings.solver == "auto" and follows_knots(problem, np.ones(1), settings):

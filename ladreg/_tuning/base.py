@@ -14,11 +14,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
+    NO_BLOCKS,
     CallbackSupportMixin,
     CertifiedRegressor,
     Data,
     all_or_nothing,
     any_size,
+    are_blocks,
     check_count,
     check_real,
     check_verbose,
@@ -194,7 +196,9 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
         tags.target_tags.single_output = True
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
         """Choose alpha, fit the model with it, and prove how good the fit is.
 
         Parameters
@@ -239,6 +243,8 @@ class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
     @with_callbacks  # type: ignore[untyped-decorator]
     def _tune(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, params: dict[str, Any]) -> None:
         self._check_parameters()
+        if are_blocks(X):
+            raise TypeError(NO_BLOCKS.format(type(self).__name__))
         data = _one_target(training_data(self, X, y, sample_weight, keep=True))
         given = self._prepared(X, y, data, sample_weight, params)
         context = root_task(self, self._n_tasks(given))

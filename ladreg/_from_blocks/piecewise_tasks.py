@@ -1,0 +1,149 @@
+"""What a piecewise linear fit asks of a tile of rows: gradient and window, rows near a point, and a check of a point.
+
+Rows that are not near are summed up by sides: `HeldRows`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._arrays import Array
+from ladreg._from_blocks.survey import Units
+from ladreg._piecewise import weighted_gram
+from ladreg._problem import Coefficients
+from ladreg._row_blocks import Place, Rows, Summary, picked
+from ladreg._tolerances import PINNED
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Near:
+    """Which rows are near, and hence in the reduced problem, and on which side of the fit the others are held.
+
+    A row is near if its residual at `point` (at unit scale) is at most `radius` times ``|x| @ spread``, the uncertainty
+    of its prediction; or if its residual at one of `checked` (coefficients in the user's units) is on the other side,
+    or zero. The others keep the side that they have at `point`. That depends on the row alone: nothing is kept of any.
+    """
+
+    units: Units
+    point: Array
+    spread: Array
+    radius: float
+    checked: tuple[Coefficients, ...] = ()
+
+    def of(self, rows: Rows) -> tuple[Mask, Mask, Any]:
+        """Whether each row is near, whether it is above the fit, and the design at unit scale."""
+        design = self.units.design(rows)
+        residual = self.units.target(rows.y) - design.matvec(self.point[:-1]) - self.point[-1]
+        near = np.abs(residual) <= self.radius * (design.absolute_matvec(self.spread[:-1]) + self.spread[-1])
+        above = residual > 0
+        for coefficients in self.checked:
+            near |= _moved(self.units, rows, above, coefficients)[0]
+        return near, above, design
+
+
+def _moved(units: Units, rows: Rows, above: Mask, coefficients: Coefficients) -> tuple[Mask, Array]:
+    """Rows on the other side or at zero, up to rounding, and the residuals; in the user's units."""
+    coef, intercept = coefficients
+    design = units.own_design(rows)
+    residual = rows.y - design.matvec(coef) - intercept
+    size = np.abs(rows.y) + (units.reach @ np.abs(coef) + abs(intercept))
+    doubtful = np.flatnonzero(np.abs(residual) <= PINNED * size)
+    moved = (residual > 0) != above
+    if doubtful.size:
+        terms = design.take(doubtful).absolute_matvec(np.abs(coef)) + np.abs(rows.y[doubtful]) + abs(intercept)
+        moved[doubtful] |= np.abs(residual[doubtful]) <= PINNED * terms
+    return moved, residual
+
+
+def look(
+    place: Place,  # noqa: ARG001
+    rows: Rows,
+    units: Units,
+    ends: tuple[float, float],
+    point: Array,
+    width: float,
+) -> Summary:
+    """At a point of unit scale: loss, gradient, and the weighted products of the rows within `width` of the fit."""
+    design, weight = units.design(rows), units.weight(rows)
+    residual, slope, total = design.sweep(point[:-1], units.target(rows.y), float(point[-1]), weight, ends)
+    near = np.flatnonzero((np.abs(residual) <= width) & (weight > 0))
+    return Summary(
+        sums={
+            "slope": np.append(slope, total),
+            "loss": float(weight @ np.maximum(ends[1] * residual, ends[0] * residual)),
+            "gram": weighted_gram(design.rows(near, border=True), weight[near]),
+            "near": near.size,
+            "mass": float(weight[near].sum()),
+        }
+    )
+
+
+def gather(
+    place: Place,  # noqa: ARG001
+    rows: Rows,
+    near: Near,
+    most: int,
+) -> Summary:
+    """The rows that are near, at most `most`, and the sums of the others by sides."""
+    is_near, above, design = near.of(rows)
+    weight = near.units.weight(rows)
+    found = held_sums(near.units, rows, design, weight, is_near, above)
+    chosen = np.flatnonzero(is_near & (weight > 0))
+    found.sums["near"] = chosen.size
+    found.sums["left out"] = max(chosen.size - most, 0)
+    found.rows["near"] = [picked(rows, chosen[:most])]
+    return found
+
+
+def held_sums(units: Units, rows: Rows, design: Any, weight: Array, is_near: Mask, above: Mask) -> Summary:
+    """Sums of weights, weighted columns and targets, at unit scale, of the rows held above and below the fit."""
+    sums: dict[str, Any] = {}
+    target = units.target(rows.y)
+    for name, side in (("above", above), ("below", ~above)):
+        held = np.where(~is_near & side, weight, 0.0)
+        sums[f"{name} n"] = int(np.count_nonzero(held))
+        sums[f"{name} w"] = float(held.sum())
+        sums[f"{name} y"] = float(held @ target)
+        sums[f"{name} x"] = design.rmatvec(held)
+    return Summary(sums=sums)
+
+
+def check(
+    place: Place,  # noqa: ARG001
+    rows: Rows,
+    near: Near,
+    ends: tuple[float, float],
+    coefficients: Coefficients,
+    most: int,
+) -> Summary:
+    """A point in the user's own units: its loss, what held rows on the other side add to the gap, and these rows.
+
+    The sums of the rows that are still held come along, so that the next problem can be made of this pass.
+    """
+    units, (lower, upper) = near.units, ends
+    is_near, above, design = near.of(rows)
+    weight = units.weight(rows)
+    moved, residual = _moved(units, rows, above, coefficients)
+    joins = moved & ~is_near & (weight > 0)
+    found = held_sums(units, rows, design, weight, is_near | moved, above)
+    # A held row counts as linear beyond zero; its loss is more than that where it is on the other side.
+    assumed = np.where(above, upper, lower) * residual
+    excess = np.where(is_near, 0.0, np.maximum(upper * residual, lower * residual) - assumed)
+    chosen = np.flatnonzero(joins)
+    found.sums |= {
+        "loss": float(weight @ np.maximum(upper * residual, lower * residual)),
+        "excess": float(weight @ np.maximum(excess, 0.0)),
+        "near": int(np.count_nonzero(is_near & (weight > 0))),
+        "joins": chosen.size,
+        "crossed": int(np.count_nonzero(joins & (excess > 0))),
+        "left out": max(chosen.size - most, 0),
+        "null": float(weight @ np.maximum(upper * rows.y, lower * rows.y)),
+    }
+    found.rows["joins"] = [picked(rows, chosen[:most])]
+    return found

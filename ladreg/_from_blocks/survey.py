@@ -1,0 +1,258 @@
+"""The first pass: checks of all numbers, ranges of columns, and a sample of rows; and the unit scale that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ladreg._arrays import Array, Index, power_of_two
+from ladreg._design import Design, as_design
+from ladreg._problem import ElasticNet
+from ladreg._row_blocks import BlockError, Passes, Place, Rows, Summary, picked, stacked
+
+# Rows of each tile for a column that does not vary in its sampled rows, and rows of large weights.
+_RARE_ROWS = 5
+# Part of the sample's rows that are taken because they are the farthest out in a column, or of the largest weights.
+_FAR_ROWS = 0.1
+# Rows that the median of a column is computed from.
+_FEW = 100
+# A column whose middle is more than 8 half ranges from zero is shifted there, as by `DenseDesign.extent`.
+_FAR = 8.0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass says of data.
+
+    `sample` holds rows of positive weight, all of them where `is_complete`. Otherwise the first `n_random` stand for
+    all rows, and have weights accordingly; those that follow stand for themselves: they are far out in a column, of
+    large weight, or in a column that is nearly always zero.
+    """
+
+    n_rows: int
+    mass: float
+    low: Array
+    high: Array
+    size: Array
+    is_sparse: bool
+    dtype: np.dtype[Any]
+    sample: Rows
+    n_random: int
+    is_complete: bool
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return int(self.size.size)
+
+
+def survey(passes: Passes, n_sample: int, names: list[str] | None) -> Survey:
+    """Survey the data in one pass."""
+    n_rows = passes.n_rows
+    seen = passes.total("survey", _survey, n_rows, min(n_sample, n_rows), names)
+    if seen.sums["n"] == 0:
+        raise ValueError("The weights must contain at least one number that is not zero: all weights are zero.")
+    random, certain = stacked(seen.rows["sample"]), stacked(seen.rows["certain"])
+    is_complete = random.y.size == int(seen.sums["n"])
+    share = 1.0 if is_complete else (float(seen.sums["mass"]) - _mass(certain)) / (_mass(random) or 1.0)
+    sample = stacked([Rows(random.X, random.y, _weights(random) * share), certain])
+    count = np.maximum(seen.sums["count"], 1)
+    is_single = seen.high["itemsize"] == 4
+    return Survey(
+        n_rows=int(seen.sums["n"]),
+        mass=float(seen.sums["mass"]),
+        low=seen.low["x"],
+        high=seen.high["x"],
+        size=seen.sums["size"] / count,
+        is_sparse=sp.issparse(sample.X),
+        dtype=np.dtype(np.float32 if is_single else np.float64),
+        sample=sample,
+        n_random=random.y.size,
+        is_complete=is_complete,
+    )
+
+
+def _weights(rows: Rows) -> Array:
+    return np.ones(rows.y.size) if rows.weight is None else rows.weight
+
+
+def _mass(rows: Rows) -> float:
+    return float(_weights(rows).sum())
+
+
+def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[str] | None) -> Summary:
+    """Checks, ranges and sampled rows of a tile."""
+    _check(place, rows, names)
+    X, weight = rows.X, rows.weight
+    is_sparse = sp.issparse(X)
+    if is_sparse:
+        size = np.asarray(abs(X).sum(axis=0), dtype=np.float64).ravel()
+        count = np.bincount(X.indices, minlength=X.shape[1])
+        reach = np.zeros(X.shape[1])
+        np.maximum.at(reach, X.indices, np.abs(X.data).astype(np.float64))
+        low, high = -reach, reach
+    else:
+        low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+        size = np.abs(X).sum(axis=0, dtype=np.float64)
+        count = np.full(X.shape[1], rows.y.size)
+    pick, certain = _sampled(place.first, rows.y.size, n_rows, n_sample), np.zeros(0, dtype=np.intp)
+    if n_sample < n_rows:
+        certain = _certain(rows, pick, low, high, n_sample / n_rows)
+        pick = np.setdiff1d(pick, certain)
+    if weight is not None:
+        pick, certain = pick[weight[pick] > 0], certain[weight[certain] > 0]
+    return Summary(
+        sums={
+            "n": rows.y.size if weight is None else int(np.count_nonzero(weight)),
+            "mass": float(rows.y.size) if weight is None else float(weight.sum()),
+            "size": size,
+            "count": count,
+        },
+        low={"x": low},
+        high={"x": high, "itemsize": X.dtype.itemsize},
+        rows={"sample": [picked(rows, pick)], "certain": [picked(rows, certain)]},
+    )
+
+
+def _check(place: Place, rows: Rows, names: list[str] | None) -> None:
+    """A BlockError that names the first number that is none, or a weight below zero."""
+    X, y, weight = rows
+    is_sparse: bool = sp.issparse(X)
+    if weight is not None and not (weight.min(initial=0.0) >= 0 and np.isfinite(weight.sum())):
+        row = int(np.flatnonzero(~((weight >= 0) & np.isfinite(weight)))[0])
+        raise BlockError(
+            f"{place.name}: the weight of row {place.offset + row} is {weight[row]:g}. Negative values in "
+            "sample_weight are no weights, nor are infinity and NaN."
+        )
+    if not np.isfinite(y.sum()) and not np.isfinite(y).all():
+        row = int(np.flatnonzero(~np.isfinite(y))[0])
+        raise BlockError(f"{place.name}: the target of row {place.offset + row} is {y[row]:g}, which is no number.")
+    values: Any = X.data if is_sparse else X
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum(dtype=np.float64)) or np.isfinite(values).all():
+            return
+    if is_sparse:
+        at = int(np.flatnonzero(~np.isfinite(X.data))[0])
+        row, column = int(np.searchsorted(X.indptr, at, side="right")) - 1, int(X.indices[at])
+        value = X.data[at]
+    else:
+        row, column = map(int, np.argwhere(~np.isfinite(X))[0])
+        value = X[row, column]
+    name = repr(names[column]) if names is not None and column < len(names) else column
+    raise BlockError(f"{place.name}: column {name} of row {place.offset + row} is {value:g}, which is no number.")
+
+
+def _uniform(numbers: Index) -> Array:
+    """A number in [0, 1) for each integer (the generator splitmix64)."""
+    with np.errstate(over="ignore"):
+        z = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    return np.asarray((z >> np.uint64(11)).astype(np.float64) / 2.0**53)
+
+
+def _sampled(first: int, size: int, n_rows: int, n_sample: int) -> Index:
+    """Rows of a tile in a sample of all rows: a random one of each of `n_sample` equal stretches of row numbers."""
+    if n_sample >= n_rows:
+        return np.arange(size)
+    low = max(int(first * (n_sample / n_rows)) - 2, 0)
+    high = min(int((first + size) * (n_sample / n_rows)) + 3, n_sample)
+    stretches = np.arange(low, high)
+    rows = ((stretches + _uniform(stretches)) * (n_rows / n_sample)).astype(np.int64)
+    rows = np.minimum(rows, n_rows - 1) - first
+    return np.unique(rows[(rows >= 0) & (rows < size)]).astype(np.intp)
+
+
+def _certain(rows: Rows, pick: Index, low: Array, high: Array, share: float) -> Index:
+    """Rows farthest out in each column, those of the largest weights, and a few for each column that varies in the
+    tile, but not in its sampled rows. `share` is the sample's part of all rows.
+    """
+    X: Any = rows.X
+    n_far = max(int(_FAR_ROWS * share * rows.y.size / X.shape[1]), 1)
+    more: list[NDArray[np.intp]] = [np.zeros(0, dtype=np.intp)]
+    if rows.weight is not None:
+        more.append(np.argsort(-rows.weight, kind="stable")[: max(int(_FAR_ROWS * share * rows.y.size), _RARE_ROWS)])
+    if hasattr(X, "indptr"):
+        lone = np.flatnonzero((high > 0) & (np.bincount(X[pick].indices, minlength=X.shape[1]) == 0))
+        columns: Any = X[:, lone].tocsc()
+        ends = zip(columns.indptr[:-1], columns.indptr[1:], strict=True)
+        more.extend(columns.indices[a:b][:_RARE_ROWS].astype(np.intp) for a, b in ends)
+        return np.unique(np.concatenate(more))
+    n_far = min(n_far, rows.y.size - 1)
+    distance = np.abs(X - np.median(X[:: max(1, rows.y.size // _FEW)], axis=0))
+    more.append(np.ravel(np.argpartition(-distance, n_far, axis=0)[:n_far]))
+    some = X[pick]
+    least, most = some.min(axis=0, initial=np.inf), some.max(axis=0, initial=-np.inf)
+    for j in np.flatnonzero((low < high) & (least >= most)).tolist():
+        other = X[:, j] != (some[0, j] if pick.size else low[j])
+        more.append(np.flatnonzero(other)[:_RARE_ROWS])
+    return np.unique(np.concatenate(more))
+
+
+@dataclass(frozen=True)
+class Units:
+    """The unit scale of data in blocks, as `_presolve/scaling.py` has it for data in memory.
+
+    Columns are ``(x - shift) * scale`` for the features `kept` (None: all), targets ``(y - y_shift) / unit``, weights
+    ``w / mass``.
+    """
+
+    shift: Array
+    scale: Array
+    y_shift: float
+    unit: float
+    mass: float
+    kept: Index | None
+    # The largest size of a number of each column, in the user's units.
+    reach: Array
+
+    @classmethod
+    def of(cls, seen: Survey, kept: Index | None, y_shift: float, unit: float, centred: bool) -> Units:
+        """The unit scale of surveyed data; without an intercept nothing is shifted."""
+        low, high, size = (part if kept is None else part[kept] for part in (seen.low, seen.high, seen.size))
+        middle, half = np.where(low == high, low, low / 2 + high / 2), high / 2 - low / 2
+        far = (np.abs(middle) > _FAR * half) & centred & (not seen.is_sparse)
+        distance = np.where(far, half, size)
+        shift, scale = np.where(far, middle, 0.0), 1.0 / power_of_two(distance)
+        return cls(shift, scale, y_shift, unit, seen.mass, kept, np.maximum(np.abs(low), np.abs(high)))
+
+    def own_design(self, rows: Rows) -> Design:
+        """The kept columns, in the user's units."""
+        return as_design(rows.X if self.kept is None else rows.X[:, self.kept])
+
+    def design(self, rows: Rows) -> Design:
+        """The kept columns at unit scale."""
+        return self.own_design(rows).rescaled(self.shift, self.scale)
+
+    def target(self, y: Array) -> Array:
+        """Targets at unit scale."""
+        return (y - self.y_shift) / self.unit
+
+    def weight(self, rows: Rows) -> Array:
+        """Weights as parts of the sum of all."""
+        if rows.weight is None:
+            return np.full(rows.y.size, 1.0 / self.mass)
+        return rows.weight / self.mass
+
+    def penalty(self, penalty: ElasticNet) -> ElasticNet:
+        """The penalty of the kept features at unit scale."""
+        kept = penalty if self.kept is None else penalty.at(self.kept)
+        return kept.rescaled(self.scale * self.unit, self.unit)
+
+    def to_original(self, coef: Array, intercept: float) -> tuple[Array, float]:
+        """Coefficients of the kept features, and the intercept, in the user's units."""
+        coef = coef * self.scale * self.unit
+        return coef, intercept * self.unit + self.y_shift - float(self.shift @ coef)
+
+    def filled(self, coef: Array, n_features: int) -> Array:
+        """Coefficients of all features."""
+        if self.kept is None:
+            return coef
+        full = np.zeros(n_features)
+        full[self.kept] = coef
+        return full

@@ -1,0 +1,274 @@
+"""Fits to rows in blocks are those of the same rows in memory, in few passes, with the same bits whoever reads."""
+
+import os
+import pickle
+import signal
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+import ladreg
+from ladreg import LADRegressor, LassoCD, LassoCDCV, QuantileRegressor, blocks
+from ladreg.blocks import BlockError
+
+N, P = 40_000, 4
+PLAIN = ["survey", "refine", "gather", "certify"]
+
+
+def table(seed=0, n=N, p=P):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    return X, X @ np.arange(p) + rng.standard_t(2, n), rng.uniform(0.2, 2.0, n)
+
+
+def assert_same(model, X, y, w=None, rows=3000, held=4000, n_passes=4):
+    """The model fitted to blocks is that fitted in memory."""
+    there = clone(model).fit(blocks.arrays(X, y, w, rows=rows).holding(held))
+    here = clone(model).fit(X, y, w)
+    np.testing.assert_allclose(there.objective_, here.objective_, rtol=1e-12)
+    size = np.abs(here.coef_).max() + np.abs(here.intercept_).max()
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=0, atol=1e-9 * size)
+    np.testing.assert_allclose(there.intercept_, here.intercept_, rtol=0, atol=1e-9 * size)
+    for one in np.ravel(there.certificate_):
+        assert one.relative_gap <= 1e-12
+        assert one.stopped == "the equations that determine the optimum were solved exactly"
+    assert there.n_passes_ <= n_passes
+    return there
+
+
+def test_four_passes_give_the_fit_in_memory():
+    X, y, w = table()
+    model = assert_same(LADRegressor(), X, y, w)
+    assert model.n_passes_ == 4
+    assert model.certificate_.unique
+    assert_same(LADRegressor(fit_intercept=False), X, y)
+    assert_same(QuantileRegressor(quantile=0.9, alpha=0), X + 1e4, y + 1e5, w, n_passes=6)
+    assert_same(LADRegressor(alpha=0.3, penalty_weights=[1, 0, np.inf, 1]), X, y, n_passes=6)
+    assert_same(LADRegressor(alpha=0.01, positive=True), X, -y, n_passes=6)
+    assert_same(LADRegressor(bounds=([-1, 0.5, 0.2, 0], [0.5, np.inf, 0.5, 2.9])), X, y, n_passes=6)
+    assert (
+        assert_same(QuantileRegressor(quantile=0.3, alpha=0), X.astype(np.float32), y, n_passes=6).coef_.dtype == "f4"
+    )
+
+
+def test_quantiles_share_passes():
+    X, y, w = table(1)
+    model = assert_same(QuantileRegressor(quantile=[0.2, 0.5, 0.8], alpha=0), X, y, w, n_passes=5)
+    assert model.coef_.shape == (3, P)
+
+
+def test_tables_of_other_kinds():
+    X, y, _ = table(2)
+    rng = np.random.default_rng(3)
+    dummies = np.eye(12)[rng.integers(0, 12, N)]
+    rare = np.zeros(N)
+    rare[rng.choice(N, 5, replace=False)] = 1.0
+    outlying = np.where(rng.random(N) < 0.01, 1e12, y)
+    assert_same(LADRegressor(), np.column_stack([X, rare]), y, n_passes=8)
+    assert_same(LADRegressor(), np.column_stack([X, X[:, 0] + X[:, 1]]), y, n_passes=8)
+    assert_same(LADRegressor(), sp.csr_array(dummies[:, 1:]), y, n_passes=8)
+    assert_same(LADRegressor(), X, np.round(y), n_passes=8)
+    assert_same(LADRegressor(), rng.standard_cauchy((N, 2)), y, n_passes=12)
+    assert_same(LADRegressor(), X, y, rng.integers(0, 3, N).astype(float), n_passes=8)
+    there = LADRegressor().fit(blocks.arrays(X, outlying, rows=3000).holding(4000))
+    np.testing.assert_allclose(there.coef_, LADRegressor().fit(X, outlying).coef_, atol=1e-9)
+    exact = LADRegressor().fit(blocks.arrays(X, X @ np.ones(P), rows=3000).holding(4000))
+    np.testing.assert_allclose(exact.coef_, 1.0, rtol=1e-13)
+    assert exact.certificate_.unique
+
+
+def test_rows_that_fit_into_memory_are_read_once():
+    X, y, w = table(4, n=2000)
+    there = LADRegressor(alpha=0.1).fit(blocks.arrays(X, y, w, rows=300))
+    here = LADRegressor(alpha=0.1).fit(X, y, w)
+    assert there.n_passes_ == 1
+    assert there.coef_.tobytes() == here.coef_.tobytes()
+    assert there.certificate_ == here.certificate_
+    assert not hasattr(there.fit(X, y, w), "n_passes_")
+
+
+def test_few_rows_are_held():
+    """What the fit solves is far less than the rows, and nothing of them is kept by the model."""
+    X, y, _ = table(5)
+    model = LADRegressor().fit(blocks.arrays(X, y, rows=3000).holding(4000))
+    assert len(pickle.dumps(model)) < 2000
+    assert set(model.get_params()) == set(LADRegressor().get_params())
+    assert set(vars(clone(model))) == set(vars(LADRegressor()))
+
+
+def test_every_engine_gives_the_same_bits(tmp_path):
+    X, y, w = table(6)
+    np.save(tmp_path / "X.npy", X)
+    data = blocks.arrays(np.load(tmp_path / "X.npy", mmap_mode="r"), y, w, rows=3000).holding(4000)
+    wanted = LADRegressor().fit(data)
+    with ThreadPoolExecutor(3) as threads, spawned(1) as single, spawned(2) as double:
+        for engine in (threads, single, double):
+            assert_bits(LADRegressor().fit(data.on(engine)), wanted)
+
+
+def spawned(number=2):
+    return ProcessPoolExecutor(number, mp_context=get_context("fork"))
+
+
+def assert_bits(model, wanted):
+    assert model.coef_.tobytes() == wanted.coef_.tobytes()
+    assert (model.intercept_, model.objective_, model.dual_gap_) == (
+        wanted.intercept_,
+        wanted.objective_,
+        wanted.dual_gap_,
+    )
+
+
+class Killing:
+    """Kills the worker that loads a block for the k-th time."""
+
+    def __init__(self, folder, number, source):
+        self.folder, self.number, self.source, self.owner = str(folder), number, source, os.getpid()
+        self.n_blocks = source.n_blocks
+
+    def name(self, k):
+        return self.source.name(k)
+
+    def rows(self, k):
+        return self.source.rows(k)
+
+    def load(self, k):
+        if k == 2 and os.getpid() != self.owner:
+            path = os.path.join(self.folder, f"loaded {self.number} ")
+            times = sum(os.path.exists(path + str(i)) for i in range(10))
+            open(path + str(times), "w").close()
+            if times == self.number:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return self.source.load(k)
+
+
+def test_a_worker_killed_in_any_pass_changes_no_bit(tmp_path):
+    X, y, w = table(7)
+    data = blocks.arrays(X, y, w, rows=5000)
+    wanted = LADRegressor().fit(data.holding(4000))
+    for number in range(wanted.n_passes_):
+        killing = blocks.Blocks(Killing(tmp_path, number, data.source)).holding(4000).on(spawned)
+        assert_bits(LADRegressor().fit(killing), wanted)
+        assert (tmp_path / f"loaded {number} {number}").exists()
+
+
+@pytest.mark.parametrize("where", ["x", "y", "w", "negative"])
+def test_what_is_no_number_is_found(tmp_path, where):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    X, y, w = table(8, n=1000)
+    if where == "x":
+        X[713, 1] = np.inf
+    elif where == "y":
+        y[713] = np.nan
+    else:
+        w[713] = -1.0 if where == "negative" else np.nan
+    whole = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": y, "w": w})
+    whole.to_parquet(tmp_path / "table.parquet", row_group_size=200, index=False)
+    message = {
+        "x": "column 'b' of row 113 is inf",
+        "y": "column 'y' has no value in row 113",
+        "w": "column 'w' has no value in row 113",
+        "negative": "the weight of row 113 is -1",
+    }[where]
+    with pytest.raises(BlockError, match=rf"table\.parquet, row group 3: {message}"):
+        LADRegressor().fit(blocks.parquet(tmp_path, target="y", weight="w"))
+    for values in (sp.csr_array(X[:, :2]), X[:, :2]):
+        if where != "negative":
+            with pytest.raises(BlockError, match=r"rows 600 to 799: .* of row 113 is (nan|inf)"):
+                LADRegressor().fit(blocks.arrays(values, y, w, rows=200))
+
+
+def test_data_that_change_during_the_fit_are_an_error():
+    X, y, _ = table(9)
+
+    class Changing:
+        n_blocks, loads = 4, 0
+
+        def name(self, k):
+            return f"quarter {k}"
+
+        def load(self, k):
+            self.loads += 1
+            part = slice(k * N // 4, (k + 1) * N // 4)
+            return X[part], y[part] + (self.loads > 9)
+
+    with pytest.raises(BlockError, match=r"quarter \d: y changed during the fit"):
+        LADRegressor().fit(blocks.Blocks(Changing()).holding(4000).on(ThreadPoolExecutor(1)))
+
+
+def test_verify_proves_given_coefficients():
+    X, y, w = table(10)
+    data = blocks.arrays(X, y, w, rows=3000).holding(4000)
+    model = LADRegressor().fit(X, y, w)
+    assert model.verify(data).relative_gap < 1e-12
+    model.coef_ = model.coef_ + 1e-3
+    there, here = model.verify(data), model.verify(X, y, w)
+    assert there.objective == pytest.approx(here.objective, rel=1e-13)
+    assert there.gap == pytest.approx(here.gap, rel=1e-6)
+    assert not there.unique
+    with pytest.raises(ValueError, match="X has 2 features"):
+        model.verify(blocks.arrays(X[:, :2], y))
+
+
+def test_what_is_not_proved_is_said(recwarn):
+    """Distinct rows that are all fitted exactly, and more of them than may be held."""
+    X, y, _ = table(11)
+    y = np.where(np.random.default_rng(0).random(N) < 0.6, 0.0, np.abs(y))
+    with pytest.warns(
+        ConvergenceWarning, match=r"More rows are near the fit .* allow more of them by \.holding\(rows\)"
+    ):
+        there = LADRegressor().fit(blocks.arrays(X, y, rows=3000).holding(1000))
+    here = LADRegressor().fit(X, y)
+    assert there.certificate_.bound <= here.objective_ <= there.objective_ * (1 + 1e-12)
+    assert not there.certificate_.unique
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_collections_of_dask():
+    da = pytest.importorskip("dask.array")
+    dd = pytest.importorskip("dask.dataframe")
+    pd = pytest.importorskip("pandas")
+    X, y, w = table(12, n=3000)
+    dX, dy, dw = (da.from_array(values, chunks=700) for values in (X, y, w))
+    model, here = LADRegressor().fit(dX, dy, sample_weight=dw), LADRegressor().fit(X, y, w)
+    np.testing.assert_allclose(model.coef_, here.coef_, rtol=1e-13)
+    assert model.verify(dX, dy, dw).relative_gap < 1e-12
+    lazy = model.predict(dX)
+    assert isinstance(lazy, da.Array)
+    np.testing.assert_array_equal(lazy.compute(), model.predict(X))
+    several = QuantileRegressor(quantile=[0.6, 0.2], alpha=0, rearrange=True).fit(dX.rechunk((700, 1)), dy)
+    np.testing.assert_array_equal(several.predict(dX.rechunk((700, 1))).compute(), several.predict(X))
+    frame = dd.from_pandas(pd.DataFrame(X, columns=list("abcd")).assign(y=y, w=w), npartitions=4)
+    named = LADRegressor().fit(frame[list("abcd")], frame["y"], frame["w"])
+    assert named.feature_names_in_.tolist() == list("abcd")
+    np.testing.assert_allclose(named.coef_, here.coef_, rtol=1e-13)
+    predicted = named.predict(frame[list("abcd")])
+    np.testing.assert_allclose(predicted.compute(), named.predict(frame[list("abcd")].compute()), rtol=1e-13)
+    with pytest.raises(ValueError, match="y must be a collection of Dask"):
+        LADRegressor().fit(dX)
+    with pytest.raises(ValueError, match="X has 3000 rows, y 2999"):
+        LADRegressor().fit(dX, dy[1:])
+
+
+def test_what_blocks_cannot_do_is_said():
+    X, y, w = table(13, n=100)
+    data = blocks.arrays(X, y, w)
+    for model in (LassoCD(), LassoCDCV(), ladreg.HuberLossRegressor(), ladreg.LADRegressorCV()):
+        with pytest.raises(TypeError, match=f"{type(model).__name__} needs all rows in memory"):
+            model.fit(data)
+    with pytest.raises(TypeError, match="needs all rows in memory"):
+        ladreg.HuberLossRegressor().fit(X, y).verify(data)
+    with pytest.raises(ValueError, match="alpha must be a number where data come in blocks"):
+        LADRegressor(alpha="pivotal").fit(data)
+    with pytest.raises(ValueError, match="y must be None where X is a source of blocks"):
+        LADRegressor().fit(data, y)
+    with pytest.raises(ValueError, match="all weights are zero"):
+        LADRegressor().fit(blocks.arrays(X, y, 0 * w))
+    with pytest.raises(ValueError, match="rows must be an integer >= 1"):
+        data.holding(0)
