@@ -36,6 +36,10 @@ class CombinedLossRegressor(L1Regressor):
         Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
         units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
         allowed, the penalty pulls towards the bound next to it.
+    penalty_l1_ratio : float, default=1.0
+        Share :math:`\kappa` of the L1 penalty in
+        :math:`\alpha \sum_j v_j (\kappa \, |b_j| + (1 - \kappa) \, b_j^2 / 2)`,
+        the `l1_ratio` of `ElasticNetCD`. It has a name of its own, since `l1_ratio` is the share of the loss here.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
     tol : float, default=1e-9
@@ -91,6 +95,8 @@ class CombinedLossRegressor(L1Regressor):
     (True, True)
     """
 
+    _ratio_name = "penalty_l1_ratio"
+
     def __init__(
         self,
         l1_ratio: float = 0.5,
@@ -99,6 +105,7 @@ class CombinedLossRegressor(L1Regressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        penalty_l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | None = None,
         tol: float = 1e-9,
         max_iter: int | None = None,
@@ -109,6 +116,7 @@ class CombinedLossRegressor(L1Regressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.bounds = bounds
+        self.penalty_l1_ratio = penalty_l1_ratio
         self.penalty_weights = penalty_weights
         self.tol = tol
         self.max_iter = max_iter

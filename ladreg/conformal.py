@@ -66,6 +66,8 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `QuantileRegressor`.
+    l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest squares, as in `QuantileRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors of the penalty, one per feature, as in `QuantileRegressor`.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
@@ -167,6 +169,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | None = None,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
@@ -180,6 +183,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.bounds = bounds
+        self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
         self.solver = solver
         self.solver_options = solver_options

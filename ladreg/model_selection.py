@@ -437,6 +437,8 @@ class LADRegressorCV(CrossValidatedRegressor):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `LADRegressor`.
+    l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest squares, as in `LADRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LADRegressor`: 0 leaves it unpenalised,
         infinity excludes it. They are the same in all folds.
@@ -584,6 +586,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -602,6 +605,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.bounds = bounds
+        self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
         self.cv = cv
         self.scoring = scoring
@@ -616,6 +620,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         self.verbose = verbose
 
     def _models(self) -> list[CertifiedRegressor]:
+        check_single("l1_ratio", self.l1_ratio)
         return [self._like(LADRegressor, alpha=1.0)]
 
 
@@ -650,6 +655,8 @@ class QuantileRegressorCV(LADRegressorCV):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `QuantileRegressor`.
+    l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest squares, as in `QuantileRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
         infinity excludes it. They are the same in all folds.
@@ -788,6 +795,7 @@ class QuantileRegressorCV(LADRegressorCV):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -807,6 +815,7 @@ class QuantileRegressorCV(LADRegressorCV):
             fit_intercept=fit_intercept,
             positive=positive,
             bounds=bounds,
+            l1_ratio=l1_ratio,
             penalty_weights=penalty_weights,
             cv=cv,
             scoring=scoring,
@@ -860,6 +869,8 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `HuberLossRegressor`.
+    l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest squares, as in `HuberLossRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `HuberLossRegressor`: 0 leaves it unpenalised,
         infinity excludes it. They are the same in all folds.
@@ -993,6 +1004,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -1011,6 +1023,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.bounds = bounds
+        self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
         self.cv = cv
         self.scoring = scoring
@@ -1063,6 +1076,8 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `CombinedLossRegressor`.
+    penalty_l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest squares, as in `CombinedLossRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `CombinedLossRegressor`: 0 leaves it
         unpenalised, infinity excludes it. They are the same in all folds.
@@ -1181,6 +1196,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        penalty_l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | None = None,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -1198,6 +1214,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.bounds = bounds
+        self.penalty_l1_ratio = penalty_l1_ratio
         self.penalty_weights = penalty_weights
         self.cv = cv
         self.scoring = scoring

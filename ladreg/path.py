@@ -358,6 +358,7 @@ def lad_path(
     fit_intercept: bool = True,
     positive: bool = False,
     bounds: Bounds | None = None,
+    l1_ratio: float = 1.0,
     penalty_weights: ArrayLike | None = None,
     max_features: int | None = None,
     max_iter: int | None = None,
@@ -398,6 +399,8 @@ def lad_path(
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `LADRegressor`.
+    l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest squares, as in `LADRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `LADRegressor`.
     max_features : int, default=None
@@ -470,6 +473,7 @@ def lad_path(
         "fit_intercept": fit_intercept,
         "positive": positive,
         "bounds": bounds,
+        "l1_ratio": l1_ratio,
         "penalty_weights": penalty_weights,
         "max_iter": max_iter,
         "tol": tol,
@@ -502,6 +506,7 @@ def quantile_path(
     fit_intercept: bool = True,
     positive: bool = False,
     bounds: Bounds | None = None,
+    l1_ratio: float = 1.0,
     penalty_weights: ArrayLike | None = None,
     max_features: int | None = None,
     max_iter: int | None = None,
@@ -542,6 +547,8 @@ def quantile_path(
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `QuantileRegressor`.
+    l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest squares, as in `QuantileRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `QuantileRegressor`.
     max_features : int, default=None
@@ -607,6 +614,7 @@ def quantile_path(
         fit_intercept=fit_intercept,
         positive=positive,
         bounds=bounds,
+        l1_ratio=l1_ratio,
         penalty_weights=penalty_weights,
         max_iter=max_iter,
         tol=tol,
@@ -744,6 +752,7 @@ def huber_path(
     fit_intercept: bool = True,
     positive: bool = False,
     bounds: Bounds | None = None,
+    l1_ratio: float = 1.0,
     penalty_weights: ArrayLike | None = None,
     max_features: int | None = None,
     max_iter: int | None = None,
@@ -782,6 +791,8 @@ def huber_path(
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `HuberLossRegressor`.
+    l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest squares, as in `HuberLossRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `HuberLossRegressor`.
     max_features : int, default=None
@@ -838,6 +849,7 @@ def huber_path(
         fit_intercept=fit_intercept,
         positive=positive,
         bounds=bounds,
+        l1_ratio=l1_ratio,
         penalty_weights=penalty_weights,
         max_iter=max_iter,
         tol=tol,
@@ -857,6 +869,7 @@ def combined_path(
     fit_intercept: bool = True,
     positive: bool = False,
     bounds: Bounds | None = None,
+    penalty_l1_ratio: float = 1.0,
     penalty_weights: ArrayLike | None = None,
     max_features: int | None = None,
     max_iter: int | None = None,
@@ -892,6 +905,8 @@ def combined_path(
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `CombinedLossRegressor`.
+    penalty_l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest squares, as in `CombinedLossRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `CombinedLossRegressor`.
     max_features : int, default=None
@@ -942,6 +957,7 @@ def combined_path(
         fit_intercept=fit_intercept,
         positive=positive,
         bounds=bounds,
+        penalty_l1_ratio=penalty_l1_ratio,
         penalty_weights=penalty_weights,
         max_iter=max_iter,
         tol=tol,

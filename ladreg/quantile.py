@@ -61,6 +61,11 @@ class QuantileRegressor(PivotalRegressor):
         Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
         units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
         allowed, the penalty pulls towards the bound next to it.
+    l1_ratio : float, default=1.0
+        Share :math:`\rho` of the L1 penalty in
+        :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as in
+        `ElasticNetCD`: below 1 coefficients are shrunk by their squares as well, which keeps correlated features
+        together; 0 leaves none at zero.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
     rearrange : bool, default=False
@@ -159,6 +164,7 @@ class QuantileRegressor(PivotalRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | None = None,
         rearrange: bool = False,
         solver: str = "auto",
@@ -172,6 +178,7 @@ class QuantileRegressor(PivotalRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.bounds = bounds
+        self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
         self.rearrange = rearrange
         self.solver = solver

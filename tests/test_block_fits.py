@@ -51,6 +51,7 @@ def test_four_passes_give_the_fit_in_memory():
     assert_same(LADRegressor(alpha=0.3, penalty_weights=[1, 0, np.inf, 1]), X, y, n_passes=6)
     assert_same(LADRegressor(alpha=0.01, positive=True), X, -y, n_passes=6)
     assert_same(LADRegressor(bounds=([-1, 0.5, 0.2, 0], [0.5, np.inf, 0.5, 2.9])), X, y, n_passes=6)
+    assert_same(LADRegressor(alpha=0.3, l1_ratio=0.4), X, y, w, n_passes=6)
     assert (
         assert_same(QuantileRegressor(quantile=0.3, alpha=0), X.astype(np.float32), y, n_passes=6).coef_.dtype == "f4"
     )

@@ -196,6 +196,7 @@ BAD = {
     "n_simulations": ([0, 1.5, None], REAL),
     "noise_variance": ([0, -1, np.nan, "a"], REAL),
     "parameter": (["beta", 3], "no parameter {value}"),
+    "penalty_l1_ratio": ([-0.1, 1.1, np.nan, "a", None], "penalty_l1_ratio must be .* from 0 to 1, got {value}"),
     "penalty_weights": ([[1, 2], -np.ones(3), [1, 1, np.nan], "heavy"], "penalty_weights must"),
     "positive": ([1, None, "a"], "positive must be True or False, got {value}"),
     "post_selection": ([-0.1, 1.1, "a"], REAL),

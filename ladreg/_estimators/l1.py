@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +24,7 @@ from ladreg._estimators.validation import (
     training_data,
 )
 from ladreg._from_blocks import Question, judged, solve_blocks, together
-from ladreg._problem import Coefficients, ElasticNet, Problem, Solution
+from ladreg._problem import HUGE, Coefficients, ElasticNet, Problem, Solution
 from ladreg._solvers import largest_alpha
 from ladreg._tolerances import ROUNDING_GAP
 
@@ -36,20 +36,30 @@ class ScaledPenalty(ElasticNet):
     alpha: float | None = None
 
     @classmethod
-    def of(cls, units: Array, alpha: float, limits: Limits) -> ScaledPenalty:
-        """Strengths ``alpha * units``; infinite ones stay so, whatever `alpha` is."""
+    def of(cls, units: Array, alpha: float, limits: Limits, l1_ratio: float = 1.0) -> ScaledPenalty:
+        """Strengths ``alpha * l1_ratio * units``, the rest ridges; infinite units stay so, whatever `alpha` is."""
         excluded = np.isinf(units)
-        strength = np.where(excluded, np.inf, alpha * np.where(excluded, 0.0, units))
-        return cls(strength, limits.positive, np.zeros(0), limits.lower, limits.upper, alpha=alpha)
+        finite = alpha * np.where(excluded, 0.0, units)
+        strength, ridge = np.where(excluded, np.inf, l1_ratio * finite), np.zeros(0)
+        if l1_ratio < 1.0:
+            ridge = np.minimum((1.0 - l1_ratio) * finite, HUGE)
+        return cls(strength, limits.positive, ridge, limits.lower, limits.upper, alpha=alpha)
 
 
 class L1Regressor(CertifiedRegressor):
-    """A regressor with the penalty ``alpha * sum(penalty_weights * |coef|)``."""
+    """A regressor with an L1 penalty, times factors of the features, and squares beside it where it is told so."""
 
     alpha: float | Literal["pivotal"]
     positive: bool
     bounds: Bounds | None
     penalty_weights: ArrayLike | None
+
+    # Name of the parameter that says which share of the penalty is L1.
+    _ratio_name: ClassVar[str] = "l1_ratio"
+
+    @property
+    def _penalty_ratio(self) -> float:
+        return float(getattr(self, self._ratio_name))
 
     @abstractmethod
     def _check_loss(self) -> None:
@@ -57,6 +67,7 @@ class L1Regressor(CertifiedRegressor):
 
     def _check_parameters(self) -> None:
         self._check_loss()
+        check_real(self._ratio_name, getattr(self, self._ratio_name), low=0.0, high=1.0)
         self._check_alpha()
         for name in ("fit_intercept", "positive", "warm_start"):
             check_flag(name, getattr(self, name))
@@ -68,7 +79,7 @@ class L1Regressor(CertifiedRegressor):
 
     def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
         factors = self._factors(data)
-        return ScaledPenalty.of(factors, alpha, self._limits(factors))
+        return ScaledPenalty.of(factors, alpha, self._limits(factors), self._penalty_ratio)
 
     def _limits(self, factors: Array) -> Limits:
         return Limits.of(self.bounds, bool(self.positive), factors)
@@ -78,8 +89,10 @@ class L1Regressor(CertifiedRegressor):
 
     @property
     def penalty(self) -> str | None:
-        """Kind of the penalty, for `sklearn.feature_selection.SelectFromModel`: "l1", or None where `alpha` is 0."""
-        return None if self.alpha == 0 else "l1"
+        """Kind of the penalty, for `sklearn.feature_selection.SelectFromModel`: None where `alpha` is 0."""
+        if self.alpha == 0:
+            return None
+        return "l1" if self._penalty_ratio == 1 else "elasticnet"
 
     def _is_done(self, solution: Solution) -> bool:
         return solution.relative_gap <= max(self.tol, ROUNDING_GAP)
@@ -113,6 +126,10 @@ class L1Regressor(CertifiedRegressor):
             As `fit` does, for data or parameters that make no sense.
         """
         self._check_parameters()
+        if self._penalty_ratio == 0:
+            raise ValueError(
+                f"{self._ratio_name} must be > 0: squares alone never make a coefficient zero, whatever alpha is."
+            )
         data = training_data(self, X, y, sample_weight, reset=False) if hasattr(self, "n_features_in_") else None
         data = data or training_data(type(self)(), X, y, sample_weight)
         with any_size():
@@ -126,6 +143,7 @@ class PivotalRegressor(L1Regressor):
 
     alpha_: float | Array
     n_passes_: int
+    l1_ratio: float
 
     @property
     def _several(self) -> bool:
@@ -138,6 +156,11 @@ class PivotalRegressor(L1Regressor):
 
     def _check_alpha(self) -> None:
         if self._is_pivotal:
+            if self._penalty_ratio < 1:
+                raise ValueError(
+                    f"alpha='pivotal' is for the L1 penalty alone, got l1_ratio={self.l1_ratio!r}: set it to 1, "
+                    "or give alpha as a number."
+                )
             return
         try:
             super()._check_alpha()

@@ -130,7 +130,7 @@ def solve_blocks(
     Parameters
     ----------
     question
-        Loss `Absolute` or `Pinball`; a penalty without ridges.
+        Loss `Absolute` or `Pinball`; any penalty.
     settings
         As for data in memory.
     seen
@@ -251,7 +251,7 @@ def _newton(state: _State, seen: Summary, width: float) -> None:
     other = (_corrected(state, seen) - state.point)[columns]
     apart = part - other
     is_far = apart @ gram @ apart > _AGREE * (other @ gram @ other)
-    if is_far or state.stats["n_failed"] or state.penalty.limited:
+    if is_far or state.stats["n_failed"] or not state.penalty.is_plain:
         part = other
     state.step = np.zeros(state.point.size)
     state.step[columns] = part

@@ -69,7 +69,7 @@ def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
     if np.ndim(alphas) > 0:
         return np.sort(np.asarray(alphas, dtype=np.float64))[::-1].copy()
     if problem.penalty.curved and not np.any(problem.penalty.strength > 0):
-        raise ValueError("l1_ratio=0 has no largest alpha, whose parts a grid could be: give alphas as a list.")
+        raise ValueError("squares alone have no largest alpha, whose parts a grid could be: give alphas as a list.")
     return grid(problem, eps, int(alphas))
 
 
