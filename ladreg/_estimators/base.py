@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ladreg._arrays import Array, Index
+from ladreg._estimators.callbacks import CallbackSupportMixin, is_watched, root_task, task, with_callbacks
 from ladreg._estimators.certificate_html import ShowsCertificate
 from ladreg._estimators.in_blocks import are_blocks, lazily
 from ladreg._estimators.validation import Data, any_size, present, sound, training_data
@@ -151,7 +152,13 @@ class Versioned:
 
 
 class CertifiedRegressor(
-    ShowsCertificate, Versioned, RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta
+    CallbackSupportMixin,
+    ShowsCertificate,
+    Versioned,
+    RegressorMixin,
+    MultiOutputMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """A linear model whose fit is a Problem and ends with a certificate."""
 
@@ -220,20 +227,32 @@ class CertifiedRegressor(
             If y has integers or decimals beyond 2**53 that float64 has to round, or denormal numbers.
         """
         with all_or_nothing(self):
-            self._check_parameters()
-            if are_blocks(X):
-                with any_size():
-                    self._fit_blocks(X, y, sample_weight)
-                return self
-            self.__dict__.pop("n_passes_", None)
-            with any_size():
-                data = training_data(self, X, y, sample_weight)
-                problems = self._problems(data, self._penalty(data))
-                solutions = self._solve(problems, self._starts(data, problems))
-                self._store(data, problems, solutions)
-                self._warn(solutions)
-                self._advise(problems)
+            if is_watched(self):
+                self._fit_watched(X, y, sample_weight)
+            else:
+                self._fit_once(X, y, sample_weight, stacklevel=4)
         return self
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _fit_watched(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
+        """The fit as one task of the callbacks."""
+        with task(root_task(self, 0), self, X=X, y=y):
+            self._fit_once(X, y, sample_weight, stacklevel=6)
+
+    def _fit_once(self, X: Any, y: Any, sample_weight: ArrayLike | None, stacklevel: int) -> None:
+        self._check_parameters()
+        if are_blocks(X):
+            with any_size():
+                self._fit_blocks(X, y, sample_weight)
+            return
+        self.__dict__.pop("n_passes_", None)
+        with any_size():
+            data = training_data(self, X, y, sample_weight)
+            problems = self._problems(data, self._penalty(data))
+            solutions = self._solve(problems, self._starts(data, problems))
+            self._store(data, problems, solutions)
+            self._warn(solutions, stacklevel)
+            self._advise(problems)
 
     def predict(self, X: ArrayLike) -> NDArray[np.floating]:
         """Predict with the linear model.

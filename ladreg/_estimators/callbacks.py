@@ -18,7 +18,13 @@ except ImportError:
         return method
 
 
-__all__ = ["CallbackSupportMixin", "root_task", "subtasks", "task", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "is_watched", "root_task", "subtasks", "task", "with_callbacks"]
+
+
+def is_watched(estimator: Any) -> bool:
+    """Whether the estimator has callbacks, of its own or of the estimator that fits it."""
+    state = vars(estimator)
+    return "_skl_callbacks" in state or "_parent_callback_ctx" in state
 
 
 def root_task(estimator: Any, n_subtasks: int) -> Any:

@@ -15,7 +15,6 @@ from sklearn.exceptions import ConvergenceWarning
 from ladreg._arrays import Array
 from ladreg._estimators import (
     NO_BLOCKS,
-    CallbackSupportMixin,
     CertifiedRegressor,
     Data,
     all_or_nothing,
@@ -113,7 +112,7 @@ class Choice:
     solver: Solver
 
 
-class TunedRegressor(CallbackSupportMixin, CertifiedRegressor):
+class TunedRegressor(CertifiedRegressor):
     """A regressor that chooses its alpha; subclasses say how, and which plain estimator it is for."""
 
     alphas: Any
