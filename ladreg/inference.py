@@ -122,7 +122,7 @@ class Inference:
         Coefficients of the bootstrap's replicates.
     n_whole : int or None
         Fits of replicates that were fitted to all rows: those that the rows near the fit do not prove, and those whose
-        optimum is not unique, to find the canonical one. Of ``method="rank"`` the ends that need all rows.
+        optima are more than an edge, to find the canonical one. Of ``method="rank"`` the ends that need all rows.
     lags : int or None
         How many rows apart, in the order of time, may depend on each other.
     inverted : Inverted or None
@@ -562,8 +562,9 @@ def infer(
     The bootstrap solves each replicate for the rows near the fit, all others held on their sides: with V an estimate of
     the covariance and c a number, those with a residual of at most :math:`c \sqrt{x_i^\top V x_i}`. Where the change d
     of the coefficients has :math:`d^\top V^{-1} d \le c^2`, the other rows keep their sides by the inequality of Cauchy
-    and Schwarz, and the replicate is the optimum of all rows, none of them read again. Other replicates, and those with
-    several optima (binary columns make them frequent at the median), are fitted to all rows; `n_whole` counts them.
+    and Schwarz, and the replicate is the optimum of all rows, none of them read again. Binary columns make several
+    optima frequent at the median: if they are an edge, the replicate is its middle, which is the canonical one. Other
+    replicates, and those with more optima, are fitted to all rows; `n_whole` counts them.
 
     The desparsified lasso is :math:`b_j + z_j^\top r / z_j^\top x_j`, with r the residuals of the lasso b, and
     :math:`z_j` those of a lasso of column j on all others, the columns taken to deviation one. Its standard error is

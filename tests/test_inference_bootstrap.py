@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor, infer
 from ladreg._inference import NearRows, draft_covariance, read
@@ -52,17 +53,23 @@ def test_replicates_are_weighted_fits(model):
 
 
 def test_replicates_are_those_of_quantreg():
+    """quantreg ends at a vertex; where there are several optima, the replicate is the middle of all."""
     theirs = reference("quantreg_replicates")
     table, target = load("het60")
-    sample, fit, near = near_rows(QuantileRegressor(quantile=theirs["tau"], alpha=0), table, target)
+    model = QuantileRegressor(quantile=theirs["tau"], alpha=0)
+    sample, fit, near = near_rows(model, table, target)
     indices = np.array(theirs["indices_1based_n_by_20"]) - 1
     pairs = [np.bincount(column, minlength=60).astype(float) for column in indices.T]
     exponential = list(np.array(theirs["exponential_weights_n_by_20"]).T)
     for weights, coefs in ((pairs, "coef_xy_p_by_20"), (exponential, "coef_wxy_p_by_20")):
         found = [refitted(sample, fit, near, weight) for weight in weights]
         assert sum(one is not None for one in found) >= 18  # the others are left to a fit of all rows
-        for one, wanted in zip(found, np.array(theirs[coefs]).T, strict=True):
-            if one is not None:
+        for weight, one, wanted in zip(weights, found, np.array(theirs[coefs]).T, strict=True):
+            if one is None:
+                continue
+            whole = clone(model).fit(table, target, sample_weight=weight)
+            np.testing.assert_allclose(one, [whole.intercept_, *whole.coef_], rtol=1e-10, atol=1e-12)
+            if whole.certificate_.unique:
                 np.testing.assert_allclose(one, wanted, rtol=1e-10, atol=1e-12)
 
 
@@ -71,12 +78,29 @@ def test_what_the_near_rows_do_not_prove_is_fitted_to_all_rows():
     weight = rng.multinomial(N, np.full(N, 1 / N)).astype(float)
     assert refitted(sample, fit, near, weight) is not None
     assert refitted(sample, fit, replace(near, radius=1e-6), weight) is None
-    # Rows of one binary column and an even number of targets: medians between two targets, whose middle is canonical.
-    halves = np.repeat([0.0, 1.0], 20)[:, None]
-    target = rng.standard_normal(40)
+
+
+def test_a_replicate_with_an_edge_of_optima_is_its_middle():
+    """A binary column, and weights that are integers: the medians of both groups may lie between two targets."""
+    n = 62  # two odd groups, so that the fit itself is the only optimum
+    table, target = np.column_stack([np.arange(n) % 2.0, rng.standard_normal(n)]), rng.standard_normal(n)
+    sample, fit, near = near_rows(LADRegressor(), table, target)
+    several = 0
+    for _ in range(40):
+        weight = rng.multinomial(n, np.full(n, 1 / n)).astype(float)
+        found, whole = refitted(sample, fit, near, weight), LADRegressor().fit(table, target, sample_weight=weight)
+        if not (whole.certificate_.unique or found is None):
+            several += 1
+            np.testing.assert_allclose(found, [whole.intercept_, *whole.coef_], rtol=1e-10, atol=1e-12)
+    assert several >= 10
+
+
+def test_faces_of_several_dimensions_are_fitted_to_all_rows():
+    """Without other columns the medians of two groups move each on its own."""
+    halves, target = np.repeat([0.0, 1.0], 20)[:, None], rng.standard_normal(40)
     with pytest.warns(UserWarning, match="not proved to be unique"):
         found = drawn(LADRegressor(), halves, target)
-    assert 0 < found.n_whole <= 40
+    assert 0 < found.n_whole <= 20
 
 
 @pytest.mark.parametrize("options", [{}, {"groups": GROUPS}, {"bootstrap": "exponential"}], ids=str)

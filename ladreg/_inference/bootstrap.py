@@ -101,16 +101,55 @@ class NearRows:
             self.A, self.residual, weight.ravel(), np.full(number, n), start, start, at, *ends, linear=gradient
         )
         found = solve_vertices(batch, PiecewiseTuning(), self.factor, np.zeros((number, p)))
-        return found.point, self._are_proved(found, weight, quantile, gradient, unique)
+        proved = self._are_proved(found, weight, quantile, gradient, unique)
+        if unique:
+            ended = np.flatnonzero(~proved & self._are_proved(found, weight, quantile, gradient, unique=False))
+            found.point[ended], proved[ended] = self._middles(found, ended, weight[ended], quantile)
+        return found.point, proved
+
+    def _are_near(self, point: Array) -> NDArray[np.bool_]:
+        """Whether the points are within the radius."""
+        if self.inverse is None:
+            return np.ones(point.shape[0], dtype=bool)
+        return np.asarray(np.linalg.norm(point @ self.inverse.T, axis=1) <= self.radius)
+
+    @np.errstate(invalid="ignore", over="ignore", divide="ignore")
+    def _middles(
+        self, found: Vertices, chosen: Index, weight: Array, quantile: float
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """The canonical optimum where the dual of one basic row is at an end, and whether that is so.
+
+        The optima are an edge then: the residual of this row may leave zero on the side of its dual, until that of
+        another row is zero. The canonical optimum is the middle of the edge.
+        """
+        point, basis, place = found.point[chosen], found.basis[chosen], np.arange(chosen.size)
+        inside = found.dual.reshape(-1, self.rows.size)[chosen[:, None], basis]
+        mass = weight[place[:, None], basis]
+        below, above = inside - (quantile - 1) * mass, quantile * mass - inside
+        distance = np.minimum(below, above)
+        row = distance.argmin(axis=1)
+        is_edge = np.count_nonzero(distance <= AT_END * mass, axis=1) == 1
+        is_edge &= (distance <= VERTEX * mass)[place, row] & (mass > 0)[place, row]
+        change = np.zeros(basis.shape)
+        change[place, row] = np.where(above < below, -1.0, 1.0)[place, row]
+        try:
+            direction = np.linalg.solve(self.A[basis], change[:, :, None])[:, :, 0]
+        except np.linalg.LinAlgError:  # one of them is singular
+            return point, np.zeros(chosen.size, dtype=bool)
+        left, rate = self.residual - point @ self.A.T, direction @ self.A.T
+        counts = weight > 0
+        counts[place[:, None], basis] = False
+        is_edge &= ~(counts & (np.abs(left) <= VERTEX)).any(axis=1)
+        length = np.where(counts & (left * rate > 0), left / rate, np.inf).min(axis=1, initial=np.inf)
+        is_edge &= np.isfinite(length) & self._are_near(point + length[:, None] * direction)
+        return np.where(is_edge[:, None], point + 0.5 * length[:, None] * direction, point), is_edge
 
     @np.errstate(invalid="ignore", over="ignore")  # what is not finite is not proved
     def _are_proved(
         self, found: Vertices, weight: Array, quantile: float, gradient: Array, unique: bool
     ) -> NDArray[np.bool_]:
         """Whether duals balance g with all near rows on their sides, and the points are within the radius."""
-        proved, place = found.found.copy(), np.arange(weight.shape[0])[:, None]
-        if self.inverse is not None:
-            proved &= np.linalg.norm(found.point @ self.inverse.T, axis=1) <= self.radius
+        proved, place = found.found & self._are_near(found.point), np.arange(weight.shape[0])[:, None]
         dual = found.dual.reshape(weight.shape)
         left = self.residual - found.point @ self.A.T
         low, high = (quantile - 1) * weight, quantile * weight
