@@ -83,6 +83,18 @@ def test_tables_of_other_kinds():
     assert exact.certificate_.unique
 
 
+def test_repeated_rows_are_solved_once_each():
+    """Counts and binary targets on dummies: all rows may be fitted exactly, but few of them are distinct."""
+    rng = np.random.default_rng(14)
+    group = rng.integers(0, 12, N)
+    dummies = np.eye(12)[group][:, 1:]
+    counts = rng.poisson(np.exp(0.2 * group)).astype(float)
+    model = assert_same(LADRegressor(), dummies, counts, n_passes=3)
+    assert model.certificate_.unique
+    assert_same(QuantileRegressor(quantile=[0.2, 0.9], alpha=0), sp.csr_array(dummies), counts, n_passes=3)
+    assert_same(LADRegressor(alpha=0.05), dummies, rng.integers(0, 2, N).astype(float), n_passes=3)
+
+
 def test_rows_that_fit_into_memory_are_read_once():
     X, y, w = table(4, n=2000)
     there = LADRegressor(alpha=0.1).fit(blocks.arrays(X, y, w, rows=300))

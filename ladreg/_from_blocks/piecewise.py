@@ -17,7 +17,7 @@ from ladreg._from_blocks.survey import Survey, Units
 from ladreg._piecewise import doubtful, newton_step, weighted_gram
 from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, ElasticNet, Loss, Problem, Settings, Solution, StopReason
-from ladreg._row_blocks import Rows, Summary, stacked
+from ladreg._row_blocks import Rows, Summary, merged, stacked
 from ladreg._solvers import solve, solve_near_targets
 from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PROVED_GAP
 
@@ -35,6 +35,8 @@ _WIDER, _ATTEMPTS = 4, 4
 # Newton's step is not trusted where it differs from that of the sample by more than its length, as these are squared:
 # rows far out in X bend the objective, but are rarely near the fit.
 _AGREE = 1.0
+# A table whose sample has at most half as many distinct rows as rows is solved as its distinct rows, if they are few.
+_REPEATED = 0.5
 # Distance from the fit, in typical residuals, of rows that are never to be reached.
 _FAR = 1e6
 # A tile may bring 64 rows more than eight times its share of the rows that are allowed.
@@ -81,6 +83,8 @@ class _State:
     # Whether the last attempt failed, and the number of rows that it was to gather.
     failed: bool = False
     size: float = 0.0
+    # Distinct rows of all, as far as the sample tells; infinite where it does not.
+    n_distinct: float = np.inf
     # The best coefficients so far, and the largest lower bound of the objective.
     best: Solution | None = None
     bound: float = 0.0
@@ -186,6 +190,9 @@ def _begun(question: Question, settings: Settings, seen: Survey, n_held: int) ->
         doubt=0.0,
         step=np.zeros(point.size),
     )
+    n_distinct = merged(seen.sample).y.size
+    if n_distinct <= _REPEATED * seen.sample.y.size:
+        state.n_distinct = n_distinct
     state.doubt = _SAMPLED * seen.n_rows * float(np.sqrt(state.n_columns / pilot.n_samples))
     state.stats = {"n_refined": 0, "n_failed": 0, "rows_solved": 0, "n_rounds": 0}
     return state
@@ -226,7 +233,7 @@ def _refined(state: _State) -> Generator[Request, Summary, None]:
     """Step 2, in place, until the rows in doubt fit into memory; at least one step where an attempt failed."""
     for _ in range(_STEPS):
         width = _window(state)
-        is_done = state.stats["n_refined"] >= _STEPS and not state.failed
+        is_done = state.n_distinct <= state.budget or (state.stats["n_refined"] >= _STEPS and not state.failed)
         if is_done or (state.doubt <= state.budget and not state.failed) or not width > HALF_DIGITS:
             return
         state.failed = False
@@ -310,11 +317,17 @@ def _gathered(state: _State) -> Generator[Request, Summary, tuple[Near, Summary]
     moves = state.pilot.design.absolute_matvec(spread[:-1]) + spread[-1]
     distance = np.abs(state.residual()) / np.maximum(moves[: state.seen.n_random], 1e-300)
     least = _LEAST * state.n_columns
+    if state.n_distinct <= state.budget:
+        everything = Near(state.units, state.point, spread, np.inf)
+        seen = yield "gather", gather, (everything, state.most())
+        if not (_count(_brought(seen)) > 2 * state.budget or seen.sums["left out"]):
+            return everything, seen
+        state.n_distinct = np.inf
     size = min(max(_SPARE * state.doubt, state.size, least, _FEWEST), state.budget, state.seen.n_rows)
     while True:
         near = Near(state.units, state.point, spread, state.radius(distance, size))
         seen = yield "gather", gather, (near, state.most())
-        if not (seen.sums["near"] > 2 * state.budget or seen.sums["left out"]):
+        if not (_count(_brought(seen)) > 2 * state.budget or seen.sums["left out"]):
             state.size = size
             return near, seen
         if size <= least:
@@ -322,27 +335,37 @@ def _gathered(state: _State) -> Generator[Request, Summary, tuple[Near, Summary]
         size = max(size / _WIDER, least)
 
 
+def _brought(seen: Summary) -> list[Rows]:
+    """The rows that a pass brought."""
+    return [*seen.rows.get("plain", []), *seen.rows.get("distinct", [])]
+
+
+def _count(parts: list[Rows]) -> int:
+    return sum(part.y.size for part in parts)
+
+
 def _checked(state: _State, near: Near, seen: Summary) -> Generator[Request, Summary, None]:
     """Solve the gathered rows and check all rows; add those held on the wrong side, until there are none."""
-    parts = seen.rows["near"]
+    parts, n_near = _brought(seen), seen.sums["near"]
     for number in range(_ROUNDS):
         candidate = _reduced(state, stacked(parts), seen)
-        n_gathered = sum(part.y.size for part in parts)
+        n_gathered = _count(parts)
         state.stats["rows_solved"] += n_gathered
         state.stats["n_rounds"] += 1
         seen = yield "certify", check, (near, state.ends, candidate.coefficients, state.most())
-        if seen.sums["near"] != n_gathered:
+        if seen.sums["near"] != n_near:
             raise RuntimeError(
-                f"{n_gathered} rows were near the fit in one pass and {seen.sums['near']} in the next: the rows "
+                f"{n_near} rows were near the fit in one pass and {seen.sums['near']} in the next: the rows "
                 "changed, or processors of workers round differently."
             )
         best = _judge(state, candidate, seen)
         # Rows that are fitted exactly, and were not gathered, may show that the optimum is unique.
         is_open = not state.is_proved or not (best.unique or number)
-        is_full = seen.sums["left out"] or n_gathered + seen.sums["joins"] > 2 * state.budget
+        joins = _brought(seen)
+        is_full = seen.sums["left out"] or n_gathered + _count(joins) > 2 * state.budget
         if not is_open or is_full or seen.sums["joins"] == 0:
             return
-        parts = [*parts, *seen.rows["joins"]]
+        parts, n_near = [*parts, *joins], n_near + seen.sums["joins"]
         near = replace(near, checked=(*near.checked, candidate.coefficients))
 
 

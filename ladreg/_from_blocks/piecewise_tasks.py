@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, Index
 from ladreg._from_blocks.survey import Units
 from ladreg._piecewise import weighted_gram
 from ladreg._problem import Coefficients
-from ladreg._row_blocks import Place, Rows, Summary, picked
+from ladreg._row_blocks import Place, Rows, Summary, merged, picked
 from ladreg._tolerances import PINNED
 
+# Rows of a tile are compared with each other where more than a quarter of them is near.
+_PART = 4
 Mask = NDArray[np.bool_]
 
 
@@ -96,9 +98,18 @@ def gather(
     found = held_sums(near.units, rows, design, weight, is_near, above)
     chosen = np.flatnonzero(is_near & (weight > 0))
     found.sums["near"] = chosen.size
-    found.sums["left out"] = max(chosen.size - most, 0)
-    found.rows["near"] = [picked(rows, chosen[:most])]
+    _bring(found, rows, chosen, most)
     return found
+
+
+def _bring(found: Summary, rows: Rows, chosen: Index, most: int) -> None:
+    """Add the chosen rows, the distinct ones where they are many; none where these are more than `most`."""
+    some = picked(rows, chosen)
+    is_many = chosen.size > min(most, rows.y.size // _PART)
+    some = merged(some) if is_many else some
+    found.sums["left out"] = max(some.y.size - most, 0)
+    if not found.sums["left out"]:
+        found.rows["distinct" if is_many else "plain"] = [some]
 
 
 def held_sums(units: Units, rows: Rows, design: Any, weight: Array, is_near: Mask, above: Mask) -> Summary:
@@ -142,8 +153,7 @@ def check(
         "near": int(np.count_nonzero(is_near & (weight > 0))),
         "joins": chosen.size,
         "crossed": int(np.count_nonzero(joins & (excess > 0))),
-        "left out": max(chosen.size - most, 0),
         "null": float(weight @ np.maximum(upper * rows.y, lower * rows.y)),
     }
-    found.rows["joins"] = [picked(rows, chosen[:most])]
+    _bring(found, rows, chosen, most)
     return found

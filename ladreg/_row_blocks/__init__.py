@@ -5,7 +5,7 @@ from ladreg._row_blocks.in_memory import Batches, as_source
 from ladreg._row_blocks.parquet import MISSING, Parquet
 from ladreg._row_blocks.passes import Passes, Place
 from ladreg._row_blocks.source import BlockError, Mapped, Rows, Source, is_source, known_rows
-from ladreg._row_blocks.summary import Summary, picked, stacked
+from ladreg._row_blocks.summary import Summary, merged, picked, stacked
 
 # Rows that a fit holds in memory at most, by default: 42 MB for 20 columns.
 HELD = 1 << 18
@@ -27,6 +27,7 @@ __all__ = [
     "is_dask",
     "is_source",
     "known_rows",
+    "merged",
     "picked",
     "stacked",
 ]

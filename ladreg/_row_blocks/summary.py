@@ -11,6 +11,11 @@ import scipy.sparse as sp
 from ladreg._arrays import Array, Index
 from ladreg._row_blocks.source import Rows
 
+# Distinct rows of several tiles are merged once they are 4096, and again whenever they have doubled.
+_MANY, _AGAIN = 4096, 2
+# Entries of sparse rows, at most, that are made dense to be compared: 64 MB.
+_DENSE = 1 << 23
+
 
 def picked(rows: Rows, index: Index) -> Rows:
     """Copies of the chosen rows, their weights written out."""
@@ -27,9 +32,24 @@ def stacked(parts: list[Rows]) -> Rows:
     return Rows(X, np.concatenate([part.y for part in parts]), np.concatenate(weights))
 
 
+def merged(rows: Rows) -> Rows:
+    """Each distinct row once, with the sum of its weights; sparse rows that are too many to be made dense stay."""
+    given: Any = rows.X
+    if rows.weight is None or given.shape[0] * given.shape[1] > _DENSE:
+        return rows
+    is_sparse: bool = sp.issparse(given)
+    table = np.column_stack([given.toarray() if is_sparse else given, rows.y]) + 0.0  # no negative zeros
+    keys = np.ascontiguousarray(table).view(np.dtype((np.void, table.itemsize * table.shape[1]))).ravel()
+    _, chosen, group = np.unique(keys, return_index=True, return_inverse=True)
+    return Rows(given[chosen], rows.y[chosen], np.bincount(group.ravel(), rows.weight).astype(np.float64))
+
+
 @dataclass
 class Summary:
-    """Sums, minima and maxima by name, and chosen rows by name; a summary owns its arrays."""
+    """Sums, minima and maxima by name, and chosen rows by name; a summary owns its arrays.
+
+    Rows whose name ends with "distinct" are kept once each, with the sum of their weights.
+    """
 
     sums: dict[str, Any] = field(default_factory=dict)
     low: dict[str, Any] = field(default_factory=dict)
@@ -50,7 +70,11 @@ class Summary:
             key = prefix + name
             self.high[key] = value if key not in self.high else np.maximum(self.high[key], value)
         for name, parts in other.rows.items():
-            self.rows.setdefault(prefix + name, []).extend(parts)
+            own = self.rows.setdefault(prefix + name, [])
+            own.extend(parts)
+            n_rows = sum(part.y.size for part in own)
+            if name.endswith("distinct") and len(own) > 1 and n_rows > max(_AGAIN * own[0].y.size, _MANY):
+                own[:] = [merged(stacked(own))]
         self.checks += other.checks
 
     def part(self, prefix: str) -> Summary:
