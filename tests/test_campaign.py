@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor
+from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor, quantile_path
 from ladreg._estimators import CertifiedRegressor
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
@@ -16,6 +16,7 @@ from tests.campaign.exact import long_of, optimum
 from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer, best_gap, complaints, refuted
 from tests.campaign.oracles import linear_rival
+from tests.campaign.paths import drawn
 from tests.campaign.simplex import simplex_optimum
 from tests.campaign.table import Tally
 
@@ -326,3 +327,12 @@ def test_the_judge_of_held_out_errors_refutes_wrong_ones():
     error = float(model.made().fit(case.contained(), case.y, sample_weight=case.weight).mse_path_[0, 0])
     assert folds._held_out(model, case, train, test, alpha, error) == []
     assert "disagreement" in folds._held_out(model, case, train, test, alpha, 1.001 * error)[0]
+
+
+def test_dummies_that_depend_on_each_other_have_the_shortest_coefficients():
+    """No direction of the face moves a residual: rounding of these moves was taken for directions (table 2045)."""
+    X, y, _, _, quantile, _ = drawn(2045)
+    _, coefs, *_ = quantile_path(X, y, quantile=quantile, alphas=[0.01, 0.0])
+    centred = X - X.mean(axis=0)
+    for coef in (coefs[:, -1], QuantileRegressor(quantile=quantile, alpha=0.0).fit(X, y).coef_):
+        np.testing.assert_allclose(coef, np.linalg.pinv(centred, rcond=1e-12) @ (centred @ coef), atol=1e-9)

@@ -232,8 +232,9 @@ class _Sided:
             slack = np.concatenate([slack, pinned.point[ended] - far * face.room[ended]])
             move, side = np.vstack([move, -pinned.basis[ended]]), np.concatenate([side, -far])
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
-        # Rows of `move` of at most 1e-12 times the longest one are rounding of zero.
-        fixed = length <= VERTEX * length[side != 0].max(initial=0.0)
+        # Rows of `move` of at most 1e-12 times the longest one are rounding of zero; at unit scale, so are all of at
+        # most 1e-13, where no direction moves a residual.
+        fixed = length <= max(VERTEX * length[side != 0].max(initial=0.0), SOLVED)
         length[fixed], move[fixed] = 0.0, 0.0
         cost = np.zeros(side.size)
         if problem.loss.has_bounded_slopes:
