@@ -13,6 +13,7 @@ from ladreg._piecewise import PiecewiseTuning
 from ladreg._problem import Absolute, Pinball, Settings
 from ladreg._solvers import largest_alpha, solve, solve_alphas, solve_quantile_knots
 from ladreg.metrics import pinball_loss
+from tests.campaign.paths import drawn
 from tests.problems import make
 
 
@@ -196,6 +197,32 @@ def test_knots_of_a_table_whose_dense_copy_is_too_large_are_refused():
             call()
 
 
+@pytest.mark.parametrize("far", [1e6, 1e15, 1e200])
+def test_knots_do_not_depend_on_how_far_outliers_are(far):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 5))
+    y = X @ [2.0, -1.0, 0.5, 0.0, 0.0] + rng.standard_t(2, 60)
+    near, there = y.copy(), y.copy()
+    near[:6], there[:6] = 1e3 * np.tile([1.0, -1.0], 3), far * np.tile([1.0, -1.0], 3)
+    expected, found = (lad_path(X, one, method="knots", eps=1e-2) for one in (near, there))
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-9)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found[2], expected[2], rtol=1e-9, atol=1e-9)
+    assert found[3].max() < 1e-11  # far targets hide no gap of the others
+
+
+def test_far_targets_that_are_fitted_have_knots():
+    """Where the quantile is among the outliers, these are not moved."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((40, 3))
+    y = X @ [2.0, -1.0, 0.5] + rng.standard_normal(40)
+    y[:6] = 1e9 * (1.0 + rng.random(6))
+    alphas, coefs, *_ = quantile_path(X, y, quantile=0.95, method="knots", eps=0.1)
+    for k in range(1, alphas.size, 4):
+        single = QuantileRegressor(quantile=0.95, alpha=np.sqrt(alphas[k - 1] * alphas[k])).fit(X, y)
+        np.testing.assert_allclose(coefs[:, k], single.coef_, rtol=1e-7, atol=1e-7 * np.abs(single.coef_).max())
+
+
 def test_a_target_without_knots_has_one_solution():
     X = np.arange(6.0).reshape(3, 2)
     alphas, coefs, intercepts, _ = lad_path(X, np.full(3, 2.5), method="knots")
@@ -276,6 +303,33 @@ def test_dependent_columns_have_a_process():
         assert pinball_loss(y, X @ coefs[:, k] + intercepts[k], quantile=tau) == pytest.approx(
             alone.objective_, rel=1e-13
         )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # two of 13 fits are not proved
+def test_a_walk_that_gets_stuck_is_begun_again():
+    """Among targets of 1e7 rounding is as large as the perturbation: the campaign's table 2527."""
+    X, y, _, options, quantile, _ = drawn(2527)
+    alpha = 0.5 * QuantileRegressor(quantile=quantile, alpha=1.0, **options).alpha_max(X, y)
+    quantiles, coefs, intercepts, _ = quantile_process(X, y, alpha=alpha, quantile_range=(0.02, 0.98), **options)
+    assert quantiles[-1] == pytest.approx(0.98)
+    for tau in (0.7, 0.95):
+        k = np.searchsorted(quantiles, tau) - 1
+        alone = QuantileRegressor(quantile=tau, alpha=alpha, **options).fit(X, y)
+        loss = pinball_loss(y, X @ coefs[:, k] + intercepts[k], quantile=tau)
+        factors = options["penalty_weights"]
+        used = np.isfinite(factors)
+        assert loss + alpha * factors[used] @ np.abs(coefs[used, k]) == pytest.approx(alone.objective_, rel=1e-12)
+
+
+def test_what_is_not_a_fit_is_no_start():
+    """Twin columns far from zero: vertices with coefficients of 1e14 are solved on their own, from those before."""
+    X, y, *_ = drawn(2047)
+    quantiles, coefs, intercepts, _ = quantile_process(X, y, quantile_range=(0.22, 0.235))
+    for k in range(0, quantiles.size - 1, 3):
+        tau = (quantiles[k] + quantiles[k + 1]) / 2
+        alone = QuantileRegressor(quantile=tau, alpha=0.0).fit(X, y)
+        loss = pinball_loss(y, X @ coefs[:, k] + intercepts[k], quantile=tau)
+        assert loss == pytest.approx(alone.objective_, rel=1e-12)
 
 
 def test_the_process_has_an_exchange_for_each_solution():

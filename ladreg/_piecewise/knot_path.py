@@ -18,6 +18,8 @@ from ladreg._tolerances import AT_END, PROVED_GAP, SAME_KNOT
 # Walk where a table has at most 2^23 entries, of which two dense copies are made.
 _TABLE = 1 << 23
 NAME = "parametric simplex"
+# A walk that gets stuck is begun again with another perturbation, twice.
+WALKS = 3
 
 
 def follows_knots(problem: Problem, alphas: Array, settings: Settings) -> bool:
@@ -101,31 +103,41 @@ def solve_all_knots(
     that its gap at any alpha of the range is at most twice the gap in the middle.
     """
     twin, units = scaled(problem)
-    walk = Walk(twin, settings.tuned(PiecewiseTuning))
     last: tuple[float, Array] | None = None
-    before = 0, 0
-    for group in walk.knots(end):
-        kept = distinct(group.alphas, np.inf if last is None else last[0])
-        if kept.size == 0:
-            continue
-        vertices = Vertices(*(values[kept] for values in vars(group).values()))
-        above = np.append(3.0 * vertices.alphas[0] if last is None else last[0], vertices.alphas[:-1])
-        dual = np.vstack([vertices.dual[:1] if last is None else last[1][None], vertices.dual[:-1]])
-        last = float(vertices.alphas[-1]), vertices.dual[-1].copy()
-        middle = replace(vertices, alphas=(above + vertices.alphas) / 2, dual=(dual + vertices.dual) / 2)
-        found = _proved(problem, twin, units, walk, middle, before)
+    start: Coefficients | None = None
+    for seed in range(WALKS):
+        walk = Walk(twin, settings.tuned(PiecewiseTuning), seed)
+        if last is not None:
+            for _ in walk.at(np.array([last[0]])):
+                pass
         before = walk.n_exchanges, walk.rows_read
-        for alpha, inside, solution in zip(vertices.alphas.tolist(), middle.alphas.tolist(), found, strict=True):
-            single = problem.with_penalty(problem.penalty.times(inside))
-            if not (solution.unique and solution.relative_gap <= PROVED_GAP):
-                solution = canonical(single, solution)
-            if not solution.relative_gap <= PROVED_GAP:
-                solution = solve(single, settings, solution.coefficients)
-            yield alpha, solution
-    if walk.is_stuck:
-        raise RuntimeError(
-            f"the path could not be followed below alpha={walk.place.alpha:.6g}: raise eps, or give alphas."
-        )
+        for group in walk.knots(end):
+            kept = distinct(group.alphas, np.inf if last is None else last[0])
+            if kept.size == 0:
+                continue
+            vertices = Vertices(*(values[kept] for values in vars(group).values()))
+            middle = _middles(vertices, last)
+            last = float(vertices.alphas[-1]), vertices.dual[-1].copy()
+            found = _proved(problem, twin, units, walk, middle, before)
+            before = walk.n_exchanges, walk.rows_read
+            for alpha, inside, solution in zip(vertices.alphas.tolist(), middle.alphas.tolist(), found, strict=True):
+                single = problem.with_penalty(problem.penalty.times(inside))
+                if not (solution.unique and solution.relative_gap <= PROVED_GAP):
+                    solution = canonical(single, solution)
+                if not solution.relative_gap <= PROVED_GAP:  # it may be far from the fit: no start
+                    solution = solve(single, settings, start)
+                start = solution.coefficients
+                yield alpha, solution
+        if not walk.is_stuck:
+            return
+    raise RuntimeError(f"the path could not be followed below alpha={walk.place.alpha:.6g}: raise eps, or give alphas.")
+
+
+def _middles(vertices: Vertices, last: tuple[float, Array] | None) -> Vertices:
+    """The vertices in the middle of their ranges; `last` are the alpha and the dual where the first range begins."""
+    above = np.append(3.0 * vertices.alphas[0] if last is None else last[0], vertices.alphas[:-1])
+    dual = np.vstack([vertices.dual[:1] if last is None else last[1][None], vertices.dual[:-1]])
+    return replace(vertices, alphas=(above + vertices.alphas) / 2, dual=(dual + vertices.dual) / 2)
 
 
 def distinct(alphas: Array, last: float) -> Index:

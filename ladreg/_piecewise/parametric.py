@@ -87,6 +87,8 @@ class Walk:
         A problem at unit scale, with a piecewise linear loss and without ridges; its penalty is that of alpha = 1.
     tuning
         From how many rows per column on alphas are reached by long steps.
+    seed
+        Of the perturbation: a walk that gets stuck at a vertex may pass it with another one.
 
     Attributes
     ----------
@@ -96,14 +98,14 @@ class Walk:
         Whether no pivot was found, or the basis is singular to rounding: there are no more vertices.
     """
 
-    def __init__(self, problem: Problem, tuning: PiecewiseTuning) -> None:
+    def __init__(self, problem: Problem, tuning: PiecewiseTuning, seed: int = 0) -> None:
         strength = problem.penalty.strength
         self.features = np.flatnonzero(np.isfinite(strength))
         table = problem.design.rows(np.arange(problem.n_samples), self.features, problem.fit_intercept)
         self.rows = np.ascontiguousarray(table)
         self.columns = np.ascontiguousarray(table.T)
         n_rows, n_columns = self.rows.shape
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed)
         self.y = _perturbed(problem.y, rng, np.ones(n_rows))
         self.weight = _perturbed(problem.weight, rng, problem.weight)
         self.centre, self.widening = np.zeros((2, n_columns)), True

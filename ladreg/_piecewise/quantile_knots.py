@@ -13,11 +13,11 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._certificate import certify
-from ladreg._piecewise.knot_path import NAME, canonical, distinct
+from ladreg._piecewise.knot_path import NAME, WALKS, canonical, distinct
 from ladreg._piecewise.parametric import Walk
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import Scaling, scaled
-from ladreg._problem import Pinball, Problem, Settings, Solution, Solver, StopReason
+from ladreg._problem import Coefficients, Pinball, Problem, Settings, Solution, Solver, StopReason
 from ladreg._tolerances import EXACT_FIT, PROVED_GAP
 
 
@@ -43,43 +43,54 @@ def solve_all_quantiles(
     3. Each solution is proved in the middle of its range, as `solve_all_knots` does it.
     """
     twin, units = scaled(problem)
-    # 1.
-    walk, low = Walk(twin, settings.tuned(PiecewiseTuning)), problem.loss.interval()[1]
-    for _ in walk.at(np.ones(1)):
-        pass
-    if walk.is_stuck:
-        solution = solve(replace(problem, loss=Pinball((low + high) / 2)), settings)
-        if solution.objective <= EXACT_FIT * float(problem.weight @ np.abs(problem.y)):
-            yield high, solution
+    begin = problem.loss.interval()[1]
+    last: Coefficients | None = None
+    for seed in range(WALKS):
+        # 1.
+        walk, low = Walk(replace(twin, loss=Pinball(begin)), settings.tuned(PiecewiseTuning), seed), begin
+        for _ in walk.at(np.ones(1)):
+            pass
+        if walk.is_stuck:
+            solution = solve(replace(problem, loss=Pinball((low + high) / 2)), settings)
+            if solution.objective <= EXACT_FIT * float(problem.weight @ np.abs(problem.y)):
+                yield high, solution
+                return
+            continue
+        # 2.
+        walk.turn(1.0, low)
+        for end, solution in _followed(problem, twin, units, walk, low, high):
+            # 3.
+            single = replace(problem, loss=Pinball((begin + end) / 2))
+            if not (solution.unique and solution.relative_gap <= PROVED_GAP):
+                solution = canonical(single, solution)
+            if not solution.relative_gap <= PROVED_GAP:  # it may be far from the fit: no start
+                solution = solve(single, settings, last)
+            begin, last = end, solution.coefficients
+            yield end, solution
+        if not walk.is_stuck:
             return
-    # 2.
-    walk.turn(1.0, low)
-    above, dual, before = 1.0 - low, np.zeros(0), 0
+    raise RuntimeError(f"the quantiles could not be followed beyond {begin:.6g}: give a list of them to lad_path.")
+
+
+def _followed(
+    problem: Problem, twin: Problem, units: Scaling, walk: Walk, low: float, high: float
+) -> Iterator[tuple[float, Solution]]:
+    """The vertices from one quantile to another, certified in the middle of their ranges."""
+    above, dual, before = 1.0 - low, np.zeros(0), walk.n_exchanges
     for vertex in walk.at(np.array([above])):
         dual = vertex.dual[0]
     for group in walk.knots(1.0 - high):
         for k in distinct(group.alphas, above).tolist():
             below, knot = float(group.alphas[k]), group.dual[k].copy()
-            # 3.
             inside, middle = (above + below) / 2, (dual + knot) / 2
-            single = replace(problem, loss=Pinball(1.0 - inside))
             coef = np.zeros(twin.n_features)
             coef[walk.features] = group.coef[k, : walk.features.size]
             intercept = float(group.coef[k, -1]) if twin.fit_intercept else 0.0
             dual_there = np.clip(middle, 0.0, twin.weight) - inside * twin.weight
             n_exchanges = int(group.exchanges[k])
-            solution = _certified(single, units, coef, intercept, dual_there, max(n_exchanges - before, 1))
-            before = n_exchanges
-            if not (solution.unique and solution.relative_gap <= PROVED_GAP):
-                solution = canonical(single, solution)
-            if not solution.relative_gap <= PROVED_GAP:
-                solution = solve(single, settings, solution.coefficients)
-            yield 1.0 - below, solution
-            above, dual = below, knot
-    if walk.is_stuck:
-        raise RuntimeError(
-            f"the quantiles could not be followed beyond {1.0 - walk.place.alpha:.6g}: give a list of them to lad_path."
-        )
+            single = replace(problem, loss=Pinball(1.0 - inside))
+            yield 1.0 - below, _certified(single, units, coef, intercept, dual_there, max(n_exchanges - before, 1))
+            above, dual, before = below, knot, n_exchanges
 
 
 def _certified(

@@ -36,7 +36,7 @@ from ladreg._presolve import (
 )
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import alpha_max
-from ladreg._tolerances import FACE_GAP
+from ladreg._tolerances import FACE_GAP, SAME_KNOT
 
 
 def solve(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
@@ -175,11 +175,26 @@ def solve_knots(problem: Problem, end: float, settings: Settings) -> Iterator[tu
     """All solutions of a path with a piecewise linear loss down to the alpha `end`, above zero.
 
     Each comes with the lowest alpha of its range.
+
+    Knots are followed with far targets moved near, as far as this changes no solution.
     """
-    if largest_alpha(problem) > end:
-        yield from solve_all_knots(problem, end, settings, solve=solve)
-    else:  # no penalised coefficient differs from zero
+    if not largest_alpha(problem) > end:  # no penalised coefficient differs from zero
         yield end, solve(problem.with_penalty(problem.penalty.times(end)), settings)
+        return
+    last, clipped = np.inf, clip(problem)
+    found = iter(()) if clipped is None else solve_all_knots(clipped.problem, end, settings, solve=solve)
+    for knot, solution in found:
+        assert clipped is not None
+        inside = 2.0 * knot if np.isinf(last) else (last + knot) / 2  # the alpha of the solution
+        twin = clipped.like(problem.with_penalty(problem.penalty.times(inside)))
+        if not twin.keeps(solution):
+            break
+        yield knot, twin.restored(solution, settings.tol)
+        last = knot
+    if last == np.inf or last > end * (1.0 + SAME_KNOT):
+        for knot, solution in solve_all_knots(problem, end, settings, solve=solve):
+            if knot < last * (1.0 - SAME_KNOT):
+                yield knot, solution
 
 
 def solve_quantile_knots(problem: Problem, high: float, settings: Settings) -> Iterator[tuple[float, Solution]]:

@@ -114,6 +114,7 @@ def judged(seed):
 def check_paths(number, first):
     """Judge some tables; the exit code is 1 if there are complaints."""
     warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", message="alpha=1, the default")  # an alpha may happen to be 1
     warnings.simplefilter("ignore", ConvergenceWarning)  # of fits that follow gross outliers, judged by the other rows
     begin, bad, done = time.time(), 0, 0
     try:
