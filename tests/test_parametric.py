@@ -305,20 +305,19 @@ def test_dependent_columns_have_a_process():
         )
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # two of 13 fits are not proved
-def test_a_walk_that_gets_stuck_is_begun_again():
-    """Among targets of 1e7 rounding is as large as the perturbation: the campaign's table 2527."""
+def test_ranges_hold_where_rounding_is_as_large_as_the_perturbation():
+    """Targets of 1e7 among few values (the campaign's table 2527): most vertices of the walk are not proved."""
     X, y, _, options, quantile, _ = drawn(2527)
     alpha = 0.5 * QuantileRegressor(quantile=quantile, alpha=1.0, **options).alpha_max(X, y)
-    quantiles, coefs, intercepts, _ = quantile_process(X, y, alpha=alpha, quantile_range=(0.02, 0.98), **options)
-    assert quantiles[-1] == pytest.approx(0.98)
-    for tau in (0.7, 0.95):
+    quantiles, coefs, intercepts, _ = quantile_process(X, y, alpha=alpha, quantile_range=(0.92, 0.97), **options)
+    used = np.isfinite(options["penalty_weights"])
+    assert quantiles[-1] == pytest.approx(0.97)
+    for tau in (0.925, 0.935, 0.945, 0.955, 0.965):
         k = np.searchsorted(quantiles, tau) - 1
         alone = QuantileRegressor(quantile=tau, alpha=alpha, **options).fit(X, y)
         loss = pinball_loss(y, X @ coefs[:, k] + intercepts[k], quantile=tau)
-        factors = options["penalty_weights"]
-        used = np.isfinite(factors)
-        assert loss + alpha * factors[used] @ np.abs(coefs[used, k]) == pytest.approx(alone.objective_, rel=1e-12)
+        penalty = options["penalty_weights"][used] @ np.abs(coefs[used, k])
+        assert loss + alpha * penalty == pytest.approx(alone.objective_, rel=1e-12)
 
 
 def test_what_is_not_a_fit_is_no_start():

@@ -10,6 +10,7 @@ import numpy as np
 from ladreg._arrays import Array, Index
 from ladreg._certificate import Answers, canonical_optimum, certify, proofs
 from ladreg._piecewise.parametric import Vertices, Walk
+from ladreg._piecewise.ranges import pieces
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
@@ -77,8 +78,7 @@ def solve_along_knots(
             problem = unit.with_penalty(unit.penalty.times(alpha))
             if solution is not None:
                 solution = canonical(problem, solution)
-            if solution is None or not solution.relative_gap <= PROVED_GAP:
-                solution = solve(problem, settings, last)
+            solution = proved(problem, solution, settings, solve, last)
         last = solution.coefficients
         yield solution
 
@@ -103,6 +103,10 @@ def solve_all_knots(
     that its gap at any alpha of the range is at most twice the gap in the middle.
     """
     twin, units = scaled(problem)
+
+    def posed(alpha: float) -> Problem:
+        return problem.with_penalty(problem.penalty.times(alpha))
+
     last: tuple[float, Array] | None = None
     start: Coefficients | None = None
     for seed in range(WALKS):
@@ -112,6 +116,7 @@ def solve_all_knots(
                 pass
         before = walk.n_exchanges, walk.rows_read
         for group in walk.knots(end):
+            np.maximum(group.alphas, end, out=group.alphas)  # a walk that is about to get stuck may go beyond
             kept = distinct(group.alphas, np.inf if last is None else last[0])
             if kept.size == 0:
                 continue
@@ -121,13 +126,12 @@ def solve_all_knots(
             found = _proved(problem, twin, units, walk, middle, before)
             before = walk.n_exchanges, walk.rows_read
             for alpha, inside, solution in zip(vertices.alphas.tolist(), middle.alphas.tolist(), found, strict=True):
-                single = problem.with_penalty(problem.penalty.times(inside))
-                if not (solution.unique and solution.relative_gap <= PROVED_GAP):
-                    solution = canonical(single, solution)
-                if not solution.relative_gap <= PROVED_GAP:  # it may be far from the fit: no start
-                    solution = solve(single, settings, start)
-                start = solution.coefficients
-                yield alpha, solution
+                if solution.relative_gap <= PROVED_GAP:
+                    found_there = [(alpha, settled(posed(inside), solution))]
+                else:
+                    found_there = pieces(posed, 2 * inside - alpha, alpha, settings, solve, start)
+                start = found_there[-1][1].coefficients
+                yield from found_there
         if not walk.is_stuck:
             return
     raise RuntimeError(f"the path could not be followed below alpha={walk.place.alpha:.6g}: raise eps, or give alphas.")
@@ -148,6 +152,28 @@ def distinct(alphas: Array, last: float) -> Index:
             kept.append(k)
             last = alpha
     return np.array(kept, dtype=np.intp)
+
+
+def proved(
+    problem: Problem, found: Solution | None, settings: Settings, solve: Solver, start: Coefficients | None
+) -> Solution:
+    """Step 4: a solution with a small gap, or else the best of it and of those of `solve` from `start` and without it.
+
+    What is not proved is no start: its coefficients may be far from the fit.
+    """
+    if found is not None and found.relative_gap <= PROVED_GAP:
+        return found
+    alone = solve(problem, settings, start)
+    if start is not None and not alone.relative_gap <= PROVED_GAP:
+        again = solve(problem, settings)
+        alone = again if again.gap < alone.gap else alone
+    return found if found is not None and found.gap < alone.gap else alone
+
+
+def settled(problem: Problem, vertex: Solution) -> Solution:
+    """The canonical optimum where a vertex that is proved is not the only one; the vertex where that is not proved."""
+    solution = vertex if vertex.unique else canonical(problem, vertex)
+    return solution if solution.relative_gap <= PROVED_GAP else vertex
 
 
 def canonical(problem: Problem, solution: Solution) -> Solution:

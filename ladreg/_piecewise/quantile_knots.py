@@ -13,8 +13,9 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._certificate import certify
-from ladreg._piecewise.knot_path import NAME, WALKS, canonical, distinct
+from ladreg._piecewise.knot_path import NAME, WALKS, distinct, settled
 from ladreg._piecewise.parametric import Walk
+from ladreg._piecewise.ranges import pieces
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Pinball, Problem, Settings, Solution, Solver, StopReason
@@ -43,6 +44,10 @@ def solve_all_quantiles(
     3. Each solution is proved in the middle of its range, as `solve_all_knots` does it.
     """
     twin, units = scaled(problem)
+
+    def posed(quantile: float) -> Problem:
+        return replace(problem, loss=Pinball(quantile))
+
     begin = problem.loss.interval()[1]
     last: Coefficients | None = None
     for seed in range(WALKS):
@@ -60,13 +65,12 @@ def solve_all_quantiles(
         walk.turn(1.0, low)
         for end, solution in _followed(problem, twin, units, walk, low, high):
             # 3.
-            single = replace(problem, loss=Pinball((begin + end) / 2))
-            if not (solution.unique and solution.relative_gap <= PROVED_GAP):
-                solution = canonical(single, solution)
-            if not solution.relative_gap <= PROVED_GAP:  # it may be far from the fit: no start
-                solution = solve(single, settings, last)
-            begin, last = end, solution.coefficients
-            yield end, solution
+            if solution.relative_gap <= PROVED_GAP:
+                found = [(end, settled(posed((begin + end) / 2), solution))]
+            else:
+                found = pieces(posed, begin, end, settings, solve, last)
+            begin, last = end, found[-1][1].coefficients
+            yield from found
         if not walk.is_stuck:
             return
     raise RuntimeError(f"the quantiles could not be followed beyond {begin:.6g}: give a list of them to lad_path.")
@@ -80,6 +84,7 @@ def _followed(
     for vertex in walk.at(np.array([above])):
         dual = vertex.dual[0]
     for group in walk.knots(1.0 - high):
+        np.maximum(group.alphas, 1.0 - high, out=group.alphas)  # a walk that is about to get stuck may go beyond
         for k in distinct(group.alphas, above).tolist():
             below, knot = float(group.alphas[k]), group.dual[k].copy()
             inside, middle = (above + below) / 2, (dual + knot) / 2

@@ -34,7 +34,7 @@ from ladreg._presolve import (
     solve_by_columns,
     solve_clipped,
 )
-from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
+from ladreg._problem import Coefficients, Pinball, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import alpha_max
 from ladreg._tolerances import FACE_GAP, SAME_KNOT
 
@@ -200,9 +200,19 @@ def solve_knots(problem: Problem, end: float, settings: Settings) -> Iterator[tu
 def solve_quantile_knots(problem: Problem, high: float, settings: Settings) -> Iterator[tuple[float, Solution]]:
     """All solutions from the quantile of the problem's loss up to the quantile `high`.
 
-    Each comes with the highest quantile of its range.
+    Each comes with the highest quantile of its range. Far targets are moved near, as `solve_knots` does it.
     """
-    return solve_all_quantiles(problem, high, settings, solve=solve)
+    last, clipped = problem.loss.interval()[1], clip(problem)
+    found = iter(()) if clipped is None else solve_all_quantiles(clipped.problem, high, settings, solve=solve)
+    for knot, solution in found:
+        assert clipped is not None
+        twin = clipped.like(replace(problem, loss=Pinball((last + knot) / 2)))
+        if not twin.keeps(solution):
+            break
+        yield knot, twin.restored(solution, settings.tol)
+        last = knot
+    if last < high:
+        yield from solve_all_quantiles(replace(problem, loss=Pinball(last)), high, settings, solve=solve)
 
 
 def _solve_one_by_one(
