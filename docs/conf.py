@@ -13,14 +13,21 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "matplotlib.sphinxext.figmpl_directive",
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx-mathjax-offline",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 default_role = "literal"
+mathjax_path = "mathjax/tex-chtml.js"  # sphinx-mathjax-offline copies it into the build
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections have the types, in words
@@ -34,7 +41,15 @@ plot_html_show_source_link = False
 html_theme = "pydata_sphinx_theme"
 html_title = f"ladreg {release}"
 html_show_sourcelink = False
-html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+html_static_path = ["_static"]
+html_css_files = ["ladreg.css"]
+html_theme_options = {
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 5,
+    "navbar_align": "left",
+    "logo": {"text": "ladreg"},
+}
 
 examples = Path(__file__).parent.parent / "examples"
 if any(examples.glob("*.py")):
