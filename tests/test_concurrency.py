@@ -57,7 +57,7 @@ def table(kind):
     """X and y of a kind, the same in every process."""
     rng = np.random.default_rng(ALL_KINDS.index(kind))
     if kind == "tall":
-        X = rng.standard_normal((4000, 10))
+        X = rng.standard_normal((10_500, 10))
     elif kind == "square":
         X = rng.standard_normal((400, 100))
     elif kind == "wide":

@@ -173,6 +173,7 @@ def warn_user(message: str, category: type[Warning]) -> None:
     frame, level = traceback.tb_frame if traceback else None, 0
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
         frame, level = frame.f_back, level + 1
+    del frame, traceback  # a frame that refers to itself would keep the data of its callers
     warnings.warn(message, category, stacklevel=level + 1)
 
 
