@@ -8,10 +8,10 @@ dtype of X. The interface is in `base`, sparse designs are in `sparse`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index, constant
 from ladreg._design.base import Design
 from ladreg._design.sparse import SparseDesign
+from ladreg._design.threads import in_order
 from ladreg._kernels import _rows
 
 # A shift is worth its pass over X if the middle of a column's range is more than 8 times half the range.
@@ -39,6 +40,8 @@ _PRODUCT_BYTES = 1 << 22
 # Dummies of a dense X are looked for where it has at least 64 columns and at most a tenth of its values is not zero. A
 # sample of 256 rows says whether to look at all values.
 _FEWEST, _FILLED, _SAMPLED = 64, 0.1, 256
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -109,13 +112,34 @@ class DenseDesign(Design):
             raw = self.X[block]
             yield block, raw if straight else np.ascontiguousarray(raw)
 
+    def _in_order(self, work: Callable[[slice, NDArray[np.floating]], Result]) -> Iterator[Result]:
+        """What `work` makes of each block of `_walkable`, in their order; several threads read a large table."""
+        return in_order(lambda item: work(*item), self._walkable(), self.X.size)
+
+    def _each(self, work: Callable[[slice, NDArray[np.floating]], object]) -> None:
+        """Do `work` on each block of rows."""
+        for _ in self._in_order(work):
+            pass
+
+    def _sum(self, add: Callable[[slice, NDArray[np.floating], Array], object]) -> Array:
+        """The sum, one number a column, of what is added to zeros for each block of rows."""
+
+        def part(block: slice, raw: NDArray[np.floating]) -> Array:
+            values = np.zeros(self.n_features)
+            add(block, raw, values)
+            return values
+
+        total = np.zeros(self.n_features)
+        for values in self._in_order(part):
+            total += values
+        return total
+
     def matvec(self, coef: Array) -> Array:
         """Product with a vector (n_features,) or a matrix (n_features, k)."""
         if coef.ndim == 1:
             result = np.empty(self.n_samples)
-            zero, minus = constant(0.0, self.n_samples), -(self.scale * coef)
-            for block, raw in self._walkable():
-                _rows.forward(raw, self._shift, minus, zero[block], 0.0, result[block])
+            zero, minus, shift = constant(0.0, self.n_samples), -(self.scale * coef), self._shift
+            self._each(lambda block, raw: _rows.forward(raw, shift, minus, zero[block], 0.0, result[block]))
             return result
         result, scaled = np.empty((self.n_samples, *coef.shape[1:])), self.scale[:, None] * coef
         for block, raw in self._walkable():
@@ -126,13 +150,8 @@ class DenseDesign(Design):
         """Product of the transpose with a vector (n_samples,) or a matrix (n_samples, k)."""
         if dual.ndim == 2:
             return self._rmatmat(dual)
-        slope = np.zeros(self.n_features)
-        dual = np.ascontiguousarray(dual)
-        for block, raw in self._walkable():
-            part = np.zeros(self.n_features)
-            _rows.backward(raw, self._shift, dual[block], part)
-            slope += part
-        return slope * self.scale
+        dual, shift = np.ascontiguousarray(dual), self._shift
+        return self._sum(lambda block, raw, part: _rows.backward(raw, shift, dual[block], part)) * self.scale
 
     def _rmatmat(self, dual: Array) -> Array:
         """`rmatvec` of a matrix; the product with each of its columns is contiguous."""
@@ -175,11 +194,15 @@ class DenseDesign(Design):
     ) -> tuple[Array, Array, float]:
         """Residual, and the product with the dual at the residuals' ends, in one read of X."""
         residual, slope, total = np.empty(self.n_samples), np.zeros(self.n_features), 0.0
-        scaled = self.scale * coef
-        for block, raw in self._walkable():
+        scaled, shift = self.scale * coef, self._shift
+
+        def sweep(block: slice, raw: NDArray[np.floating]) -> tuple[float, Array]:
             part = np.zeros(self.n_features)
-            given = self._shift, scaled, y[block], offset, weight[block], *ends
-            total += _rows.sweep(raw, *given, residual[block], part)
+            given = shift, scaled, y[block], offset, weight[block], *ends
+            return _rows.sweep(raw, *given, residual[block], part), part
+
+        for of_block, part in self._in_order(sweep):
+            total += of_block
             slope += part
         return residual, slope * self.scale, total
 
@@ -189,32 +212,37 @@ class DenseDesign(Design):
         """Residual, product with a dual, and magnitudes, in one read of X."""
         residual, slope, total = np.empty(self.n_samples), np.zeros(self.n_features), 0.0
         size = np.zeros(self.n_features) if sizes else None
-        scaled = self.scale * coef
-        for block, raw in self._walkable():
-            part = np.zeros(self.n_features)
-            total += _rows.audit(
-                raw, self._shift, scaled, y[block], offset, weight[block], dual[block], residual[block], part, size
-            )
+        scaled, shift = self.scale * coef, self._shift
+
+        def audit(block: slice, raw: NDArray[np.floating]) -> tuple[float, Array, Array | None]:
+            part, sizes = np.zeros(self.n_features), None if size is None else np.zeros(self.n_features)
+            given = shift, scaled, y[block], offset, weight[block], dual[block]
+            return _rows.audit(raw, *given, residual[block], part, sizes), part, sizes
+
+        for of_block, part, of_columns in self._in_order(audit):
+            total += of_block
             slope += part
+            if size is not None and of_columns is not None:
+                size += of_columns
         return residual, slope * self.scale, total, None if size is None else size * self.scale
 
     def magnitudes(self, weight: Array) -> Array:
         """Column sums of ``weight * |x|``."""
-        size = np.zeros(self.n_features)
-        for block, raw in self._walkable():
-            _rows.magnitudes(raw, self._shift, weight[block], size)
-        return size * self.scale
+        shift = self._shift
+        return self._sum(lambda block, raw, part: _rows.magnitudes(raw, shift, weight[block], part)) * self.scale
 
     def curvatures(self, weight: Array, center: Array) -> Array:
         """Column sums of ``weight * (x - center)^2``."""
-        total, center = np.zeros(self.n_features), self.shift + center / self.scale
+        center = self.shift + center / self.scale
         before, after = self._scales
-        for block, raw in self._walkable():
+
+        def add(block: slice, raw: NDArray[np.floating], part: Array) -> None:
             if before is None:
-                _rows.curvatures(raw, center, weight[block], total)
+                _rows.curvatures(raw, center, weight[block], part)
             else:
-                _rows.curvatures(raw * before, center * before, weight[block], total)
-        return total * after**2
+                _rows.curvatures(raw * before, center * before, weight[block], part)
+
+        return self._sum(add) * after**2
 
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
@@ -250,12 +278,18 @@ class DenseDesign(Design):
         return stats
 
     def _column_stats(self) -> Array:
-        stats = np.array([[np.inf], [-np.inf], [0.0], [0.0]]).repeat(self.n_features, axis=1)
-        for _, raw in self._walkable():
-            sums = stats[2:].copy()
-            stats[2:] = 0.0
-            _rows.column_stats(raw, stats)
-            stats[2:] += sums
+        none = np.array([[np.inf], [-np.inf], [0.0], [0.0]]).repeat(self.n_features, axis=1)
+
+        def of_block(_: slice, raw: NDArray[np.floating]) -> Array:
+            part = none.copy()
+            _rows.column_stats(raw, part)
+            return part
+
+        stats = none.copy()
+        for part in self._in_order(of_block):
+            np.minimum(stats[0], part[0], out=stats[0])
+            np.maximum(stats[1], part[1], out=stats[1])
+            stats[2:] += part[2:]
         return stats
 
     def means(self, weight: Array) -> Array:

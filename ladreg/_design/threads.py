@@ -1,0 +1,56 @@
+"""Blocks of rows read by several threads, their results in the order of the blocks: bits do not depend on who reads.
+
+Threads are made for one pass, so that a forked child has none to wait for, and are not made inside other threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from itertools import islice
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Numbers of a table from which threads pay: reading 2^22 numbers takes some milliseconds, making a thread 0.1.
+_MANY = 1 << 22
+# Blocks that wait for each thread, at most: their results are held until those of the blocks before are taken.
+_WAITING = 4
+
+
+def in_order(work: Callable[[Item], Result], items: Iterable[Item], n_numbers: int) -> Iterator[Result]:
+    """``map(work, items)``, by several threads where the items have many numbers; `work` must release the GIL."""
+    number = n_threads() if n_numbers >= _MANY else 1
+    if number == 1:
+        yield from map(work, items)
+        return
+    rest, waiting = iter(items), deque[Future[Result]]()
+    pool = ThreadPoolExecutor(number, thread_name_prefix="ladreg")
+    try:
+        for item in islice(rest, _WAITING * number):
+            waiting.append(pool.submit(work, item))
+        while waiting:
+            yield waiting.popleft().result()
+            for item in islice(rest, 1):
+                waiting.append(pool.submit(work, item))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def n_threads() -> int:
+    """How many threads may read: as many as BLAS has, one inside any thread but the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        return 1
+    return max(1, min((library.num_threads for library in _blas()), default=1))
+
+
+@cache
+def _blas() -> list[Any]:
+    """The BLAS libraries of this process, whose numbers of threads threadpoolctl limits."""
+    from threadpoolctl import ThreadpoolController
+
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
