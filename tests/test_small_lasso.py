@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ladreg._least_squares import LeastSquaresTuning
-from ladreg._problem import HalfSquared
+from ladreg._problem import ElasticNet, HalfSquared
 from tests.problems import make, solve
 
 LARGE = (LeastSquaresTuning(small_rows=1),)
@@ -53,3 +53,13 @@ def test_equal_columns_and_few_epochs_are_left_to_coordinate_descent():
     assert equal.coef[0] == pytest.approx(equal.coef[2])
     limited = solve(make(X, y, loss=HalfSquared(), alpha=0.1), max_iter=3)
     assert limited.n_iter <= 3
+
+
+def test_limits_of_coefficients_are_kept():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 3))
+    problem = make(X, 3 * X[:, 0] + rng.standard_normal(50), loss=HalfSquared(), alpha=0.1)
+    penalty = ElasticNet(problem.penalty.strength, lower=np.full(3, -np.inf), upper=np.array([1.0, np.inf, np.inf]))
+    solution = solve(problem.with_penalty(penalty))
+    assert solution.coef[0] == 1.0
+    assert solution.relative_gap <= 1e-12

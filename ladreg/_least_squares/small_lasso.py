@@ -29,7 +29,7 @@ def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | Non
     penalty, n, p, tuning = problem.penalty, problem.n_samples, problem.n_features, settings.tuned(LeastSquaresTuning)
     n_steps = tuning.steps * (p + 1)
     is_small = 0 < p <= tuning.small_columns and 1 < n <= tuning.small_rows
-    is_plain = penalty.all_bound and not penalty.excluded and settings.precompute is None
+    is_plain = penalty.all_bound and not (penalty.excluded or penalty.limited) and settings.precompute is None
     can_end = settings.limit(MOST_EPOCHS) >= tuning.epochs + n_steps
     if not (is_small and is_plain and can_end and isinstance(problem.design, DenseDesign)):
         return None
