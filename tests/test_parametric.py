@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from ladreg import LADRegressor, QuantileRegressor, lad_path, quantile_path, quantile_process
 from ladreg._certificate import prove
-from ladreg._piecewise import PiecewiseTuning
+from ladreg._piecewise import PiecewiseTuning, follows_knots
 from ladreg._problem import Absolute, Pinball, Settings
 from ladreg._solvers import largest_alpha, solve, solve_alphas, solve_quantile_knots
 from ladreg.metrics import pinball_loss
@@ -195,6 +195,19 @@ def test_knots_of_a_table_whose_dense_copy_is_too_large_are_refused():
     for call in (lambda: lad_path(X, y, method="knots"), lambda: quantile_process(X, y, alpha=0.01)):
         with pytest.raises(ValueError, match=r"two dense copies of X, .*: give a number of alphas, or a list"):
             call()
+
+
+def test_a_sparse_table_has_no_dense_copies_that_dwarf_it():
+    rng = np.random.default_rng(0)
+    X = sp.random_array((2500, 500), density=0.01, rng=rng, format="csr")
+    y = X[:, :3].sum(axis=1) + rng.standard_t(2, 2500)
+    alphas = np.array([0.5, 0.4])
+    assert follows_knots(make(X.toarray(), y, alpha=1.0), alphas, Settings())
+    assert not follows_knots(make(X, y, alpha=1.0), alphas, Settings())
+    assert follows_knots(make(X[:200], y[:200], alpha=1.0), alphas, Settings())
+    many = sp.random_array((10_000, 2000), density=0.001, rng=rng, format="csr")
+    with pytest.raises(ValueError, match="far larger than a sparse X of 10000 rows by 2000 columns with 20000 stored"):
+        lad_path(many, np.arange(10_000.0) % 7, method="knots")
 
 
 @pytest.mark.parametrize("far", [1e6, 1e15, 1e200])

@@ -45,6 +45,11 @@ class Design(ABC):
         """Number of columns."""
         return int(self.X.shape[1])
 
+    @property
+    def n_stored(self) -> int:
+        """Number of values that X stores: of a sparse one, those that need not be zero."""
+        return int(self.X.size)
+
     def rescaled(self, shift: Array, scale: Array) -> Self:
         """The columns of this design, `shift` subtracted and `scale` multiplied; X is shared, not copied."""
         return replace(self, shift=self.shift + shift / self.scale, scale=self.scale * scale)

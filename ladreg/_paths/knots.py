@@ -9,12 +9,15 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._paths.path import Path, as_proved
+from ladreg._piecewise import is_worth_copying
 from ladreg._problem import Problem, Settings, Solution
 from ladreg._solvers import largest_alpha, solve_knots, solve_quantile_knots
 from ladreg._tolerances import SAME_KNOT
 
 # Coefficients of a path have at most 2^27 numbers, 1 GiB; so has each of the two dense copies of X that a walk makes.
 _NUMBERS = 1 << 27
+# Dense copies of a sparse X have at most 2^24 numbers (128 MB), or few for each value that it stores.
+_SPARSE = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,12 @@ def _check_table(problem: Problem) -> None:
         raise ValueError(
             f"knots are followed on two dense copies of X, and {problem.n_samples} rows by {n_features} columns are "
             f"more than {_NUMBERS} entries (1 GiB) each: give a number of alphas, or a list of quantiles."
+        )
+    if not is_worth_copying(problem.design, _SPARSE):
+        raise ValueError(
+            f"knots are followed on two dense copies of X, which would be far larger than a sparse X of "
+            f"{problem.n_samples} rows by {n_features} columns with {problem.design.n_stored} stored values: give a "
+            "number of alphas, or a list of quantiles."
         )
 
 

@@ -5,7 +5,7 @@ from ladreg._piecewise.cascade import solve_by_cascade
 from ladreg._piecewise.families import Family, FamilySolver, are_small
 from ladreg._piecewise.huber_newton import solve_huber
 from ladreg._piecewise.interior_point import weighted_gram
-from ladreg._piecewise.knot_path import follows_knots, solve_all_knots, solve_along_knots
+from ladreg._piecewise.knot_path import follows_knots, is_worth_copying, solve_all_knots, solve_along_knots
 from ladreg._piecewise.linprog import dual_at, solve_by_linprog
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.null_space import is_bulky
@@ -26,6 +26,7 @@ __all__ = [
     "dual_at",
     "follows_knots",
     "is_bulky",
+    "is_worth_copying",
     "newton_step",
     "solve_all_knots",
     "solve_all_quantiles",

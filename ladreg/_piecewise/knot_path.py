@@ -9,6 +9,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import Answers, canonical_optimum, certify, proofs
+from ladreg._design import Design
 from ladreg._piecewise.parametric import Vertices, Walk
 from ladreg._piecewise.ranges import pieces
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -16,8 +17,10 @@ from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._tolerances import AT_END, PROVED_GAP, SAME_KNOT
 
-# Walk where a table has at most 2^23 entries, of which two dense copies are made.
+# Walk where a table has at most 2^23 entries, of which two dense copies are made (64 MB each).
 _TABLE = 1 << 23
+# Or, where it is sparse, 2^20 entries or 16 times what it stores: copies of more would dwarf X.
+_SPARSE_TABLE, _PER_STORED = 1 << 20, 16
 NAME = "parametric simplex"
 # A walk that gets stuck is begun again with another perturbation, twice.
 WALKS = 3
@@ -36,7 +39,13 @@ def follows_knots(problem: Problem, alphas: Array, settings: Settings) -> bool:
         and alphas[0] > 0
         and n_rows <= max(tuning.knot_rows, tuning.knot_rows_per_column * n_columns)
         and n_rows * n_columns <= _TABLE
+        and is_worth_copying(problem.design, _SPARSE_TABLE)
     )
+
+
+def is_worth_copying(design: Design, small: int) -> bool:
+    """Whether dense copies of X have at most `small` entries, or few for each value that X stores."""
+    return design.n_samples * design.n_features <= max(small, _PER_STORED * design.n_stored)
 
 
 def solve_along_knots(
