@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import column_rank
-from ladreg._estimators import Bounds, CertifiedRegressor, Data, check_choice, check_real, quantile_of
+from ladreg._estimators import Bounds, CertifiedRegressor, Data, MomentData, check_choice, check_real, quantile_of
 from ladreg._paths import Path, losses_of, relaxed
 from ladreg._problem import TOO_LARGE, Coefficients, Problem, Solution
+from ladreg._row_blocks import Passes
 from ladreg._solvers import solve
 from ladreg._tolerances import EXACT_FIT
 from ladreg._tuning import Candidate, Choice, TunedRegressor, check_not_empty, check_single
@@ -96,6 +97,15 @@ class InformationRegressor(TunedRegressor):
         # All float64 numbers above 2^53 are whole, but they are not counts.
         counted = total <= 2.0**53 and bool(np.all(weight == np.floor(weight)))
         return total if counted else float(np.count_nonzero(data.weight))
+
+    def _prepared_blocks(self, passes: Passes, params: dict[str, Any]) -> tuple[MomentData, float]:
+        """The moments of all rows, and the number of samples, counted as in memory."""
+        if params:
+            raise TypeError(f"fit got an unexpected argument {min(params)!r}.")
+        blocks = MomentData.of(passes, None, bool(self._model.fit_intercept))
+        seen = blocks.moments
+        counted = seen.whole and seen.total.mass <= 2.0**53
+        return blocks, seen.total.mass if counted else float(seen.n_rows)
 
     def _chosen(
         self,
@@ -213,6 +223,8 @@ class LassoCDIC(InformationRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate
         The proof in full; of the penalised fit, before it is mixed with another.
+    n_passes_ : int
+        Times that the rows were read; only for data in blocks.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

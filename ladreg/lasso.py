@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,15 +15,18 @@ from ladreg._estimators import (
     CertifiedRegressor,
     Data,
     Limits,
+    MomentData,
     any_size,
     check_choice,
     check_count,
     check_flag,
     check_real,
     feature_weights,
+    opened,
     training_data,
+    verified_by_moments,
 )
-from ladreg._problem import ElasticNet, HalfSquared, Loss, Settings
+from ladreg._problem import Coefficients, ElasticNet, HalfSquared, Loss, Settings, Solution
 from ladreg._solvers import largest_alpha
 
 
@@ -89,6 +92,8 @@ class ElasticNetCD(CertifiedRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full.
+    n_passes_ : int
+        Times that the rows were read; only for data in blocks.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -188,6 +193,26 @@ class ElasticNetCD(CertifiedRegressor):
             raise OverflowError("the squares of the columns' deviations leave float64. Scale them to ordinary sizes.")
         return Limits.of(self.bounds, bool(self.positive), weights).penalty(penalised, ridge)
 
+    def _fit_blocks(self, X: Any, y: Any, sample_weight: Any) -> None:
+        given = MomentData.of(opened(X, y, sample_weight), None, bool(self.fit_intercept))
+        problem = self._problems(given.data, self._penalty(given.data))[0]
+        solution = self._solve([problem], [self._start_in(given)])[0]
+        solution = given.certified(problem, solution, self._settings())
+        given.name_features(self)
+        self.n_passes_ = len(given.passes.names)
+        self._store(given.original, [given.original_problem(problem)], [solution])
+        self._warn([solution])
+
+    def _start_in(self, given: MomentData) -> Coefficients | None:
+        """Previous coefficients, if `warm_start` is set and their number fits."""
+        coef = np.asarray(getattr(self, "coef_", np.zeros(0)), dtype=np.float64)
+        if not self.warm_start or coef.shape != (given.data.design.n_features,):
+            return None
+        return Coefficients(coef, 0.0)  # the intercept follows from the coefficients
+
+    def _verified_blocks(self, X: Any, y: Any, sample_weight: Any) -> list[Solution]:
+        return verified_by_moments(self, X, y, sample_weight)
+
     def _settings(self) -> Settings:
         return replace(super()._settings(), precompute=None if self.precompute == "auto" else bool(self.precompute))
 
@@ -262,6 +287,8 @@ class LassoCD(ElasticNetCD):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full.
+    n_passes_ : int
+        Times that the rows were read; only for data in blocks.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

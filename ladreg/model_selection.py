@@ -58,7 +58,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         a part of 1e-14 of their size) count as of deviation one.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
-        None is 5 folds.
+        None is 5 folds. For data in blocks a number, None, or the name of a column whose values are the folds.
     scoring : str or callable, default=None
         What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
         are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
@@ -114,6 +114,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate
         The proof in full; of the penalised fit, before it is mixed with another.
+    n_passes_ : int
+        Times that the rows were read; only for data in blocks.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -251,7 +253,7 @@ class LassoCDCV(CrossValidatedRegressor):
         a part of 1e-14 of their size) count as of deviation one.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
-        None is 5 folds.
+        None is 5 folds. For data in blocks a number, None, or the name of a column whose values are the folds.
     scoring : str or callable, default=None
         What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
         are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
@@ -304,6 +306,8 @@ class LassoCDCV(CrossValidatedRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate
         The proof in full; of the penalised fit, before it is mixed with another.
+    n_passes_ : int
+        Times that the rows were read; only for data in blocks.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 import ladreg
-from ladreg import LADRegressor, LassoCD, LassoCDCV, QuantileRegressor, blocks
+from ladreg import LADRegressor, QuantileRegressor, blocks
 from ladreg.blocks import BlockError
 
 N, P = 40_000, 4
@@ -272,7 +272,7 @@ def test_collections_of_dask():
 def test_what_blocks_cannot_do_is_said():
     X, y, w = table(13, n=100)
     data = blocks.arrays(X, y, w)
-    for model in (LassoCD(), LassoCDCV(), ladreg.HuberLossRegressor(), ladreg.LADRegressorCV()):
+    for model in (ladreg.HuberLossRegressor(), ladreg.CombinedLossRegressor(), ladreg.LADRegressorCV()):
         with pytest.raises(TypeError, match=f"{type(model).__name__} needs all rows in memory"):
             model.fit(data)
     with pytest.raises(TypeError, match="needs all rows in memory"):

@@ -12,11 +12,13 @@ from ladreg._certificate.certificate import (
 )
 from ladreg._certificate.optimal_face import column_rank, tied_rows
 from ladreg._certificate.path_certificates import Answers, costs, largest_parts, proofs, reaching
+from ladreg._certificate.sums_of_squares import SquareSums, prove_from_sums
 from ladreg._certificate.vertex_certificates import VertexRows, prove_vertices
 
 __all__ = [
     "Answers",
     "Proof",
+    "SquareSums",
     "VertexRows",
     "canonical_optimum",
     "certify",
@@ -27,6 +29,7 @@ __all__ = [
     "proofs",
     "prove",
     "prove_from_products",
+    "prove_from_sums",
     "prove_vertices",
     "reaching",
     "relative_gap",

@@ -7,6 +7,7 @@ from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.in_blocks import are_blocks
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
 from ladreg._estimators.limits import Bounds, Limits
+from ladreg._estimators.moments_in_blocks import MomentData, names_of, opened, verified_by_moments
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha, quantile_of
 from ladreg._estimators.validation import (
     Data,
@@ -33,6 +34,7 @@ __all__ = [
     "Data",
     "L1Regressor",
     "Limits",
+    "MomentData",
     "PivotalRegressor",
     "ScaledProblem",
     "ShowsCertificate",
@@ -51,6 +53,8 @@ __all__ = [
     "estimated_scale",
     "feature_weights",
     "named_certificates",
+    "names_of",
+    "opened",
     "pivotal_alpha",
     "present",
     "quantile_of",
@@ -62,6 +66,7 @@ __all__ = [
     "task",
     "training_data",
     "verified",
+    "verified_by_moments",
     "warn_user",
     "with_callbacks",
 ]

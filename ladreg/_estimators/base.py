@@ -36,7 +36,10 @@ from ladreg._tolerances import ROUNDING_GAP
 from ladreg._version import __version__
 
 # Error message of estimators that need all rows in memory.
-NO_BLOCKS = "{} needs all rows in memory, and cannot be fitted to data in blocks of rows: LADRegressor and others can."
+NO_BLOCKS = (
+    "{} needs all rows in memory. To data in blocks of rows LADRegressor, QuantileRegressor, LassoCD, ElasticNetCD, "
+    "LassoCDCV, ElasticNetCDCV and LassoCDIC can be fitted."
+)
 # Coefficients are rounded to float32 if that moves predictions by at most 1e-4 of the targets' median distance from
 # their median, with the rounding errors of all terms taken as independent.
 _HELD = 1e-4
@@ -196,9 +199,9 @@ class CertifiedRegressor(
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Training data. float32 and float64 are used as they are, in any memory order. `LADRegressor` and
-            `QuantileRegressor` also take data in blocks of rows (`ladreg.blocks`), which contain y and weights, and
-            Dask's arrays and data frames.
+            Training data. float32 and float64 are used as they are, in any memory order. `LADRegressor`,
+            `QuantileRegressor`, `LassoCD` and `ElasticNetCD` also take data in blocks of rows (`ladreg.blocks`), which
+            contain y and weights, and Dask's arrays and data frames.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target; each column of a two-dimensional y is a problem of its own, one column is as one-dimensional. None
             where X is data in blocks.

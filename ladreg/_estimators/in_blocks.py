@@ -28,7 +28,7 @@ class BlockData:
     @classmethod
     def surveyed(cls, X: Any, y: Any, sample_weight: Any) -> BlockData:
         """The data in blocks that the arguments of `fit` are, after one pass."""
-        source, executor, n_held = _source(X, y, sample_weight)
+        source, executor, n_held = source_of(X, y, sample_weight)
         names: list[str] | None = getattr(source, "feature_names", None)
         passes = Passes(source, executor)
         seen = survey(passes, n_held, names)
@@ -39,21 +39,31 @@ class BlockData:
 
     def name_features(self, estimator: Any) -> None:
         """Set what `validate_data` sets."""
-        estimator.n_features_in_ = self.seen.n_features
-        estimator.__dict__.pop("feature_names_in_", None)
-        if self.names is not None:
-            estimator.feature_names_in_ = np.array(self.names, dtype=object)
+        name_features(estimator, self.seen.n_features, self.names)
 
     def check_features(self, estimator: Any) -> None:
         """A ValueError unless the features are those of the fit."""
-        if self.seen.n_features != estimator.n_features_in_:
-            raise ValueError(
-                f"X has {self.seen.n_features} features, but {type(estimator).__name__} is expecting "
-                f"{estimator.n_features_in_} features as input."
-            )
-        names = getattr(estimator, "feature_names_in_", None)
-        if names is not None and self.names is not None and list(names) != self.names:
-            raise ValueError("The feature names should match those that were passed during fit.")
+        check_features(estimator, self.seen.n_features, self.names)
+
+
+def name_features(estimator: Any, n_features: int, names: list[str] | None) -> None:
+    """Set what `validate_data` sets."""
+    estimator.n_features_in_ = n_features
+    estimator.__dict__.pop("feature_names_in_", None)
+    if names is not None:
+        estimator.feature_names_in_ = np.array(names, dtype=object)
+
+
+def check_features(estimator: Any, n_features: int, names: list[str] | None) -> None:
+    """A ValueError unless the features are those of the fit."""
+    if n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {n_features} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is not None and names is not None and list(known) != names:
+        raise ValueError("The feature names should match those that were passed during fit.")
 
 
 def are_blocks(X: Any) -> bool:
@@ -61,7 +71,7 @@ def are_blocks(X: Any) -> bool:
     return is_source(X) or is_dask(X)
 
 
-def _source(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, int]:
+def source_of(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, int]:
     """The source, its executor, and the number of rows that may be held."""
     if not is_source(X):
         if y is None:

@@ -1,7 +1,24 @@
 """Fits to rows in blocks, which are read a few times and never held."""
 
+from ladreg._from_blocks.equivalent_rows import EquivalentRows
+from ladreg._from_blocks.moments import ColumnFolds, Moments, RowFolds, moments
 from ladreg._from_blocks.piecewise import Question, judged, solve_blocks
 from ladreg._from_blocks.side_by_side import together
+from ladreg._from_blocks.squares import certified_squares, corrected_target
 from ladreg._from_blocks.survey import Survey, survey
 
-__all__ = ["Question", "Survey", "judged", "solve_blocks", "survey", "together"]
+__all__ = [
+    "ColumnFolds",
+    "EquivalentRows",
+    "Moments",
+    "Question",
+    "RowFolds",
+    "Survey",
+    "certified_squares",
+    "corrected_target",
+    "judged",
+    "moments",
+    "solve_blocks",
+    "survey",
+    "together",
+]

@@ -86,7 +86,7 @@ def _mass(rows: Rows) -> float:
 
 def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[str] | None) -> Summary:
     """Checks, ranges and sampled rows of a tile."""
-    _check(place, rows, names)
+    check_numbers(place, rows, names)
     X, weight = rows.X, rows.weight
     is_sparse = sp.issparse(X)
     if is_sparse:
@@ -118,7 +118,7 @@ def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[st
     )
 
 
-def _check(place: Place, rows: Rows, names: list[str] | None) -> None:
+def check_numbers(place: Place, rows: Rows, names: list[str] | None) -> None:
     """A BlockError that names the first number that is none, or a weight below zero."""
     X, y, weight = rows
     is_sparse: bool = sp.issparse(X)

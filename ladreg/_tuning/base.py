@@ -17,21 +17,25 @@ from ladreg._estimators import (
     NO_BLOCKS,
     CertifiedRegressor,
     Data,
+    MomentData,
     all_or_nothing,
     any_size,
     are_blocks,
     check_count,
     check_real,
     check_verbose,
+    opened,
     present,
     root_task,
     stored,
     task,
     training_data,
+    verified_by_moments,
     with_callbacks,
 )
 from ladreg._paths import Path, Ranges, grid, last_alpha, path_of_knots, relaxed, solve_path
 from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution, Solver
+from ladreg._row_blocks import Passes
 from ladreg._tolerances import ROUNDING_GAP
 
 # More than 100 000 alphas are rejected as a mistake.
@@ -121,6 +125,7 @@ class TunedRegressor(CertifiedRegressor):
     post_selection: float | None
     max_features: int | None
     alpha_: float
+    n_passes_: int
     knots_: Array
     # Whether alphas="knots" is possible: fits are piecewise constant in alpha.
     _has_knots: ClassVar[bool] = False
@@ -203,9 +208,11 @@ class TunedRegressor(CertifiedRegressor):
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Training data. float32 and float64 are used as they are, in any memory order.
+            Training data. float32 and float64 are used as they are, in any memory order. `LassoCDCV`, `ElasticNetCDCV`
+            and `LassoCDIC` also take data in blocks of rows (`ladreg.blocks`), which contain y and weights, and Dask's
+            arrays and data frames.
         y : array-like of shape (n_samples,)
-            Target.
+            Target; None where X is data in blocks.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, used for the fits and for the losses of held-out rows.
         **params : dict
@@ -240,16 +247,42 @@ class TunedRegressor(CertifiedRegressor):
         return self
 
     @with_callbacks  # type: ignore[untyped-decorator]
-    def _tune(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, params: dict[str, Any]) -> None:
+    def _tune(self, X: Any, y: Any, sample_weight: ArrayLike | None, params: dict[str, Any]) -> None:
         self._check_parameters()
         if are_blocks(X):
-            raise TypeError(NO_BLOCKS.format(type(self).__name__))
+            self._tune_blocks(X, y, sample_weight, params)
+            return
+        self.__dict__.pop("n_passes_", None)
         data = _one_target(training_data(self, X, y, sample_weight, keep=True))
         given = self._prepared(X, y, data, sample_weight, params)
         context = root_task(self, self._n_tasks(given))
         with task(context, self, X=X, y=y):
             candidates = [self._candidate(model, present(data)) for model in self._models()]
             self._finish(data, self._chosen(candidates, data, given, context))
+
+    def _tune_blocks(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> None:
+        """The choice from data in blocks of rows, by rows with the same moments."""
+        if not self._loss().is_square:
+            raise TypeError(NO_BLOCKS.format(type(self).__name__))
+        blocks, given = self._prepared_blocks(opened(X, y, sample_weight), params)
+        blocks.name_features(self)
+        context = root_task(self, self._n_tasks(given))
+        with task(context, self, X=X, y=y):
+            candidates = [self._candidate(model, blocks.data) for model in self._models()]
+            self._finish(blocks.data, self._chosen(candidates, blocks.data, given, context), blocks)
+
+    def _prepared_blocks(
+        self,
+        passes: Passes,  # noqa: ARG002
+        params: dict[str, Any],  # noqa: ARG002
+    ) -> tuple[MomentData, Any]:
+        """The moments of data in blocks, and the other inputs of the choice, as `_prepared` returns them."""
+        raise TypeError(NO_BLOCKS.format(type(self).__name__))
+
+    def _verified_blocks(self, X: Any, y: Any, sample_weight: Any) -> list[Solution]:
+        if not self._loss().is_square:
+            return super()._verified_blocks(X, y, sample_weight)
+        return verified_by_moments(self, X, y, sample_weight)
 
     def _candidate(self, model: CertifiedRegressor, data: Data) -> Candidate:
         problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
@@ -259,8 +292,11 @@ class TunedRegressor(CertifiedRegressor):
         ranges = Ranges.between(path_of_knots(problem, last_alpha(problem, eps), self._settings()))
         return Candidate(model, problem, ranges.alphas, ranges)
 
-    def _finish(self, data: Data, choice: Choice) -> None:
-        """Fit with the chosen candidate and alpha, and store the fit and the path."""
+    def _finish(self, data: Data, choice: Choice, blocks: MomentData | None = None) -> None:
+        """Fit with the chosen candidate and alpha, and store the fit and the path.
+
+        If the rows of `data` stand for those of `blocks`, these prove the fit, and intercepts are in their units.
+        """
         self._choice, k, path = choice.candidate, choice.alpha, choice.path
         candidate = choice.candidates[self._choice]
         self.alphas_ = self._all_alphas(choice.candidates, path)
@@ -271,13 +307,21 @@ class TunedRegressor(CertifiedRegressor):
             del self.knots_
         problem = candidate.problem.with_penalty(self._penalty(present(data)))
         solution = choice.solver(problem, self._settings(), path.at(k))
+        coefs, intercepts = path.coef.T, path.intercept
+        mixed = solution.coef[:, None], np.array([solution.intercept])
+        if self._mixing < 1.0:
+            mixed = relaxed(problem, *mixed, self._mixing, self._settings())
+        if blocks is not None:
+            intercepts = blocks.intercepts(problem, coefs, intercepts)
+            mixed = mixed[0], blocks.intercepts(problem, mixed[0].T, mixed[1])
+            solution = blocks.certified(problem, solution, self._settings())
+            self.n_passes_ = len(blocks.passes.names)
+            data, problem = blocks.original, blocks.original_problem(problem)
         self._store(data, [problem], [solution])
-        coefs, self.intercept_path_ = stored(data, [problem], path.coef.T, path.intercept)
+        coefs, self.intercept_path_ = stored(data, [problem], coefs, intercepts)
         self.coef_path_ = np.asarray(coefs.T)
         if self._mixing < 1.0:
-            found = solution.coef[:, None], np.array([solution.intercept])
-            coef, intercept = relaxed(problem, *found, self._mixing, self._settings())
-            coefs, intercepts = stored(data, [problem], coef.T, intercept)
+            coefs, intercepts = stored(data, [problem], mixed[0].T, mixed[1])
             self.coef_, self.intercept_ = coefs[0], intercepts[0]
         self._warn([solution], stacklevel=6)
         warn_of(path, self.tol, stacklevel=6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,9 +15,21 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from ladreg._arrays import Array, Index
-from ladreg._estimators import CertifiedRegressor, Data, any_size, check_choice, subtasks, task, warn_user
+from ladreg._estimators import (
+    CertifiedRegressor,
+    Data,
+    MomentData,
+    any_size,
+    check_choice,
+    names_of,
+    subtasks,
+    task,
+    warn_user,
+)
+from ladreg._from_blocks import ColumnFolds, RowFolds
 from ladreg._paths import Folds, Path, Ranges, Split, SquaredFolds, folds_of
 from ladreg._problem import ElasticNet
+from ladreg._row_blocks import Passes
 from ladreg._tuning.base import Candidate, Choice, TunedRegressor, check_not_empty
 from ladreg._tuning.curves import Curves
 from ladreg._tuning.scoring import Scores, checked_scorer
@@ -90,6 +103,8 @@ class CrossValidatedRegressor(TunedRegressor):
         return router
 
     def _splitter(self) -> Any:
+        if isinstance(self.cv, str):
+            raise ValueError(f"cv={self.cv!r} names a column: that is for data in blocks of rows alone.")
         # Imported here, since this takes as long as importing everything else together.
         from sklearn.model_selection import check_cv
 
@@ -124,6 +139,37 @@ class CrossValidatedRegressor(TunedRegressor):
         if self.scoring is None:
             return HeldOut(splits, None)
         return HeldOut(splits, Scores.of(checked_scorer(self.scoring), X, data.Y[:, 0], for_scorer))
+
+    def _prepared_blocks(self, passes: Passes, params: dict[str, Any]) -> tuple[MomentData, HeldOut]:
+        """The moments of the folds, and the rows that stand for them."""
+        for name in params:
+            raise TypeError(f"fit got an unexpected argument {name!r}: data in blocks take folds by cv alone.")
+        if self.scoring is not None:
+            raise ValueError("scoring must be None where data come in blocks of rows: scorers need all rows.")
+        folds, least = self._folds_in(passes)
+        blocks = MomentData.of(passes, folds, bool(self._model.fit_intercept), least)
+        tests = blocks.rows.folds
+        every = np.arange(blocks.data.weight.size)
+        return blocks, HeldOut([(np.setdiff1d(every, test), test) for test in tests], None)
+
+    def _folds_in(self, passes: Passes) -> tuple[RowFolds | ColumnFolds, int]:
+        """The folds of data in blocks, and how many of them there must be at least: by a column's name, or by rows."""
+        if isinstance(self.cv, str):
+            names = names_of(passes)
+            if names is None or self.cv not in names:
+                raise ValueError(f"cv must be an integer or the name of a column of X, got {self.cv!r}.")
+            return ColumnFolds(names.index(self.cv)), 2
+        if not (self.cv is None or isinstance(self.cv, Integral)):
+            raise ValueError(
+                "cv must be None, an integer or the name of a column where data come in blocks of rows, got "
+                f"{self.cv!r}."
+            )
+        number, n_rows = self._splitter().get_n_splits(), passes.n_rows
+        if number > n_rows:
+            raise ValueError(f"cv={number} is more than the number of rows, {n_rows}.")
+        # As `KFold` has them: the first folds have one row more.
+        sizes = n_rows // number + (np.arange(number) < n_rows % number)
+        return RowFolds(np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)), number
 
     def _chosen(self, candidates: list[Candidate], data: Data, given: HeldOut, context: Any) -> Choice:
         model, posed = candidates[0].model, candidates[0].problem

@@ -1,0 +1,132 @@
+"""Estimators with a squared loss and data in blocks: few rows with the same moments are fitted in place of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ladreg._arrays import Array
+from ladreg._design import as_design
+from ladreg._estimators.in_blocks import check_features, name_features, source_of
+from ladreg._estimators.validation import Data
+from ladreg._from_blocks import (
+    ColumnFolds,
+    EquivalentRows,
+    Moments,
+    RowFolds,
+    certified_squares,
+    corrected_target,
+    moments,
+)
+from ladreg._problem import Coefficients, Problem, Settings, Solution
+from ladreg._row_blocks import Passes
+from ladreg._solvers import solve, verify
+from ladreg._tolerances import PROVED_GAP
+
+# Passes that correct a fit, at most: each leaves the square of what was wrong before, where digits are left.
+_CORRECTIONS = 2
+
+
+@dataclass(frozen=True)
+class MomentData:
+    """Data in blocks after a pass: their moments, rows with the same ones, and these as `Data`."""
+
+    passes: Passes
+    names: list[str] | None
+    moments: Moments
+    rows: EquivalentRows
+    data: Data
+
+    @classmethod
+    def of(
+        cls, passes: Passes, folds: RowFolds | ColumnFolds | None, fit_intercept: bool, least: int = 1
+    ) -> MomentData:
+        """The moments of data in blocks, in one pass; None for one fold of all rows."""
+        names = names_of(passes)
+        all_rows = RowFolds(np.array([0, passes.n_rows], dtype=np.intp))
+        seen = moments(passes, all_rows if folds is None else folds, names, least)
+        rows = EquivalentRows.of(seen, fit_intercept)
+        data = Data(as_design(rows.X), rows.y[:, None], rows.weight, seen.dtype, single=True)
+        return cls(passes, names, seen, rows, data)
+
+    @property
+    def original(self) -> Data:
+        """The rows as `Data` with columns that are not shifted, whose sizes say what float32 can hold."""
+        middle = self.rows.shift[:-1]
+        design = self.data.design.rescaled(-middle, np.ones_like(middle))
+        return replace(self.data, design=design, Y=self.data.Y + self.rows.shift[-1])
+
+    def original_problem(self, problem: Problem) -> Problem:
+        """A problem of the rows with targets that are not shifted."""
+        return replace(problem, y=self.original.Y[:, 0])
+
+    def certified(self, problem: Problem, solution: Solution, settings: Settings) -> Solution:
+        """The solution of a problem of these rows, in the user's units, proved from all rows, in one pass.
+
+        Where all rows leave a gap that these rows do not have, digits were lost in the sums: the slopes that all rows
+        have there correct the target, and the problem is solved and proved again.
+        """
+        best, slope = self._proved(problem, solution, settings.tol)
+        for _ in range(_CORRECTIONS):
+            if best.relative_gap <= max(PROVED_GAP, 10.0 * solution.relative_gap):
+                break
+            given, rows = solution.coefficients, self.rows
+            y = corrected_target(rows.X, problem.y, rows.weight, given, slope, problem.fit_intercept)
+            problem = replace(problem, y=y)
+            solution = solve(problem, settings, given)
+            found, slope = self._proved(problem, solution, settings.tol)
+            if found.gap < best.gap:
+                best = found
+        return best
+
+    def _proved(self, problem: Problem, solution: Solution, tol: float) -> tuple[Solution, Array]:
+        intercept = self.intercepts(problem, solution.coef[None], np.array([solution.intercept]))
+        return self.proved(problem, replace(solution, intercept=float(intercept[0])), tol)
+
+    def intercepts(self, problem: Problem, coefs: Array, intercepts: Array) -> Array:
+        """Intercepts of fits to the rows, one per row of `coefs`, in the user's units."""
+        if not problem.fit_intercept:
+            return intercepts
+        moved = coefs.astype(np.longdouble) @ self.rows.shift[:-1].astype(np.longdouble)
+        return np.asarray(intercepts + (self.rows.shift[-1] - moved), dtype=np.float64)
+
+    def proved(self, problem: Problem, solution: Solution, tol: float) -> tuple[Solution, Array]:
+        """A solution in the user's units, proved from all rows, in one pass; and the slopes."""
+        return certified_squares(self.passes, self.moments.total, problem.penalty, solution, tol, problem.fit_intercept)
+
+    def judged(self, problem: Problem, given: Coefficients) -> Solution:
+        """Given coefficients, in the user's units, proved from all rows, in one pass."""
+        inside = given.intercept - float(self.intercepts(problem, given.coef[None], np.zeros(1))[0])
+        near = verify(problem, given.coef, inside)
+        return self.proved(problem, replace(near, intercept=given.intercept), 0.0)[0]
+
+    def name_features(self, estimator: Any) -> None:
+        """Set what `validate_data` sets."""
+        name_features(estimator, self.data.design.n_features, self.names)
+
+    def check_features(self, estimator: Any) -> None:
+        """A ValueError unless the features are those of the fit."""
+        check_features(estimator, self.data.design.n_features, self.names)
+
+
+def names_of(passes: Passes) -> list[str] | None:
+    """The names of the features, if the source has them."""
+    names: list[str] | None = getattr(passes.source, "feature_names", None)
+    return None if names is None else [str(name) for name in names]
+
+
+def opened(X: Any, y: Any, sample_weight: Any) -> Passes:
+    """Passes over the data in blocks that the arguments of `fit` are."""
+    source, executor, _ = source_of(X, y, sample_weight)
+    return Passes(source, executor)
+
+
+def verified_by_moments(model: Any, X: Any, y: Any, sample_weight: Any) -> list[Solution]:
+    """The coefficients of a model with a squared loss, proved from data in blocks in two passes."""
+    given = MomentData.of(opened(X, y, sample_weight), None, bool(model.fit_intercept))
+    given.check_features(model)
+    problem = model._problems(given.data, model._penalty(given.data))[0]
+    coefs, intercepts = model._given_coefficients([problem], given.data)
+    return [given.judged(problem, Coefficients(coefs[0], float(intercepts[0])))]

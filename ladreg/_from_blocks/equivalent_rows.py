@@ -1,0 +1,106 @@
+"""Few rows with the moments of many: for a squared loss the one table is as good as the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from ladreg._arrays import Array, Index
+from ladreg._from_blocks.moments import CentredMoments, Moments
+from ladreg._tolerances import EPS, INDEPENDENT, PERTURBATION
+
+
+@dataclass(frozen=True)
+class EquivalentRows:
+    """As many rows more than columns as there are folds, with the moments of all rows in each fold.
+
+    Attributes
+    ----------
+    X, y, weight
+        The rows, less `shift`; the weights have the sum one.
+    folds
+        The numbers of the rows of each fold.
+    shift
+        The rounded means of all rows, the target's last; zero without intercept.
+    """
+
+    X: Array
+    y: Array
+    weight: Array
+    folds: list[Index]
+    shift: Array
+
+    @classmethod
+    def of(cls, given: Moments, fit_intercept: bool) -> EquivalentRows:
+        """Rows with given moments."""
+        total = given.total
+        shift = total.near if fit_intercept else np.zeros_like(total.near)
+        constant = total.constant
+        tables = [
+            _rows(part, np.where(constant, total.about(shift), part.about(shift)), constant) for part in given.folds
+        ]
+        size = shift.size + 1
+        weight = np.repeat([part.mass / total.mass / size for part in given.folds], size)
+        rows = np.concatenate(tables)
+        folds = [np.arange(k * size, (k + 1) * size) for k in range(len(tables))]
+        X, y = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].copy()
+        return cls(X, y, weight / weight.sum(), folds, shift)
+
+
+def _rows(moments: CentredMoments, centre: Array, constant: NDArray[np.bool_]) -> Array:
+    """One row more than columns, of equal weights, with these products about the mean `centre`.
+
+    With Q orthonormal columns that sum to zero, and ``R'R`` the mean products, they are ``centre + sqrt(n) Q R``.
+    """
+    size = centre.size + 1
+    root = np.zeros((size, centre.size))
+    root[1:] = np.sqrt(size / moments.mass) * _root(moments, constant)
+    # The reflection that maps the first unit vector to a multiple of ones; its other columns are Q.
+    normal = np.full(size, -1.0 / np.sqrt(size))
+    normal[0] += 1.0
+    root -= np.outer(normal * (2.0 / float(normal @ normal)), normal @ root)
+    root += centre
+    return root
+
+
+def _root(moments: CentredMoments, constant: NDArray[np.bool_]) -> Array:
+    """R with ``R'R`` the products of the columns, zero where these are constant."""
+    products = moments.products
+    varying = np.flatnonzero(~constant & ~moments.constant)
+    found = np.zeros_like(products)
+    if varying.size == 0:
+        return found
+    length = np.sqrt(np.diag(products)[varying])
+    cosines = products[np.ix_(varying, varying)] / length / length[:, None]
+    found[np.ix_(varying, varying)] = _factor(cosines) * length
+    return found
+
+
+def _factor(cosines: Array) -> Array:
+    """R with ``R'R`` the cosines: Cholesky's factor if no column depends on those before it, else by eigenvectors.
+
+    The square of what a column has beyond the others is known up to rounding; where it may be nothing, Cholesky's
+    factor would have the root of that rounding in its place.
+    """
+    try:
+        factor = np.asarray(scipy.linalg.cholesky(cosines, check_finite=False))
+    except np.linalg.LinAlgError:
+        factor = None
+    if factor is not None and np.diag(factor).min() ** 2 > PERTURBATION:
+        return factor
+    values, vectors = np.linalg.eigh(cosines)
+    values[values <= INDEPENDENT * values.size * values[-1]] = 0.0
+    factor = np.sqrt(values)[:, None] * vectors.T
+    return _with_equal_columns(cosines, factor)
+
+
+def _with_equal_columns(cosines: Array, factor: Array) -> Array:
+    """The factor with columns equal, or opposite, whose cosine is one up to rounding."""
+    near = np.abs(cosines) >= 1.0 - 8 * EPS
+    first = near.argmax(axis=1)
+    copies = np.flatnonzero(first < np.arange(first.size))
+    factor[:, copies] = factor[:, first[copies]] * np.sign(cosines[copies, first[copies]])
+    return factor
