@@ -94,7 +94,12 @@ def test_versions_agree():
     assert project["version"] == ladreg.__version__
     assert f"version: {ladreg.__version__}" in (ROOT / "CITATION.cff").read_text()
     assert f"## {ladreg.__version__}" in (ROOT / "docs/changelog.md").read_text()
-    assert {re.split(r"[<>=]", item)[0] for item in project["dependencies"]} == {"numpy", "scipy", "scikit-learn"}
+    assert {re.split(r"[<>=]", item)[0] for item in project["dependencies"]} == {
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "threadpoolctl",
+    }
 
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
