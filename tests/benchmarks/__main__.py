@@ -1,7 +1,9 @@
-"""`python -m tests.benchmarks [lad | growth | memory | lasso | family | paths | cv | shapes | lad-paths | inference]`.
+"""`python -m tests.benchmarks`, by default all of these, or some of them by name:
 
-It prints the tables of docs/benchmarks.md; `lasso`, `family`, `paths`, `cv`, `shapes` and `lad-paths` take parts of the
-names of their problems.
+lad, growth, memory, lasso, family, paths, cv, shapes, lad-paths, real, inference.
+
+It prints the tables of docs/benchmarks.md; `lasso`, `family`, `paths`, `cv`, `shapes`, `lad-paths` and `real` take
+parts of the names of their problems.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from tests.benchmarks.lad_paths import lad_paths
 from tests.benchmarks.lasso import lasso
 from tests.benchmarks.paths import paths
 from tests.benchmarks.peers import lad_rivals
+from tests.benchmarks.real import real
 from tests.benchmarks.shapes import shapes
 from tests.problems import make
 from tests.test_preprocessing import diamonds, fertility, flights
@@ -107,6 +110,7 @@ if __name__ == "__main__":
         print(one(sys.argv[2], *map(int, sys.argv[3:])))
         sys.exit()
     chosen = {"lasso": lasso, "family": family, "paths": paths, "cv": cv, "shapes": shapes, "lad-paths": lad_paths}
+    chosen["real"] = real
     benchmarks = {
         "lad": lad,
         "growth": growth,

@@ -67,6 +67,8 @@ def shapes(*names):
     rivals = [Rival("ladreg", adapter(LADRegressor())), Rival("scikit-learn highs-ipm", adapter(highs), 2e5)]
     if shutil.which("Rscript"):
         rivals.append(Rival("R quantreg sfn", sparse_frisch_newton, 1e6))
+    else:
+        print("Without R and its package quantreg, `rq.fit.sfn` is left out.")
     print(HEAD)
     for n_samples, one, other in GROUPS:
         X, y = groups(n_samples, one, *([other] if other else []))
