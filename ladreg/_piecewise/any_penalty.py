@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._piecewise import linprog, piece_system, separable, ties
-from ladreg._piecewise.piece_system import PieceSolution
+from ladreg._piecewise.piece_system import PieceSolution, system
 from ladreg._piecewise.row_problem import RowProblem
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
@@ -223,7 +223,7 @@ def _solved(problem: Problem, pieces: _Pieces) -> tuple[Array, float, Array, Arr
     if curved > 0 and n_columns:
         hessian = curved * problem.design.gram(np.where(pieces.parabola, weight, 0.0), features, border)
     hessian[np.arange(features.size), np.arange(features.size)] += penalty.ridge[features]
-    solve = piece_system.system(hessian, rows)
+    solve = system(hessian, rows)
     ends = loss.kink() if loss.has_kink else loss.interval()
     flat = np.where(pieces.sides > 0, ends[1], ends[0]) if not loss.is_square else np.zeros(problem.n_samples)
     coef, intercept, moved = pieces.coef.copy(), pieces.intercept, np.zeros(equations.size)
