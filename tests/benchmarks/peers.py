@@ -88,8 +88,8 @@ def one_by_one(fits):
     return fit
 
 
-def in_r(expression):
-    """R with quantreg, timed inside R without the transfer of data.
+def in_r(expression, package="quantreg", clock="elapsed"):
+    """R with a package, timed inside R without the transfer of data.
 
     `expression` gives the coefficients, of several problems in columns, from X (with a first column of ones), y, n, p.
     """
@@ -99,9 +99,9 @@ def in_r(expression):
             np.asfortranarray(X).ravel(order="F").tofile(Path(folder, "X"))
             y.tofile(Path(folder, "y"))
             code = (
-                f"suppressMessages(library(quantreg)); set.seed(0); n <- {y.size}; p <- {X.shape[1]};"
+                f"suppressMessages(library({package})); set.seed(0); n <- {y.size}; p <- {X.shape[1]};"
                 "X <- cbind(1, matrix(readBin('X', 'double', n * p), n)); y <- readBin('y', 'double', n);"
-                f"t <- system.time(b <- {expression})[['elapsed']]; writeBin(c(t, as.vector(b)), 'out')"
+                f"t <- system.time(b <- {expression})[['{clock}']]; writeBin(c(t, as.vector(b)), 'out')"
             )
             subprocess.run(["Rscript", "-e", code], cwd=folder, capture_output=True, text=True, check=True)
             seconds, *found = np.fromfile(Path(folder, "out"))
@@ -111,6 +111,14 @@ def in_r(expression):
         return found[:, 1:], found[:, 0], seconds
 
     return fit
+
+
+def in_library_of_r(package):
+    """Whether R is there, and has a package."""
+    code = f"quit(status = !requireNamespace('{package}', quietly = TRUE))"
+    return (
+        bool(shutil.which("Rscript")) and subprocess.run(["Rscript", "-e", code], capture_output=True).returncode == 0
+    )
 
 
 def quantreg(method):
