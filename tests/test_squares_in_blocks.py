@@ -21,7 +21,9 @@ from ladreg import (
     LassoCD,
     LassoCDCV,
     LassoCDIC,
+    alpha_max,
     blocks,
+    lasso_path,
 )
 from ladreg._certificate import SquareSums, prove, prove_from_sums
 from ladreg._design import as_design
@@ -344,6 +346,12 @@ def test_others_name_those_that_take_blocks(model):
     ):
         model.fit(data)
     assert not hasattr(model, "coef_")
+
+
+def test_functions_that_need_all_rows_say_so():
+    for call in (lasso_path, alpha_max):
+        with pytest.raises(TypeError, match="needs all rows in memory"):
+            call(blocks.arrays(*table(), rows=100), None)
 
 
 def test_nothing_of_the_data_is_kept():

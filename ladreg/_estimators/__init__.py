@@ -1,6 +1,6 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
-from ladreg._estimators.base import NO_BLOCKS, CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
+from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
 from ladreg._estimators.callbacks import CallbackSupportMixin, root_task, subtasks, task, with_callbacks
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
@@ -10,6 +10,7 @@ from ladreg._estimators.limits import Bounds, Limits
 from ladreg._estimators.moments_in_blocks import MomentData, names_of, opened, verified_by_moments
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha, quantile_of
 from ladreg._estimators.validation import (
+    NO_BLOCKS,
     Data,
     any_size,
     check_choice,

@@ -19,7 +19,7 @@ from ladreg._arrays import Array, Index
 from ladreg._estimators.callbacks import CallbackSupportMixin, is_watched, root_task, task, with_callbacks
 from ladreg._estimators.certificate_html import ShowsCertificate
 from ladreg._estimators.in_blocks import are_blocks, lazily
-from ladreg._estimators.validation import Data, any_size, present, sound, training_data
+from ladreg._estimators.validation import NO_BLOCKS, Data, any_size, present, sound, training_data
 from ladreg._problem import (
     Certificate,
     Coefficients,
@@ -35,11 +35,6 @@ from ladreg._solvers import solve, verify
 from ladreg._tolerances import ROUNDING_GAP
 from ladreg._version import __version__
 
-# Error message of estimators that need all rows in memory.
-NO_BLOCKS = (
-    "{} needs all rows in memory. To data in blocks of rows LADRegressor, QuantileRegressor, LassoCD, ElasticNetCD, "
-    "LassoCDCV, ElasticNetCDCV and LassoCDIC can be fitted."
-)
 # Coefficients are rounded to float32 if that moves predictions by at most 1e-4 of the targets' median distance from
 # their median, with the rounding errors of all terms taken as independent.
 _HELD = 1e-4

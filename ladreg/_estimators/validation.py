@@ -17,11 +17,17 @@ from sklearn.utils.validation import check_array, check_consistent_length, valid
 
 from ladreg._arrays import Array, constant
 from ladreg._design import Design, as_design
+from ladreg._row_blocks import is_source
 
 # Float64 holds all integers up to 2^53 in size.
 _EXACT_INTEGERS = 2**53
 # Methods of `scipy.optimize.linprog`.
 _METHODS = ("highs", "highs-ds", "highs-ipm")
+# Error message of estimators that need all rows in memory.
+NO_BLOCKS = (
+    "{} needs all rows in memory. To data in blocks of rows LADRegressor, QuantileRegressor, LassoCD, ElasticNetCD, "
+    "LassoCDCV, ElasticNetCDCV and LassoCDIC can be fitted."
+)
 # Warnings do not point at lines of these packages, but at the user's line that called them.
 _INSIDE = ("ladreg", "sklearn")
 
@@ -121,6 +127,8 @@ def training_data(
     A y of one column is taken as one-dimensional, with a warning, as by scikit-learn's regressors of one target. Rows
     of weight zero are left out unless `keep`, which is for callers that number the rows.
     """
+    if is_source(X):
+        raise TypeError(NO_BLOCKS.format(type(estimator).__name__))
     with any_size():
         checked_X, checked_y = validate_data(
             estimator,
