@@ -176,9 +176,12 @@ class LassoCDIC(InformationRegressor):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `LassoCD`.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
         excludes it.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Columns
         that are constant (up to rounding, a part of 1e-14 of their size) count as of deviation one.
@@ -225,6 +228,8 @@ class LassoCDIC(InformationRegressor):
         The proof in full; of the penalised fit, before it is mixed with another.
     n_passes_ : int
         Times that the rows were read; only for data in blocks.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -262,6 +267,12 @@ class LassoCDIC(InformationRegressor):
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
     coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
 
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
+    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
+    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
+    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
+    `standardize` the weights are those of columns of deviation one. There may be one target.
+
     References
     ----------
     Tibshirani, R. J. and Taylor, J. (2012). Degrees of freedom in lasso problems. Annals of Statistics 40(2),
@@ -275,6 +286,12 @@ class LassoCDIC(InformationRegressor):
 
     Meinshausen, N. (2007). Relaxed lasso. Computational Statistics and Data Analysis 52(1), 374-393.
     doi:10.1016/j.csda.2006.12.019
+
+    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
+    doi:10.1198/016214506000000735
+
+    Golub, G. H., Heath, M. and Wahba, G. (1979). Generalized cross-validation as a method for choosing a good ridge
+    parameter. Technometrics 21(2), 215-223. doi:10.1080/00401706.1979.10489751
 
     Examples
     --------
@@ -308,7 +325,8 @@ class LassoCDIC(InformationRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         standardize: bool = False,
         post_selection: float | None = None,
         max_features: int | None = None,
@@ -325,6 +343,7 @@ class LassoCDIC(InformationRegressor):
         self.positive = positive
         self.bounds = bounds
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.standardize = standardize
         self.post_selection = post_selection
         self.max_features = max_features

@@ -16,12 +16,15 @@ from ladreg._estimators import (
     Data,
     Limits,
     MomentData,
+    adaptive_weights,
     any_size,
     check_choice,
     check_count,
     check_flag,
+    check_in_memory,
     check_real,
     feature_weights,
+    is_adaptive,
     opened,
     training_data,
     verified_by_moments,
@@ -57,10 +60,12 @@ class ElasticNetCD(CertifiedRegressor):
         Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
         units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
         allowed, the penalty pulls towards the bound next to it.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
-        excludes it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive
-        lasso.
+        excludes it. They are used as they are, not rescaled to any sum.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
         those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding,
@@ -94,6 +99,8 @@ class ElasticNetCD(CertifiedRegressor):
         The proof in full.
     n_passes_ : int
         Times that the rows were read; only for data in blocks.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -110,6 +117,12 @@ class ElasticNetCD(CertifiedRegressor):
     `random_state` (the order of coordinates is cyclic: the answer is certified, and where it is not unique it is
     canonical, so that the order cannot matter).
 
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
+    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
+    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
+    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
+    `standardize` the weights are those of columns of deviation one. There may be one target.
+
     References
     ----------
     Zou, H. and Hastie, T. (2005). Regularization and variable selection via the elastic net. JRSS B 67(2), 301-320.
@@ -120,6 +133,12 @@ class ElasticNetCD(CertifiedRegressor):
 
     Friedman, J., Hastie, T. and Tibshirani, R. (2010). Regularization paths for generalized linear models via
     coordinate descent. Journal of Statistical Software 33(1). doi:10.18637/jss.v033.i01
+
+    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
+    doi:10.1198/016214506000000735
+
+    Golub, G. H., Heath, M. and Wahba, G. (1979). Generalized cross-validation as a method for choosing a good ridge
+    parameter. Technometrics 21(2), 215-223. doi:10.1080/00401706.1979.10489751
 
     Examples
     --------
@@ -148,7 +167,8 @@ class ElasticNetCD(CertifiedRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         standardize: bool = False,
         precompute: bool | Literal["auto"] = "auto",
         max_iter: int = 10_000,
@@ -161,6 +181,7 @@ class ElasticNetCD(CertifiedRegressor):
         self.positive = positive
         self.bounds = bounds
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.standardize = standardize
         self.precompute = precompute
         self.max_iter = max_iter
@@ -170,6 +191,7 @@ class ElasticNetCD(CertifiedRegressor):
     def _check_parameters(self) -> None:
         check_real("alpha", self.alpha, low=0.0)
         check_real("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
+        check_real("gamma", self.gamma, low=0.0, open_ends=True)
         for name in ("fit_intercept", "positive", "standardize", "warm_start"):
             check_flag(name, getattr(self, name))
         check_choice("precompute", self.precompute, ("auto", True, False))
@@ -180,7 +202,42 @@ class ElasticNetCD(CertifiedRegressor):
         return HalfSquared()
 
     def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
-        weights = feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
+        return self._weighted(data, alpha, self._weights(data))
+
+    def _penalty(self, data: Data) -> ElasticNet:
+        weights = self._weights(data)
+        if self._is_adaptive:
+            self.penalty_weights_ = weights
+        elif hasattr(self, "penalty_weights_"):  # of an earlier fit
+            del self.penalty_weights_
+        return self._weighted(data, float(self.alpha), weights)
+
+    def _penalty_again(self, data: Data) -> ElasticNet:
+        return self._again(data, float(self.alpha), getattr(self, "penalty_weights_", None))
+
+    def _again(self, data: Data, alpha: float, found: ArrayLike | None) -> ElasticNet:
+        """The penalty with the weights that a fit has found, if it is adaptive."""
+        if not self._is_adaptive or found is None:
+            return self._scaled_penalty(data, alpha)
+        return self._weighted(data, alpha, feature_weights("penalty_weights_", found, data.design.n_features))
+
+    @property
+    def _is_adaptive(self) -> bool:
+        return is_adaptive(self.penalty_weights)
+
+    @property
+    def _depends_on_rows(self) -> bool:
+        """Whether the penalty at one alpha is another one for other rows."""
+        return bool(self.standardize) or self._is_adaptive
+
+    def _weights(self, data: Data) -> Array:
+        """The weights of the features, found by a pilot fit to these data where they are adaptive."""
+        if not self._is_adaptive:
+            return feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
+        options = {"fit_intercept": bool(self.fit_intercept), "standardize": bool(self.standardize)}
+        return adaptive_weights(data, float(self.gamma), **options)
+
+    def _weighted(self, data: Data, alpha: float, weights: Array) -> ElasticNet:
         excluded = np.isinf(weights)
         strength = alpha * np.where(excluded, 0.0, weights)
         unit = data.design.deviations(data.weight) if self.standardize else np.ones_like(strength)
@@ -194,6 +251,7 @@ class ElasticNetCD(CertifiedRegressor):
         return Limits.of(self.bounds, bool(self.positive), weights).penalty(penalised, ridge)
 
     def _fit_blocks(self, X: Any, y: Any, sample_weight: Any) -> None:
+        check_in_memory(self.penalty_weights)
         given = MomentData.of(opened(X, y, sample_weight), None, bool(self.fit_intercept))
         problem = self._problems(given.data, self._penalty(given.data))[0]
         solution = self._solve([problem], [self._start_in(given)])[0]
@@ -252,10 +310,12 @@ class LassoCD(ElasticNetCD):
         Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
         units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
         allowed, the penalty pulls towards the bound next to it.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
-        excludes it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive
-        lasso.
+        excludes it. They are used as they are, not rescaled to any sum.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
         those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding,
@@ -289,6 +349,8 @@ class LassoCD(ElasticNetCD):
         The proof in full.
     n_passes_ : int
         Times that the rows were read; only for data in blocks.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -306,6 +368,12 @@ class LassoCD(ElasticNetCD):
     (the order of coordinates is cyclic: the answer is certified, and where it is not unique it is canonical, so that
     the order cannot matter).
 
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
+    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
+    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
+    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
+    `standardize` the weights are those of columns of deviation one. There may be one target.
+
     References
     ----------
     Tibshirani, R. (1996). Regression shrinkage and selection via the lasso. JRSS B 58(1), 267-288.
@@ -316,6 +384,12 @@ class LassoCD(ElasticNetCD):
 
     Friedman, J., Hastie, T. and Tibshirani, R. (2010). Regularization paths for generalized linear models via
     coordinate descent. Journal of Statistical Software 33(1). doi:10.18637/jss.v033.i01
+
+    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
+    doi:10.1198/016214506000000735
+
+    Golub, G. H., Heath, M. and Wahba, G. (1979). Generalized cross-validation as a method for choosing a good ridge
+    parameter. Technometrics 21(2), 215-223. doi:10.1080/00401706.1979.10489751
 
     Examples
     --------
@@ -337,7 +411,8 @@ class LassoCD(ElasticNetCD):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         standardize: bool = False,
         precompute: bool | Literal["auto"] = "auto",
         max_iter: int = 10_000,
@@ -351,6 +426,7 @@ class LassoCD(ElasticNetCD):
             positive=positive,
             bounds=bounds,
             penalty_weights=penalty_weights,
+            gamma=gamma,
             standardize=standardize,
             precompute=precompute,
             max_iter=max_iter,
@@ -368,7 +444,8 @@ def alpha_max(
     fit_intercept: bool = True,
     positive: bool = False,
     bounds: Bounds | None = None,
-    penalty_weights: ArrayLike | None = None,
+    penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+    gamma: float = 1.0,
     standardize: bool = False,
 ) -> float | Array:
     r"""The smallest `alpha` for which all penalised coefficients of `LassoCD` or `ElasticNetCD` are zero.
@@ -395,8 +472,11 @@ def alpha_max(
         As in `LassoCD`.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `LassoCD`.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         As in `LassoCD`; 0 where no feature is penalised.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         As in `LassoCD`.
 
@@ -426,6 +506,7 @@ def alpha_max(
         positive=positive,
         bounds=bounds,
         penalty_weights=penalty_weights,
+        gamma=gamma,
         standardize=standardize,
     )
     model._check_parameters()

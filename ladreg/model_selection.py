@@ -49,9 +49,12 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `ElasticNetCD`.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `ElasticNetCD`: 0 leaves it unpenalised,
         infinity excludes it. They are the same in all folds.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
         that of its training rows. Columns that are constant (up to rounding,
@@ -116,6 +119,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         The proof in full; of the penalised fit, before it is mixed with another.
     n_passes_ : int
         Times that the rows were read; only for data in blocks.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -142,6 +147,13 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
     coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
 
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
+    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
+    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
+    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
+    `standardize` the weights are those of columns of deviation one. There may be one target.
+    Each fold has a pilot of its own, fitted to its training rows alone.
+
     References
     ----------
     Zou, H. and Hastie, T. (2005). Regularization and variable selection via the elastic net. JRSS B 67(2), 301-320.
@@ -152,6 +164,12 @@ class ElasticNetCDCV(CrossValidatedRegressor):
 
     Meinshausen, N. (2007). Relaxed lasso. Computational Statistics and Data Analysis 52(1), 374-393.
     doi:10.1016/j.csda.2006.12.019
+
+    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
+    doi:10.1198/016214506000000735
+
+    Golub, G. H., Heath, M. and Wahba, G. (1979). Generalized cross-validation as a method for choosing a good ridge
+    parameter. Technometrics 21(2), 215-223. doi:10.1080/00401706.1979.10489751
 
     Examples
     --------
@@ -176,7 +194,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         standardize: bool = False,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -195,6 +214,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         self.positive = positive
         self.bounds = bounds
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.standardize = standardize
         self.cv = cv
         self.scoring = scoring
@@ -244,9 +264,12 @@ class LassoCDCV(CrossValidatedRegressor):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `LassoCD`.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
         excludes it. They are the same in all folds.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
         that of its training rows. Columns that are constant (up to rounding,
@@ -308,6 +331,8 @@ class LassoCDCV(CrossValidatedRegressor):
         The proof in full; of the penalised fit, before it is mixed with another.
     n_passes_ : int
         Times that the rows were read; only for data in blocks.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -340,6 +365,13 @@ class LassoCDCV(CrossValidatedRegressor):
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
     coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
 
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
+    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
+    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
+    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
+    `standardize` the weights are those of columns of deviation one. There may be one target.
+    Each fold has a pilot of its own, fitted to its training rows alone.
+
     References
     ----------
     Tibshirani, R. (1996). Regression shrinkage and selection via the lasso. JRSS B 58(1), 267-288.
@@ -350,6 +382,12 @@ class LassoCDCV(CrossValidatedRegressor):
 
     Meinshausen, N. (2007). Relaxed lasso. Computational Statistics and Data Analysis 52(1), 374-393.
     doi:10.1016/j.csda.2006.12.019
+
+    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
+    doi:10.1198/016214506000000735
+
+    Golub, G. H., Heath, M. and Wahba, G. (1979). Generalized cross-validation as a method for choosing a good ridge
+    parameter. Technometrics 21(2), 215-223. doi:10.1080/00401706.1979.10489751
 
     Examples
     --------
@@ -380,7 +418,8 @@ class LassoCDCV(CrossValidatedRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         standardize: bool = False,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -398,6 +437,7 @@ class LassoCDCV(CrossValidatedRegressor):
         self.positive = positive
         self.bounds = bounds
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.standardize = standardize
         self.cv = cv
         self.scoring = scoring

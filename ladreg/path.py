@@ -50,7 +50,8 @@ def enet_path(
     check_input: bool = True,  # noqa: ARG001
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
-    penalty_weights: ArrayLike | None = None,
+    penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+    gamma: float = 1.0,
     standardize: bool = False,
     max_features: int | None = None,
     max_iter: int = 10_000,
@@ -105,8 +106,11 @@ def enet_path(
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=False
         Whether to fit an intercept; it is ``mean(y) - mean(X) @ coef``, with weighted means.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `ElasticNetCD`.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation.
     max_features : int, default=None
@@ -184,6 +188,7 @@ def enet_path(
         positive=positive,
         bounds=bounds,
         penalty_weights=penalty_weights,
+        gamma=gamma,
         standardize=standardize,
         max_iter=max_iter,
         tol=tol,
@@ -208,7 +213,8 @@ def lasso_path(
     bounds: Bounds | None = None,
     sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
-    penalty_weights: ArrayLike | None = None,
+    penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+    gamma: float = 1.0,
     standardize: bool = False,
     max_features: int | None = None,
     max_iter: int = 10_000,
@@ -258,8 +264,11 @@ def lasso_path(
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=False
         Whether to fit an intercept; it is ``mean(y) - mean(X) @ coef``, with weighted means.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `LassoCD`.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation.
     max_features : int, default=None
@@ -339,6 +348,7 @@ def lasso_path(
         positive=positive,
         bounds=bounds,
         penalty_weights=penalty_weights,
+        gamma=gamma,
         standardize=standardize,
         max_iter=max_iter,
         tol=tol,

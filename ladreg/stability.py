@@ -40,6 +40,7 @@ from ladreg._estimators import (
     check_real,
     check_verbose,
     feature_weights,
+    is_adaptive,
     relative_weights,
     root_task,
     sound,
@@ -412,6 +413,12 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
                 f"{self._weights_name!r}: choose one of ladreg's estimators, or set weakness to None."
             )
 
+        if self.weakness is not None and is_adaptive(estimator.get_params()[self._weights_name]):
+            raise ValueError(
+                f"weakness={self.weakness!r} divides penalty_weights, which must be numbers then, got 'adaptive': "
+                "leave out the one or the other."
+            )
+
     @property
     def _estimator(self) -> Any:
         return LassoCD() if self.estimator is None else self.estimator
@@ -520,7 +527,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         if self.parameter == "alpha" and hasattr(estimator, "alpha_max"):
             found = estimator.alpha_max(data.X, data.y, data.weight)
         elif self.parameter == "alpha" and type(estimator) in {ElasticNetCD, LassoCD, ElasticNet, Lasso}:
-            names = {"l1_ratio", "fit_intercept", "positive", "penalty_weights", "standardize"}
+            names = {"l1_ratio", "fit_intercept", "positive", "penalty_weights", "gamma", "standardize"}
             same = {name: value for name, value in estimator.get_params().items() if name in names}
             found = alpha_max(data.X, data.y, sample_weight=data.weight, **same)
         else:

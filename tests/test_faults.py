@@ -177,6 +177,7 @@ BAD = {
     "eps": ([0, -1, np.nan, "a", None], REAL),
     "epsilon": ([0, -1, np.inf, "a"], REAL),
     "fit_intercept": (["yes", 1, None], "fit_intercept must be True or False, got {value}"),
+    "gamma": ([0, -1, np.nan, "a", None], REAL),
     "groups": ([np.zeros(20)], "groups must name at least two groups|pass exactly one of groups"),
     "importance_getter": ([3, None], "importance_getter must be a string or a function, got {value}"),
     "interpolate": ([1, None], "interpolate must be True or False, got {value}"),

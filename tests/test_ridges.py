@@ -133,7 +133,7 @@ def test_what_is_not_possible_is_refused():
     X, y = table(12)
     with pytest.raises(ValueError, match=r"alpha='pivotal' is for the L1 penalty alone, got l1_ratio=0\.5"):
         LADRegressor(alpha="pivotal", l1_ratio=0.5).fit(X, y)
-    with pytest.raises(ValueError, match="squares alone have no largest alpha"):
+    with pytest.raises(ValueError, match="squares alone, an l1_ratio of 0, have no largest alpha"):
         LADRegressorCV(l1_ratio=0.0).fit(X, y)
     with pytest.raises(ValueError, match="give a number of alphas"):
         LADRegressorCV(l1_ratio=0.5, alphas="knots").fit(X, y)

@@ -1,5 +1,6 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
+from ladreg._estimators.adaptive import adaptive_weights, check_in_memory, is_adaptive
 from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
 from ladreg._estimators.callbacks import CallbackSupportMixin, root_task, subtasks, task, with_callbacks
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
@@ -41,18 +42,21 @@ __all__ = [
     "ShowsCertificate",
     "Verified",
     "Versioned",
+    "adaptive_weights",
     "all_or_nothing",
     "any_size",
     "are_blocks",
     "check_choice",
     "check_count",
     "check_flag",
+    "check_in_memory",
     "check_options",
     "check_real",
     "check_verbose",
     "checked_quantiles",
     "estimated_scale",
     "feature_weights",
+    "is_adaptive",
     "named_certificates",
     "names_of",
     "opened",

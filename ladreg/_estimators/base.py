@@ -117,7 +117,7 @@ def verified(
         data = training_data(model, X, y, sample_weight, reset=False, keep=True)
         n_samples, rows = data.weight.size, np.flatnonzero(data.weight > 0)
         data = present(data)
-        problems = model._problems_again(data, model._penalty(data))
+        problems = model._problems_again(data, model._penalty_again(data))
         coefs, intercepts = model._given_coefficients(problems, data)
         triples = zip(problems, coefs, intercepts.tolist(), strict=True)
         solutions = [verify(problem, coef, intercept) for problem, coef, intercept in triples]
@@ -178,6 +178,10 @@ class CertifiedRegressor(
     def _penalty(self, data: Data) -> ElasticNet:
         """The penalty that the parameters ask for."""
         return self._scaled_penalty(data, float(self.alpha))
+
+    def _penalty_again(self, data: Data) -> ElasticNet:
+        """The penalty for `verify`, with the weights that `fit` found beforehand."""
+        return self._penalty(data)
 
     def _settings(self) -> Settings:
         """How to solve the problems of this estimator."""

@@ -127,6 +127,6 @@ def verified_by_moments(model: Any, X: Any, y: Any, sample_weight: Any) -> list[
     """The coefficients of a model with a squared loss, proved from data in blocks in two passes."""
     given = MomentData.of(opened(X, y, sample_weight), None, bool(model.fit_intercept))
     given.check_features(model)
-    problem = model._problems(given.data, model._penalty(given.data))[0]
+    problem = model._problems(given.data, model._penalty_again(given.data))[0]
     coefs, intercepts = model._given_coefficients([problem], given.data)
     return [given.judged(problem, Coefficients(coefs[0], float(intercepts[0])))]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ladreg._arrays import Array, Index
 from ladreg._design import Design
-from ladreg._estimators import verified
+from ladreg._estimators import is_adaptive, verified
 from ladreg._inference.fit import column_names
 from ladreg._inference.regressors import Regressors
 from ladreg._problem import Certificate, Problem, Solution
@@ -114,6 +114,11 @@ def _check_model(model: Any, method: str) -> None:
         raise TypeError(
             f'method="desparsified" takes a fitted LassoCD or LassoCDCV, got {name}. For an alpha that was chosen '
             "otherwise fit LassoCD with it."
+        )
+    if is_adaptive(model.penalty_weights):
+        raise ValueError(
+            "penalty_weights='adaptive' lets y choose the weights, which inference takes as given. Fit with weights "
+            "that do not come from these data."
         )
     if getattr(model, "post_selection", None) not in (None, 1):
         raise ValueError("post_selection refits the coefficients without the penalty: fit with post_selection=None.")

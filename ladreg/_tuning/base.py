@@ -22,6 +22,7 @@ from ladreg._estimators import (
     any_size,
     are_blocks,
     check_count,
+    check_in_memory,
     check_real,
     check_verbose,
     opened,
@@ -72,7 +73,10 @@ def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
     if np.ndim(alphas) > 0:
         return np.sort(np.asarray(alphas, dtype=np.float64))[::-1].copy()
     if problem.penalty.curved and not np.any(problem.penalty.strength > 0):
-        raise ValueError("squares alone have no largest alpha, whose parts a grid could be: give alphas as a list.")
+        raise ValueError(
+            "squares alone, an l1_ratio of 0, have no largest alpha, whose parts a grid could be: give alphas as a "
+            "list."
+        )
     return grid(problem, eps, int(alphas))
 
 
@@ -127,6 +131,7 @@ class TunedRegressor(CertifiedRegressor):
     alpha_: float
     n_passes_: int
     knots_: Array
+    penalty_weights_: Array
     # Whether alphas="knots" is possible: fits are piecewise constant in alpha.
     _has_knots: ClassVar[bool] = False
 
@@ -250,6 +255,7 @@ class TunedRegressor(CertifiedRegressor):
     def _tune(self, X: Any, y: Any, sample_weight: ArrayLike | None, params: dict[str, Any]) -> None:
         self._check_parameters()
         if are_blocks(X):
+            check_in_memory(getattr(self, "penalty_weights", None))
             self._tune_blocks(X, y, sample_weight, params)
             return
         self.__dict__.pop("n_passes_", None)
@@ -305,7 +311,7 @@ class TunedRegressor(CertifiedRegressor):
             self.knots_ = path.ends
         elif hasattr(self, "knots_"):  # of an earlier fit
             del self.knots_
-        problem = candidate.problem.with_penalty(self._penalty(present(data)))
+        problem = candidate.problem.with_penalty(self._penalty_of_choice(present(data)))
         solution = choice.solver(problem, self._settings(), path.at(k))
         coefs, intercepts = path.coef.T, path.intercept
         mixed = solution.coef[:, None], np.array([solution.intercept])
@@ -346,6 +352,23 @@ class TunedRegressor(CertifiedRegressor):
     def _penalty(self, data: Data) -> ElasticNet:
         check_real("alpha_", self.alpha_, low=0.0)
         return self._scaled_penalty(data, self.alpha_)
+
+    def _penalty_of_choice(self, data: Data) -> ElasticNet:
+        """The penalty with the alpha that was chosen; adaptive weights are kept."""
+        model = self._model
+        if hasattr(self, "penalty_weights_"):  # of an earlier fit
+            del self.penalty_weights_
+        if getattr(model, "_is_adaptive", False):
+            self.penalty_weights_ = model._weights(data)
+        return self._penalty_again(data)
+
+    def _penalty_again(self, data: Data) -> ElasticNet:
+        model = self._model
+        if not getattr(model, "_is_adaptive", False):
+            return self._penalty(data)
+        check_real("alpha_", self.alpha_, low=0.0)
+        found: ElasticNet = model._again(data, self.alpha_, self.penalty_weights_)
+        return found
 
     def _settings(self) -> Settings:
         return replace(self._model._settings(), tol=self.tol, max_iter=self.max_iter)

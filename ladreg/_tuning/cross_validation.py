@@ -316,8 +316,8 @@ class CrossValidatedRegressor(TunedRegressor):
         return alphas, losses
 
     def _unit(self, model: CertifiedRegressor, data: Data, train: Index) -> ElasticNet:
-        """The penalty at alpha = 1 for the training rows of a fold, which `standardize` depends on."""
-        if not getattr(model, "standardize", False):
+        """The penalty at alpha = 1 for the training rows of a fold, which it may depend on."""
+        if not getattr(model, "_depends_on_rows", False):
             return model._scaled_penalty(data, 1.0)
         weight = np.bincount(train, data.weight[train], minlength=data.weight.size)
         return model._scaled_penalty(replace(data, weight=weight / weight.sum()), 1.0)

@@ -1,0 +1,168 @@
+"""The adaptive lasso is the lasso with the weights of a pilot fit, which knows no held-out rows."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ladreg import (
+    ElasticNetCD,
+    ElasticNetCDCV,
+    LADRegressor,
+    LassoCD,
+    LassoCDCV,
+    LassoCDIC,
+    StabilitySelection,
+    alpha_max,
+    fit_many,
+    infer,
+    lasso_path,
+)
+from ladreg.blocks import arrays
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((60, 8)) * np.exp(rng.standard_normal(8))
+Y = X[:, 0] / X[:, 0].std() - X[:, 1] / X[:, 1].std() + rng.standard_normal(60)
+WIDE = rng.standard_normal((30, 50)) * np.exp(rng.standard_normal(50)) + 3.0
+TARGET = WIDE[:, 0] - 2 * WIDE[:, 1] + rng.standard_normal(30)
+ADAPTIVE = {"penalty_weights": "adaptive"}
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_weights_are_those_of_least_squares(gamma, weighted, fit_intercept, container):
+    weight = rng.integers(0, 3, 60).astype(float) if weighted else None
+    pilot = LinearRegression(fit_intercept=fit_intercept).fit(X, Y, weight).coef_
+    model = LassoCD(0.01, gamma=gamma, fit_intercept=fit_intercept, **ADAPTIVE).fit(container(X), Y, weight)
+    np.testing.assert_allclose(model.penalty_weights_, np.abs(pilot) ** -gamma, rtol=1e-7)
+    given = clone(model).set_params(penalty_weights=model.penalty_weights_).fit(container(X), Y, weight)
+    np.testing.assert_array_equal(model.coef_, given.coef_)
+    assert not hasattr(given, "penalty_weights_")
+    assert model.verify(container(X), Y, weight).relative_gap < 1e-9
+    assert not hasattr(model.set_params(penalty_weights=None).fit(X, Y), "penalty_weights_")
+
+
+def test_wide_tables_have_a_ridge_that_generalised_cross_validation_chooses():
+    for weight in (np.ones(30), rng.integers(1, 4, 30).astype(float)):
+        mass = weight / weight.sum()
+        centred = WIDE - mass @ WIDE
+        unit = np.sqrt(mass @ centred**2)
+        A, t = centred / unit * np.sqrt(mass)[:, None], (TARGET - mass @ TARGET) * np.sqrt(mass)
+        largest = np.linalg.norm(A, 2) ** 2
+        scores = {}
+        for ridge in np.geomspace(1e-6, 1.0, 61) * largest:
+            hat = A @ np.linalg.solve(A.T @ A + ridge * np.eye(50), A.T)
+            scores[ridge] = np.sum((t - hat @ t) ** 2) / (29 - np.trace(hat)) ** 2
+        best = max(ridge for ridge, score in scores.items() if score <= 1.001 * min(scores.values()))
+        pilot = Ridge(best, fit_intercept=False, tol=1e-12).fit(A, t).coef_
+        model = LassoCD(0.01, **ADAPTIVE).fit(WIDE, TARGET, weight)
+        np.testing.assert_allclose(model.penalty_weights_, 1 / np.abs(pilot / unit), rtol=1e-6)
+        scaled = LassoCD(0.01, standardize=True, **ADAPTIVE).fit(WIDE, TARGET, weight)
+        np.testing.assert_allclose(scaled.penalty_weights_, 1 / np.abs(pilot), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("table", "target"), [(X, Y), (WIDE, TARGET)], ids=["long", "wide"])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_held_out_rows_do_not_leak(table, target, standardize):
+    """A grid search fits each pilot to training rows alone."""
+    folds = KFold(3, shuffle=True, random_state=0)
+    own = {"standardize": standardize, "tol": 1e-14, **ADAPTIVE}
+    model = LassoCDCV(alphas=6, eps=0.03, cv=folds, **own).fit(table, target)
+    plain = LassoCD(**own)
+    search = GridSearchCV(plain, {"alpha": model.alphas_}, cv=folds, scoring="neg_mean_squared_error")
+    search.fit(table, target)
+    expected = -np.transpose([search.cv_results_[f"split{k}_test_score"] for k in range(3)])
+    np.testing.assert_allclose(model.mse_path_, expected, rtol=1e-6)
+    assert model.alpha_ == search.best_params_["alpha"]
+    np.testing.assert_allclose(model.coef_, search.best_estimator_.coef_, rtol=1e-6, atol=1e-8)
+    np.testing.assert_array_equal(model.penalty_weights_, search.best_estimator_.penalty_weights_)
+    assert model.verify(table, target).relative_gap < 1e-9
+    # The path of a fold does not change with the targets of its held-out rows.
+    train, test = next(folds.split(table))
+    other = target.copy()
+    other[test] += 100 * rng.standard_normal(test.size)
+    scored = {"cv": [(train, test)], "alphas": model.alphas_, "standardize": standardize, **ADAPTIVE}
+    seen = []
+    for values in (target, other):
+        score = lambda fitted, table, values: seen.append(fitted.coef_) or 0.0  # noqa: ARG005, E731
+        LassoCDCV(scoring=score, **scored).fit(table, values)
+    np.testing.assert_array_equal(seen[:6], seen[6:])
+
+
+def test_standardised_is_scaled():
+    model = LassoCDIC(alphas=10, standardize=True, **ADAPTIVE).fit(X, Y)
+    inside = make_pipeline(StandardScaler(), LassoCDIC(alphas=10, **ADAPTIVE)).fit(X, Y)
+    np.testing.assert_allclose(model.criterion_, inside[-1].criterion_, rtol=1e-8)
+    np.testing.assert_allclose(model.coef_ * X.std(axis=0), inside[-1].coef_, rtol=1e-6, atol=1e-9)
+    net = ElasticNetCDCV(l1_ratio=[0.5, 1.0], alphas=5, eps=0.01, **ADAPTIVE).fit(X, Y)
+    again = ElasticNetCD(net.alpha_, l1_ratio=net.l1_ratio_, **ADAPTIVE).fit(X, Y)
+    np.testing.assert_allclose(net.coef_, again.coef_, rtol=1e-6, atol=1e-8)
+
+
+def test_paths_and_the_largest_alpha():
+    weights = LassoCD(1.0, gamma=0.7, **ADAPTIVE).fit(X, Y).penalty_weights_
+    largest = alpha_max(X, Y, gamma=0.7, **ADAPTIVE)
+    assert largest == alpha_max(X, Y, penalty_weights=weights)
+    ours = lasso_path(X, Y, alphas=5, fit_intercept=True, gamma=0.7, **ADAPTIVE)
+    theirs = lasso_path(X, Y, alphas=5, fit_intercept=True, penalty_weights=weights)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
+    groups = np.arange(60) % 2
+    fits = fit_many(LassoCD(0.01, **ADAPTIVE), X, Y, groups=groups)
+    np.testing.assert_allclose(fits.coef[0], LassoCD(0.01, **ADAPTIVE).fit(X[::2], Y[::2]).coef_, rtol=1e-9, atol=1e-12)
+    assert StabilitySelection(LassoCD(**ADAPTIVE), alphas=3, n_pairs=3, random_state=0).fit(X, Y).get_support()[0]
+
+
+def test_verify_keeps_the_weights_of_the_fit():
+    model = LassoCD(0.05, **ADAPTIVE).fit(X, Y)
+    other = clone(model).set_params(penalty_weights=model.penalty_weights_)
+    other.fit(X, Y)
+    assert model.verify(X[:40], Y[:40]).objective == other.verify(X[:40], Y[:40]).objective
+
+
+def test_a_column_without_use_is_excluded():
+    table = np.column_stack([X, np.zeros(60)])
+    model = LassoCD(0.001, **ADAPTIVE).fit(table, Y)
+    assert np.isinf(model.penalty_weights_[-1])
+    assert model.coef_[-1] == 0
+    assert not LassoCD(0.1, **ADAPTIVE).fit(X, np.ones(60)).coef_.any()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: LassoCD(**ADAPTIVE).fit(X, np.c_[Y, Y]), "penalty_weights='adaptive' is for one target, got 2: .*Fit"),
+        (
+            lambda: LassoCD(**ADAPTIVE).fit(arrays(X, Y)),
+            "must be numbers where data come in blocks of rows, got 'adaptive'",
+        ),
+        (
+            lambda: LassoCDCV(**ADAPTIVE).fit(arrays(X, Y)),
+            "must be numbers where data come in blocks of rows, got 'adaptive'",
+        ),
+        (lambda: LassoCD(gamma=0.0, **ADAPTIVE).fit(X, Y), "gamma must be"),
+        (lambda: LADRegressor(**ADAPTIVE).fit(X, Y), "penalty_weights must be numbers, got 'adaptive'"),
+        (
+            lambda: StabilitySelection(LassoCD(**ADAPTIVE), weakness=0.5).fit(X, Y),
+            "weakness=0.5 divides penalty_weights, which must be numbers then, got 'adaptive'",
+        ),
+        (
+            lambda: infer(LassoCD(0.01, **ADAPTIVE).fit(X, Y), X, Y, method="selective"),
+            "penalty_weights='adaptive' lets y choose the weights",
+        ),
+        (
+            lambda: infer(LassoCDCV(alphas=5, **ADAPTIVE).fit(X, Y), X, Y, method="desparsified"),
+            "penalty_weights='adaptive' lets y choose the weights",
+        ),
+    ],
+    ids=["targets", "blocks", "blocks in cv", "gamma", "lad", "weakness", "selective", "desparsified"],
+)
+def test_what_makes_no_sense(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
