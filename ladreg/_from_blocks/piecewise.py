@@ -17,7 +17,7 @@ from ladreg._from_blocks.survey import Survey, Units
 from ladreg._piecewise import doubtful, newton_step, weighted_gram
 from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, ElasticNet, Loss, Problem, Settings, Solution, StopReason
-from ladreg._row_blocks import Rows, Summary, merged, stacked
+from ladreg._row_blocks import Rows, Summary, merged, picked, stacked
 from ladreg._solvers import solve, solve_near_targets
 from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PROVED_GAP
 
@@ -37,6 +37,8 @@ _WIDER, _ATTEMPTS = 4, 4
 _AGREE = 1.0
 # A table whose sample has at most half as many distinct rows as rows is solved as its distinct rows, if they are few.
 _REPEATED = 0.5
+# The sample is compared as a whole where at most 0.95 of 4096 of its rows are distinct.
+_ALIKE, _COMPARED = 0.95, 1 << 12
 # Distance from the fit, in typical residuals, of rows that are never to be reached.
 _FAR = 1e6
 # A tile may bring 64 rows more than eight times its share of the rows that are allowed.
@@ -190,9 +192,10 @@ def _begun(question: Question, settings: Settings, seen: Survey, n_held: int) ->
         doubt=0.0,
         step=np.zeros(point.size),
     )
-    n_distinct = merged(seen.sample).y.size
-    if n_distinct <= _REPEATED * seen.sample.y.size:
-        state.n_distinct = n_distinct
+    some = np.arange(min(seen.n_random, _COMPARED))
+    if merged(picked(seen.sample, some)).y.size <= _ALIKE * some.size:
+        n_distinct = merged(seen.sample).y.size
+        state.n_distinct = n_distinct if n_distinct <= _REPEATED * seen.sample.y.size else np.inf
     state.doubt = _SAMPLED * seen.n_rows * float(np.sqrt(state.n_columns / pilot.n_samples))
     state.stats = {"n_refined": 0, "n_failed": 0, "rows_solved": 0, "n_rounds": 0}
     return state
@@ -316,7 +319,7 @@ def _gathered(state: _State) -> Generator[Request, Summary, tuple[Near, Summary]
     spread = _uncertainty(state)
     moves = state.pilot.design.absolute_matvec(spread[:-1]) + spread[-1]
     distance = np.abs(state.residual()) / np.maximum(moves[: state.seen.n_random], 1e-300)
-    least = _LEAST * state.n_columns
+    least = _LEAST * max(state.n_columns, 1)
     if state.n_distinct <= state.budget:
         everything = Near(state.units, state.point, spread, np.inf)
         seen = yield "gather", gather, (everything, state.most())
@@ -330,7 +333,7 @@ def _gathered(state: _State) -> Generator[Request, Summary, tuple[Near, Summary]
         if not (_count(_brought(seen)) > 2 * state.budget or seen.sums["left out"]):
             state.size = size
             return near, seen
-        if size <= least:
+        if size <= least or near.radius == 0:
             return None
         size = max(size / _WIDER, least)
 

@@ -18,6 +18,8 @@ from ladreg._row_blocks import BlockError, Passes, Place, Rows, Summary, picked,
 _RARE_ROWS = 5
 # Part of the sample's rows that are taken because they are the farthest out in a column, or of the largest weights.
 _FAR_ROWS = 0.1
+# More than the farthest row of a column are taken where that is farther out than 10 mean distances.
+_TAIL = 10.0
 # Rows that the median of a column is computed from.
 _FEW = 100
 # A column whose middle is more than 8 half ranges from zero is shifted there, as by `DenseDesign.extent`.
@@ -183,9 +185,12 @@ def _certain(rows: Rows, pick: Index, low: Array, high: Array, share: float) -> 
         ends = zip(columns.indptr[:-1], columns.indptr[1:], strict=True)
         more.extend(columns.indices[a:b][:_RARE_ROWS].astype(np.intp) for a, b in ends)
         return np.unique(np.concatenate(more))
-    n_far = min(n_far, rows.y.size - 1)
     distance = np.abs(X - np.median(X[:: max(1, rows.y.size // _FEW)], axis=0))
-    more.append(np.ravel(np.argpartition(-distance, n_far, axis=0)[:n_far]))
+    farthest = np.argmax(distance, axis=0)
+    more.append(farthest)
+    n_far = min(n_far, rows.y.size - 1)
+    far = distance[farthest, np.arange(farthest.size)] > _TAIL * distance.mean(axis=0)
+    more.extend(np.argpartition(-distance[:, j], n_far)[:n_far] for j in np.flatnonzero(far).tolist())
     some = X[pick]
     least, most = some.min(axis=0, initial=np.inf), some.max(axis=0, initial=-np.inf)
     for j in np.flatnonzero((low < high) & (least >= most)).tolist():
