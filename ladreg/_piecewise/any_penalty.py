@@ -23,6 +23,9 @@ from ladreg._tolerances import LEAST_GAP, PROVED_GAP, ROUNDING_GAP, SUMMED, VERT
 _LIMIT = 100
 # Largest number of guesses at the pieces.
 _GUESSES = 40
+# A limit farther than 1e8 from zero, at unit scale, is no kink for the interior point method: it would round its sums;
+# the pieces stop at it all the same.
+_FAR = 1e8
 # Solve the system of the pieces 3 times for what is left: each solve but the first removes rounding of the last.
 _ROUNDS = 3
 
@@ -41,7 +44,7 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
 
     Notes
     -----
-    1. Take out the features whose limits leave one value.
+    1. Take out the features whose limits leave one value. Where the others fit every row at rest, that is the optimum.
     2. A piecewise linear loss without ridges is a linear program.
     3. Interior point method on all kinks, of rows and of coefficients.
     4. Solve the system of its pieces, and correct the pieces until they stay.
@@ -52,6 +55,11 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
     fixed = lower == upper
     if fixed.any():
         return _without_fixed(problem, settings, start, fixed)
+    residual = problem.at_rest()
+    centre = replace(problem, y=residual).null_intercept()
+    if not (residual - centre).any():
+        rest = problem.penalty.rest.copy()
+        return Uncertified(rest, centre, np.zeros(residual.size), 1, StopReason.EXACT, "rest", {})
     # 2.
     if problem.loss.is_piecewise_linear and not problem.penalty.curved:
         return linprog.solve_by_linprog(problem, settings, start)
@@ -100,7 +108,7 @@ def _program(table: RowProblem) -> separable.Kinks:
     # Above zero, or below, the absolute value is linear.
     linear = np.where(lower >= 0, strength, np.where(upper <= 0, -strength, 0.0))
     kinked = np.flatnonzero((strength > 0) & (lower < 0) & (upper > 0))
-    below, above = np.flatnonzero(np.isfinite(lower)), np.flatnonzero(np.isfinite(upper))
+    below, above = _limited(problem)
     ends = loss.interval() if not loss.has_kink else loss.kink()
     rows = np.arange(0 if loss.is_square else problem.n_samples)
     inner = weight[rows]
@@ -119,6 +127,12 @@ def _program(table: RowProblem) -> separable.Kinks:
         hessian=hessian + np.diag(ridge),
         linear=table.linear - np.append(linear, none(q - linear.size)),
     )
+
+
+def _limited(problem: Problem) -> tuple[Index, Index]:
+    """The features whose lower, and whose upper limit is near, or holds them off zero."""
+    lower, upper = problem.penalty.ends
+    return np.flatnonzero(lower > -_FAR), np.flatnonzero(upper < _FAR)
 
 
 @dataclass(frozen=True)
@@ -155,7 +169,7 @@ def _first(table: RowProblem, found: separable.KinkPoint) -> _Pieces:
     lower, upper = problem.penalty.ends
     strength = problem.penalty.strength
     kinked = np.flatnonzero((strength > 0) & (lower < 0) & (upper > 0))
-    below, above = np.flatnonzero(np.isfinite(lower)), np.flatnonzero(np.isfinite(upper))
+    below, above = _limited(problem)
     at_zero, at_lower, at_upper = np.split(found.reached[n_rows:], np.cumsum([kinked.size, below.size]))
     still = np.zeros(coef.size, dtype=bool)
     for columns, reached, values in (
