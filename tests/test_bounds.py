@@ -28,6 +28,7 @@ from ladreg import (
 from ladreg._design import as_design
 from ladreg._problem import Absolute, Combined, ElasticNet, HalfSquared, Huber, Pinball, Problem, Settings
 from ladreg._solvers import solve, verify
+from tests.campaign.bounds import complaint
 
 LOSSES = [Absolute(), Pinball(0.3), HalfSquared(), Huber(1.35), Huber(0.3), Combined(1.0, 0.5), Combined(0.01, 0.5)]
 KINDS = [
@@ -38,6 +39,10 @@ KINDS = [
     LassoCD(alpha=0.1),
     ElasticNetCD(alpha=0.1, standardize=True),
 ]
+GLMNET = {
+    False: [2.0894647197781504, 0.2, -0.0261976902096386, 0.3, 0.6091829573076791],
+    True: [2.052212055216690, 0.2, -0.017470955372142, 0.3, 0.577195868347530],
+}
 every_kind = pytest.mark.parametrize("model", KINDS, ids=lambda model: type(model).__name__)
 
 
@@ -118,6 +123,21 @@ def test_lad_and_quantiles_are_their_linear_programs():
     for seed in range(20):
         problem = drawn(seed, LOSSES[seed % 2], ridges=False)
         assert solve(problem, Settings()).objective == pytest.approx(primal(problem), rel=1e-8, abs=1e-12), seed
+
+
+def test_objectives_are_those_of_a_conic_solver():
+    assert [text for text in map(complaint, range(60)) if text] == []
+
+
+def test_coefficients_are_those_of_glmnet():
+    # R 4.2.2, glmnet 4.1.6, lower.limits and upper.limits, thresh=1e-24, standardize=FALSE and TRUE.
+    x = np.arange(1.0, 11.0)
+    X = np.column_stack([x, (x - 4) ** 2, np.tile([1.0, -1.0], 5), [0, 3, 1, 0, 2, 5, 1, 1, 0, 4]])
+    y = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0, 5.0, 3.5])
+    bounds = [-0.1, -0.05, -1.0, -np.inf], [0.2, 0.2, 0.3, 1.5]
+    for standardize, wanted in GLMNET.items():
+        model = LassoCD(0.1, bounds=bounds, standardize=standardize).fit(X, y)
+        np.testing.assert_allclose([model.intercept_, *model.coef_], wanted, rtol=0, atol=1e-9)
 
 
 def test_least_squares_are_those_of_scipy():

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from tests.campaign.bounds import check_bounds
 from tests.campaign.draws import ALL_KINDS
 from tests.campaign.paths import check_paths
 from tests.campaign.problem import Verdict, judged, replayed
@@ -83,7 +84,12 @@ def main():
     parser.add_argument("--problems", type=int, help="so many, instead of minutes")
     parser.add_argument("--replay", type=int, metavar="INTEGER", help="print data and verdict of one problem")
     parser.add_argument("--paths", type=int, metavar="N", help="paths of N random tables against single fits, instead")
+    parser.add_argument(
+        "--bounds", type=int, metavar="N", help="N fits with bounds and ridges against Clarabel, instead"
+    )
     options = parser.parse_args()
+    if options.bounds:
+        return check_bounds(options.bounds, options.seed)
     if options.paths:
         return check_paths(options.paths, options.seed)
     if options.replay is not None:
