@@ -56,6 +56,12 @@ def sparse_frisch_newton(X, y):
     return coef, 0.0, seconds
 
 
+def has_quantreg():
+    """Whether R is there, with its package quantreg."""
+    load = ["Rscript", "-e", "library(quantreg)"]
+    return bool(shutil.which("Rscript")) and subprocess.run(load, capture_output=True).returncode == 0
+
+
 def shapes(*names):
     """Seconds and objectives of each table; only the tables whose name has one of `names` in it, if there are any.
 
@@ -65,7 +71,7 @@ def shapes(*names):
         small()
     highs = QuantileRegressor(quantile=0.5, alpha=0.0, solver="highs-ipm")
     rivals = [Rival("ladreg", adapter(LADRegressor())), Rival("scikit-learn highs-ipm", adapter(highs), 2e5)]
-    if shutil.which("Rscript"):
+    if has_quantreg():
         rivals.append(Rival("R quantreg sfn", sparse_frisch_newton, 1e6))
     else:
         print("Without R and its package quantreg, `rq.fit.sfn` is left out.")
