@@ -28,7 +28,7 @@ torch.set_num_threads(1)  # the tables are small: threads would wait for each ot
 # Data with outliers in y
 # -----------------------
 # 442 diabetes patients, ten measurements each; the target is a score of the disease, in hundreds. In
-# every tenth training row the decimal point of the target is made to slip. The test rows are clean.
+# every tenth training row the target is multiplied by ten. The test rows are clean.
 
 X, y = load_diabetes(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y / 100, test_size=150, random_state=0)

@@ -2,7 +2,7 @@
 How sure is cross-validation of its alpha?
 ==========================================
 
-The curve of held-out errors is flat around its minimum, and its smallest value is where the folds happen to put it. The
+The curve of held-out errors is flat around its minimum, and the location of its minimum depends on the folds. The
 rule of one standard error takes the largest ``alpha`` that cannot be told from the best.
 """
 

@@ -109,7 +109,7 @@ for name in models:
 # losses protects from rows far out in X: look at X, or use least trimmed squares or MM-estimators.
 
 figure, panels = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained", sharex="col")
-for column, (wrong, title) in enumerate({"targets": "Wrong targets", "features": "Wrong features: leverage"}.items()):
+for column, (wrong, title) in enumerate({"targets": "Outliers in y", "features": "Outliers in X: leverage"}.items()):
     for row, what in enumerate(("slope (true: 2)", "intercept")):
         axes = panels[row, column]
         axes.axhline(0, color="0.7", lw=1)

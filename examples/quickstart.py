@@ -2,7 +2,7 @@
 Quickstart
 ==========
 
-Fit a line that wrong numbers cannot drag far, select features, choose alpha by cross-validation, and
+Fit a line that outliers cannot pull away, select features, choose alpha by cross-validation, and
 read the proof that comes with every fit. Run it by ``python examples/quickstart.py``: it is offline,
 and only the picture needs more than ladreg's own requirements.
 """
@@ -33,7 +33,7 @@ def heading(text):
 
 
 # %%
-# Data with wrong numbers
+# Data with outliers
 # -----------------------
 # International phone calls from Belgium, in millions a year. From 1964 to 1969 the minutes were
 # recorded instead of the calls, and in 1963 and 1970 for a part of the year (Rousseeuw and Leroy,

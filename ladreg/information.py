@@ -183,8 +183,8 @@ class LassoCDIC(InformationRegressor):
     gamma : float, default=1.0
         The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
-        Whether to penalise as if every column had been divided by its (weighted) standard deviation. Columns
-        that are constant (up to rounding, a part of 1e-14 of their size) count as of deviation one.
+        Whether to penalise as if every column had been divided by its (weighted) standard deviation. Columns that are
+        constant (up to rounding, a fraction of 1e-14 of their size) are treated as having standard deviation 1.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
         features it selects, without penalty. It counts for the criterion as well. None is 1: no refit.

@@ -62,7 +62,7 @@ class LADRegressor(PivotalRegressor):
         Iteration limit of each call of a linear programming solver; None leaves it to the solver.
     warm_start : bool, default=False
         Whether to start from the coefficients of the previous fit, which take the place of a pilot fit to a sample.
-        linprog cannot skip iterations by it.
+        No effect on linprog.
 
     Attributes
     ----------

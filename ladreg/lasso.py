@@ -68,8 +68,8 @@ class ElasticNetCD(CertifiedRegressor):
         The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
-        those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding,
-        a part of 1e-14 of their size) count as of deviation one.
+        those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding, a
+        fraction of 1e-14 of their size) are treated as having standard deviation 1.
     precompute : {"auto", True, False}, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. The
         result is the same up to rounding.
@@ -318,8 +318,8 @@ class LassoCD(ElasticNetCD):
         The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
-        those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding,
-        a part of 1e-14 of their size) count as of deviation one.
+        those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding, a
+        fraction of 1e-14 of their size) are treated as having standard deviation 1.
     precompute : {"auto", True, False}, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. The
         result is the same up to rounding.

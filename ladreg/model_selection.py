@@ -57,8 +57,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
-        that of its training rows. Columns that are constant (up to rounding,
-        a part of 1e-14 of their size) count as of deviation one.
+        that of its training rows. Columns that are constant (up to rounding, a fraction of 1e-14 of their size) are
+        treated as having standard deviation 1.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds. For data in blocks a number, None, or the name of a column whose values are the folds.
@@ -67,7 +67,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and a loss that cannot be told from the best.
+        within one standard error of it: fewer features, and an error statistically as good as the best.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
         features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
@@ -272,8 +272,8 @@ class LassoCDCV(CrossValidatedRegressor):
         The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
-        that of its training rows. Columns that are constant (up to rounding,
-        a part of 1e-14 of their size) count as of deviation one.
+        that of its training rows. Columns that are constant (up to rounding, a fraction of 1e-14 of their size) are
+        treated as having standard deviation 1.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds. For data in blocks a number, None, or the name of a column whose values are the folds.
@@ -282,7 +282,7 @@ class LassoCDCV(CrossValidatedRegressor):
         are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and a loss that cannot be told from the best.
+        within one standard error of it: fewer features, and an error statistically as good as the best.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
         features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
@@ -494,7 +494,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and a loss that cannot be told from the best.
+        within one standard error of it: fewer features, and an error statistically as good as the best.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the LAD fit to the features
         it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
@@ -712,7 +712,7 @@ class QuantileRegressorCV(LADRegressorCV):
         are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and a loss that cannot be told from the best.
+        within one standard error of it: fewer features, and an error statistically as good as the best.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit to the features
         it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
@@ -926,7 +926,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and a loss that cannot be told from the best.
+        within one standard error of it: fewer features, and an error statistically as good as the best.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit by Huber's loss at the
         same scale to the features it selects, without penalty. It counts for the losses of held-out rows as well. None
@@ -1133,7 +1133,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
     selection : {"min", "1se"}, default="min"
         "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and a loss that cannot be told from the best.
+        within one standard error of it: fewer features, and an error statistically as good as the best.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit by the same loss to the
         features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.

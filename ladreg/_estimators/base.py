@@ -193,7 +193,7 @@ class CertifiedRegressor(
         return tags
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the model and prove how good the fit is.
+        """Fit the model and certify its optimality.
 
         Parameters
         ----------
@@ -202,7 +202,7 @@ class CertifiedRegressor(
             `QuantileRegressor`, `LassoCD` and `ElasticNetCD` also take data in blocks of rows (`ladreg.blocks`), which
             contain y and weights, and Dask's arrays and data frames.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Target; each column of a two-dimensional y is a problem of its own, one column is as one-dimensional. None
+            Target; each column of a two-dimensional y is fitted separately, one column is as one-dimensional. None
             where X is data in blocks.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; a weight of k counts a row k times, and only the ratios of weights matter.
@@ -215,7 +215,8 @@ class CertifiedRegressor(
         Raises
         ------
         ValueError
-            If a parameter is out of its range, or X, y or sample_weight is not finite, empty or of another length.
+            If a parameter is out of its range, or X, y or sample_weight contains NaN or infinity, is empty, or has an
+            inconsistent length.
         OverflowError
             If the objective is too large for float64.
 
@@ -291,7 +292,7 @@ class CertifiedRegressor(
     ) -> Certificate | list[Certificate]:
         """Prove again, from data alone, how far the coefficients are from the optimum.
 
-        Nothing that the fit left behind is used but `coef_` and `intercept_`, so that a model that was loaded or
+        It uses only `coef_` and `intercept_`, so that a model that was loaded or
         changed, or fitted to other data, is judged as it is. For a piecewise linear loss this solves a small linear
         program where the coefficients are optimal, and the whole problem where they are not: the bound is then the
         optimum.

@@ -58,7 +58,7 @@ _GOOD = (StopReason.TOLERANCE, StopReason.EXACT, StopReason.GIVEN)
 
 @dataclass(frozen=True)
 class Certificate:
-    """Proof of how good a fit is: the objective reached and a lower bound that no coefficients can beat.
+    """Proof of optimality: the objective reached and a lower bound on the objective of any coefficients.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Certificate:
     bound : float
         Lower bound of the objective over all coefficients, from a feasible dual vector.
     gap : float
-        ``objective - bound``, summed from its non-negative parts so that it does not cancel.
+        ``objective - bound``, computed as a sum of non-negative terms, which avoids cancellation.
     relative_gap : float
         `gap` over the objective, or over that of predicting 0 where the data are fitted exactly up to rounding.
     unique : bool

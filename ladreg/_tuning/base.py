@@ -208,7 +208,7 @@ class TunedRegressor(CertifiedRegressor):
     def fit(
         self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None, **params: Any
     ) -> Self:
-        """Choose alpha, fit the model with it, and prove how good the fit is.
+        """Choose alpha, fit the model with it, and certify its optimality.
 
         Parameters
         ----------
