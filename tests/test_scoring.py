@@ -46,7 +46,7 @@ def absolute(estimator, X, y):
 
 
 @every
-@pytest.mark.parametrize("scoring", ["neg_median_absolute_error", "r2", absolute], ids=str)
+@pytest.mark.parametrize("scoring", ["neg_median_absolute_error", "r2", absolute], ids=["median", "r2", "function"])
 def test_scores_are_grid_searchs(model, plain, scoring):
     model = clone(model).set_params(cv=FOLDS, scoring=scoring).fit(X, Y)
     search = GridSearchCV(plain, {"alpha": model.alphas_}, scoring=scoring, cv=FOLDS).fit(X, Y)
