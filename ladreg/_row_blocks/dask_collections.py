@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ladreg._optional import optional
-from ladreg._row_blocks.passes import Job
+from ladreg._row_blocks.passes import Job, is_killed
 from ladreg._row_blocks.source import checked
 from ladreg._row_blocks.summary import Summary
 
@@ -60,7 +60,7 @@ class DaskRows:
         totals = []
         for job in jobs:
             total = None
-            given = self._delayed(job)
+            given = self._delayed(job, traverse=False, name=f"{job.label}-of-{job.blocks.start}")
             for k in job.blocks:
                 total = step(
                     total, given, k, transform, self._n_others, *self._parts[k], dask_key_name=f"{job.label}-{k}"
@@ -69,10 +69,10 @@ class DaskRows:
         try:
             yield from dask.compute(*totals)
         except Exception as error:
-            if type(error).__name__ == "KilledWorker":
-                key = str(error.args[0]) if error.args else ""
-                where = f"partition {key.rsplit('-', 1)[-1]}" if key.startswith("ladreg") else "a partition"
-                raise RuntimeError(f"workers died while they read {where}: {error}") from error
+            if is_killed(error):
+                raise RuntimeError(
+                    f"workers died while they read {_of_task(error)}, or what waited at the same workers: {error}"
+                ) from error
             raise
 
 
@@ -91,6 +91,14 @@ def _step(
         merged.add(total)
     merged.add(more)
     return merged
+
+
+def _of_task(error: Any) -> str:
+    """What the task that killed its workers reads: a partition, or a block of a collection that rows are made of."""
+    key = getattr(error, "task", None)
+    if isinstance(key, tuple) and len(key) > 1:
+        return f"block {key[1]} of {key[0]}"
+    return _name(int(str(key).rsplit("-", 1)[-1])) if str(key).startswith("ladreg-") else str(key)
 
 
 def _name(k: int) -> str:

@@ -224,19 +224,22 @@ def _by_threads(source: Source, jobs: list[Job]) -> Iterator[Summary]:
 def _by_client(source: Source, client: Any, jobs: list[Job]) -> Iterator[Summary]:
     """Workers of a Dask cluster, which repeats the tasks of workers that are lost."""
     futures = [client.submit(work, source, job, key=job.label, pure=False) for job in jobs]
-    for job, future in zip(jobs, futures, strict=True):
-        yield result(source, job, future)
+    for future in futures:
+        try:
+            part: Summary = future.result()
+        except Exception as error:
+            if not is_killed(error):
+                raise
+            # The tasks that waited where a worker died count as suspects too.
+            suspects = [job for job, other in zip(jobs, futures, strict=True) if other.status == "error"]
+            names = " or ".join(_span(source, [job]) for job in suspects)
+            raise RuntimeError(f"workers died while they read {names}: {error}") from error
+        yield part
 
 
-def result(source: Source, job: Job, future: Any) -> Summary:
-    """The result of a future; Dask's error for a task that killed its workers names its blocks."""
-    try:
-        part: Summary = future.result()
-    except Exception as error:
-        if type(error).__name__ == "KilledWorker":
-            raise RuntimeError(f"workers died while they read {_span(source, [job])}: {error}") from error
-        raise
-    return part
+def is_killed(error: Exception) -> bool:
+    """Whether Dask has given up a task since its workers died."""
+    return type(error).__name__ == "KilledWorker"
 
 
 def _span(source: Source, jobs: list[Job]) -> str:
