@@ -1,8 +1,12 @@
 """Sphinx configuration; docs/contributing.md has the command that builds the pages."""
 
+import re
+import sys
 from pathlib import Path
 
 from ladreg import __version__
+
+examples = Path(__file__).parent.parent / "examples"
 
 project = "ladreg"
 author = "The ladreg developers"
@@ -30,6 +34,11 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 autosummary_generate = True
+# Names that examples import, whose pages list these examples.
+imports = [re.findall(r"^from ladreg import (.*)", path.read_text(), flags=re.M) for path in examples.glob("*.py")]
+autosummary_context = {
+    "in_examples": sorted({name for lines in imports for line in lines for name in line.split(", ")})
+}
 autodoc_typehints = "none"  # the numpydoc sections have the types, in words
 numpydoc_show_class_members = False  # the class template lists the methods
 
@@ -51,13 +60,16 @@ html_theme_options = {
     "logo": {"text": "ladreg"},
 }
 
-examples = Path(__file__).parent.parent / "examples"
+sys.path.insert(0, str(Path(__file__).parent))  # for gallery_order
 if any(examples.glob("*.py")):
     extensions.append("sphinx_gallery.gen_gallery")
     sphinx_gallery_conf = {
         "examples_dirs": str(examples),
         "gallery_dirs": "auto_examples",
         "filename_pattern": r"/(plot_|quickstart)",
+        "within_subsection_order": "gallery_order.InOrder",
+        "backreferences_dir": "generated/backreferences",
+        "doc_module": ("ladreg",),
         "plot_gallery": True,
         "abort_on_example_error": True,
         "download_all_examples": False,

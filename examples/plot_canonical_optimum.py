@@ -1,6 +1,6 @@
 """
-Which line, when several are optimal?
-=====================================
+What if the median line is not unique?
+======================================
 
 With few rows or round numbers, many lines can share the smallest sum of absolute deviations.
 ``LADRegressor`` returns one that depends on the rows, but not on their order.

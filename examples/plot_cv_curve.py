@@ -1,6 +1,6 @@
 """
-How sure is cross-validation of its alpha?
-==========================================
+How stable is the alpha chosen by cross-validation?
+===================================================
 
 The curve of held-out errors is flat around its minimum, and the location of its minimum depends on the folds. The
 rule of one standard error takes the largest ``alpha`` that cannot be told from the best.

@@ -1,9 +1,10 @@
 """
-Seven rows of one person are not seven people
-=============================================
+Do repeated rows of a person make standard errors too small?
+============================================================
 
 Wages of 595 Americans, each asked in seven years (Cornwell and Rupert 1988). Rows of a person resemble each other, and
-schooling does not change at all: standard errors that take them as independent claim too much. ``groups=`` tells.
+schooling does not change at all: standard errors that take rows as independent are too small. ``groups=`` corrects
+them: by a formula or by a bootstrap that draws people instead of rows.
 """
 
 import matplotlib.pyplot as plt
@@ -54,11 +55,11 @@ for name, found in (("rows", rows), ("people", people)):
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
 for axis, name in zip(axes, ("ed", "union", "married"), strict=True):
     j = rows.names.index(name)
-    for shift, (label, found) in zip(
-        (-0.02, 0.0, 0.02), {"rows": rows, "people": people, "people drawn anew": drawn}.items(), strict=True
-    ):
+    shown = {"rows": (rows, "#D55E00"), "people": (people, "#0072B2"), "bootstrap of people": (drawn, "#009E73")}
+    for shift, (label, (found, colour)) in zip((-0.03, 0.0, 0.03), shown.items(), strict=True):
         half = np.diff(found.conf_int()[:, j])[:, 0] / 2
-        axis.errorbar(np.add(quantiles, shift), found.coef[:, j], half, fmt="o", capsize=4, label=label)
+        where = np.add(quantiles, shift)
+        axis.errorbar(where, found.coef[:, j], half, fmt="o", color=colour, capsize=4, label=label)
     axis.axhline(0, color="0.7", linewidth=1)
     axis.set(title=name, xlabel="quantile of log wage", xticks=quantiles)
 axes[0].set_ylabel("coefficient, and its 0.95 interval")

@@ -1,6 +1,6 @@
 """
-Which features matter, when some targets are wrong?
-===================================================
+Which features matter when y has outliers?
+==========================================
 
 ``LassoCD`` selects features by squared errors, and large errors in a few targets drown what the features say.
 ``LADRegressor`` with ``alpha > 0`` selects by absolute errors. The table is simulated, so that the answer is known.
@@ -14,10 +14,10 @@ from sklearn.model_selection import GridSearchCV, KFold
 from ladreg import LADRegressor, LassoCD, alpha_max
 
 # %%
-# A wide table
-# ------------
-# 120 rows and 250 features, neighbours with a correlation of 0.5. Six features matter. One target in ten is wrong by a
-# lot, in either direction.
+# More features than rows
+# -----------------------
+# 120 rows and 250 features, neighbours with a correlation of 0.5. Six features matter. One target in ten is an outlier,
+# in either direction.
 
 random = np.random.default_rng(0)
 n_rows, n_features = 120, 250
@@ -33,8 +33,8 @@ y[wrong] += random.normal(0, 30, wrong.size)
 # %%
 # Where the grid begins
 # ---------------------
-# Above ``alpha_max`` no feature is left; grids are parts of it. Below it features come in one after the other, and the
-# others are zero exactly, not nearly.
+# Above ``alpha_max`` all coefficients are zero; grids are fractions of it. Below it features come in one after the
+# other, and the others are exactly zero.
 
 largest = LADRegressor().alpha_max(X, y)
 print(f"alpha_max = {largest:.4f}")
@@ -51,10 +51,10 @@ for part in (1.001, 0.999, 0.7, 0.5, 0.3):
 # %%
 # Choosing alpha
 # --------------
-# Cross-validation, scored by the mean absolute error: the held-out targets are wrong as well, and squared errors would
-# look at little else. *Adaptive* weights are the inverse sizes of the coefficients that the first fit found. They
-# penalise large coefficients less, and what the first fit left out has infinite weight and stays out. (They are made
-# from all rows, so that cross-validation flatters the adaptive fit and favours a small ``alpha``.)
+# Cross-validation, scored by the mean absolute error: there are outliers in the held-out rows too, and they would
+# dominate squared errors. *Adaptive* weights are ``1 / abs(coef)`` of the first fit. They shrink large coefficients
+# less, and features that the first fit left out stay out. (The weights use all rows, so the cross-validation of the
+# adaptive fit is optimistic and favours a small ``alpha``.)
 
 
 def choose(model, largest, parts):
@@ -87,18 +87,19 @@ for name, model in fits.items():
 # absolute loss are steps in ``alpha``, of which 16 values are drawn; those of the lasso are continuous.)
 
 colours = ["#0072B2", "#D55E00", "#009E73", "#A8497F", "#B88A00", "#56B4E9"]
-figure, panels = plt.subplots(1, 3, figsize=(9.5, 4), layout="constrained", sharey=True)
+figure, panels = plt.subplots(1, 3, figsize=(9.5, 4.4), layout="constrained", sharey=True)
 for axes, (name, model) in zip(panels, fits.items(), strict=True):
     end = 0.0008 if model is adaptive else 0.25
     shares = np.geomspace(1.001, end, 60 if model is lasso else 16)
     style = "default" if model is lasso else "steps-mid"
     top = alpha_max(X, y) if model is lasso else model.alpha_max(X, y)
     path = np.array([clone(model).set_params(alpha=share * top).fit(X, y).coef_ for share in shares])
-    axes.plot(shares, path[:, truth == 0], color="0.75", lw=0.8, drawstyle=style)
+    others = axes.plot(shares, path[:, truth == 0], color="0.6", lw=0.8, drawstyle=style)
+    matter = []
     for colour, feature in zip(colours, np.flatnonzero(truth), strict=True):
-        axes.plot(shares, path[:, feature], color=colour, lw=2, drawstyle=style)
-        axes.plot(end * (end**0.03), truth[feature], "<", color=colour, ms=7, clip_on=False)
-    axes.axvline(model.alpha / top, color="0.4", lw=1, ls=":")
+        matter += axes.plot(shares, path[:, feature], color=colour, lw=2, drawstyle=style, label=f"x{feature}")
+        (true,) = axes.plot(end * (end**0.03), truth[feature], "<", color=colour, ms=7, clip_on=False)
+    chosen = axes.axvline(model.alpha / top, color="0.4", lw=1, ls=":")
     axes.set(xscale="log", xlim=(1, end), xlabel="alpha / alpha_max")
     ticks = [1, 0.5, 0.3] if end > 0.1 else [1, 0.1, 0.01, 0.001]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -109,4 +110,6 @@ for axes, (name, model) in zip(panels, fits.items(), strict=True):
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=0)
 panels[0].set_ylabel("coefficient")
+names = [*(line.get_label() for line in matter), "other features", "true value", "alpha chosen"]
+figure.legend([*matter, others[0], true, chosen], names, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
 plt.show()

@@ -1,6 +1,6 @@
 """
-Where along the path does each rule stop?
-=========================================
+CV, one-standard-error rule or BIC: which alpha?
+================================================
 
 The lasso is a path: from no features, at the largest ``alpha``, to all of them. ``lasso_path`` computes it as a whole.
 Cross-validation, its rule of one standard error and the Bayesian information criterion each stop at another place.
