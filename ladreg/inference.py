@@ -12,10 +12,20 @@ from scipy.special import fdtrc, stdtr, stdtrit
 from sklearn.utils import check_array, check_random_state
 
 from ladreg._arrays import Array, Index, is_regular
-from ladreg._estimators import any_size, check_choice, check_count, check_flag, check_real, check_verbose
+from ladreg._estimators import (
+    PosedBlocks,
+    any_size,
+    are_blocks,
+    check_choice,
+    check_count,
+    check_flag,
+    check_real,
+    check_verbose,
+)
 from ladreg._inference import (
     BANDWIDTHS,
     Block,
+    BlockInference,
     Covariance,
     Fit,
     Inverted,
@@ -27,6 +37,7 @@ from ladreg._inference import (
     draft_covariance,
     equal_breads,
     huber_covariance,
+    infer_blocks,
     largest_ratio,
     least_constant,
     quantile_covariance,
@@ -35,10 +46,13 @@ from ladreg._inference import (
     replicates,
 )
 from ladreg._problem import Certificate, Huber, Pinball
+from ladreg.lad import LADRegressor
 from ladreg.lasso_inference import LassoInference, infer_lasso
+from ladreg.quantile import QuantileRegressor
 
 __all__ = ["Inference", "Inverted", "WaldTest", "infer"]
 
+_OF_BLOCKS = ("robust", "iid")
 _OF_A_LASSO = ("desparsified", "selective")
 _METHODS = ("robust", "kernel", "iid", "rank", "bootstrap", *_OF_A_LASSO)
 _SENTENCES = {
@@ -420,7 +434,7 @@ class Inference:
 def infer(
     model: Any,
     X: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     *,
     method: str = "robust",
@@ -455,9 +469,10 @@ def infer(
         Fitted to X, y and sample_weight, with ``alpha=0`` if it is not a lasso. Of a pipeline pass the last step, and
         the transformed X.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        The data that the model was fitted to.
-    y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Their targets.
+        The data that the model was fitted to; for "robust" and "iid" of medians and quantiles, without `groups` and
+        `lags`, in blocks of rows as well (`ladreg.blocks`), which are read as often as in a fit, and twice more.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+        Their targets; None where X is data in blocks.
     sample_weight : array-like of shape (n_samples,), default=None
         Their weights; rows of weight zero are as if they were not there.
     method : {"robust", "kernel", "iid", "rank", "bootstrap", "desparsified", "selective"}, default="robust"
@@ -659,6 +674,7 @@ def infer(
         raise ValueError(f"n_bootstrap must be at least 2, got {n_bootstrap!r}.")
     if sigma is not None:
         check_real("sigma", sigma, low=0.0, open_ends=True)
+    target: Any = y
     if method in _OF_A_LASSO:
         if groups is not None or weights == "frequency":
             raise ValueError(f'method="{method}" takes each row as one: it has neither groups nor frequency weights.')
@@ -666,7 +682,7 @@ def infer(
         return infer_lasso(
             model,
             X,
-            y,
+            target,
             sample_weight,
             method=method,
             level=float(level),
@@ -677,18 +693,25 @@ def infer(
     if sigma is not None:
         raise ValueError(f'sigma is for a lasso: method="{method}" estimates what it needs.')
     several = np.ndim(getattr(model, "quantile", 0.5)) > 0
+    shared: dict[str, Any] = {"method": method, "level": float(level)}
+    if are_blocks(X):
+        _check_blocks(model, method, groups, lags)
+        with any_size():
+            posed = PosedBlocks.of(model, X, y, sample_weight)
+            found_in_blocks = infer_blocks(posed, method, weights, bandwidth)
+        shared |= {"n_features_in": int(model.n_features_in_), "interval": "t", "lags": None}
+        return _of_blocks(found_in_blocks, several, shared)
     with any_size():
-        sample, fits, names = read(model, X, y, sample_weight, groups, weights)
+        sample, fits, names = read(model, X, target, sample_weight, groups, weights)
         draw = _Draw(
             bootstrap, int(n_bootstrap), _seeds(random_state) if method == "bootstrap" else None, n_jobs, verbose
         )
         ranks = _Ranks(density, bool(interpolate), float(level))
-        if lags is not None and sample.weight.size < np.shape(y)[0]:
+        if lags is not None and sample.weight.size < np.shape(target)[0]:
             raise ValueError("lags counts rows: none may have a weight of zero.")
         cov = _Covariances(sample, method, bandwidth, kernel, draw, ranks, lags)
         parts = [fits] if several else [[fit] for fit in fits]
-        shared = {"names": names, "method": method, "level": float(level), "n_features_in": int(model.n_features_in_)}
-        shared |= {"interval": interval, "lags": lags}
+        shared |= {"names": names, "n_features_in": int(model.n_features_in_), "interval": interval, "lags": lags}
         found = [_inferred(sample, part, several, cov, shared) for part in parts]
     return found[0] if several or np.ndim(model.coef_) == 1 else found
 
@@ -771,35 +794,78 @@ class _Covariances:
         return Covariance(cov, replicates=found, n_whole=n_whole)
 
 
+class _Fitted(NamedTuple):
+    """One fit: coefficients, quantile, mean pinball loss, R1 and proof; no losses for Huber's."""
+
+    point: Array
+    quantile: float
+    loss: float
+    r1: float
+    certificate: Certificate
+
+
 def _inferred(
     sample: Sample, fits: list[Fit], several: bool, covariances: _Covariances, shared: dict[str, Any]
 ) -> Inference:
     """The result for one target."""
     found = covariances.of(fits)
+    is_quantile = not isinstance(fits[0].problem.loss, Huber)
+    losses = [_losses(sample, fit) for fit in fits] if is_quantile else [(1.0, 1.0)] * len(fits)
+    fitted = [
+        _Fitted(fit.point, fit.quantile, own, _r1(own, least), fit.certificate)
+        for fit, (own, least) in zip(fits, losses, strict=True)
+    ]
+    shared = shared | {
+        "df": sample.df,
+        "n_samples": sample.size,
+        "n_groups": sample.n_groups if sample.groups is not None else None,
+        "features": sample.features,
+        "fit_intercept": sample.regressors.fit_intercept,
+    }
+    return _table(fitted, several, is_quantile, found, shared)
+
+
+def _of_blocks(found: BlockInference, several: bool, shared: dict[str, Any]) -> Inference:
+    """The result for rows in blocks."""
+    fitted = [
+        _Fitted(point, quantile, own, _r1(own, least), certificate)
+        for point, quantile, own, least, certificate in zip(
+            found.points, found.quantiles, found.losses, found.constants, found.certificates, strict=True
+        )
+    ]
+    shared = shared | {
+        "df": found.df,
+        "n_samples": found.size,
+        "n_groups": None,
+        "features": found.features,
+        "fit_intercept": len(found.names) > found.features.size,
+        "names": found.names,
+    }
+    return _table(fitted, several, True, found.covariance, shared)
+
+
+def _table(
+    fits: list[_Fitted], several: bool, is_quantile: bool, found: Covariance, shared: dict[str, Any]
+) -> Inference:
+    """The result of one fit, or of several quantiles."""
 
     def one_or_all(values: Any) -> Any:
         if values is None or several:
             return None if values is None else np.asarray(values)
         return np.asarray(values)[0].item()
 
-    is_quantile = not isinstance(fits[0].problem.loss, Huber)
-    likelihoods = [_log_likelihood(sample, fit) for fit in fits] if is_quantile else None
-    p = sample.regressors.size
+    size, p = shared["n_samples"], fits[0].point.size
+    likelihoods = [_log_likelihood(size, fit.quantile, fit.loss) for fit in fits] if is_quantile else None
     return Inference(
         coef=np.array([fit.point for fit in fits]) if several else fits[0].point,
         cov=found.cov,
-        df=sample.df,
         quantile=one_or_all([fit.quantile for fit in fits] if is_quantile else None),
-        r1=one_or_all([_r1(sample, fit) for fit in fits] if is_quantile else None),
+        r1=one_or_all([fit.r1 for fit in fits] if is_quantile else None),
         log_likelihood=one_or_all(likelihoods),
         aic=one_or_all([2 * p - 2 * value for value in likelihoods] if likelihoods else None),
         bandwidth=one_or_all(found.bandwidth),
         n_crossed=one_or_all(found.n_crossed),
-        n_samples=sample.size,
-        n_groups=sample.n_groups if sample.groups is not None else None,
         certificate=[fit.certificate for fit in fits] if several else fits[0].certificate,
-        features=sample.features,
-        fit_intercept=sample.regressors.fit_intercept,
         replicates=found.replicates if several or found.replicates is None else found.replicates[:, 0],
         n_whole=found.n_whole,
         inverted=found.inverted if several or found.inverted is None else Inverted(*(one[0] for one in found.inverted)),
@@ -807,24 +873,43 @@ def _inferred(
     )
 
 
+def _check_blocks(model: Any, method: str, groups: Any, lags: int | None) -> None:
+    """Raise an error for what rows in blocks have no standard errors for."""
+    if not isinstance(model, LADRegressor | QuantileRegressor):
+        raise TypeError(
+            "infer takes data in blocks of rows for a fitted LADRegressor or QuantileRegressor, got "
+            f"{type(model).__name__}, which needs all rows in memory."
+        )
+    if method not in _OF_BLOCKS:
+        raise ValueError(
+            f'method="{method}" needs all rows in memory: for data in blocks take {" or ".join(map(repr, _OF_BLOCKS))}.'
+        )
+    for name, value in (("groups", groups), ("lags", lags)):
+        if value is not None:
+            raise ValueError(f"{name} needs all rows in memory: data in blocks count as independent rows.")
+
+
 def _percentiles(values: Array, level: float) -> Array:
     """The quantiles along the first axis that leave the same probability on both sides, along a new last axis."""
     return np.moveaxis(np.quantile(values, [0.5 - level / 2, 0.5 + level / 2], axis=0), 0, -1)
 
 
-def _r1(sample: Sample, fit: Fit) -> float:
-    """``1 - loss / (loss of the best constant)``; without any loss of that 1, or 0 if the fit has one."""
+def _losses(sample: Sample, fit: Fit) -> tuple[float, float]:
+    """The mean pinball loss of a fit, and of the best constant."""
     loss, y = Pinball(fit.quantile), fit.problem.y
-    own = float(sample.weight @ loss.value(fit.residual))
-    least = float(sample.weight @ loss.value(y - least_constant(y, sample.weight, fit.quantile)))
+    own = float(sample.weight @ loss.value(fit.residual)) / sample.size
+    constant = least_constant(y, sample.weight, fit.quantile)
+    return own, float(sample.weight @ loss.value(y - constant)) / sample.size
+
+
+def _r1(own: float, least: float) -> float:
+    """``1 - loss / (loss of the best constant)``; without any loss of that 1, or 0 if the fit has one."""
     return 1 - own / least if least > 0 else float(own == 0)
 
 
-def _log_likelihood(sample: Sample, fit: Fit) -> float:
+def _log_likelihood(size: float, quantile: float, mean: float) -> float:
     """``N (log(tau (1 - tau)) - 1 - log(sum_i weight_i rho(residual_i) / N))``."""
-    quantile = fit.quantile
-    mean = float(sample.weight @ Pinball(quantile).value(fit.residual)) / sample.size
-    return float(sample.size * (np.log(quantile * (1 - quantile)) - 1 - np.log(mean)))
+    return float(size * (np.log(quantile * (1 - quantile)) - 1 - np.log(mean)))
 
 
 def _root(cov: Array) -> Array:

@@ -6,7 +6,7 @@ from ladreg._estimators.callbacks import CallbackSupportMixin, root_task, subtas
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.in_blocks import are_blocks
-from ladreg._estimators.l1 import L1Regressor, PivotalRegressor
+from ladreg._estimators.l1 import L1Regressor, PivotalRegressor, PosedBlocks
 from ladreg._estimators.limits import Bounds, Limits
 from ladreg._estimators.moments_in_blocks import MomentData, names_of, opened, verified_by_moments
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha, quantile_of
@@ -38,6 +38,7 @@ __all__ = [
     "Limits",
     "MomentData",
     "PivotalRegressor",
+    "PosedBlocks",
     "ScaledProblem",
     "ShowsCertificate",
     "Verified",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
 from ladreg._estimators.base import CertifiedRegressor
@@ -208,15 +209,14 @@ class PivotalRegressor(L1Regressor):
         self._warn(solutions)
 
     def _verified_blocks(self, X: Any, y: Any, sample_weight: Any) -> list[Solution]:
-        given, problems = self._posed(X, y, sample_weight)
-        given.check_features(self)
-        coefs, intercepts = self._given_coefficients(problems, given.sample)
-        best = together(given.passes, self._fits(given, problems))
+        posed = PosedBlocks.of(self, X, y, sample_weight)
+        passes, seen = posed.given.passes, posed.given.seen
+        best = together(passes, posed.fits())
         checks = [
-            judged(Question.like(problem), given.seen, Coefficients(coef, intercept), solution)
-            for problem, coef, intercept, solution in zip(problems, coefs, intercepts.tolist(), best, strict=True)
+            judged(Question.like(problem), seen, point, solution)
+            for problem, point, solution in zip(posed.problems, posed.points, best, strict=True)
         ]
-        return together(given.passes, checks)
+        return together(passes, checks)
 
     def _posed(self, X: Any, y: Any, sample_weight: Any) -> tuple[BlockData, list[Problem]]:
         """Data in blocks after one pass, and the problems, as those of the sample."""
@@ -235,6 +235,31 @@ class PivotalRegressor(L1Regressor):
         super()._store(data, problems, solutions)
         alphas = [float(getattr(problem.penalty, "alpha", np.nan)) for problem in problems]
         self.alpha_ = np.array(alphas) if self._several else alphas[0]
+
+
+@dataclass(frozen=True)
+class PosedBlocks:
+    """A fitted model and data in blocks, after one pass: its problems, as those of the sample, and its coefficients."""
+
+    model: L1Regressor
+    given: BlockData
+    problems: list[Problem]
+    points: list[Coefficients]
+
+    @classmethod
+    def of(cls, model: L1Regressor, X: Any, y: Any, sample_weight: Any) -> PosedBlocks:
+        """What a fitted model says of data in blocks."""
+        check_is_fitted(model)
+        model._check_parameters()
+        given, problems = model._posed(X, y, sample_weight)
+        given.check_features(model)
+        coefs, intercepts = model._given_coefficients(problems, given.sample)
+        points = [Coefficients(*pair) for pair in zip(coefs, intercepts.tolist(), strict=True)]
+        return cls(model, given, problems, points)
+
+    def fits(self) -> list[Any]:
+        """Fits of the problems, which prove the best coefficients."""
+        return self.model._fits(self.given, self.problems)
 
 
 def _is_open(penalty: ElasticNet) -> bool:

@@ -3,17 +3,19 @@
 from ladreg._from_blocks.equivalent_rows import EquivalentRows
 from ladreg._from_blocks.moments import ColumnFolds, Moments, RowFolds, moments
 from ladreg._from_blocks.piecewise import Question, judged, solve_blocks
-from ladreg._from_blocks.side_by_side import together
+from ladreg._from_blocks.side_by_side import Request, together
 from ladreg._from_blocks.squares import certified_squares, corrected_target
-from ladreg._from_blocks.survey import Survey, survey
+from ladreg._from_blocks.survey import Survey, Units, survey
 
 __all__ = [
     "ColumnFolds",
     "EquivalentRows",
     "Moments",
     "Question",
+    "Request",
     "RowFolds",
     "Survey",
+    "Units",
     "certified_squares",
     "corrected_target",
     "judged",

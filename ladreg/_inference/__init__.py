@@ -14,6 +14,7 @@ from ladreg._inference.covariance import (
 from ladreg._inference.density import kernel_density, least_constant, robust_density, weighted_median, weighted_quantile
 from ladreg._inference.desparsified import desparsified, without_bias
 from ladreg._inference.fit import Fit, Sample, read
+from ladreg._inference.from_blocks import BlockInference, infer_blocks
 from ladreg._inference.huber import huber_covariance
 from ladreg._inference.lasso_fit import LassoFit, read_lasso
 from ladreg._inference.nodewise import Nodewise, nodewise
@@ -26,6 +27,7 @@ from ladreg._inference.truncated_normal import TruncatedNormal
 __all__ = [
     "BANDWIDTHS",
     "Block",
+    "BlockInference",
     "Covariance",
     "Fit",
     "Inverted",
@@ -47,6 +49,7 @@ __all__ = [
     "full_sigma",
     "hall_sheather",
     "huber_covariance",
+    "infer_blocks",
     "kernel_density",
     "largest_ratio",
     "least_constant",

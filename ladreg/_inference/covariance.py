@@ -14,12 +14,12 @@ from ladreg._estimators import warn_user
 from ladreg._inference.bandwidth import bandwidth
 from ladreg._inference.density import kernel_density, least_difference, robust_density
 from ladreg._inference.fit import Fit, Sample
-from ladreg._inference.regressors import spread
+from ladreg._inference.regressors import inverted, spread
 from ladreg._problem import Coefficients, Pinball, Settings
 from ladreg._solvers import solve_quantiles
 
 # Relative gap asked of the fits of neighbouring quantiles.
-_TOL = 1e-9
+NEIGHBOUR_TOL = 1e-9
 # Warn where the neighbouring quantiles of more than 5 % of the rows cross.
 _MANY_CROSSED = 0.05
 
@@ -103,11 +103,15 @@ def _sandwich(
     elif lags is not None:
         cov = serial(sample, fits, breads, lags)
     else:
-        root = sample.square_root
-        parts = np.hstack([spread(root, bread) for bread in breads])
-        factors = np.minimum.outer(quantiles, quantiles) - np.outer(quantiles, quantiles)
-        cov = np.kron(factors, np.ones(root.shape)) * (parts.T @ parts)
+        cov = joint(sample.square_root, breads, quantiles)
     return cov, widths, crossed
+
+
+def joint(root: Array, breads: list[Array], quantiles: Array) -> Array:
+    """``(min(s, t) - s t) H_s^-1 R'R H_t^-1`` for all quantiles s and t."""
+    parts = np.hstack([spread(root, bread) for bread in breads])
+    factors = np.minimum.outer(quantiles, quantiles) - np.outer(quantiles, quantiles)
+    return np.asarray(np.kron(factors, np.ones(root.shape)) * (parts.T @ parts))
 
 
 def breads_of(sample: Sample, fits: list[Fit], method: str, rule: str | float, kernel: str) -> Breads:
@@ -118,7 +122,7 @@ def breads_of(sample: Sample, fits: list[Fit], method: str, rule: str | float, k
     crossed = None
     if method == "robust":
         crossed = np.array([np.count_nonzero(density == 0) for density in densities], dtype=np.intp)
-        _warn_of_crossing(crossed, sample.weight.size)
+        warn_of_crossing(crossed, sample.weight.size)
     return Breads(breads, widths, crossed)
 
 
@@ -154,9 +158,9 @@ def differences(fits: list[Fit], widths: Array) -> list[Array]:
     ]
     first = min(fits, key=lambda fit: fit.quantile)
     solutions = solve_quantiles(
-        problems, Settings(tol=_TOL), (first.quantile, Coefficients(first.coef, first.intercept))
+        problems, Settings(tol=NEIGHBOUR_TOL), (first.quantile, Coefficients(first.coef, first.intercept))
     )
-    check_gap("a neighbouring quantile", max(solution.relative_gap for solution in solutions), _TOL)
+    check_gap("a neighbouring quantile", max(solution.relative_gap for solution in solutions), NEIGHBOUR_TOL)
     found = []
     for below, above in zip(solutions[::2], solutions[1::2], strict=True):
         change = fits[0].problem.design.matvec(above.coef - below.coef)
@@ -177,16 +181,23 @@ def check_gap(what: str, gap: float, tol: float) -> None:
 
 def _bread(sample: Sample, density: Array) -> Array:
     """C with ``C C'`` the inverse of ``H = sum_i weight_i density_i x_i x_i'``."""
-    bread = sample.regressors.bread(sample.weight * density)
+    return solved_bread(
+        sample.regressors.root(sample.weight * density), int(np.count_nonzero(density == 0)), density.size
+    )
+
+
+def solved_bread(root: Array, n_without: int, n: int) -> Array:
+    """The inverse of R; a ValueError where it is singular, since `n_without` of n rows have no density."""
+    bread = inverted(root)
     if bread is None:
         raise ValueError(
-            f"the estimated density of the errors is 0 in {np.count_nonzero(density == 0)} of {density.size} rows, and "
+            f"the estimated density of the errors is 0 in {n_without} of {n} rows, and "
             'those that are left do not determine the coefficients. Take method="bootstrap", which needs no density.'
         )
     return bread
 
 
-def _warn_of_crossing(crossed: Index, n: int) -> None:
+def warn_of_crossing(crossed: Index, n: int) -> None:
     if crossed.max() > _MANY_CROSSED * n:
         warn_user(
             f"the quantiles on both sides of the fit cross in {crossed.max()} of {n} rows, which count as rows without "
@@ -226,6 +237,11 @@ def serial(sample: Sample, fits: list[Fit], breads: list[Array], lags: int) -> A
 
 def to_original(sample: Sample, cov: Array, n_fits: int) -> Array:
     """A covariance of the coefficients of the columns as they came."""
-    transform = np.kron(np.eye(n_fits), sample.regressors.to_original())
-    found = transform @ cov @ transform.T
+    return symmetric(sample.regressors.to_original(), cov, n_fits)
+
+
+def symmetric(transform: Array, cov: Array, n_fits: int) -> Array:
+    """The covariance of each fit's coefficients times T'."""
+    all_fits = np.kron(np.eye(n_fits), transform)
+    found = all_fits @ cov @ all_fits.T
     return np.asarray(found / 2 + found.T / 2)  # without the rounding that would make it asymmetric

@@ -127,22 +127,13 @@ def read(
     given = verified(model, X, y, sample_weight)
     names = column_names(model, given.data.design.n_features)
     for problem, solution in zip(given.problems, given.solutions, strict=True):
-        _check_free(problem, solution, names)
-        _check_optimal(model, problem, solution)
+        check_free(problem, solution, names)
+        check_optimal(model, problem, solution)
     features = np.flatnonzero(np.isfinite(given.problems[0].penalty.strength))
     sample = _sample(given, features, sample_weight, groups, weights)
     kept = (["intercept"] if given.problems[0].fit_intercept else []) + [names[j] for j in features]
-    n, p = given.data.design.n_samples, len(kept)
-    if n <= p:
-        raise ValueError(
-            f"{n} rows (of a weight that is not zero) are too few for {p} coefficients: there must be more."
-        )
-    dependent = null_columns(sample.weight_root)
-    if dependent.size:
-        raise ValueError(
-            "X is singular, so that coefficients have no standard errors of their own: these columns are constant or "
-            f"depend on each other: {', '.join(kept[j] for j in dependent)}. Leave one of them out."
-        )
+    n = given.data.design.n_samples
+    check_columns(n, kept, sample.weight_root if n > len(kept) else None)
     fits = [
         _fit(problem, solution, features) for problem, solution in zip(given.problems, given.solutions, strict=True)
     ]
@@ -151,12 +142,26 @@ def read(
     return sample, fits, kept
 
 
+def check_columns(n: int, names: list[str], root: Array | None) -> None:
+    """Raise a ValueError unless n rows are more than the coefficients, and their triangle R is regular."""
+    if n <= len(names) or root is None:
+        raise ValueError(
+            f"{n} rows (of a weight that is not zero) are too few for {len(names)} coefficients: there must be more."
+        )
+    dependent = null_columns(root)
+    if dependent.size:
+        raise ValueError(
+            "X is singular, so that coefficients have no standard errors of their own: these columns are constant or "
+            f"depend on each other: {', '.join(names[j] for j in dependent)}. Leave one of them out."
+        )
+
+
 def column_names(model: Any, n_features: int) -> list[str]:
     names = getattr(model, "feature_names_in_", None)
     return [f"x{j}" for j in range(n_features)] if names is None else [str(name) for name in names]
 
 
-def _check_free(problem: Problem, solution: Solution, names: list[str]) -> None:
+def check_free(problem: Problem, solution: Solution, names: list[str]) -> None:
     """Raise a ValueError unless the data alone determine the coefficients."""
     strength = problem.penalty.strength
     if np.any((strength > 0) & np.isfinite(strength)) or problem.penalty.curved:
@@ -177,7 +182,7 @@ def _check_free(problem: Problem, solution: Solution, names: list[str]) -> None:
         )
 
 
-def _check_optimal(model: Any, problem: Problem, solution: Solution) -> None:
+def check_optimal(model: Any, problem: Problem, solution: Solution) -> None:
     """Raise a ValueError unless the coefficients are proved to be optimal for these data."""
     allowed = float(model.tol) * solution.objective
     if np.asarray(model.coef_).dtype == np.float32:
@@ -244,21 +249,26 @@ def _fit(problem: Problem, solution: Solution, features: Index) -> Fit:
 
 def _warn(fit: Fit, sample: Sample) -> None:
     """Warn of data on which the theory of standard errors does not hold."""
-    if not fit.certificate.unique:
+    n_distinct = 0
+    if not isinstance(fit.problem.loss, Huber):
+        tied = tied_rows(fit.problem, fit.coef, fit.intercept)
+        if tied.size > sample.regressors.size:
+            rows = np.column_stack([fit.problem.design.rows(tied), fit.problem.y[tied]])
+            n_distinct = np.unique(rows, axis=0).shape[0]
+    warn_of_fit(fit.certificate.unique, n_distinct, sample.regressors.size)
+
+
+def warn_of_fit(unique: bool, n_distinct: int, p: int) -> None:
+    """Warn of an optimum that may not be the only one, and of more than p distinct rows on the fit."""
+    if not unique:
         warn_user(
             "the optimum is not proved to be unique: the coefficients are the canonical ones among the optima, and "
             "standard errors do not tell how far the others are.",
             UserWarning,
         )
-    if isinstance(fit.problem.loss, Huber):
-        return
-    tied = tied_rows(fit.problem, fit.coef, fit.intercept)
-    if tied.size <= sample.regressors.size:
-        return
-    distinct = np.unique(np.column_stack([fit.problem.design.rows(tied), fit.problem.y[tied]]), axis=0).shape[0]
-    if distinct > sample.regressors.size:
+    if n_distinct > p:
         warn_user(
-            f"{distinct} distinct rows lie on the fit, more than the {sample.regressors.size} of data without ties: "
+            f"{n_distinct} distinct rows lie on the fit, more than the {p} of data without ties: "
             "the targets are not continuous there, and no asymptotic standard error holds.",
             UserWarning,
         )

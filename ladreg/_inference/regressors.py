@@ -76,8 +76,7 @@ class Regressors:
 
     def bread(self, weight: Array) -> Array | None:
         """C, upper triangular, with ``C C'`` the inverse of ``gram(weight)``; None where that is singular."""
-        root = self.root(weight)
-        return None if null_columns(root).size else np.asarray(np.linalg.inv(root))
+        return inverted(self.root(weight))
 
     def sums(self, values: Array, groups: Index, n_groups: int) -> Array:
         """``sum_i values_i x_i`` over the rows of each group, one row a group."""
@@ -92,11 +91,21 @@ class Regressors:
 
     def to_original(self) -> Array:
         """T of shape (p, p): coefficients of these columns, times T', are those of the columns as they came."""
-        if not self.fit_intercept:
-            return np.diag(self.scale)
-        transform = np.diag(np.append(1.0, self.scale))
-        transform[0, 1:] = -self.shift * self.scale
+        return self.transform(self.shift, self.scale, self.fit_intercept)
+
+    @staticmethod
+    def transform(shift: Array, scale: Array, fit_intercept: bool) -> Array:
+        """`to_original` for columns that were shifted and scaled so."""
+        if not fit_intercept:
+            return np.diag(scale)
+        transform = np.diag(np.append(1.0, scale))
+        transform[0, 1:] = -shift * scale
         return transform
+
+
+def inverted(root: Array) -> Array | None:
+    """The inverse of a triangle; None where it is singular."""
+    return None if null_columns(root).size else np.asarray(np.linalg.inv(root))
 
 
 def null_columns(root: Array) -> Index:
