@@ -356,12 +356,24 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(model):
 
 
 TESTS = Path(__file__).parent
-PAGE = (TESTS.parent / "docs/user_guide/faults.rst").read_text()
+PAGE = (TESTS.parent / "docs/faults_tests.rst").read_text()
+GUIDE = (TESTS.parent / "docs/user_guide/faults.rst").read_text()
+
+
+def rows_of(page, end):
+    """Rows of the first table of a page, without its header."""
+    return page[page.index(".. list-table::") : page.index(end)].split("\n   * - ")[2:]
+
+
+def test_the_guide_has_the_rows_of_the_page():
+    cases = [
+        [row.split("\n     - ")[0] for row in rows_of(*page)] for page in ((PAGE, "Random"), (GUIDE, "Where units"))
+    ]
+    assert cases[0] == cases[1]
 
 
 def test_every_row_of_the_page_names_tests_that_exist():
-    table = PAGE[PAGE.index(".. list-table::") : PAGE.index("Where units matter")]
-    rows = [re.findall(r"``(test_\w+\.py)(?:::(\w+))?``", row) for row in table.split("\n   * - ")[2:]]
+    rows = [re.findall(r"``(test_\w+\.py)(?:::(\w+))?``", row) for row in rows_of(PAGE, "Random problems")]
     assert len(rows) > 20
     assert all(rows), "a row without a test"
     for file, name in {test for row in rows for test in row}:
@@ -380,6 +392,7 @@ def test_every_test_of_bad_and_hard_data_is_on_the_page():
 UNNAMED = {
     "test_no_public_name_is_forgotten",
     "test_every_model_has_a_twin_in_small_units",
+    "test_the_guide_has_the_rows_of_the_page",
     "test_every_row_of_the_page_names_tests_that_exist",
     "test_every_test_of_bad_and_hard_data_is_on_the_page",
     "test_several_quantiles_of_several_targets_are_refused",
