@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from numpy.typing import ArrayLike
 
 from ladreg._estimators import Bounds, L1Regressor, check_real
@@ -40,8 +42,11 @@ class CombinedLossRegressor(L1Regressor):
         Share :math:`\kappa` of the L1 penalty in
         :math:`\alpha \sum_j v_j (\kappa \, |b_j| + (1 - \kappa) \, b_j^2 / 2)`,
         the `l1_ratio` of `ElasticNetCD`. It has a name of its own, since `l1_ratio` is the share of the loss here.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
@@ -63,6 +68,8 @@ class CombinedLossRegressor(L1Regressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -80,8 +87,17 @@ class CombinedLossRegressor(L1Regressor):
     The quadratic program is reduced to the rows whose sign is in doubt, as in `LADRegressor`; those are solved by an
     interior point method, and the linear system of the pieces that it finds is solved to rounding.
 
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Zou 2006). The pilot is the fit of the same loss without penalty if there are more rows
+    than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises generalised
+    cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is excluded.
+    There may be one target.
+
     References
     ----------
+    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
+    doi:10.1198/016214506000000735
+
     Portnoy, S. and Koenker, R. (1997). The Gaussian hare and the Laplacian tortoise: computability of squared-error
     versus absolute-error estimators. Statistical Science 12(4), 279-300. doi:10.1214/ss/1030037960
 
@@ -106,7 +122,8 @@ class CombinedLossRegressor(L1Regressor):
         positive: bool = False,
         bounds: Bounds | None = None,
         penalty_l1_ratio: float = 1.0,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         tol: float = 1e-9,
         max_iter: int | None = None,
         warm_start: bool = False,
@@ -118,6 +135,7 @@ class CombinedLossRegressor(L1Regressor):
         self.bounds = bounds
         self.penalty_l1_ratio = penalty_l1_ratio
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start

@@ -48,8 +48,11 @@ class HuberLossRegressor(L1Regressor):
         :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as in
         `ElasticNetCD`: below 1 coefficients are shrunk by their squares as well, which keeps correlated features
         together; 0 leaves none at zero.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
@@ -73,6 +76,8 @@ class HuberLossRegressor(L1Regressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full, for the scale used.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -102,8 +107,17 @@ class HuberLossRegressor(L1Regressor):
     small errors. A penalty then weighs as much as ``alpha / (epsilon * scale_)`` does in `LADRegressor`, which leaves
     no penalised coefficient; give a `scale` there.
 
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if
+    there are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge
+    minimises generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does
+    without is excluded. There may be one target.
+
     References
     ----------
+    Lambert-Lacroix, S. and Zwald, L. (2011). Robust regression through the Huber's criterion and adaptive lasso
+    penalty. Electronic Journal of Statistics 5, 1015-1053. doi:10.1214/11-EJS635
+
     Hill, R. W. and Holland, P. W. (1977). Two robust alternatives to least-squares regression. Journal of the American
     Statistical Association 72(360), 828-833. doi:10.1080/01621459.1977.10479966
 
@@ -135,7 +149,8 @@ class HuberLossRegressor(L1Regressor):
         positive: bool = False,
         bounds: Bounds | None = None,
         l1_ratio: float = 1.0,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         tol: float = 1e-9,
         max_iter: int | None = None,
         warm_start: bool = False,
@@ -148,6 +163,7 @@ class HuberLossRegressor(L1Regressor):
         self.bounds = bounds
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start

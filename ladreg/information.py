@@ -425,9 +425,12 @@ class LADRegressorIC(InformationRegressor):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `LADRegressor`.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LADRegressor`: 0 leaves it unpenalised,
         infinity excludes it.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the LAD fit to the features
         it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
@@ -477,6 +480,8 @@ class LADRegressorIC(InformationRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate
         The proof in full; of the penalised fit, before it is mixed with another.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -532,6 +537,12 @@ class LADRegressorIC(InformationRegressor):
     ``post_selection=0`` is plain LAD on the features selected, without the bias of the penalty (the relaxed lasso,
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
     coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
+    are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
+    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
+    excluded. There may be one target.
 
     References
     ----------
@@ -592,7 +603,8 @@ class LADRegressorIC(InformationRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         post_selection: float | None = None,
         max_features: int | None = None,
         solver: str = "auto",
@@ -610,6 +622,7 @@ class LADRegressorIC(InformationRegressor):
         self.positive = positive
         self.bounds = bounds
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.post_selection = post_selection
         self.max_features = max_features
         self.solver = solver
@@ -726,9 +739,12 @@ class QuantileRegressorIC(LADRegressorIC):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Least and largest values of coefficients, as in `QuantileRegressor`.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
         infinity excludes it.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     post_selection : float, default=None
         Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit to the features
         it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
@@ -778,6 +794,8 @@ class QuantileRegressorIC(LADRegressorIC):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate
         The proof in full; of the penalised fit, before it is mixed with another.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -832,8 +850,16 @@ class QuantileRegressorIC(LADRegressorIC):
     `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the coefficients that there
     are: where they are mixed, it finds their penalised objective above the optimum.
 
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
+    more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
+    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
+    excluded. There may be one target.
+
     References
     ----------
+    Wu, Y. and Liu, Y. (2009). Variable selection in quantile regression. Statistica Sinica 19(2), 801-817.
+
     Lee, E. R., Noh, H. and Park, B. U. (2014). Model selection via Bayesian information criterion for quantile
     regression models. JASA 109(505), 216-229. doi:10.1080/01621459.2013.836975
 
@@ -876,7 +902,8 @@ class QuantileRegressorIC(LADRegressorIC):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         post_selection: float | None = None,
         max_features: int | None = None,
         solver: str = "auto",
@@ -895,6 +922,7 @@ class QuantileRegressorIC(LADRegressorIC):
             positive=positive,
             bounds=bounds,
             penalty_weights=penalty_weights,
+            gamma=gamma,
             post_selection=post_selection,
             max_features=max_features,
             solver=solver,

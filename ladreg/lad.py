@@ -44,10 +44,12 @@ class LADRegressor(PivotalRegressor):
         :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as in
         `ElasticNetCD`: below 1 coefficients are shrunk by their squares as well, which keeps correlated features
         together; 0 leaves none at zero.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
-        excludes it. They are used as they are, not rescaled to any sum; ``1 / abs(first_fit.coef_)`` gives the adaptive
-        lasso.
+        excludes it. They are used as they are, not rescaled to any sum.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     solver : {"auto", "linprog"}, default="auto"
         "linprog" hands the whole linear program to `scipy.optimize.linprog`. "auto" shrinks it to the rows whose side
         is in doubt, solves those by an interior point method and proves the vertex, and leaves to linprog what cannot
@@ -80,6 +82,8 @@ class LADRegressor(PivotalRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -103,8 +107,17 @@ class LADRegressor(PivotalRegressor):
     of the rows change it by a percent or so. Row i has one error whatever its weight, so that for this choice an
     integer weight is not the same as repeated rows, whose errors count as independent.
 
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
+    are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
+    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
+    excluded. There may be one target.
+
     References
     ----------
+    Wang, H., Li, G. and Jiang, G. (2007). Robust regression shrinkage and consistent variable selection through the
+    LAD-lasso. Journal of Business and Economic Statistics 25(3), 347-355. doi:10.1198/073500106000000251
+
     Belloni, A. and Chernozhukov, V. (2011). L1-penalized quantile regression in high-dimensional sparse models. Annals
     of Statistics 39(1), 82-130. doi:10.1214/10-AOS827
 
@@ -146,7 +159,8 @@ class LADRegressor(PivotalRegressor):
         positive: bool = False,
         bounds: Bounds | None = None,
         l1_ratio: float = 1.0,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         tol: float = 1e-9,
@@ -159,6 +173,7 @@ class LADRegressor(PivotalRegressor):
         self.bounds = bounds
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.solver = solver
         self.solver_options = solver_options
         self.tol = tol

@@ -12,19 +12,16 @@ from numpy.typing import ArrayLike
 from ladreg._arrays import Array
 from ladreg._estimators import (
     Bounds,
-    CertifiedRegressor,
     Data,
     Limits,
     MomentData,
-    adaptive_weights,
+    WeightedRegressor,
     any_size,
     check_choice,
     check_count,
     check_flag,
     check_in_memory,
     check_real,
-    feature_weights,
-    is_adaptive,
     opened,
     training_data,
     verified_by_moments,
@@ -33,7 +30,7 @@ from ladreg._problem import Coefficients, ElasticNet, HalfSquared, Loss, Setting
 from ladreg._solvers import largest_alpha
 
 
-class ElasticNetCD(CertifiedRegressor):
+class ElasticNetCD(WeightedRegressor):
     r"""The elastic net by coordinate descent with soft-thresholding, to a certified gap.
 
     Minimises
@@ -128,9 +125,6 @@ class ElasticNetCD(CertifiedRegressor):
     Zou, H. and Hastie, T. (2005). Regularization and variable selection via the elastic net. JRSS B 67(2), 301-320.
     doi:10.1111/j.1467-9868.2005.00503.x
 
-    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
-    doi:10.1198/016214506000000735
-
     Friedman, J., Hastie, T. and Tibshirani, R. (2010). Regularization paths for generalized linear models via
     coordinate descent. Journal of Statistical Software 33(1). doi:10.18637/jss.v033.i01
 
@@ -201,41 +195,9 @@ class ElasticNetCD(CertifiedRegressor):
     def _loss(self) -> Loss:
         return HalfSquared()
 
-    def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
-        return self._weighted(data, alpha, self._weights(data))
-
-    def _penalty(self, data: Data) -> ElasticNet:
-        weights = self._weights(data)
-        if self._is_adaptive:
-            self.penalty_weights_ = weights
-        elif hasattr(self, "penalty_weights_"):  # of an earlier fit
-            del self.penalty_weights_
-        return self._weighted(data, float(self.alpha), weights)
-
-    def _penalty_again(self, data: Data) -> ElasticNet:
-        return self._again(data, float(self.alpha), getattr(self, "penalty_weights_", None))
-
-    def _again(self, data: Data, alpha: float, found: ArrayLike | None) -> ElasticNet:
-        """The penalty with the weights that a fit has found, if it is adaptive."""
-        if not self._is_adaptive or found is None:
-            return self._scaled_penalty(data, alpha)
-        return self._weighted(data, alpha, feature_weights("penalty_weights_", found, data.design.n_features))
-
-    @property
-    def _is_adaptive(self) -> bool:
-        return is_adaptive(self.penalty_weights)
-
     @property
     def _depends_on_rows(self) -> bool:
-        """Whether the penalty at one alpha is another one for other rows."""
-        return bool(self.standardize) or self._is_adaptive
-
-    def _weights(self, data: Data) -> Array:
-        """The weights of the features, found by a pilot fit to these data where they are adaptive."""
-        if not self._is_adaptive:
-            return feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
-        options = {"fit_intercept": bool(self.fit_intercept), "standardize": bool(self.standardize)}
-        return adaptive_weights(data, float(self.gamma), **options)
+        return bool(self.standardize) or super()._depends_on_rows
 
     def _weighted(self, data: Data, alpha: float, weights: Array) -> ElasticNet:
         excluded = np.isinf(weights)
@@ -378,9 +340,6 @@ class LassoCD(ElasticNetCD):
     ----------
     Tibshirani, R. (1996). Regression shrinkage and selection via the lasso. JRSS B 58(1), 267-288.
     doi:10.1111/j.2517-6161.1996.tb02080.x
-
-    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
-    doi:10.1198/016214506000000735
 
     Friedman, J., Hastie, T. and Tibshirani, R. (2010). Regularization paths for generalized linear models via
     coordinate descent. Journal of Statistical Software 33(1). doi:10.18637/jss.v033.i01

@@ -20,6 +20,7 @@ from ladreg._estimators import (
     Data,
     any_size,
     check_count,
+    is_adaptive,
     present,
     relative_weights,
     sound,
@@ -294,6 +295,8 @@ def _solver(model: Any, data: Data, plan: _Plan) -> FamilySolver | None:
     """The solver of all fits together; None where each needs a solver of its own."""
     loss = model._loss()
     if not loss.is_piecewise_linear or model.alpha != 0 or model.solver != "auto":
+        return None
+    if is_adaptive(model.penalty_weights):  # each has weights of its own
         return None
     penalty = model._penalty(data)
     if not penalty.is_nothing:

@@ -483,9 +483,12 @@ class LADRegressorCV(CrossValidatedRegressor):
         Least and largest values of coefficients, as in `LADRegressor`.
     l1_ratio : float, default=1.0
         Share of the L1 penalty, the rest squares, as in `LADRegressor`: one number.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LADRegressor`: 0 leaves it unpenalised,
-        infinity excludes it. They are the same in all folds.
+        infinity excludes it. Numbers are the same in all folds.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
@@ -549,6 +552,8 @@ class LADRegressorCV(CrossValidatedRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate
         The proof in full; of the penalised fit, before it is mixed with another.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -584,6 +589,12 @@ class LADRegressorCV(CrossValidatedRegressor):
     ``post_selection=0`` is plain LAD on the features selected, without the bias of the penalty (the relaxed lasso,
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
     coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
+    are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
+    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
+    excluded. Each fold has a pilot of its own. There may be one target.
 
     References
     ----------
@@ -631,7 +642,8 @@ class LADRegressorCV(CrossValidatedRegressor):
         positive: bool = False,
         bounds: Bounds | None = None,
         l1_ratio: float = 1.0,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
@@ -651,6 +663,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         self.bounds = bounds
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.cv = cv
         self.scoring = scoring
         self.selection = selection
@@ -701,9 +714,12 @@ class QuantileRegressorCV(LADRegressorCV):
         Least and largest values of coefficients, as in `QuantileRegressor`.
     l1_ratio : float, default=1.0
         Share of the L1 penalty, the rest squares, as in `QuantileRegressor`: one number.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
-        infinity excludes it. They are the same in all folds.
+        infinity excludes it. Numbers are the same in all folds.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
@@ -767,6 +783,8 @@ class QuantileRegressorCV(LADRegressorCV):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate
         The proof in full; of the penalised fit, before it is mixed with another.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -806,8 +824,16 @@ class QuantileRegressorCV(LADRegressorCV):
     `verify` of the coefficients that there are: where they are mixed, it finds their penalised objective above the
     optimum.
 
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
+    more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
+    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
+    excluded. Each fold has a pilot of its own. There may be one target.
+
     References
     ----------
+    Wu, Y. and Liu, Y. (2009). Variable selection in quantile regression. Statistica Sinica 19(2), 801-817.
+
     Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1), 33-50. doi:10.2307/1913643
 
     Hastie, T., Tibshirani, R. and Friedman, J. (2009). The Elements of Statistical Learning, second edition,
@@ -840,7 +866,8 @@ class QuantileRegressorCV(LADRegressorCV):
         positive: bool = False,
         bounds: Bounds | None = None,
         l1_ratio: float = 1.0,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
@@ -861,6 +888,7 @@ class QuantileRegressorCV(LADRegressorCV):
             bounds=bounds,
             l1_ratio=l1_ratio,
             penalty_weights=penalty_weights,
+            gamma=gamma,
             cv=cv,
             scoring=scoring,
             selection=selection,
@@ -915,9 +943,12 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         Least and largest values of coefficients, as in `HuberLossRegressor`.
     l1_ratio : float, default=1.0
         Share of the L1 penalty, the rest squares, as in `HuberLossRegressor`: one number.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `HuberLossRegressor`: 0 leaves it unpenalised,
-        infinity excludes it. They are the same in all folds.
+        infinity excludes it. Numbers are the same in all folds.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
@@ -976,6 +1007,8 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate
         The proof in full, for the scale used; of the penalised fit, before it is mixed with another.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -1004,8 +1037,17 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
     coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
 
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if
+    there are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge
+    minimises generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does
+    without is excluded. Each fold has a pilot of its own. There may be one target.
+
     References
     ----------
+    Lambert-Lacroix, S. and Zwald, L. (2011). Robust regression through the Huber's criterion and adaptive lasso
+    penalty. Electronic Journal of Statistics 5, 1015-1053. doi:10.1214/11-EJS635
+
     Huber, P. J. (1964). Robust estimation of a location parameter. Annals of Mathematical Statistics 35(1), 73-101.
     doi:10.1214/aoms/1177703732
 
@@ -1049,7 +1091,8 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         positive: bool = False,
         bounds: Bounds | None = None,
         l1_ratio: float = 1.0,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
@@ -1069,6 +1112,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         self.bounds = bounds
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.cv = cv
         self.scoring = scoring
         self.selection = selection
@@ -1122,9 +1166,12 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         Least and largest values of coefficients, as in `CombinedLossRegressor`.
     penalty_l1_ratio : float, default=1.0
         Share of the L1 penalty, the rest squares, as in `CombinedLossRegressor`: one number.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `CombinedLossRegressor`: 0 leaves it
-        unpenalised, infinity excludes it. They are the same in all folds.
+        unpenalised, infinity excludes it. Numbers are the same in all folds.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
@@ -1180,6 +1227,8 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate
         The proof in full; of the penalised fit, before it is mixed with another.
+    penalty_weights_ : ndarray of shape (n_features,)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -1208,8 +1257,17 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     `verify` of the coefficients that there are: where they are mixed, it finds their penalised objective above the
     optimum.
 
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Zou 2006). The pilot is the fit of the same loss without penalty if there are more rows
+    than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises generalised
+    cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is excluded.
+    Each fold has a pilot of its own. There may be one target.
+
     References
     ----------
+    Zou, H. (2006). The adaptive lasso and its oracle properties. JASA 101(476), 1418-1429.
+    doi:10.1198/016214506000000735
+
     Hastie, T., Tibshirani, R. and Friedman, J. (2009). The Elements of Statistical Learning, second edition,
     section 7.10. Springer. doi:10.1007/978-0-387-84858-7
 
@@ -1241,7 +1299,8 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         positive: bool = False,
         bounds: Bounds | None = None,
         penalty_l1_ratio: float = 1.0,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
         selection: Literal["min", "1se"] = "min",
@@ -1260,6 +1319,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         self.bounds = bounds
         self.penalty_l1_ratio = penalty_l1_ratio
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.cv = cv
         self.scoring = scoring
         self.selection = selection

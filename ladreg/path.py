@@ -18,6 +18,7 @@ from ladreg._estimators import (
     check_flag,
     check_real,
     checked_quantiles,
+    is_adaptive,
     training_data,
 )
 from ladreg._paths import Path, last_alpha, path_of_knots, path_of_quantiles, solve_path
@@ -369,7 +370,8 @@ def lad_path(
     positive: bool = False,
     bounds: Bounds | None = None,
     l1_ratio: float = 1.0,
-    penalty_weights: ArrayLike | None = None,
+    penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+    gamma: float = 1.0,
     max_features: int | None = None,
     max_iter: int | None = None,
     tol: float = 1e-9,
@@ -411,8 +413,11 @@ def lad_path(
         Least and largest values of coefficients, as in `LADRegressor`.
     l1_ratio : float, default=1.0
         Share of the L1 penalty, the rest squares, as in `LADRegressor`: one number.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `LADRegressor`.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see `LADRegressor`).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     max_features : int, default=None
         Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
         limit.
@@ -485,6 +490,7 @@ def lad_path(
         "bounds": bounds,
         "l1_ratio": l1_ratio,
         "penalty_weights": penalty_weights,
+        "gamma": gamma,
         "max_iter": max_iter,
         "tol": tol,
     }
@@ -517,7 +523,8 @@ def quantile_path(
     positive: bool = False,
     bounds: Bounds | None = None,
     l1_ratio: float = 1.0,
-    penalty_weights: ArrayLike | None = None,
+    penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+    gamma: float = 1.0,
     max_features: int | None = None,
     max_iter: int | None = None,
     tol: float = 1e-9,
@@ -559,8 +566,11 @@ def quantile_path(
         Least and largest values of coefficients, as in `QuantileRegressor`.
     l1_ratio : float, default=1.0
         Share of the L1 penalty, the rest squares, as in `QuantileRegressor`: one number.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `QuantileRegressor`.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see `QuantileRegressor`).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     max_features : int, default=None
         Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
         limit.
@@ -626,6 +636,7 @@ def quantile_path(
         bounds=bounds,
         l1_ratio=l1_ratio,
         penalty_weights=penalty_weights,
+        gamma=gamma,
         max_iter=max_iter,
         tol=tol,
     )
@@ -732,6 +743,11 @@ def quantile_process(
     (array([1.2, 2.5, 4.6]), True)
     """
     low, high = _checked_range(quantile_range)
+    if is_adaptive(penalty_weights):
+        raise ValueError(
+            "penalty_weights must be numbers where all quantiles are followed, got 'adaptive': the weights of each "
+            "quantile are others. quantile_path and QuantileRegressor take it."
+        )
     model = QuantileRegressor(
         quantile=low,
         alpha=alpha,
@@ -763,7 +779,8 @@ def huber_path(
     positive: bool = False,
     bounds: Bounds | None = None,
     l1_ratio: float = 1.0,
-    penalty_weights: ArrayLike | None = None,
+    penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+    gamma: float = 1.0,
     max_features: int | None = None,
     max_iter: int | None = None,
     tol: float = 1e-9,
@@ -803,8 +820,11 @@ def huber_path(
         Least and largest values of coefficients, as in `HuberLossRegressor`.
     l1_ratio : float, default=1.0
         Share of the L1 penalty, the rest squares, as in `HuberLossRegressor`: one number.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `HuberLossRegressor`.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see `HuberLossRegressor`).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     max_features : int, default=None
         Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
         limit.
@@ -861,6 +881,7 @@ def huber_path(
         bounds=bounds,
         l1_ratio=l1_ratio,
         penalty_weights=penalty_weights,
+        gamma=gamma,
         max_iter=max_iter,
         tol=tol,
     )
@@ -880,7 +901,8 @@ def combined_path(
     positive: bool = False,
     bounds: Bounds | None = None,
     penalty_l1_ratio: float = 1.0,
-    penalty_weights: ArrayLike | None = None,
+    penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+    gamma: float = 1.0,
     max_features: int | None = None,
     max_iter: int | None = None,
     tol: float = 1e-9,
@@ -917,8 +939,11 @@ def combined_path(
         Least and largest values of coefficients, as in `CombinedLossRegressor`.
     penalty_l1_ratio : float, default=1.0
         Share of the L1 penalty, the rest squares, as in `CombinedLossRegressor`: one number.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, as in `CombinedLossRegressor`.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see `CombinedLossRegressor`).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     max_features : int, default=None
         Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
         limit.
@@ -969,6 +994,7 @@ def combined_path(
         bounds=bounds,
         penalty_l1_ratio=penalty_l1_ratio,
         penalty_weights=penalty_weights,
+        gamma=gamma,
         max_iter=max_iter,
         tol=tol,
     )

@@ -66,8 +66,11 @@ class QuantileRegressor(PivotalRegressor):
         :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as in
         `ElasticNetCD`: below 1 coefficients are shrunk by their squares as well, which keeps correlated features
         together; 0 leaves none at zero.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
+        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+    gamma : float, default=1.0
+        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
     rearrange : bool, default=False
         Whether `predict` sorts the predictions of several quantiles in each row, so that none cross. That never makes
         their mean pinball loss larger (see Notes), and `coef_` and the proofs stay as they are: it may be set after the
@@ -102,6 +105,8 @@ class QuantileRegressor(PivotalRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full, one for each quantile or target.
+    penalty_weights_ : ndarray of shape (n_features,) or (n_quantiles, n_features)
+        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -133,8 +138,16 @@ class QuantileRegressor(PivotalRegressor):
     percent or so. Row i has one error whatever its weight, so that for this choice an integer weight is not the same as
     repeated rows, whose errors count as independent.
 
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
+    to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
+    more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
+    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
+    excluded. Each of several quantiles has weights of its own. There may be one target.
+
     References
     ----------
+    Wu, Y. and Liu, Y. (2009). Variable selection in quantile regression. Statistica Sinica 19(2), 801-817.
+
     Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1), 33-50. doi:10.2307/1913643
 
     Belloni, A. and Chernozhukov, V. (2011). L1-penalized quantile regression in high-dimensional sparse models. Annals
@@ -165,7 +178,8 @@ class QuantileRegressor(PivotalRegressor):
         positive: bool = False,
         bounds: Bounds | None = None,
         l1_ratio: float = 1.0,
-        penalty_weights: ArrayLike | None = None,
+        penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
+        gamma: float = 1.0,
         rearrange: bool = False,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
@@ -180,6 +194,7 @@ class QuantileRegressor(PivotalRegressor):
         self.bounds = bounds
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
+        self.gamma = gamma
         self.rearrange = rearrange
         self.solver = solver
         self.solver_options = solver_options
@@ -207,7 +222,11 @@ class QuantileRegressor(PivotalRegressor):
             raise ValueError("y must be one-dimensional where quantile is a list: fit one model for each target.")
         target = np.ascontiguousarray(data.Y[:, 0])
         quantiles = np.asarray(self.quantile, dtype=np.float64).tolist()
-        return [self._problem(data, target, Pinball(quantile), penalty) for quantile in quantiles]
+        each = getattr(penalty, "of_each", ())
+        if len(each) != len(quantiles):  # of another number `verify` tells
+            each = [penalty] * len(quantiles)
+        pairs = zip(quantiles, each, strict=True)
+        return [self._problem(data, target, Pinball(quantile), own) for quantile, own in pairs]
 
     def _is_single(self, data: Data) -> bool:
         return data.single and not self._several
@@ -222,7 +241,7 @@ class QuantileRegressor(PivotalRegressor):
         return replace(given, solver="linprog", options={"method": self.solver, **options})
 
     def _solve(self, problems: list[Problem], starts: list[Coefficients | None]) -> list[Solution]:
-        together = self._several and self.solver == "auto" and starts[0] is None
+        together = self._several and self.solver == "auto" and starts[0] is None and not self._is_adaptive
         if not together:
             return super()._solve(problems, starts)
         return solve_quantiles(problems, self._settings())

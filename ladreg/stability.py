@@ -527,7 +527,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         if self.parameter == "alpha" and hasattr(estimator, "alpha_max"):
             found = estimator.alpha_max(data.X, data.y, data.weight)
         elif self.parameter == "alpha" and type(estimator) in {ElasticNetCD, LassoCD, ElasticNet, Lasso}:
-            names = {"l1_ratio", "fit_intercept", "positive", "penalty_weights", "gamma", "standardize"}
+            names = {"l1_ratio", "fit_intercept", "positive", "bounds", "penalty_weights", "gamma", "standardize"}
             same = {name: value for name, value in estimator.get_params().items() if name in names}
             found = alpha_max(data.X, data.y, sample_weight=data.weight, **same)
         else:

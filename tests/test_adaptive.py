@@ -10,17 +10,31 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ladreg import (
+    CombinedLossRegressor,
+    CombinedLossRegressorCV,
     ElasticNetCD,
     ElasticNetCDCV,
+    HuberLossRegressor,
+    HuberLossRegressorCV,
     LADRegressor,
+    LADRegressorCV,
+    LADRegressorIC,
     LassoCD,
     LassoCDCV,
     LassoCDIC,
+    QuantileRegressor,
+    QuantileRegressorCV,
+    QuantileRegressorIC,
     StabilitySelection,
     alpha_max,
+    combined_path,
     fit_many,
+    huber_path,
     infer,
+    lad_path,
     lasso_path,
+    quantile_path,
+    quantile_process,
 )
 from ladreg.blocks import arrays
 
@@ -95,6 +109,98 @@ def test_held_out_rows_do_not_leak(table, target, standardize):
     np.testing.assert_array_equal(seen[:6], seen[6:])
 
 
+# An estimator, the one that chooses alpha by cross-validation, the one by a criterion, and the path, with a parameter.
+LOSSES = {
+    "lad": (LADRegressor, LADRegressorCV, LADRegressorIC, lad_path, {}),
+    "quantile": (QuantileRegressor, QuantileRegressorCV, QuantileRegressorIC, quantile_path, {"quantile": 0.3}),
+    "huber": (HuberLossRegressor, HuberLossRegressorCV, None, huber_path, {"epsilon": 1.0}),
+    "combined": (CombinedLossRegressor, CombinedLossRegressorCV, None, combined_path, {"l1_ratio": 0.7}),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_pilot_of_a_loss_is_its_fit_without_penalty(loss, weighted):
+    plain, _, _, path, own = LOSSES[loss]
+    weight = rng.integers(0, 3, 60).astype(float) if weighted else None
+    pilot = plain(alpha=0.0, **own).fit(X, Y, weight).coef_
+    model = plain(alpha=0.05, gamma=0.7, **own, **ADAPTIVE).fit(X, Y, weight)
+    np.testing.assert_allclose(model.penalty_weights_, np.abs(pilot) ** -0.7, rtol=1e-7)
+    given = clone(model).set_params(penalty_weights=model.penalty_weights_).fit(X, Y, weight)
+    np.testing.assert_array_equal(model.coef_, given.coef_)
+    assert not hasattr(given, "penalty_weights_")
+    assert model.verify(X, Y, weight).relative_gap < 1e-9
+    assert model.verify(X[:40], Y[:40]).objective == given.verify(X[:40], Y[:40]).objective
+    assert model.alpha_max(X, Y, weight) == given.alpha_max(X, Y, weight)
+    ours, theirs = (
+        path(X, Y, alphas=4, sample_weight=weight, gamma=0.7, penalty_weights=weights, **own)
+        for weights in ("adaptive", model.penalty_weights_)
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
+    wide = plain(alpha=0.05, **own, **ADAPTIVE).fit(WIDE, TARGET)
+    squares = LassoCD(0.05, **ADAPTIVE).fit(WIDE, TARGET)
+    np.testing.assert_array_equal(wide.penalty_weights_, squares.penalty_weights_)
+    if not plain(**own)._loss().is_piecewise_linear:
+        return  # squares of the targets overflow
+    huge = plain(alpha=0.05, **own, **ADAPTIVE).fit(WIDE, 2.0**600 * TARGET)
+    np.testing.assert_allclose(huge.penalty_weights_ * 2.0**600, squares.penalty_weights_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("table", "target"), [(X, Y), (WIDE, TARGET)], ids=["long", "wide"])
+def test_held_out_rows_do_not_leak_into_any_loss(loss, table, target):
+    plain, tuned, _, _, own = LOSSES[loss]
+    train, test = next(KFold(3, shuffle=True, random_state=0).split(table))
+    common = {"cv": [(train, test)], "alphas": [0.3, 0.03], **own, **ADAPTIVE}
+    other = target.copy()
+    other[test] += 100 * rng.standard_normal(test.size)
+    seen = []
+    for values in (target, other):
+        score = lambda fitted, table, values: seen.append(fitted.coef_) or 0.0  # noqa: ARG005, E731
+        model = tuned(scoring=score, **common).fit(table, values)
+        assert model.verify(table, values).relative_gap < 1e-9
+        single = plain(alpha=model.alpha_, **own, **ADAPTIVE).fit(table, values)
+        np.testing.assert_array_equal(model.penalty_weights_, single.penalty_weights_)
+        np.testing.assert_allclose(model.coef_, single.coef_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_array_equal(seen[:2], seen[2:])
+    for alpha, coef in zip(common["alphas"], seen, strict=False):
+        alone = plain(alpha=alpha, **own, **ADAPTIVE).fit(table[train], target[train])
+        np.testing.assert_allclose(coef, alone.coef_, rtol=1e-6, atol=1e-9)
+
+
+def test_each_quantile_has_weights_of_its_own():
+    quantiles = [0.2, 0.5, 0.7]
+    several = QuantileRegressor(quantile=quantiles, alpha=0.02, **ADAPTIVE).fit(X, Y)
+    proofs = several.verify(X, Y)
+    _, coefs, _, _ = lad_path(X, Y, quantiles=quantiles, alpha=0.02, **ADAPTIVE)
+    for k, quantile in enumerate(quantiles):
+        one = QuantileRegressor(quantile=quantile, alpha=0.02, **ADAPTIVE).fit(X, Y)
+        np.testing.assert_array_equal(several.penalty_weights_[k], one.penalty_weights_)
+        np.testing.assert_array_equal(several.coef_[k], one.coef_)
+        np.testing.assert_array_equal(coefs[:, k], one.coef_)
+        assert proofs[k].relative_gap < 1e-9
+        assert several.alpha_max(X, Y)[k] == one.alpha_max(X, Y)
+    wide = QuantileRegressor(quantile=quantiles, alpha=0.02, **ADAPTIVE).fit(WIDE, TARGET)
+    assert wide.penalty_weights_.shape == (3, 50)
+    with pytest.raises(ValueError, match="ask for 2 fits, but the model was fitted to 3"):
+        several.set_params(quantile=[0.2, 0.5]).verify(X, Y)
+
+
+@pytest.mark.parametrize("loss", ["lad", "quantile"])
+def test_criteria_choose_among_the_fits_with_these_weights(loss):
+    plain, cross, kind, _, own = LOSSES[loss]
+    model = kind(alphas=6, eps=0.01, **own, **ADAPTIVE).fit(X, Y)
+    given = clone(model).set_params(penalty_weights=model.penalty_weights_).fit(X, Y)
+    np.testing.assert_array_equal(model.criterion_, given.criterion_)
+    np.testing.assert_array_equal(model.coef_, given.coef_)
+    knots = cross(alphas="knots", eps=0.1, cv=3, **own, **ADAPTIVE).fit(X, Y)
+    single = plain(alpha=knots.alpha_, **own, **ADAPTIVE).fit(X, Y)
+    np.testing.assert_allclose(knots.coef_, single.coef_, rtol=1e-6, atol=1e-9)
+    fits = fit_many(plain(alpha=0.0, **own, **ADAPTIVE), X, Y, groups=np.arange(60) % 2)
+    np.testing.assert_allclose(fits.coef[0], plain(alpha=0.0, **own).fit(X[::2], Y[::2]).coef_, rtol=1e-9, atol=1e-12)
+
+
 def test_standardised_is_scaled():
     model = LassoCDIC(alphas=10, standardize=True, **ADAPTIVE).fit(X, Y)
     inside = make_pipeline(StandardScaler(), LassoCDIC(alphas=10, **ADAPTIVE)).fit(X, Y)
@@ -147,7 +253,23 @@ def test_a_column_without_use_is_excluded():
             "must be numbers where data come in blocks of rows, got 'adaptive'",
         ),
         (lambda: LassoCD(gamma=0.0, **ADAPTIVE).fit(X, Y), "gamma must be"),
-        (lambda: LADRegressor(**ADAPTIVE).fit(X, Y), "penalty_weights must be numbers, got 'adaptive'"),
+        (lambda: LADRegressor(**ADAPTIVE).fit(X, np.c_[Y, Y]), "penalty_weights='adaptive' is for one target, got 2"),
+        (
+            lambda: LADRegressor(**ADAPTIVE).fit(arrays(X, Y)),
+            "must be numbers where data come in blocks of rows, got 'adaptive'",
+        ),
+        (
+            lambda: QuantileRegressor(alpha="pivotal", **ADAPTIVE).fit(X, Y),
+            "alpha='pivotal' is for penalty_weights that do not come from y, got 'adaptive': .* Give alpha as a number",
+        ),
+        (
+            lambda: quantile_process(X, Y, **ADAPTIVE),
+            "must be numbers where all quantiles are followed, got 'adaptive'",
+        ),
+        (
+            lambda: infer(LADRegressor(**ADAPTIVE).fit(X, Y), X, Y),
+            "penalty_weights='adaptive' lets y choose the weights",
+        ),
         (
             lambda: StabilitySelection(LassoCD(**ADAPTIVE), weakness=0.5).fit(X, Y),
             "weakness=0.5 divides penalty_weights, which must be numbers then, got 'adaptive'",
@@ -161,7 +283,20 @@ def test_a_column_without_use_is_excluded():
             "penalty_weights='adaptive' lets y choose the weights",
         ),
     ],
-    ids=["targets", "blocks", "blocks in cv", "gamma", "lad", "weakness", "selective", "desparsified"],
+    ids=[
+        "targets",
+        "blocks",
+        "cv",
+        "gamma",
+        "lad_targets",
+        "lad_blocks",
+        "pivotal",
+        "process",
+        "infer",
+        "weakness",
+        "selective",
+        "desparsified",
+    ],
 )
 def test_what_makes_no_sense(call, message):
     with pytest.raises(ValueError, match=message):

@@ -1,6 +1,6 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
-from ladreg._estimators.adaptive import adaptive_weights, check_in_memory, is_adaptive
+from ladreg._estimators.adaptive import WeightedRegressor, check_in_memory, is_adaptive
 from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
 from ladreg._estimators.callbacks import CallbackSupportMixin, root_task, subtasks, task, with_callbacks
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
@@ -43,7 +43,7 @@ __all__ = [
     "ShowsCertificate",
     "Verified",
     "Versioned",
-    "adaptive_weights",
+    "WeightedRegressor",
     "all_or_nothing",
     "any_size",
     "are_blocks",

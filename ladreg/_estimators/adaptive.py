@@ -1,12 +1,17 @@
-"""Weights of the adaptive lasso: one over the size of a coefficient in a pilot fit, to a power."""
+"""Weights of the features, and those of the adaptive lasso: one over a pilot fit's coefficient, to a power."""
 
 from __future__ import annotations
 
-import numpy as np
+from abc import abstractmethod
+from typing import Any, Literal
 
-from ladreg._arrays import Array
-from ladreg._estimators.validation import Data, present
-from ladreg._problem import ElasticNet, HalfSquared, Problem, Settings
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ladreg._arrays import Array, power_of_two
+from ladreg._estimators.base import CertifiedRegressor
+from ladreg._estimators.validation import Data, feature_weights, present
+from ladreg._problem import ElasticNet, Settings
 from ladreg._solvers import solve
 
 ADAPTIVE = "adaptive"
@@ -33,31 +38,81 @@ def check_in_memory(penalty_weights: object) -> None:
         )
 
 
-def adaptive_weights(data: Data, gamma: float, *, fit_intercept: bool, standardize: bool) -> Array:
-    """``1 / abs(pilot) ** gamma``: infinite for features that the pilot does without.
+class WeightedRegressor(CertifiedRegressor):
+    """A regressor whose penalty has a weight for each feature, given or found by a pilot fit."""
 
-    The pilot is least squares if there are more rows than columns, ridge regression otherwise. Rows of weight zero are
-    not looked at. With `standardize` its coefficients are those of columns of deviation one.
-    """
-    if data.Y.shape[1] > 1:
-        raise ValueError(
-            f"penalty_weights='adaptive' is for one target, got {data.Y.shape[1]}: each has weights of its own. Fit "
-            "one model for each."
-        )
-    data = present(data)
-    unit = data.design.deviations(data.weight)
-    many_rows = data.design.n_samples > data.design.n_features + fit_intercept
-    pilot = _least_squares(data, fit_intercept) if many_rows else _ridge(data, unit, fit_intercept)
-    with np.errstate(over="ignore", divide="ignore"):
-        weights: Array = np.abs(pilot * unit if standardize else pilot) ** -gamma
-    return weights
+    alpha: Any
+    gamma: float
+    penalty_weights: ArrayLike | Literal["adaptive"] | None
+    penalty_weights_: Array
 
+    @abstractmethod
+    def _weighted(self, data: Data, alpha: float, weights: Array) -> ElasticNet:
+        """The penalty with these weights, of shape (n_features,), or (n_quantiles, n_features) if they differ."""
 
-def _least_squares(data: Data, fit_intercept: bool) -> Array:
-    penalty = ElasticNet(np.zeros(data.design.n_features))
-    y = np.ascontiguousarray(data.Y[:, 0])
-    problem = Problem(data.design, y, data.weight, HalfSquared(), penalty, fit_intercept)
-    return solve(problem, Settings(tol=0.0)).coef
+    def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
+        return self._weighted(data, alpha, self._weights(data))
+
+    def _penalty(self, data: Data) -> ElasticNet:
+        return self._weighted(data, float(self.alpha), self._kept_weights(data))
+
+    def _kept_weights(self, data: Data) -> Array:
+        """The weights, stored where they were found."""
+        weights = self._weights(data)
+        if self._is_adaptive:
+            self.penalty_weights_ = weights
+        elif hasattr(self, "penalty_weights_"):  # of an earlier fit
+            del self.penalty_weights_
+        return weights
+
+    def _penalty_again(self, data: Data) -> ElasticNet:
+        if not self._is_adaptive:
+            return self._penalty(data)
+        return self._again(data, float(self.alpha), getattr(self, "penalty_weights_", None))
+
+    def _again(self, data: Data, alpha: float, found: ArrayLike | None) -> ElasticNet:
+        """The penalty with the weights that a fit has found, if it is adaptive."""
+        if not self._is_adaptive or found is None:
+            return self._scaled_penalty(data, alpha)
+        rows = [feature_weights("penalty_weights_", row, data.design.n_features) for row in np.atleast_2d(found)]
+        return self._weighted(data, alpha, np.array(rows) if np.ndim(found) > 1 else rows[0])
+
+    @property
+    def _is_adaptive(self) -> bool:
+        return is_adaptive(self.penalty_weights)
+
+    @property
+    def _depends_on_rows(self) -> bool:
+        """Whether the penalty at one alpha is another one for other rows."""
+        return self._is_adaptive
+
+    def _weights(self, data: Data) -> Array:
+        """The weights of the features, found by a pilot fit to these data where they are adaptive."""
+        if not self._is_adaptive:
+            return feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
+        if data.Y.shape[1] > 1:
+            raise ValueError(
+                f"penalty_weights='adaptive' is for one target, got {data.Y.shape[1]}: each has weights of its own. "
+                "Fit one model for each."
+            )
+        data = present(data)
+        unit = data.design.deviations(data.weight)
+        pilot = self._pilot(data, unit)
+        if getattr(self, "standardize", False):
+            pilot = pilot * unit
+        with np.errstate(over="ignore", divide="ignore"):
+            weights: Array = np.abs(pilot) ** -float(self.gamma)
+        return weights if not self._is_single(data) else weights[0]
+
+    def _pilot(self, data: Data, unit: Array) -> Array:
+        """Coefficients of the pilot, a row for each problem: the loss alone where rows are more than columns.
+
+        Otherwise ridge regression, whatever the loss.
+        """
+        problems = self._problems(data, ElasticNet(np.zeros(unit.size)))
+        if data.design.n_samples > data.design.n_features + bool(self.fit_intercept):
+            return np.array([solve(problem, Settings(tol=0.0)).coef for problem in problems])
+        return np.tile(_ridge(data, unit, bool(self.fit_intercept)), (len(problems), 1))
 
 
 def _ridge(data: Data, unit: Array, fit_intercept: bool) -> Array:
@@ -84,7 +139,9 @@ def _ridge(data: Data, unit: Array, fit_intercept: bool) -> Array:
     for first in range(0, n_samples, _BLOCK):
         window = slice(first, min(first + _BLOCK, n_samples))
         kernel[:, window] = up(down(np.eye(n_samples)[:, window]))
-    y = data.Y[:, 0] - (data.weight @ data.Y[:, 0] if fit_intercept else 0.0)
+    scale = float(power_of_two(np.abs(data.Y).max()))  # squares of y stay within float64
+    y = data.Y[:, 0] / scale
+    y = y - (data.weight @ y if fit_intercept else 0.0)
     values, vectors = np.linalg.eigh((kernel + kernel.T) / 2.0)
     values = np.maximum(values, 0.0)
     if values[-1] == 0:
@@ -95,4 +152,5 @@ def _ridge(data: Data, unit: Array, fit_intercept: bool) -> Array:
     scores = ((left * turned) ** 2).sum(axis=1) / free**2
     best = int(np.flatnonzero(scores <= _ALIKE * scores.min())[-1])
     dual = vectors @ (turned / (values + ridges[best]))
-    return down(dual[:, None])[:, 0] / unit
+    pilot: Array = scale * (down(dual[:, None])[:, 0] / unit)
+    return pilot

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
-from ladreg._estimators.base import CertifiedRegressor
+from ladreg._estimators.adaptive import WeightedRegressor, check_in_memory
 from ladreg._estimators.in_blocks import BlockData
 from ladreg._estimators.limits import Bounds, Limits
 from ladreg._estimators.pivotal import column_scales, noise_level, quantile_of
@@ -21,7 +21,6 @@ from ladreg._estimators.validation import (
     check_count,
     check_flag,
     check_real,
-    feature_weights,
     training_data,
 )
 from ladreg._from_blocks import Question, judged, solve_blocks, together
@@ -32,9 +31,13 @@ from ladreg._tolerances import ROUNDING_GAP
 
 @dataclass(frozen=True)
 class ScaledPenalty(ElasticNet):
-    """A penalty with the `alpha` of its strengths; None if alpha is still to be chosen and the strengths are for 1."""
+    """A penalty with the `alpha` of its strengths; None if alpha is still to be chosen and the strengths are for 1.
+
+    `of_each` are the penalties of several quantiles, where each has its own.
+    """
 
     alpha: float | None = None
+    of_each: tuple[ScaledPenalty, ...] = ()
 
     @classmethod
     def of(cls, units: Array, alpha: float, limits: Limits, l1_ratio: float = 1.0) -> ScaledPenalty:
@@ -47,13 +50,12 @@ class ScaledPenalty(ElasticNet):
         return cls(strength, limits.positive, ridge, limits.lower, limits.upper, alpha=alpha)
 
 
-class L1Regressor(CertifiedRegressor):
+class L1Regressor(WeightedRegressor):
     """A regressor with an L1 penalty, times factors of the features, and squares beside it where it is told so."""
 
     alpha: float | Literal["pivotal"]
     positive: bool
     bounds: Bounds | None
-    penalty_weights: ArrayLike | None
 
     # Name of the parameter that says which share of the penalty is L1.
     _ratio_name: ClassVar[str] = "l1_ratio"
@@ -69,6 +71,7 @@ class L1Regressor(CertifiedRegressor):
     def _check_parameters(self) -> None:
         self._check_loss()
         check_real(self._ratio_name, getattr(self, self._ratio_name), low=0.0, high=1.0)
+        check_real("gamma", self.gamma, low=0.0, open_ends=True)
         self._check_alpha()
         for name in ("fit_intercept", "positive", "warm_start"):
             check_flag(name, getattr(self, name))
@@ -78,15 +81,13 @@ class L1Regressor(CertifiedRegressor):
     def _check_alpha(self) -> None:
         check_real("alpha", self.alpha, low=0.0)
 
-    def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
-        factors = self._factors(data)
-        return ScaledPenalty.of(factors, alpha, self._limits(factors), self._penalty_ratio)
+    def _weighted(self, data: Data, alpha: float, weights: Array) -> ElasticNet:  # noqa: ARG002 - others need data
+        rows = np.atleast_2d(weights)
+        each = tuple(ScaledPenalty.of(row, alpha, self._limits(row), self._penalty_ratio) for row in rows)
+        return replace(each[0], of_each=each) if weights.ndim > 1 else each[0]
 
     def _limits(self, factors: Array) -> Limits:
         return Limits.of(self.bounds, bool(self.positive), factors)
-
-    def _factors(self, data: Data) -> Array:
-        return feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
 
     @property
     def penalty(self) -> str | None:
@@ -157,6 +158,11 @@ class PivotalRegressor(L1Regressor):
 
     def _check_alpha(self) -> None:
         if self._is_pivotal:
+            if self._is_adaptive:
+                raise ValueError(
+                    "alpha='pivotal' is for penalty_weights that do not come from y, got 'adaptive': it is how large "
+                    "noise makes slopes in units of these weights, and y is that noise. Give alpha as a number."
+                )
             if self._penalty_ratio < 1:
                 raise ValueError(
                     f"alpha='pivotal' is for the L1 penalty alone, got l1_ratio={self.l1_ratio!r}: set it to 1, "
@@ -172,7 +178,7 @@ class PivotalRegressor(L1Regressor):
         if not self._is_pivotal:
             return super()._penalty(data)
         scale, _ = column_scales(data.design, data.weight, bool(self.fit_intercept))
-        factors = self._factors(data)
+        factors = self._kept_weights(data)
         limits = self._limits(factors)
         ends = limits.lower, limits.upper
         return ScaledPenalty(factors * scale, limits.positive, np.zeros(0), *ends, alpha=None)
@@ -183,7 +189,7 @@ class PivotalRegressor(L1Regressor):
             return problems
         quantiles, deviations = zip(*[quantile_of(problem.loss) for problem in problems], strict=True)
         centred = bool(self.fit_intercept)
-        level = noise_level(data, self._factors(data), quantiles, centred=centred, moves=penalty.moves)
+        level = noise_level(data, self._weights(data), quantiles, centred=centred, moves=penalty.moves)
         return _settled(problems, [level * deviation for deviation in deviations])
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
@@ -224,6 +230,7 @@ class PivotalRegressor(L1Regressor):
             raise ValueError(
                 "alpha must be a number where data come in blocks of rows: 'pivotal' needs all rows at once."
             )
+        check_in_memory(self.penalty_weights)
         given = BlockData.surveyed(X, y, sample_weight)
         return given, self._problems(given.sample, self._penalty(given.sample))
 

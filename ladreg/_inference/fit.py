@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
-from ladreg._estimators import Verified, verified, warn_user
+from ladreg._estimators import Verified, is_adaptive, verified, warn_user
 from ladreg._inference.regressors import Regressors, null_columns
 from ladreg._problem import Absolute, Certificate, ElasticNet, Huber, Problem, Solution
 from ladreg.huber import HuberLossRegressor
@@ -123,6 +123,11 @@ def read(
             "Of a pipeline pass the last step and the transformed X; where the data chose alpha or the features, fit "
             "one of these with alpha=0 on rows that did not choose. LassoCD and LassoCDCV have "
             'method="desparsified", LassoCD also "selective".'
+        )
+    if is_adaptive(model.penalty_weights):
+        raise ValueError(
+            "penalty_weights='adaptive' lets y choose the weights, which inference takes as given. Fit with weights "
+            "that do not come from these data."
         )
     given = verified(model, X, y, sample_weight)
     names = column_names(model, given.data.design.n_features)
