@@ -7,6 +7,7 @@ proof. Simulated files stand for large ones here. Run it by ``python examples/la
 and pandas (``pip install 'ladreg[parquet]'``), and no network.
 """
 
+# sphinx_gallery_thumbnail_path = "_static/thumb_blocks.png"
 import os
 import tempfile
 

@@ -8,6 +8,7 @@ solves exactly, which shows how far training stopped from the optimum. The examp
 CPU build will do) and runs in a few seconds: ``python examples/networks_torch.py``.
 """
 
+# sphinx_gallery_thumbnail_path = "_static/thumb_networks.png"
 import numpy as np
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression

@@ -1,6 +1,6 @@
 """
-Which loss for wrong data?
-==========================
+Which loss for data with outliers?
+==================================
 
 Absolute, squared, combined, Huber and quantile losses: what a residual costs, how far outliers in y and in X
 pull the fits, and what robustness costs where there are none.
