@@ -229,14 +229,25 @@ def test_verify_proves_given_coefficients():
         model.verify(blocks.arrays(X[:, :2], y))
 
 
-def test_what_is_not_proved_is_said(recwarn):
-    """Distinct rows that are all fitted exactly, and more of them than may be held."""
-    X, y, _ = table(11)
+def test_more_rows_than_may_be_held_are_fitted_exactly():
+    """They are solved as means of groups of them, which have duals enough."""
+    X, y, w = table(11)
     y = np.where(np.random.default_rng(0).random(N) < 0.6, 0.0, np.abs(y))
+    assert_same(LADRegressor(), X, y, held=1000)
+    assert_same(LADRegressor(alpha=0.1), X, y, w)
+    assert_same(QuantileRegressor(quantile=0.3, alpha=0), X, y, held=1000)
+    assert assert_same(LADRegressor(), sp.csr_array(X * (X > 1)), y).certificate_.unique
+
+
+def test_what_is_not_proved_is_said():
+    """The groups are so few that their means have not duals enough."""
+    X, y, _ = table(11)
+    y = np.where(np.random.default_rng(0).random(N) < 0.5, 0.0, y)
     with pytest.warns(
-        ConvergenceWarning, match=r"More rows are near the fit .* allow more of them by \.holding\(rows\)"
+        ConvergenceWarning,
+        match=r"More rows are near the fit .* by \.holding\(rows\) of the blocks: [12]\d,\d{3} rows are",
     ):
-        there = LADRegressor().fit(blocks.arrays(X, y, rows=3000).holding(1000))
+        there = LADRegressor().fit(blocks.arrays(X, y, rows=3000).holding(300))
     here = LADRegressor().fit(X, y)
     assert there.certificate_.bound <= here.objective_ <= there.objective_ * (1 + 1e-12)
     assert not there.certificate_.unique

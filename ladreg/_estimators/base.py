@@ -448,6 +448,8 @@ class CertifiedRegressor(
         worst = max(failed, key=lambda solution: solution.relative_gap)
         # If the equations of the optimum were solved exactly, only rounding can explain the gap.
         reason = (StopReason.STALLED if worst.stopped.good else worst.stopped).value
+        needed = max(int(solution.stats.get("rows_needed", 0)) for solution in failed)
+        reason += f": {needed:,} rows are near it" if needed else ""
         which = f" ({len(failed)} of {len(solutions)} fits)" if len(solutions) > 1 else ""
         warnings.warn(
             f"{type(self).__name__} did not reach tol={self.tol:g}{which}: the objective {worst.objective:.6g} is "

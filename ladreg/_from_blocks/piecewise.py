@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from ladreg._arrays import Array
 from ladreg._design import Design, as_design
-from ladreg._from_blocks.piecewise_tasks import Near, check, gather, look
+from ladreg._from_blocks.piecewise_tasks import Near, check, gather, gather_means, look, means_of
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._piecewise import doubtful, newton_step, weighted_gram
@@ -43,6 +43,8 @@ _ALIKE, _COMPARED = 0.95, 1 << 12
 _NEAR_MEAN = 64.0
 # Distance from the fit, in typical residuals, of rows that are never to be reached.
 _FAR = 1e6
+# Rows that are too many are solved as means of groups, whose numbers are 2^19 at most: 4 MB from each worker.
+_MEANS = 1 << 19
 # A tile may bring 64 rows more than eight times its share of the rows that are allowed.
 _SHARE, _EXTRA = 8, 64
 
@@ -87,6 +89,8 @@ class _State:
     # Whether the last attempt failed, and the number of rows that it was to gather.
     failed: bool = False
     size: float = 0.0
+    # Whether rows near the fit were too many, so that means of groups of them are solved.
+    has_means: bool = False
     # Distinct rows of all, as far as the sample tells; infinite where it does not.
     n_distinct: float = np.inf
     # The best coefficients so far, and the largest lower bound of the objective.
@@ -152,6 +156,8 @@ def solve_blocks(
     2. Newton steps on all rows, until the rows whose side is in doubt fit into memory.
     3. Gather these rows. All others are summed up by sides: the rows above the fit become one row, their mean, with
        the sum of their weights, and so do those below. Solve that problem exactly, as any problem in memory.
+       Where they are too many, they are solved as means of groups of them, drawn by their numbers: rows that are
+       fitted exactly have a mean that is.
     4. Check all rows. The loss of a mean is at most the mean of the losses, so that the lower bound that is proved
        for the problem of step 3 is one for all rows, whatever their sides; and if no row is on another side than it was
        held on, both have the same objective. Rows on another side are gathered as well, and step 3 is done again.
@@ -162,9 +168,8 @@ def solve_blocks(
     for _ in range(_ATTEMPTS):
         yield from _refined(state)
         found = yield from _gathered(state)
-        if found is not None:
-            yield from _checked(state, *found)
-        if state.is_proved or found is None:
+        yield from _checked(state, *found)
+        if state.is_proved or state.has_means:
             break
         state.failed, state.size = True, _WIDER * state.size
         state.stats["n_failed"] += 1
@@ -319,8 +324,8 @@ class _Candidate:
     charge: float = 0.0
 
 
-def _gathered(state: _State) -> Generator[Request, Summary, tuple[Near, Summary] | None]:
-    """The rows nearest to the fit, fewer of them where they are too many; None where they are too many in any case."""
+def _gathered(state: _State) -> Generator[Request, Summary, tuple[Near, Summary]]:
+    """The rows nearest to the fit, fewer of them where they are too many; means where they are so in any case."""
     spread = _uncertainty(state)
     moves = state.pilot.design.absolute_matvec(spread[:-1]) + spread[-1]
     distance = np.abs(state.residual()) / np.maximum(moves[: state.seen.n_random], 1e-300)
@@ -332,15 +337,28 @@ def _gathered(state: _State) -> Generator[Request, Summary, tuple[Near, Summary]
             return everything, seen
         state.n_distinct = np.inf
     size = min(max(_SPARE * state.doubt, state.size, least, _FEWEST), state.budget, state.seen.n_rows)
+    widest: Near | None = None
     while True:
         near = Near(state.units, state.point, spread, state.radius(distance, size))
         seen = yield "gather", gather, (near, state.most())
         if not (_count(_brought(seen)) > 2 * state.budget or seen.sums["left out"]):
             state.size = size
             return near, seen
+        widest = widest or near
         if size <= least or near.radius == 0:
-            return None
+            state.stats["rows_needed"] = int(seen.sums["near"])
+            return (yield from _grouped(state, widest))
         size = max(size / _WIDER, least)
+
+
+def _grouped(state: _State, near: Near) -> Generator[Request, Summary, tuple[Near, Summary]]:
+    """Means of groups of the rows that are near."""
+    near = replace(near, radius=max(near.radius, HALF_DIGITS))  # fitted exactly, up to rounding
+    state.has_means = True
+    n_groups = max(min(state.budget, _MEANS // (state.seen.n_features + 2)) // 3, 1)
+    seen = yield "gather", gather_means, (near, n_groups)
+    seen.rows["plain"] = [means_of(seen, state.seen.is_sparse)]
+    return near, seen
 
 
 def _brought(seen: Summary) -> list[Rows]:
@@ -371,6 +389,8 @@ def _checked(state: _State, near: Near, seen: Summary) -> Generator[Request, Sum
         is_open = not state.is_proved or not (best.unique or number)
         joins = _brought(seen)
         is_full = seen.sums["left out"] or n_gathered + _count(joins) > 2 * state.budget
+        if is_full and not state.has_means:
+            state.stats["rows_needed"] = int(n_near + seen.sums["joins"])
         if not is_open or is_full or seen.sums["joins"] == 0:
             return
         parts, n_near = [*parts, *joins], n_near + seen.sums["joins"]

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
-from ladreg._from_blocks.survey import Units
+from ladreg._from_blocks.survey import Units, uniform
 from ladreg._piecewise import weighted_gram
 from ladreg._problem import Coefficients
 from ladreg._row_blocks import Place, Rows, Summary, merged, picked
@@ -100,6 +101,42 @@ def gather(
     found.sums["near"] = chosen.size
     _bring(found, rows, chosen, most)
     return found
+
+
+def gather_means(place: Place, rows: Rows, near: Near, n_groups: int) -> Summary:
+    """As `gather`, but the rows that are near are summed up in groups of one side, drawn by their numbers."""
+    is_near, above, design = near.of(rows)
+    weight = near.units.weight(rows)
+    found = held_sums(near.units, rows, design, weight, is_near, above)
+    chosen = np.flatnonzero(is_near & (weight > 0))
+    some = picked(rows, chosen)
+    coef, level = near.point[:-1], float(near.point[-1])
+    table, target = design.take(chosen), near.units.target(some.y)
+    residual = target - table.matvec(coef) - level
+    size = np.abs(target) + table.absolute_matvec(np.abs(coef)) + abs(level)
+    # Rows at the fit, above and below it are apart: the loss of a mean is the mean loss of rows of one side.
+    side = np.where(np.abs(residual) <= PINNED * size, 0, 1 + (residual < 0))
+    group = 3 * (uniform(place.first + chosen) * n_groups).astype(np.intp) + side
+    shape = (3 * n_groups, chosen.size)
+    mass: Any = some.weight
+    spread: Any = sp.csr_array((mass, (group, np.arange(chosen.size))), shape=shape)
+    X: Any = spread @ some.X
+    found.sums |= {
+        "near": chosen.size,
+        "group x": X if isinstance(X, np.ndarray) else X.toarray(),
+        "group y": spread @ some.y,
+        "group w": np.bincount(group, mass, minlength=3 * n_groups),
+    }
+    return found
+
+
+def means_of(seen: Summary, is_sparse: bool) -> Rows:
+    """The means of the groups that have rows, with the sums of their weights."""
+    weight = seen.sums["group w"]
+    present = np.flatnonzero(weight)
+    X: Any = seen.sums["group x"][present] / weight[present, None]
+    X = sp.csr_array(X) if is_sparse else X
+    return Rows(X, seen.sums["group y"][present] / weight[present], weight[present])
 
 
 def _bring(found: Summary, rows: Rows, chosen: Index, most: int) -> None:

@@ -148,7 +148,7 @@ def check_numbers(place: Place, rows: Rows, names: list[str] | None) -> None:
     raise BlockError(f"{place.name}: column {name} of row {place.offset + row} is {value:g}, which is no number.")
 
 
-def _uniform(numbers: Index) -> Array:
+def uniform(numbers: Index) -> Array:
     """A number in [0, 1) for each integer (the generator splitmix64)."""
     with np.errstate(over="ignore"):
         z = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
@@ -165,7 +165,7 @@ def _sampled(first: int, size: int, n_rows: int, n_sample: int) -> Index:
     low = max(int(first * (n_sample / n_rows)) - 2, 0)
     high = min(int((first + size) * (n_sample / n_rows)) + 3, n_sample)
     stretches = np.arange(low, high)
-    rows = ((stretches + _uniform(stretches)) * (n_rows / n_sample)).astype(np.int64)
+    rows = ((stretches + uniform(stretches)) * (n_rows / n_sample)).astype(np.int64)
     rows = np.minimum(rows, n_rows - 1) - first
     return np.unique(rows[(rows >= 0) & (rows < size)]).astype(np.intp)
 
