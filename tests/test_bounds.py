@@ -26,7 +26,7 @@ from ladreg import (
     lasso_path,
 )
 from ladreg._design import as_design
-from ladreg._problem import Absolute, Combined, ElasticNet, HalfSquared, Huber, Pinball, Problem, Settings
+from ladreg._problem import Absolute, Coefficients, Combined, ElasticNet, HalfSquared, Huber, Pinball, Problem, Settings
 from ladreg._solvers import solve, verify
 from tests.campaign.bounds import complaint
 
@@ -75,7 +75,7 @@ def drawn(seed, loss, ridges=True):
 
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_the_optimum_is_proved(loss):
-    for seed in range(30):
+    for seed in range(12):
         problem = drawn(seed, loss)
         found = solve(problem, Settings())
         assert found.stopped.good, seed
@@ -120,13 +120,13 @@ def primal(problem):
 
 
 def test_lad_and_quantiles_are_their_linear_programs():
-    for seed in range(20):
+    for seed in range(12):
         problem = drawn(seed, LOSSES[seed % 2], ridges=False)
         assert solve(problem, Settings()).objective == pytest.approx(primal(problem), rel=1e-8, abs=1e-12), seed
 
 
 def test_objectives_are_those_of_a_conic_solver():
-    assert [text for text in map(complaint, range(60)) if text] == []
+    assert [text for text in map(complaint, range(16)) if text] == []
 
 
 def test_coefficients_are_those_of_glmnet():
@@ -208,7 +208,7 @@ def test_sparse_columns_and_repeated_rows_are_dense_columns_and_weights(model):
 
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_the_canonical_optimum_does_not_depend_on_the_order_of_rows(loss):
-    for seed in range(0, 40, 4):
+    for seed in range(0, 40, 8):
         problem = drawn(seed, loss)
         order = np.random.default_rng(seed).permutation(problem.n_samples)
         other = Problem(
@@ -261,6 +261,27 @@ def test_alpha_max_is_where_the_first_coefficient_moves(model, bounds):
     rest = np.clip(0.0, *bounds)
     assert np.all(kind(**{**given, "alpha": 1.001 * largest}).fit(X, y).coef_ == rest)
     assert np.any(kind(**{**given, "alpha": 0.999 * largest}).fit(X, y).coef_ != rest)
+
+
+def test_the_pieces_of_a_start_are_corrected_and_the_proof_does_not_trust_them():
+    """Most steps along a path need no interior point method, about ten steps each, and all find what it finds."""
+    X, y = table(7, n=80, p=10)
+    *_, n_iters = lasso_path(X, y, alphas=40, bounds=(-0.5, 0.5), return_n_iter=True)
+    assert np.mean(n_iters[1:]) < 2.5
+    free = 0
+    for loss in (HalfSquared(), Huber(1.35)):
+        for seed in range(6):
+            problem = drawn(seed, loss)
+            cold = solve(problem, Settings())
+            near = solve(problem.with_penalty(problem.penalty.times(1.2)), Settings()).coefficients
+            far = Coefficients(1.0 - near.coef, 9.0)
+            for start in (near, far):
+                warm = solve(problem, Settings(), start)
+                assert warm.relative_gap <= 1e-11, seed
+                assert warm.objective == pytest.approx(cold.objective, rel=1e-11, abs=1e-13), seed
+                np.testing.assert_allclose(warm.coef, cold.coef, rtol=0, atol=1e-7, err_msg=str(seed))
+                free += start is near and not warm.stats.get("n_ip_iter", 0)
+    assert free >= 6
 
 
 @pytest.mark.filterwarnings("ignore:alpha=0.1 is the smallest")

@@ -23,6 +23,8 @@ from ladreg._tolerances import LEAST_GAP, PROVED_GAP, ROUNDING_GAP, SUMMED, VERT
 _LIMIT = 100
 # Largest number of guesses at the pieces.
 _GUESSES = 40
+# Largest number of guesses from the pieces of a start; the neighbours of a path are 1 to 3 apart.
+_GUESSES_NEAR = 6
 # A limit farther than 1e8 from zero, at unit scale, is no kink for the interior point method: it would round its sums;
 # the pieces stop at it all the same.
 _FAR = 1e8
@@ -46,8 +48,10 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
     -----
     1. Take out the features whose limits leave one value. Where the others fit every row at rest, that is the optimum.
     2. A piecewise linear loss without ridges is a linear program.
-    3. Interior point method on all kinks, of rows and of coefficients.
-    4. Solve the system of its pieces, and correct the pieces until they stay.
+    3. Without kinks of the loss solve the system of the pieces of `start`, if there is one, and correct the pieces
+       until they stay.
+    4. Where that proves nothing, take the pieces that an interior point method finds on all kinks, of rows and of
+       coefficients.
     5. Where the optimum is not unique, go to the canonical one.
     """
     # 1.
@@ -65,25 +69,38 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
         return linprog.solve_by_linprog(problem, settings, start)
     # 3.
     table = RowProblem(problem, settings.tuned(PiecewiseTuning))
-    program = _program(table)
-    near = problem.penalty.within(start.coef) if start is not None else problem.penalty.rest
-    begin = table.join(near, start.intercept if start is not None else problem.null_intercept())
-    limit = settings.limit(_LIMIT)
-    found = separable.solve(program, begin, limit)
+    best, stats, limited = None, {"n_ip_iter": 0, "n_guesses": 0}, False
+    if start is not None and not problem.loss.has_kink:  # too many rows come to a kink and leave it
+        best, stats["n_guesses"] = _settled(problem, _pieces_of(problem, start), None, _GUESSES_NEAR)
     # 4.
-    best, n_guesses = _settled(table, found)
+    if best is None or not _is_solved(problem, best, 0.0):
+        found, limit = _by_interior_point(table, settings, start), settings.limit(_LIMIT)
+        best, more = _settled(problem, _first(table, found), _as_it_is(table, found), _GUESSES)
+        stats = {"n_ip_iter": found.n_iter, "n_guesses": stats["n_guesses"] + more}
+        limited = found.n_iter >= limit and not found.is_optimal
     # 5.
     best, unique = piece_system.canonical(problem, best)
-    # At unit scale rounding costs this much, however small the objective.
-    good = best.proof.relative_gap <= max(settings.tol, ROUNDING_GAP) or best.proof.gap <= PROVED_GAP
-    if problem.loss.is_square:
-        size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
-        good |= best.proof.gap <= max(settings.tol, SUMMED) * size
-    limited = found.n_iter >= limit and not found.is_optimal
     short = StopReason.ITERATION_LIMIT if limited else StopReason.STALLED
-    stats = {"n_ip_iter": found.n_iter, "n_guesses": n_guesses}
-    stopped = StopReason.EXACT if good else short
-    return Uncertified(best.coef, best.intercept, best.dual, found.n_iter, stopped, "interior point", stats, unique)
+    stopped = StopReason.EXACT if _is_solved(problem, best, settings.tol) else short
+    n_iter = stats["n_ip_iter"] or stats["n_guesses"]
+    return Uncertified(best.coef, best.intercept, best.dual, n_iter, stopped, "interior point", stats, unique)
+
+
+def _is_solved(problem: Problem, best: PieceSolution, tol: float) -> bool:
+    """Whether the gap is within `tol` of the objective, or what rounding costs at unit scale."""
+    if best.proof.relative_gap <= max(tol, ROUNDING_GAP) or best.proof.gap <= PROVED_GAP:
+        return True
+    if not problem.loss.is_square:
+        return False
+    size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
+    return best.proof.gap <= max(tol, SUMMED) * size
+
+
+def _by_interior_point(table: RowProblem, settings: Settings, start: Coefficients | None) -> separable.KinkPoint:
+    problem = table.problem
+    near = problem.penalty.within(start.coef) if start is not None else problem.penalty.rest
+    begin = table.join(near, start.intercept if start is not None else problem.null_intercept())
+    return separable.solve(_program(table), begin, settings.limit(_LIMIT))
 
 
 def _without_fixed(
@@ -186,6 +203,16 @@ def _first(table: RowProblem, found: separable.KinkPoint) -> _Pieces:
     return _Pieces(rows, sides, _on_parabola(problem, residual), still, signs, coef, intercept)
 
 
+def _pieces_of(problem: Problem, start: Coefficients) -> _Pieces:
+    """The pieces of given coefficients, for a loss without kinks."""
+    (lower, upper), coef = problem.penalty.ends, problem.penalty.within(start.coef)
+    residual = problem.residual(coef, start.intercept)
+    still = ((coef == 0) & (problem.penalty.strength > 0)) | (coef <= lower) | (coef >= upper)
+    sides, signs = np.where(residual > 0, 1.0, -1.0), np.where(coef < 0, -1.0, 1.0)
+    rows = np.zeros(0, dtype=np.intp)
+    return _Pieces(rows, sides, _on_parabola(problem, residual), still, signs, coef, start.intercept)
+
+
 def _on_parabola(problem: Problem, residual: Array) -> NDArray[np.bool_]:
     """Rows at which the loss is curved."""
     loss = problem.loss
@@ -194,21 +221,19 @@ def _on_parabola(problem: Problem, residual: Array) -> NDArray[np.bool_]:
     return np.abs(residual) <= loss.residual_at(np.array(loss.interval()[1]))
 
 
-def _settled(table: RowProblem, found: separable.KinkPoint) -> tuple[PieceSolution, int]:
-    """Step 4: the best answer, and the number of systems solved."""
-    problem = table.problem
-    pieces = _first(table, found)
-    best = _as_it_is(table, found)
-    for number in range(_GUESSES):
+def _settled(problem: Problem, pieces: _Pieces, best: PieceSolution | None, limit: int) -> tuple[PieceSolution, int]:
+    """The best answer, from guesses at the pieces that are corrected until they stay, and the number of guesses."""
+    for number in range(limit):
         coef, intercept, dual, held = _solved(problem, pieces)
         within = problem.penalty.within(coef)
         answer = PieceSolution.of(problem, within, intercept, dual)
-        best = answer if answer.proof.relative_gap <= LEAST_GAP else best.better(answer)
+        best = answer if best is None or answer.proof.relative_gap <= LEAST_GAP else best.better(answer)
         after = _corrected(problem, pieces, coef, intercept, dual, held)
         if after.is_like(pieces):
             return best, number + 1
         pieces = after
-    return best, _GUESSES
+    assert best is not None  # limit is at least 1
+    return best, limit
 
 
 def _as_it_is(table: RowProblem, found: separable.KinkPoint) -> PieceSolution:
