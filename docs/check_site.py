@@ -3,6 +3,7 @@
 At 1400 and 390 pixels no page may be wider than the window, no image may fail to load, and no formula may stay LaTeX.
 At 1400 pixels the header is one row and no code is cut off. Internal links lead to files and places that exist, and the
 site's search finds the words that people use. Without a browser (Chromium or Chrome) links alone are checked.
+The site has to be built afresh (-E): Sphinx drops index entries of pages that it does not write again from the search.
 """
 
 from __future__ import annotations
