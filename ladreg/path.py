@@ -10,9 +10,11 @@ from sklearn.utils import check_random_state
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
+    NO_BLOCKS,
     Bounds,
     CertifiedRegressor,
     any_size,
+    are_blocks,
     check_choice,
     check_count,
     check_flag,
@@ -1089,6 +1091,8 @@ def _problem(
     model: CertifiedRegressor, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, alpha: float = 1.0
 ) -> Problem:
     """The problem of a plain estimator with another alpha, the data checked."""
+    if are_blocks(X):
+        raise TypeError(NO_BLOCKS.format("A path"))
     data = training_data(model, X, y, sample_weight)
     if data.Y.shape[1] > 1:
         raise ValueError(

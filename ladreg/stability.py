@@ -31,10 +31,12 @@ from sklearn.utils.validation import (
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
+    NO_BLOCKS,
     CallbackSupportMixin,
     CertifiedRegressor,
     Versioned,
     all_or_nothing,
+    are_blocks,
     check_choice,
     check_count,
     check_real,
@@ -338,6 +340,8 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         stratify: ArrayLike | None,
         fit_params: dict[str, Any],
     ) -> None:
+        if are_blocks(X):
+            raise TypeError(NO_BLOCKS.format(type(self).__name__))
         self._check_parameters()
         estimator = clone(self._estimator)
         self._check_weakness(estimator)

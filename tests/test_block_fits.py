@@ -288,6 +288,11 @@ def test_what_blocks_cannot_do_is_said():
             model.fit(data)
     with pytest.raises(TypeError, match="needs all rows in memory"):
         ladreg.HuberLossRegressor().fit(X, y).verify(data)
+    with pytest.raises(TypeError, match=r"StabilitySelection needs all rows in memory\. To data in blocks"):
+        ladreg.StabilitySelection().fit(data, None)
+    for path in (ladreg.lasso_path, ladreg.lad_path, ladreg.quantile_path, ladreg.huber_path):
+        with pytest.raises(TypeError, match="A path needs all rows in memory"):
+            path(data, None)
     with pytest.raises(ValueError, match="alpha must be a number where data come in blocks"):
         LADRegressor(alpha="pivotal").fit(data)
     with pytest.raises(ValueError, match="y must be None where X is a source of blocks"):
@@ -296,3 +301,55 @@ def test_what_blocks_cannot_do_is_said():
         LADRegressor().fit(blocks.arrays(X, y, 0 * w))
     with pytest.raises(ValueError, match="rows must be an integer >= 1"):
         data.holding(0)
+
+
+def drawn(seed):
+    """A random table, weights or None, and a model."""
+    rng = np.random.default_rng([28, seed])
+    n, p = int(rng.integers(3000, 8000)), int(rng.integers(1, 7))
+    X = rng.standard_normal((n, p)) * 10.0 ** rng.integers(-3, 4, p) + rng.choice([0.0, 100.0])
+    kind = rng.choice(["plain", "dummies", "integers", "heavy", "sparse"])
+    if kind == "dummies":
+        X = np.eye(p + 1)[rng.integers(0, p + 1, n)][:, 1:]
+    elif kind == "integers":
+        X = rng.integers(-3, 4, (n, p)).astype(float)
+    elif kind == "heavy":
+        X = rng.lognormal(0.0, 1.5, (n, p))
+    elif kind == "sparse":
+        X = sp.random_array((n, p), density=0.3, rng=rng, format="csr")
+    error = rng.choice(["normal", "t", "cauchy", "counts", "outliers", "zeros"])
+    noise = rng.standard_t(1 if error == "cauchy" else 3 if error == "t" else 50, n)
+    y = X @ rng.standard_normal(p) + noise
+    if error == "counts":
+        y = np.floor(np.abs(noise) * 3)
+    elif error == "outliers":
+        y = np.where(rng.random(n) < 0.01, 1e9, y)
+    elif error == "zeros":
+        y = np.where(rng.random(n) < 0.7, 0.0, np.abs(noise))
+    weight = rng.choice([None, "real", "whole"])
+    w = None if weight is None else rng.uniform(0.2, 2.0, n) if weight == "real" else rng.integers(0, 3, n) * 1.0
+    alpha = float(rng.choice([0.0, 0.0, 0.01]))
+    return (
+        X,
+        y,
+        w,
+        QuantileRegressor(quantile=float(rng.choice([0.5, 0.1, 0.8])), alpha=alpha, positive=bool(seed % 7 == 3)),
+    )
+
+
+def assert_like_memory(seed):
+    """What memory finds, in the objective to 1e-12 and in the coefficients to 1e-9 where the optimum is unique."""
+    X, y, w, model = drawn(seed)
+    there = clone(model).fit(blocks.arrays(X, y, w, rows=1500).holding(2000))
+    here = clone(model).fit(X, y, w)
+    # The certificate of blocks is relative to the objective with far targets, that of memory without.
+    np.testing.assert_allclose(there.objective_, here.objective_, rtol=1e-12)
+    if here.certificate_.unique:
+        reach = np.append(np.abs(X).max(axis=0).toarray() if sp.issparse(X) else np.abs(X).max(axis=0), 1.0)
+        found, known = (np.append(one.coef_, one.intercept_) * reach for one in (there, here))
+        np.testing.assert_allclose(found, known, rtol=0, atol=1e-9 * (np.abs(known).max() + here.objective_))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_tables(seed):
+    assert_like_memory(seed)
