@@ -12,6 +12,7 @@ ORDER = (
     "plot_stability",
     "plot_lad_lasso",
     "plot_weights_of_features",
+    "plot_bounds_adaptive",
     "plot_feature_selection",
     "plot_sparse_text",
     "plot_standard_errors",

@@ -389,7 +389,11 @@ def _names_of(kind: type[CertifiedRegressor]) -> tuple[str, ...]:
 
 def _one_target(data: Data) -> Data:
     if not data.single:
-        raise ValueError(f"y must be one-dimensional, got {data.Y.shape[1]} targets: fit one model for each.")
+        raise ValueError(
+            f"y must be one-dimensional, got {data.Y.shape[1]} targets: each would have a path and an alpha of "
+            "its own. sklearn.multioutput.MultiOutputRegressor around this estimator fits one for each; with an alpha "
+            "that is known, the estimator of one alpha takes all targets, and so does fit_many."
+        )
     return data
 
 
