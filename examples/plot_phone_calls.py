@@ -4,7 +4,7 @@ How far do six wrong years pull a line?
 
 International phone calls from Belgium, in millions a year. From 1964 to 1969 the minutes were recorded instead of the
 calls, in 1963 and 1970 for a part of the year (Rousseeuw and Leroy, *Robust Regression and Outlier Detection*, 1987).
-The data stay as they are, and no model is told which years are wrong.
+The data stay as they are, and no model knows which years are wrong.
 """
 
 import matplotlib.pyplot as plt

@@ -130,7 +130,7 @@ class Blocks:
         return replace(self, executor=executor)
 
     def holding(self, rows: int) -> Blocks:
-        """The data, of which a fit holds at most about so many rows in memory at a time.
+        """The data, with a limit for the rows that a fit holds in memory at a time (about).
 
         A sample of as many rows is solved first, and half as many, near the fit, are solved exactly in the end. Rows
         that are fewer altogether are all held, and read once. A fit of n rows and p columns needs about
@@ -321,7 +321,7 @@ def arrays(X: Any, y: Any, w: Any = None, *, rows: int = 100_000) -> Blocks:
 
 
 def iterable(batches: Callable[[], Iterable[Any]]) -> Blocks:
-    """Batches of rows, as many as come; one block for each.
+    """Batches of rows, one block for each.
 
     They are read in order by this process. A fit reads them several times, and once more to count them.
 

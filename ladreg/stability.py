@@ -185,7 +185,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
     n_jobs : int, default=None
         Number of threads; the result is the same for any number.
     verbose : int, default=0
-        How much joblib tells about its progress. scikit-learn's callbacks, such as its progress bar, are told of each
+        How much joblib tells about its progress. scikit-learn's callbacks, such as its progress bar, hear of each
         pair.
 
     Attributes

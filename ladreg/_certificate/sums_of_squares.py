@@ -12,7 +12,7 @@ from ladreg._arrays import Array, Index
 from ladreg._problem import TOO_LARGE, ElasticNet
 from ladreg._tolerances import EPS, EXACT_FIT, ORTHOGONAL, SUMMED
 
-# A dual is corrected so many times: each time leaves a part of rounding of what was there.
+# Correct a dual this number of times: each correction leaves an error of rounding times the one before.
 _ROUNDS = 3
 # Correct the slopes of at most 4,000 features: more cost more than they prove.
 _MOST = 4_000

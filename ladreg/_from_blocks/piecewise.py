@@ -28,7 +28,7 @@ _STEPS, _ROUNDS = 8, 8
 _PER_COLUMN, _PART = 60, 64
 # Rows that a fit to a sample of m of n rows leaves in doubt: 5 n sqrt(q / m), for q columns.
 _SAMPLED = 5.0
-# Rows gathered for each row that is expected to be in doubt; at least so many for each column, and altogether.
+# Gather 1.3 rows for each row that is expected to be in doubt, and at least 40 for each column and 2,000 in all.
 _SPARE, _LEAST, _FEWEST = 1.3, 40, 2000
 # Where the answer of the gathered rows is not proved, four times as many are tried, after another step; three times.
 _WIDER, _ATTEMPTS = 4, 4

@@ -77,7 +77,7 @@ class Path:
         )
 
     def first(self, number: int) -> Path:
-        """The solutions for the first alphas, so many of them; the path itself if these are all."""
+        """The solutions for the first `number` alphas; the path itself if these are all."""
         if number == self.alphas.size:
             return self
         return replace(
@@ -102,7 +102,7 @@ class Path:
         return self.first(int(np.argmax(many)) if many.any() else many.size)
 
     def is_over(self, number: int, most: int | None) -> bool:
-        """Whether one of the first solutions, so many of them, has more than `most` coefficients that are not zero."""
+        """Whether one of the first `number` solutions has more than `most` coefficients that are not zero."""
         return most is not None and bool(np.any(np.count_nonzero(self.coef[:, :number], axis=0) > most))
 
     def at(self, k: int) -> Coefficients:

@@ -46,7 +46,7 @@ def solve_on_same_rows(
     mass: Array,
     missed: float,
 ) -> Iterator[tuple[Draft, Solution, KnownSolution]]:
-    """Solve problems with the same quantile on the rows near the last solution, as many as these are enough for.
+    """Solve problems with the same quantile on the rows near the last solution, up to the first that needs other rows.
 
     Parameters
     ----------

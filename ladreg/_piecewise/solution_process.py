@@ -125,7 +125,7 @@ class _Sequence:
         return self.process is not None and len(self.known) == 2 and self.process.goes_on(self.known, value, problem)
 
     def several(self, following: list[tuple[float, Problem]]) -> Iterator[Solution]:
-        """Solve the next problems on the rows near the last solution, as many as these are enough for."""
+        """Solve the next problems on the rows near the last solution, up to the first that needs others."""
         assert self.process is not None
         for value, solution, here in self.process.run(self.known, following):
             self.known, self.failures = [self.known[-1], (value, here)], 0
@@ -258,7 +258,7 @@ class _Process:
     def run(
         self, known: list[tuple[float, KnownSolution]], following: list[tuple[float, Problem]]
     ) -> Iterator[tuple[float, Solution, KnownSolution]]:
-        """Solve problems on the rows near the last solution, as many as these are enough for."""
+        """Solve problems on the rows near the last solution, up to the first that needs others."""
         twins = [(value, problem, self._twin(problem)) for value, problem in following]
         for draft, solution, here in solve_on_same_rows(known, twins, self.table, self.units, self.mass, self.missed):
             self.missed = draft.missed

@@ -35,7 +35,7 @@ _GROUPS = 64
 TILE = 1 << 14
 # Threads of the default engine, at most: each holds a block.
 _THREADS = 4
-# Workers may be lost so many times in one pass: more are not chance, but a block that is too large for them.
+# Lost workers that one pass survives: more are not chance, but a block that is too large for a worker.
 _LOSSES = 3
 
 
