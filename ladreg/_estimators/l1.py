@@ -51,7 +51,7 @@ class ScaledPenalty(ElasticNet):
 
 
 class L1Regressor(WeightedRegressor):
-    """A regressor with an L1 penalty, times factors of the features, and squares beside it where it is told so."""
+    """A regressor with an L1 penalty, times factors of the features, and, with `l1_ratio` below 1, an L2 term."""
 
     alpha: float | Literal["pivotal"]
     positive: bool
