@@ -148,11 +148,21 @@ def rescaled(model, x, y):
     Parameters with units are changed along. Where two terms of an objective grow apart by so much that their shares,
     which sum to one, cannot be told from 0 and 1, no parameters say it.
     """
+    found, bounds = _rescaled(model, x, y), model.get_params(deep=False).get("bounds")
+    if found is None or bounds is None:
+        return found
+    return found.set_params(bounds=tuple(np.array(bounds) * (y / x)))
+
+
+def _rescaled(model, x, y):
+    """The model, but for its bounds."""
     name, given = type(model).__name__, model.get_params(deep=False)
     if name.startswith("StabilitySelection"):
         return clone(model)
     if name.startswith(("LAD", "Quantile", "Conformal")):
-        return _with_alpha(model, x)
+        return _with_alpha(model, x) if given.get("l1_ratio", 1.0) == 1.0 else _with_shares(model, x, x * x / y, 1.0)
+    if name.startswith("Huber") and given["l1_ratio"] != 1.0:
+        return _with_shares(model, x * y, x * x, 1.0)
     if name.startswith("ElasticNet"):
         # The penalty of a standardised column has its deviation as a factor already.
         units = 1.0 if given["standardize"] else x
@@ -182,8 +192,8 @@ def _with_shares(model, first, second, factor):
     found = clone(model).set_params(l1_ratio=(first * ratio / total).tolist())
     if not hasattr(model, "alpha"):
         return _with_alpha(found, 1.0)
-    elastic = type(model).__name__.startswith("ElasticNet")
-    return found.set_params(alpha=model.alpha * float(total if elastic else factor / total))
+    combined = type(model).__name__.startswith("Combined")
+    return found.set_params(alpha=model.alpha * float(factor / total if combined else total))
 
 
 @contextmanager

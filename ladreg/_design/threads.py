@@ -42,10 +42,13 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], n_numbers: i
 
 
 def n_threads() -> int:
-    """How many threads may read: as many as BLAS has, one inside any thread but the main one."""
+    """The number of threads that may read: the largest one of all BLAS libraries; 1 inside any thread but the main one.
+
+    Other packages bring a BLAS without threads, so that the smallest number would tell nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         return 1
-    return max(1, min((library.num_threads for library in _blas()), default=1))
+    return max((library.num_threads for library in _blas()), default=1)
 
 
 @cache
