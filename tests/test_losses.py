@@ -222,3 +222,11 @@ def test_a_penalty_in_other_units(exponent):
     unit, factor = 2.0 ** np.array([exponent, 3]), 2.0 ** (2 * exponent)
     coef = np.array([0.3, -2.0])
     assert penalty.rescaled(unit, factor).value(coef) == pytest.approx(penalty.value(unit * coef) / factor, rel=1e-14)
+
+
+def test_equal_weights_have_the_middle_of_the_medians_interval_however_many_they_are():
+    for n in [*range(2, 400, 2), 10_000, 123_456]:
+        y = np.arange(float(n))
+        for weight in (np.full(n, 1 / n), np.full(n, 3.0), np.repeat([0.0, 1e-3], [n // 2, n // 2])):
+            wanted = (n - 1) / 2 if weight[0] else (3 * n / 2 - 1) / 2
+            assert Absolute().location(y, weight) == wanted, n

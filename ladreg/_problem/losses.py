@@ -75,6 +75,10 @@ class Loss(Protocol):
         """`(loss, factor)` with ``self.value(unit * r) == factor * loss.value(r)``."""
 
 
+# Weights are summed as whole numbers of sum 2^61, a quarter of the largest int64.
+_WHOLE = 2.0**61
+
+
 class _Kind:
     """The kind of a loss, by its constants."""
 
@@ -155,10 +159,13 @@ class Pinball(_Kind):
         if weight.strides == (0,):
             return _quantile(y, upper / (upper - lower))
         order = np.argsort(y)
-        mass = np.cumsum(weight[order])
+        # Whole numbers, of sum 2^61, are summed exactly: in floats each addition would round the sum of those before.
+        parts = weight[order] * (_WHOLE / (weight.sum() or 1.0))
+        mass = np.cumsum(np.rint(parts).astype(np.int64)).astype(np.float64)
         goal = mass[-1] * upper / (upper - lower)
-        # A sum of equal weights equals the goal up to rounding only; without slack, one end of the interval wins.
-        slack = 8 * np.finfo(float).eps * mass[-1]
+        # Equal weights equal the goal up to their own rounding only, and that to whole numbers; without slack, one end
+        # of the interval wins.
+        slack = 8 * np.finfo(float).eps * mass[-1] + y.size
         first = order[min(np.searchsorted(mass, goal - slack), y.size - 1)]
         last = order[min(np.searchsorted(mass, goal + slack), y.size - 1)]
         return float(y[first] / 2 + y[last] / 2)
