@@ -173,10 +173,10 @@ def children(path):
     here, there = [fits(*job) for job in JOBS], {}
     # With several threads of BLAS in this process, which a fork does not have.
     there["fork"] = pooled("fork")
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    # These have as many threads of BLAS: another number sums large products in another order.
     there["spawn"] = pooled("spawn")
     # Arrays reach the workers as files that are read only.
-    with joblib.parallel_config("loky", n_jobs=2, max_nbytes=100):
+    with joblib.parallel_config("loky", n_jobs=2, max_nbytes=100, inner_max_num_threads=2):
         there["loky"] = joblib.Parallel()(joblib.delayed(fits)(*job) for job in JOBS)
         # The folds and halves of these go to the workers too.
         there["folds by loky"] = [fits(*job) for job in JOBS]
