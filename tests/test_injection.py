@@ -165,7 +165,8 @@ def test_the_faults_above_reach_every_kernel_and_every_decomposition():
 )
 def test_the_ways_of_large_tables(monkeypatch, case, module, name):
     monkeypatch.setattr("ladreg._arrays.SMALL", 1)
-    tuned = {LeastSquaresTuning: LeastSquaresTuning(largest_gram=0, small_rows=1), PiecewiseTuning: PiecewiseTuning(vertex_rows=1)}
+    squares, piecewise = LeastSquaresTuning(largest_gram=0, small_rows=1), PiecewiseTuning(vertex_rows=1)
+    tuned = {LeastSquaresTuning: squares, PiecewiseTuning: piecewise}
     monkeypatch.setattr(Settings, "tuned", lambda _, kind: tuned.get(kind) or kind())
     monkeypatch.setattr("ladreg._certificate.dual_projection._QR_ENTRIES", 0)
     for fault in (gives_up, spoiled) if module is np.linalg else (spoiled,):
