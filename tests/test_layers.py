@@ -16,7 +16,7 @@ PACKAGE = Path(ladreg.__file__).parent
 
 # From the bottom to the top: rooms of one floor do not import each other.
 TOWER = [
-    {"_version", "_kernels", "_tolerances", "_optional"},
+    {"_version", "_kernels", "_tolerances", "_optional", "_blas"},
     {"_arrays"},
     {"_design", "_row_blocks"},
     {"_problem"},
@@ -40,10 +40,10 @@ TOWER = [
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(TOWER) for room in rooms}
 WINGS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-# scikit-learn is known from the estimators up; threadpoolctl, which it needs, tells designs how many threads may read.
+# scikit-learn is known from the estimators up; threadpoolctl, which it needs, knows the threads of BLAS.
 ALLOWED = [
     {"numpy", "scipy"}
-    | ({"threadpoolctl"} if floor == FLOOR["_design"] else set())
+    | ({"threadpoolctl"} if floor == FLOOR["_blas"] else set())
     | ({"sklearn"} if floor >= FLOOR["_estimators"] else set())
     for floor in range(len(TOWER))
 ]

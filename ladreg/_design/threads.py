@@ -9,9 +9,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from ladreg._blas import n_threads as n_blas_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -42,18 +43,5 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], n_numbers: i
 
 
 def n_threads() -> int:
-    """The number of threads that may read: the largest one of all BLAS libraries; 1 inside any thread but the main one.
-
-    Other packages bring a BLAS without threads, so that the smallest number would tell nothing.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return 1
-    return max((library.num_threads for library in _blas()), default=1)
-
-
-@cache
-def _blas() -> list[Any]:
-    """The BLAS libraries of this process, whose numbers of threads threadpoolctl limits."""
-    from threadpoolctl import ThreadpoolController
-
-    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+    """The number of threads that may read: as many as BLAS has, 1 inside any thread but the main one."""
+    return n_blas_threads() if threading.current_thread() is threading.main_thread() else 1

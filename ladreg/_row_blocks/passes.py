@@ -14,10 +14,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 from itertools import pairwise
 from threading import Event
 from typing import Any, NamedTuple
@@ -25,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ladreg._arrays import Index
+from ladreg._blas import single_thread
 from ladreg._row_blocks.source import BlockError, Rows, Source, known_rows, loaded
 from ladreg._row_blocks.summary import Summary
 
@@ -87,27 +85,14 @@ class Job:
 def work(source: Source, job: Job, stop: Event | None = None) -> Summary:
     """Sum of the summaries of the blocks of a job, in their order."""
     total = Summary()
-    with _single_blas():
+    # Blocks are read side by side already. A pass begins with it in its own process as well, so that threads which end
+    # do not give the others back to those that still work.
+    with single_thread():
         for k in job.blocks:
             if stop is not None and stop.is_set():
                 break
             total.add(job.summarised(source.name, k, loaded(source, k)))
     return total
-
-
-def _single_blas() -> AbstractContextManager[Any]:
-    """BLAS with one thread: with others it sums in another order, and blocks are read side by side already.
-
-    A pass begins with it in its own process, so that threads which end do not give it back to those that work.
-    """
-    limits: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
-    return limits
-
-
-@cache
-def _libraries() -> Any:
-    """The libraries with threads of their own that are loaded."""
-    return import_module("threadpoolctl").ThreadpoolController()  # comes with scikit-learn
 
 
 class Passes:
@@ -167,7 +152,7 @@ class Passes:
             raise ValueError("An executor cannot read the batches of an iterable or Dask's collections: leave out .on.")
         parts = run(jobs) if run is not None else _run(self.source, self.executor, jobs)
         total = Summary()
-        with _single_blas():
+        with single_thread():
             for part in parts:
                 total.add(part)
         self._compare(total.checks)
