@@ -33,13 +33,12 @@ from ladreg import (
 from ladreg._estimators import CertifiedRegressor
 
 PLAIN = [
+    LADRegressor(alpha=0.05, bounds=(-0.1, 0.6)),
+    HuberLossRegressor(alpha=0.05, l1_ratio=0.5),
     LADRegressor(),
     LADRegressor(alpha=0.1),
     QuantileRegressor(alpha=0.1),
     QuantileRegressor(quantile=0.2, alpha=0, positive=True),
-    LADRegressor(alpha=0.05, bounds=(-0.1, 0.6)),
-    HuberLossRegressor(alpha=0.05, l1_ratio=0.5),
-    LassoCD(alpha=0.05, bounds=(-0.1, 0.6)),
     QuantileRegressor(quantile=[0.2, 0.5, 0.7], alpha=0.05),
     CombinedLossRegressor(),
     CombinedLossRegressor(alpha=0.1),

@@ -43,8 +43,6 @@ SETTINGS = [
     LADRegressor(alpha=0.01, positive=True),
     LADRegressor(alpha=0.01, bounds=(-1, 2)),
     HuberLossRegressor(alpha=0.01, bounds=(0.1, 2)),
-    LassoCD(alpha=0.01, bounds=(-1, 2)),
-    QuantileRegressor(alpha=0.01, l1_ratio=0.5),
     CombinedLossRegressor(alpha=0.01, penalty_l1_ratio=0.5, bounds=(-1, 2)),
     LADRegressor(fit_intercept=False, warm_start=True),
     LADRegressor(solver="linprog", solver_options={"method": "highs-ipm"}),
