@@ -71,7 +71,7 @@ class BlockInference:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the pass of sums is told: fits, the differences of their neighbours, and how weights count."""
+    """What the pass of sums needs: fits, the differences of their neighbours, and how weights count."""
 
     features: Index | None
     shift: Array
