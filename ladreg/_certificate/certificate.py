@@ -119,14 +119,13 @@ def _proved_at_ends(problem: Problem, coef: Array, residual: Array, dual: Array,
     penalty, facts, p = problem.penalty, problem.facts, problem.n_features
     if not (problem.loss.is_piecewise_linear and facts.all_present and facts.weights_are_alike):
         return None
+    if not penalty.is_plain or penalty.positive:
+        return None
     columns = np.append(penalty.free_features, p) if problem.fit_intercept else penalty.free_features
     shrink = max(penalty.overrun(products[:p]), 1.0)
-    rounding = ROUNDED * Projection(problem).sizes(dual, columns)
-    if (
-        not penalty.is_plain
-        or penalty.positive
-        or not (shrink <= 1.0 + PROVED_GAP and np.all(np.abs(products[columns]) <= rounding))
-    ):
+    if not shrink <= 1.0 + PROVED_GAP:
+        return None
+    if not np.all(np.abs(products[columns]) <= ROUNDED * Projection(problem).sizes(dual, columns)):
         return None
     (lower, upper), loss, at_ends, gap = problem.loss.interval(), 0.0, 0.0, 0.0
     for block, weight in problem.blocks():
@@ -141,9 +140,7 @@ def _proved_at_ends(problem: Problem, coef: Array, residual: Array, dual: Array,
     if not facts.least_ordinary < objective < np.inf:
         return None
     slope = products[:p] / shrink
-    features = penalty.fenchel_young(coef, slope)
-    features[penalty.free_features] = 0.0
-    gap += (1.0 - 1.0 / shrink) * at_ends + float(features.sum())
+    gap += (1.0 - 1.0 / shrink) * at_ends + _feature_gap(problem, coef, slope)
     return Proof(objective, gap, gap / objective, dual if shrink == 1.0 else dual / shrink, slope, shrink)
 
 
@@ -176,12 +173,17 @@ def slope_margin(problem: Problem, spread: Array, gap: float) -> Array:
 def _gap(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
     """The Fenchel-Young gaps of rows and features."""
     rows = sum(problem.row_gap(residual[block], dual[block], weight) for block, weight in problem.blocks())
-    # A free column's term is zero by projection; coef * rounding would be noise.
-    if problem.penalty.free_features.size == coef.size:
-        return rows
+    return rows + _feature_gap(problem, coef, slope)
+
+
+def _feature_gap(problem: Problem, coef: Array, slope: Array) -> float:
+    """The Fenchel-Young gaps of features. That of a free one is zero by projection; coef * rounding would be noise."""
+    free = problem.penalty.free_features
+    if free.size == coef.size:
+        return 0.0
     features = problem.penalty.fenchel_young(coef, slope)
-    features[problem.penalty.free_features] = 0.0
-    return rows + float(features.sum())
+    features[free] = 0.0
+    return float(features.sum())
 
 
 def _readings(
