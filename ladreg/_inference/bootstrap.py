@@ -101,10 +101,14 @@ class NearRows:
             self.A, self.residual, weight.ravel(), np.full(number, n), start, start, at, *ends, linear=gradient
         )
         found = solve_vertices(batch, PiecewiseTuning(), self.factor, np.zeros((number, p)))
-        proved = self._are_proved(found, weight, quantile, gradient, unique)
-        if unique:
-            ended = np.flatnonzero(~proved & self._are_proved(found, weight, quantile, gradient, unique=False))
-            found.point[ended], proved[ended] = self._middles(found, ended, weight[ended], quantile)
+        optimal = self._are_optimal(found, weight, quantile, gradient)
+        if not unique:
+            return found.point, optimal
+        # The vertex is the only optimum where no basic dual is at an end.
+        mass = weight[np.arange(number)[:, None], found.basis]
+        proved = optimal & (np.minimum(*_room(found, mass, quantile)) > AT_END * mass).all(axis=1)
+        ended = np.flatnonzero(optimal & ~proved)
+        found.point[ended], proved[ended] = self._middles(found, ended, weight[ended], quantile)
         return found.point, proved
 
     def _are_near(self, point: Array) -> NDArray[np.bool_]:
@@ -123,9 +127,8 @@ class NearRows:
         another row is zero. The canonical optimum is the middle of the edge.
         """
         point, basis, place = found.point[chosen], found.basis[chosen], np.arange(chosen.size)
-        inside = found.dual.reshape(-1, self.rows.size)[chosen[:, None], basis]
         mass = weight[place[:, None], basis]
-        below, above = inside - (quantile - 1) * mass, quantile * mass - inside
+        below, above = _room(found, mass, quantile, chosen)
         distance = np.minimum(below, above)
         row = distance.argmin(axis=1)
         is_edge = np.count_nonzero(distance <= AT_END * mass, axis=1) == 1
@@ -145,24 +148,31 @@ class NearRows:
         return np.where(is_edge[:, None], point + 0.5 * length[:, None] * direction, point), is_edge
 
     @np.errstate(invalid="ignore", over="ignore")  # what is not finite is not proved
-    def _are_proved(
-        self, found: Vertices, weight: Array, quantile: float, gradient: Array, unique: bool
-    ) -> NDArray[np.bool_]:
+    def _are_optimal(self, found: Vertices, weight: Array, quantile: float, gradient: Array) -> NDArray[np.bool_]:
         """Whether duals balance g with all near rows on their sides, and the points are within the radius."""
         proved, place = found.found & self._are_near(found.point), np.arange(weight.shape[0])[:, None]
         dual = found.dual.reshape(weight.shape)
         left = self.residual - found.point @ self.A.T
         low, high = (quantile - 1) * weight, quantile * weight
-        # A basic dual is in its interval, and none is at an end where the vertex is the only optimum.
-        basic, inside = (place, found.basis), dual[place, found.basis]
-        margin = (AT_END if unique else -AT_END) * weight[basic]
-        proved &= ((inside > low[basic] + margin) & (inside < high[basic] - margin)).all(axis=1)
+        # A basic dual is in its interval.
+        basic = place, found.basis
+        proved &= (np.minimum(*_room(found, weight[basic], quantile)) > -AT_END * weight[basic]).all(axis=1)
         # Any other dual is at the end of its residual's side.
         sided = (dual == np.where(left > 0, high, low)) | (np.abs(left) <= VERTEX)
         sided[basic] = True
         proved &= sided.all(axis=1)
         sizes = np.abs(gradient) + np.abs(dual) @ np.abs(self.A)
         return proved & (np.abs(gradient + dual @ self.A) <= AT_END * sizes).all(axis=1)
+
+
+def _room(found: Vertices, mass: Array, quantile: float, chosen: Index | None = None) -> tuple[Array, Array]:
+    """How far the basic duals of the chosen replicates are from the lower and the upper end of their intervals.
+
+    `mass` are the weights of the basic rows.
+    """
+    chosen = np.arange(found.basis.shape[0]) if chosen is None else chosen
+    inside = found.dual[found.dual_at[chosen, None] + found.basis[chosen]]
+    return inside - (quantile - 1) * mass, quantile * mass - inside
 
 
 def _cholesky(cov: Array) -> Array | None:
