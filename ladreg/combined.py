@@ -68,7 +68,7 @@ class CombinedLossRegressor(L1Regressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
@@ -91,7 +91,7 @@ class CombinedLossRegressor(L1Regressor):
     to the power `gamma` (Zou 2006). The pilot is the fit of the same loss without penalty if there are more rows
     than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises generalised
     cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is excluded.
-    There may be one target.
+    Each target has a pilot.
 
     References
     ----------

@@ -76,7 +76,7 @@ class HuberLossRegressor(L1Regressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full, for the scale used.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
@@ -111,7 +111,7 @@ class HuberLossRegressor(L1Regressor):
     to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if
     there are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge
     minimises generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does
-    without is excluded. There may be one target.
+    without is excluded. Each target has a pilot.
 
     References
     ----------

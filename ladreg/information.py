@@ -271,7 +271,7 @@ class LassoCDIC(InformationRegressor):
     are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
     on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
     is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. There may be one target.
+    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
 
     References
     ----------
@@ -542,7 +542,7 @@ class LADRegressorIC(InformationRegressor):
     to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
     are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
     generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. There may be one target.
+    excluded. Each target has a pilot.
 
     References
     ----------
@@ -854,7 +854,7 @@ class QuantileRegressorIC(LADRegressorIC):
     to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
     more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
     generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. There may be one target.
+    excluded. Each target has a pilot.
 
     References
     ----------

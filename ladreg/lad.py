@@ -82,7 +82,7 @@ class LADRegressor(PivotalRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
@@ -111,7 +111,7 @@ class LADRegressor(PivotalRegressor):
     to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
     are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
     generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. There may be one target.
+    excluded. Each target has a pilot.
 
     References
     ----------

@@ -96,7 +96,7 @@ class ElasticNetCD(WeightedRegressor):
         The proof in full.
     n_passes_ : int
         Times that the rows were read; only for data in blocks.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
@@ -118,7 +118,7 @@ class ElasticNetCD(WeightedRegressor):
     are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
     on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
     is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. There may be one target.
+    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
 
     References
     ----------
@@ -311,7 +311,7 @@ class LassoCD(ElasticNetCD):
         The proof in full.
     n_passes_ : int
         Times that the rows were read; only for data in blocks.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
@@ -334,7 +334,7 @@ class LassoCD(ElasticNetCD):
     are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
     on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
     is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. There may be one target.
+    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
 
     References
     ----------

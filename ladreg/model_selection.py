@@ -151,7 +151,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
     on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
     is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. There may be one target.
+    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
     Each fold has a pilot of its own, fitted to its training rows alone.
 
     References
@@ -369,7 +369,7 @@ class LassoCDCV(CrossValidatedRegressor):
     are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
     on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
     is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. There may be one target.
+    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
     Each fold has a pilot of its own, fitted to its training rows alone.
 
     References
@@ -594,7 +594,7 @@ class LADRegressorCV(CrossValidatedRegressor):
     to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
     are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
     generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. Each fold has a pilot of its own. There may be one target.
+    excluded. Each fold has a pilot of its own. Each target has a pilot.
 
     References
     ----------
@@ -828,7 +828,7 @@ class QuantileRegressorCV(LADRegressorCV):
     to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
     more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
     generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. Each fold has a pilot of its own. There may be one target.
+    excluded. Each fold has a pilot of its own. Each target has a pilot.
 
     References
     ----------
@@ -1041,7 +1041,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if
     there are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge
     minimises generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does
-    without is excluded. Each fold has a pilot of its own. There may be one target.
+    without is excluded. Each fold has a pilot of its own. Each target has a pilot.
 
     References
     ----------
@@ -1261,7 +1261,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     to the power `gamma` (Zou 2006). The pilot is the fit of the same loss without penalty if there are more rows
     than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises generalised
     cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is excluded.
-    Each fold has a pilot of its own. There may be one target.
+    Each fold has a pilot of its own. Each target has a pilot.
 
     References
     ----------

@@ -20,6 +20,7 @@ from ladreg._estimators import (
     check_flag,
     check_options,
     checked_quantiles,
+    penalties_of,
     warn_user,
 )
 from ladreg._problem import Coefficients, ElasticNet, Loss, Pinball, Problem, Settings, Solution
@@ -105,7 +106,7 @@ class QuantileRegressor(PivotalRegressor):
         Proved bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The proof in full, one for each quantile or target.
-    penalty_weights_ : ndarray of shape (n_features,) or (n_quantiles, n_features)
+    penalty_weights_ : ndarray of shape (n_features,), (n_quantiles, n_features) or (n_targets, n_features)
         The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
     n_features_in_ : int
         Number of features seen during fit.
@@ -142,7 +143,7 @@ class QuantileRegressor(PivotalRegressor):
     to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
     more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
     generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. Each of several quantiles has weights of its own. There may be one target.
+    excluded. Each of several quantiles has weights of its own. Each target has a pilot.
 
     References
     ----------
@@ -222,10 +223,7 @@ class QuantileRegressor(PivotalRegressor):
             raise ValueError("y must be one-dimensional where quantile is a list: fit one model for each target.")
         target = np.ascontiguousarray(data.Y[:, 0])
         quantiles = np.asarray(self.quantile, dtype=np.float64).tolist()
-        each = getattr(penalty, "of_each", ())
-        if len(each) != len(quantiles):  # of another number `verify` tells
-            each = [penalty] * len(quantiles)
-        pairs = zip(quantiles, each, strict=True)
+        pairs = zip(quantiles, penalties_of(penalty, len(quantiles)), strict=True)
         return [self._problem(data, target, Pinball(quantile), own) for quantile, own in pairs]
 
     def _is_single(self, data: Data) -> bool:

@@ -240,10 +240,34 @@ def test_a_column_without_use_is_excluded():
     assert not LassoCD(0.1, **ADAPTIVE).fit(X, np.ones(60)).coef_.any()
 
 
+@pytest.mark.parametrize(("table", "target"), [(X, Y), (WIDE, TARGET)], ids=["long", "wide"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        LassoCD(0.01, standardize=True),
+        LADRegressor(0.05),
+        HuberLossRegressor(alpha=0.01, l1_ratio=0.5),
+        CombinedLossRegressor(alpha=0.01),
+        QuantileRegressor(quantile=0.3, alpha=0.01),
+    ],
+    ids=repr,
+)
+def test_each_target_has_a_pilot(model, table, target):
+    model, several = clone(model).set_params(**ADAPTIVE), np.column_stack([target, target**3 - 5, 0 * target])
+    found = clone(model).fit(table, several)
+    proofs = found.verify(table, several)
+    for k, single in enumerate(several.T):
+        alone = clone(model).fit(table, single)
+        np.testing.assert_array_equal(found.penalty_weights_[k], alone.penalty_weights_)
+        np.testing.assert_array_equal(found.coef_[k], alone.coef_)
+        assert proofs[k] == alone.verify(table, single)
+    with pytest.raises(ValueError, match=r"y has 2 targets, but the model was fitted to 3|ask for 2 fits"):
+        found.verify(table, several[:, :2])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: LassoCD(**ADAPTIVE).fit(X, np.c_[Y, Y]), "penalty_weights='adaptive' is for one target, got 2: .*Fit"),
         (
             lambda: LassoCD(**ADAPTIVE).fit(arrays(X, Y)),
             "must be numbers where data come in blocks of rows, got 'adaptive'",
@@ -253,7 +277,6 @@ def test_a_column_without_use_is_excluded():
             "must be numbers where data come in blocks of rows, got 'adaptive'",
         ),
         (lambda: LassoCD(gamma=0.0, **ADAPTIVE).fit(X, Y), "gamma must be"),
-        (lambda: LADRegressor(**ADAPTIVE).fit(X, np.c_[Y, Y]), "penalty_weights='adaptive' is for one target, got 2"),
         (
             lambda: LADRegressor(**ADAPTIVE).fit(arrays(X, Y)),
             "must be numbers where data come in blocks of rows, got 'adaptive'",
@@ -284,11 +307,9 @@ def test_a_column_without_use_is_excluded():
         ),
     ],
     ids=[
-        "targets",
         "blocks",
         "cv",
         "gamma",
-        "lad_targets",
         "lad_blocks",
         "pivotal",
         "process",

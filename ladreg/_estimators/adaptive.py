@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ladreg._arrays import Array, power_of_two
 from ladreg._estimators.base import CertifiedRegressor
+from ladreg._estimators.own_penalties import OwnPenalties
 from ladreg._estimators.validation import Data, feature_weights, present
 from ladreg._problem import ElasticNet, Settings
 from ladreg._solvers import solve
@@ -48,13 +49,19 @@ class WeightedRegressor(CertifiedRegressor):
 
     @abstractmethod
     def _weighted(self, data: Data, alpha: float, weights: Array) -> ElasticNet:
-        """The penalty with these weights, of shape (n_features,), or (n_quantiles, n_features) if they differ."""
+        """The penalty with these weights, of shape (n_features,)."""
+
+    def _with_weights(self, data: Data, alpha: float, weights: Array) -> ElasticNet:
+        """The penalty with these weights, of shape (n_features,), or (n_fits, n_features) if each fit has its own."""
+        if weights.ndim == 1:
+            return self._weighted(data, alpha, weights)
+        return OwnPenalties.of([self._weighted(data, alpha, row) for row in weights])
 
     def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
-        return self._weighted(data, alpha, self._weights(data))
+        return self._with_weights(data, alpha, self._weights(data))
 
     def _penalty(self, data: Data) -> ElasticNet:
-        return self._weighted(data, float(self.alpha), self._kept_weights(data))
+        return self._with_weights(data, float(self.alpha), self._kept_weights(data))
 
     def _kept_weights(self, data: Data) -> Array:
         """The weights, stored where they were found."""
@@ -75,7 +82,7 @@ class WeightedRegressor(CertifiedRegressor):
         if not self._is_adaptive or found is None:
             return self._scaled_penalty(data, alpha)
         rows = [feature_weights("penalty_weights_", row, data.design.n_features) for row in np.atleast_2d(found)]
-        return self._weighted(data, alpha, np.array(rows) if np.ndim(found) > 1 else rows[0])
+        return self._with_weights(data, alpha, np.array(rows) if np.ndim(found) > 1 else rows[0])
 
     @property
     def _is_adaptive(self) -> bool:
@@ -90,11 +97,6 @@ class WeightedRegressor(CertifiedRegressor):
         """The weights of the features, found by a pilot fit to these data where they are adaptive."""
         if not self._is_adaptive:
             return feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
-        if data.Y.shape[1] > 1:
-            raise ValueError(
-                f"penalty_weights='adaptive' is for one target, got {data.Y.shape[1]}: each has weights of its own. "
-                "Fit one model for each."
-            )
         data = present(data)
         unit = data.design.deviations(data.weight)
         pilot = self._pilot(data, unit)
@@ -112,10 +114,11 @@ class WeightedRegressor(CertifiedRegressor):
         problems = self._problems(data, ElasticNet(np.zeros(unit.size)))
         if data.design.n_samples > data.design.n_features + bool(self.fit_intercept):
             return np.array([solve(problem, Settings(tol=0.0)).coef for problem in problems])
-        return np.tile(_ridge(data, unit, bool(self.fit_intercept)), (len(problems), 1))
+        pilots = [_ridge(data, target, unit, bool(self.fit_intercept)) for target in data.Y.T]
+        return np.repeat(pilots, len(problems) // len(pilots), axis=0)  # one for all quantiles of a target
 
 
-def _ridge(data: Data, unit: Array, fit_intercept: bool) -> Array:
+def _ridge(data: Data, target: Array, unit: Array, fit_intercept: bool) -> Array:
     """Ridge regression on columns of deviation one, its ridge chosen by generalised cross-validation.
 
     It is solved in the space of rows, of which there are fewer.
@@ -139,8 +142,8 @@ def _ridge(data: Data, unit: Array, fit_intercept: bool) -> Array:
     for first in range(0, n_samples, _BLOCK):
         window = slice(first, min(first + _BLOCK, n_samples))
         kernel[:, window] = up(down(np.eye(n_samples)[:, window]))
-    scale = float(power_of_two(np.abs(data.Y).max()))  # squares of y stay within float64
-    y = data.Y[:, 0] / scale
+    scale = float(power_of_two(np.abs(target).max()))  # squares of y stay within float64
+    y = target / scale
     y = y - (data.weight @ y if fit_intercept else 0.0)
     values, vectors = np.linalg.eigh((kernel + kernel.T) / 2.0)
     values = np.maximum(values, 0.0)

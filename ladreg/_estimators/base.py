@@ -19,6 +19,7 @@ from ladreg._arrays import Array, Index
 from ladreg._estimators.callbacks import CallbackSupportMixin, is_watched, root_task, task, with_callbacks
 from ladreg._estimators.certificate_html import ShowsCertificate
 from ladreg._estimators.in_blocks import are_blocks, lazily
+from ladreg._estimators.own_penalties import penalties_of
 from ladreg._estimators.validation import NO_BLOCKS, Data, any_size, present, sound, training_data
 from ladreg._problem import (
     Certificate,
@@ -379,8 +380,8 @@ class CertifiedRegressor(
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         """The problems that `fit` solves: one per target."""
-        loss = self._loss()
-        return [self._problem(data, np.ascontiguousarray(target), loss, penalty) for target in data.Y.T]
+        loss, pairs = self._loss(), zip(data.Y.T, penalties_of(penalty, data.Y.shape[1]), strict=True)
+        return [self._problem(data, np.ascontiguousarray(target), loss, own) for target, own in pairs]
 
     def _estimated(self, problem: Problem) -> Problem:
         """A problem with what `fit` estimates from its rows beforehand: Huber's scale, nothing for other losses."""

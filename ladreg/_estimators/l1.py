@@ -31,13 +31,9 @@ from ladreg._tolerances import ROUNDING_GAP
 
 @dataclass(frozen=True)
 class ScaledPenalty(ElasticNet):
-    """A penalty with the `alpha` of its strengths; None if alpha is still to be chosen and the strengths are for 1.
-
-    `of_each` are the penalties of several quantiles, where each has its own.
-    """
+    """A penalty with the `alpha` of its strengths; None if alpha is still to be chosen and the strengths are for 1."""
 
     alpha: float | None = None
-    of_each: tuple[ScaledPenalty, ...] = ()
 
     @classmethod
     def of(cls, units: Array, alpha: float, limits: Limits, l1_ratio: float = 1.0) -> ScaledPenalty:
@@ -82,9 +78,7 @@ class L1Regressor(WeightedRegressor):
         check_real("alpha", self.alpha, low=0.0)
 
     def _weighted(self, data: Data, alpha: float, weights: Array) -> ElasticNet:  # noqa: ARG002 - others need data
-        rows = np.atleast_2d(weights)
-        each = tuple(ScaledPenalty.of(row, alpha, self._limits(row), self._penalty_ratio) for row in rows)
-        return replace(each[0], of_each=each) if weights.ndim > 1 else each[0]
+        return ScaledPenalty.of(weights, alpha, self._limits(weights), self._penalty_ratio)
 
     def _limits(self, factors: Array) -> Limits:
         return Limits.of(self.bounds, bool(self.positive), factors)
