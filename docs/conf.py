@@ -4,6 +4,10 @@ import re
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.util.docutils import SphinxRole
+
+import ladreg
 from ladreg import __version__
 
 examples = Path(__file__).parent.parent / "examples"
@@ -16,6 +20,7 @@ version = release = __version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "matplotlib.sphinxext.figmpl_directive",
@@ -28,7 +33,7 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
-default_role = "literal"
+default_role = "code_or_link"
 myst_enable_extensions = ["colon_fence"]
 mathjax_path = "mathjax/tex-chtml.js"  # sphinx-mathjax-offline copies it into the build
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -42,6 +47,30 @@ autosummary_context = {
 }
 autodoc_typehints = "none"  # the numpydoc sections have the types, in words
 numpydoc_show_class_members = False  # the class template lists the methods
+
+# Pages of scikit-learn, listed in sklearn.inv (contributing.md says how): building needs no network.
+scikit_learn = "https://scikit-learn.org/stable/"
+intersphinx_mapping = {"sklearn": (scikit_learn, "sklearn.inv")}
+listed = [line.split() for line in (Path(__file__).parent / "sklearn.inv").read_text().splitlines()[3:]]
+linked = {name.rsplit(".", 1)[1]: f"{scikit_learn}{page}#{name}" for name, _, page in listed}
+linked = {name: page for name, page in linked.items() if not hasattr(ladreg, name)}
+
+
+class CodeOrLink(SphinxRole):
+    """Text in single backquotes: code, and a link where it is a name of scikit-learn alone."""
+
+    def run(self):
+        """Make the node."""
+        code = nodes.literal(self.rawtext, self.text)
+        if self.text not in linked:
+            return [code], []
+        return [nodes.reference(self.rawtext, "", code, refuri=linked[self.text], internal=False)], []
+
+
+def setup(app):
+    """Make it a role, which `default_role` names."""
+    app.add_role("code_or_link", CodeOrLink())
+
 
 plot_formats = [("png", 100)]
 plot_srcset = ["2x"]

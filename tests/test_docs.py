@@ -1,8 +1,10 @@
 """What the README and the docstrings say is true."""
 
+import inspect
 import re
 import tomllib
 from contextlib import redirect_stdout
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 
@@ -87,6 +89,17 @@ def test_readme_has_two_shell_blocks_of_one_line():
 def test_readme_links_exist():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_inventory_of_scikit_learn_is_true():
+    header, lines = (ROOT / "docs/sklearn.inv").read_text().split("# Version: stable\n")
+    assert header == "# Sphinx inventory version 1\n# Project: scikit-learn\n"
+    listed = [line.split() for line in lines.splitlines()]
+    assert listed == sorted(listed)
+    for name, kind, page in listed:
+        module, _, short = name.rpartition(".")
+        assert inspect.isclass(getattr(import_module(module), short)) == (kind == "class"), name
+        assert page == f"modules/generated/{name}.html"
 
 
 def test_versions_agree():
