@@ -155,7 +155,7 @@ def _solve_each(problem: Problem, alphas: Array, settings: Settings, most: int |
     """One alpha after the other, to the first solution that `most` forbids."""
     path, square = Path.empty(problem, alphas), problem.loss.is_square
     together = None if square or settings.solver != "auto" else iter(solve_alphas(problem, alphas, settings))
-    rounding = SUMMED * float(problem.weight @ (problem.at_rest() - problem.null_intercept()) ** 2) if square else 0.0
+    rounding = SUMMED * float(problem.weight @ problem.null_residual() ** 2) if square else 0.0
     for k in range(alphas.size):
         if together is None:
             _alone(problem, path, k, settings)

@@ -87,13 +87,16 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
 
 
 def _is_solved(problem: Problem, best: PieceSolution, tol: float) -> bool:
-    """Whether the gap is within `tol` of the objective, or what rounding costs at unit scale."""
-    if best.proof.relative_gap <= max(tol, ROUNDING_GAP) or best.proof.gap <= PROVED_GAP:
+    """Whether the gap is within `tol` of the objective, or what rounding costs at unit scale.
+
+    Squares may be far below the size of y: their `tol`, and their rounding, are relative to the squares of centred y.
+    """
+    if best.proof.relative_gap <= max(tol, ROUNDING_GAP):
         return True
     if not problem.loss.is_square:
-        return False
+        return best.proof.gap <= PROVED_GAP
     size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
-    return best.proof.gap <= max(tol, SUMMED) * size
+    return best.proof.gap <= max(tol * size, SUMMED * max(size, float(problem.weight @ problem.null_residual() ** 2)))
 
 
 def _by_interior_point(table: RowProblem, settings: Settings, start: Coefficients | None) -> separable.KinkPoint:

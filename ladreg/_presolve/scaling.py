@@ -131,9 +131,8 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     if not (solution.stopped.good and problem.loss.is_square) or solution.gap <= ROUNDING_GAP * solution.objective:
         return False
     with np.errstate(over="ignore"):  # infinite squares allow any gap; an infinite objective is an error elsewhere
-        y = problem.at_rest()
-        size = float(problem.weight @ (y - problem.null_intercept()) ** 2)
-        rounding = float(problem.weight @ (SUMMED * y) ** 2)
+        size = float(problem.weight @ (problem.y - problem.null_intercept()) ** 2)
+        rounding = float(problem.weight @ (SUMMED * problem.at_rest()) ** 2)
     return bool(solution.gap > max(tol * size, min(FACE_GAP * size, FAR_COLUMNS * solution.objective)) + rounding)
 
 

@@ -82,6 +82,11 @@ class Problem:
         """The residuals where every coefficient is as near to zero as its limits allow, without intercept."""
         return self.y - self.design.matvec(self.penalty.rest) if self.penalty.limited else self.y
 
+    def null_residual(self) -> Array:
+        """The residuals where every coefficient is at rest, with the best intercept there."""
+        residual = self.at_rest()
+        return residual - replace(self, y=residual).null_intercept()
+
     def is_feasible(self, coef: Array, intercept: float) -> bool:
         """Whether penalty and problem allow coefficients and intercept; an OverflowError if these are not finite."""
         if not (np.isfinite(intercept) and np.isfinite(coef).all()):
