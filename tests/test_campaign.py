@@ -11,8 +11,8 @@ from ladreg._estimators import CertifiedRegressor
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
 from tests.campaign import claims, folds, models, problem
-from tests.campaign.draws import ALL_KINDS, Case
-from tests.campaign.exact import long_of, optimum
+from tests.campaign.draws import ALL_OPTIONS, Case
+from tests.campaign.exact import long_of, optimal_point, optimum
 from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer, best_gap, complaints, refuted
 from tests.campaign.oracles import linear_rival
@@ -26,7 +26,7 @@ ABSOLUTE, HALF = Loss(1.0, 1.0), Loss(square=0.5)
 @pytest.mark.parametrize("block", range(8))
 def test_the_campaign_in_short(block):
     tally = Tally()
-    for seed in range(ALL_KINDS + 40 * block, ALL_KINDS + 40 * (block + 1)):
+    for seed in range(ALL_OPTIONS + 40 * block, ALL_OPTIONS + 40 * (block + 1)):
         tally.add(problem.judged(seed))
     assert tally.total["problems"] == 40
     assert tally.total["uncertified"] < 6
@@ -193,6 +193,42 @@ def test_the_exact_simplex_method_finds_what_all_vertices_do_from_anywhere(seed)
     known = long_of(optimum(formula))
     start = np.where(np.isinf(formula.strength), 0.0, np.abs(rng.standard_normal(2)))
     assert abs(simplex_optimum(formula, start, 1.0) - known) <= 1e-18 * abs(known) + LONG(1e-60)
+
+
+@pytest.mark.parametrize("seed", range(18))
+def test_the_judges_agree_on_limits_and_refute_what_is_beyond_or_short_of_them(seed):
+    rng = np.random.default_rng(seed)
+    X, y, weight = rng.integers(-2, 3, (6, 2)), rng.integers(-3, 4, 6), rng.integers(1, 4, 6)
+    loss = [Loss(0.25, 0.75), ABSOLUTE, HALF][seed % 3]
+    lower = rng.choice([-np.inf, 0.0, -0.5, 0.25], 2)
+    upper = np.maximum(rng.choice([np.inf, -0.5, 0.0, 0.5], 2), lower)
+    ridge = rng.choice([0.0, 0.5], 2) if loss.smooth else None
+    formula = Formula.of(X, y, weight, loss, rng.choice([0.0, 0.3, 0.5], 2), ridge=ridge, bounds=(lower, upper))
+    least, coef, intercept = optimal_point(formula)
+    answer = Answer(coef.astype(float), float(intercept), None, 0.0, False)
+    if loss.smooth:
+        assert best_gap(formula, answer, 0) <= LONG(1e-14)
+    else:
+        assert abs(simplex_optimum(formula, coef, intercept) - least) <= LONG(1e-17)
+        assert abs(linear_rival(formula)[0] - least) <= LONG(1e-9)
+    moved = np.clip(coef + 0.3, *formula.limits).astype(float)
+    short = formula.objective(moved, answer.intercept) - least
+    assert best_gap(formula, replace(answer, coef=moved), 0) >= short - LONG(1e-15)
+    beyond = np.where(np.isfinite(upper), upper + 1, lower - 1)
+    if np.isfinite(beyond).any():
+        beyond = np.where(np.isfinite(beyond), beyond, coef.astype(float))
+        assert "a coefficient is beyond its limit" in complaints(formula, replace(answer, coef=beyond))
+
+
+def test_smaller_integers_stand_for_problems_without_options():
+    for seed in range(60):
+        model, case = problem.replayed(10**12 + seed)
+        assert not {"bounds", "max_features", "penalty_l1_ratio"} & set(model.parameters)
+        assert case.others is None
+    drawn = [problem.replayed(ALL_OPTIONS + seed) for seed in range(200)]
+    options = [name for model, _ in drawn for name in model.parameters]
+    assert {"bounds", "max_features", "penalty_l1_ratio"} <= set(options)
+    assert any(case.others is not None for _, case in drawn)
 
 
 def test_the_table_counts_and_names_failures():

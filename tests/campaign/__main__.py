@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from tests.campaign.bounds import check_bounds
-from tests.campaign.draws import ALL_KINDS
+from tests.campaign.draws import ALL_OPTIONS
 from tests.campaign.paths import check_paths
 from tests.campaign.problem import Verdict, judged, replayed
 from tests.campaign.table import Tally, told
@@ -25,7 +25,7 @@ def campaign(options):
         os.environ[threads] = "1"  # for the processes that are spawned, before they load NumPy
     context = multiprocessing.get_context("spawn")
     results, tally = context.Queue(), Tally()
-    first = ALL_KINDS + options.seed * 10**9
+    first = ALL_OPTIONS + options.seed * 10**9
     last = first + options.problems if options.problems else first + 10**9
     deadline = np.inf if options.problems else time.time() + 60 * options.minutes
     workers = []

@@ -32,13 +32,17 @@ class Centre:
         where the quadratic program fails.
     """
 
-    def __init__(self, X, y, weight, up=1.0, down=1.0, strength=0.0, *, positive=False, fit_intercept=True):
+    def __init__(
+        self, X, y, weight, up=1.0, down=1.0, strength=0.0, *, positive=False, fit_intercept=True, bounds=None
+    ):
         self.n_samples, self.n_features = X.shape
         self.Z = np.hstack([X, np.ones((y.size, 1))]) if fit_intercept else X
         self.y, self.weight, self.up, self.down = y, weight / weight.sum(), up, down
         self.strength = np.zeros(self.Z.shape[1])
         self.strength[: self.n_features] = strength
-        self.positive = positive
+        lower, upper = bounds or (0.0 if positive else -np.inf, np.inf)
+        self.lower, self.upper = np.full(self.Z.shape[1], -np.inf), np.full(self.Z.shape[1], np.inf)
+        self.lower[: self.n_features], self.upper[: self.n_features] = lower, upper
         self.least = self._best(np.zeros(self.Z.shape[1]), None)
         ends = [(self._best(z, self.least), -self._best(-z, self.least)) for z in self.Z]
         self.low, self.high = np.array(ends).T
@@ -50,15 +54,17 @@ class Centre:
         n_columns, n_samples = self.Z.shape[1], self.n_samples
         table = np.hstack([self.Z, -self.Z, np.eye(n_samples), -np.eye(n_samples)])
         cost = np.concatenate([self.strength, self.strength, self.weight * self.up, self.weight * self.down])
-        most = np.full(cost.size, np.inf)
-        if self.positive:
-            most[n_columns : n_columns + self.n_features] = 0.0
+        fewest, most = np.zeros(cost.size), np.full(cost.size, np.inf)
+        # The parts of each coefficient above and below zero.
+        for part, (low, high) in enumerate([(self.lower, self.upper), (-self.upper, -self.lower)]):
+            span = slice(part * n_columns, (part + 1) * n_columns)
+            fewest[span], most[span] = np.maximum(low, 0.0), np.maximum(high, 0.0)
         limit = {} if least is None else {"A_ub": cost[None, :], "b_ub": [least + ROOM * (1 + abs(least))]}
         result = scipy.optimize.linprog(
             cost if least is None else np.concatenate([aim, -aim, np.zeros(2 * n_samples)]),
             A_eq=table,
             b_eq=self.y,
-            bounds=np.column_stack([np.zeros(cost.size), most]),
+            bounds=np.column_stack([fewest, most]),
             method="highs-ds",
             options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
             **limit,
@@ -72,8 +78,8 @@ class Centre:
         residual = self.y - self.Z @ coef
         loss = self.weight @ (self.up * cp.pos(residual) + self.down * cp.neg(residual))
         optimal = [loss + self.strength @ cp.abs(coef) <= self.least + 10 * ROOM * (1 + abs(self.least))]
-        if self.positive:
-            optimal.append(coef[: self.n_features] >= 0)
+        for k, ends in enumerate((self.lower, self.upper)):
+            optimal += [(coef[j] >= ends[j], coef[j] <= ends[j])[k] for j in np.flatnonzero(np.isfinite(ends))]
         moving = np.flatnonzero(self.high - self.low > 1e-7)
         middle = (self.low + self.high)[moving] / 2
         if moving.size:
@@ -112,8 +118,10 @@ def off_centre(formula, answer):
             formula.loss.up,
             formula.loss.down,
             (formula.strength[kept] / np.abs(formula.X[:, kept]).max(axis=0)).astype(float),
-            positive=formula.positive,
             fit_intercept=formula.fit_intercept,
+            bounds=[
+                (end[kept] * np.abs(formula.X[:, kept]).max(axis=0) / unit).astype(float) for end in formula.limits
+            ],
         )
     except ArithmeticError:
         return []

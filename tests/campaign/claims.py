@@ -31,7 +31,7 @@ def broken_claims(seed, model, case):
 
 def _edited(rng, model, case):
     """A coefficient is changed to one that is not allowed: `verify` says which."""
-    given = case.contained(), case.y, case.weight
+    given = case.contained(), case.targets, case.weight
     try:
         fitted = model.made().fit(*given)
     except (ValueError, OverflowError):  # which is judged elsewhere
@@ -40,8 +40,8 @@ def _edited(rng, model, case):
     excluded = np.ones(case.X.shape[1])
     excluded[j] = np.inf
     value, others = [
-        (-size, {"positive": True, "penalty_weights": None}),
-        (size * rng.choice([-1.0, 1.0]), {"positive": False, "penalty_weights": excluded}),
+        (-size, {"positive": True, "penalty_weights": None, "bounds": None}),
+        (size * rng.choice([-1.0, 1.0]), {"positive": False, "penalty_weights": excluded, "bounds": None}),
         (np.nan, {}),
         (np.inf, {}),
     ][rng.integers(4)]

@@ -14,6 +14,8 @@ FAR = 150
 # Integers from here on stand for problems of all kinds; smaller ones, of which some were recorded, go on to stand for
 # problems of the kinds that there were first.
 ALL_KINDS = 10**12
+# From here on problems have options as well (see `options`): they change what was drawn before, by numbers of their own.
+ALL_OPTIONS = 2 * 10**12
 # How often a table gets a factor with dozens of levels.
 GROUPED = 0.04
 COLUMNS = ("normal", "integer", "dummies", "leverage", "powers", "correlated", "repeated rows")
@@ -37,6 +39,13 @@ class Case:
     all_kinds: bool = True
     # Whether there is a factor with dozens of levels.
     grouped: bool = False
+    # Targets beside y, of shape (n_samples, n_others).
+    others: np.ndarray | None = None
+
+    @property
+    def targets(self):
+        """y as it is handed to the estimator."""
+        return self.y if self.others is None else np.column_stack([self.y, self.others])
 
     def contained(self):
         """X as it is handed to the estimator."""

@@ -48,7 +48,9 @@ def _proved(formula, table, coef, residual, slopes, room, *, strengths=True):
     beta = [rational(value) for value in np.asarray(coef)[np.isfinite(formula.strength)]]
     goals = {}
     for j, (s, r, b) in enumerate(zip(table.strength, table.ridge, beta, strict=True)):
-        if b or not (s or r or table.positive):
+        low, high = table.limits[j]
+        inside = (low is None or b > low) and (high is None or b < high)
+        if inside and (b or not (s or r)):
             goals[j] = s * ((b > 0) - (b < 0)) * strengths + r * b
     goals |= dict.fromkeys(range(table.p, table.size), Fraction(0))
     theta = [w * rational(s) for w, s in zip(table.weight, slopes, strict=True)]
@@ -58,7 +60,7 @@ def _proved(formula, table, coef, residual, slopes, room, *, strengths=True):
         if any(_dot(table.X, theta, j) != goal for j, goal in goals.items()):
             return np.inf
         products = {j: _dot(table.X, theta, j) for j in set(range(table.p)) - set(goals)}
-        beyond = {j: t for j, t in products.items() if (t if table.positive else abs(t)) > table.strength[j]}
+        beyond = {j: t for j, t in products.items() if table.is_beyond(j, t)}
         if not beyond:
             break
         goals |= {j: table.strength[j] * (1 if t > 0 else -1) * strengths for j, t in beyond.items()}
@@ -67,7 +69,8 @@ def _proved(formula, table, coef, residual, slopes, room, *, strengths=True):
     outside = np.isfinite(high) and not all(rational(low) <= s <= rational(high) for s in exact)
     if beyond or outside:
         return np.inf
-    return formula.weight @ formula.loss.excess(residual, np.array([long_of(s) for s in exact], LONG))
+    limits = sum(table.held(j, b, _dot(table.X, theta, j)) for j, b in enumerate(beta))
+    return formula.weight @ formula.loss.excess(residual, np.array([long_of(s) for s in exact], LONG)) + long_of(limits)
 
 
 def _corrected(X, theta, give, goals):
@@ -119,8 +122,11 @@ class Table:
 
     def __init__(self, X, y, weight, strength, ridge, formula):
         self.X, self.y, self.weight, self.strength, self.ridge = X, y, weight, strength, ridge
-        self.loss, self.positive = formula.loss, formula.positive
-        self.p = len(strength)
+        self.loss, self.p = formula.loss, len(strength)
+        kept = np.isfinite(formula.strength)
+        ends = [[rational(end) if np.isfinite(end) else None for end in side[kept]] for side in formula.limits]
+        # The limits of each coefficient; None for infinite ones.
+        self.limits = list(zip(*ends, strict=True))
         self.size = self.p + int(formula.fit_intercept)
 
     def residuals(self, beta):
@@ -135,6 +141,30 @@ class Table:
         terms = zip(self.strength, self.ridge, beta[: self.p], strict=True)
         return rows + sum(strength * abs(b) + ridge * b * b / 2 for strength, ridge, b in terms)
 
+    def is_beyond(self, j, product):
+        """Whether a slope of feature j is outside the dual set."""
+        low, high = self.limits[j]
+        return (high is None and product > self.strength[j]) or (low is None and -product > self.strength[j])
+
+    def held(self, j, b, product):
+        """What a slope beyond the strength costs at a coefficient that is not at the limit on that side."""
+        low, high = self.limits[j]
+        s, r = self.strength[j], self.ridge[j]
+        if (low is None or b > low) and (high is None or b < high) and (b or not (s or r)):
+            return Fraction(0)  # an equation holds
+        if r == 0 and abs(product) <= s:
+            return s * abs(b) - product * b
+        there = (product - s if product > 0 else product + s) / r if r else (high if product > 0 else low)
+        there = Fraction(0) if abs(product) <= s else there
+        there = there if low is None else max(there, low)
+        there = there if high is None else min(there, high)
+        return s * (abs(b) - abs(there)) + r * (b * b - there * there) / 2 - product * (b - there)
+
+    def _allows(self, beta):
+        """Whether coefficients are within their limits."""
+        pairs = zip(beta[: self.p], self.limits, strict=True)
+        return all((low is None or b >= low) and (high is None or b <= high) for b, (low, high) in pairs)
+
     def best_vertex(self):
         """The smallest objective at points where as many residuals or coefficients are zero as there are unknowns.
 
@@ -142,31 +172,42 @@ class Table:
         corner of some cell.
         """
         planes = list(zip(self.X, self.y, strict=True))
-        planes += [([Fraction(int(k == j)) for k in range(self.size)], Fraction(0)) for j in range(self.p)]
+        for j in range(self.p):
+            for value in {Fraction(0), *self.limits[j]} - {None}:
+                planes.append(([Fraction(int(k == j)) for k in range(self.size)], value))
         best = None
         for chosen in combinations(planes, self.size):
             beta = solved([row for row, _ in chosen], [goal for _, goal in chosen])
-            if beta is None or (self.positive and any(b < 0 for b in beta[: self.p])):
+            if beta is None or not self._allows(beta):
                 continue
             value = self.objective(beta)
             best = (value, beta) if best is None or value < best[0] else best
         return best
 
     def stationary(self):
-        """The objective at the point that satisfies the optimality conditions, by trying all patterns of signs."""
-        for signs in product((0, 1) if self.positive else (0, 1, -1), repeat=self.p):
+        """The objective at the point that satisfies the optimality conditions, by trying all patterns of signs.
+
+        A coefficient may also be at one of its limits, which then is in the place of its sign.
+        """
+        states = []
+        for low, high in self.limits:
+            fixed = [("at", end) for end in (low, high) if end is not None and (end or (low, high) != (0, None))]
+            states.append([0, 1, *([] if low == 0 else [-1]), *fixed])
+        for signs in product(*states):
             beta = self._at(signs)
-            if beta is not None and self._is_optimal(beta, signs):
+            if beta is not None and self._allows(beta) and self._is_optimal(beta, signs):
                 return self.objective(beta), beta
         return None
 
     def _at(self, signs):
-        """The zero of the gradient over the features whose sign is not zero, None if there is no single one."""
-        used = [j for j in range(self.size) if j >= self.p or signs[j]]
+        """The zero of the gradient over the features with a sign, None if there is no single one."""
+        used = [j for j in range(self.size) if j >= self.p or signs[j] in (1, -1)]
+        fixed = {j: sign[1] for j, sign in enumerate(signs) if isinstance(sign, tuple)}
         double = 2 * rational(self.loss.square)
         rows = list(zip(self.weight, self.X, self.y, strict=True))
         gram = [[double * sum(w * x[j] * x[k] for w, x, _ in rows) for k in used] for j in used]
-        goal = [double * sum(w * x[j] * y for w, x, y in rows) for j in used]
+        rest = [y - sum(x[j] * value for j, value in fixed.items()) for _, x, y in rows]
+        goal = [double * sum(w * x[j] * r for (w, x, _), r in zip(rows, rest, strict=True)) for j in used]
         for place, j in enumerate(used):
             if j < self.p:
                 gram[place][place] += self.ridge[j]
@@ -175,7 +216,7 @@ class Table:
         if found is None:
             return None
         beta = [Fraction(0)] * self.size
-        for j, value in zip(used, found, strict=True):
+        for j, value in [*zip(used, found, strict=True), *fixed.items()]:
             beta[j] = value
         return beta
 
@@ -184,10 +225,14 @@ class Table:
         double = 2 * rational(self.loss.square)
         for j in range(self.p):
             slope = double * sum(w * x[j] * r for w, x, r in zip(self.weight, self.X, residuals, strict=True))
-            if signs[j]:
-                wrong = beta[j] * signs[j] < 0 and (self.positive or self.strength[j] > 0)
+            low, high = self.limits[j]
+            if signs[j] in (1, -1):
+                wrong = beta[j] * signs[j] < 0 and self.strength[j] > 0
             else:
-                wrong = slope > self.strength[j] or (not self.positive and -slope > self.strength[j])
+                left = slope - self.ridge[j] * beta[j]
+                up = self.strength[j] if beta[j] >= 0 else -self.strength[j]
+                down = -self.strength[j] if beta[j] <= 0 else self.strength[j]
+                wrong = (left > up and beta[j] != high) or (left < down and beta[j] != low)
             if wrong:
                 return False
         return True

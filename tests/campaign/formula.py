@@ -72,9 +72,13 @@ class Formula:
     share: float = 0.0
     # A linear term of the objective, which slopes stand against; only the judge has use for it.
     tilt: np.ndarray | float = 0.0
+    # Limits of the coefficients beside `positive`; None for infinite ones.
+    bounds: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
-    def of(cls, X, y, weight, loss, strength, *, ridge=None, positive=False, fit_intercept=True, share=0.0):
+    def of(
+        cls, X, y, weight, loss, strength, *, ridge=None, positive=False, fit_intercept=True, share=0.0, bounds=None
+    ):
         """From float64 arrays: rows of weight zero left out, weights divided by their sum."""
         X, y = np.asarray(X, LONG), np.asarray(y, LONG)
         weight = np.ones(y.size, LONG) if weight is None else np.asarray(weight, LONG)
@@ -82,7 +86,15 @@ class Formula:
         weight = weight[kept] / weight[kept].sum()
         strength = np.asarray(strength, LONG)
         ridge = np.zeros(strength.size, LONG) if ridge is None else np.asarray(ridge, LONG)
-        return cls(X[kept], y[kept], weight, loss, strength, ridge, positive, fit_intercept, share)
+        own = weight, loss, strength, ridge, positive, fit_intercept, share
+        return cls(X[kept], y[kept], *own, bounds=bounds)
+
+    @cached_property
+    def limits(self):
+        """The least and the largest value of each coefficient."""
+        lower, upper = (-np.inf, np.inf) if self.bounds is None else self.bounds
+        lower, upper = (np.array(np.broadcast_to(one, self.strength.shape), LONG) for one in (lower, upper))
+        return (np.maximum(lower, 0) if self.positive else lower), upper
 
     def residual(self, coef, intercept):
         return self.y - self.X @ np.asarray(coef, LONG) - LONG(intercept)

@@ -10,8 +10,8 @@ from tests.campaign.exact import exact_gap, long_of, optimum
 from tests.campaign.formula import EPS, LONG, ROUNDINGS
 from tests.campaign.simplex import simplex_optimum
 
-# Of so many features all patterns of signs can be tried.
-MOST_SIGNS = 6
+# Of at most this number of features all patterns of signs can be tried; with limits there are five states of each.
+MOST_SIGNS, MOST_ENDS = 6, 4
 
 
 @dataclass
@@ -66,24 +66,36 @@ def _products(formula, slopes):
 
 
 def _beyond(formula, product):
-    """How far each product ``X_j'theta`` is outside the dual set; a ridge has none, an excluded feature neither."""
-    size = product if formula.positive else np.abs(product)
+    """How far each product ``X_j'theta`` is outside the dual set; a ridge has none, an excluded feature neither.
+
+    A finite limit of a coefficient allows every slope on its side.
+    """
+    lower, upper = formula.limits
+    size = np.maximum(np.where(np.isinf(upper), product, 0), np.where(np.isinf(lower), -product, 0))
     excess = np.maximum(size - np.where(np.isinf(formula.strength), 0, formula.strength), 0)
     return np.where((formula.ridge > 0) | np.isinf(formula.strength), 0, excess)
 
 
 def _parts(formula, coef, residual, slopes, product):
-    """The Fenchel-Young terms of rows and features, all nonnegative; what is beyond the dual set is left out."""
+    """The Fenchel-Young terms of rows and features, all nonnegative; what is beyond the dual set is left out.
+
+    `there` is the coefficient at which a feature's conjugate is attained. The product less the slope of the ridge there
+    is a slope of the absolute value and, at a limit, a multiplier.
+    """
     rows = formula.weight @ formula.loss.excess(residual, slopes)
     kept = np.isfinite(formula.strength)
     strength, ridge, coef, product = (a[kept] for a in (formula.strength, formula.ridge, coef, product))
-    size = np.maximum(product, 0) if formula.positive else np.abs(product)
+    lower, upper = (end[kept] for end in formula.limits)
+    beyond = np.sign(product) * np.maximum(np.abs(product) - strength, 0)
+    ends = np.where((beyond > 0) & np.isfinite(upper), upper, np.where((beyond < 0) & np.isfinite(lower), lower, 0))
     curved = ridge > 0
-    there = np.sign(product) * np.maximum(size - strength, 0) / np.where(curved, ridge, 1)
-    there = np.where(curved, there, 0)
-    low = -np.inf if formula.positive else -strength
-    linear = np.abs(coef) * strength - coef * np.clip(product - ridge * there, low, strength)
-    return rows + (np.maximum(linear, 0) + ridge * (coef - there) ** 2 / 2).sum()
+    there = np.clip(np.where(curved, beyond / np.where(curved, ridge, 1), ends), lower, upper)
+    left = product - ridge * there
+    kink = np.where(there == 0, np.clip(left, -strength, strength), np.sign(there) * strength)
+    held = left - kink
+    held = np.where((held > 0) & (there == upper), held, np.where((held < 0) & (there == lower), held, 0))
+    linear = np.maximum(np.abs(coef) * strength - coef * kink, 0) + np.maximum(held * (there - coef), 0)
+    return rows + (linear + ridge * (coef - there) ** 2 / 2).sum()
 
 
 def _slack(formula, coef, intercept, slopes, missed):
@@ -147,13 +159,16 @@ def _room(formula, slopes, elastic):
 
 def _goals(formula, coef, product, violated, active):
     beyond = _beyond(formula, product)
-    free = (formula.strength == 0) & (formula.ridge == 0)
-    violated = violated | (beyond > 0) | (free & (not formula.positive))
+    lower, upper = formula.limits
+    inside = (lower < coef) & (coef < upper)
+    free = (formula.strength == 0) & (formula.ridge == 0) & np.isinf(lower) & np.isinf(upper)
+    violated = violated | (beyond > 0) | free
     if active:
-        size = product if formula.positive else np.abs(product)
-        tight = (coef != 0) | ((formula.ridge > 0) & (size > formula.strength))
+        size = np.maximum(np.where(upper > 0, product, 0), np.where(lower < 0, -product, 0))
+        leaves_zero = (coef == 0) & (formula.ridge > 0) & (size > formula.strength)
+        tight = ((coef != 0) & inside) | leaves_zero
         violated = violated | (tight & np.isfinite(formula.strength))
-    sign = np.where(coef != 0, np.sign(coef), 1 if formula.positive else np.sign(product))
+    sign = np.where((coef != 0) & inside, np.sign(coef), 1 if formula.positive else np.sign(product))
     return np.where(np.isinf(formula.strength), 0, formula.strength) * sign + formula.ridge * coef, violated
 
 
@@ -220,8 +235,9 @@ def complaints(formula, answer):
     found = []
     if np.any(coef[np.isinf(formula.strength)] != 0):
         found.append("an excluded feature has a coefficient")
-    if formula.positive and np.any(coef < 0):
-        found.append("a coefficient is negative")
+    lower, upper = formula.limits
+    if np.any((coef < lower) | (coef > upper)):
+        found.append("a coefficient is beyond its limit")
     if not formula.fit_intercept and intercept != 0:
         found.append("there is an intercept")
     objective = formula.objective(coef, intercept)
@@ -255,7 +271,7 @@ def _known_optimum(formula, answer):
         # Squares beside a kink are left out, which is less: far below one, y has squares that are nothing.
         linear = replace(formula, loss=replace(formula.loss, square=0.0))
         return simplex_optimum(linear, answer.coef, answer.intercept)
-    few = np.count_nonzero(np.isfinite(formula.strength)) <= MOST_SIGNS
+    few = np.count_nonzero(np.isfinite(formula.strength)) <= (MOST_SIGNS if formula.bounds is None else MOST_ENDS)
     found = optimum(formula) if few else None
     return None if found is None else long_of(found)
 
@@ -267,7 +283,7 @@ def _gap_of_moved_columns(formula, answer):
     digits there may be more to gain in fractions, at coefficients that fit nothing else.
     """
     witness, penalised = _witness(formula, answer), (formula.strength > 0) & np.isfinite(formula.strength)
-    if witness is None or formula.positive or penalised.any() or formula.ridge.any():
+    if witness is None or formula.positive or formula.bounds is not None or penalised.any() or formula.ridge.any():
         return np.inf
     slopes, X = np.clip(witness, *formula.loss.ends()), np.asarray(formula.X, LONG)
     theta, sizes = formula.weight * slopes, np.abs(X)

@@ -48,6 +48,7 @@ PATHS = ("lasso_path", "enet_path", "lad_path")
 TOL = 1e-10
 # What an error may say: that numbers are out of range, that there are no folds of such weights.
 RANGE = re.compile(r"(?i)overflow|underflow|too large|too small|out of range|leave float64|scale (y|X|the columns)")
+FEATURES = re.compile(r"max_features must be larger")
 FOLDS = re.compile(r"fold \d+ of cv has no|at least two numbers that are not zero|a minimum of 2 is required")
 
 
@@ -158,12 +159,12 @@ def _alphas(rng, model, case):
         and own.get("l1_ratio", 1.0) > 0
         and rng.random() < 0.08
     ):
-        _largest(model, case)
+        enlarge(model, case)
 
 
-def _largest(model, case):
+def enlarge(model, case):
     """The alpha that the library says is the least that leaves no penalised coefficient."""
-    names = ("fit_intercept", "positive", "penalty_weights", "standardize", "l1_ratio")
+    names = ("fit_intercept", "positive", "bounds", "penalty_weights", "standardize", "l1_ratio")
     own = {name: value for name, value in model.parameters.items() if name in names}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -204,21 +205,27 @@ def loss_of(model, quantile, scale):
     return Loss(1.0, 1.0)
 
 
-def formula_of(model, case, alpha, *, quantile=None, scale=None):
-    """What the class's docstring says that it minimises."""
+def ratio_of(model):
+    """The share of the penalty that is L1."""
+    name = "penalty_l1_ratio" if model.name in COMBINED else "l1_ratio"
+    return model.parameters.get(name, 1.0)
+
+
+def formula_of(model, case, alpha, *, quantile=None, scale=None, y=None):
+    """What the class's docstring says that it minimises, for one of several targets `y`, if there are several."""
     own = model.parameters
     X, n_features = np.asarray(case.X, LONG), case.X.shape[1]
     factor = np.ones(n_features) if own.get("penalty_weights") is None else np.asarray(own["penalty_weights"])
     excluded = np.isinf(factor)
     factor = np.where(excluded, 0, factor) * LONG(alpha)
-    mixing = own.get("l1_ratio", 1.0) if model.name in SQUARES else 1.0
+    mixing = ratio_of(model)
     unit = deviations(X, case.weight) if own.get("standardize") else np.ones(n_features, LONG)
     strength = np.where(excluded, np.inf, factor * LONG(mixing) * unit)
     ridge = factor * (1 - LONG(mixing)) * unit**2
     share = max(own.get("tol", TOL), 1e-15) if model.name in SQUARES and model.name not in PATHS else 0.0
     return Formula.of(
         X,
-        case.y if case.near is None else case.near,
+        y if y is not None else case.y if case.near is None else case.near,
         case.weight,
         loss_of(model, quantile, scale),
         strength,
@@ -226,6 +233,7 @@ def formula_of(model, case, alpha, *, quantile=None, scale=None):
         positive=own["positive"],
         fit_intercept=own["fit_intercept"],
         share=share,
+        bounds=own.get("bounds"),
     )
 
 
@@ -301,7 +309,8 @@ def _at_largest(model, case, found, outcome):
     # Far from the origin the slopes of a fit are rounded: a coefficient may move predictions by 1e-12 of y's deviation.
     is_far = any(ill.startswith("columns at") for ill in case.ills)
     for formula, answer in found:
-        moved = np.abs(answer.coef * formula.deviation)[formula.strength > 0]
+        rest = np.clip(0.0, *formula.limits)
+        moved = np.abs((answer.coef - rest) * formula.deviation)[formula.strength > 0]
         if np.any(moved > is_far * 1e-12 * np.sqrt(formula.variance)):
             outcome.complaints.append(f"silent wrong: at alpha_max coefficients are {answer.coef}")
 
@@ -310,6 +319,7 @@ def _failed(outcome, model, error):
     text = str(error)
     selective = model.tuned or model.name == "StabilitySelection"
     allowed = RANGE.search(text) or (selective and FOLDS.search(text))
+    allowed = allowed or (model.parameters.get("max_features") and FEATURES.search(text))
     if isinstance(error, ValueError | OverflowError) and allowed:
         outcome.refused = text
         return
@@ -320,17 +330,20 @@ def _failed(outcome, model, error):
 
 
 def _fit(model, case, stored):
-    fitted = model.made()
+    fitted, y = model.made(), case.targets
     if model.parameters.get("warm_start"):
         fitted.set_params(alpha=2 * model.parameters["alpha"])
-        fitted.fit(case.contained(), case.y, sample_weight=case.weight)
+        fitted.fit(case.contained(), y, sample_weight=case.weight)
         fitted.set_params(alpha=model.parameters["alpha"])
-    fitted.fit(case.contained(), case.y, sample_weight=case.weight)
+    fitted.fit(case.contained(), y, sample_weight=case.weight)
     alpha = fitted.alpha_ if model.tuned else model.parameters["alpha"]
-    quantiles = np.atleast_1d(getattr(fitted, "quantile", None))
+    n_fits = np.atleast_2d(fitted.coef_).shape[0]
+    quantiles = np.resize(getattr(fitted, "quantile", None), n_fits)
+    scales = np.resize(getattr(fitted, "scale_", None), n_fits)
     found = []
     for k, (coef, proof) in enumerate(zip(np.atleast_2d(fitted.coef_), fitted._certificates, strict=True)):
-        formula = formula_of(model, case, float(alpha), quantile=quantiles[k], scale=getattr(fitted, "scale_", None))
+        target = None if case.others is None else y[:, k]
+        formula = formula_of(model, case, float(alpha), quantile=quantiles[k], scale=scales[k], y=target)
         intercept = float(np.atleast_1d(fitted.intercept_)[k])
         values = [np.atleast_1d(one)[k] for one in (fitted.objective_, fitted.dual_gap_)]
         found.append((formula, Answer(coef, intercept, *values, False, proof["unique"], stored[k].dual)))

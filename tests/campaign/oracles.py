@@ -25,20 +25,24 @@ def linear_rival(formula):
     n_samples = X.shape[0]
     one = np.full((n_samples, 1), float(formula.fit_intercept))
     table = np.hstack([X, -X, one, -one, np.eye(n_samples), -np.eye(n_samples)])
+    lower, upper = (end[kept] * size / unit for end in formula.limits)
     strength = (formula.strength[kept] / size).astype(float)
     weight = formula.weight.astype(float)
     cost = np.concatenate([strength, strength, [0, 0], weight * formula.loss.up, weight * formula.loss.down])
-    most = np.full(cost.size, np.inf)
-    most[kept.size : 2 * kept.size] = 0.0 if formula.positive else np.inf
-    if not np.isfinite(cost).all():
+    least, most = np.zeros(cost.size), np.full(cost.size, np.inf)
+    # The parts of each coefficient above and below zero.
+    for part, (low, high) in enumerate([(lower, upper), (-upper, -lower)]):
+        span = slice(part * kept.size, (part + 1) * kept.size)
+        least[span], most[span] = np.maximum(low, 0).astype(float), np.maximum(high, 0).astype(float)
+    if not np.isfinite(cost).all() or np.isinf(least).any():
         return None
-    found = _solved(cost, table, (formula.y / unit).astype(float), most)
+    found = _solved(cost, table, (formula.y / unit).astype(float), least, most)
     if found is None:
         return None
     coef = np.zeros(formula.strength.size, LONG)
     coef[kept] = (found[: kept.size] - found[kept.size : 2 * kept.size]) * unit / size
     intercept = LONG(found[2 * kept.size] - found[2 * kept.size + 1]) * unit
-    coef = np.maximum(coef, 0) if formula.positive else coef
+    coef = np.clip(coef, *formula.limits)
     return formula.objective(coef, intercept), coef, intercept
 
 
@@ -46,9 +50,9 @@ def _power(size):
     return LONG(2) ** np.floor(np.log2(size)) if size > 0 else LONG(1)
 
 
-def _solved(cost, table, y, most):
+def _solved(cost, table, y, least, most):
     options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-    bounds = np.column_stack([np.zeros(cost.size), most])
+    bounds = np.column_stack([least, most])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = scipy.optimize.linprog(cost, A_eq=table, b_eq=y, bounds=bounds, method="highs-ds", options=options)

@@ -8,10 +8,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tests.campaign import folds, outliers
+from tests.campaign import folds, options, outliers
 from tests.campaign.centre import off_centre
 from tests.campaign.claims import broken_claims
-from tests.campaign.draws import ALL_KINDS, draw
+from tests.campaign.draws import ALL_KINDS, ALL_OPTIONS, draw
 from tests.campaign.exact import optimal_point
 from tests.campaign.judge import complaints, refuted
 from tests.campaign.models import draw_model, drawn_name, run
@@ -64,7 +64,7 @@ def judged(seed, only=""):
     with patch("ladreg._piecewise.cascade.solve_vertex", lambda *_: None) if seed % 2 else nullcontext():
         outcome = run(model, case)
     verdict = Verdict(seed, model.name, case.ills, model.parameters, outcome.warned, outcome.refused)
-    verdict.complaints += outcome.complaints
+    verdict.complaints += outcome.complaints + options.broken(model, outcome)
     for formula, answer in outcome.answers:
         spoiled = case.outliers is not None
         verdict.complaints += outliers.judge(formula, answer, case) if spoiled else complaints(formula, answer)
@@ -99,6 +99,8 @@ def posed(rng, name, seed):
     model = draw_model(rng, name, case)
     if case.all_kinds:
         outliers.spoil(np.random.default_rng([seed, 1]), model, case)
+    if seed >= ALL_OPTIONS:
+        options.add(np.random.default_rng([seed, 2]), model, case)
     return model, case, chances
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.campaign.formula import LONG
 from tests.campaign.judge import complaints
-from tests.campaign.models import PATHS, QUANTILES, SQUARES, Model, run
+from tests.campaign.models import PATHS, QUANTILES, SQUARES, Model, ratio_of, run
 
 CONTAINERS = ("dense", "fortran", "strided", "csr", "csc")
 
@@ -17,7 +17,7 @@ def drawn_relation(rng, model, case):
     """`(name, other model, other case, unit)`: coefficients times `unit` and intercepts times its last entry are for
     the first problem again; None where no relation fits.
     """
-    if model.tuned or model.name in PATHS or model.name == "StabilitySelection":
+    if model.tuned or model.name in PATHS or model.name == "StabilitySelection" or case.others is not None:
         return None
     ways = [_permuted, _contained, _repeated, _scaled_y, _scaled_column, _other_solver]
     return ways[rng.integers(len(ways))](rng, model, case)
@@ -50,9 +50,13 @@ def _scaled_y(rng, model, case):
     """Losses of degree one keep their alpha, squares have theirs multiplied; a mixture of degrees has no relation."""
     own = dict(model.parameters)
     factor = 2.0 ** int(rng.integers(-20, 21))
-    mixing = own.get("l1_ratio", 1.0)
-    if (model.name == "CombinedLossRegressor" and mixing < 1) or (model.name in SQUARES and 0 < mixing < 1):
+    mixing = ratio_of(model)
+    if model.name == "CombinedLossRegressor" and own["l1_ratio"] < 1:
         return None
+    if 0 < mixing < 1 or (mixing == 0 and model.name not in SQUARES):
+        return None
+    if own.get("bounds") is not None:
+        own["bounds"] = tuple(factor * np.asarray(end) for end in own["bounds"])
     if model.name == "HuberLossRegressor" or (model.name in SQUARES and mixing):
         own["alpha"] *= factor
     if "scale" in own:
@@ -68,8 +72,10 @@ def _scaled_column(rng, model, case):
     X, unit = case.X.copy(), _same(case)
     X[:, j] *= factor
     unit[j] = factor
+    if own.get("bounds") is not None:
+        own["bounds"] = tuple(np.asarray(end) / unit[:-1] for end in own["bounds"])
     if not own.get("standardize") and own.get("alpha"):
-        mixing = own.get("l1_ratio", 1.0) if model.name in SQUARES else 1.0
+        mixing = ratio_of(model)
         if 0 < mixing < 1:
             return None
         weights = np.ones(X.shape[1]) if own.get("penalty_weights") is None else own["penalty_weights"].copy()

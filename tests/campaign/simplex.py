@@ -35,15 +35,26 @@ class _Program:
         self.up, self.down = [w * up for w in weight], [w * down for w in weight]
         for place, j in enumerate(kept):
             strength = rational(formula.strength[j])
-            if strength or formula.positive:
-                # The residual of this row is minus the coefficient.
-                self.rows.append([Fraction(-int(k == place)) for k in range(size)])
-                self.goal.append(Fraction(0))
-                self.up.append(strength)
-                self.down.append(None if formula.positive else strength)
+            # The residual of this row is the coefficient.
+            unit = [Fraction(-int(k == place)) for k in range(size)]
+            lower, upper = (end[j] for end in formula.limits)
+            if strength or lower == 0:
+                self._add(unit, Fraction(0), strength, None if lower == 0 else strength)
+            # The residuals of these are the distances from the limits.
+            if np.isfinite(lower) and lower != 0:
+                self._add(unit, -rational(lower), Fraction(0), None)
+            if np.isfinite(upper):
+                self._add([-one for one in unit], rational(upper), Fraction(0), None)
         self._perturb()
         start = [rational(value) for value in np.asarray(coef)[kept]]
         self.point = start + [rational(intercept)] * formula.fit_intercept
+
+    def _add(self, row, goal, up, down):
+        """A row of a penalty."""
+        self.rows.append(row)
+        self.goal.append(goal)
+        self.up.append(up)
+        self.down.append(down)
 
     def _perturb(self):
         """Move all goals by less than any digit that counts, so that no two planes meet by chance and none is tied."""
@@ -64,7 +75,8 @@ class _Program:
             multipliers = self._multipliers(basis, seen)
             worst = next((i for i, u in zip(basis, multipliers, strict=True) if self._outside(i, u)), None)
             if worst is None:
-                return long_of(self._value())
+                beyond = any(down is None and self._residual(i) < 0 for i, down in enumerate(self.down))
+                return None if beyond else long_of(self._value())
             u = multipliers[basis.index(worst)]
             entering = self._line_search(basis, seen, worst, 1 if u > self.up[worst] else -1)
             if entering is None:
