@@ -110,6 +110,7 @@ def off_centre(formula, answer):
     if posed is None:
         return []
     X, y, unit, kept, middle = posed
+    size = np.abs(formula.X[:, kept]).max(axis=0)
     try:
         centre = Centre(
             X,
@@ -117,11 +118,9 @@ def off_centre(formula, answer):
             formula.weight.astype(float),
             formula.loss.up,
             formula.loss.down,
-            (formula.strength[kept] / np.abs(formula.X[:, kept]).max(axis=0)).astype(float),
+            (formula.strength[kept] / size).astype(float),
             fit_intercept=formula.fit_intercept,
-            bounds=[
-                (end[kept] * np.abs(formula.X[:, kept]).max(axis=0) / unit).astype(float) for end in formula.limits
-            ],
+            bounds=[(end[kept] * size / unit).astype(float) for end in formula.limits],
         )
     except ArithmeticError:
         return []

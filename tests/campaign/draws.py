@@ -14,7 +14,7 @@ FAR = 150
 # Integers from here on stand for problems of all kinds; smaller ones, of which some were recorded, go on to stand for
 # problems of the kinds that there were first.
 ALL_KINDS = 10**12
-# From here on problems have options as well (see `options`): they change what was drawn before, by numbers of their own.
+# Problems from here on have options as well (see `options`), drawn by a generator of their own.
 ALL_OPTIONS = 2 * 10**12
 # How often a table gets a factor with dozens of levels.
 GROUPED = 0.04

@@ -173,8 +173,8 @@ class Table:
         """
         planes = list(zip(self.X, self.y, strict=True))
         for j in range(self.p):
-            for value in {Fraction(0), *self.limits[j]} - {None}:
-                planes.append(([Fraction(int(k == j)) for k in range(self.size)], value))
+            unit = [Fraction(int(k == j)) for k in range(self.size)]
+            planes += [(unit, value) for value in {Fraction(0), *self.limits[j]} - {None}]
         best = None
         for chosen in combinations(planes, self.size):
             beta = solved([row for row, _ in chosen], [goal for _, goal in chosen])

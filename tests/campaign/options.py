@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 
 import ladreg
-from tests.campaign.models import COMBINED, HUBER, PATHS, SQUARES, enlarge
+from tests.campaign.models import COMBINED, PATHS, SQUARES, enlarge
 
 # Parts of the problems that get each, of those whose model takes it.
 BOUNDED, RIDGED, SHORT, SEVERAL = 0.3, 0.25, 0.4, 0.06
