@@ -6,7 +6,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from ladreg._estimators import Bounds, L1Regressor, check_real
+from ladreg._estimators import NO_BLOCKS, Bounds, L1Regressor, check_real
 from ladreg._problem import Absolute, Combined, Loss, Squared
 
 
@@ -142,6 +142,9 @@ class CombinedLossRegressor(L1Regressor):
 
     def _check_loss(self) -> None:
         check_real("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
+
+    def _check_blocks(self) -> None:
+        raise TypeError(NO_BLOCKS.format(type(self).__name__))
 
     def _loss(self) -> Loss:
         if self.l1_ratio == 1:

@@ -1,4 +1,4 @@
-"""The proof of a squared loss from sums over its rows, for rows that are not in memory."""
+"""The proof of a squared loss, or Huber's, from sums over its rows, for rows that are not in memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,42 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._problem import TOO_LARGE, ElasticNet
-from ladreg._tolerances import EPS, EXACT_FIT, ORTHOGONAL, SUMMED
+from ladreg._tolerances import EPS, EXACT_FIT, HALF_DIGITS, ORTHOGONAL, SUMMED
 
 # Correct a dual this number of times: each correction leaves an error of rounding times the one before.
 _ROUNDS = 3
 # Correct the slopes of at most 4,000 features: more cost more than they prove.
 _MOST = 4_000
+
+
+@dataclass(frozen=True)
+class Curved:
+    """Sums over the rows that are inside the curved piece of Huber's loss, and what lies beyond that piece.
+
+    Attributes
+    ----------
+    mass, slope, total
+        Of their weights, of weighted residuals times the columns less their means, and of weighted residuals.
+    reach
+        The largest distance of each column from its mean over these rows.
+    inner, end
+        Their residuals are at most `inner` in size, and the piece ends at `end`.
+    beyond
+        Of ``weight * end * (|residual| - end)`` over the rows outside the piece.
+    """
+
+    mass: float
+    slope: Array
+    total: float
+    reach: Array
+    inner: float
+    end: float
+    beyond: float
+
+    def overrun(self, lean: Array, constant: float) -> float:
+        """The factor by which duals per weight, less ``columns @ lean + constant``, exceed the piece, at least 1."""
+        moved = float(self.reach @ np.abs(lean)) + abs(constant)
+        return max((self.inner + moved) / self.end, 1.0)
 
 
 @dataclass(frozen=True)
@@ -25,7 +55,8 @@ class SquareSums:
     Attributes
     ----------
     squares
-        Of weighted squared residuals.
+        Of weighted squared residuals; for Huber's loss, residuals are clipped to the curved piece here and in
+        `slope` and `total`.
     slope
         Of weighted residuals times the columns, less their means if there is an intercept.
     total
@@ -36,6 +67,8 @@ class SquareSums:
         Of weighted squared columns, and of targets less the predictions of coefficients at rest, as they are.
     fit_intercept
         Whether there is an intercept.
+    curved
+        For Huber's loss, the rows inside the curved piece: `gram` and the means are theirs.
     """
 
     squares: float
@@ -45,6 +78,12 @@ class SquareSums:
     column_squares: Array
     y_square: float
     fit_intercept: bool
+    curved: Curved | None = None
+
+    @property
+    def loss(self) -> float:
+        """The weighted loss."""
+        return 0.5 * self.squares + (0.0 if self.curved is None else self.curved.beyond)
 
 
 @dataclass(frozen=True)
@@ -57,16 +96,18 @@ class SumProof:
 
 
 def prove_from_sums(penalty: ElasticNet, coef: Array, sums: SquareSums) -> SumProof:
-    """What `certificate.prove` finds for coefficients of a squared loss, from sums over the rows.
+    """What `certificate.prove` finds for coefficients of a squared loss or Huber's, from sums over the rows.
 
     Duals are ``weight * (residual - columns @ lean - constant) / shrink`` for any lean: the sums give their slopes, and
-    the gap of each, ``mean((residual - dual / weight)^2) / 2`` and the terms of the features.
+    the gap of each, ``mean((residual - dual / weight)^2) / 2`` and the terms of the features. Under Huber's loss only
+    rows inside the curved piece lean, all residuals are clipped to it, and what lies beyond it adds
+    ``(1 - 1 / shrink) * beyond`` to the gap.
 
     1. The lean makes the slopes of free features zero, and the constant the sum of the dual.
     2. A second dual has the slopes of nonzero coefficients, and those above their strengths, at their strengths: the
        rounding of slopes then costs its square.
     """
-    objective = 0.5 * sums.squares + penalty.value(coef)
+    objective = sums.loss + penalty.value(coef)
     if penalty.forbidden(coef).size:
         return SumProof(np.inf, np.inf, np.inf)
     if not np.isfinite(objective):
@@ -105,12 +146,19 @@ def _gap(penalty: ElasticNet, coef: Array, sums: SquareSums, more: NDArray[np.bo
     if loose.any():
         return np.inf
     slope = np.where(penalty.free(), 0.0, slope)
-    shrink = penalty.overrun(slope)
-    constant = sums.total if sums.fit_intercept else 0.0
+    shrink, curved = penalty.overrun(slope), sums.curved
+    mass, inner_slope, inner_total, outer = 1.0, sums.slope, sums.total, 0.0
+    if curved is not None:
+        mass, inner_slope, inner_total, outer = curved.mass, curved.slope, curved.total, curved.beyond
+    if sums.fit_intercept and not mass > 0:
+        return np.inf  # no row is left to make the sum of the dual zero
+    constant = sums.total / mass if sums.fit_intercept else 0.0
+    if curved is not None:
+        shrink = max(shrink, curved.overrun(lean, constant))
     part = 1.0 - 1.0 / shrink
-    crossed = float(sums.slope @ lean) + constant * sums.total
-    bent = float(lean @ (sums.gram @ lean)) + constant**2
-    rows = 0.5 * (part**2 * sums.squares + 2.0 * part / shrink * crossed + bent / shrink**2)
+    crossed = float(inner_slope @ lean) + constant * inner_total
+    bent = float(lean @ (sums.gram @ lean)) + constant**2 * mass
+    rows = 0.5 * (part**2 * sums.squares + 2.0 * part / shrink * crossed + bent / shrink**2) + part * outer
     features = penalty.fenchel_young(coef, slope / shrink)
     features[penalty.free_features] = 0.0
     gap = max(rows, 0.0) + float(features.sum())
@@ -132,6 +180,8 @@ def _leant(penalty: ElasticNet, coef: Array, sums: SquareSums, fixed: Index) -> 
         factor = scipy.linalg.cho_factor(cosines, check_finite=False)
     except np.linalg.LinAlgError:
         factor = None
+    if factor is not None and sums.curved is not None and np.diag(factor[0]).min() ** 2 <= HALF_DIGITS:
+        factor = None  # a lean along dependent columns would leave the curved piece
     for _ in range(_ROUNDS):
         wanted = penalty.nearest_slope(coef, slope)
         apart = (slope - wanted)[fixed] / length

@@ -5,7 +5,8 @@ from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all
 from ladreg._estimators.callbacks import CallbackSupportMixin, root_task, subtasks, task, with_callbacks
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
-from ladreg._estimators.in_blocks import are_blocks
+from ladreg._estimators.huber_scale_in_blocks import scale_of_blocks
+from ladreg._estimators.in_blocks import BlockData, are_blocks
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor, PosedBlocks
 from ladreg._estimators.limits import Bounds, Limits
 from ladreg._estimators.moments_in_blocks import MomentData, names_of, opened, verified_by_moments
@@ -31,6 +32,7 @@ from ladreg._estimators.validation import (
 
 __all__ = [
     "NO_BLOCKS",
+    "BlockData",
     "Bounds",
     "CallbackSupportMixin",
     "CertifiedRegressor",
@@ -68,6 +70,7 @@ __all__ = [
     "quantile_of",
     "relative_weights",
     "root_task",
+    "scale_of_blocks",
     "sound",
     "stored",
     "subtasks",

@@ -200,8 +200,8 @@ class CertifiedRegressor(
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
             Training data. float32 and float64 are used as they are, in any memory order. `LADRegressor`,
-            `QuantileRegressor`, `LassoCD` and `ElasticNetCD` also take data in blocks of rows (`ladreg.blocks`), which
-            contain y and weights, and Dask's arrays and data frames.
+            `QuantileRegressor`, `HuberLossRegressor`, `LassoCD` and `ElasticNetCD` also take data in blocks of rows
+            (`ladreg.blocks`), which contain y and weights, and Dask's arrays and data frames.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target; each column of a two-dimensional y is fitted separately, one column is as one-dimensional. None
             where X is data in blocks.

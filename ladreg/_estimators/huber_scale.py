@@ -76,15 +76,10 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
     Residuals are taken on the twin of `problem` at unit scale, so that neither the origin nor the unit of X and y
     matters.
     """
-    # Without the penalty, but without the features that it excludes.
-    strength = np.where(np.isinf(problem.penalty.strength), np.inf, 0.0)
-    given, none = problem.penalty, np.zeros(0)
-    penalty = ElasticNet(strength, given.positive, none, given.lower, given.upper)
-    absolute = replace(problem, loss=Absolute(), penalty=penalty)
+    absolute = without_penalty(problem)
     twin, units = scaled(absolute)
-    distinct, allowed = _n_distinct(twin), np.isfinite(strength)
-    n_columns = int(np.count_nonzero(allowed)) + twin.fit_intercept
-    if 2 * n_columns > distinct and 2 * _rank(twin, allowed) > distinct:
+    distinct = _n_distinct(twin)
+    if has_few_rows(twin, distinct):
         coef, intercept = twin.penalty.rest, replace(twin, y=twin.at_rest()).null_intercept()
         start, n_fitted = None, 1
     else:
@@ -99,17 +94,55 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
         if twin.fit_intercept and (units.column_shift.any() or abs(units.y_shift) > _FAR * units.unit):
             # An intercept far from zero has too few digits for residuals.
             intercept = Absolute().location(twin.residual(coef, 0.0), twin.weight)
-        lower, upper = twin.penalty.ends
-        used = allowed & (coef > lower) & (coef < upper)
-        n_fitted = n_columns if found.unique and used.sum() == allowed.sum() else _rank(twin, used)
+        n_fitted = n_fitted_rows(twin, coef, found.unique)
     size = np.abs(twin.residual(coef, intercept))
     middle = Absolute().location(size, twin.weight)
-    if middle <= SUMMED * _largest_term(twin, coef, intercept):
-        terms = twin.design.absolute_matvec(coef) + abs(intercept) + np.abs(twin.y)
-        if middle <= SUMMED * Absolute().location(terms, twin.weight):
-            return units.unit * _LEAST * (median(np.abs(twin.y), positive=True) or 1.0), start
-    share = min(n_fitted / distinct, _MOST_FITTED)
-    return units.unit * middle / _normal_median(share), start
+    if is_nothing(twin, coef, intercept, middle):
+        return units.unit * least_scale(twin), start
+    return units.unit * corrected(middle, n_fitted, distinct), start
+
+
+def without_penalty(problem: Problem) -> Problem:
+    """Least absolute deviations without the penalty, but without the features that it excludes."""
+    strength = np.where(np.isinf(problem.penalty.strength), np.inf, 0.0)
+    given, none = problem.penalty, np.zeros(0)
+    penalty = ElasticNet(strength, given.positive, none, given.lower, given.upper)
+    return replace(problem, loss=Absolute(), penalty=penalty)
+
+
+def has_few_rows(twin: Problem, distinct: float) -> bool:
+    """Whether there are fewer than two distinct rows for each independent column."""
+    allowed = np.isfinite(twin.penalty.strength)
+    n_columns = int(np.count_nonzero(allowed)) + twin.fit_intercept
+    return 2 * n_columns > distinct and 2 * _rank(twin, allowed) > distinct
+
+
+def n_fitted_rows(twin: Problem, coef: Array, unique: bool | None) -> int:
+    """The number of rows that a fit of these coefficients leaves exact, whatever the errors are."""
+    lower, upper = twin.penalty.ends
+    allowed = np.isfinite(twin.penalty.strength)
+    used = allowed & (coef > lower) & (coef < upper)
+    if unique and used.sum() == allowed.sum():
+        return int(np.count_nonzero(allowed)) + twin.fit_intercept
+    return _rank(twin, used)
+
+
+def is_nothing(twin: Problem, coef: Array, intercept: float, middle: float) -> bool:
+    """Whether a median residual is rounding."""
+    if middle > SUMMED * _largest_term(twin, coef, intercept):
+        return False
+    terms = twin.design.absolute_matvec(coef) + abs(intercept) + np.abs(twin.y)
+    return middle <= SUMMED * Absolute().location(terms, twin.weight)
+
+
+def least_scale(twin: Problem) -> float:
+    """The scale where more than half of the rows are fitted exactly."""
+    return _LEAST * (median(np.abs(twin.y), positive=True) or 1.0)
+
+
+def corrected(middle: float, n_fitted: int, distinct: float) -> float:
+    """The scale of the errors for the median of the absolute residuals."""
+    return middle / _normal_median(min(n_fitted / distinct, _MOST_FITTED))
 
 
 def _normal_median(share: float) -> float:

@@ -52,6 +52,7 @@ class L1Regressor(WeightedRegressor):
     alpha: float | Literal["pivotal"]
     positive: bool
     bounds: Bounds | None
+    n_passes_: int
 
     # Name of the parameter that says which share of the penalty is L1.
     _ratio_name: ClassVar[str] = "l1_ratio"
@@ -92,6 +93,44 @@ class L1Regressor(WeightedRegressor):
 
     def _is_done(self, solution: Solution) -> bool:
         return solution.relative_gap <= max(self.tol, ROUNDING_GAP)
+
+    def _fit_blocks(self, X: Any, y: Any, sample_weight: Any) -> None:
+        given, problems = self._posed(X, y, sample_weight)
+        solutions = together(given.passes, self._fits(given, problems))
+        given.name_features(self)
+        self.n_passes_ = len(given.passes.names)
+        self._store(given.sample, problems, solutions)
+        self._warn(solutions)
+
+    def _verified_blocks(self, X: Any, y: Any, sample_weight: Any) -> list[Solution]:
+        posed = PosedBlocks.of(self, X, y, sample_weight)
+        passes, seen = posed.given.passes, posed.given.seen
+        best = together(passes, posed.fits())
+        checks = [
+            judged(Question.like(problem), seen, point, solution)
+            for problem, point, solution in zip(posed.problems, posed.points, best, strict=True)
+        ]
+        return together(passes, checks)
+
+    def _posed(self, X: Any, y: Any, sample_weight: Any, again: bool = False) -> tuple[BlockData, list[Problem]]:
+        """Data in blocks after one pass, and the problems, as those of the sample; `again` for a fitted model."""
+        self._check_blocks()
+        check_in_memory(self.penalty_weights)
+        given = BlockData.surveyed(X, y, sample_weight)
+        if again:
+            return given, self._problems_again(given.sample, self._penalty_again(given.sample))
+        return given, self._block_problems(given)
+
+    def _check_blocks(self) -> None:
+        """Raise an error if rows in blocks cannot be fitted."""
+
+    def _block_problems(self, given: BlockData) -> list[Problem]:
+        """The problems that `fit` solves, as those of the sample."""
+        return self._problems(given.sample, self._penalty(given.sample))
+
+    def _fits(self, given: BlockData, problems: list[Problem]) -> list[Any]:
+        settings = self._settings()
+        return [solve_blocks(Question.like(problem), settings, given.seen, given.n_held) for problem in problems]
 
     def alpha_max(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -138,7 +177,6 @@ class PivotalRegressor(L1Regressor):
     """An `L1Regressor` with a piecewise linear loss, whose `alpha` may be chosen as `pivotal_alpha` does."""
 
     alpha_: float | Array
-    n_passes_: int
     l1_ratio: float
 
     @property
@@ -200,37 +238,11 @@ class PivotalRegressor(L1Regressor):
         """One problem per target or quantile, with the given penalty."""
         return super()._problems(data, penalty)
 
-    def _fit_blocks(self, X: Any, y: Any, sample_weight: Any) -> None:
-        given, problems = self._posed(X, y, sample_weight)
-        solutions = together(given.passes, self._fits(given, problems))
-        given.name_features(self)
-        self.n_passes_ = len(given.passes.names)
-        self._store(given.sample, problems, solutions)
-        self._warn(solutions)
-
-    def _verified_blocks(self, X: Any, y: Any, sample_weight: Any) -> list[Solution]:
-        posed = PosedBlocks.of(self, X, y, sample_weight)
-        passes, seen = posed.given.passes, posed.given.seen
-        best = together(passes, posed.fits())
-        checks = [
-            judged(Question.like(problem), seen, point, solution)
-            for problem, point, solution in zip(posed.problems, posed.points, best, strict=True)
-        ]
-        return together(passes, checks)
-
-    def _posed(self, X: Any, y: Any, sample_weight: Any) -> tuple[BlockData, list[Problem]]:
-        """Data in blocks after one pass, and the problems, as those of the sample."""
+    def _check_blocks(self) -> None:
         if self._is_pivotal:
             raise ValueError(
                 "alpha must be a number where data come in blocks of rows: 'pivotal' needs all rows at once."
             )
-        check_in_memory(self.penalty_weights)
-        given = BlockData.surveyed(X, y, sample_weight)
-        return given, self._problems(given.sample, self._penalty(given.sample))
-
-    def _fits(self, given: BlockData, problems: list[Problem]) -> list[Any]:
-        settings = self._settings()
-        return [solve_blocks(Question.like(problem), settings, given.seen, given.n_held) for problem in problems]
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
         super()._store(data, problems, solutions)
@@ -252,7 +264,7 @@ class PosedBlocks:
         """What a fitted model says of data in blocks."""
         check_is_fitted(model)
         model._check_parameters()
-        given, problems = model._posed(X, y, sample_weight)
+        given, problems = model._posed(X, y, sample_weight, again=True)
         given.check_features(model)
         coefs, intercepts = model._given_coefficients(problems, given.sample)
         points = [Coefficients(*pair) for pair in zip(coefs, intercepts.tolist(), strict=True)]

@@ -25,8 +25,8 @@ _EXACT_INTEGERS = 2**53
 _METHODS = ("highs", "highs-ds", "highs-ipm")
 # Error message of estimators that need all rows in memory.
 NO_BLOCKS = (
-    "{} needs all rows in memory. To data in blocks of rows LADRegressor, QuantileRegressor, LassoCD, ElasticNetCD, "
-    "LassoCDCV, ElasticNetCDCV and LassoCDIC can be fitted."
+    "{} needs all rows in memory. To data in blocks of rows LADRegressor, QuantileRegressor, HuberLossRegressor, "
+    "LassoCD, ElasticNetCD, LassoCDCV, ElasticNetCDCV and LassoCDIC can be fitted."
 )
 # Warnings do not point at lines of these packages, but at the user's line that called them.
 _INSIDE = ("ladreg", "sklearn")

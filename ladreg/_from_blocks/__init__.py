@@ -1,8 +1,10 @@
 """Fits to rows in blocks, which are read a few times and never held."""
 
+from ladreg._from_blocks.choose import judged, solve_blocks
 from ladreg._from_blocks.equivalent_rows import EquivalentRows
 from ladreg._from_blocks.moments import ColumnFolds, Moments, RowFolds, moments
-from ladreg._from_blocks.piecewise import Question, judged, solve_blocks
+from ladreg._from_blocks.question import Question
+from ladreg._from_blocks.residual_sizes import LeastKeys, ResidualSizes, residual_sizes, row_keys
 from ladreg._from_blocks.side_by_side import Request, together
 from ladreg._from_blocks.squares import certified_squares, corrected_target
 from ladreg._from_blocks.survey import Survey, Units, survey
@@ -10,9 +12,11 @@ from ladreg._from_blocks.survey import Survey, Units, survey
 __all__ = [
     "ColumnFolds",
     "EquivalentRows",
+    "LeastKeys",
     "Moments",
     "Question",
     "Request",
+    "ResidualSizes",
     "RowFolds",
     "Survey",
     "Units",
@@ -20,6 +24,8 @@ __all__ = [
     "corrected_target",
     "judged",
     "moments",
+    "residual_sizes",
+    "row_keys",
     "solve_blocks",
     "survey",
     "together",

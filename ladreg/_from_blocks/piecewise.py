@@ -12,11 +12,12 @@ import scipy.sparse as sp
 from ladreg._arrays import Array
 from ladreg._design import Design, as_design
 from ladreg._from_blocks.piecewise_tasks import Near, check, gather, gather_means, look, means_of
+from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._piecewise import doubtful, newton_step, weighted_gram
 from ladreg._presolve import scaled
-from ladreg._problem import Coefficients, ElasticNet, Loss, Problem, Settings, Solution, StopReason
+from ladreg._problem import Coefficients, ElasticNet, Problem, Settings, Solution, StopReason
 from ladreg._row_blocks import Rows, Summary, merged, picked, stacked
 from ladreg._solvers import solve, solve_near_targets
 from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PROVED_GAP
@@ -47,26 +48,6 @@ _FAR = 1e6
 _MEANS = 1 << 19
 # A tile may bring 64 rows more than eight times its share of the rows that are allowed.
 _SHARE, _EXTRA = 8, 64
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is to be minimised over the rows of blocks, in the user's units; as `Problem`, but for the rows."""
-
-    loss: Loss
-    penalty: ElasticNet
-    fit_intercept: bool
-
-    @classmethod
-    def like(cls, problem: Problem) -> Question:
-        """The question that a problem of some of the rows asks."""
-        return cls(problem.loss, problem.penalty, problem.fit_intercept)
-
-    def of(self, rows: Rows) -> Problem:
-        """The problem of rows in memory."""
-        weight = np.ones(rows.y.size) if rows.weight is None else rows.weight
-        weight = weight / weight.max()
-        return Problem(as_design(rows.X), rows.y, weight / weight.sum(), self.loss, self.penalty, self.fit_intercept)
 
 
 @dataclass
@@ -134,7 +115,7 @@ class _State:
         return float(ordered[least]) * place / max(least, 1)
 
 
-def solve_blocks(
+def solve_piecewise_blocks(
     question: Question, settings: Settings, seen: Survey, n_held: int
 ) -> Generator[Request, Summary, Solution]:
     """Solve a problem with a piecewise linear loss over the rows of blocks; yields what it asks of the rows.
@@ -475,7 +456,7 @@ def _judge(state: _State, candidate: _Candidate, seen: Summary) -> Solution:
     return state.best
 
 
-def judged(
+def judged_piecewise(
     question: Question, seen: Survey, given: Coefficients, best: Solution
 ) -> Generator[Request, Summary, Solution]:
     """Given coefficients with the lower bound that was proved with the best ones, in one pass."""

@@ -148,14 +148,18 @@ def check_numbers(place: Place, rows: Rows, names: list[str] | None) -> None:
     raise BlockError(f"{place.name}: column {name} of row {place.offset + row} is {value:g}, which is no number.")
 
 
-def uniform(numbers: Index) -> Array:
-    """A number in [0, 1) for each integer (the generator splitmix64)."""
+def mixed(numbers: NDArray[Any]) -> NDArray[np.uint64]:
+    """Integers with their bits mixed (the generator splitmix64)."""
     with np.errstate(over="ignore"):
         z = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return np.asarray((z >> np.uint64(11)).astype(np.float64) / 2.0**53)
+        return np.asarray(z ^ (z >> np.uint64(31)))
+
+
+def uniform(numbers: Index) -> Array:
+    """A number in [0, 1) for each integer."""
+    return np.asarray((mixed(numbers) >> np.uint64(11)).astype(np.float64) / 2.0**53)
 
 
 def _sampled(first: int, size: int, n_rows: int, n_sample: int) -> Index:

@@ -1,0 +1,172 @@
+"""Huber's loss from rows in blocks: Newton's method by passes, the proof from sums, and the scale of all rows."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+
+from ladreg import HuberLossRegressor, blocks
+from ladreg._certificate import Curved, SquareSums, prove, prove_from_sums
+from ladreg._design import as_design
+from ladreg._from_blocks import LeastKeys, residual_sizes, row_keys, survey, together
+from ladreg._problem import Coefficients, ElasticNet, Huber, Problem, Settings
+from ladreg._row_blocks import Passes, Rows
+from ladreg._solvers import solve
+
+N = 20_000
+
+
+def table(seed=0, n=N):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 4)) * [1, 10, 0.1, 1] + [0, 3, 0, 1000]
+    return X, X @ [1, 0.2, 0, 0.5] + rng.standard_t(2, n), rng.uniform(0.5, 2, n)
+
+
+def assert_same(model, X, y, w=None, *, held=4000, n_passes=9):
+    there = clone(model).fit(blocks.arrays(X, y, w, rows=3000).holding(held))
+    here = clone(model).fit(X, y, w)
+    assert there.scale_ == pytest.approx(here.scale_, rel=1e-12)
+    assert there.objective_ == pytest.approx(here.objective_, rel=1e-12)
+    reach = np.append(np.abs(X).max(axis=0).toarray() if sp.issparse(X) else np.abs(X).max(axis=0), 1.0)
+    found, known = (np.append(one.coef_, one.intercept_) * reach for one in (there, here))
+    np.testing.assert_allclose(found, known, rtol=0, atol=1e-9 * (np.abs(known).max() + here.scale_))
+    assert there.certificate_.relative_gap <= 1e-12
+    assert there.certificate_.unique == here.certificate_.unique
+    assert there.n_passes_ <= n_passes
+    return there
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"alpha": 0.05},
+        {"positive": True, "penalty_weights": [1, 0, np.inf, 1], "alpha": 0.1},
+        {"bounds": ([-1, 0.1, 0, -1], [0.5, 1, 1, 2])},
+        {"alpha": 0.1, "l1_ratio": 0.3},
+        {"fit_intercept": False},
+    ],
+)
+def test_the_fit_is_that_of_memory(parameters):
+    X, y, w = table()
+    assert_same(HuberLossRegressor(**parameters), X, y)
+    assert_same(HuberLossRegressor(scale=1.0, **parameters), X, y, w, n_passes=5)
+
+
+def test_narrow_and_wide_pieces():
+    X, y, w = table(1)
+    assert_same(HuberLossRegressor(epsilon=0.01), X, y, w, n_passes=20)
+    assert_same(HuberLossRegressor(epsilon=1e3), X, y, w, n_passes=9)
+    assert_same(HuberLossRegressor(epsilon=1e-12), X, y, n_passes=12)
+
+
+def test_tables_of_other_kinds():
+    X, y, _ = table(2)
+    rng = np.random.default_rng(3)
+    dummies = np.eye(6)[rng.integers(0, 6, N)]
+    assert_same(HuberLossRegressor(), dummies[:, 1:], rng.poisson(3, N) * 1.0)
+    assert_same(
+        HuberLossRegressor(), sp.csr_array(dummies[:, 1:]), y, rng.integers(0, 3, N) * 1.0, held=1000, n_passes=11
+    )
+    assert_same(HuberLossRegressor(), X, np.where(rng.random(N) < 0.01, 1e12, y), held=1000, n_passes=11)
+    assert_same(HuberLossRegressor(), X, np.round(y))
+    assert_same(HuberLossRegressor(), np.column_stack([X, X[:, 0] + X[:, 1]]), y, n_passes=10)
+    exact = HuberLossRegressor().fit(blocks.arrays(X, X @ np.ones(4), rows=3000).holding(4000))
+    np.testing.assert_allclose(exact.coef_, 1.0, rtol=1e-12)
+    assert exact.scale_ < 1e-15
+
+
+def test_given_coefficients_are_proved():
+    X, y, w = table(4)
+    data = blocks.arrays(X, y, w, rows=3000).holding(4000)
+    model = HuberLossRegressor(alpha=0.01).fit(X, y, w)
+    assert model.verify(data).relative_gap < 1e-12
+    model.coef_ = model.coef_ + 1e-3
+    there, here = model.verify(data), model.verify(X, y, w)
+    assert there.objective == pytest.approx(here.objective, rel=1e-13)
+    best = HuberLossRegressor(scale=model.scale_, alpha=0.01).fit(X, y, w).objective_
+    assert there.bound <= best * (1 + 1e-12)
+    assert there.gap <= here.gap * 10
+    assert not there.unique
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sums_prove_no_more_than_rows(seed):
+    """The bound of the sums is below the optimum, wherever the coefficients are."""
+    rng = np.random.default_rng(seed)
+    n, p, delta = 60, 3, 0.8
+    X, w = rng.standard_normal((n, p)), rng.uniform(0.5, 2.0, n)
+    w /= w.sum()
+    y = X @ np.ones(p) + rng.standard_t(2, n)
+    penalty = ElasticNet(np.full(p, 0.1 * (seed % 3)), positive=seed % 2 == 0)
+    problem = Problem(as_design(X), y, w, Huber(delta), penalty, fit_intercept=False)
+    best = solve(problem, Settings())
+    for size in (0.0, 1e-9, 1e-4, 0.1, 10.0):
+        coef = penalty.within(best.coef + size * rng.standard_normal(p))
+        residual = y - X @ coef
+        clipped = np.clip(residual, -delta, delta)
+        inside = np.where(np.abs(residual) <= 0.999 * delta, w, 0.0)
+        curved = Curved(
+            mass=float(inside.sum()),
+            slope=X.T @ (inside * residual),
+            total=float(inside @ residual),
+            reach=np.abs(X).max(axis=0),
+            inner=0.999 * delta,
+            end=delta,
+            beyond=delta * float(w @ (np.abs(residual) - np.abs(clipped))),
+        )
+        sums = SquareSums(
+            squares=float(w @ clipped**2),
+            slope=X.T @ (w * clipped),
+            total=float(w @ clipped),
+            gram=X.T @ (inside[:, None] * X),
+            column_squares=w @ X**2,
+            y_square=2.0 * float(w @ Huber(delta).value(y)),
+            fit_intercept=False,
+            curved=curved,
+        )
+        proof = prove_from_sums(penalty, coef, sums)
+        assert proof.objective == pytest.approx(problem.objective(coef, 0.0), rel=1e-13)
+        assert proof.objective - proof.gap <= best.objective * (1 + 1e-13)
+        if size <= 1e-9:
+            other = prove(problem, coef, 0.0, w * clipped)
+            assert proof.gap <= max(2.0 * other.gap, 1e-12 * proof.objective)
+
+
+@pytest.mark.parametrize("kind", ["plain", "ties", "even", "weights"])
+def test_the_median_of_residuals_is_exact(kind):
+    rng = np.random.default_rng(5)
+    n = 12_000 if kind == "even" else 12_001
+    X, y = rng.standard_normal((n, 2)), rng.standard_t(2, n)
+    y = np.round(y, 1) if kind == "ties" else y
+    w = rng.integers(0, 4, n) * 1.0 if kind == "weights" else None
+    point = Coefficients(np.zeros(2), 0.25)
+    size = np.repeat(np.abs(y - 0.25), 1 if w is None else w.astype(int))
+    passes = Passes(blocks.arrays(X, y, w, rows=1000).source)
+    for held in (4000, 3):
+        (found,) = together(passes, [residual_sizes(survey(passes, 4000, None), point, held)])
+        assert found.median == pytest.approx(np.median(size), rel=1e-14)
+        assert found.n_distinct == n if w is None else np.count_nonzero(w)
+
+
+def test_distinct_rows_are_counted():
+    rng = np.random.default_rng(6)
+    few = np.column_stack([rng.integers(0, 20, (50_000, 2)), rng.integers(0, 20, 50_000)]).astype(float)
+
+    def counted(values, parts=7, sparse=False):
+        total = None
+        for part in np.array_split(values, parts):
+            X = sp.csr_array(part[:, :-1]) if sparse else part[:, :-1]
+            keys = LeastKeys.of(row_keys(Rows(X, part[:, -1], None)), np.ones(len(part)))
+            total = keys if total is None else total + keys
+        return total
+
+    known = len(np.unique(few, axis=0))
+    assert counted(few).n_distinct(50_000) == known
+    assert counted(few, sparse=True).n_distinct(50_000) == known
+    assert counted(-few + 0.0).n_distinct(50_000) == known
+    plain = rng.standard_normal((40_000, 2))
+    assert counted(plain).n_distinct(40_000) == 40_000
+    twice = counted(np.concatenate([plain, plain]))
+    assert twice.n_distinct(80_000) == pytest.approx(40_000, rel=0.05)
+    np.testing.assert_array_equal(twice.keys, counted(np.concatenate([plain, plain]), parts=3).keys)
