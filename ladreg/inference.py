@@ -13,6 +13,7 @@ from sklearn.utils import check_array, check_random_state
 
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._estimators import (
+    LastStep,
     PosedBlocks,
     any_size,
     are_blocks,
@@ -141,6 +142,8 @@ class Inference:
         How many rows apart, in the order of time, may depend on each other.
     inverted : Inverted or None
         Statistics, p-values and intervals (at `level`) of tests that are not made of standard errors.
+    transformer : Pipeline or None
+        The steps of the pipeline before the model, which `predict_interval` applies to its rows.
 
     See Also
     --------
@@ -170,6 +173,7 @@ class Inference:
     n_whole: int | None = None
     lags: int | None = None
     inverted: Inverted | None = None
+    transformer: Any = None
 
     @property
     def standard_errors(self) -> Array:
@@ -293,7 +297,7 @@ class Inference:
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_rows, n_features)
-            Rows, with the columns of the model.
+            Rows, with the columns that `infer` was given.
         level : float, default=None
             Level of confidence; None for that of `infer`.
 
@@ -308,8 +312,9 @@ class Inference:
             If X has another number of columns than the model, or is not finite, or the method has no covariance.
         """
         half = float(stdtrit(self.df, 0.5 + self._level(level) / 2))
+        rows = X if self.transformer is None else self.transformer.transform(X)
         values: Any = check_array(
-            X, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], estimator="Inference"
+            rows, accept_sparse=("csr", "csc"), dtype=[np.float64, np.float32], estimator="Inference"
         )
         if values.shape[1] != self.n_features_in:
             raise ValueError(f"X has {values.shape[1]} features, but the model was fitted to {self.n_features_in}.")
@@ -466,8 +471,8 @@ def infer(
     Parameters
     ----------
     model : LADRegressor, QuantileRegressor, HuberLossRegressor, LassoCD or LassoCDCV
-        Fitted to X, y and sample_weight, with ``alpha=0`` if it is not a lasso. Of a pipeline pass the last step, and
-        the transformed X.
+        Fitted to X, y and sample_weight, with ``alpha=0`` unless it is a lasso; or a fitted pipeline that ends with
+        one, for which X is transformed by the steps before.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         The data that the model was fitted to; for "robust" and "iid" of medians and quantiles, without `groups` and
         `lags`, in blocks of rows as well (`ladreg.blocks`), which are read as often as in a fit, and twice more.
@@ -675,12 +680,20 @@ def infer(
     if sigma is not None:
         check_real("sigma", sigma, low=0.0, open_ends=True)
     target: Any = y
+    last = LastStep.of(model)
+    model = last.estimator
+    if last.before is not None and are_blocks(X):
+        raise ValueError(
+            "infer takes no pipeline for data in blocks: pass infer(pipeline[-1], data.map(pipeline[:-1].transform))."
+        )
+    if not are_blocks(X):
+        X = last.transformed(X)
     if method in _OF_A_LASSO:
         if groups is not None or weights == "frequency":
             raise ValueError(f'method="{method}" takes each row as one: it has neither groups nor frequency weights.')
         given = None if sigma is None else float(sigma)
         return infer_lasso(
-            model,
+            last,
             X,
             target,
             sample_weight,
@@ -702,7 +715,7 @@ def infer(
         shared |= {"n_features_in": int(model.n_features_in_), "interval": "t", "lags": None}
         return _of_blocks(found_in_blocks, several, shared)
     with any_size():
-        sample, fits, names = read(model, X, target, sample_weight, groups, weights)
+        sample, fits, names = read(last, X, target, sample_weight, groups, weights)
         draw = _Draw(
             bootstrap, int(n_bootstrap), _seeds(random_state) if method == "bootstrap" else None, n_jobs, verbose
         )
@@ -712,6 +725,7 @@ def infer(
         cov = _Covariances(sample, method, bandwidth, kernel, draw, ranks, lags)
         parts = [fits] if several else [[fit] for fit in fits]
         shared |= {"names": names, "n_features_in": int(model.n_features_in_), "interval": interval, "lags": lags}
+        shared["transformer"] = last.before
         found = [_inferred(sample, part, several, cov, shared) for part in parts]
     return found[0] if several or np.ndim(model.coef_) == 1 else found
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from ladreg._arrays import Array, Index
-from ladreg._estimators import any_size, check_real, warn_user
+from ladreg._estimators import LastStep, any_size, check_real, warn_user
 from ladreg._inference import (
     Block,
     LassoFit,
@@ -175,7 +175,7 @@ class LassoInference:
 
 
 def infer_lasso(
-    model: Any,
+    last: LastStep,
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
@@ -188,7 +188,7 @@ def infer_lasso(
 ) -> LassoInference | list[LassoInference]:
     """`infer` for a lasso; parameters are checked there."""
     with any_size():
-        fits = read_lasso(model, X, y, sample_weight, method)
+        fits = read_lasso(last, X, y, sample_weight, method)
         if method == "selective":
             found = [_selective(fit, level, sigma) for fit in fits]
         else:
@@ -196,7 +196,7 @@ def infer_lasso(
             nodes = nodewise(first.design, first.weight, first.fit_intercept, first.names, n_jobs, verbose)
             _warn(nodes, first)
             found = [_desparsified(fit, nodes, level, sigma) for fit in fits]
-    return found[0] if np.ndim(model.coef_) == 1 else found
+    return found[0] if np.ndim(last.estimator.coef_) == 1 else found
 
 
 def _desparsified(fit: LassoFit, nodes: Nodewise, level: float, sigma: float | None) -> LassoInference:

@@ -210,7 +210,10 @@ def fit_many(
     array([1., 3.])
     """
     if not isinstance(estimator, CertifiedRegressor):
-        raise TypeError(f"fit_many takes a regressor of ladreg, got {type(estimator).__name__}.")
+        raise TypeError(
+            f"fit_many takes one of ladreg's regressors, got {type(estimator).__name__}. Of a pipeline pass the last "
+            "step, and X as the steps before transform it."
+        )
     if np.ndim(getattr(estimator, "quantile", 0.5)):
         raise ValueError("fit_many takes one quantile: call it once for each.")
     model = clone(estimator)

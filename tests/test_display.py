@@ -188,6 +188,25 @@ def test_intervals_come_from_pipelines_and_from_quantiles():
     assert np.all(np.diff([middles[k][:, 1].mean() for k in order]) >= -1e-9)
 
 
+def test_pipelines_are_drawn_as_their_last_step():
+    def piped(model):
+        return make_pipeline(StandardScaler(), model).fit(X, y)
+
+    chosen = piped(LassoCDCV(cv=5, alphas=30))
+    path = PathDisplay.from_estimator(chosen)
+    assert path.names == list(X.columns)
+    assert np.array_equal(path.coefs, chosen[-1].coef_path_)
+    assert np.array_equal(CVCurveDisplay.from_estimator(chosen).losses, chosen[-1].mse_path_)
+    assert list(CertificateDisplay.from_estimator(chosen).certificates) == ["LassoCDCV"]
+    selector = piped(StabilitySelection(max_features_per_fit=3, n_pairs=5, random_state=0))
+    assert StabilityDisplay.from_estimator(selector).names == list(X.columns)
+    quantiles = piped(QuantileRegressor(quantile=[0.25, 0.75], alpha=0))
+    drawn = QuantileProcessDisplay.from_estimator(quantiles, X, y)
+    assert drawn.names == list(X.columns)
+    line = LinearRegression().fit(StandardScaler().fit_transform(X), y)
+    np.testing.assert_allclose(drawn.least_squares, line.coef_)
+
+
 @pytest.mark.parametrize("alphas", [4, None])
 def test_stability_names_what_is_selected(alphas):
     base = LassoCD(alpha=5.0)
@@ -235,6 +254,8 @@ REFUSED = {
     "alphas must have an entry above zero": lambda: PathDisplay([0.0], np.ones((3, 1))),
     "n_labels must be": lambda: PathDisplay([1.0], np.ones((3, 1))).plot(n_labels=0),
     "LassoCD keeps no path": lambda: PathDisplay.from_estimator(LassoCD().fit(X, y)),
+    "LassoCD has no stability paths": lambda: StabilityDisplay.from_estimator(LassoCD().fit(X, y)),
+    "LassoCV has no certificate": lambda: CertificateDisplay.from_estimator(LassoCV().fit(X, y)),
     "LassoCDIC keeps no losses of folds": lambda: CVCurveDisplay.from_estimator(LassoCDIC(alphas=3).fit(X, y)),
     "losses must have shape": lambda: CVCurveDisplay([1.0, 0.5], np.ones((3, 4))),
     "several quantiles": lambda: QuantileProcessDisplay.from_estimator(LADRegressor().fit(X, y), X, y),

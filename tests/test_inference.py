@@ -10,10 +10,11 @@ from scipy.signal import lfilter
 from scipy.stats import f as f_distribution
 from scipy.stats import norm
 from scipy.stats import t as student
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import d2_pinball_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ladreg import (
     CombinedLossRegressor,
@@ -22,8 +23,10 @@ from ladreg import (
     LADRegressor,
     LassoCD,
     QuantileRegressor,
+    blocks,
     infer,
 )
+from ladreg._estimators import LastStep
 from ladreg._inference import bandwidth, read, weighted_median, weighted_quantile
 
 rng = np.random.default_rng(0)
@@ -189,7 +192,7 @@ def test_several_quantiles_have_the_covariances_of_each(option):
 def test_scores_balance(model):
     """The weighted sum of scores times x is zero, the rows on the fit counted by their dual."""
     fitted = MODELS[model].fit(X, y, sample_weight=WEIGHT)
-    _, fits, _ = read(fitted, X, y, WEIGHT, None, "probability")
+    _, fits, _ = read(LastStep.of(fitted), X, y, WEIGHT, None, "probability")
     for fit in fits:
         products = np.column_stack([np.ones(N), X]).T @ (WEIGHT * fit.score)
         assert np.abs(products).max() < 1e-11 * np.abs(WEIGHT @ np.abs(X)).max()
@@ -310,12 +313,37 @@ def test_too_few_rows_are_refused():
 
 def test_other_models_are_refused():
     for model in (LassoCD(alpha=0), CombinedLossRegressor()):
-        with pytest.raises(TypeError, match=rf"got {type(model).__name__}\. Of a pipeline pass the last step"):
+        with pytest.raises(TypeError, match=rf"got {type(model).__name__}\. If alpha or the features were chosen"):
             infer(model.fit(X, y), X, y)
-    pipeline = make_pipeline(StandardScaler(), LADRegressor()).fit(X, y)
-    with pytest.raises(TypeError, match="got Pipeline"):
-        infer(pipeline, X, y)
-    assert infer(pipeline[-1], pipeline[:-1].transform(X), y).df == N - 4
+        with pytest.raises(TypeError, match=rf"a pipeline that ends with one, got {type(model).__name__}\."):
+            infer(make_pipeline(StandardScaler(), model).fit(X, y), X, y)
+
+
+@pytest.mark.parametrize("model", [LADRegressor(), QuantileRegressor(quantile=[0.3, 0.6], alpha=0)], ids=str)
+def test_a_pipeline_is_its_last_step_on_transformed_columns(model):
+    table = pd.DataFrame(X, columns=["a", "b", "c"])
+    inner = make_pipeline(StandardScaler(), clone(model))
+    for pipeline in (inner, make_pipeline(FunctionTransformer(np.exp, feature_names_out="one-to-one"), inner)):
+        pipeline.fit(table, y)
+        found = infer(pipeline, table, y)
+        last, before = LastStep.of(pipeline).estimator, LastStep.of(pipeline)
+        plain = infer(last, before.transformed(table), y)
+        assert found.names == ["intercept", "a", "b", "c"]
+        assert plain.names == ["intercept", "x0", "x1", "x2"]
+        np.testing.assert_array_equal(found.cov, plain.cov)
+        np.testing.assert_array_equal(
+            found.predict_interval(table[:5]), plain.predict_interval(before.transformed(table[:5]))
+        )
+        assert pickle.loads(pickle.dumps(found)).wald(["a"]) == found.wald(["a"])
+
+
+def test_pipelines_without_names_and_of_a_lasso():
+    pipeline = make_pipeline(FunctionTransformer(np.exp), LADRegressor()).fit(X, y)
+    assert infer(pipeline, X, y).names == ["intercept", "x0", "x1", "x2"]
+    lasso = make_pipeline(StandardScaler(), LassoCD(alpha=0.1)).fit(pd.DataFrame(X, columns=["a", "b", "c"]), y)
+    assert infer(lasso, pd.DataFrame(X, columns=["a", "b", "c"]), y, method="desparsified").names == ["a", "b", "c"]
+    with pytest.raises(ValueError, match=r"infer\(pipeline\[-1\], data.map\(pipeline\[:-1\].transform\)\)"):
+        infer(pipeline, blocks.arrays(X, y))
 
 
 @pytest.mark.filterwarnings("ignore:.*(lie on the fit|cross in):UserWarning")

@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor, infer
+from ladreg._estimators import LastStep
 from ladreg._inference import NearRows, draft_covariance, read
 from tests.inference_oracle import load, reference
 
@@ -24,7 +25,7 @@ def drawn(model, X, y, weight=None, **options):
 
 
 def near_rows(model, X, y):
-    sample, fits, _ = read(model.fit(X, y), X, y, None, None, "probability")
+    sample, fits, _ = read(LastStep.of(model.fit(X, y)), X, y, None, None, "probability")
     return sample, fits[0], NearRows.of(sample, fits[0], draft_covariance(sample, fits))
 
 

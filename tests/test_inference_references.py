@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ladreg import HuberLossRegressor, QuantileRegressor, infer
+from ladreg._estimators import LastStep
 from ladreg._inference import bofinger, differences, hall_sheather, kernel_density, read, robust_density
 from tests.inference_oracle import COLUMNS, QUANTILES, THEIR_EPSILON, Oracle, load, reference
 
@@ -100,7 +101,7 @@ def test_robust_errors_are_those_of_quantreg(name, quantile, kind):
     ours = infer(model, X, y, weight)
     if not same_optimum(ours, theirs["coef"]):
         pytest.skip("the optimum is not unique")
-    sample, fits, _ = read(model, X, y, weight, None, "probability")
+    sample, fits, _ = read(LastStep.of(model), X, y, weight, None, "probability")
     (difference,) = differences(fits, np.array([ours.bandwidth]))
     epsilon = THEIR_EPSILON / (1.0 if weight is None else weight)
     density = robust_density(difference, ours.bandwidth, epsilon, epsilon)

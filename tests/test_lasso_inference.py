@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from scipy.stats import norm
 
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, LassoCDCV, LassoCDIC, LassoInference, infer
+from ladreg._estimators import LastStep
 from ladreg._inference import TruncatedNormal, nodewise, read_lasso, without_bias
 from ladreg._least_squares import GramPath
 from tests.inference_oracle import FOLDER, reference
@@ -95,13 +96,13 @@ def test_results_are_those_of_the_formulas(weight, fit_intercept):
 
 
 def _columns(model, weight):
-    fit = read_lasso(model, X, y, weight, "desparsified")[0]
+    fit = read_lasso(LastStep.of(model), X, y, weight, "desparsified")[0]
     return fit.design, fit.weight, fit.fit_intercept, fit.names
 
 
 def _scale(model, weight):
     """Residuals of nodes are in units of the columns at unit scale."""
-    return read_lasso(model, X, y, weight, "desparsified")[0].regressors.scale ** -1.0
+    return read_lasso(LastStep.of(model), X, y, weight, "desparsified")[0].regressors.scale ** -1.0
 
 
 def test_progress_is_told_where_asked(capsys):
@@ -114,7 +115,7 @@ def test_progress_is_told_where_asked(capsys):
 def test_alphas_of_the_nodes():
     """The common one has the least error in held-out rows; each falls from there until the variance is 1.25 times."""
     rows, p = WIDE[:, :8], 8
-    fit = read_lasso(LassoCD(alpha=0.1).fit(rows, WIDE_Y), rows, WIDE_Y, None, "desparsified")[0]
+    fit = read_lasso(LastStep.of(LassoCD(alpha=0.1).fit(rows, WIDE_Y)), rows, WIDE_Y, None, "desparsified")[0]
     nodes = nodewise(fit.design, fit.weight, True, fit.names, None)
     Z = (rows - rows.mean(axis=0)) / rows.std(axis=0)
 
@@ -320,7 +321,7 @@ def test_other_models_are_refused():
     refused("LassoCD or LassoCDCV", LADRegressor(), "desparsified", error=TypeError)
     refused("did not choose|not have chosen", LassoCDCV(cv=3), "selective", error=TypeError)
     refused("not have chosen", LassoCDIC(), "selective", error=TypeError)
-    refused('have method="desparsified"', LassoCD(alpha=0.1), "robust", error=TypeError)
+    refused('For LassoCD and LassoCDCV pass method="desparsified"', LassoCD(alpha=0.1), "robust", error=TypeError)
     refused("post_selection", LassoCDCV(cv=3, post_selection=0.0), "desparsified")
     refused("positive", LassoCD(alpha=0.1, positive=True), "desparsified")
 

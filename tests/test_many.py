@@ -157,7 +157,7 @@ def test_what_makes_no_sense_is_refused(options, message):
 
 
 def test_other_estimators_are_refused():
-    with pytest.raises(TypeError, match="fit_many takes a regressor of ladreg, got Ridge"):
+    with pytest.raises(TypeError, match="fit_many takes one of ladreg's regressors, got Ridge"):
         fit_many(Ridge(), X, y, groups=GROUPS)
     with pytest.raises(ValueError, match="fit_many takes one quantile"):
         fit_many(QuantileRegressor(quantile=[0.2, 0.8], alpha=0), X, y, groups=GROUPS)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
 from ladreg._display.canvas import BLUE, ORANGE, axes_of, ink, tidy
-from ladreg._estimators import named_certificates
+from ladreg._estimators import LastStep, named_certificates
 from ladreg._problem import DIGITS, Certificate
 
 
@@ -74,14 +74,22 @@ class CertificateDisplay:
         Parameters
         ----------
         estimator : object
-            Any of ladreg's regressors, fitted.
+            Any of ladreg's regressors, fitted, or a pipeline that ends with one.
 
         Returns
         -------
         CertificateDisplay
             Not drawn yet: call `plot`.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no certificate.
         """
         check_is_fitted(estimator)
+        estimator = LastStep.of(estimator).estimator
+        if not hasattr(estimator, "certificate_"):
+            raise ValueError(f"{type(estimator).__name__} has no certificate: fit one of ladreg's regressors.")
         return cls(named_certificates(estimator))
 
     def plot(self, ax: Any = None, **bar_kw: Any) -> Self:

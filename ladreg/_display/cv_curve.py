@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ladreg._arrays import Array
 from ladreg._display.canvas import BLUE, GREEN, ORANGE, alpha_axis, axes_of, count_axis, faint, ink, numbers, tidy
 from ladreg._display.path import alphas_of
+from ladreg._estimators import LastStep
 
 _NAMES = {
     "mse_path_": "mean squared error",
@@ -107,7 +108,8 @@ class CVCurveDisplay:
         Parameters
         ----------
         estimator : object
-            A fitted estimator such as `LassoCDCV` or `LADRegressorCV`, or scikit-learn's `LassoCV`.
+            A fitted estimator such as `LassoCDCV`, `LADRegressorCV` or scikit-learn's `LassoCV`, or a pipeline that
+            ends with one.
 
         Returns
         -------
@@ -120,6 +122,7 @@ class CVCurveDisplay:
             If the estimator keeps no losses of folds.
         """
         check_is_fitted(estimator)
+        estimator = LastStep.of(estimator).estimator
         found = [name for name in (*_NAMES, "scores_path_") if hasattr(estimator, name)]
         if not found:
             raise ValueError(

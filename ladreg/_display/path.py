@@ -23,7 +23,7 @@ from ladreg._display.canvas import (
     numbers,
     tidy,
 )
-from ladreg._estimators import check_count
+from ladreg._estimators import LastStep, check_count
 
 
 class PathDisplay:
@@ -100,7 +100,8 @@ class PathDisplay:
         Parameters
         ----------
         estimator : object
-            A fitted estimator with `alphas_` and `coef_path_`, such as `LassoCDCV` or `LADRegressorIC`.
+            A fitted estimator with `alphas_` and `coef_path_`, such as `LassoCDCV` or `LADRegressorIC`, or a pipeline
+            that ends with one.
 
         Returns
         -------
@@ -113,6 +114,8 @@ class PathDisplay:
             If the estimator keeps no path.
         """
         check_is_fitted(estimator)
+        last = LastStep.of(estimator)
+        estimator = last.estimator
         if not hasattr(estimator, "coef_path_"):
             raise ValueError(
                 f"{type(estimator).__name__} keeps no path: fit an estimator that chooses alpha, such as LassoCDCV, or "
@@ -124,7 +127,7 @@ class PathDisplay:
             chosen = {"one standard error": estimator.alpha_1se_, "smallest error": estimator.alpha_min_}
         else:
             chosen = {"chosen": estimator.alpha_}
-        return cls(alphas, coefs, names=getattr(estimator, "feature_names_in_", None), chosen=chosen)
+        return cls(alphas, coefs, names=last.names, chosen=chosen)
 
     @classmethod
     def from_path(

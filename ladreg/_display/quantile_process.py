@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
 from ladreg._display.canvas import BLUE, ORANGE, axes_of, ink, names_of, numbers, tidy
+from ladreg._estimators import LastStep
 from ladreg._optional import optional
 from ladreg.inference import infer
 
@@ -111,7 +112,7 @@ class QuantileProcessDisplay:
         Parameters
         ----------
         estimator : QuantileRegressor
-            Fitted without penalty, to several quantiles.
+            Fitted without penalty, to several quantiles; or a pipeline that ends with one.
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
             The data of the fit.
         y : array-like of shape (n_samples,)
@@ -136,10 +137,12 @@ class QuantileProcessDisplay:
             If the estimator has one quantile only, or `infer` cannot give intervals.
         """
         check_is_fitted(estimator)
-        if np.ndim(estimator.coef_) < 2:
-            raise ValueError("the picture is of several quantiles: fit QuantileRegressor(quantile=[...], alpha=0).")
+        last = LastStep.of(estimator)
+        if np.ndim(getattr(last.estimator, "coef_", 0)) < 2:
+            raise ValueError("the picture needs several quantiles: fit QuantileRegressor(quantile=[...], alpha=0).")
         found: Any = infer(estimator, X, y, sample_weight, **infer_kw)
-        line = LinearRegression(fit_intercept=estimator.fit_intercept).fit(X, y, sample_weight)
+        line = LinearRegression(fit_intercept=last.estimator.fit_intercept)
+        line.fit(last.transformed(X), y, sample_weight)
         first = int(found.fit_intercept)
         names = list(found.names[first:])
         chosen = range(len(names)) if features is None else [_place(names, one) for one in features]

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
 from ladreg._display.canvas import COLOURS, alpha_axis, axes_of, faint, ink, label_ends, names_of, numbers, tidy
-from ladreg._estimators import check_real
+from ladreg._estimators import LastStep, check_real
 
 
 class StabilityDisplay:
@@ -94,19 +94,31 @@ class StabilityDisplay:
         Parameters
         ----------
         estimator : StabilitySelection
-            Fitted.
+            Fitted; or a pipeline that ends with one.
 
         Returns
         -------
         StabilityDisplay
             Not drawn yet: call `plot`.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is no `StabilitySelection`.
         """
         check_is_fitted(estimator)
+        last = LastStep.of(estimator)
+        estimator = last.estimator
+        if not hasattr(estimator, "stability_paths_"):
+            raise ValueError(
+                f"{type(estimator).__name__} has no stability paths: pass a fitted StabilitySelection. If it is "
+                "an earlier step of a pipeline, pass that step: StabilityDisplay.from_estimator(pipeline[-2])."
+            )
         return cls(
             estimator.stability_paths_,
             estimator.threshold_,
             alphas=estimator.alphas_,
-            names=getattr(estimator, "feature_names_in_", None),
+            names=last.names,
             parameter=estimator.parameter,
         )
 

@@ -11,6 +11,7 @@ from ladreg._estimators.l1 import L1Regressor, PivotalRegressor, PosedBlocks
 from ladreg._estimators.limits import Bounds, Limits
 from ladreg._estimators.moments_in_blocks import MomentData, names_of, opened, verified_by_moments
 from ladreg._estimators.own_penalties import penalties_of
+from ladreg._estimators.pipelines import LastStep
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha, quantile_of
 from ladreg._estimators.validation import (
     NO_BLOCKS,
@@ -38,6 +39,7 @@ __all__ = [
     "CertifiedRegressor",
     "Data",
     "L1Regressor",
+    "LastStep",
     "Limits",
     "MomentData",
     "PivotalRegressor",

@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
-from ladreg._estimators import Verified, is_adaptive, verified, warn_user
+from ladreg._estimators import LastStep, Verified, is_adaptive, verified, warn_user
 from ladreg._inference.regressors import Regressors, null_columns
 from ladreg._problem import Absolute, Certificate, ElasticNet, Huber, Problem, Solution
 from ladreg.huber import HuberLossRegressor
@@ -111,26 +111,32 @@ class Fit:
 
 
 def read(
-    model: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None, weights: str
+    last: LastStep,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    groups: ArrayLike | None,
+    weights: str,
 ) -> tuple[Sample, list[Fit], list[str]]:
     """The sample, one fit for each quantile or target, and the names of the coefficients.
 
     A ValueError (or, for other models, a TypeError) says why data have no standard errors.
     """
+    model = last.estimator
     if not isinstance(model, _MODELS):
         raise TypeError(
-            f"infer takes a fitted LADRegressor, QuantileRegressor or HuberLossRegressor, got {type(model).__name__}. "
-            "Of a pipeline pass the last step and the transformed X; where the data chose alpha or the features, fit "
-            "one of these with alpha=0 on rows that did not choose. LassoCD and LassoCDCV have "
-            'method="desparsified", LassoCD also "selective".'
+            "infer takes a fitted LADRegressor, QuantileRegressor or HuberLossRegressor, or a pipeline that ends with "
+            f"one, got {type(model).__name__}. If alpha or the features were chosen from the data, fit one of these "
+            'with alpha=0 to other rows. For LassoCD and LassoCDCV pass method="desparsified", for LassoCD also '
+            '"selective".'
         )
     if is_adaptive(model.penalty_weights):
         raise ValueError(
-            "penalty_weights='adaptive' lets y choose the weights, which inference takes as given. Fit with weights "
-            "that do not come from these data."
+            "penalty_weights='adaptive' computes the penalty factors from y, but inference needs factors that do not "
+            "depend on y. Pass penalty_weights as an array that was not computed from these data."
         )
     given = verified(model, X, y, sample_weight)
-    names = column_names(model, given.data.design.n_features)
+    names = column_names(last.names, given.data.design.n_features)
     for problem, solution in zip(given.problems, given.solutions, strict=True):
         check_free(problem, solution, names)
         check_optimal(model, problem, solution)
@@ -161,9 +167,8 @@ def check_columns(n: int, names: list[str], root: Array | None) -> None:
         )
 
 
-def column_names(model: Any, n_features: int) -> list[str]:
-    names = getattr(model, "feature_names_in_", None)
-    return [f"x{j}" for j in range(n_features)] if names is None else [str(name) for name in names]
+def column_names(names: list[str] | None, n_features: int) -> list[str]:
+    return [f"x{j}" for j in range(n_features)] if names is None else names
 
 
 def check_free(problem: Problem, solution: Solution, names: list[str]) -> None:

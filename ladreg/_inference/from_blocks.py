@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
 from ladreg._design import as_design
-from ladreg._estimators import PosedBlocks
+from ladreg._estimators import LastStep, PosedBlocks
 from ladreg._from_blocks import Question, Request, Survey, Units, judged, solve_blocks, together
 from ladreg._inference.bandwidth import bandwidth
 from ladreg._inference.covariance import (
@@ -125,7 +125,7 @@ def infer_blocks(posed: PosedBlocks, method: str, weights: str, rule: str | floa
     ]
     asked = _asked(seen, posed, features, near, widths, is_frequency)
     *solutions, sums = together(given.passes, [*checks, _once(asked)])
-    names = column_names(posed.model, finite.size)
+    names = column_names(LastStep.of(posed.model).names, finite.size)
     kept = (["intercept"] if intercept else []) + [names[j] for j in features]
     _check(posed, solutions, kept, names, sums)
     covariance = _covariance(asked, sums, method, np.array(quantiles), size, seen.n_rows)

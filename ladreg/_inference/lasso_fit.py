@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ladreg._arrays import Array, Index
 from ladreg._design import Design
-from ladreg._estimators import is_adaptive, verified
+from ladreg._estimators import LastStep, is_adaptive, verified
 from ladreg._inference.fit import column_names
 from ladreg._inference.regressors import Regressors
 from ladreg._problem import Certificate, Problem, Solution
@@ -87,8 +87,11 @@ class LassoFit:
         return found
 
 
-def read_lasso(model: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, method: str) -> list[LassoFit]:
+def read_lasso(
+    last: LastStep, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, method: str
+) -> list[LassoFit]:
     """One fit for each target; a TypeError or a ValueError says why there is no inference."""
+    model = last.estimator
     _check_model(model, method)
     given = verified(model, X, y, sample_weight)
     features = np.flatnonzero(np.isfinite(given.problems[0].penalty.strength))
@@ -96,7 +99,7 @@ def read_lasso(model: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike 
     regressors = Regressors.of(
         design if features.size == design.n_features else design.select(features), given.problems[0].fit_intercept
     )
-    names = column_names(model, design.n_features)
+    names = column_names(last.names, design.n_features)
     return [
         _fit(model, problem, solution, regressors, features, [names[j] for j in features])
         for problem, solution in zip(given.problems, given.solutions, strict=True)
@@ -117,8 +120,8 @@ def _check_model(model: Any, method: str) -> None:
         )
     if is_adaptive(model.penalty_weights):
         raise ValueError(
-            "penalty_weights='adaptive' lets y choose the weights, which inference takes as given. Fit with weights "
-            "that do not come from these data."
+            "penalty_weights='adaptive' computes the penalty factors from y, but inference needs factors that do not "
+            "depend on y. Pass penalty_weights as an array that was not computed from these data."
         )
     if getattr(model, "post_selection", None) not in (None, 1):
         raise ValueError("post_selection refits the coefficients without the penalty: fit with post_selection=None.")
