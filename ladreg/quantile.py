@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import d2_pinball_score
 from sklearn.utils.validation import check_is_fitted
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, Index
 from ladreg._estimators import (
     Bounds,
     Data,
@@ -269,6 +269,13 @@ class QuantileRegressor(PivotalRegressor):
         """`quantile_`, a number or a vector; for a model that was saved without it, the parameter `quantile`."""
         return np.asarray(getattr(self, "quantile_", self.quantile), dtype=np.float64)
 
+    def _ranks(self) -> Index | None:
+        """Ranks of the quantiles, by which `predict` orders the sorted predictions of a row; None to leave them."""
+        quantiles = self._quantiles_of_fit()
+        if not (quantiles.ndim and self.rearrange):
+            return None
+        return np.argsort(np.argsort(quantiles, kind="stable"))
+
     def predict(self, X: ArrayLike) -> NDArray[np.floating]:
         """Predict with the linear model.
 
@@ -286,13 +293,8 @@ class QuantileRegressor(PivotalRegressor):
         prediction = super().predict(X)
         if is_dask(prediction):  # its blocks come here one by one
             return prediction
-        quantiles = self._quantiles_of_fit()
-        if not (quantiles.ndim and self.rearrange):
-            return prediction
-        order = np.argsort(quantiles, kind="stable")
-        arranged = np.empty_like(prediction)
-        arranged[:, order] = np.sort(prediction, axis=1)
-        return arranged
+        ranks = self._ranks()
+        return prediction if ranks is None else np.sort(prediction, axis=1)[:, ranks]
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Coefficient of determination of one quantile's predictions; of several, the mean of their D² scores.

@@ -13,6 +13,7 @@ import pytest
 import ladreg
 import ladreg.blocks
 import ladreg.metrics
+import ladreg.onnx
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -33,11 +34,11 @@ PUBLIC += [ladreg.fit_many, ladreg.ManyFits]
 PUBLIC += [ladreg.PathDisplay, ladreg.CVCurveDisplay, ladreg.QuantileProcessDisplay, ladreg.ResidualDisplay]
 PUBLIC += [ladreg.IntervalDisplay, ladreg.StabilityDisplay, ladreg.CertificateDisplay]
 PUBLIC += [getattr(ladreg.metrics, name) for name in ladreg.metrics.__all__]
-PUBLIC += [getattr(ladreg.blocks, name) for name in ladreg.blocks.__all__]
+PUBLIC += [getattr(ladreg.blocks, name) for name in ladreg.blocks.__all__] + [ladreg.onnx.register]
 
 
 # Modules whose names are not at the top of the package.
-OWN = ("ladreg.metrics", "ladreg.blocks")
+OWN = ("ladreg.metrics", "ladreg.blocks", "ladreg.onnx")
 METHODS = (
     "map",
     "on",

@@ -32,7 +32,7 @@ TOWER = [
     {"_tuning"},
     {"path", "model_selection", "information", "many"},
     {"stability", "conformal", "_inference"},
-    {"lasso_inference"},
+    {"lasso_inference", "onnx"},
     {"inference"},
     {"_display"},
     {"display"},

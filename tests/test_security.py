@@ -23,7 +23,7 @@ IMPORTS = {
 }  # fmt: skip
 # `ladreg.blocks` reads the files that it is given, and says which.
 READERS = ("blocks.py", "_row_blocks/")
-EXTRAS = {"dask", "distributed", "matplotlib", "pandas", "pyarrow"}
+EXTRAS = {"dask", "distributed", "matplotlib", "onnx", "pandas", "pyarrow", "skl2onnx"}
 OF_READERS = {"glob", "logging", "os", "uuid", "zlib"}
 CALLS = {"eval", "exec", "compile", "__import__", "open", "input", "breakpoint", "globals"}
 METHODS = {
