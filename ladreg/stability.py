@@ -192,6 +192,8 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
     ----------
     selection_probabilities_ : ndarray of shape (n_features,)
         Share of the halves from which a feature was selected, at its best value of the parameter.
+    feature_importances_ : ndarray of shape (n_features,)
+        `selection_probabilities_` under the name by which scikit-learn's meta-estimators ask (see Notes).
     stability_paths_ : ndarray of shape (n_features, n_alphas)
         The same for every value of the parameter.
     alphas_ : ndarray of shape (n_alphas,) or None
@@ -225,6 +227,10 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
     for any data and estimator. Where noise features are exchangeable and an estimator is no worse than guessing, this
     is the bound of Meinshausen and Bühlmann (2010) on the number of noise features selected. The bound is for the
     expected q: without `max_features_per_fit` it is as good as the average that takes its place.
+
+    Other selectors take it as an estimator with importances, `RFE` and `SelectFromModel` among them. The default threshold
+    of the latter is the mean importance, not `threshold_`: pass ``SelectFromModel(selector, threshold=0.6)`` for the
+    features that `StabilitySelection` itself keeps.
 
     Rows of weight zero are as if absent, and other weights go with their rows to the estimator. A row of weight two is
     not the same as two rows here: it is in one half only, where two may be in both. Of a classifier's classes each half
@@ -638,6 +644,12 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         self.n_features_per_fit_ = sum(n_selected for _, n_selected in pairs) / n_halves
         limit = self.n_features_per_fit_ if self.max_features_per_fit_ is None else self.max_features_per_fit_
         self.expected_false_selections_ = self._bound(limit, self.selection_probabilities_.size, self.threshold_)
+
+    @property
+    def feature_importances_(self) -> Array:
+        """`selection_probabilities_`, under the name that scikit-learn's meta-estimators ask for."""
+        check_is_fitted(self)
+        return self.selection_probabilities_
 
     def _get_support_mask(self) -> Mask:
         check_is_fitted(self)

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.feature_selection import SelectFromModel
+from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
     ElasticNet,
@@ -231,6 +231,23 @@ def test_frames_keep_their_names():
     assert list(selector.get_feature_names_out()) == [f"column {k}" for k in selector.get_support(indices=True)]
     assert {"column 1", "column 4"} <= set(selector.get_feature_names_out())
     assert list(selector.set_output(transform="pandas").transform(frame)) == list(selector.get_feature_names_out())
+
+
+def test_other_selectors_find_its_importances():
+    frame = pd.DataFrame(X, columns=[f"column {k}" for k in range(12)])
+    selector = StabilitySelection(**SMALL)
+    assert not hasattr(selector, "feature_importances_")
+    outer = SelectFromModel(selector, threshold=0.6).set_output(transform="pandas").fit(frame, y)
+    kept = clone(selector).fit(frame, y).get_feature_names_out()
+    assert 0 < len(kept) < 12
+    assert list(outer.transform(frame)) == list(outer.get_feature_names_out()) == list(kept)
+    with config_context(enable_metadata_routing=True):
+        weight = rng.integers(0, 3, 81)
+        routed = SelectFromModel(StabilitySelection(LassoCD().set_fit_request(sample_weight=True), **SMALL))
+        routed.fit(X, y, sample_weight=weight)
+    expected = clone(selector).fit(X, y, sample_weight=weight).selection_probabilities_
+    np.testing.assert_array_equal(routed.estimator_.feature_importances_, expected)
+    assert set(RFE(selector, n_features_to_select=2).fit(X, y).get_support(indices=True)) == {1, 4}
 
 
 def test_of_several_targets_any_counts():
