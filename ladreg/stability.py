@@ -228,9 +228,9 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
     is the bound of Meinshausen and Bühlmann (2010) on the number of noise features selected. The bound is for the
     expected q: without `max_features_per_fit` it is as good as the average that takes its place.
 
-    Other selectors take it as an estimator with importances, `RFE` and `SelectFromModel` among them. The default threshold
-    of the latter is the mean importance, not `threshold_`: pass ``SelectFromModel(selector, threshold=0.6)`` for the
-    features that `StabilitySelection` itself keeps.
+    Other selectors take it as an estimator with importances, `RFE` and `SelectFromModel` among them. The default
+    threshold of the latter is the mean importance, not `threshold_`: pass ``SelectFromModel(selector, threshold=0.6)``
+    for the features that `StabilitySelection` itself keeps.
 
     Rows of weight zero are as if absent, and other weights go with their rows to the estimator. A row of weight two is
     not the same as two rows here: it is in one half only, where two may be in both. Of a classifier's classes each half
