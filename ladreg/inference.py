@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +27,7 @@ from ladreg._inference import (
     BANDWIDTHS,
     Block,
     BlockInference,
+    BlockMethod,
     Covariance,
     Fit,
     Inverted,
@@ -35,6 +36,7 @@ from ladreg._inference import (
     as_html,
     as_text,
     breads_of,
+    column_number,
     draft_covariance,
     equal_breads,
     huber_covariance,
@@ -53,7 +55,7 @@ from ladreg.quantile import QuantileRegressor
 
 __all__ = ["Inference", "Inverted", "WaldTest", "infer"]
 
-_OF_BLOCKS = ("robust", "iid")
+_OF_BLOCKS = ("robust", "kernel", "iid")
 _OF_A_LASSO = ("desparsified", "selective")
 _METHODS = ("robust", "kernel", "iid", "rank", "bootstrap", *_OF_A_LASSO)
 _SENTENCES = {
@@ -443,7 +445,7 @@ def infer(
     sample_weight: ArrayLike | None = None,
     *,
     method: str = "robust",
-    groups: ArrayLike | None = None,
+    groups: ArrayLike | str | None = None,
     level: float = 0.95,
     weights: str = "probability",
     bandwidth: str | float = "hall_sheather",
@@ -474,8 +476,9 @@ def infer(
         Fitted to X, y and sample_weight, with ``alpha=0`` unless it is a lasso; or a fitted pipeline that ends with
         one, for which X is transformed by the steps before.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        The data that the model was fitted to; for "robust" and "iid" of medians and quantiles, without `groups` and
-        `lags`, in blocks of rows as well (`ladreg.blocks`), which are read as often as in a fit, and twice more.
+        The data that the model was fitted to; for "robust", "kernel" and "iid" of medians and quantiles, without
+        `lags`, in blocks of rows as well (`ladreg.blocks`), which are read as often as in a fit, and two to four times
+        more.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
         Their targets; None where X is data in blocks.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -492,9 +495,11 @@ def infer(
         selected or not (Zhang and Zhang 2014; van de Geer et al. 2014). "selective" is least squares on what `LassoCD`
         selected with an alpha that y did not choose, with tests and intervals that hold given the selection (Lee, Sun,
         Sun and Taylor 2016).
-    groups : array-like of shape (n_samples,), default=None
+    groups : array-like of shape (n_samples,), str or int, default=None
         Group of each row: rows of a group may depend on each other (Parente and Santos Silva 2016), with the factor
         ``G/(G-1) (n-1)/(n-p)`` and G - 1 degrees of freedom. "bootstrap" draws whole groups. Not for "iid" and "rank".
+        For data in blocks the name or the number of a column of X, which may be excluded from the fit by an entry of
+        infinity in `penalty_weights`.
     level : float, default=0.95
         Level of confidence.
     weights : {"probability", "frequency"}, default="probability"
@@ -711,7 +716,13 @@ def infer(
         _check_blocks(model, method, groups, lags)
         with any_size():
             posed = PosedBlocks.of(model, X, y, sample_weight)
-            found_in_blocks = infer_blocks(posed, method, weights, bandwidth)
+            group = (
+                None
+                if groups is None
+                else column_number(cast(Any, groups), posed.given.seen.n_features, posed.given.names)
+            )
+            how = BlockMethod(method, weights, bandwidth, kernel, group)
+            found_in_blocks = infer_blocks(posed, how)
         shared |= {"n_features_in": int(model.n_features_in_), "interval": "t", "lags": None}
         return _of_blocks(found_in_blocks, several, shared)
     with any_size():
@@ -850,7 +861,7 @@ def _of_blocks(found: BlockInference, several: bool, shared: dict[str, Any]) -> 
     shared = shared | {
         "df": found.df,
         "n_samples": found.size,
-        "n_groups": None,
+        "n_groups": found.n_groups,
         "features": found.features,
         "fit_intercept": len(found.names) > found.features.size,
         "names": found.names,
@@ -898,9 +909,13 @@ def _check_blocks(model: Any, method: str, groups: Any, lags: int | None) -> Non
         raise ValueError(
             f'method="{method}" needs all rows in memory: for data in blocks take {" or ".join(map(repr, _OF_BLOCKS))}.'
         )
-    for name, value in (("groups", groups), ("lags", lags)):
-        if value is not None:
-            raise ValueError(f"{name} needs all rows in memory: data in blocks count as independent rows.")
+    if lags is not None:
+        raise ValueError("lags needs all rows in memory: rows of data in blocks are independent, or in groups.")
+    if groups is not None and not isinstance(groups, str | int | np.integer):
+        raise ValueError(
+            "groups must be the name or the number of a column of X where data come in blocks, got "
+            f"{type(groups).__name__}. An entry of infinity in penalty_weights excludes that column from the fit."
+        )
 
 
 def _percentiles(values: Array, level: float) -> Array:

@@ -8,8 +8,8 @@ from sklearn.base import clone
 from ladreg import HuberLossRegressor, blocks
 from ladreg._certificate import Curved, SquareSums, prove, prove_from_sums
 from ladreg._design import as_design
-from ladreg._from_blocks import LeastKeys, residual_sizes, row_keys, survey, together
-from ladreg._problem import Coefficients, ElasticNet, Huber, Problem, Settings
+from ladreg._from_blocks import Distance, LeastKeys, n_distinct_rows, row_keys, selected, survey, together
+from ladreg._problem import Absolute, Coefficients, ElasticNet, Huber, Problem, Settings
 from ladreg._row_blocks import Passes, Rows
 from ladreg._solvers import solve
 
@@ -143,10 +143,13 @@ def test_the_median_of_residuals_is_exact(kind):
     point = Coefficients(np.zeros(2), 0.25)
     size = np.repeat(np.abs(y - 0.25), 1 if w is None else w.astype(int))
     passes = Passes(blocks.arrays(X, y, w, rows=1000).source)
+    seen = survey(passes, 4000, None)
     for held in (4000, 3):
-        (found,) = together(passes, [residual_sizes(survey(passes, 4000, None), point, held)])
-        assert found.median == pytest.approx(np.median(size), rel=1e-14)
-        assert found.n_distinct == n if w is None else np.count_nonzero(w)
+        (found,) = together(passes, [selected(seen, Distance(point), 0.5 * seen.mass, 0.5 * seen.mass, held)])
+        assert Absolute().location(found.values, found.weight) == pytest.approx(np.median(size), rel=1e-14)
+        assert found.values.size < 4000
+    (number,) = together(passes, [n_distinct_rows(seen)])
+    assert number == (n if w is None else np.count_nonzero(w))
 
 
 def test_distinct_rows_are_counted():

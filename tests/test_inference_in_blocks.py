@@ -43,6 +43,35 @@ def test_standard_errors_are_those_in_memory():
     assert_same(LADRegressor(), sp.csr_array(X * (X > 0.5)), y)
 
 
+def test_kernels_and_groups_are_those_in_memory():
+    X, y, w = table(7)
+    for kernel in ("gaussian", "uniform"):
+        assert_same(LADRegressor(), X, y, method="kernel", kernel=kernel)
+        assert_same(QuantileRegressor(quantile=[0.2, 0.7], alpha=0), X, y, w, method="kernel", kernel=kernel)
+    whole = np.random.default_rng(1).integers(0, 3, N) * 1.0
+    assert_same(LADRegressor(), X, y, whole, method="kernel", weights="frequency")
+    assert_same(LADRegressor(), X, np.round(y * 20) / 20, held=100, method="kernel", kernel="gaussian")
+
+
+@pytest.mark.parametrize("method", ["robust", "kernel"])
+@pytest.mark.parametrize("given", ["none", "weights", "frequency"])
+def test_groups_are_a_column(method, given):
+    X, y, w = table(8)
+    rng = np.random.default_rng(9)
+    group = rng.integers(0, 40, N) * 1.5
+    y = y + rng.standard_normal(60)[(group / 1.5).astype(int)]
+    X = np.column_stack([X, group])
+    w = None if given == "none" else w if given == "weights" else rng.integers(0, 3, N) * 1.0
+    asked = {"method": method, "weights": "frequency" if given == "frequency" else "probability"}
+    model = QuantileRegressor(quantile=[0.3, 0.5], alpha=0, penalty_weights=[1, 1, 1, np.inf]).fit(X, y, w)
+    here = infer(model, X, y, w, groups=group, **asked)
+    data = blocks.arrays(X, y, w, rows=2500).holding(3000)
+    there = infer(model, data, groups=3, **asked)
+    np.testing.assert_allclose(there.cov, here.cov, rtol=0, atol=1e-9 * np.abs(here.cov).max())
+    assert (there.n_groups, there.df) == (here.n_groups, here.df) == (40, 39)
+    assert there.n_samples == here.n_samples
+
+
 def test_columns_may_be_far_from_zero_and_of_any_size():
     X, y, _ = table(3)
     X = np.column_stack([X[:, 0] * 1e-3 + 5.0, X[:, 1] * 1e6, X[:, 2] + 1e5])
@@ -75,12 +104,19 @@ def test_collections_of_dask():
 def test_what_has_no_standard_errors_is_said():
     X, y, _ = table(6, n=400)
     data, model = blocks.arrays(X, y), LADRegressor().fit(X, y)
-    for method in ("kernel", "rank", "bootstrap"):
-        with pytest.raises(ValueError, match=f'method="{method}" needs all rows in memory: .* .robust. or .iid.'):
+    for method in ("rank", "bootstrap"):
+        with pytest.raises(ValueError, match=f'method="{method}" needs all rows in memory: .* .robust. or .kernel. or'):
             infer(model, data, method=method)
-    for given in ({"groups": np.arange(400)}, {"lags": 2}):
-        with pytest.raises(ValueError, match=f"{next(iter(given))} needs all rows in memory"):
-            infer(model, data, **given)
+    with pytest.raises(ValueError, match="lags needs all rows in memory"):
+        infer(model, data, lags=2)
+    with pytest.raises(ValueError, match="groups must be the name or the number of a column of X"):
+        infer(model, data, groups=np.arange(400))
+    for column in ("month", 3, -1):
+        with pytest.raises(ValueError, match=f"groups={column!r} is no column of X"):
+            infer(model, data, groups=column)
+    ones = np.ones((400, 1))
+    with pytest.raises(ValueError, match="groups must name at least two groups"):
+        infer(LADRegressor(fit_intercept=False).fit(ones, y), blocks.arrays(ones, y), groups=0)
     for other in (HuberLossRegressor().fit(X, y), LassoCD().fit(X, y)):
         with pytest.raises(TypeError, match=f"{type(other).__name__}, which needs all rows in memory"):
             infer(other, data)

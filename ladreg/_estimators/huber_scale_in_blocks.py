@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +17,9 @@ from ladreg._estimators.huber_scale import (
     without_penalty,
 )
 from ladreg._estimators.in_blocks import BlockData
-from ladreg._from_blocks import Question, ResidualSizes, residual_sizes, solve_blocks, together
+from ladreg._from_blocks import Distance, Question, n_distinct_rows, selected, solve_blocks, together
 from ladreg._presolve import scaled
-from ladreg._problem import ElasticNet, Problem, Settings, Solution
+from ladreg._problem import Absolute, ElasticNet, Problem, Settings, Solution
 
 
 def scale_of_blocks(given: BlockData, problem: Problem, settings: Settings) -> float:
@@ -32,23 +33,27 @@ def scale_of_blocks(given: BlockData, problem: Problem, settings: Settings) -> f
     absolute = without_penalty(problem)
     settings = replace(settings, max_iter=None)
     twin, units = scaled(absolute)
-    found, sizes = _fitted(given, absolute, settings)
+    found, median, n_distinct = _fitted(given, absolute, settings)
     n_fitted = n_fitted_rows(twin, units.to_scaled(*found.coefficients).coef, found.unique)
     point = found.coefficients
-    if has_few_rows(twin, sizes.n_distinct):
+    if has_few_rows(twin, n_distinct):
         none = replace(absolute, penalty=_at_rest(absolute.penalty))
-        found, sizes = _fitted(given, none, settings)
+        found, median, n_distinct = _fitted(given, none, settings)
         point, n_fitted = found.coefficients, 1
-    if is_nothing(twin, *units.to_scaled(*point), sizes.median / units.unit):
+    if is_nothing(twin, *units.to_scaled(*point), median / units.unit):
         return units.unit * least_scale(twin)
-    return corrected(sizes.median, n_fitted, sizes.n_distinct)
+    return corrected(median, n_fitted, n_distinct)
 
 
-def _fitted(given: BlockData, absolute: Problem, settings: Settings) -> tuple[Solution, ResidualSizes]:
-    """The fit by absolute values, and the sizes of its residuals."""
-    fit = solve_blocks(Question.like(absolute), settings, given.seen, given.n_held)
-    found = together(given.passes, [fit])[0]
-    return found, together(given.passes, [residual_sizes(given.seen, found.coefficients, given.n_held)])[0]
+def _fitted(given: BlockData, absolute: Problem, settings: Settings) -> tuple[Solution, float, float]:
+    """The fit by absolute values, the median of its residuals' sizes, and the number of distinct rows."""
+    passes, seen = given.passes, given.seen
+    found = together(passes, [solve_blocks(Question.like(absolute), settings, seen, given.n_held)])[0]
+    half = 0.5 * seen.mass
+    near = selected(seen, Distance(found.coefficients), half, half, given.n_held)
+    asked: list[Any] = [near, n_distinct_rows(seen)]
+    nearby, n_distinct = together(passes, asked)
+    return found, Absolute().location(nearby.values, nearby.weight), n_distinct
 
 
 def _at_rest(penalty: ElasticNet) -> ElasticNet:

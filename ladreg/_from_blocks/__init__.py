@@ -1,22 +1,24 @@
 """Fits to rows in blocks, which are read a few times and never held."""
 
 from ladreg._from_blocks.choose import judged, solve_blocks
+from ladreg._from_blocks.distinct_rows import LeastKeys, n_distinct_rows, row_keys
 from ladreg._from_blocks.equivalent_rows import EquivalentRows
 from ladreg._from_blocks.moments import ColumnFolds, Moments, RowFolds, moments
+from ladreg._from_blocks.order_statistics import Distance, Nearby, selected
 from ladreg._from_blocks.question import Question
-from ladreg._from_blocks.residual_sizes import LeastKeys, ResidualSizes, residual_sizes, row_keys
 from ladreg._from_blocks.side_by_side import Request, together
 from ladreg._from_blocks.squares import certified_squares, corrected_target
 from ladreg._from_blocks.survey import Survey, Units, survey
 
 __all__ = [
     "ColumnFolds",
+    "Distance",
     "EquivalentRows",
     "LeastKeys",
     "Moments",
+    "Nearby",
     "Question",
     "Request",
-    "ResidualSizes",
     "RowFolds",
     "Survey",
     "Units",
@@ -24,8 +26,9 @@ __all__ = [
     "corrected_target",
     "judged",
     "moments",
-    "residual_sizes",
+    "n_distinct_rows",
     "row_keys",
+    "selected",
     "solve_blocks",
     "survey",
     "together",

@@ -14,7 +14,7 @@ from ladreg._inference.covariance import (
 from ladreg._inference.density import kernel_density, least_constant, robust_density, weighted_median, weighted_quantile
 from ladreg._inference.desparsified import desparsified, without_bias
 from ladreg._inference.fit import Fit, Sample, read
-from ladreg._inference.from_blocks import BlockInference, infer_blocks
+from ladreg._inference.from_blocks import BlockInference, BlockMethod, column_number, infer_blocks
 from ladreg._inference.huber import huber_covariance
 from ladreg._inference.lasso_fit import LassoFit, read_lasso
 from ladreg._inference.nodewise import Nodewise, nodewise
@@ -28,6 +28,7 @@ __all__ = [
     "BANDWIDTHS",
     "Block",
     "BlockInference",
+    "BlockMethod",
     "Covariance",
     "Fit",
     "Inverted",
@@ -42,6 +43,7 @@ __all__ = [
     "bandwidth",
     "bofinger",
     "breads_of",
+    "column_number",
     "desparsified",
     "differences",
     "draft_covariance",

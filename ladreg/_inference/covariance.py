@@ -211,6 +211,12 @@ def clustered(sample: Sample, fits: list[Fit], breads: list[Array]) -> Array:
     assert sample.groups is not None
     G, N, p = sample.n_groups, sample.size, sample.regressors.size
     sums = [sample.regressors.sums(sample.weight * fit.score, sample.groups, G) for fit in fits]
+    return of_groups(sums, breads, N, p)
+
+
+def of_groups(sums: list[Array], breads: list[Array], N: float, p: int) -> Array:
+    """`clustered`, for the sums of the scores of each fit, one row a group."""
+    G = len(sums[0])
     parts = np.hstack([spread(one, bread) for one, bread in zip(sums, breads, strict=True)])
     return np.asarray(G / (G - 1) * (N - 1) / (N - p) * parts.T @ parts)
 

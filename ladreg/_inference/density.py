@@ -57,16 +57,34 @@ def kernel_density(residual: Array, weight: Array, quantile: float, h: float, ke
         "uniform" on (-c, c), with the median distance from the median as the scale (Parente and Santos Silva 2016), or
         "gaussian", with the smaller of deviation and interquartile range / 1.34 (Koenker 2005, section 3.4.2).
     """
-    width = ndtri(quantile + h) - ndtri(quantile - h)
+    width = normal_width(quantile, h)
     if kernel == "uniform":
         c = width * weighted_median(np.abs(residual - weighted_median(residual, weight)), weight)
-        return np.where(np.abs(residual) < c, 0.5 / c, 0.0) if c > 0 else np.zeros_like(residual)
+        return kernel_of(residual, c, kernel)
     total = weight.sum()
     mean = weight @ residual / total
     deviation = np.sqrt(weight @ (residual - mean) ** 2 / (total - 1))
     spread = weighted_quantile(residual, weight, 0.75) - weighted_quantile(residual, weight, 0.25)
-    c = width * min(deviation, spread / _NORMAL_RANGE)
-    return normal_density(residual / c) / c if c > 0 else np.zeros_like(residual)
+    return kernel_of(residual, width * gaussian_scale(float(deviation), spread), kernel)
+
+
+def normal_width(quantile: float, h: float) -> float:
+    """The width of the quantiles from h below to h above, in normal errors of deviation one."""
+    return float(ndtri(quantile + h) - ndtri(quantile - h))
+
+
+def gaussian_scale(deviation: float, spread: float) -> float:
+    """The scale of the "gaussian" kernel: `spread` is the interquartile range."""
+    return min(deviation, spread / _NORMAL_RANGE)
+
+
+def kernel_of(residual: Array, c: float, kernel: str) -> Array:
+    """``K(residual / c) / c``, 0 for c = 0."""
+    if not c > 0:
+        return np.zeros_like(residual)
+    if kernel == "uniform":
+        return np.where(np.abs(residual) < c, 0.5 / c, 0.0)
+    return normal_density(residual / c) / c
 
 
 def weighted_median(values: Array, weight: Array) -> float:

@@ -232,15 +232,20 @@ def _codes(groups: ArrayLike, given: Verified) -> tuple[Index, int]:
     labels = column_or_1d(groups)
     check_consistent_length(labels, np.empty(given.n_samples))
     found, codes = np.unique(labels[given.rows], return_inverse=True)
-    if found.size < 2:
+    check_groups(found.size)
+    return codes.astype(np.intp), int(found.size)
+
+
+def check_groups(n_groups: int) -> None:
+    """Raise a ValueError for a single group, and warn of few."""
+    if n_groups < 2:
         raise ValueError("groups must name at least two groups among the rows of a weight that is not zero.")
-    if found.size < _FEW_GROUPS:
+    if n_groups < _FEW_GROUPS:
         warn_user(
-            f"{found.size} groups are few: with fewer than {_FEW_GROUPS} standard errors are too small as a rule, and "
+            f"{n_groups} groups are few: with fewer than {_FEW_GROUPS} standard errors are too small as a rule, and "
             "intervals cover less than they say.",
             UserWarning,
         )
-    return codes.astype(np.intp), int(found.size)
 
 
 def _fit(problem: Problem, solution: Solution, features: Index) -> Fit:
