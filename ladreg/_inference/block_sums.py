@@ -44,8 +44,8 @@ class GroupSums:
         groups = np.union1d(self.groups, other.groups)
         if groups.size * self.sums.shape[0] * self.sums.shape[2] > _MOST_SUMS:
             raise ValueError(
-                f"there are at least {groups.size:,} groups, whose sums do not fit into memory. Take a column for groups "
-                "that has fewer values."
+                f"there are at least {groups.size:,} groups, whose sums do not fit into memory. Take a column with "
+                "fewer values for groups."
             )
         sums = np.zeros((self.sums.shape[0], groups.size, self.sums.shape[2]))
         for part in (self, other):
