@@ -4,7 +4,7 @@ from ladreg._from_blocks.choose import judged, solve_blocks
 from ladreg._from_blocks.distinct_rows import LeastKeys, n_distinct_rows, row_keys
 from ladreg._from_blocks.equivalent_rows import EquivalentRows
 from ladreg._from_blocks.moments import ColumnFolds, Moments, RowFolds, moments
-from ladreg._from_blocks.order_statistics import Distance, Nearby, selected
+from ladreg._from_blocks.order_statistics import Distance, selected
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.side_by_side import Request, together
 from ladreg._from_blocks.squares import certified_squares, corrected_target
@@ -16,7 +16,6 @@ __all__ = [
     "EquivalentRows",
     "LeastKeys",
     "Moments",
-    "Nearby",
     "Question",
     "Request",
     "RowFolds",
