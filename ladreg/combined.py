@@ -18,10 +18,10 @@ class CombinedLossRegressor(L1Regressor):
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \big( \rho \, |r_i| + (1 - \rho) \, r_i^2 \big)
         + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
 
-    with :math:`\rho` for `l1_ratio` and :math:`v` for `penalty_weights`. Small residuals cost what they do in least
-    absolute deviations and large ones what they do in least squares, so that it is *not* robust against outliers; it
-    fits some rows exactly, as least absolute deviations do, and is unique wherever least squares are. Where several
-    coefficients are optimal, the result is the smallest in Euclidean norm.
+    with :math:`\rho` for `l1_ratio` and :math:`v` for `penalty_weights`. Small residuals count as in least absolute
+    deviations and large ones as in least squares, so that it is *not* robust to outliers in y; it fits some rows
+    exactly, as least absolute deviations do, and is unique whenever least squares are. If the optimum is not unique,
+    the coefficients of the smallest Euclidean norm are returned.
 
     Parameters
     ----------
@@ -29,28 +29,27 @@ class CombinedLossRegressor(L1Regressor):
         Share of the absolute loss: 1 is `LADRegressor`; 0 is least squares, with a penalty `LassoCD` at half the
         `alpha`. The two parts have different units (y and its square): scaling y changes their balance.
     alpha : float, default=0.0
-        Strength of the L1 penalty; 0 is none.
+        Strength of the L1 penalty; 0 is no penalty.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
-        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
-        allowed, the penalty pulls towards the bound next to it.
+        Smallest and largest values of coefficients, ``(lower, upper)``: one number each, or one number per feature, in
+        units of the coefficients; infinity means no bound. `positive` is short for ``(0, inf)``. If zero is not
+        allowed, the penalty shrinks towards the bound nearest to zero.
     penalty_l1_ratio : float, default=1.0
-        Share :math:`\kappa` of the L1 penalty in
-        :math:`\alpha \sum_j v_j (\kappa \, |b_j| + (1 - \kappa) \, b_j^2 / 2)`,
-        the `l1_ratio` of `ElasticNetCD`. It has a name of its own, since `l1_ratio` is the share of the loss here.
+        Share :math:`\kappa` of the L1 penalty in :math:`\alpha \sum_j v_j (\kappa \, |b_j| + (1 - \kappa) \, b_j^2 /
+        2)`, the `l1_ratio` of `ElasticNetCD`. The name differs because `l1_ratio` is the share of the loss here.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature: 0 leaves it unpenalised, infinity excludes it. "adaptive" is
+        :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
-        Iteration limit of the solver; None for its own.
+        Iteration limit of the solver; None is its default.
     warm_start : bool, default=False
         Whether to start from the coefficients of the previous fit.
 
@@ -65,11 +64,11 @@ class CombinedLossRegressor(L1Regressor):
     objective_ : float or ndarray of shape (n_targets,)
         Objective at the solution.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
-        The proof in full.
+        The certificate.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -78,20 +77,20 @@ class CombinedLossRegressor(L1Regressor):
     See Also
     --------
     CombinedLossRegressorCV : Chooses alpha by cross-validation.
-    HuberLossRegressor : The other way round: squares for small residuals, absolute values for large ones.
+    HuberLossRegressor : The opposite: squares for small residuals, absolute values for large ones.
     LADRegressor : The absolute loss alone.
     ladreg.metrics.combined_loss : The loss of given predictions.
 
     Notes
     -----
-    The quadratic program is reduced to the rows whose sign is in doubt, as in `LADRegressor`; those are solved by an
-    interior point method, and the linear system of the pieces that it finds is solved to rounding.
+    The quadratic program is reduced to the rows near the fit, as in `LADRegressor`; these are solved by an interior
+    point method, and the resulting linear system is solved up to rounding.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Zou 2006). The pilot is the fit of the same loss without penalty if there are more rows
-    than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises generalised
-    cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is excluded.
-    Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Zou 2006). The pilot is the fit of the same loss without penalty if there are more rows
+    than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by generalised
+    cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in the pilot is
+    zero is excluded. Each target has a pilot.
 
     References
     ----------

@@ -65,11 +65,11 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `QuantileRegressor`.
+        Smallest and largest values of coefficients, as in `QuantileRegressor`.
     l1_ratio : float, default=1.0
-        Share of the L1 penalty, the rest squares, as in `QuantileRegressor`: one number.
+        Share of the L1 penalty, the rest is an L2 term, as in `QuantileRegressor`: one number.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors of the penalty, one per feature, as in `QuantileRegressor`.
+        Penalty factors, one per feature, as in `QuantileRegressor`.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         As in `QuantileRegressor`.
     solver_options : dict, default=None
@@ -77,7 +77,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
     tol : float, default=1e-9
         Largest relative gap of the quantiles' fits that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
-        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+        Iteration limit of each call of a linear programming solver; None is the solver's own limit.
     random_state : int, RandomState or None, default=None
         Chooses the rows that calibrate.
 

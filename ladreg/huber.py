@@ -28,40 +28,40 @@ class HuberLossRegressor(L1Regressor):
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, h(y_i - x_i^\top b - b_0) + \alpha \sum_j v_j |b_j|, \qquad
         h(r) = \begin{cases} r^2 / 2 & |r| \le \delta \\ \delta \, (|r| - \delta / 2) & |r| > \delta \end{cases}
 
-    with :math:`\delta` for ``epsilon * scale_`` and :math:`v` for `penalty_weights`: small residuals cost what they do
-    in least squares, large ones only in proportion to their size. Where several coefficients are optimal, the result
-    is the centre of all optima (see :ref:`canonical`), then the smallest in Euclidean norm.
+    with :math:`\delta` for ``epsilon * scale_`` and :math:`v` for `penalty_weights`: small residuals are squared as in
+    least squares, large ones count in proportion to their size. If the optimum is not unique, the result is the centre
+    of all optima (see :ref:`canonical`), and of several such coefficients those of the smallest Euclidean norm.
 
     Parameters
     ----------
     epsilon : float, default=1.35
-        Where the squares end, in units of the scale: with 1.35, estimates of normal data are 95 % as efficient as least
-        squares. Large values are least squares (with a penalty `LassoCD`), small ones tend to `LADRegressor` (at
-        ``alpha / delta``); far below 1e-7 they are that, up to rounding.
+        Threshold between the squared and the absolute part, in units of the scale: 1.35 has 95 % of the efficiency of
+        least squares for normal errors. Large values give least squares (with a penalty `LassoCD`); as `epsilon` goes
+        to 0, the fit tends to that of `LADRegressor` at ``alpha / delta``, and far below 1e-7 it is that fit, up to
+        rounding.
     scale : float or "mad", default="mad"
         Scale of the errors, in units of y. "mad" estimates it before the fit: the (weighted) median of the absolute
-        residuals of least absolute deviations, over the value that it has for normal errors of standard deviation one
-        (see Notes).
+        residuals of least absolute deviations, divided by its value for normal errors of standard deviation 1 (see
+        Notes).
     alpha : float, default=0.0
-        Strength of the L1 penalty, in units of y times units of X; 0 is none.
+        Strength of the L1 penalty, in units of y times units of X; 0 is no penalty.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
-        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
-        allowed, the penalty pulls towards the bound next to it.
+        Smallest and largest values of coefficients, ``(lower, upper)``: one number each, or one number per feature, in
+        units of the coefficients; infinity means no bound. `positive` is short for ``(0, inf)``. If zero is not
+        allowed, the penalty shrinks towards the bound nearest to zero.
     l1_ratio : float, default=1.0
-        Share :math:`\rho` of the L1 penalty in
-        :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as in
-        `ElasticNetCD`: below 1 coefficients are shrunk by their squares as well, which keeps correlated features
-        together; 0 leaves none at zero.
+        Share :math:`\rho` of the L1 penalty in :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as
+        in `ElasticNetCD`: below 1 there is an L2 term, which spreads weight over correlated features; with 0 no
+        coefficient is exactly zero.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature: 0 leaves it unpenalised, infinity excludes it. "adaptive" is
+        :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
@@ -82,17 +82,17 @@ class HuberLossRegressor(L1Regressor):
     objective_ : float or ndarray of shape (n_targets,)
         Objective at the solution.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
-        The proof in full, for the scale used.
+        The certificate, for the scale used.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, if they are all strings.
     n_passes_ : int
-        How often the rows were read, where data came in blocks of rows or from Dask.
+        Number of passes over the rows; only for data in blocks of rows or from Dask.
 
     See Also
     --------
@@ -121,11 +121,11 @@ class HuberLossRegressor(L1Regressor):
     From data in blocks of rows the scale is that of all rows; only the number of distinct rows, where some are there
     twice and more than 16,384 are distinct, is estimated, to about one in a hundred.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if
-    there are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge
-    minimises generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does
-    without is excluded. Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if
+    there are more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty
+    chosen by generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose
+    coefficient in the pilot is zero is excluded. Each target has a pilot.
 
     References
     ----------

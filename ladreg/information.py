@@ -147,52 +147,52 @@ class LassoCDIC(InformationRegressor):
 
     .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + \alpha \sum_j v_j |b_j|
 
-    with :math:`v` for `penalty_weights`, as `LassoCD` does, for each :math:`\alpha` of a decreasing sequence, and takes
-    the fit with the smallest
+    with :math:`v` for `penalty_weights`, as `LassoCD` does, for each :math:`\alpha` of a decreasing grid, and takes the
+    fit with the smallest
 
     .. math:: n \log(2 \pi \sigma^2) + \frac{n}{\sigma^2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + c \, k
 
-    with k the rank of the columns whose coefficients are not zero (their number, unless they depend on each other or on
-    the intercept), c = 2 for "aic" and :math:`\log n` for "bic", as scikit-learn's
-    `LassoLarsIC` does; "ebic" adds a term (see Notes). The fit ends with a certificate.
+    with k the rank of the columns with non-zero coefficients (their number, unless they are linearly dependent), c = 2
+    for "aic" and :math:`\log n` for "bic", as scikit-learn's `LassoLarsIC` does; "ebic" adds a term (see Notes). The
+    fit has a certificate.
 
     Parameters
     ----------
     criterion : {"aic", "bic", "ebic"}, default="bic"
-        Akaike's criterion, which is for prediction and keeps more features; the Bayesian one, which is for selection;
-        or the extended Bayesian one, for selection among many features.
+        "aic" is for prediction and keeps more features, "bic" for selection, "ebic" (extended BIC) for selection among
+        many features.
     ebic_gamma : float, default=1.0
-        The factor :math:`\gamma \ge 0` of the extended criterion; 0 makes it the Bayesian one.
+        Factor :math:`\gamma \ge 0` of the additional term of "ebic"; with 0 it equals "bic".
     noise_variance : float, default=None
         The variance :math:`\sigma^2` of the errors, in squared units of y; None estimates it (see Notes).
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the grid.
     alphas : int or array-like of shape (n_alphas,), default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero; or the alphas, in units of y times units of X. 0 is least squares.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero, or the list of alphas to try, in units of y times units of X. 0 is least squares.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `LassoCD`.
+        Smallest and largest values of coefficients, as in `LassoCD`.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
-        excludes it.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity excludes
+        it. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Columns that are
         constant (up to rounding, a fraction of 1e-14 of their size) are treated as having standard deviation 1.
     post_selection : float, default=None
-        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
-        features it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
+        Share s, between 0 and 1: the coefficients are s times those of the penalised fit plus 1 - s times those of the
+        least squares fit to the selected features, without penalty. The criterion is computed with these coefficients.
+        None is 1: no refit.
     max_features : int, default=None
-        Largest number of coefficients that are not zero. The path ends before the first fit with more, and alpha is
-        chosen from what is left. None is no limit.
+        Largest number of non-zero coefficients. The path ends before the first alpha with more, and alpha is chosen
+        from the remaining ones. None is no limit.
     max_iter : int, default=10000
-        Largest number of epochs and exact steps for each alpha.
+        Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
         As in `LassoCD`; along paths gaps are relative to their objectives.
     verbose : int, default=0
@@ -205,9 +205,9 @@ class LassoCDIC(InformationRegressor):
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing.
     criterion_ : ndarray of shape (n_alphas,)
-        The criterion for each of them.
+        The criterion at each alpha.
     n_selected_path_ : ndarray of shape (n_alphas,)
-        Number of coefficients that are not zero.
+        Number of non-zero coefficients.
     noise_variance_ : float
         The variance of the errors that was used.
     coef_path_ : ndarray of shape (n_features, n_alphas)
@@ -223,13 +223,13 @@ class LassoCDIC(InformationRegressor):
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate
-        The proof in full; of the penalised fit, before it is mixed with another.
+        The certificate of the penalised fit, before `post_selection`.
     n_passes_ : int
-        Times that the rows were read; only for data in blocks.
+        Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -237,10 +237,10 @@ class LassoCDIC(InformationRegressor):
 
     See Also
     --------
-    LassoCD : The lasso at one alpha.
-    LassoCDCV : Chooses alpha by cross-validation, which takes no view of the errors.
+    LassoCD : The lasso with a given alpha.
+    LassoCDCV : Chooses alpha by cross-validation, which makes no assumption about the error distribution.
     LADRegressorIC : Absolute loss.
-    sklearn.linear_model.LassoLarsIC : The same criterion at the kinks of the path, for more rows than features.
+    sklearn.linear_model.LassoLarsIC : The same criterion at the breakpoints of the path, for more rows than features.
 
     Notes
     -----
@@ -253,25 +253,24 @@ class LassoCDIC(InformationRegressor):
 
     The rank of the columns whose coefficients are not zero, less their means where there is an intercept, is an
     unbiased estimate of the degrees of freedom of the lasso (Tibshirani and Taylor 2012): both dummies of a binary
-    variable cost as much as one. That of a relaxed fit is larger; the rank is used all the same.
+    variable cost as much as one. A relaxed fit has more degrees of freedom; the rank is used nevertheless.
 
-    The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, for there are so many models of
-    k among p features. BIC takes them for equally likely, and selects too many features where p is large. Excluded
-    features are not counted in p.
+    The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, the logarithm of the number of
+    models with k of p features. BIC treats all models as equally likely, and selects too many features if p is large.
+    Excluded features are not counted in p.
 
-    n is the number of rows without weights, and the sum of the weights where all are whole numbers, so that these are
-    the same as repeated rows. Other weights are relative, and n is the number of rows whose weight is not zero: weights
-    that sum to one, say, tell how rows compare, not how many there are, and their scale changes nothing.
+    n is the number of rows, or the sum of the weights if all weights are integers, which then count as repeated rows.
+    With other weights n is the number of rows with a non-zero weight, and the scale of the weights does not matter.
 
     ``post_selection=0`` is least squares on the features selected, without the bias of the penalty (the relaxed lasso,
-    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
-    coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` are those of the penalised fit. `verify` judges the
+    final coefficients, whose penalised objective is above the optimum.
 
-    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
-    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
-    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
-    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features with large coefficients in a pilot fit are
+    penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression on
+    standardised columns, with the largest ridge penalty whose generalised cross-validation error (Golub, Heath and
+    Wahba 1979) is within a thousandth of the minimum. A feature whose coefficient in the pilot is zero is excluded.
+    With `standardize` the factors are those of standardised columns. Each target has a pilot.
 
     References
     ----------
@@ -392,57 +391,57 @@ class LADRegressorIC(InformationRegressor):
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j v_j |b_j|
 
-    with :math:`v` for `penalty_weights`, as `LADRegressor` does, for each :math:`\alpha` of a decreasing sequence, and
+    with :math:`v` for `penalty_weights`, as `LADRegressor` does, for each :math:`\alpha` of a decreasing grid, and
     takes the fit with the smallest
 
     .. math:: 2 n \log 2 s + \frac{2}{s} \sum_i w_i \, |y_i - x_i^\top b - b_0| + c \, k
 
-    with k the rank of the columns whose coefficients are not zero (their number, unless they depend on each other or on
-    the intercept), c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms
-    are minus twice the log-likelihood of Laplace errors of scale s, which is the same for all alphas: a robust
-    estimate, so that a few outliers in y do not decide how much the other rows count. The fit ends with a certificate.
+    with k the rank of the columns with non-zero coefficients (their number, unless they are linearly dependent), c = 2
+    for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms are minus twice the
+    log-likelihood of Laplace errors of scale s, which is the same for all alphas: a robust estimate, so that a few
+    outliers in y do not decide how much the other rows count. The fit has a certificate.
 
     Parameters
     ----------
     criterion : {"aic", "bic", "ebic"}, default="bic"
-        Akaike's criterion, which is for prediction and keeps more features; the Bayesian one, which is for selection;
-        or the extended Bayesian one, for selection among many features.
+        "aic" is for prediction and keeps more features, "bic" for selection, "ebic" (extended BIC) for selection among
+        many features.
     ebic_gamma : float, default=1.0
-        The factor :math:`\gamma \ge 0` of the extended criterion; 0 makes it the Bayesian one.
+        Factor :math:`\gamma \ge 0` of the additional term of "ebic"; with 0 it equals "bic".
     scale : {"robust", "classical"}, default="robust"
         How the scale of the errors is estimated: by the median size of residuals, once for all alphas, or by their
         mean, anew for each alpha (see Notes). With gross outliers among the targets the mean, and with it the classical
         criterion, is about nothing but these.
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "knots" or array-like of shape (n_alphas,), default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero; or the alphas, in units of X. 0, which no grid has, is plain LAD.
-        "knots" chooses among all alphas at once (see Notes).
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero, or the list of alphas to try, in units of X. 0, which is in no grid, is plain LAD. "knots" chooses among
+        all alphas at once (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `LADRegressor`.
+        Smallest and largest values of coefficients, as in `LADRegressor`.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LADRegressor`: 0 leaves it unpenalised,
-        infinity excludes it.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature, as in `LADRegressor`: 0 leaves it unpenalised, infinity
+        excludes it. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     post_selection : float, default=None
-        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the LAD fit to the features
-        it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
+        Share s, between 0 and 1: the coefficients are s times those of the penalised fit plus 1 - s times those of the
+        LAD fit to the selected features, without penalty. The criterion is computed with these coefficients. None is 1:
+        no refit.
     max_features : int, default=None
-        Largest number of coefficients that are not zero. The path ends before the first fit with more, and alpha is
-        chosen from what is left. None is no limit.
+        Largest number of non-zero coefficients. The path ends before the first alpha with more, and alpha is chosen
+        from the remaining ones. None is no limit.
     solver : {"auto", "linprog"}, default="auto"
         As in `LADRegressor`, for all fits.
     solver_options : dict, default=None
-        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds).
+        Options of `scipy.optimize.linprog`, used whenever it is called, such as ``{"time_limit": 60}`` (seconds).
     max_iter : int, default=None
-        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+        Iteration limit of each call of a linear programming solver; None is the solver's own limit.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     verbose : int, default=0
@@ -454,14 +453,14 @@ class LADRegressorIC(InformationRegressor):
         The alpha that was chosen.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
-        mean of its ends, and twice its lower end for the first range, which has no upper one.
+        mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
         Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
         entry k of `criterion_` and column k of `coef_path_` are those of a whole range.
     criterion_ : ndarray of shape (n_alphas,)
-        The criterion for each of them.
+        The criterion at each alpha.
     n_selected_path_ : ndarray of shape (n_alphas,)
-        Number of coefficients that are not zero.
+        Number of non-zero coefficients.
     scale_ : float or ndarray of shape (n_alphas,)
         The scale of the errors that was used, in units of y; one for each alpha where it is estimated anew for each.
     coef_path_ : ndarray of shape (n_features, n_alphas)
@@ -477,11 +476,11 @@ class LADRegressorIC(InformationRegressor):
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate
-        The proof in full; of the penalised fit, before it is mixed with another.
+        The certificate of the penalised fit, before `post_selection`.
     penalty_weights_ : ndarray of shape (n_features,)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -489,8 +488,8 @@ class LADRegressorIC(InformationRegressor):
 
     See Also
     --------
-    LADRegressor : The fit at one alpha, or at the pivotal one.
-    LADRegressorCV : Chooses alpha by cross-validation, which takes no view of the errors.
+    LADRegressor : The fit with a given alpha, or with the pivotal one.
+    LADRegressorCV : Chooses alpha by cross-validation, which makes no assumption about the error distribution.
     LassoCDIC : Squared loss.
 
     Notes
@@ -519,30 +518,29 @@ class LADRegressorIC(InformationRegressor):
 
     The rank of the columns whose coefficients are not zero is an unbiased estimate of the degrees of freedom of the
     lasso (Tibshirani and Taylor 2012); with absolute loss it is that of rows fitted exactly, which measures the same
-    (Li and Zhu 2008). That of a relaxed fit is larger; the rank is used all the same.
+    (Li and Zhu 2008). A relaxed fit has more degrees of freedom; the rank is used nevertheless.
 
-    The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, for there are so many models of
-    k among p features. BIC takes them for equally likely, and selects too many features where p is large. Excluded
-    features are not counted in p.
+    The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, the logarithm of the number of
+    models with k of p features. BIC treats all models as equally likely, and selects too many features if p is large.
+    Excluded features are not counted in p.
 
-    n is the number of rows without weights, and the sum of the weights where all are whole numbers, so that these are
-    the same as repeated rows. Other weights are relative, and n is the number of rows whose weight is not zero: weights
-    that sum to one, say, tell how rows compare, not how many there are, and their scale changes nothing.
+    n is the number of rows, or the sum of the weights if all weights are integers, which then count as repeated rows.
+    With other weights n is the number of rows with a non-zero weight, and the scale of the weights does not matter.
 
-    With ``alphas="knots"`` the path is followed from knot to knot. Between two knots no coefficient changes, and
-    neither does the criterion: its minimum over all alphas from `eps` times the largest upwards is found. Where the
-    coefficients would be more than 2**27 numbers (1 GiB), or the path cannot be followed to its end because a basis is
-    singular to rounding, ``fit`` raises a ValueError or a RuntimeError: raise `eps`, or give a number of alphas.
+    With ``alphas="knots"`` the path is followed from breakpoint (knot) to breakpoint. Between two knots neither
+    coefficients nor criterion change: its minimum over all alphas from `eps` times the largest upwards is found. If the
+    coefficients would be more than 2**27 numbers (1 GiB), ``fit`` raises a ValueError; if the path cannot be followed
+    to its end because a basis is singular up to rounding, a RuntimeError: raise `eps`, or pass a number of alphas.
 
     ``post_selection=0`` is plain LAD on the features selected, without the bias of the penalty (the relaxed lasso,
-    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
-    coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` are those of the penalised fit. `verify` judges the
+    final coefficients, whose penalised objective is above the optimum.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
-    are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
-    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
+    are more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by
+    generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
+    the pilot is zero is excluded. Each target has a pilot.
 
     References
     ----------
@@ -705,58 +703,58 @@ class QuantileRegressorIC(LADRegressorIC):
         \rho_\tau(r) = \max\big( \tau \, r, (\tau - 1) \, r \big)
 
     with :math:`\tau` for `quantile` and :math:`v` for `penalty_weights`, as `QuantileRegressor` does, for each
-    :math:`\alpha` of a decreasing sequence, and takes the fit with the smallest
+    :math:`\alpha` of a decreasing grid, and takes the fit with the smallest
 
     .. math:: 2 n \log \frac{s}{\tau (1 - \tau)} + \frac{2}{s} \sum_i w_i \, \rho_\tau(y_i - x_i^\top b - b_0) + c \, k
 
-    with k the rank of the columns whose coefficients are not zero (their number, unless they depend on each other or on
-    the intercept), c = 2 for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms
-    are minus twice the log-likelihood of asymmetric Laplace errors of scale s, whose density is :math:`\tau (1 - \tau)
-    / s \, \exp(-\rho_\tau(r) / s)`; s is a robust estimate, the same for all alphas. The fit ends with a certificate.
+    with k the rank of the columns with non-zero coefficients (their number, unless they are linearly dependent), c = 2
+    for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms are minus twice the
+    log-likelihood of asymmetric Laplace errors of scale s, whose density is :math:`\tau (1 - \tau) / s \,
+    \exp(-\rho_\tau(r) / s)`; s is a robust estimate, the same for all alphas. The fit has a certificate.
 
     Parameters
     ----------
     criterion : {"aic", "bic", "ebic"}, default="bic"
-        Akaike's criterion, which is for prediction and keeps more features; the Bayesian one, which is for selection;
-        or the extended Bayesian one, for selection among many features.
+        "aic" is for prediction and keeps more features, "bic" for selection, "ebic" (extended BIC) for selection among
+        many features.
     quantile : float, default=0.5
         The quantile, strictly between 0 and 1. Each of several has a path and a choice of its own: fit one model for
         each.
     ebic_gamma : float, default=1.0
-        The factor :math:`\gamma \ge 0` of the extended criterion; 0 makes it the Bayesian one.
+        Factor :math:`\gamma \ge 0` of the additional term of "ebic"; with 0 it equals "bic".
     scale : {"robust", "classical"}, default="robust"
         How the scale of the errors is estimated: by the rows near the fit, once for all alphas, or by the mean loss,
         anew for each alpha (see Notes).
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "knots" or array-like of shape (n_alphas,), default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero; or the alphas, in units of X. 0, which no grid has, is no penalty.
-        "knots" chooses among all alphas at once (see Notes).
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero, or the list of alphas to try, in units of X. 0, which is in no grid, is no penalty. "knots" chooses among
+        all alphas at once (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `QuantileRegressor`.
+        Smallest and largest values of coefficients, as in `QuantileRegressor`.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
-        infinity excludes it.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised, infinity
+        excludes it. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     post_selection : float, default=None
-        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit to the features
-        it selects, without penalty. It counts for the criterion as well. None is 1: no refit.
+        Share s, between 0 and 1: the coefficients are s times those of the penalised fit plus 1 - s times those of the
+        fit to the selected features, without penalty. The criterion is computed with these coefficients. None is 1: no
+        refit.
     max_features : int, default=None
-        Largest number of coefficients that are not zero. The path ends before the first fit with more, and alpha is
-        chosen from what is left. None is no limit.
+        Largest number of non-zero coefficients. The path ends before the first alpha with more, and alpha is chosen
+        from the remaining ones. None is no limit.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         As in `QuantileRegressor`, for all fits.
     solver_options : dict, default=None
-        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds).
+        Options of `scipy.optimize.linprog`, used whenever it is called, such as ``{"time_limit": 60}`` (seconds).
     max_iter : int, default=None
-        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+        Iteration limit of each call of a linear programming solver; None is the solver's own limit.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     verbose : int, default=0
@@ -768,14 +766,14 @@ class QuantileRegressorIC(LADRegressorIC):
         The alpha that was chosen.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
-        mean of its ends, and twice its lower end for the first range, which has no upper one.
+        mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
         Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
         entry k of `criterion_` and column k of `coef_path_` are those of a whole range.
     criterion_ : ndarray of shape (n_alphas,)
-        The criterion for each of them.
+        The criterion at each alpha.
     n_selected_path_ : ndarray of shape (n_alphas,)
-        Number of coefficients that are not zero.
+        Number of non-zero coefficients.
     scale_ : float or ndarray of shape (n_alphas,)
         The scale of the errors that was used, in units of y; one for each alpha where it is estimated anew for each.
     coef_path_ : ndarray of shape (n_features, n_alphas)
@@ -791,11 +789,11 @@ class QuantileRegressorIC(LADRegressorIC):
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate
-        The proof in full; of the penalised fit, before it is mixed with another.
+        The certificate of the penalised fit, before `post_selection`.
     penalty_weights_ : ndarray of shape (n_features,)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -803,8 +801,8 @@ class QuantileRegressorIC(LADRegressorIC):
 
     See Also
     --------
-    QuantileRegressor : The fit at one alpha, or at the pivotal one.
-    QuantileRegressorCV : Chooses alpha by cross-validation, which takes no view of the errors.
+    QuantileRegressor : The fit with a given alpha, or with the pivotal one.
+    QuantileRegressorCV : Chooses alpha by cross-validation, which makes no assumption about the error distribution.
     LADRegressorIC : The median, with the loss not halved.
 
     Notes
@@ -836,25 +834,25 @@ class QuantileRegressorIC(LADRegressorIC):
 
     The rank of the columns whose coefficients are not zero is the number of rows fitted exactly, which measures the
     degrees of freedom (Li and Zhu 2008). The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log
-    \binom{p}{k}`, for there are so many models of k among p features. Excluded features are not counted in p.
+    \binom{p}{k}`, the logarithm of the number of models with k of p features. Excluded features are not counted in p.
 
-    n is the number of rows without weights, and the sum of the weights where all are whole numbers, so that these are
-    the same as repeated rows; otherwise it is the number of rows whose weight is not zero.
+    n is the number of rows, or the sum of the weights if all weights are integers, which then count as repeated rows;
+    otherwise it is the number of rows with a non-zero weight.
 
-    With ``alphas="knots"`` the path is followed from knot to knot. Between two knots no coefficient changes, and
-    neither does the criterion: its minimum over all alphas from `eps` times the largest upwards is found. Where the
-    coefficients would be more than 2**27 numbers (1 GiB), or the path cannot be followed to its end because a basis is
-    singular to rounding, ``fit`` raises a ValueError or a RuntimeError: raise `eps`, or give a number of alphas.
+    With ``alphas="knots"`` the path is followed from breakpoint (knot) to breakpoint. Between two knots neither
+    coefficients nor criterion change: its minimum over all alphas from `eps` times the largest upwards is found. If the
+    coefficients would be more than 2**27 numbers (1 GiB), ``fit`` raises a ValueError; if the path cannot be followed
+    to its end because a basis is singular up to rounding, a RuntimeError: raise `eps`, or pass a number of alphas.
 
     ``post_selection=0`` is the fit without penalty to the features selected (the relaxed lasso, Meinshausen 2007).
-    `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the coefficients that there
-    are: where they are mixed, it finds their penalised objective above the optimum.
+    `certificate_`, `dual_gap_` and `objective_` are those of the penalised fit. `verify` judges the final coefficients,
+    whose penalised objective is above the optimum.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
-    more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
-    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
+    more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by
+    generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
+    the pilot is zero is excluded. Each target has a pilot.
 
     References
     ----------

@@ -19,52 +19,49 @@ class LADRegressor(PivotalRegressor):
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j v_j |b_j|
 
-    as a linear program, with :math:`v` for `penalty_weights`. Where several coefficients are optimal, the result is
-    the canonical one, the centre of all optima (see :ref:`canonical`): without features the median of NumPy, with the
-    dummies of groups the median of each group. It does not depend on how far outliers are, nor, up to rounding, on the
-    order of rows, and integer weights give what repeated rows give. Where residuals leave coefficients open, those of
-    the smallest Euclidean norm are taken.
+    as a linear program, with :math:`v` for `penalty_weights`. If the optimum is not unique, the result is the canonical
+    one, the centre of all optima (see :ref:`canonical`): without features the median of NumPy, with dummies of groups
+    the median of each group. It does not depend on how far outliers are from the fit, nor, up to rounding, on the order
+    of rows, and integer weights are the same as repeated rows. Of coefficients with the same residuals those of the
+    smallest Euclidean norm are returned.
 
     Parameters
     ----------
     alpha : float or "pivotal", default=0.0
-        Strength of the L1 penalty, in units of y per unit of coefficient; 0 is plain LAD. scikit-learn's
-        `QuantileRegressor` defaults to 1 and halves the loss: its ``alpha=a`` is ``alpha=2*a`` here. "pivotal" chooses
-        it from X alone, as large as noise asks for whatever its distribution (see Notes).
+        Strength of the L1 penalty, in units of X; 0 is plain LAD. The loss of `QuantileRegressor` is half as large: its
+        ``alpha=a`` is ``alpha=2*a`` here. "pivotal" computes a penalty from X alone that dominates the noise with high
+        probability, for any error distribution (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
-        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
-        allowed, the penalty pulls towards the bound next to it.
+        Smallest and largest values of coefficients, ``(lower, upper)``: one number each, or one number per feature, in
+        units of the coefficients; infinity means no bound. `positive` is short for ``(0, inf)``. If zero is not
+        allowed, the penalty shrinks towards the bound nearest to zero.
     l1_ratio : float, default=1.0
-        Share :math:`\rho` of the L1 penalty in
-        :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as in
-        `ElasticNetCD`: below 1 coefficients are shrunk by their squares as well, which keeps correlated features
-        together; 0 leaves none at zero.
+        Share :math:`\rho` of the L1 penalty in :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as
+        in `ElasticNetCD`: below 1 there is an L2 term, which spreads weight over correlated features; with 0 no
+        coefficient is exactly zero.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
-        excludes it. They are used as they are, not rescaled to any sum.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature: 0 leaves it unpenalised (forced in), infinity excludes it.
+        They are not rescaled. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see
+        Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     solver : {"auto", "linprog"}, default="auto"
-        "linprog" hands the whole linear program to `scipy.optimize.linprog`. "auto" shrinks it to the rows whose side
-        is in doubt, solves those by an interior point method and proves the vertex, and leaves to linprog what cannot
-        be proved. Of many penalised features few are solved at a time. Both end in the same certified canonical
-        optimum.
+        "auto" (recommended) uses ladreg's own solver and falls back to `scipy.optimize.linprog` if optimality cannot be
+        certified. "linprog" solves the whole linear program by `scipy.optimize.linprog`. Both return the same certified
+        canonical optimum.
     solver_options : dict, default=None
-        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds) or
-        ``{"disp": True}`` for its progress; the key "method" chooses its method ("highs-ds" or "highs-ipm").
+        Options of `scipy.optimize.linprog`, used whenever it is called, such as ``{"time_limit": 60}`` (seconds) or
+        ``{"disp": True}`` for its progress; the key "method" is "highs-ds" or "highs-ipm".
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
-        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+        Iteration limit of each call of a linear programming solver; None is the solver's own limit.
     warm_start : bool, default=False
-        Whether to start from the coefficients of the previous fit, which take the place of a pilot fit to a sample.
-        No effect on linprog.
+        Whether to start from the coefficients of the previous fit. No effect on linprog.
 
     Attributes
     ----------
@@ -73,23 +70,23 @@ class LADRegressor(PivotalRegressor):
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
     alpha_ : float
-        The `alpha` used; where it is "pivotal", for columns in units of their deviation.
+        The `alpha` used; with "pivotal" that for columns of standard deviation 1.
     n_iter_ : int or ndarray of shape (n_targets,)
         Iterations of the linear programming solvers, at least 1.
     objective_ : float or ndarray of shape (n_targets,)
         Objective at the solution.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
-        The proof in full.
+        The certificate.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, if they are all strings.
     n_passes_ : int
-        How often the rows were read, where data came in blocks of rows or from Dask.
+        Number of passes over the rows; only for data in blocks of rows or from Dask.
 
     See Also
     --------
@@ -107,11 +104,11 @@ class LADRegressor(PivotalRegressor):
     of the rows change it by a percent or so. Row i has one error whatever its weight, so that for this choice an
     integer weight is not the same as repeated rows, whose errors count as independent.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
-    are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
-    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
+    are more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by
+    generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
+    the pilot is zero is excluded. Each target has a pilot.
 
     References
     ----------

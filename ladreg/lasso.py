@@ -39,42 +39,42 @@ class ElasticNetCD(WeightedRegressor):
         + \alpha \sum_j v_j \Big( \rho \, |b_j| + \frac{1 - \rho}{2} \, b_j^2 \Big)
 
     with :math:`\rho` for `l1_ratio` and :math:`v` for `penalty_weights`: the objective of scikit-learn's `ElasticNet`,
-    with the same meaning of `alpha` and `l1_ratio`. Where several coefficients are optimal, the result is the smallest
-    in Euclidean norm.
+    with the same meaning of `alpha` and `l1_ratio`. If the optimum is not unique, the coefficients of the smallest
+    Euclidean norm are returned.
 
     Parameters
     ----------
     alpha : float, default=1.0
         Strength of the penalty; 0 is least squares.
     l1_ratio : float, default=0.5
-        Share of the absolute values in the penalty: 1 is the lasso, 0 is ridge regression (which selects nothing, so
-        that a solver of its own is faster for it where there are many features).
+        Share of the L1 penalty: 1 is the lasso, 0 is ridge regression (for which scikit-learn's `Ridge` is faster with
+        many features).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
-        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
-        allowed, the penalty pulls towards the bound next to it.
+        Smallest and largest values of coefficients, ``(lower, upper)``: one number each, or one number per feature, in
+        units of the coefficients; infinity means no bound. `positive` is short for ``(0, inf)``. If zero is not
+        allowed, the penalty shrinks towards the bound nearest to zero.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
-        excludes it. They are used as they are, not rescaled to any sum.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature: 0 leaves it unpenalised (forced in), infinity excludes it.
+        They are not rescaled. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see
+        Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
-        those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding, a
-        fraction of 1e-14 of their size) are treated as having standard deviation 1.
+        on the original scale, and sparse X stays sparse. Columns that are constant (up to rounding, a fraction of 1e-14
+        of their size) are treated as having standard deviation 1.
     precompute : {"auto", True, False}, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. The
         result is the same up to rounding.
     max_iter : int, default=10000
-        Largest number of epochs (passes over the features of the working set) and of exact steps on the support.
+        Largest number of epochs (passes over the features of the working set) plus active-set steps.
     tol : float, default=1e-10
-        Stop when the proved gap is at most ``tol * mean((y - mean(y))^2)`` (``mean(y^2)`` without intercept):
-        scikit-learn's meaning at a much tighter value, since it is cheap here. Values below 1e-15 count as 1e-15.
+        Stop when the proved gap is at most ``tol * mean((y - mean(y))^2)`` (``mean(y^2)`` without intercept): as in
+        scikit-learn, with a much smaller default, since it costs little here. Values below 1e-15 count as 1e-15.
     warm_start : bool, default=False
         Whether to start from the coefficients of the previous fit.
 
@@ -91,13 +91,13 @@ class ElasticNetCD(WeightedRegressor):
     objective_ : float or ndarray of shape (n_targets,)
         Objective at the solution.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
-        The proof in full.
+        The certificate.
     n_passes_ : int
-        Times that the rows were read; only for data in blocks.
+        Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -110,15 +110,14 @@ class ElasticNetCD(WeightedRegressor):
 
     Notes
     -----
-    Of `ElasticNet`'s parameters these have no counterpart: `copy_X` (X is never changed), `selection` and
-    `random_state` (the order of coordinates is cyclic: the answer is certified, and where it is not unique it is
-    canonical, so that the order cannot matter).
+    These parameters of `ElasticNet` do not exist here: `copy_X` (X is never modified), `selection` and `random_state`
+    (the result is the certified, canonical optimum, so that the order of coordinates does not matter).
 
-    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
-    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
-    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
-    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features with large coefficients in a pilot fit are
+    penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression on
+    standardised columns, with the largest ridge penalty whose generalised cross-validation error (Golub, Heath and
+    Wahba 1979) is within a thousandth of the minimum. A feature whose coefficient in the pilot is zero is excluded.
+    With `standardize` the factors are those of standardised columns. Each target has a pilot.
 
     References
     ----------
@@ -257,8 +256,8 @@ class LassoCD(ElasticNetCD):
     .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + \alpha \sum_j v_j |b_j|
 
     with :math:`v` for `penalty_weights`: the objective of scikit-learn's `Lasso`, with the same meaning of `alpha`.
-    Exact steps on the support finish what coordinate descent begins, so that tight tolerances cost little. Where
-    several coefficients are optimal (duplicate columns), the result is the smallest in Euclidean norm.
+    Coordinate descent finds the active set and a direct solve finishes, so that tight tolerances cost little. If the
+    optimum is not unique (duplicate columns), the coefficients of the smallest Euclidean norm are returned.
 
     Parameters
     ----------
@@ -269,27 +268,27 @@ class LassoCD(ElasticNetCD):
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
-        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
-        allowed, the penalty pulls towards the bound next to it.
+        Smallest and largest values of coefficients, ``(lower, upper)``: one number each, or one number per feature, in
+        units of the coefficients; infinity means no bound. `positive` is short for ``(0, inf)``. If zero is not
+        allowed, the penalty shrinks towards the bound nearest to zero.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised (forced in), infinity
-        excludes it. They are used as they are, not rescaled to any sum.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature: 0 leaves it unpenalised (forced in), infinity excludes it.
+        They are not rescaled. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see
+        Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation. Coefficients are
-        those of the columns as they are, and sparse X stays sparse. Columns that are constant (up to rounding, a
-        fraction of 1e-14 of their size) are treated as having standard deviation 1.
+        on the original scale, and sparse X stays sparse. Columns that are constant (up to rounding, a fraction of 1e-14
+        of their size) are treated as having standard deviation 1.
     precompute : {"auto", True, False}, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. The
         result is the same up to rounding.
     max_iter : int, default=10000
-        Largest number of epochs (passes over the features of the working set) and of exact steps on the support.
+        Largest number of epochs (passes over the features of the working set) plus active-set steps.
     tol : float, default=1e-10
-        Stop when the proved gap is at most ``tol * mean((y - mean(y))^2)`` (``mean(y^2)`` without intercept):
-        scikit-learn's meaning at a much tighter value, since it is cheap here. Values below 1e-15 count as 1e-15.
+        Stop when the proved gap is at most ``tol * mean((y - mean(y))^2)`` (``mean(y^2)`` without intercept): as in
+        scikit-learn, with a much smaller default, since it costs little here. Values below 1e-15 count as 1e-15.
     warm_start : bool, default=False
         Whether to start from the coefficients of the previous fit.
 
@@ -306,13 +305,13 @@ class LassoCD(ElasticNetCD):
     objective_ : float or ndarray of shape (n_targets,)
         Objective at the solution.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
-        The proof in full.
+        The certificate.
     n_passes_ : int
-        Times that the rows were read; only for data in blocks.
+        Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -320,21 +319,20 @@ class LassoCD(ElasticNetCD):
 
     See Also
     --------
-    ElasticNetCD : Absolute values and squares in the penalty.
+    ElasticNetCD : L1 and L2 terms in the penalty.
     LADRegressor : Absolute loss, with or without the L1 penalty.
     sklearn.linear_model.Lasso : The same model with a looser tolerance and no certificate.
 
     Notes
     -----
-    Of `Lasso`'s parameters these have no counterpart: `copy_X` (X is never changed), `selection` and `random_state`
-    (the order of coordinates is cyclic: the answer is certified, and where it is not unique it is canonical, so that
-    the order cannot matter).
+    These parameters of `Lasso` do not exist here: `copy_X` (X is never modified), `selection` and `random_state` (the
+    result is the certified, canonical optimum, so that the order of coordinates does not matter).
 
-    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
-    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
-    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
-    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features with large coefficients in a pilot fit are
+    penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression on
+    standardised columns, with the largest ridge penalty whose generalised cross-validation error (Golub, Heath and
+    Wahba 1979) is within a thousandth of the minimum. A feature whose coefficient in the pilot is zero is excluded.
+    With `standardize` the factors are those of standardised columns. Each target has a pilot.
 
     References
     ----------
@@ -412,8 +410,8 @@ def alpha_max(
     .. math:: \alpha_{\max} = \max_j \frac{1}{\rho \, v_j} \Big| \sum_i w_i \, x_{ij} r_i \Big| \Big/ \sum_i w_i
 
     where r are the residuals of the model without penalised features: :math:`y_i - \bar y` with the weighted mean
-    :math:`\bar y` (0 without intercept) if there are no unpenalised ones. The largest of the sums themselves (or 0)
-    counts instead of their sizes where coefficients are to be positive. Grids of `alpha` are parts of it.
+    :math:`\bar y` (0 without intercept) if there are no unpenalised ones. With ``positive=True`` it is the largest of
+    the sums themselves (or 0) instead of their absolute values. Use fractions of it as a grid.
 
     Parameters
     ----------
@@ -422,7 +420,7 @@ def alpha_max(
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         Target.
     l1_ratio : float, default=1.0
-        As in `ElasticNetCD`, but above 0: squares alone never make a coefficient zero.
+        As in `ElasticNetCD`, but above 0: an L2 term alone never makes a coefficient zero.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights.
     fit_intercept : bool, default=True
@@ -430,12 +428,12 @@ def alpha_max(
     positive : bool, default=False
         As in `LassoCD`.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `LassoCD`.
+        Smallest and largest values of coefficients, as in `LassoCD`.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         As in `LassoCD`; 0 where no feature is penalised.
         "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     standardize : bool, default=False
         As in `LassoCD`.
 
@@ -447,7 +445,7 @@ def alpha_max(
     Raises
     ------
     ValueError
-        As `LassoCD.fit` does, for data or parameters that make no sense.
+        As in `LassoCD.fit`, for invalid data or parameters.
 
     Examples
     --------

@@ -28,33 +28,33 @@ class ElasticNetCDCV(CrossValidatedRegressor):
 
     with :math:`\rho` for `l1_ratio` and :math:`v` for `penalty_weights`, as `ElasticNetCD` does, for each `l1_ratio`
     and each :math:`\alpha` of a decreasing sequence on the training rows of each fold, and chooses by the mean squared
-    error of the rows held out. The fit to all rows with what was chosen ends with a certificate. Grid, folds and choice
-    are those of scikit-learn's `ElasticNetCV`.
+    error of the held-out rows. The fit to all rows with the chosen values has a certificate. Grid, folds and choice are
+    those of scikit-learn's `ElasticNetCV`.
 
     Parameters
     ----------
     l1_ratio : float or list of float, default=0.5
-        Share of the absolute values in the penalty, or several to choose from: 1 is the lasso, 0 ridge regression.
-        Useful lists are denser near 1, such as ``[0.1, 0.5, 0.7, 0.9, 0.95, 0.99, 1]``.
+        Share of the L1 penalty, or several to choose from: 1 is the lasso, 0 ridge regression. A useful list is denser
+        near 1, such as ``[0.1, 0.5, 0.7, 0.9, 0.95, 0.99, 1]``.
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "auto" or array-like of shape (n_alphas,), default=100
-        An integer: that many alphas for each `l1_ratio`, equally spaced in their logarithms from the smallest alpha for
-        which every penalised coefficient is zero in a fit to all rows; or the alphas, which ``l1_ratio=0`` needs. 0 is
-        least squares.
-        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
+        Number of alphas for each `l1_ratio`, on a log-spaced grid that starts at `alpha_max`, from which on all
+        penalised coefficients are zero in the fit to all rows, or the list of alphas to try, which ``l1_ratio=0``
+        requires. 0 is least squares. "auto" starts with 100 and extends the grid while the smallest alpha is the best
+        one, by at most three decades below `eps`.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `ElasticNetCD`.
+        Smallest and largest values of coefficients, as in `ElasticNetCD`.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `ElasticNetCD`: 0 leaves it unpenalised,
-        infinity excludes it. They are the same in all folds.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature, as in `ElasticNetCD`: 0 leaves it unpenalised, infinity
+        excludes it. They are the same in all folds. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit
+        :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
         that of its training rows. Columns that are constant (up to rounding, a fraction of 1e-14 of their size) are
@@ -63,19 +63,20 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds. For data in blocks a number, None, or the name of a column whose values are the folds.
     scoring : str or callable, default=None
-        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
-        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
+        Score of the held-out rows: the name of a scorer, such as "neg_median_absolute_error", or a function of a fitted
+        estimator, X and y with larger values for better fits. None is the loss that the estimator minimises.
     selection : {"min", "1se"}, default="min"
-        "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and an error statistically as good as the best.
+        "min" chooses the alpha with the smallest mean held-out loss, "1se" the largest alpha whose mean loss is within
+        one standard error of it: fewer features, with an error statistically as good as the best.
     post_selection : float, default=None
-        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
-        features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+        Share s, between 0 and 1: the coefficients are s times those of the penalised fit plus 1 - s times those of the
+        least squares fit to the selected features, without penalty. Held-out losses are computed with these
+        coefficients. None is 1: no refit.
     max_features : int, default=None
-        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
-        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
+        Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
+        and alpha is chosen from the remaining ones, also with "1se". None is no limit.
     max_iter : int, default=10000
-        Largest number of epochs and exact steps for each alpha.
+        Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
         As in `ElasticNetCD`; along paths gaps are relative to their objectives.
     n_jobs : int, default=None
@@ -99,8 +100,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
         Mean squared error of the held-out rows of each fold; NaN where `alphas_` is.
     scores_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Scores of the held-out rows of each fold, larger ones better, in the place of `mse_path_` where there is a
-        `scoring`. Alphas are chosen by the largest mean.
+        Scores of the held-out rows of each fold, larger is better, instead of `mse_path_` if `scoring` is given. The
+        largest mean is best.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows, at the `l1_ratio` chosen.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -114,13 +115,13 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate
-        The proof in full; of the penalised fit, before it is mixed with another.
+        The certificate of the penalised fit, before `post_selection`.
     n_passes_ : int
-        Times that the rows were read; only for data in blocks.
+        Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -128,31 +129,32 @@ class ElasticNetCDCV(CrossValidatedRegressor):
 
     See Also
     --------
-    ElasticNetCD : The elastic net at one alpha.
+    ElasticNetCD : The elastic net with a given alpha.
     LassoCDCV : The case ``l1_ratio=1``.
     sklearn.linear_model.ElasticNetCV : The same choice, with looser tolerances and no certificate.
 
     Notes
     -----
-    The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as `GridSearchCV` and
-    scikit-learn's `ElasticNetCV` do. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
-    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
+    The mean loss of a fold is weighted by `sample_weight`; the means of the folds are averaged without weights, as
+    `GridSearchCV` and scikit-learn's `ElasticNetCV` do. The standard error is the standard deviation of the folds'
+    means divided by the square root of the number of folds. For splitters that need groups, such as `GroupKFold`, pass
+    ``fit(X, y, groups=groups)``. A scorer gets `sample_weight`; with metadata routing enabled, splitter and scorer get
+    the metadata that they request.
 
-    The rule of one standard error is applied to the `l1_ratio` of the smallest mean loss. Where there are more rows
-    than features, the Gram matrix of a fold is that of all rows minus that of the rows held out, and needs no look at
-    the training rows.
+    The one-standard-error rule is applied at the `l1_ratio` of the smallest mean loss. Where there are more rows than
+    features, the Gram matrix of a fold is that of all rows minus that of the held-out rows, so that the training rows
+    are not read again.
 
     ``post_selection=0`` is least squares on the features selected, without the bias of the penalty (the relaxed lasso,
-    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
-    coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` are those of the penalised fit. `verify` judges the
+    final coefficients, whose penalised objective is above the optimum.
 
-    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
-    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
-    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
-    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
-    Each fold has a pilot of its own, fitted to its training rows alone.
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features with large coefficients in a pilot fit are
+    penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression on
+    standardised columns, with the largest ridge penalty whose generalised cross-validation error (Golub, Heath and
+    Wahba 1979) is within a thousandth of the minimum. A feature whose coefficient in the pilot is zero is excluded.
+    With `standardize` the factors are those of standardised columns. Each target has a pilot. Each fold has its own
+    pilot, fitted to its training rows.
 
     References
     ----------
@@ -245,31 +247,31 @@ class LassoCDCV(CrossValidatedRegressor):
 
     .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b - b_0)^2 + \alpha \sum_j v_j |b_j|
 
-    with :math:`v` for `penalty_weights`, as `LassoCD` does, for each :math:`\alpha` of a decreasing sequence on the
-    training rows of each fold, and chooses by the mean squared error of the rows held out. The fit to all rows with the
-    alpha chosen ends with a certificate. Grid, folds and choice are those of scikit-learn's `LassoCV`.
+    with :math:`v` for `penalty_weights`, as `LassoCD` does, for each :math:`\alpha` of a decreasing grid on the
+    training rows of each fold, and chooses by the mean squared error of the held-out rows. The fit to all rows with the
+    chosen alpha has a certificate. Grid, folds and choice are those of scikit-learn's `LassoCV`.
 
     Parameters
     ----------
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "auto" or array-like of shape (n_alphas,), default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero in a fit to all rows; or the alphas, in units of y times units of X. 0 is least
-        squares.
-        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero in the fit to all rows, or the list of alphas to try, in units of y times units of X. 0 is least squares.
+        "auto" starts with 100 and extends the grid while the smallest alpha is the best one, by at most three decades
+        below `eps`.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `LassoCD`.
+        Smallest and largest values of coefficients, as in `LassoCD`.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity
-        excludes it. They are the same in all folds.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature, as in `LassoCD`: 0 leaves it unpenalised, infinity excludes
+        it. They are the same in all folds. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde
+        b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation, in each fold by
         that of its training rows. Columns that are constant (up to rounding, a fraction of 1e-14 of their size) are
@@ -278,19 +280,20 @@ class LassoCDCV(CrossValidatedRegressor):
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds. For data in blocks a number, None, or the name of a column whose values are the folds.
     scoring : str or callable, default=None
-        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
-        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
+        Score of the held-out rows: the name of a scorer, such as "neg_median_absolute_error", or a function of a fitted
+        estimator, X and y with larger values for better fits. None is the loss that the estimator minimises.
     selection : {"min", "1se"}, default="min"
-        "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and an error statistically as good as the best.
+        "min" chooses the alpha with the smallest mean held-out loss, "1se" the largest alpha whose mean loss is within
+        one standard error of it: fewer features, with an error statistically as good as the best.
     post_selection : float, default=None
-        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the least squares fit to the
-        features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+        Share s, between 0 and 1: the coefficients are s times those of the penalised fit plus 1 - s times those of the
+        least squares fit to the selected features, without penalty. Held-out losses are computed with these
+        coefficients. None is 1: no refit.
     max_features : int, default=None
-        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
-        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
+        Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
+        and alpha is chosen from the remaining ones, also with "1se". None is no limit.
     max_iter : int, default=10000
-        Largest number of epochs and exact steps for each alpha.
+        Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
         As in `LassoCD`; along paths gaps are relative to their objectives.
     n_jobs : int, default=None
@@ -311,8 +314,8 @@ class LassoCDCV(CrossValidatedRegressor):
     mse_path_ : ndarray of shape (n_alphas, n_folds)
         Mean squared error of the held-out rows of each fold.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
-        Scores of the held-out rows of each fold, larger ones better, in the place of `mse_path_` where there is a
-        `scoring`. Alphas are chosen by the largest mean.
+        Scores of the held-out rows of each fold, larger is better, instead of `mse_path_` if `scoring` is given. The
+        largest mean is best.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -326,13 +329,13 @@ class LassoCDCV(CrossValidatedRegressor):
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate
-        The proof in full; of the penalised fit, before it is mixed with another.
+        The certificate of the penalised fit, before `post_selection`.
     n_passes_ : int
-        Times that the rows were read; only for data in blocks.
+        Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -340,8 +343,8 @@ class LassoCDCV(CrossValidatedRegressor):
 
     See Also
     --------
-    LassoCD : The lasso at one alpha.
-    ElasticNetCDCV : Squares in the penalty as well.
+    LassoCD : The lasso with a given alpha.
+    ElasticNetCDCV : With an L2 term in the penalty.
     LassoCDIC : Chooses alpha by an information criterion, with one path instead of one for each fold.
     LADRegressorCV : Absolute loss.
     StabilitySelection : Selects features with a bound on false ones.
@@ -349,28 +352,28 @@ class LassoCDCV(CrossValidatedRegressor):
 
     Notes
     -----
-    The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as `GridSearchCV` and
-    scikit-learn's `LassoCV` do. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
-    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
+    The mean loss of a fold is weighted by `sample_weight`; the means of the folds are averaged without weights, as
+    `GridSearchCV` and scikit-learn's `LassoCV` do. The standard error is the standard deviation of the folds' means
+    divided by the square root of the number of folds. For splitters that need groups, such as `GroupKFold`, pass
+    ``fit(X, y, groups=groups)``. A scorer gets `sample_weight`; with metadata routing enabled, splitter and scorer get
+    the metadata that they request.
 
-    The rule of one standard error chooses the largest alpha among those that cross-validation cannot tell from the
-    best. It suits selection; predictions are a little better at the minimum, as a rule, which in turn tends to keep
-    features that do not matter.
+    The one-standard-error rule chooses the largest alpha whose error is statistically as good as the best. It suits
+    feature selection; at the minimum predictions are usually slightly better, but irrelevant features are often kept.
 
-    Where there are more rows than features, the Gram matrix of a fold is that of all rows minus that of the rows held
-    out, and needs no look at the training rows.
+    Where there are more rows than features, the Gram matrix of a fold is that of all rows minus that of the held-out
+    rows, so that the training rows are not read again.
 
     ``post_selection=0`` is least squares on the features selected, without the bias of the penalty (the relaxed lasso,
-    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
-    coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` are those of the penalised fit. `verify` judges the
+    final coefficients, whose penalised objective is above the optimum.
 
-    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features that a pilot fit gives large coefficients
-    are penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression
-    on columns of deviation one, whose ridge minimises generalised cross-validation (Golub, Heath and Wahba 1979), or
-    is the largest of those within a thousandth of that. A feature that the pilot does without is excluded. With
-    `standardize` the weights are those of columns of deviation one. Each target has a pilot.
-    Each fold has a pilot of its own, fitted to its training rows alone.
+    ``penalty_weights="adaptive"`` is the adaptive lasso (Zou 2006): features with large coefficients in a pilot fit are
+    penalised less. The pilot is least squares if there are more rows than columns, and otherwise ridge regression on
+    standardised columns, with the largest ridge penalty whose generalised cross-validation error (Golub, Heath and
+    Wahba 1979) is within a thousandth of the minimum. A feature whose coefficient in the pilot is zero is excluded.
+    With `standardize` the factors are those of standardised columns. Each target has a pilot. Each fold has its own
+    pilot, fitted to its training rows.
 
     References
     ----------
@@ -460,56 +463,55 @@ class LADRegressorCV(CrossValidatedRegressor):
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j v_j |b_j|
 
-    with :math:`v` for `penalty_weights`, as `LADRegressor` does, for each :math:`\alpha` of a decreasing sequence on
-    the training rows of each fold, and chooses by the mean absolute error of the rows held out, which outliers
-    in y do not decide as they would squared errors. The fit to all rows with the alpha chosen ends with a
-    certificate.
+    with :math:`v` for `penalty_weights`, as `LADRegressor` does, for each :math:`\alpha` of a decreasing grid on the
+    training rows of each fold, and chooses by the mean absolute error of the held-out rows, which outliers in y do not
+    dominate. The fit to all rows with the chosen alpha has a certificate.
 
     Parameters
     ----------
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "auto", "knots" or array-like of shape (n_alphas,), default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero in a fit to all rows; or the alphas, in units of X. 0, which no grid has, is plain
-        LAD.
-        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
-        "knots" chooses among all alphas at once (see Notes).
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero in the fit to all rows, or the list of alphas to try, in units of X. 0, which is in no grid, is plain LAD.
+        "auto" starts with 100 and extends the grid while the smallest alpha is the best one, by at most three decades
+        below `eps`. "knots" chooses among all alphas at once (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `LADRegressor`.
+        Smallest and largest values of coefficients, as in `LADRegressor`.
     l1_ratio : float, default=1.0
-        Share of the L1 penalty, the rest squares, as in `LADRegressor`: one number.
+        Share of the L1 penalty, the rest is an L2 term, as in `LADRegressor`: one number.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `LADRegressor`: 0 leaves it unpenalised,
-        infinity excludes it. Numbers are the same in all folds.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature, as in `LADRegressor`: 0 leaves it unpenalised, infinity
+        excludes it. Numbers are the same in all folds. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit
+        :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
     scoring : str or callable, default=None
-        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
-        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
+        Score of the held-out rows: the name of a scorer, such as "neg_median_absolute_error", or a function of a fitted
+        estimator, X and y with larger values for better fits. None is the loss that the estimator minimises.
     selection : {"min", "1se"}, default="min"
-        "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and an error statistically as good as the best.
+        "min" chooses the alpha with the smallest mean held-out loss, "1se" the largest alpha whose mean loss is within
+        one standard error of it: fewer features, with an error statistically as good as the best.
     post_selection : float, default=None
-        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the LAD fit to the features
-        it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+        Share s, between 0 and 1: the coefficients are s times those of the penalised fit plus 1 - s times those of the
+        LAD fit to the selected features, without penalty. Held-out losses are computed with these coefficients. None is
+        1: no refit.
     max_features : int, default=None
-        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
-        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
+        Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
+        and alpha is chosen from the remaining ones, also with "1se". None is no limit.
     solver : {"auto", "linprog"}, default="auto"
         As in `LADRegressor`, for all fits.
     solver_options : dict, default=None
-        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds).
+        Options of `scipy.optimize.linprog`, used whenever it is called, such as ``{"time_limit": 60}`` (seconds).
     max_iter : int, default=None
-        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+        Iteration limit of each call of a linear programming solver; None is the solver's own limit.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     n_jobs : int, default=None
@@ -527,15 +529,15 @@ class LADRegressorCV(CrossValidatedRegressor):
         The largest alpha whose mean loss is within one standard error of that.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
-        mean of its ends, and twice its lower end for the first range, which has no upper one.
+        mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
         Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
         row k of `mae_path_` and column k of `coef_path_` are those of a whole range.
     mae_path_ : ndarray of shape (n_alphas, n_folds)
         Mean absolute error of the held-out rows of each fold.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
-        Scores of the held-out rows of each fold, larger ones better, in the place of `mae_path_` where there is a
-        `scoring`. Alphas are chosen by the largest mean.
+        Scores of the held-out rows of each fold, larger is better, instead of `mae_path_` if `scoring` is given. The
+        largest mean is best.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -549,11 +551,11 @@ class LADRegressorCV(CrossValidatedRegressor):
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate
-        The proof in full; of the penalised fit, before it is mixed with another.
+        The certificate of the penalised fit, before `post_selection`.
     penalty_weights_ : ndarray of shape (n_features,)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -561,40 +563,40 @@ class LADRegressorCV(CrossValidatedRegressor):
 
     See Also
     --------
-    LADRegressor : The fit at one alpha, or at the pivotal one, which needs no cross-validation.
+    LADRegressor : The fit with a given alpha, or with the pivotal one, which needs no cross-validation.
     QuantileRegressorCV : Other quantiles than the median.
     LADRegressorIC : Chooses alpha by an information criterion.
     LassoCDCV : Squared loss.
 
     Notes
     -----
-    The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
-    `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
-    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
+    The mean loss of a fold is weighted by `sample_weight`; the means of the folds are averaged without weights, as
+    `GridSearchCV` does. The standard error is the standard deviation of the folds' means divided by the square root of
+    the number of folds. For splitters that need groups, such as `GroupKFold`, pass ``fit(X, y, groups=groups)``. A
+    scorer gets `sample_weight`; with metadata routing enabled, splitter and scorer get the metadata that they request.
 
-    Paths of tables of at most 3,000 rows, or 10 rows per feature, are followed from knot to knot, and take hardly
-    longer for 100 alphas than for 20. In longer ones each alpha of each fold is a linear program, solved from its
-    neighbour's solution: 20 alphas take a fifth of the time, and are often enough.
+    With at most 3,000 rows, or 10 rows per feature, a path is followed from breakpoint to breakpoint and takes hardly
+    longer for 100 alphas than for 20. With more rows each alpha of each fold is a linear program, solved from the
+    neighbouring solution: 20 alphas take a fifth of the time and are often enough.
 
-    With ``alphas="knots"`` the paths of all folds and of all rows are followed from knot to knot. Between two knots no
-    coefficient of any fit changes: the mean loss of held-out rows is a step function of alpha, and its minimum over all
-    alphas from `eps` times the largest upwards is found. `alpha_min_` is in the range where it is attained,
-    `alpha_1se_` in the first range within one standard error of it; of several ranges with the same mean loss the one
-    of larger alphas is taken. A path has about as many knots as there are rows or features, or a few times that, and
-    there are as many ranges as knots of all paths together. Where the coefficients would be more than 2**27 numbers (1
-    GiB), or a path cannot be followed to its end because a basis is singular to rounding, ``fit`` raises a ValueError
-    or a RuntimeError: raise `eps`, or give a number of alphas.
+    With ``alphas="knots"`` the paths of all folds and of all rows are followed from breakpoint (knot) to breakpoint.
+    Between two knots no coefficient of any fit changes: the mean held-out loss is a step function of alpha, and its
+    minimum over all alphas from `eps` times the largest upwards is found. `alpha_min_` is in the range where it is
+    attained, `alpha_1se_` in the first range within one standard error of it; of several ranges with the same mean loss
+    the one of larger alphas is taken. A path has about as many knots as there are rows or features, or a few times
+    that, and there are as many ranges as knots of all paths together. If the coefficients would be more than 2**27
+    numbers (1 GiB), ``fit`` raises a ValueError; if a path cannot be followed to its end because a basis is singular up
+    to rounding, a RuntimeError: raise `eps`, or pass a number of alphas.
 
     ``post_selection=0`` is plain LAD on the features selected, without the bias of the penalty (the relaxed lasso,
-    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
-    coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` are those of the penalised fit. `verify` judges the
+    final coefficients, whose penalised objective is above the optimum.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
-    are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
-    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. Each fold has a pilot of its own. Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
+    are more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by
+    generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
+    the pilot is zero is excluded. Each fold has its own pilot. Each target has a pilot.
 
     References
     ----------
@@ -690,8 +692,8 @@ class QuantileRegressorCV(LADRegressorCV):
         + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
 
     with :math:`\tau` for `quantile` and :math:`v` for `penalty_weights`, as `QuantileRegressor` does, for each
-    :math:`\alpha` of a decreasing sequence on the training rows of each fold, and chooses by the mean pinball loss of
-    the rows held out. The fit to all rows with the alpha chosen ends with a certificate.
+    :math:`\alpha` of a decreasing grid on the training rows of each fold, and chooses by the mean pinball loss of the
+    held-out rows. The fit to all rows with the chosen alpha has a certificate.
 
     Parameters
     ----------
@@ -699,48 +701,48 @@ class QuantileRegressorCV(LADRegressorCV):
         The quantile, strictly between 0 and 1. Each of several has a path and a choice of its own: fit one model for
         each.
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "auto", "knots" or array-like of shape (n_alphas,), default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero in a fit to all rows; or the alphas, in units of X. 0, which no grid has, is no
-        penalty.
-        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
-        "knots" chooses among all alphas at once (see Notes).
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero in the fit to all rows, or the list of alphas to try, in units of X. 0, which is in no grid, is no penalty.
+        "auto" starts with 100 and extends the grid while the smallest alpha is the best one, by at most three decades
+        below `eps`. "knots" chooses among all alphas at once (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `QuantileRegressor`.
+        Smallest and largest values of coefficients, as in `QuantileRegressor`.
     l1_ratio : float, default=1.0
-        Share of the L1 penalty, the rest squares, as in `QuantileRegressor`: one number.
+        Share of the L1 penalty, the rest is an L2 term, as in `QuantileRegressor`: one number.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised,
-        infinity excludes it. Numbers are the same in all folds.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised, infinity
+        excludes it. Numbers are the same in all folds. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit
+        :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
     scoring : str or callable, default=None
-        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
-        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
+        Score of the held-out rows: the name of a scorer, such as "neg_median_absolute_error", or a function of a fitted
+        estimator, X and y with larger values for better fits. None is the loss that the estimator minimises.
     selection : {"min", "1se"}, default="min"
-        "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and an error statistically as good as the best.
+        "min" chooses the alpha with the smallest mean held-out loss, "1se" the largest alpha whose mean loss is within
+        one standard error of it: fewer features, with an error statistically as good as the best.
     post_selection : float, default=None
-        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit to the features
-        it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+        Share s, between 0 and 1: the coefficients are s times those of the penalised fit plus 1 - s times those of the
+        fit to the selected features, without penalty. Held-out losses are computed with these coefficients. None is 1:
+        no refit.
     max_features : int, default=None
-        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
-        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
+        Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
+        and alpha is chosen from the remaining ones, also with "1se". None is no limit.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         As in `QuantileRegressor`, for all fits.
     solver_options : dict, default=None
-        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds).
+        Options of `scipy.optimize.linprog`, used whenever it is called, such as ``{"time_limit": 60}`` (seconds).
     max_iter : int, default=None
-        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+        Iteration limit of each call of a linear programming solver; None is the solver's own limit.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     n_jobs : int, default=None
@@ -758,15 +760,15 @@ class QuantileRegressorCV(LADRegressorCV):
         The largest alpha whose mean loss is within one standard error of that.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
-        mean of its ends, and twice its lower end for the first range, which has no upper one.
+        mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
         Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
         row k of `pinball_path_` and column k of `coef_path_` are those of a whole range.
     pinball_path_ : ndarray of shape (n_alphas, n_folds)
         Mean pinball loss of the held-out rows of each fold.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
-        Scores of the held-out rows of each fold, larger ones better, in the place of `pinball_path_` where there is a
-        `scoring`. Alphas are chosen by the largest mean.
+        Scores of the held-out rows of each fold, larger is better, instead of `pinball_path_` if `scoring` is given.
+        The largest mean is best.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -780,11 +782,11 @@ class QuantileRegressorCV(LADRegressorCV):
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate
-        The proof in full; of the penalised fit, before it is mixed with another.
+        The certificate of the penalised fit, before `post_selection`.
     penalty_weights_ : ndarray of shape (n_features,)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -792,43 +794,42 @@ class QuantileRegressorCV(LADRegressorCV):
 
     See Also
     --------
-    QuantileRegressor : The fit at one alpha, or at the pivotal one, which needs no cross-validation.
+    QuantileRegressor : The fit with a given alpha, or with the pivotal one, which needs no cross-validation.
     LADRegressorCV : The median, with the loss not halved.
     QuantileRegressorIC : Chooses alpha by an information criterion.
     ladreg.metrics.pinball_loss : The loss of given predictions.
 
     Notes
     -----
-    The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
-    `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
-    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
+    The mean loss of a fold is weighted by `sample_weight`; the means of the folds are averaged without weights, as
+    `GridSearchCV` does. The standard error is the standard deviation of the folds' means divided by the square root of
+    the number of folds. For splitters that need groups, such as `GroupKFold`, pass ``fit(X, y, groups=groups)``. A
+    scorer gets `sample_weight`; with metadata routing enabled, splitter and scorer get the metadata that they request.
 
     `score` is R2, which measures squared errors; compare quantiles by the pinball loss.
 
-    Paths of tables of at most 3,000 rows, or 10 rows per feature, are followed from knot to knot, and take hardly
-    longer for 100 alphas than for 20. In longer ones each alpha of each fold is a linear program, solved from its
-    neighbour's solution: 20 alphas take a fifth of the time, and are often enough.
+    With at most 3,000 rows, or 10 rows per feature, a path is followed from breakpoint to breakpoint and takes hardly
+    longer for 100 alphas than for 20. With more rows each alpha of each fold is a linear program, solved from the
+    neighbouring solution: 20 alphas take a fifth of the time and are often enough.
 
-    With ``alphas="knots"`` the paths of all folds and of all rows are followed from knot to knot. Between two knots no
-    coefficient of any fit changes: the mean loss of held-out rows is a step function of alpha, and its minimum over all
-    alphas from `eps` times the largest upwards is found. `alpha_min_` is in the range where it is attained,
-    `alpha_1se_` in the first range within one standard error of it; of several ranges with the same mean loss the one
-    of larger alphas is taken. A path has about as many knots as there are rows or features, or a few times that, and
-    there are as many ranges as knots of all paths together. Where the coefficients would be more than 2**27 numbers (1
-    GiB), or a path cannot be followed to its end because a basis is singular to rounding, ``fit`` raises a ValueError
-    or a RuntimeError: raise `eps`, or give a number of alphas.
+    With ``alphas="knots"`` the paths of all folds and of all rows are followed from breakpoint (knot) to breakpoint.
+    Between two knots no coefficient of any fit changes: the mean held-out loss is a step function of alpha, and its
+    minimum over all alphas from `eps` times the largest upwards is found. `alpha_min_` is in the range where it is
+    attained, `alpha_1se_` in the first range within one standard error of it; of several ranges with the same mean loss
+    the one of larger alphas is taken. A path has about as many knots as there are rows or features, or a few times
+    that, and there are as many ranges as knots of all paths together. If the coefficients would be more than 2**27
+    numbers (1 GiB), ``fit`` raises a ValueError; if a path cannot be followed to its end because a basis is singular up
+    to rounding, a RuntimeError: raise `eps`, or pass a number of alphas.
 
     ``post_selection=0`` is the fit without penalty to the features selected, without the bias of the penalty (the
-    relaxed lasso, Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and
-    `verify` of the coefficients that there are: where they are mixed, it finds their penalised objective above the
-    optimum.
+    relaxed lasso, Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` are those of the penalised fit.
+    `verify` judges the final coefficients, whose penalised objective is above the optimum.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
-    more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
-    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. Each fold has a pilot of its own. Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
+    more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by
+    generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
+    the pilot is zero is excluded. Each fold has its own pilot. Each target has a pilot.
 
     References
     ----------
@@ -917,54 +918,54 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         h(r) = \begin{cases} r^2 / 2 & |r| \le \delta \\ \delta \, (|r| - \delta / 2) & |r| > \delta \end{cases}
 
     with :math:`\delta` for ``epsilon * scale_`` and :math:`v` for `penalty_weights`, as `HuberLossRegressor` does, for
-    each :math:`\alpha` of a decreasing sequence on the training rows of each fold, and chooses by the mean of
-    :math:`h` over the rows held out. The fit to all rows with the alpha chosen ends with a certificate.
+    each :math:`\alpha` of a decreasing grid on the training rows of each fold, and chooses by the mean of :math:`h`
+    over the held-out rows. The fit to all rows with the chosen alpha has a certificate.
 
     Parameters
     ----------
     epsilon : float, default=1.35
-        Where the squares end, in units of the scale: with 1.35, estimates of normal data are 95 % as efficient as least
-        squares.
+        Threshold between the squared and the absolute part, in units of the scale: 1.35 has 95 % of the efficiency of
+        least squares for normal errors.
     scale : float or "mad", default="mad"
         Scale of the errors, in units of y. "mad" estimates it as `HuberLossRegressor` does, from the training rows of
         each fold for the fits to these, and from all rows for `scale_`; it is the same for all alphas.
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "auto" or array-like of shape (n_alphas,), default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero in a fit to all rows; or the alphas, in units of y times units of X. 0, which no
-        grid has, is no penalty.
-        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero in the fit to all rows, or the list of alphas to try, in units of y times units of X. 0, which is in no
+        grid, is no penalty. "auto" starts with 100 and extends the grid while the smallest alpha is the best one, by at
+        most three decades below `eps`.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `HuberLossRegressor`.
+        Smallest and largest values of coefficients, as in `HuberLossRegressor`.
     l1_ratio : float, default=1.0
-        Share of the L1 penalty, the rest squares, as in `HuberLossRegressor`: one number.
+        Share of the L1 penalty, the rest is an L2 term, as in `HuberLossRegressor`: one number.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `HuberLossRegressor`: 0 leaves it unpenalised,
-        infinity excludes it. Numbers are the same in all folds.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature, as in `HuberLossRegressor`: 0 leaves it unpenalised,
+        infinity excludes it. Numbers are the same in all folds. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a
+        pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
     scoring : str or callable, default=None
-        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
-        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
+        Score of the held-out rows: the name of a scorer, such as "neg_median_absolute_error", or a function of a fitted
+        estimator, X and y with larger values for better fits. None is the loss that the estimator minimises.
     selection : {"min", "1se"}, default="min"
-        "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and an error statistically as good as the best.
+        "min" chooses the alpha with the smallest mean held-out loss, "1se" the largest alpha whose mean loss is within
+        one standard error of it: fewer features, with an error statistically as good as the best.
     post_selection : float, default=None
-        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit by Huber's loss at the
-        same scale to the features it selects, without penalty. It counts for the losses of held-out rows as well. None
-        is 1: no refit.
+        Share s, between 0 and 1: the coefficients are s times those of the penalised fit plus 1 - s times those of the
+        fit by Huber's loss at the same scale to the selected features, without penalty. Held-out losses are computed
+        with these coefficients. None is 1: no refit.
     max_features : int, default=None
-        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
-        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
+        Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
+        and alpha is chosen from the remaining ones, also with "1se". None is no limit.
     max_iter : int, default=None
         Limit of Newton steps for each alpha; None for 200.
     tol : float, default=1e-9
@@ -987,8 +988,8 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     huber_path_ : ndarray of shape (n_alphas, n_folds)
         Mean Huber loss of the held-out rows of each fold, with ``delta = epsilon * scale_`` in all of them.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
-        Scores of the held-out rows of each fold, larger ones better, in the place of `huber_path_` where there is a
-        `scoring`. Alphas are chosen by the largest mean.
+        Scores of the held-out rows of each fold, larger is better, instead of `huber_path_` if `scoring` is given. The
+        largest mean is best.
     scale_ : float
         The scale used for the fits to all rows and for the losses of held-out rows.
     coef_path_ : ndarray of shape (n_features, n_alphas)
@@ -1004,11 +1005,11 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate
-        The proof in full, for the scale used; of the penalised fit, before it is mixed with another.
+        The certificate of the penalised fit for the scale used, before `post_selection`.
     penalty_weights_ : ndarray of shape (n_features,)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -1016,7 +1017,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
 
     See Also
     --------
-    HuberLossRegressor : The fit at one alpha.
+    HuberLossRegressor : The fit with a given alpha.
     LADRegressorCV : Absolute loss, which needs no scale.
     LassoCDCV : Squared loss.
     huber_path : The coefficients for all alphas.
@@ -1028,20 +1029,20 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     the training rows. The losses of held-out rows are to be averaged and compared between folds, so that they are all
     of one loss: the one that the fit to all rows minimises. With one `scale` given, both are that.
 
-    The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
-    `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
-    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
+    The mean loss of a fold is weighted by `sample_weight`; the means of the folds are averaged without weights, as
+    `GridSearchCV` does. The standard error is the standard deviation of the folds' means divided by the square root of
+    the number of folds. For splitters that need groups, such as `GroupKFold`, pass ``fit(X, y, groups=groups)``. A
+    scorer gets `sample_weight`; with metadata routing enabled, splitter and scorer get the metadata that they request.
 
     ``post_selection=0`` is Huber's fit to the features selected, without the bias of the penalty (the relaxed lasso,
-    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and `verify` of the
-    coefficients that there are: where they are mixed, it finds their penalised objective above the optimum.
+    Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` are those of the penalised fit. `verify` judges the
+    final coefficients, whose penalised objective is above the optimum.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if
-    there are more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge
-    minimises generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does
-    without is excluded. Each fold has a pilot of its own. Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if
+    there are more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty
+    chosen by generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose
+    coefficient in the pilot is zero is excluded. Each fold has its own pilot. Each target has a pilot.
 
     References
     ----------
@@ -1143,8 +1144,8 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
 
     with :math:`\rho` for `l1_ratio` and :math:`v` for `penalty_weights`, as `CombinedLossRegressor` does, for each
-    :math:`\alpha` of a decreasing sequence on the training rows of each fold, and chooses by the mean of the same loss
-    over the rows held out. The fit to all rows with the alpha chosen ends with a certificate.
+    :math:`\alpha` of a decreasing grid on the training rows of each fold, and chooses by the mean of the same loss over
+    the held-out rows. The fit to all rows with the chosen alpha has a certificate.
 
     Parameters
     ----------
@@ -1153,42 +1154,43 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         y. Losses of different shares are not comparable: fit one model for each, and compare these by one loss (see
         Notes).
     eps : float, default=1e-3
-        Smallest alpha of the grid, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "auto" or array-like of shape (n_alphas,), default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero in a fit to all rows; or the alphas. 0, which no grid has, is no penalty.
-        "auto" begins with 100, and goes on while the smallest is the best, three decades beyond `eps` at most.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero in the fit to all rows, or the list of alphas to try. 0, which is in no grid, is no penalty. "auto" starts
+        with 100 and extends the grid while the smallest alpha is the best one, by at most three decades below `eps`.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `CombinedLossRegressor`.
+        Smallest and largest values of coefficients, as in `CombinedLossRegressor`.
     penalty_l1_ratio : float, default=1.0
-        Share of the L1 penalty, the rest squares, as in `CombinedLossRegressor`: one number.
+        Share of the L1 penalty, the rest is an L2 term, as in `CombinedLossRegressor`: one number.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature, as in `CombinedLossRegressor`: 0 leaves it
-        unpenalised, infinity excludes it. Numbers are the same in all folds.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature, as in `CombinedLossRegressor`: 0 leaves it unpenalised,
+        infinity excludes it. Numbers are the same in all folds. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a
+        pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
         None is 5 folds.
     scoring : str or callable, default=None
-        What judges the held-out rows: a scorer, which is a function of a fitted estimator, X and y whose larger values
-        are better, or its name, such as "neg_median_absolute_error". None is the loss that is minimised.
+        Score of the held-out rows: the name of a scorer, such as "neg_median_absolute_error", or a function of a fitted
+        estimator, X and y with larger values for better fits. None is the loss that the estimator minimises.
     selection : {"min", "1se"}, default="min"
-        "min" takes the alpha with the smallest mean loss of held-out rows, "1se" the largest alpha whose mean loss is
-        within one standard error of it: fewer features, and an error statistically as good as the best.
+        "min" chooses the alpha with the smallest mean held-out loss, "1se" the largest alpha whose mean loss is within
+        one standard error of it: fewer features, with an error statistically as good as the best.
     post_selection : float, default=None
-        Share, between 0 and 1, of the penalised fit in the coefficients; the rest is the fit by the same loss to the
-        features it selects, without penalty. It counts for the losses of held-out rows as well. None is 1: no refit.
+        Share s, between 0 and 1: the coefficients are s times those of the penalised fit plus 1 - s times those of the
+        fit by the same loss to the selected features, without penalty. Held-out losses are computed with these
+        coefficients. None is 1: no refit.
     max_features : int, default=None
-        Largest number of coefficients that are not zero. The path of the fits to all rows ends before the first with
-        more, and alpha is chosen from what is left, with "1se" as well. None is no limit.
+        Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
+        and alpha is chosen from the remaining ones, also with "1se". None is no limit.
     max_iter : int, default=None
-        Iteration limit of the solver for each alpha; None for its own.
+        Iteration limit of the solver for each alpha; None is its default.
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     n_jobs : int, default=None
@@ -1209,8 +1211,8 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     combined_path_ : ndarray of shape (n_alphas, n_folds)
         Mean combined loss of the held-out rows of each fold.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
-        Scores of the held-out rows of each fold, larger ones better, in the place of `combined_path_` where there is a
-        `scoring`. Alphas are chosen by the largest mean.
+        Scores of the held-out rows of each fold, larger is better, instead of `combined_path_` if `scoring` is given.
+        The largest mean is best.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
     intercept_path_ : ndarray of shape (n_alphas,)
@@ -1224,11 +1226,11 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     objective_ : float
         Objective of the penalised fit.
     dual_gap_ : float
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate
-        The proof in full; of the penalised fit, before it is mixed with another.
+        The certificate of the penalised fit, before `post_selection`.
     penalty_weights_ : ndarray of shape (n_features,)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -1236,7 +1238,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
 
     See Also
     --------
-    CombinedLossRegressor : The fit at one alpha.
+    CombinedLossRegressor : The fit with a given alpha.
     LADRegressorCV : The absolute loss alone.
     LassoCDCV : The squared loss alone, halved.
     combined_path : The coefficients for all alphas.
@@ -1247,21 +1249,20 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     To choose `l1_ratio` too, compare models by a loss that does not depend on it, such as
     ``GridSearchCV(CombinedLossRegressorCV(), {"l1_ratio": [0.1, 0.5, 0.9]}, scoring="neg_mean_absolute_error")``.
 
-    The mean loss of a fold is weighted by `sample_weight`; folds are averaged without weights, as
-    `GridSearchCV` does. A standard error is the standard deviation of the folds' means over the root of
-    their number. For splitters that need groups, such as `GroupKFold`, there is ``fit(X, y, groups=groups)``, and a
-    scorer gets `sample_weight`; where metadata routing is enabled, splitter and scorer get what they ask for.
+    The mean loss of a fold is weighted by `sample_weight`; the means of the folds are averaged without weights, as
+    `GridSearchCV` does. The standard error is the standard deviation of the folds' means divided by the square root of
+    the number of folds. For splitters that need groups, such as `GroupKFold`, pass ``fit(X, y, groups=groups)``. A
+    scorer gets `sample_weight`; with metadata routing enabled, splitter and scorer get the metadata that they request.
 
     ``post_selection=0`` is the fit without penalty to the features selected, without the bias of the penalty (the
-    relaxed lasso, Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` speak of the penalised fit, and
-    `verify` of the coefficients that there are: where they are mixed, it finds their penalised objective above the
-    optimum.
+    relaxed lasso, Meinshausen 2007). `certificate_`, `dual_gap_` and `objective_` are those of the penalised fit.
+    `verify` judges the final coefficients, whose penalised objective is above the optimum.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Zou 2006). The pilot is the fit of the same loss without penalty if there are more rows
-    than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises generalised
-    cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is excluded.
-    Each fold has a pilot of its own. Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Zou 2006). The pilot is the fit of the same loss without penalty if there are more rows
+    than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by generalised
+    cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in the pilot is
+    zero is excluded. Each fold has its own pilot. Each target has a pilot.
 
     References
     ----------

@@ -64,7 +64,7 @@ def enet_path(
 ) -> tuple[Any, ...]:
     r"""Coefficients of the elastic net for a sequence of alphas, each proved.
 
-    For each :math:`\alpha` of a decreasing sequence it minimises
+    For each :math:`\alpha` of a decreasing grid it minimises
 
     .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b)^2
         + \alpha \sum_j v_j \Big( \rho \, |b_j| + \frac{1 - \rho}{2} \, b_j^2 \Big)
@@ -80,14 +80,14 @@ def enet_path(
     y : array-like of shape (n_samples,) or (n_samples, 1)
         Target.
     l1_ratio : float, default=0.5
-        Share of the absolute values in the penalty: 1 is the lasso.
+        Share of the L1 penalty: 1 is the lasso.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the path.
     n_alphas : int, default=None
         Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
     alphas : int or array-like, default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero; or the alphas.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero, or the list of alphas to try.
     precompute : {"auto", True, False} or array-like, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
         matrix that is given counts as True: to check it against X would cost as much as to compute it.
@@ -102,7 +102,7 @@ def enet_path(
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `ElasticNetCD`.
+        Smallest and largest values of coefficients, as in `ElasticNetCD`.
     check_input : bool, default=True
         Not used either: input is always checked.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -110,17 +110,16 @@ def enet_path(
     fit_intercept : bool, default=False
         Whether to fit an intercept; it is ``mean(y) - mean(X) @ coef``, with weighted means.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, as in `ElasticNetCD`.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, as in `ElasticNetCD`. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a
+        pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation.
     max_features : int, default=None
-        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
-        limit.
+        Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
     max_iter : int, default=10000
-        Largest number of epochs and exact steps for each alpha.
+        Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
         Each gap is proved to be at most this fraction of its objective, up to rounding; looser ones save little.
     selection : {"cyclic", "random"}, default="cyclic"
@@ -144,7 +143,7 @@ def enet_path(
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, and for several targets.
+        For invalid parameters or data, and for several targets.
 
     Warns
     -----
@@ -227,7 +226,7 @@ def lasso_path(
 ) -> tuple[Any, ...]:
     r"""Coefficients of the lasso for a sequence of alphas, each proved.
 
-    For each :math:`\alpha` of a decreasing sequence it minimises
+    For each :math:`\alpha` of a decreasing grid it minimises
 
     .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b)^2 + \alpha \sum_j v_j |b_j|
 
@@ -242,12 +241,12 @@ def lasso_path(
     y : array-like of shape (n_samples,) or (n_samples, 1)
         Target.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the path.
     n_alphas : int, default=None
         Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
     alphas : int or array-like, default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero; or the alphas.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero, or the list of alphas to try.
     precompute : {"auto", True, False} or array-like, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
         matrix that is given counts as True: to check it against X would cost as much as to compute it.
@@ -262,23 +261,22 @@ def lasso_path(
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `LassoCD`.
+        Smallest and largest values of coefficients, as in `LassoCD`.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=False
         Whether to fit an intercept; it is ``mean(y) - mean(X) @ coef``, with weighted means.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, as in `LassoCD`.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, as in `LassoCD`. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot
+        fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     standardize : bool, default=False
         Whether to penalise as if every column had been divided by its (weighted) standard deviation.
     max_features : int, default=None
-        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
-        limit.
+        Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
     max_iter : int, default=10000
-        Largest number of epochs and exact steps for each alpha.
+        Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
         Each gap is proved to be at most this fraction of its objective, up to rounding; looser ones save little.
     selection : {"cyclic", "random"}, default="cyclic"
@@ -302,7 +300,7 @@ def lasso_path(
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, and for several targets.
+        For invalid parameters or data, and for several targets.
 
     Warns
     -----
@@ -311,7 +309,7 @@ def lasso_path(
 
     See Also
     --------
-    enet_path : Squares in the penalty as well.
+    enet_path : With an L2 term in the penalty.
     LassoCDCV : Chooses alpha by cross-validation.
     LassoCDIC : Chooses alpha by an information criterion.
 
@@ -380,7 +378,7 @@ def lad_path(
 ) -> tuple[Array, Array, Array, Array]:
     r"""Coefficients of least absolute deviations for a sequence of penalties, or of quantiles, each proved.
 
-    For each :math:`\alpha` of a decreasing sequence it minimises
+    For each :math:`\alpha` of a decreasing grid it minimises
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + \alpha \sum_j v_j |b_j|
 
@@ -393,10 +391,10 @@ def lad_path(
     y : array-like of shape (n_samples,)
         Target.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the path.
     alphas : int or array-like, default=None
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero; or the alphas. None is 100.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero, or the list of alphas to try. None is 100.
     method : {"grid", "knots"}, default="grid"
         "grid" solves for the alphas. "knots" gives all solutions down to `eps` times the largest alpha: they are
         piecewise constant in alpha, and there are as many as there are knots between (for n rows and p features often
@@ -412,17 +410,16 @@ def lad_path(
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `LADRegressor`.
+        Smallest and largest values of coefficients, as in `LADRegressor`.
     l1_ratio : float, default=1.0
-        Share of the L1 penalty, the rest squares, as in `LADRegressor`: one number.
+        Share of the L1 penalty, the rest is an L2 term, as in `LADRegressor`: one number.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, as in `LADRegressor`.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see `LADRegressor`).
+        Penalty factors :math:`v_j \ge 0`, as in `LADRegressor`. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a
+        pilot fit :math:`\tilde b` (see `LADRegressor`).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     max_features : int, default=None
-        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
-        limit.
+        Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
     max_iter : int, default=None
         Iteration limit of each call of a linear programming solver.
     tol : float, default=1e-9
@@ -445,9 +442,9 @@ def lad_path(
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, for several targets, for `alphas` beside `quantiles` or "knots",
-        for "knots" or `max_features` beside `quantiles`, for an `alpha` without these, and for "knots" where X has more
-        than 2**27 entries: it is copied twice, without regard to zeros.
+        For invalid parameters or data, for several targets, for `alphas` beside `quantiles` or "knots", for "knots" or
+        `max_features` beside `quantiles`, for an `alpha` without these, and for "knots" where X has more than 2**27
+        entries: it is copied twice, without regard to zeros.
     RuntimeError
         If "knots" cannot be followed to the end, since a basis is singular to rounding.
 
@@ -533,7 +530,7 @@ def quantile_path(
 ) -> tuple[Array, Array, Array, Array]:
     r"""Coefficients of a quantile regression for a sequence of penalties, each proved.
 
-    For each :math:`\alpha` of a decreasing sequence it minimises
+    For each :math:`\alpha` of a decreasing grid it minimises
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \max\big( \tau \, r_i, (\tau - 1) \, r_i \big)
         + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
@@ -550,10 +547,10 @@ def quantile_path(
     quantile : float, default=0.5
         The quantile, strictly between 0 and 1.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the path.
     alphas : int or array-like, default=None
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero; or the alphas. None is 100.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero, or the list of alphas to try. None is 100.
     method : {"grid", "knots"}, default="grid"
         "grid" solves for the alphas. "knots" gives all solutions down to `eps` times the largest alpha: they are
         piecewise constant in alpha, and there are as many as there are knots between (for n rows and p features often
@@ -565,17 +562,16 @@ def quantile_path(
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `QuantileRegressor`.
+        Smallest and largest values of coefficients, as in `QuantileRegressor`.
     l1_ratio : float, default=1.0
-        Share of the L1 penalty, the rest squares, as in `QuantileRegressor`: one number.
+        Share of the L1 penalty, the rest is an L2 term, as in `QuantileRegressor`: one number.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, as in `QuantileRegressor`.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see `QuantileRegressor`).
+        Penalty factors :math:`v_j \ge 0`, as in `QuantileRegressor`. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with
+        a pilot fit :math:`\tilde b` (see `QuantileRegressor`).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     max_features : int, default=None
-        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
-        limit.
+        Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
     max_iter : int, default=None
         Iteration limit of each call of a linear programming solver.
     tol : float, default=1e-9
@@ -598,8 +594,8 @@ def quantile_path(
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, for several targets, for `alphas` beside "knots", and for "knots"
-        where X has more than 2**27 entries: it is copied twice, without regard to zeros.
+        For invalid parameters or data, for several targets, for `alphas` beside "knots", and for "knots" where X has
+        more than 2**27 entries: it is copied twice, without regard to zeros.
     RuntimeError
         If "knots" cannot be followed to the end, since a basis is singular to rounding.
 
@@ -686,7 +682,7 @@ def quantile_process(
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors :math:`v_j \ge 0` of the penalty, as in `QuantileRegressor`.
+        Penalty factors :math:`v_j \ge 0`, as in `QuantileRegressor`.
     max_iter : int, default=None
         Iteration limit of each call of a linear programming solver, where one is needed.
     tol : float, default=1e-9
@@ -706,8 +702,8 @@ def quantile_process(
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, for several targets, and where the coefficients would be more than
-        2**27 numbers (1 GiB), or X has more entries than that: it is copied twice, without regard to zeros.
+        For invalid parameters or data, for several targets, and where the coefficients would be more than 2**27 numbers
+        (1 GiB), or X has more entries than that: it is copied twice, without regard to zeros.
     RuntimeError
         If the quantiles cannot be followed to the end, since a basis is singular to rounding.
 
@@ -789,7 +785,7 @@ def huber_path(
 ) -> tuple[Array, Array, Array, Array]:
     r"""Coefficients of Huber's loss for a sequence of penalties, each proved.
 
-    For each :math:`\alpha` of a decreasing sequence it minimises
+    For each :math:`\alpha` of a decreasing grid it minimises
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, h(y_i - x_i^\top b - b_0) + \alpha \sum_j v_j |b_j|, \qquad
         h(r) = \begin{cases} r^2 / 2 & |r| \le \delta \\ \delta \, (|r| - \delta / 2) & |r| > \delta \end{cases}
@@ -803,15 +799,15 @@ def huber_path(
     y : array-like of shape (n_samples,)
         Target.
     epsilon : float, default=1.35
-        Where the squares end, in units of the scale.
+        Threshold between the squared and the absolute part, in units of the scale.
     scale : float or "mad", default="mad"
         Scale of the errors, in units of y. "mad" estimates it once, without the penalty, so that it is the `scale_` of
         `HuberLossRegressor` at every alpha.
     eps : float, default=1e-3
-        Smallest alpha of a path, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the path.
     alphas : int or array-like, default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero; or the alphas, in units of y times units of X.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero, or the list of alphas to try, in units of y times units of X.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=True
@@ -819,17 +815,16 @@ def huber_path(
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `HuberLossRegressor`.
+        Smallest and largest values of coefficients, as in `HuberLossRegressor`.
     l1_ratio : float, default=1.0
-        Share of the L1 penalty, the rest squares, as in `HuberLossRegressor`: one number.
+        Share of the L1 penalty, the rest is an L2 term, as in `HuberLossRegressor`: one number.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, as in `HuberLossRegressor`.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see `HuberLossRegressor`).
+        Penalty factors :math:`v_j \ge 0`, as in `HuberLossRegressor`. "adaptive" is :math:`1 / |\tilde b_j|^\gamma`
+        with a pilot fit :math:`\tilde b` (see `HuberLossRegressor`).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     max_features : int, default=None
-        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
-        limit.
+        Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
     max_iter : int, default=None
         Limit of Newton steps for each alpha; None for 200.
     tol : float, default=1e-9
@@ -849,7 +844,7 @@ def huber_path(
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, and for several targets.
+        For invalid parameters or data, and for several targets.
 
     Warns
     -----
@@ -911,7 +906,7 @@ def combined_path(
 ) -> tuple[Array, Array, Array, Array]:
     r"""Coefficients of the combined L1 and L2 loss for a sequence of penalties, each proved.
 
-    For each :math:`\alpha` of a decreasing sequence it minimises
+    For each :math:`\alpha` of a decreasing grid it minimises
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \big( \rho \, |r_i| + (1 - \rho) \, r_i^2 \big)
         + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
@@ -927,10 +922,10 @@ def combined_path(
     l1_ratio : float, default=0.5
         Share of the absolute loss, from 0 (least squares) to 1 (least absolute deviations).
     eps : float, default=1e-3
-        Smallest alpha of a path, as a fraction of the largest.
+        Ratio of the smallest to the largest alpha of the path.
     alphas : int or array-like, default=100
-        An integer: that many alphas, equally spaced in their logarithms from the smallest alpha for which every
-        penalised coefficient is zero; or the alphas.
+        Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
+        zero, or the list of alphas to try.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=True
@@ -938,19 +933,18 @@ def combined_path(
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, as in `CombinedLossRegressor`.
+        Smallest and largest values of coefficients, as in `CombinedLossRegressor`.
     penalty_l1_ratio : float, default=1.0
-        Share of the L1 penalty, the rest squares, as in `CombinedLossRegressor`: one number.
+        Share of the L1 penalty, the rest is an L2 term, as in `CombinedLossRegressor`: one number.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, as in `CombinedLossRegressor`.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see `CombinedLossRegressor`).
+        Penalty factors :math:`v_j \ge 0`, as in `CombinedLossRegressor`. "adaptive" is :math:`1 / |\tilde b_j|^\gamma`
+        with a pilot fit :math:`\tilde b` (see `CombinedLossRegressor`).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     max_features : int, default=None
-        Largest number of coefficients that are not zero: the path ends before the first alpha with more. None is no
-        limit.
+        Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
     max_iter : int, default=None
-        Iteration limit of the solver for each alpha; None for its own.
+        Iteration limit of the solver for each alpha; None is its default.
     tol : float, default=1e-9
         Largest relative gap that is accepted without a warning.
 
@@ -968,7 +962,7 @@ def combined_path(
     Raises
     ------
     ValueError
-        For parameters or data that make no sense, and for several targets.
+        For invalid parameters or data, and for several targets.
 
     Warns
     -----

@@ -40,51 +40,50 @@ class QuantileRegressor(PivotalRegressor):
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \, \max\big( \tau \, r_i, (\tau - 1) \, r_i \big)
         + \alpha \sum_j v_j |b_j|, \qquad r_i = y_i - x_i^\top b - b_0
 
-    with :math:`v` for `penalty_weights`: the objective and the defaults of scikit-learn's `QuantileRegressor`. Where
-    several coefficients are optimal, the result is the canonical one, the centre of all optima (see :ref:`canonical`),
-    then the smallest Euclidean norm of `coef_`; without features it is the middle of all optimal quantiles.
+    with :math:`v` for `penalty_weights`: the objective and the defaults of scikit-learn's `QuantileRegressor`. If the
+    optimum is not unique, the result is the canonical one: the centre of all optima (see :ref:`canonical`), and of
+    several such coefficients those of the smallest Euclidean norm. Without features it is the midpoint of all optimal
+    quantiles.
 
     Parameters
     ----------
     quantile : float or array-like of shape (n_quantiles,), default=0.5
         Quantiles, strictly between 0 and 1. Several are solved together, each from its neighbours.
     alpha : float or "pivotal", default=1.0
-        Strength of the L1 penalty, in units of y per unit of coefficient; 0 is none. The default is scikit-learn's,
-        and for most data so strong that few coefficients or none are left: try 0, or parts of `alpha_max`. Where 1
-        leaves none, `fit` warns; larger ones are taken to be meant.
-        ``LADRegressor(alpha=2 * a)`` is ``QuantileRegressor(alpha=a)``. "pivotal" chooses it from X alone, as large as
-        noise asks for whatever its distribution (see Notes).
+        Strength of the L1 penalty, in units of X; 0 is no penalty. The default is scikit-learn's, and so strong that
+        for most data few or no coefficients are non-zero: try 0, or fractions of `alpha_max`. If all coefficients are
+        zero with 1, `fit` warns. ``LADRegressor(alpha=2 * a)`` is ``QuantileRegressor(alpha=a)``. "pivotal" computes a
+        penalty from X alone that dominates the noise with high probability, for any error distribution (see Notes).
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
     positive : bool, default=False
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
-        Least and largest values of coefficients, ``(lower, upper)``: each a number, or one number a feature, in the
-        units of the coefficients; infinity is no bound. `positive` is short for ``(0, inf)``. Where zero is not
-        allowed, the penalty pulls towards the bound next to it.
+        Smallest and largest values of coefficients, ``(lower, upper)``: one number each, or one number per feature, in
+        units of the coefficients; infinity means no bound. `positive` is short for ``(0, inf)``. If zero is not
+        allowed, the penalty shrinks towards the bound nearest to zero.
     l1_ratio : float, default=1.0
-        Share :math:`\rho` of the L1 penalty in
-        :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as in
-        `ElasticNetCD`: below 1 coefficients are shrunk by their squares as well, which keeps correlated features
-        together; 0 leaves none at zero.
+        Share :math:`\rho` of the L1 penalty in :math:`\alpha \sum_j v_j (\rho \, |b_j| + (1 - \rho) \, b_j^2 / 2)`, as
+        in `ElasticNetCD`: below 1 there is an L2 term, which spreads weight over correlated features; with 0 no
+        coefficient is exactly zero.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
-        Factors :math:`v_j \ge 0` of the penalty, one per feature: 0 leaves it unpenalised, infinity excludes it.
-        "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
+        Penalty factors :math:`v_j \ge 0`, one per feature: 0 leaves it unpenalised, infinity excludes it. "adaptive" is
+        :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
     gamma : float, default=1.0
-        The exponent :math:`\gamma > 0` of the adaptive weights; not used for others.
+        Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     rearrange : bool, default=False
         Whether `predict` sorts the predictions of several quantiles in each row, so that none cross. That never makes
         their mean pinball loss larger (see Notes), and `coef_` and the proofs stay as they are: it may be set after the
         fit as well.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
-        "linprog" hands the whole linear program to `scipy.optimize.linprog`, the others do so with that method of it;
-        "auto" is as in `LADRegressor`. All end in the same certified canonical optimum.
+        "auto" is as in `LADRegressor`. "linprog" solves the whole linear program by `scipy.optimize.linprog`, the other
+        values do so by this method of linprog. All return the same certified canonical optimum.
     solver_options : dict, default=None
-        Options of `scipy.optimize.linprog`, where it is used, such as ``{"time_limit": 60}`` (seconds).
+        Options of `scipy.optimize.linprog`, used whenever it is called, such as ``{"time_limit": 60}`` (seconds).
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     max_iter : int, default=None
-        Iteration limit of each call of a linear programming solver; None leaves it to the solver.
+        Iteration limit of each call of a linear programming solver; None is the solver's own limit.
     warm_start : bool, default=False
         Whether to start from the coefficients of the previous fit.
 
@@ -97,23 +96,23 @@ class QuantileRegressor(PivotalRegressor):
     quantile_ : float or ndarray of shape (n_quantiles,)
         The quantiles of the fit, to which `predict` and `score` belong whatever parameters were set since.
     alpha_ : float or ndarray of shape (n_quantiles,)
-        The `alpha` used; where it is "pivotal", for columns in units of their deviation.
+        The `alpha` used; with "pivotal" that for columns of standard deviation 1.
     n_iter_ : int or ndarray of shape (n_quantiles,) or (n_targets,)
         Iterations of the linear programming solvers, at least 1.
     objective_ : float or ndarray of shape (n_quantiles,) or (n_targets,)
         Objective at the solution.
     dual_gap_ : float or ndarray of shape (n_quantiles,) or (n_targets,)
-        Proved bound of ``objective_ - optimum``.
+        Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
-        The proof in full, one for each quantile or target.
+        The certificate, one for each quantile or target.
     penalty_weights_ : ndarray of shape (n_features,), (n_quantiles, n_features) or (n_targets, n_features)
-        The adaptive weights, only with ``penalty_weights="adaptive"``; `verify` uses these.
+        The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, if they are all strings.
     n_passes_ : int
-        How often the rows were read, where data came in blocks of rows or from Dask.
+        Number of passes over the rows; only for data in blocks of rows or from Dask.
 
     See Also
     --------
@@ -139,11 +138,11 @@ class QuantileRegressor(PivotalRegressor):
     percent or so. Row i has one error whatever its weight, so that for this choice an integer weight is not the same as
     repeated rows, whose errors count as independent.
 
-    ``penalty_weights="adaptive"`` divides the penalty of a feature by the size of its coefficient in a pilot fit,
-    to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
-    more rows than columns, and otherwise ridge regression on columns of deviation one, whose ridge minimises
-    generalised cross-validation, as in `LassoCD`: that one is not robust. A feature that the pilot does without is
-    excluded. Each of several quantiles has weights of its own. Each target has a pilot.
+    ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
+    fit, to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
+    more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by
+    generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
+    the pilot is zero is excluded. Each of several quantiles has its own factors. Each target has a pilot.
 
     References
     ----------

@@ -157,7 +157,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         selects nothing from all rows down to `eps` times it (for ladreg's estimators with a penalty, and scikit-learn's
         `Lasso` and `ElasticNet`). None fits the estimator once, as it is.
     eps : float, default=0.1
-        Smallest value of a grid as a fraction of the largest.
+        Ratio of the smallest to the largest value of the grid.
     n_pairs : int, default=50
         Number of complementary pairs: the estimator is fitted to twice as many halves.
     threshold : float or "auto", default=0.6

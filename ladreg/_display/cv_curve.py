@@ -72,8 +72,8 @@ class CVCurveDisplay:
 
     Notes
     -----
-    The rule of one standard error is that of `LassoCDCV`: the standard deviation of the folds' means over the root of
-    their number, at the smallest mean.
+    The one-standard-error rule is that of `LassoCDCV`: the standard error is the standard deviation of the folds' means
+    divided by the square root of the number of folds, at the smallest mean.
 
     Examples
     --------

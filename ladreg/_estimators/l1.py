@@ -137,9 +137,9 @@ class L1Regressor(WeightedRegressor):
     ) -> float | NDArray[np.float64]:
         """The smallest `alpha` for which it is optimal that all penalised coefficients are zero.
 
-        A coefficient whose `bounds` do not allow zero is at the bound next to it instead. The other parameters are as
-        they are, and `alpha` a number, not "pivotal". Grids of `alpha` are parts of it. Where the loss is piecewise
-        linear other coefficients may be optimal at that value as well; slightly above it they are not.
+        A coefficient whose `bounds` do not allow zero is at the bound nearest to zero instead. Uses the estimator's
+        other parameters; not available for ``alpha="pivotal"``. Use fractions of it as a grid. For a piecewise linear
+        loss other solutions are optimal too at exactly this value, but not above it.
 
         Parameters
         ----------
@@ -153,12 +153,12 @@ class L1Regressor(WeightedRegressor):
         Returns
         -------
         float or ndarray of shape (n_targets,)
-            In units of `alpha`; one for each target (or quantile), 0 where no feature is penalised.
+            One number for each target (or quantile), in units of `alpha`; 0 if no feature is penalised.
 
         Raises
         ------
         ValueError
-            As `fit` does, for data or parameters that make no sense.
+            As in `fit`, for invalid data or parameters.
         """
         self._check_parameters()
         if self._penalty_ratio == 0:
