@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -146,6 +147,13 @@ def test_a_door_has_only_what_others_take(wing):
     others = [path for path in MODULES if room(path) != wing] + TESTS
     taken = {one for path in others for name, names in imports(path) if name == f"ladreg.{wing}" for one in names}
     assert set(importlib.import_module(f"ladreg.{wing}").__all__) <= taken
+
+
+def test_sources_without_compiled_loops_say_what_to_do(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "ladreg", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
+    found = subprocess.run([sys.executable, "-c", "import ladreg"], cwd=tmp_path, capture_output=True, text=True)
+    assert found.returncode != 0
+    assert "python -m pip install -e ." in found.stderr.splitlines()[-1]
 
 
 def test_import_adds_little_to_scikit_learn():
