@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,10 @@ def main():
     parser.add_argument("--columns", type=int, default=20)
     parser.add_argument("--limit", type=int, default=0, help="megabytes of addresses, 0 for no limit")
     options = parser.parse_args()
-    if not any(options.folder.glob("*.parquet")):
-        make(options.folder, options.rows, options.columns)
+    if not any(options.folder.glob("*.parquet")):  # in a process of its own, whose peak is not that of the fit
+        maker = get_context("spawn").Process(target=make, args=(options.folder, options.rows, options.columns))
+        maker.start()
+        maker.join()
     if options.limit:
         pages = int(Path("/proc/self/statm").read_text().split()[0])  # of the modules that were imported
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (options.limit << 20),) * 2)
