@@ -28,18 +28,18 @@ __all__ = ["BlockError", "Blocks", "arrays", "iterable", "parquet"]
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Rows in blocks, and who reads them.
+    """Rows in blocks, and how they are read.
 
-    `parquet`, `arrays` and `iterable` make them; any other source is as good if it has the methods below.
+    Made by `parquet`, `arrays` and `iterable`, or from any other source with the methods below.
 
     Parameters
     ----------
     source : object
-        Has ``n_blocks``, the number of blocks; ``name(k)``, what block k is called in errors; and ``load(k)``, which
-        returns ``(X, y)`` or ``(X, y, weights)`` of block k, the same ones at every call. X is an array, a sparse
-        matrix or a data frame of numbers. Workers get a pickled copy of the source. It may have ``rows(k)``, the number
-        of rows of a block, without which a fit needs one more pass; ``feature_names``, a list of strings; and
-        ``frame(k)``, as ``load``, but with X as transformers want it.
+        Has ``n_blocks``, the number of blocks; ``name(k)``, the name of block k in errors; and ``load(k)``, which
+        returns ``(X, y)`` or ``(X, y, weights)`` of block k, the same at every call. X is an array, a sparse matrix or
+        a DataFrame of numbers. Workers get a pickled copy of the source. Optional are ``rows(k)``, the number of rows
+        of a block, without which a fit needs one more pass; ``feature_names``, a list of strings; and ``frame(k)``,
+        like ``load``, but with X as transformers need it.
     executor : object, default=None
         See `on`.
     n_held : int, default=262144
@@ -52,7 +52,7 @@ class Blocks:
 
     See Also
     --------
-    parquet, arrays, iterable : Sources that are there already.
+    parquet, arrays, iterable : Ready-made sources.
 
     Examples
     --------
@@ -83,13 +83,13 @@ class Blocks:
             )
 
     def map(self, transform: Callable[[Any], Any]) -> Blocks:
-        """The data with X transformed, block by block, whenever a block is read.
+        """The data with X transformed, block by block, as blocks are read.
 
         Parameters
         ----------
         transform : callable
-            Takes the X of a block and returns as many rows: the method ``transform`` of a *fitted* transformer of
-            scikit-learn, for example. Of Parquet files and Dask's data frames it gets a data frame of pandas.
+            Takes the X of a block and returns the same number of rows: for example the method ``transform`` of a
+            *fitted* scikit-learn transformer. For Parquet files and Dask DataFrames it gets a pandas DataFrame.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class Blocks:
         Raises
         ------
         TypeError
-            If `transform` cannot be called.
+            If `transform` is not callable.
         """
         if not callable(transform):
             raise TypeError(f"transform must be a function of X, such as encoder.transform; got {transform!r}.")
@@ -111,9 +111,9 @@ class Blocks:
         Parameters
         ----------
         executor : object or callable
-            A `distributed.Client`; an executor with ``submit(function, *args)`` whose results have ``result()``, as
-            those of `concurrent.futures`; or a function that makes one for each pass, and another one where a worker
-            of the first was lost. None for threads of this process. It is not kept by what is fitted.
+            A `distributed.Client`; an executor with ``submit(function, *args)`` whose results have ``result()``, as in
+            `concurrent.futures`; or a function that makes one for each pass, and a new one if a worker of the first was
+            lost. None for threads of this process. A fitted model does not keep it.
 
         Returns
         -------
@@ -130,11 +130,11 @@ class Blocks:
         return replace(self, executor=executor)
 
     def holding(self, rows: int) -> Blocks:
-        """The data, with a limit for the rows that a fit holds in memory at a time (about).
+        """The data, with a limit for the number of rows that a fit keeps in memory (about).
 
-        A sample of as many rows is solved first, and half as many, near the fit, are solved exactly in the end. Rows
-        that are fewer altogether are all held, and read once. A fit of n rows and p columns needs about
-        ``sqrt(20 p n)`` of them, more where many rows are fitted exactly or where a few are far out in X.
+        A sample of this number of rows is solved first; finally at most half this number, those near the fit, are
+        solved exactly. If there are fewer rows in total, all are kept in memory and read once. A fit to n rows and p
+        columns needs about ``sqrt(20 p n)`` rows, and more if many rows are fitted exactly or a few are far out in X.
 
         Parameters
         ----------
@@ -167,7 +167,7 @@ class Blocks:
         return None if names is None else list(names)
 
     def name(self, k: int) -> str:
-        """What block k is called in errors.
+        """The name of block k in errors.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class Blocks:
         return str(self.source.name(k))
 
     def rows(self, k: int) -> int | None:
-        """Number of rows of block k, None where it is not known before the block is read.
+        """Number of rows of block k; None if it is not known before the block is read.
 
         Parameters
         ----------
@@ -224,9 +224,8 @@ def parquet(
 ) -> Blocks:
     """Parquet files, one block for each row group.
 
-    Files are read by `pyarrow` (``pip install 'ladreg[parquet]'``). Columns that are not numbers are for transformers:
-    see `Blocks.map`. A file whose size or time of change is not what it was at this call is an error in the middle of a
-    fit.
+    Files are read by `pyarrow` (``pip install 'ladreg[parquet]'``). For columns that are not numbers use a transformer:
+    see `Blocks.map`. If the size or modification time of a file changes after this call, a fit raises an error.
 
     Parameters
     ----------
@@ -241,7 +240,7 @@ def parquet(
     filter : pyarrow.compute.Expression, default=None
         Rows to read, such as ``pyarrow.compute.field("year") >= 2020``.
     missing : {"error", "drop"}, default="error"
-        Whether a value that is missing is an error, or its row is left out.
+        Whether a missing value raises an error, or its row is dropped.
 
     Returns
     -------
@@ -281,19 +280,18 @@ def parquet(
 
 
 def arrays(X: Any, y: Any, w: Any = None, *, rows: int = 100_000) -> Blocks:
-    """Arrays that take slices, one block for each `rows` rows: NumPy's memory maps, Zarr's arrays, HDF5's datasets.
+    """Arrays that can be sliced, in blocks of `rows` rows: NumPy memory maps, Zarr arrays, HDF5 datasets.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Features. A whole memory map is sent to other processes as its file's name; an array in memory is copied to
-        them.
+        Features. A memory map is sent to other processes as a file name; an array in memory is copied to them.
     y : array-like of shape (n_samples,)
         Targets.
     w : array-like of shape (n_samples,), default=None
         Sample weights.
     rows : int, default=100_000
-        Rows of a block; for chunked storage a multiple of the chunks' rows.
+        Rows per block; for chunked storage use a multiple of the rows per chunk.
 
     Returns
     -------
@@ -323,13 +321,13 @@ def arrays(X: Any, y: Any, w: Any = None, *, rows: int = 100_000) -> Blocks:
 def iterable(batches: Callable[[], Iterable[Any]]) -> Blocks:
     """Batches of rows, one block for each.
 
-    They are read in order by this process. A fit reads them several times, and once more to count them.
+    They are read in order, by this process. A fit reads them several times, and once more to count the rows.
 
     Parameters
     ----------
     batches : callable
-        Returns an iterable of ``(X, y)`` or ``(X, y, weights)`` at each call, the same ones each time: a generator
-        function, for example.
+        Returns an iterable of ``(X, y)`` or ``(X, y, weights)``, the same at each call: for example a generator
+        function.
 
     Returns
     -------
@@ -339,7 +337,7 @@ def iterable(batches: Callable[[], Iterable[Any]]) -> Blocks:
     Raises
     ------
     TypeError
-        If `batches` is an iterator, which can be read once only, or anything else that cannot be called.
+        If `batches` is not callable, for example an iterator, which can be read only once.
 
     Examples
     --------

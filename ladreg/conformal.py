@@ -38,26 +38,26 @@ _FITTED = ("coef_", "intercept_", "quantile_", "alpha_", "objective_", "dual_gap
 
 
 class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, BaseEstimator):
-    r"""Prediction intervals that cover new targets with a given probability, whatever the distribution.
+    r"""Prediction intervals that cover new targets with a given probability, for any distribution.
 
-    Some of the rows fit the quantiles :math:`(1 - c) / 2` and :math:`(1 + c) / 2` of y, c the coverage. The others, m
-    in number, calibrate them: with their distances outside of the fitted interval (below zero inside)
+    The quantiles :math:`(1 - c) / 2` and :math:`(1 + c) / 2` of y, for coverage c, are fitted to some of the rows. The
+    other m rows are for calibration: with their distances from the fitted interval (negative inside)
 
     .. math:: s_i = \max\big( \hat q_{lo}(x_i) - y_i, \; y_i - \hat q_{hi}(x_i) \big), \qquad
         \text{interval}(x) = \big[ \hat q_{lo}(x) - s, \; \hat q_{hi}(x) + s \big]
 
-    where s is the k-th smallest of them, :math:`k = \lceil (m + 1) c \rceil`. A new target from the population of the
-    rows is inside with a probability of at least c, in samples of any size and however wrong the linear model is
-    (Romano, Patterson and Candès 2019): conformalized quantile regression. `predict` is the median of the same rows,
-    `predict_interval` the interval.
+    where s is the k-th smallest distance, :math:`k = \lceil (m + 1) c \rceil`. A new target from the same population is
+    inside with probability at least c, for any sample size and even if the linear model is wrong (conformalized
+    quantile regression; Romano, Patterson and Candès 2019). `predict` returns the median, fitted to the same rows as
+    the quantiles, `predict_interval` the interval.
 
     Parameters
     ----------
     coverage : float, default=0.9
         Probability that a new target is inside its interval, strictly between 0 and 1.
     calibration_size : float or int, default=0.5
-        Part of the rows that calibrates, or their number. `coverage` needs at least ``coverage / (1 - coverage)`` of
-        them, 9 for 0.9 and 19 for 0.95; with fewer the intervals are infinite, and `fit` warns.
+        Fraction or number of the calibration rows. There must be at least ``coverage / (1 - coverage)`` of them, 9 for
+        0.9 and 19 for 0.95; with fewer the intervals are infinite, and `fit` warns.
     alpha : float or "pivotal", default=0.0
         Strength of the L1 penalty of the quantiles, as in `QuantileRegressor`.
     fit_intercept : bool, default=True
@@ -79,12 +79,12 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
     max_iter : int, default=None
         Iteration limit of each call of a linear programming solver; None is the solver's own limit.
     random_state : int, RandomState or None, default=None
-        Chooses the rows that calibrate.
+        Seed for the choice of the calibration rows.
 
     Attributes
     ----------
     coef_ : ndarray of shape (3, n_features)
-        Coefficients of the fitted quantiles: lower end, median, upper end.
+        Coefficients of the fitted quantiles: lower limit, median, upper limit.
     intercept_ : ndarray of shape (3,)
         Their intercepts.
     quantile_ : ndarray of shape (3,)
@@ -94,19 +94,19 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
     objective_ : ndarray of shape (3,)
         The objectives of their fits.
     dual_gap_ : ndarray of shape (3,)
-        Proved bounds of the distances of these from the optima.
+        Proved upper bounds of the distances of the objectives from their optima.
     calibration_rows_ : ndarray of shape (n_calibration,)
-        Numbers of the rows that calibrate.
+        Indices of the calibration rows.
     correction_ : float
-        How far the intervals reach beyond the fitted ends on both sides: s, of a new row with the mean weight.
+        The distance s by which the intervals are widened on both sides, for a new row with the mean weight.
     calibration_scores_ : ndarray of shape (n_calibration,)
         The distances :math:`s_i`, ascending.
     calibration_weights_ : ndarray of shape (n_calibration,)
         Their weights, with mean one.
     coverage_ : float
-        The `coverage` of the fit, whatever parameters were set since.
+        The `coverage` of the fit.
     mean_weight_ : float
-        The mean weight of the rows that calibrate; 1 without weights.
+        The mean weight of the calibration rows; 1 without weights.
     n_iter_ : int
         Most iterations of the linear programming solvers for a quantile, at least 1.
     certificate_ : list of Certificate
@@ -118,21 +118,22 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
 
     See Also
     --------
-    QuantileRegressor : The quantiles alone, whose intervals cover less than they say in small samples.
-    infer : How well the line of a quantile is known.
+    QuantileRegressor : The quantiles alone, whose coverage of new targets is too low in small samples.
+    infer : Confidence intervals of coefficients and of conditional quantiles.
 
     Notes
     -----
-    The probability is over the rows and the new target together. Given the rows it varies as a beta variable with
-    parameters k and m + 1 - k, whose standard deviation is about :math:`\sqrt{c (1 - c) / m}`. It is an average over x:
-    intervals adapt to x as far as the quantiles do, but no method guarantees c for every x.
+    The probability is over the training rows and the new target together. Given the training rows the coverage has a
+    beta distribution with parameters k and m + 1 - k, whose standard deviation is about :math:`\sqrt{c (1 - c) / m}`.
+    It is also an average over x: intervals adapt to x as far as the quantiles do, but no method guarantees c for every
+    x.
 
-    With `sample_weight` new rows come from the population that the weights stand for: a weight is the ratio of the
-    density there to that of the rows, as for a covariate shift (Tibshirani, Foygel Barber, Candès and Ramdas 2019). The
-    guarantee holds where `predict_interval` is told the weights of the new rows, in the same units.
+    With `sample_weight` new rows come from another population: a weight is the ratio of the density there to that of
+    the training population (covariate shift; Tibshirani, Foygel Barber, Candès and Ramdas 2019). The guarantee holds if
+    `predict_interval` gets the weights of the new rows, in the same units.
 
-    Rows that depend on each other (of one person, of one village) are not exchangeable with a new one, and the
-    guarantee does not hold: `groups` are refused. Pass one row of each group.
+    Dependent rows (of one person, of one village) are not exchangeable with a new row, and the guarantee does not hold:
+    `groups` raises an error. Pass one row of each group.
 
     A pipeline gives intervals by ``pipeline.predict(X, return_interval=True)``.
 
@@ -197,7 +198,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         return tags
 
     def fit(self, X: ArrayLike, y: ArrayLike, **fit_params: Any) -> Self:
-        """Fit the quantiles to some rows, and calibrate them by the others.
+        """Fit the quantiles to some rows, and calibrate the intervals on the others.
 
         Parameters
         ----------
@@ -206,8 +207,8 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         y : array-like of shape (n_samples,)
             Target.
         **fit_params : dict
-            `sample_weight` of shape (n_samples,), non-negative (see Notes), and nothing else. Which rows calibrate
-            depends on the order of rows, so that a weight is not the same as a repeated row.
+            `sample_weight` of shape (n_samples,), non-negative (see Notes), and nothing else. A weight is not the same
+            as a repeated row here, because the choice of the calibration rows depends on the order of rows.
 
         Returns
         -------
@@ -217,7 +218,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         Raises
         ------
         ValueError
-            If a parameter is out of its range, X, y or sample_weight makes no sense, or no row is left to fit or to
+            If a parameter is out of its range, X, y or sample_weight is invalid, or no row is left to fit or to
             calibrate.
         TypeError
             If `groups` or anything else is passed.
@@ -225,7 +226,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         Warns
         -----
         UserWarning
-            If too few rows calibrate, so that intervals are infinite.
+            If there are too few calibration rows, so that intervals are infinite.
         ConvergenceWarning
             If a quantile was not fitted to `tol`.
         """
@@ -317,7 +318,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         return np.append(self.calibration_scores_, np.inf)[np.searchsorted(reached, goal)]
 
     def predict(self, X: ArrayLike, return_interval: bool = False) -> Any:
-        """Predict the median, and the interval if asked.
+        """Predict the median, and optionally the interval.
 
         Parameters
         ----------
@@ -342,12 +343,12 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
             Samples.
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights, in the units of those of `fit`; None for `mean_weight_` in each row.
+            Weights of these rows, in the units of the weights of `fit`; None for `mean_weight_` in each row.
 
         Returns
         -------
         ndarray of shape (n_samples, 2)
-            Lower and upper ends. Where `correction_` is below zero and the quantiles nearly meet, the ends are sorted.
+            Lower and upper limits. If `correction_` is negative and the quantiles nearly meet, the limits are sorted.
         """
         lines = self._lines(X)
         correction: Array = np.full(lines.shape[0], self.correction_)
@@ -367,7 +368,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         return np.asarray(self._fitted().predict(table), dtype=np.float64)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """The mean D² score of the lower end, the median and the upper end as quantiles.
+        """The mean D² score of the lower limit, the median and the upper limit as quantiles.
 
         Parameters
         ----------
@@ -381,20 +382,20 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         Returns
         -------
         float
-            As that of `QuantileRegressor` with several quantiles: 1 is best, 0 is that of constants. The losses of the
-            two ends add up to the interval score, which rewards narrow intervals and punishes what they miss.
+            As for `QuantileRegressor` with several quantiles: 1 is best, 0 is the score of constants. The losses of the
+            two limits add up to the interval score, which rewards narrow intervals and penalises targets outside.
         """
         low, high = self.predict_interval(X).T
         lines = np.column_stack([low, self.predict(X), high])
         return float(d2_pinball_score(y, lines, quantile=self.quantile_, sample_weight=sample_weight))
 
     def verify(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> list[Certificate]:
-        """Prove again, from the data of the fit, how far the quantiles are from their optima.
+        """Certify the quantiles again, from the data of the fit.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            The data of the fit, its rows in the same order: those that calibrate are left out.
+            The data of the fit, with the rows in the same order: the calibration rows are left out.
         y : array-like of shape (n_samples,)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -97,29 +97,29 @@ class HuberLossRegressor(L1Regressor):
     See Also
     --------
     HuberLossRegressorCV : Chooses alpha by cross-validation.
-    LADRegressor : The limit of small `epsilon`: the most robust, without a scale.
-    sklearn.linear_model.HuberRegressor : An L2 penalty, and the scale estimated together with the coefficients.
+    LADRegressor : The limit for small `epsilon`: most robust, and needs no scale.
+    sklearn.linear_model.HuberRegressor : Has an L2 penalty, and estimates the scale together with the coefficients.
     ladreg.metrics.huber_loss : The loss of given predictions.
 
     Notes
     -----
-    A fit by least absolute deviations of p independent columns, the intercept among them, leaves p rows with a residual
-    of zero whatever the errors are. With s for p over the number of distinct rows (at most 1/3) the scale is
+    Least absolute deviations with p linearly independent columns, including the intercept, fit p rows exactly. With s
+    for p divided by the number of distinct rows (at most 1/3) the scale is
 
     .. math:: \hat\sigma = \operatorname{median} |r_i| \, / \, \Phi^{-1}\big(\tfrac{1 + u}{2}\big), \qquad
         u = \frac{1/2 - s}{1 - s},
 
-    which is ``median(|r|) / 0.6745`` for s = 0. It follows the units of y, does not depend on those of X nor on the
-    origin of either, and is not moved by gross errors in fewer than half of the rows. Where there are fewer than two
-    distinct rows for a column, the residuals are those of the best constant.
+    which is ``median(|r|) / 0.6745`` for s = 0. It is in units of y, does not depend on the units of X or on shifts of
+    X and y, and is robust to gross errors in fewer than half of the rows. With fewer than two distinct rows per column,
+    the residuals are those of the best constant.
 
-    Where least absolute deviations fit more than half of the rows exactly, the median is zero: `scale_` is 1e-20 of the
-    median distance of y from its middle, and the result is that of least absolute deviations, as it is in the limit of
-    small errors. A penalty then weighs as much as ``alpha / (epsilon * scale_)`` does in `LADRegressor`, which leaves
-    no penalised coefficient; give a `scale` there.
+    If least absolute deviations fit more than half of the rows exactly, the median is zero: `scale_` is then 1e-20
+    times the median distance of y from its median, and the result is that of least absolute deviations. A penalty then
+    counts as ``alpha / (epsilon * scale_)`` in `LADRegressor`, so that all penalised coefficients are zero; pass a
+    `scale`.
 
-    From data in blocks of rows the scale is that of all rows; only the number of distinct rows, where some are there
-    twice and more than 16,384 are distinct, is estimated, to about one in a hundred.
+    For data in blocks the scale is that of all rows. Only the number of distinct rows is estimated, to about 1 %, if
+    some rows are repeated and more than 16,384 are distinct.
 
     ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
     fit, to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if

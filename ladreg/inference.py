@@ -82,7 +82,7 @@ class WaldTest(NamedTuple):
     df_denominator : float
         Degrees of freedom of the denominator.
     pvalue : float
-        Probability of a larger statistic where all hypotheses are true.
+        Probability of a larger statistic if all hypotheses are true.
     """
 
     statistic: float
@@ -93,7 +93,7 @@ class WaldTest(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Inference:
-    """What data say of coefficients: standard errors, tests and intervals. Made by `infer`.
+    """Standard errors, tests and confidence intervals of coefficients. Made by `infer`.
 
     Parameters
     ----------
@@ -112,23 +112,23 @@ class Inference:
     quantile : float or ndarray of shape (n_quantiles,), or None
         The quantiles; None for Huber's loss.
     r1 : float or ndarray of shape (n_quantiles,), or None
-        The part of the pinball loss of the best constant that the fit saves (Koenker and Machado 1999).
+        Relative reduction of the pinball loss from the best constant to the fit (Koenker and Machado 1999).
     log_likelihood : float or ndarray of shape (n_quantiles,), or None
-        That of asymmetric Laplace errors, their scale estimated.
+        Log-likelihood for asymmetric Laplace errors with estimated scale.
     aic : float or ndarray of shape (n_quantiles,), or None
         ``2 p - 2 log_likelihood``.
     bandwidth : float or ndarray of shape (n_quantiles,), or None
         The bandwidth used, on the scale of probabilities.
     n_crossed : int or ndarray of shape (n_quantiles,), or None
-        Rows without a density, where neighbouring quantiles cross.
+        Number of rows whose density is 0, because neighbouring quantiles cross.
     n_samples : float
-        Number of rows whose weight is not zero, or the sum of frequency weights.
+        Number of rows with a non-zero weight, or the sum of frequency weights.
     n_groups : int or None
         Number of groups.
     certificate : Certificate or list of Certificate
         The proof that the coefficients are the optimum of the data.
     features : ndarray of shape (n_kept,)
-        Numbers of the features in the table; those that `penalty_weights` excludes are left out.
+        Indices of the features in the table, without those that `penalty_weights` excludes.
     n_features_in : int
         Number of features of the model.
     fit_intercept : bool
@@ -138,12 +138,13 @@ class Inference:
     replicates : ndarray of shape (n_bootstrap, p) or (n_bootstrap, n_quantiles, p), or None
         Coefficients of the bootstrap's replicates.
     n_whole : int or None
-        Fits of replicates that were fitted to all rows: those that the rows near the fit do not prove, and those whose
-        optima are more than an edge, to find the canonical one. Of ``method="rank"`` the ends that need all rows.
+        Number of replicates that were fitted to all rows: those not proved by the rows near the fit, and those with a
+        set of optima of two or more dimensions. For ``method="rank"`` the number of interval limits computed from all
+        rows.
     lags : int or None
-        How many rows apart, in the order of time, may depend on each other.
+        Largest distance, in rows, of dependent rows of a time series.
     inverted : Inverted or None
-        Statistics, p-values and intervals (at `level`) of tests that are not made of standard errors.
+        Statistics, p-values and intervals (at `level`) of rank tests.
     transformer : Pipeline or None
         The steps of the pipeline before the model, which `predict_interval` applies to its rows.
 
@@ -204,9 +205,9 @@ class Inference:
         level : float, default=None
             Level of confidence; None for that of `infer`.
         simultaneous : bool, default=False
-            Whether all intervals are to hold at once with this probability, over all quantiles: the critical value is
-            the quantile of the largest of as many normal variables with these correlations, of 10,000 seeded draws, or
-            that of the bootstrap's replicates.
+            Whether all intervals, over all quantiles, cover simultaneously with this probability: the critical value is
+            the quantile of the maximum of normal variables with these correlations, from 10,000 seeded draws, or that
+            of the bootstrap's replicates.
 
         Returns
         -------
@@ -216,7 +217,7 @@ class Inference:
         Raises
         ------
         ValueError
-            If `level` is not between 0 and 1; for ``method="rank"``, if it is another one than that of `infer`, or
+            If `level` is not between 0 and 1; for ``method="rank"`` if it differs from that of `infer`, or
             `simultaneous` is true.
         """
         level = self._level(level)
@@ -241,7 +242,7 @@ class Inference:
         Parameters
         ----------
         R : array-like of shape (q, p) or (q, n_quantiles * p), or str, or list of str
-            One hypothesis a row; or names of coefficients, each of which is to be `r` (at every quantile).
+            One hypothesis per row; or names of coefficients, each of which equals `r` (at every quantile).
         r : float or array-like of shape (q,), default=0.0
             Right-hand side.
 
@@ -253,7 +254,7 @@ class Inference:
         Raises
         ------
         ValueError
-            If shapes or names do not fit, the hypotheses depend on each other or are more than `cov` has rank for, or
+            If shapes or names do not match, the hypotheses are linearly dependent or more than the rank of `cov`, or
             the method has no covariance.
         """
         matrix = self._hypotheses(R)
@@ -272,7 +273,7 @@ class Inference:
         Parameters
         ----------
         features : list of str or int, default=None
-            Names of coefficients, or their places in `names`; None for all but the intercept.
+            Names of coefficients, or their indices in `names`; None for all but the intercept.
 
         Returns
         -------
@@ -294,7 +295,8 @@ class Inference:
     def predict_interval(self, X: ArrayLike, level: float | None = None) -> Array:
         """Confidence intervals of the conditional quantiles (Huber: the centre) of given rows.
 
-        They say how well the model's line is known, not where a new target will be: see the user guide.
+        They are for the conditional quantile, not for the target of a new row: for that see
+        `ConformalQuantileRegressor`.
 
         Parameters
         ----------
@@ -311,7 +313,7 @@ class Inference:
         Raises
         ------
         ValueError
-            If X has another number of columns than the model, or is not finite, or the method has no covariance.
+            If X has a different number of columns than the model, or is not finite, or the method has no covariance.
         """
         half = float(stdtrit(self.df, 0.5 + self._level(level) / 2))
         rows = X if self.transformer is None else self.transformer.transform(X)
@@ -337,8 +339,8 @@ class Inference:
         Returns
         -------
         pandas.DataFrame
-            One row a coefficient, indexed by its name (and before it by the quantile, where there are several), with
-            the columns "coef", "std err" (not for ``method="rank"``), "t", "p", "low" and "high".
+            One row per coefficient, indexed by its name (with several quantiles by quantile and name), with the columns
+            "coef", "std err" (not for ``method="rank"``), "t", "p", "low" and "high".
         """
         return as_frame(self._blocks(), np.asarray(self.quantile) if self.coef.ndim > 1 else None)
 
@@ -468,7 +470,7 @@ def infer(
     .. math:: V = H^{-1} \Big[ \tau (1 - \tau) \sum_i c_i x_i x_i^\top \Big] H^{-1}, \qquad
         H = \sum_i w_i \hat f_i x_i x_i^\top
 
-    with the estimated density :math:`\hat f_i` of the error of row i at zero, which is what the methods differ in.
+    where :math:`\hat f_i` is the estimated density of the error of row i at zero; the methods differ in this estimate.
 
     Parameters
     ----------
@@ -480,32 +482,32 @@ def infer(
         `lags`, in blocks of rows as well (`ladreg.blocks`), which are read as often as in a fit, and two to four times
         more.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-        Their targets; None where X is data in blocks.
+        Targets; None if X is data in blocks.
     sample_weight : array-like of shape (n_samples,), default=None
-        Their weights; rows of weight zero are as if they were not there.
+        Weights; rows of weight zero are ignored.
     method : {"robust", "kernel", "iid", "rank", "bootstrap", "desparsified", "selective"}, default="robust"
-        "robust" allows errors of any form in each row: :math:`\hat f_i = 2 h / x_i^\top (b(\tau + h) - b(\tau - h))`
-        (Hendricks and Koenker 1992), 0 where the two quantiles cross. "kernel" is Powell's (1991): a kernel of the
-        residuals over its width. "iid" takes one density for all rows, that of "robust" at the mean of x (Bassett and
-        Koenker 1982); it is wrong where the spread of the errors depends on x. For Huber's loss "robust" is the
-        sandwich with the rows' own scores, and "iid" Huber's (1981) first estimate; the scale counts as known.
+        "robust" allows a different error distribution in each row: :math:`\hat f_i = 2 h / x_i^\top (b(\tau + h) -
+        b(\tau - h))` (Hendricks and Koenker 1992), 0 where the two quantiles cross. "kernel" is Powell's (1991): a
+        kernel of the residuals over its width. "iid" uses one density for all rows, that of "robust" at the mean of x
+        (Bassett and Koenker 1982); it is invalid if the spread of the errors depends on x. For Huber's loss "robust" is
+        the sandwich with the score of each row, and "iid" Huber's (1981) first estimate; the scale is treated as known.
         "rank" inverts the rank test of each coefficient (Koenker 1994; see Notes): it has no standard errors.
-        "bootstrap" needs no density: it refits the quantiles to rows drawn anew, each refit exact and proved (see
-        Notes). The last two are for the lasso. "desparsified" takes the bias of the penalty out of all coefficients,
-        selected or not (Zhang and Zhang 2014; van de Geer et al. 2014). "selective" is least squares on what `LassoCD`
-        selected with an alpha that y did not choose, with tests and intervals that hold given the selection (Lee, Sun,
-        Sun and Taylor 2016).
+        "bootstrap" needs no density: it refits the quantiles to resampled rows, and each refit is exact and proved (see
+        Notes). The last two are for the lasso. "desparsified" corrects the bias of the penalty in all coefficients,
+        selected or not (Zhang and Zhang 2014; van de Geer et al. 2014). "selective" is least squares on the features
+        selected by `LassoCD`, for an alpha that was not chosen from y, with tests and intervals conditional on the
+        selection (Lee, Sun, Sun and Taylor 2016).
     groups : array-like of shape (n_samples,), str or int, default=None
-        Group of each row: rows of a group may depend on each other (Parente and Santos Silva 2016), with the factor
+        Group of each row: rows within a group may be dependent (Parente and Santos Silva 2016), with the factor
         ``G/(G-1) (n-1)/(n-p)`` and G - 1 degrees of freedom. "bootstrap" draws whole groups. Not for "iid" and "rank".
         For data in blocks the name or the number of a column of X, which may be excluded from the fit by an entry of
         infinity in `penalty_weights`.
     level : float, default=0.95
         Level of confidence.
     weights : {"probability", "frequency"}, default="probability"
-        What `sample_weight` means: "probability" that rows stand for parts of a population, so that only the ratios of
-        weights matter (:math:`c_i = w_i^2`, weights with mean 1), "frequency" that a row stands for so many equal ones
-        (:math:`c_i = w_i`, as many rows as the weights sum up to). "rank" takes weights as frequencies only.
+        Meaning of `sample_weight`: "probability" for sampling weights, of which only the ratios matter (:math:`c_i =
+        w_i^2`, weights with mean 1), "frequency" if a row represents :math:`w_i` equal rows (:math:`c_i = w_i`; the
+        number of rows is the sum of the weights). "rank" takes only frequency weights.
     bandwidth : {"hall_sheather", "bofinger", "chamberlain"} or float, default="hall_sheather"
         The half width h on the scale of probabilities, or the rule for it; halved until both :math:`\tau \pm h` are
         strictly between 0 and 1. Not for Huber's loss.
@@ -516,53 +518,54 @@ def infer(
     n_bootstrap : int, default=1000
         Number of replicates of the bootstrap, at least 2.
     bootstrap : {"pairs", "exponential"}, default="pairs"
-        "pairs" draws as many rows (or groups) as there are, with replacement; "exponential" multiplies weights by
-        independent exponential variables (Bose and Chatterjee 2003), which leaves no row out.
+        "pairs" draws rows (or groups) with replacement; "exponential" multiplies the weights by independent exponential
+        variables (Bose and Chatterjee 2003), so that no row is left out.
     interval : {"t", "percentile"}, default="t"
-        Intervals of the bootstrap: its standard errors times a quantile of t, or between quantiles of the replicates.
+        Intervals of the bootstrap: from its standard errors and a quantile of the t distribution, or from quantiles of
+        the replicates.
     sigma : float, default=None
         Standard deviation of the errors of a lasso. None estimates it: for "desparsified" by the residuals of the
         lasso, ``sqrt(RSS / (n - 1 - n_selected))``, for "selective" by those of least squares on all features, which
-        takes twice as many rows as coefficients.
+        requires twice as many rows as coefficients.
     random_state : int, RandomState or None, default=None
-        Seed of the bootstrap. Each replicate has a random stream of its own, so that `n_jobs` does not matter.
+        Seed of the bootstrap. Each replicate has its own random stream, so that results do not depend on `n_jobs`.
     n_jobs : int, default=None
-        Threads of the bootstrap and of the nodewise lassos, as joblib counts them. Results do not depend on it.
+        Number of threads (as in joblib) for the bootstrap and the nodewise lassos. Results do not depend on it.
     verbose : int, default=0
-        How much joblib tells about the progress of the bootstrap, a line for each block of replicates, and of the
-        nodewise lassos, a line for each block of columns in each fold.
+        Verbosity of joblib: one line per block of replicates in the bootstrap, and per block of columns and fold in the
+        nodewise lassos.
     density : {"robust", "iid"}, default="robust"
-        Density of the errors in the rank test: that of "robust" in each row, or "iid", one for all rows.
+        Density of the errors in the rank test: "robust" for one per row, "iid" for one for all rows.
     interpolate : bool, default=False
-        Whether the ends of ``method="rank"`` are those of a statistic that is interpolated between its steps, as in R's
-        quantreg. Without, intervals are closed and hold every value that the test does not reject.
+        Whether the interval limits of ``method="rank"`` come from a statistic that is interpolated between its steps,
+        as in R's quantreg. Otherwise intervals are closed and contain all values that the test does not reject.
     lags : int, default=None
-        Rows are in the order of time, and depend on up to `lags` rows before them: scores of rows j apart are
-        multiplied too, with the weight ``1 - j / (lags + 1)`` (Newey and West 1987; Galvao and Yoon 2024), and the sum
-        by ``n/(n-p)``. For "robust" and "kernel", without `groups` and frequency weights.
+        For a time series, in order, whose rows depend on up to `lags` previous rows: products of the scores of rows j
+        apart count with the weight ``1 - j / (lags + 1)`` (Newey and West 1987; Galvao and Yoon 2024), and the sum is
+        multiplied by ``n/(n-p)``. For "robust" and "kernel", without `groups` and frequency weights.
 
     Returns
     -------
     Inference, LassoInference, or list of one of these
-        Coefficients with their covariance; for several quantiles their joint covariance. A list, one for each target,
-        where y is two-dimensional.
+        Coefficients with their covariance; for several quantiles their joint covariance. For a two-dimensional y a list
+        with one entry per target.
 
     Raises
     ------
     TypeError
         If the model is of another class.
     ValueError
-        If the coefficients are not the optimum of these data; if there is a penalty, or `positive` holds a coefficient
-        at 0; if X is singular, or has no more rows than there are coefficients; if the densities leave too few rows; or
-        if a parameter is out of its range or does not fit the model or the method. For a lasso: if columns are constant
+        If the coefficients are not optimal for these data; if there is a penalty, or a coefficient is at a bound; if X
+        is singular, or there are not more rows than coefficients; if the density is 0 in too many rows; or if a
+        parameter is out of its range or not available for the model or the method. For a lasso: if columns are constant
         or multiples of each other, or too few rows are left to estimate `sigma`.
 
     Warns
     -----
     UserWarning
-        If the optimum is not proved to be unique, more distinct rows lie on the fit than there are coefficients,
+        If the optimum is not proved to be unique, more distinct rows are fitted exactly than there are coefficients,
         quantiles cross in more than 5 % of the rows, there are fewer than 20 groups, or a rank interval is infinite.
-        For a lasso: if columns are nearly what others are, or a nodewise lasso is not proved to 1e-9.
+        For a lasso: if columns are nearly linear combinations of others, or a nodewise lasso is not proved to 1e-9.
 
     See Also
     --------
@@ -573,34 +576,36 @@ def infer(
     Notes
     -----
     Rules for the bandwidth are those of Hall and Sheather (1988), Bofinger (1975) and Chamberlain (1994). Nothing
-    depends on the units of y or of the columns of X. Scores of rows on the fit are those of the dual, for which
-    :math:`\sum_i w_i \psi_i x_i = 0`. The covariance of two quantiles s and t is
-    :math:`(\min(s, t) - s t) H_s^{-1} \sum_i c_i x_i x_i^\top H_t^{-1}`. The formulas count for large samples: with few
-    rows beyond a quantile, fewer than 50 say, intervals cover less than they say.
+    depends on the units of y or of the columns of X. Scores of rows that are fitted exactly come from the dual, for
+    which :math:`\sum_i w_i \psi_i x_i = 0`. The covariance of two quantiles s and t is :math:`(\min(s, t) - s t)
+    H_s^{-1} \sum_i c_i x_i x_i^\top H_t^{-1}`. The formulas hold for large samples: with few rows beyond a quantile
+    (fewer than about 50) the coverage is below the nominal level.
 
     The rank test compares :math:`T(\xi) = x_j^\top a(\xi) / (\sqrt{\tau (1 - \tau)} |q|)` with t: :math:`a(\xi)` are
-    the scores of the regression of :math:`y - \xi x_j` on the other columns, and q is what is left of :math:`x_j` after
-    the regression on them with weights :math:`\hat f_i`. T is minus the derivative of a convex function, the least loss
-    where coefficient j is :math:`\xi`. Each end of the interval is therefore the optimum of one fit whose loss has the
-    linear term :math:`\pm t \sqrt{\tau (1 - \tau)} |q| b_j`, and infinite where there is none. The statistic is T(0).
+    the scores of the regression of :math:`y - \xi x_j` on the other columns, and q is the residual of :math:`x_j` in
+    the regression on them with weights :math:`\hat f_i`. T is minus the derivative of a convex function, the smallest
+    loss given that coefficient j is :math:`\xi`. Each limit of the interval is therefore the optimum of one fit whose
+    loss has the linear term :math:`\pm t \sqrt{\tau (1 - \tau)} |q| b_j`, and infinite if there is no optimum. The
+    statistic is T(0).
 
-    The bootstrap solves each replicate for the rows near the fit, all others held on their sides: with V an estimate of
-    the covariance and c a number, those with a residual of at most :math:`c \sqrt{x_i^\top V x_i}`. Where the change d
-    of the coefficients has :math:`d^\top V^{-1} d \le c^2`, the other rows keep their sides by the inequality of Cauchy
-    and Schwarz, and the replicate is the optimum of all rows, none of them read again. Binary columns make several
-    optima frequent at the median: if they are an edge, the replicate is its middle, which is the canonical one. Other
-    replicates, and those with more optima, are fitted to all rows; `n_whole` counts them.
+    The bootstrap solves each replicate for the rows near the fit, with the signs of all other residuals fixed: with V
+    an estimate of the covariance and c a constant, these are the rows with a residual of at most :math:`c
+    \sqrt{x_i^\top V x_i}`. If the change d of the coefficients has :math:`d^\top V^{-1} d \le c^2`, the other signs are
+    right by the Cauchy-Schwarz inequality, and the replicate is the optimum for all rows without reading the others.
+    With binary columns the optimum is often not unique at the median: if the optima are a line segment, the replicate
+    is its midpoint, the canonical optimum. Other replicates, and those with more optima, are fitted to all rows;
+    `n_whole` counts them.
 
     The desparsified lasso is :math:`b_j + z_j^\top r / z_j^\top x_j`, with r the residuals of the lasso b, and
-    :math:`z_j` those of a lasso of column j on all others, the columns taken to deviation one. Its standard error is
+    :math:`z_j` those of a lasso of column j on all others, with standardised columns. Its standard error is
     :math:`\sigma |z_j| / |z_j^\top x_j|`. One penalty for all columns is chosen by 10-fold cross-validation, of at most
     32 columns evenly spaced among them, and folds of a fixed seed; from there the penalty of each column is lowered
     while the variance grows by less than 25 % (Dezeure et al. 2015). Each of these lassos is proved by its duality gap,
-    which the result holds. The p x p products of the columns are kept.
+    which is part of the result. The p x p products of the columns are kept in memory.
 
-    For "selective" the signs of the lasso are those of y as long as y is in a polyhedron. Given that, a coefficient of
-    least squares is a normal variable between two ends, whose tails are computed by their logarithms. Weighted rows
-    count as rows with errors of one variance, for both.
+    For "selective" the lasso selects these features with these signs if and only if y is in a polyhedron. Given that, a
+    coefficient of least squares has a truncated normal distribution, whose tails are computed on the log scale. For
+    both methods errors have the same variance in all rows, whatever their weights.
 
     References
     ----------

@@ -42,14 +42,15 @@ _LEFT = 0.5
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LassoInference:
-    """What data say of the coefficients of a lasso: tests and intervals. Made by `infer`.
+    """Tests and confidence intervals of the coefficients of a lasso. Made by `infer`.
 
     Parameters
     ----------
     coef : ndarray of shape (p,)
-        Estimates without the bias of the penalty: the desparsified lasso, or least squares on the selected features.
+        Estimates corrected for the bias of the penalty: the desparsified lasso, or least squares on the selected
+        features.
     standard_errors : ndarray of shape (p,)
-        Their standard errors; of "selective" those before the selection, which intervals are not made of.
+        Standard errors; for "selective" those without selection, which the intervals do not use.
     names : list of str
         Names of the features.
     method : {"desparsified", "selective"}
@@ -59,22 +60,22 @@ class LassoInference:
     sigma : float
         Standard deviation of the errors, given or estimated.
     n_samples : int
-        Number of rows whose weight is not zero.
+        Number of rows with a non-zero weight.
     certificate : Certificate
         The proof that the lasso's coefficients are the optimum of the data.
     features : ndarray of shape (p,)
-        Numbers of the features: all that are not excluded, or those that were selected.
+        Indices of the features: all that are not excluded, or the selected ones.
     cov : ndarray of shape (p, p) or None
         Covariance of the desparsified coefficients.
     nodewise_alpha : ndarray of shape (p,) or None
-        Penalty of the lasso of each column on the others, for columns of deviation one.
+        Penalty of the lasso of each column on the others, for standardised columns.
     nodewise_gap : ndarray of shape (p,) or None
-        Proved bound of the distance of each of these lassos from its optimum, relative to its objective.
+        Proved relative gap of each of these lassos.
     bias_factor : ndarray of shape (p,) or None
-        What is left of the bias: in standard errors at most `bias_factor` times the sum of the lasso's errors, each
-        times the deviation of its column, over `sigma`.
+        The remaining bias, in standard errors, is at most `bias_factor` times the sum of the lasso's absolute errors,
+        each times the standard deviation of its column, divided by `sigma`.
     laws : list of TruncatedNormal or None
-        The law of each estimate given the selection: a normal variable between two ends.
+        The distribution of each estimate given the selection: a truncated normal distribution.
 
     See Also
     --------
@@ -111,9 +112,8 @@ class LassoInference:
         level : float, default=None
             Level of confidence; None for that of `infer`.
         simultaneous : bool, default=False
-            Whether all intervals are to hold at once with this probability; for "desparsified" alone. The critical
-            value is the quantile of the largest of as many normal variables with these correlations, of 10,000 seeded
-            draws.
+            Whether all intervals cover simultaneously with this probability; only for "desparsified". The critical
+            value is the quantile of the maximum of normal variables with these correlations, from 10,000 seeded draws.
 
         Returns
         -------
@@ -123,7 +123,7 @@ class LassoInference:
         Raises
         ------
         ValueError
-            If `level` is not between 0 and 1, or `simultaneous` is asked of "selective".
+            If `level` is not between 0 and 1, or `simultaneous` is true for "selective".
         """
         level = self.level if level is None else level
         check_real("level", level, low=0.0, high=1.0, open_ends=True)
@@ -144,7 +144,7 @@ class LassoInference:
         Returns
         -------
         pandas.DataFrame
-            One row a coefficient, indexed by its name, with the columns "coef", "std err" and "z" (both not for
+            One row per coefficient, indexed by its name, with the columns "coef", "std err" and "z" (both not for
             "selective"), "p", "low" and "high".
         """
         return as_frame([self._block()])

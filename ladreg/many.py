@@ -37,18 +37,18 @@ class ManyFits:
     Parameters
     ----------
     keys : ndarray of shape (n_fits,)
-        What each fit is of: its group's label, the number of its window's last row, or the number of its weights or
+        Key of each fit: the label of its group, the index of the last row of its window, or the index of its weights or
         target.
     coef : ndarray of shape (n_fits, n_features)
         Coefficients.
     intercept : ndarray of shape (n_fits,)
         Intercepts; 0 without one.
     objective, gap, relative_gap : ndarray of shape (n_fits,)
-        Each fit's objective and the proved bounds of how far it is above the optimum, as in `Certificate`.
+        Objective of each fit, and the proved bounds of its distance from the optimum, as in `Certificate`.
     unique : ndarray of shape (n_fits,)
         Whether the optimum is proved to be a single point.
     n_single : int
-        How many were solved one by one.
+        Number of fits that were solved one by one.
     """
 
     keys: NDArray[Any]
@@ -78,7 +78,7 @@ class ManyFits:
         Raises
         ------
         ValueError
-            If X has another number of features, or a group no fit.
+            If X has a different number of features, or a group has no fit.
         """
         table: Any = check_array(sound(X), accept_sparse=("csr", "csc"), dtype=np.float64)
         if table.shape[1] != self.coef.shape[1]:
@@ -138,29 +138,29 @@ def fit_many(
 
     .. math:: \min_{b, c} \; \sum_{i \in R_k} w_{ki} |y_{ki} - x_i b - c|, \qquad \sum_i w_{ki} = 1
 
-    and each is the fit that ``clone(estimator).fit`` finds on these data, with the same proof. Least absolute
-    deviations and quantiles without a penalty, of a dense X with few columns, are solved in one compiled call for many
-    data sets: 10,000 medians of 100 rows by 5 features take less than a second. Whatever is not proved there to be the
-    only optimum, and every other model, is solved on its own.
+    and equals the result of ``clone(estimator).fit`` on these data, with the same proof. Least absolute deviations and
+    quantiles without a penalty, for a dense X with few columns, are solved in one compiled call for many data sets:
+    10,000 medians of 100 rows by 5 features take less than a second. All other models, and fits whose optimum is not
+    proved unique, are solved one by one.
 
     Parameters
     ----------
     estimator : LADRegressor, QuantileRegressor or another regressor of this package
-        The model, with one quantile; it is not changed.
+        The model, with one quantile; it is not modified.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Training data.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Target; of several targets each is a fit.
+        Target; each of several targets is one fit.
     groups : array-like of shape (n_samples,), default=None
-        Labels: the rows of each label are a fit.
+        Labels: one fit per label.
     window : int, default=None
-        Number of consecutive rows of a fit; windows that begin `step` rows apart are fits.
+        Number of consecutive rows per fit: one fit per window.
     step : int, default=1
-        Rows from the begin of a window to that of the next.
+        Number of rows from the start of one window to the start of the next.
     sample_weight : array-like of shape (n_samples,) or (n_fits, n_samples), default=None
-        Non-negative weights; each row of a two-dimensional array is a fit.
+        Non-negative weights; each row of a two-dimensional array is one fit.
     n_jobs : int, default=None
-        Threads, as joblib counts them. The fits do not depend on it.
+        Number of threads, as in joblib. The fits do not depend on it.
 
     Returns
     -------
@@ -170,10 +170,10 @@ def fit_many(
     Raises
     ------
     TypeError
-        If the estimator is not one of this package.
+        If the estimator is not one of ladreg's regressors.
     ValueError
-        If X, y or sample_weight are not what `fit` takes, if not exactly one of `groups`, `window`, two-dimensional
-        weights and two-dimensional y says what the fits are, or if all weights of a fit are zero.
+        If X, y or sample_weight is invalid, if not exactly one of `groups`, `window`, two-dimensional weights and
+        two-dimensional y is given, or if all weights of a fit are zero.
     OverflowError
         If an objective is too large for float64.
 
@@ -184,7 +184,7 @@ def fit_many(
 
     See Also
     --------
-    infer : Standard errors, by the bootstrap as well.
+    infer : Standard errors, also by the bootstrap.
 
     References
     ----------

@@ -60,7 +60,7 @@ def l1_loss(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights.
     multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), default="uniform_average"
-        One number for each output, or their mean, with these weights if weights are given.
+        One number per output, or their mean, weighted if weights are given.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def l2_loss(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights.
     multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), default="uniform_average"
-        One number for each output, or their mean, with these weights if weights are given.
+        One number per output, or their mean, weighted if weights are given.
 
     Returns
     -------
@@ -147,12 +147,12 @@ def combined_loss(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights.
     multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), default="uniform_average"
-        One number for each output, or their mean, with these weights if weights are given.
+        One number per output, or their mean, weighted if weights are given.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
-        The loss; 0 is best. The two parts have different units, so that it depends on the unit of y what they weigh.
+        The loss; 0 is best. The two parts have different units, so that their relative weight depends on the unit of y.
 
     Raises
     ------
@@ -190,11 +190,11 @@ def huber_loss(
     y_pred : array-like of the same shape
         Predictions.
     delta : float, default=1.0
-        Size of a residual, in units of y, from which the loss is linear.
+        Absolute residual, in units of y, above which the loss is linear.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights.
     multioutput : {"raw_values", "uniform_average"} or array-like of shape (n_outputs,), default="uniform_average"
-        One number for each output, or their mean, with these weights if weights are given.
+        One number per output, or their mean, weighted if weights are given.
 
     Returns
     -------
@@ -235,7 +235,7 @@ def pinball_loss(
     sample_weight: ArrayLike | None = None,
     multioutput: Average = "uniform_average",
 ) -> Value:
-    r"""Mean pinball loss, which the conditional quantile minimises; of several quantiles, their mean.
+    r"""Mean pinball loss, which the conditional quantile minimises; for several quantiles the mean.
 
     .. math:: \frac{1}{\sum_i w_i} \sum_i w_i \max\big( \tau (y_i - \hat y_i), (\tau - 1) (y_i - \hat y_i) \big)
 
@@ -251,7 +251,7 @@ def pinball_loss(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights.
     multioutput : {"raw_values", "uniform_average"} or array-like, default="uniform_average"
-        One number for each output (or quantile), or their mean, with these weights if weights are given.
+        One number per output (or quantile), or their mean, weighted if weights are given.
 
     Returns
     -------
@@ -261,13 +261,13 @@ def pinball_loss(
     Raises
     ------
     ValueError
-        If `quantile` is not from 0 to 1, or a list of it has not one number for each column of `y_pred`.
+        If `quantile` is not from 0 to 1, or is a list that does not have one number per column of `y_pred`.
 
     See Also
     --------
     mean_pinball_scorer : A scorer, for cross-validation.
-    d2_pinball_score : The part of the loss of the best constant that is saved.
-    sklearn.metrics.mean_pinball_loss : The same function of one quantile; its `alpha` is our `quantile`.
+    d2_pinball_score : Relative reduction of the loss from the best constant.
+    sklearn.metrics.mean_pinball_loss : The same function of one quantile; its `alpha` is `quantile` here.
 
     Examples
     --------
@@ -289,7 +289,7 @@ def d2_pinball_score(
     sample_weight: ArrayLike | None = None,
     multioutput: Average = "uniform_average",
 ) -> Value:
-    r"""The part of the pinball loss of the best constant that predictions save; of several quantiles, their mean.
+    r"""Relative reduction of the pinball loss from the best constant to the predictions, or its mean over quantiles.
 
     .. math:: D^2 = 1 - \frac{\sum_i w_i \, \rho_\tau(y_i - \hat y_i)}{\min_c \sum_i w_i \, \rho_\tau(y_i - c)}, \qquad
         \rho_\tau(r) = \max\big( \tau \, r, (\tau - 1) \, r \big)
@@ -305,7 +305,7 @@ def d2_pinball_score(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights.
     multioutput : {"raw_values", "uniform_average"} or array-like, default="uniform_average"
-        One number for each output (or quantile), or their mean, with these weights if weights are given.
+        One number per output (or quantile), or their mean, weighted if weights are given.
 
     Returns
     -------
@@ -315,13 +315,13 @@ def d2_pinball_score(
     Raises
     ------
     ValueError
-        If `quantile` is not from 0 to 1, or a list of it has not one number for each column of `y_pred`.
+        If `quantile` is not from 0 to 1, or is a list that does not have one number per column of `y_pred`.
 
     See Also
     --------
     d2_pinball_scorer : A scorer, for cross-validation.
     QuantileRegressor.score : This, for a list of quantiles.
-    sklearn.metrics.d2_pinball_score : The same function of one quantile; its `alpha` is our `quantile`.
+    sklearn.metrics.d2_pinball_score : The same function of one quantile; its `alpha` is `quantile` here.
 
     Examples
     --------
@@ -343,7 +343,8 @@ def mean_pinball_scorer(quantile: float | ArrayLike = 0.5) -> Callable[..., floa
     Returns
     -------
     callable
-        ``scorer(estimator, X, y)``, larger is better. It asks for `sample_weight` if metadata routing tells it to.
+        ``scorer(estimator, X, y)``, larger is better. It requests `sample_weight` if metadata routing is set up to do
+        so.
 
     Raises
     ------
@@ -374,7 +375,7 @@ def mean_pinball_scorer(quantile: float | ArrayLike = 0.5) -> Callable[..., floa
 
 
 def d2_pinball_scorer(quantile: float | ArrayLike = 0.5) -> Callable[..., float]:
-    """The part of the pinball loss of the best constant that is saved, as a scorer.
+    """Relative reduction of the pinball loss from the best constant, as a scorer.
 
     Parameters
     ----------
@@ -384,7 +385,8 @@ def d2_pinball_scorer(quantile: float | ArrayLike = 0.5) -> Callable[..., float]
     Returns
     -------
     callable
-        ``scorer(estimator, X, y)``, larger is better. It asks for `sample_weight` if metadata routing tells it to.
+        ``scorer(estimator, X, y)``, larger is better. It requests `sample_weight` if metadata routing is set up to do
+        so.
 
     Raises
     ------

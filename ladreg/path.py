@@ -69,14 +69,14 @@ def enet_path(
     .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b)^2
         + \alpha \sum_j v_j \Big( \rho \, |b_j| + \frac{1 - \rho}{2} \, b_j^2 \Big)
 
-    as `ElasticNetCD` does. For one target it takes all that scikit-learn's function of the same name takes, and returns
-    the same, so that the one can take the place of the other; like it, this one fits no intercept unless asked to. For
-    several targets scikit-learn's solves another problem, the multi-task elastic net, which ladreg does not.
+    as `ElasticNetCD` does. For one target it has the parameters and results of scikit-learn's function of the same
+    name, and can replace it; like that function it fits an intercept only with ``fit_intercept=True``. For several
+    targets scikit-learn's function solves another problem, the multi-task elastic net, which ladreg does not have.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        Data; it is not changed.
+        Data; not modified.
     y : array-like of shape (n_samples,) or (n_samples, 1)
         Target.
     l1_ratio : float, default=0.5
@@ -84,15 +84,16 @@ def enet_path(
     eps : float, default=1e-3
         Ratio of the smallest to the largest alpha of the path.
     n_alphas : int, default=None
-        Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
+        Number of alphas, if `alphas` is not a list: the former name in scikit-learn.
     alphas : int or array-like, default=100
         Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
         zero, or the list of alphas to try.
     precompute : {"auto", True, False} or array-like, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
-        matrix that is given counts as True: to check it against X would cost as much as to compute it.
+        matrix counts as True: checking it against X would cost as much as computing it.
     Xy, copy_X, coef_init : object
-        Not used: there for calls of scikit-learn's function. X is never changed, and where a path starts is no matter.
+        Ignored; for compatibility with scikit-learn's function. X is never modified, and results do not depend on the
+        start.
     verbose : bool or int, default=False
         Whether to print a line when the path is done.
     return_n_iter : bool, default=False
@@ -104,7 +105,7 @@ def enet_path(
     bounds : tuple of two floats or array-likes, default=None
         Smallest and largest values of coefficients, as in `ElasticNetCD`.
     check_input : bool, default=True
-        Not used either: input is always checked.
+        Ignored: input is always checked.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=False
@@ -123,7 +124,7 @@ def enet_path(
     tol : float, default=1e-10
         Each gap is proved to be at most this fraction of its objective, up to rounding; looser ones save little.
     selection : {"cyclic", "random"}, default="cyclic"
-        Not used: each solution is proved, whatever the order of the coordinates.
+        Ignored: results do not depend on the order of the coordinates.
     random_state : int, RandomState instance or None, default=None
         Not used.
 
@@ -132,13 +133,13 @@ def enet_path(
     alphas : ndarray of shape (n_alphas,)
         Decreasing.
     coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
-        Coefficients, one column for each alpha; with three axes where y has two.
+        Coefficients, one column per alpha; three-dimensional if y is two-dimensional.
     dual_gaps : ndarray of shape (n_alphas,)
-        Proved bounds of how far each objective is from its optimum.
+        Proved upper bounds of the distance of each objective from its optimum.
     n_iters : list of int
         Epochs and steps, if `return_n_iter`.
     intercepts : ndarray of shape (n_alphas,)
-        Intercepts, the last of what is returned, if `return_intercept`; zeros without `fit_intercept`.
+        Intercepts, the last item, if `return_intercept`; zeros without `fit_intercept`.
 
     Raises
     ------
@@ -230,28 +231,29 @@ def lasso_path(
 
     .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i \, (y_i - x_i^\top b)^2 + \alpha \sum_j v_j |b_j|
 
-    as `LassoCD` does. For one target it takes all that scikit-learn's function of the same name takes, and returns the
-    same, so that the one can take the place of the other; like it, this one fits no intercept unless asked to. For
-    several targets scikit-learn's solves another problem, the multi-task lasso, which ladreg does not.
+    as `LassoCD` does. For one target it has the parameters and results of scikit-learn's function of the same name, and
+    can replace it; like that function it fits an intercept only with ``fit_intercept=True``. For several targets
+    scikit-learn's function solves another problem, the multi-task lasso, which ladreg does not have.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        Data; it is not changed.
+        Data; not modified.
     y : array-like of shape (n_samples,) or (n_samples, 1)
         Target.
     eps : float, default=1e-3
         Ratio of the smallest to the largest alpha of the path.
     n_alphas : int, default=None
-        Number of alphas, where these are not listed: scikit-learn's former name for a number as `alphas`.
+        Number of alphas, if `alphas` is not a list: the former name in scikit-learn.
     alphas : int or array-like, default=100
         Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
         zero, or the list of alphas to try.
     precompute : {"auto", True, False} or array-like, default="auto"
         True works on the Gram matrix of all features, False on that of a working set that grows; "auto" chooses. A Gram
-        matrix that is given counts as True: to check it against X would cost as much as to compute it.
+        matrix counts as True: checking it against X would cost as much as computing it.
     Xy, copy_X, coef_init : object
-        Not used: there for calls of scikit-learn's function. X is never changed, and where a path starts is no matter.
+        Ignored; for compatibility with scikit-learn's function. X is never modified, and results do not depend on the
+        start.
     verbose : bool or int, default=False
         Whether to print a line when the path is done.
     return_n_iter : bool, default=False
@@ -280,7 +282,7 @@ def lasso_path(
     tol : float, default=1e-10
         Each gap is proved to be at most this fraction of its objective, up to rounding; looser ones save little.
     selection : {"cyclic", "random"}, default="cyclic"
-        Not used: each solution is proved, whatever the order of the coordinates.
+        Ignored: results do not depend on the order of the coordinates.
     random_state : int, RandomState instance or None, default=None
         Not used.
 
@@ -289,13 +291,13 @@ def lasso_path(
     alphas : ndarray of shape (n_alphas,)
         Decreasing.
     coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
-        Coefficients, one column for each alpha; with three axes where y has two.
+        Coefficients, one column per alpha; three-dimensional if y is two-dimensional.
     dual_gaps : ndarray of shape (n_alphas,)
-        Proved bounds of how far each objective is from its optimum.
+        Proved upper bounds of the distance of each objective from its optimum.
     n_iters : list of int
         Epochs and steps, if `return_n_iter`.
     intercepts : ndarray of shape (n_alphas,)
-        Intercepts, the last of what is returned, if `return_intercept`; zeros without `fit_intercept`.
+        Intercepts, the last item, if `return_intercept`; zeros without `fit_intercept`.
 
     Raises
     ------
@@ -387,7 +389,7 @@ def lad_path(
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        Data; it is not changed.
+        Data; not modified.
     y : array-like of shape (n_samples,)
         Target.
     eps : float, default=1e-3
@@ -396,13 +398,13 @@ def lad_path(
         Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
         zero, or the list of alphas to try. None is 100.
     method : {"grid", "knots"}, default="grid"
-        "grid" solves for the alphas. "knots" gives all solutions down to `eps` times the largest alpha: they are
-        piecewise constant in alpha, and there are as many as there are knots between (for n rows and p features often
-        about the larger of n and p, or a few times that).
+        "grid" solves for the given alphas. "knots" returns all solutions down to `eps` times the largest alpha: they
+        are piecewise constant in alpha, and for n rows and p features their number is often about the larger of n and
+        p, or a few times that.
     quantiles : array-like of shape (n_quantiles,), default=None
-        A grid of quantiles, each between 0 and 1, in the place of the alphas.
+        A grid of quantiles, each between 0 and 1, instead of alphas.
     alpha : float, default=0.0
-        The penalty for a grid of quantiles, in units of `QuantileRegressor`.
+        The penalty for a grid of quantiles, as in `QuantileRegressor`.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=True
@@ -436,17 +438,17 @@ def lad_path(
     intercepts : ndarray of shape (n_points,)
         Intercepts.
     dual_gaps : ndarray of shape (n_points,)
-        Proved bounds of how far each objective is from its optimum; with "knots" for the whole range of its alphas, in
-        the units of the objective in the middle of it.
+        Proved upper bounds of the distance of each objective from its optimum; with "knots" for the whole range of its
+        alphas, in the units of the objective in the middle of it.
 
     Raises
     ------
     ValueError
-        For invalid parameters or data, for several targets, for `alphas` beside `quantiles` or "knots", for "knots" or
-        `max_features` beside `quantiles`, for an `alpha` without these, and for "knots" where X has more than 2**27
-        entries: it is copied twice, without regard to zeros.
+        For invalid parameters or data, for several targets, for `alphas` with `quantiles` or "knots", for "knots" or
+        `max_features` with `quantiles`, for an `alpha` without `quantiles`, and for "knots" if X has more than 2**27
+        entries, since two dense copies are needed.
     RuntimeError
-        If "knots" cannot be followed to the end, since a basis is singular to rounding.
+        If "knots" cannot be followed to the end, because a basis is singular up to rounding.
 
     Warns
     -----
@@ -541,7 +543,7 @@ def quantile_path(
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        Data; it is not changed.
+        Data; not modified.
     y : array-like of shape (n_samples,)
         Target.
     quantile : float, default=0.5
@@ -552,9 +554,9 @@ def quantile_path(
         Number of alphas on a log-spaced grid that starts at `alpha_max`, from which on all penalised coefficients are
         zero, or the list of alphas to try. None is 100.
     method : {"grid", "knots"}, default="grid"
-        "grid" solves for the alphas. "knots" gives all solutions down to `eps` times the largest alpha: they are
-        piecewise constant in alpha, and there are as many as there are knots between (for n rows and p features often
-        about the larger of n and p, or a few times that).
+        "grid" solves for the given alphas. "knots" returns all solutions down to `eps` times the largest alpha: they
+        are piecewise constant in alpha, and for n rows and p features their number is often about the larger of n and
+        p, or a few times that.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights; only their ratios matter.
     fit_intercept : bool, default=True
@@ -588,16 +590,16 @@ def quantile_path(
     intercepts : ndarray of shape (n_alphas,)
         Intercepts.
     dual_gaps : ndarray of shape (n_alphas,)
-        Proved bounds of how far each objective is from its optimum; with "knots" for the whole range of its alphas, in
-        the units of the objective in the middle of it.
+        Proved upper bounds of the distance of each objective from its optimum; with "knots" for the whole range of its
+        alphas, in the units of the objective in the middle of it.
 
     Raises
     ------
     ValueError
-        For invalid parameters or data, for several targets, for `alphas` beside "knots", and for "knots" where X has
-        more than 2**27 entries: it is copied twice, without regard to zeros.
+        For invalid parameters or data, for several targets, for `alphas` with "knots", and for "knots" if X has more
+        than 2**27 entries, since two dense copies are needed.
     RuntimeError
-        If "knots" cannot be followed to the end, since a basis is singular to rounding.
+        If "knots" cannot be followed to the end, because a basis is singular up to rounding.
 
     Warns
     -----
@@ -668,11 +670,11 @@ def quantile_process(
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        Data; it is not changed.
+        Data; not modified.
     y : array-like of shape (n_samples,)
         Target.
     alpha : float, default=0.0
-        The penalty, the same for all quantiles, in units of `QuantileRegressor`.
+        The penalty, the same for all quantiles, as in `QuantileRegressor`.
     quantile_range : tuple of float, default=(0.01, 0.99)
         The lowest and the highest quantile, strictly between 0 and 1.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -697,15 +699,15 @@ def quantile_process(
     intercepts : ndarray of shape (n_solutions,)
         Intercepts.
     dual_gaps : ndarray of shape (n_solutions,)
-        Proved bounds of how far each objective is from its optimum, for the whole range of its quantiles.
+        Proved upper bounds of the distance of each objective from its optimum, for the whole range of its quantiles.
 
     Raises
     ------
     ValueError
-        For invalid parameters or data, for several targets, and where the coefficients would be more than 2**27 numbers
-        (1 GiB), or X has more entries than that: it is copied twice, without regard to zeros.
+        For invalid parameters or data, for several targets, and if the coefficients would be more than 2**27 numbers (1
+        GiB), or X has more entries than that, since two dense copies are needed.
     RuntimeError
-        If the quantiles cannot be followed to the end, since a basis is singular to rounding.
+        If the quantiles cannot be followed to the end, because a basis is singular up to rounding.
 
     Warns
     -----
@@ -720,8 +722,8 @@ def quantile_process(
 
     Notes
     -----
-    There are some solutions for each row: from about n for few features to a few times n. Each is reached from the
-    one before it by one exchange of the parametric simplex method.
+    The number of solutions is from about n for few features to a few times n. Each follows from the previous one by one
+    exchange of the parametric simplex method.
 
     References
     ----------
@@ -795,14 +797,13 @@ def huber_path(
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        Data; it is not changed.
+        Data; not modified.
     y : array-like of shape (n_samples,)
         Target.
     epsilon : float, default=1.35
         Threshold between the squared and the absolute part, in units of the scale.
     scale : float or "mad", default="mad"
-        Scale of the errors, in units of y. "mad" estimates it once, without the penalty, so that it is the `scale_` of
-        `HuberLossRegressor` at every alpha.
+        Scale of the errors, in units of y. "mad" estimates it once, without the penalty, as in `HuberLossRegressor`.
     eps : float, default=1e-3
         Ratio of the smallest to the largest alpha of the path.
     alphas : int or array-like, default=100
@@ -839,7 +840,7 @@ def huber_path(
     intercepts : ndarray of shape (n_alphas,)
         Intercepts.
     dual_gaps : ndarray of shape (n_alphas,)
-        Proved bounds of how far each objective is from its optimum.
+        Proved upper bounds of the distance of each objective from its optimum.
 
     Raises
     ------
@@ -916,7 +917,7 @@ def combined_path(
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        Data; it is not changed.
+        Data; not modified.
     y : array-like of shape (n_samples,)
         Target.
     l1_ratio : float, default=0.5
@@ -957,7 +958,7 @@ def combined_path(
     intercepts : ndarray of shape (n_alphas,)
         Intercepts.
     dual_gaps : ndarray of shape (n_alphas,)
-        Proved bounds of how far each objective is from its optimum.
+        Proved upper bounds of the distance of each objective from its optimum.
 
     Raises
     ------

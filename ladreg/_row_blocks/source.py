@@ -171,7 +171,7 @@ class Mapped:
         return [str(name) for name in owner.get_feature_names_out()]
 
     def name(self, k: int) -> str:
-        """What block k is called in errors."""
+        """The name of block k in errors."""
         return self.source.name(k)
 
     def rows(self, k: int) -> int | None:
