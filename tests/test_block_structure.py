@@ -6,6 +6,8 @@ import scipy.sparse as sp
 
 from ladreg._design import as_design
 from ladreg._kernels import _blocks, reference_blocks
+from ladreg._piecewise.newton_step import newton_step
+from ladreg._problem import ElasticNet
 from tests.kernel_calls import disjoint, in_blocks
 
 
@@ -83,6 +85,24 @@ def test_the_gram_matrix_in_blocks_is_the_dense_one(kind, crossed, border):
     )
     assert definite.is_regular()
     assert definite.of(some).is_regular()
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("crossed", [0, 20])
+@pytest.mark.parametrize("border", [True, False])
+def test_a_penalised_newton_step_in_blocks_is_the_dense_one(border, crossed, positive):
+    rng = np.random.default_rng(crossed + border)
+    design = as_design(grouped(crossed=crossed))
+    weight, size = rng.random(600), design.n_features + border
+    blocks = design.block_gram(weight, border).plus(np.arange(size), np.ones(size))
+    dense = design.gram(weight, np.arange(design.n_features), border) + np.eye(size)
+    strength = np.where(rng.random(design.n_features) < 0.8, 3.0 * rng.random(design.n_features), 0.0)
+    penalty = ElasticNet(strength, positive)
+    for gradient in 5.0 * rng.standard_normal((10, size)):
+        point = np.maximum(rng.standard_normal(size), 0.0)
+        found = newton_step(blocks, gradient, point, penalty, (1e-14,))
+        np.testing.assert_allclose(found, newton_step(dense, gradient, point, penalty, (1e-14,)), rtol=1e-9, atol=1e-9)
+        assert np.count_nonzero(point + found) < size
 
 
 def test_a_column_that_depends_on_the_dummies_is_seen():

@@ -47,6 +47,11 @@ MODELS = {
     "combined": CombinedLossRegressor(),
     "combined without intercept": CombinedLossRegressor(l1_ratio=0.9, fit_intercept=False),
     "Huber, nearly square": HuberLossRegressor(epsilon=20.0),
+    "Huber, penalised": HuberLossRegressor(alpha=0.002),
+    "Huber, nearly absolute and penalised": HuberLossRegressor(epsilon=0.01, alpha=0.005, fit_intercept=False),
+    "Huber, positive": HuberLossRegressor(alpha=0.001, positive=True),
+    "combined, penalised": CombinedLossRegressor(alpha=0.004),
+    "combined, positive": CombinedLossRegressor(l1_ratio=0.1, alpha=0.001, positive=True),
 }
 
 
@@ -112,17 +117,35 @@ def test_thousands_of_dummies_make_no_dense_matrix_of_their_number():
     assert peak < 0.15 * 8 * X.shape[1] ** 2
 
 
-def test_the_huber_fit_of_thousands_of_dummies_makes_no_dense_matrix_of_their_number():
+@pytest.mark.parametrize(
+    ("model", "gap"),
+    [
+        (HuberLossRegressor(), 1e-14),
+        (HuberLossRegressor(alpha=1e-5), 1e-12),
+        (CombinedLossRegressor(alpha=1e-5), 1e-12),
+    ],
+)
+def test_curved_losses_of_thousands_of_dummies_make_no_dense_matrix_of_their_number(model, gap):
     X, y = many_groups(12_000, 3_000)
-    model = HuberLossRegressor()
     tracemalloc.start()
     try:
         model.fit(X, y)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert model.certificate_.relative_gap <= 1e-14
+    assert model.certificate_.relative_gap <= gap
     assert peak < 0.15 * 8 * X.shape[1] ** 2
+
+
+@pytest.mark.parametrize(("seed", "positive"), [(29, False), (13, True), (38, True)])
+def test_a_penalty_pulls_coefficients_of_groups_without_curved_rows(seed, positive):
+    """A group has all rows on one side of the fit: its coefficient goes to a row or, by the penalty, to zero."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 60, 120)
+    X = np.hstack([rng.standard_normal((120, 1)), dummies(codes, 60) * rng.standard_normal((120, 1))])
+    y = X @ rng.standard_normal(61) + rng.standard_t(1, 120)
+    model = HuberLossRegressor(epsilon=5.0, alpha=0.01, positive=positive).fit(sp.csr_array(X), y)
+    assert model.certificate_.relative_gap <= 1e-12
 
 
 def test_crossed_factors_with_faces_of_many_dimensions_are_solved_by_the_first_rung():

@@ -101,6 +101,7 @@ TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 BEHIND_DOORS = {
     "faults.py": "faults that no input brings about are put in where they would occur",
     "problem.py": "every second problem of the campaign is solved as if it were large",
+    "test_block_structure.py": "a Newton step, by blocks and dense, to be compared",
     "test_campaign.py": "a Newton step on columns equal but for rounding, and a wrong constant that is to be noticed",
     "test_centre.py": "ranges over the polyhedra that the centre meets are compared with linear programs",
     "test_conjugate_gradients.py": "one step is compared with the optimum; sizes at which Gram matrices are given up",

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, cholesky_solver, is_definite, is_regular
 from ladreg._kernels import _blocks, _rows
@@ -191,11 +192,21 @@ class BlockGram:
         length[self.separate], length[self.others] = np.sqrt(self.diagonal), np.sqrt(self.inner.diagonal())
         return length
 
-    def schur(self, lowered: float = 0.0) -> Array:
-        """The Schur complement of D; `lowered` times itself is subtracted from the diagonal of the matrix before."""
+    def times(self, point: Array) -> Array:
+        """The product of the matrix with a vector."""
+        product, own, others = np.empty_like(point), point[self.separate], point[self.others]
+        product[self.separate] = self.diagonal * own + self.cross @ others
+        product[self.others] = self.cross.T @ own + self.inner @ others
+        return product
+
+    def schur(self, lowered: float = 0.0, among: NDArray[np.bool_] | None = None) -> Array:
+        """The Schur complement of D, or of the columns of D that are `among` the eliminated ones, the others left out.
+
+        `lowered` times itself is subtracted from the diagonal of the matrix before.
+        """
         shrunk = self.diagonal * (1.0 - lowered)
         part = np.zeros_like(self.inner)
-        inverse = _inverse(shrunk)
+        inverse = _inverse(shrunk) if among is None else np.where(among, _inverse(shrunk), 0.0)
         _rows.sparse_gram(self.cross.data, self.cross.indices, self.cross.indptr, inverse, part)
         np.subtract(self.inner, part, out=part)
         np.einsum("ii->i", part)[:] -= lowered * self.inner.diagonal()

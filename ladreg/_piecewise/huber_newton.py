@@ -98,7 +98,7 @@ def _solved(
     stopped = _descend(place, hessian, limit)
     gram = place.gram()
 
-    def part(columns: Index) -> Array | BlockGram:
+    def part(columns: Index, kinked: Index) -> Array | BlockGram:  # noqa: ARG001 - no row is on a kink
         return gram.of(columns) if isinstance(gram, BlockGram) else gram[np.ix_(columns, columns)]
 
     pieces = piece_system.Pieces(part, np.zeros(0, np.intp), place.active())
@@ -154,12 +154,7 @@ def _first(
 
 def _samples(table: RowProblem) -> bool:
     """Whether a sample of the rows is solved first: not of tables of groups, of some of which it would have no row."""
-    return not _is_in_blocks(table) and table.problem.n_samples > table.tuning.huber_many * table.tuning.huber_sample
-
-
-def _is_in_blocks(table: RowProblem) -> bool:
-    """Whether Hessians follow the groups of the table, which those of penalised models do not."""
-    return table.penalised.size == 0 and table.problem.design.blocks(table.problem.fit_intercept) is not None
+    return not table.has_blocks and table.problem.n_samples > table.tuning.huber_many * table.tuning.huber_sample
 
 
 class _HuberIterate:
@@ -167,13 +162,13 @@ class _HuberIterate:
 
     def __init__(self, table: RowProblem, point: Array, stats: dict[str, float]) -> None:
         self.table, self.problem, self.stats = table, table.problem, stats
-        self.in_blocks = _is_in_blocks(table)
+        self.in_blocks = table.has_blocks
         self._gram: tuple[Array, NDArray[np.bool_]] | None = None
         self.move_to(point)
 
     def move_to(self, point: Array, residual: Array | None = None) -> None:
         """Go to a point, whose residuals may be known."""
-        self.point = point
+        self.point, self.reaches = point, False
         self.residual = self.problem.residual(*self.table.split(point)) if residual is None else residual
         self.slopes = self.problem.loss.derivative(self.residual)
         self.stats["n_passes"] += residual is None
@@ -203,7 +198,7 @@ class _HuberIterate:
         gram = self.hessian(np.where(self.curved(self.residual), self.problem.weight, 0.0))
         assert isinstance(gram, BlockGram)
         empty = gram.diagonal == 0
-        return gram.plus(gram.separate[empty], self._reaching(empty)) if empty.any() else gram
+        return gram.plus(gram.separate[empty], self._reaching(gram.separate, empty)) if empty.any() else gram
 
     def hessian(self, weight: Array) -> Array | BlockGram:
         """Hessian of the loss where the curved rows have these weights, all others zero."""
@@ -212,19 +207,33 @@ class _HuberIterate:
             return self.weighted(weight)
         return problem.design.block_gram(problem.loss.smoothness * weight, problem.fit_intercept)
 
-    def _reaching(self, empty: NDArray[np.bool_]) -> Array:
-        """Curvatures for groups without curved rows: a step goes to the nearest row that the gradient pulls towards."""
+    def _reaching(self, separate: Index, empty: NDArray[np.bool_]) -> Array:
+        """Curvatures for groups without curved rows: a step goes to the nearest row that the gradient pulls towards, or
+        to a coefficient of zero.
+
+        Where any does, `reaches` is true: the model is not that of the loss, and its step not exact.
+        """
         problem, dual = self.problem, self.dual()
         group, value, _ = problem.design.block_rows(np.arange(problem.n_samples), problem.fit_intercept)
         rows = np.flatnonzero((group >= 0) & empty[group])
         own, value, residual = group[rows], value[rows], self.residual[rows]
-        pull = np.bincount(own, value * dual[rows], minlength=empty.size)
+        slope = np.bincount(own, value * dual[rows], minlength=empty.size)
+        pull = self._beyond_penalty(separate, slope.astype(np.float64))
         size = np.bincount(own, np.abs(value * dual[rows]), minlength=empty.size)
         nearer = residual * value * pull[own] > 0
-        distance = np.full(empty.size, np.inf)
+        coef = self.point[separate]
+        distance = np.where(problem.penalty.kinked[separate] & (coef * pull < 0), np.abs(coef), np.inf)
         np.minimum.at(distance, own[nearer], np.abs(residual[nearer] / value[nearer]))
         moves = (np.abs(pull) > ROUNDED * size) & np.isfinite(distance) & (distance > 0)
+        self.reaches = bool(moves[empty].any())
         return np.divide(np.abs(pull), distance, out=np.ones_like(distance), where=moves)[empty]
+
+    def _beyond_penalty(self, features: Index, slope: Array) -> Array:
+        """What the penalty leaves of the slopes of minus the loss."""
+        coef, penalty = self.point[features], self.problem.penalty
+        strength = penalty.strength[features]
+        at_zero = np.sign(slope) * np.maximum(penalty.excess(slope) - strength, 0.0)
+        return np.where(coef == 0, at_zero, slope - strength * np.sign(coef))
 
     def dense_gram(self) -> Array:
         """Hessian of the loss; only the rows that changed their piece are read again."""
@@ -278,8 +287,8 @@ def _descend(place: _HuberIterate, hessian: Array | None, limit: int) -> StopRea
         residual = place.residual - length * moved
         point = place.point + length * step
         changed = int(np.count_nonzero(before != place.curved(residual)))
-        sides = bool(np.any((place.residual > 0) != (residual > 0), where=~before)) if exact and not changed else True
-        settled_here = exact and length == 1.0 and not changed and not sides
+        same = exact and length == 1.0 and not changed and not place.reaches
+        settled_here = same and not np.any((place.residual > 0) != (residual > 0), where=~before)
         gained = value - after
         place.move_to(point, residual)
         value = after

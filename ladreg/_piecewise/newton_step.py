@@ -8,6 +8,7 @@ from ladreg._arrays import Array, power_of_two
 from ladreg._design import BlockGram
 from ladreg._kernels import _gram
 from ladreg._least_squares import Support
+from ladreg._piecewise.block_step import block_step
 from ladreg._problem import ElasticNet
 from ladreg._tolerances import HALF_DIGITS
 
@@ -31,7 +32,7 @@ def newton_step(
     Parameters
     ----------
     hessian
-        H, positive semidefinite, of shape (q, q); by blocks only without penalty.
+        H, positive semidefinite, of shape (q, q), or by blocks.
     gradient
         Of the smooth part, of shape (q,).
     point
@@ -47,17 +48,20 @@ def newton_step(
     -----
     1. Columns are brought to size one, by powers of two: a coefficient that becomes zero is zero exactly.
     2. Without penalty this is a linear system, with the first ridge at which the Cholesky factorisation succeeds.
-    3. Otherwise the intercept is eliminated, and the remaining lasso is solved exactly.
+    3. Otherwise the intercept is eliminated, and the remaining lasso is solved exactly; by blocks, see `block_step`.
     """
+    n_features = penalty.strength.size
+    penalised = bool(penalty.strength.any()) or penalty.positive
     if isinstance(hessian, BlockGram):
-        solve = hessian.plus(np.arange(gradient.size), ridges[0] * hessian.lengths() ** 2).solver()
+        regular = hessian.plus(np.arange(gradient.size), ridges[0] * hessian.lengths() ** 2)
+        if penalised:
+            return block_step(regular, gradient, point, penalty, newton_step)
+        solve = regular.solver()
         return -gradient if solve is None else solve(-gradient)
     # 1.
     size = power_of_two(np.sqrt(np.maximum(np.diag(hessian), 0.0)))
     scaled = np.ascontiguousarray(hessian / size / size[:, None])  # whose diagonal below is a view
     right = -gradient / size
-    n_features = penalty.strength.size
-    penalised = bool(penalty.strength.any()) or penalty.positive
     diagonal = scaled.ravel()[:: size.size + 1]
     # 3.
     if penalised:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,17 +27,21 @@ class Pieces:
     Attributes
     ----------
     hessian
-        The Hessian of the loss on its pieces, of the columns that it is asked for; an intercept is the last column. By
-        blocks only where no row is kinked.
+        The Hessian of the loss on its pieces, of the columns that it is asked for; an intercept is the last column.
+        Where it is by blocks, the rows that it is asked for, those on the kink, have `stiffness` added to their
+        curvature.
     kinked
         Rows that stay on the kink: residual zero.
     active
         Columns that may differ from zero, an intercept among them.
+    stiffness
+        A curvature that is large beside that of any row.
     """
 
-    hessian: Callable[[Index], Array | BlockGram]
+    hessian: Callable[[Index, Index], Array | BlockGram]
     kinked: Index
     active: Index
+    stiffness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def settled(
         signs = np.where(enters, np.sign(slope), signs)
         coef = np.where(turned, 0.0, coef)
         columns = np.append(~zero, True) if problem.fit_intercept else ~zero
-        after = Pieces(pieces.hessian, kinked, np.flatnonzero(columns))
+        after = replace(pieces, kinked=kinked, active=np.flatnonzero(columns))
         if np.array_equal(kinked, pieces.kinked) and np.array_equal(after.active, pieces.active):
             break
         pieces = after
@@ -129,14 +133,18 @@ def _solved(
         [ A_ES     0   ] [ -v ] = [ residuals of E                        ]
 
     where the right-hand side is computed from the data, anew in every round. If E has more rows than S has columns, a
-    basis of the rows takes the place of E, and the v of the basis is spread over E in the end.
+    basis of the rows takes the place of E, and the v of the basis is spread over E in the end. By blocks, the method of
+    multipliers takes a step to the solution (`_stiff_system`).
     """
     active, kinked = pieces.active, pieces.kinked
     features = active[active < problem.n_features]
     border = active.size > features.size
-    equations = ties.basis(problem, kinked, features, border) if kinked.size > active.size else kinked
-    rows = problem.design.rows(equations, features, border)
-    solve = system(pieces.hessian(active), rows)
+    hessian = pieces.hessian(active, kinked)
+    if isinstance(hessian, BlockGram):
+        equations, solve = kinked, _stiff_system(problem, hessian, kinked, features, border, pieces.stiffness)
+    else:
+        equations = ties.basis(problem, kinked, features, border) if kinked.size > active.size else kinked
+        solve = system(hessian, problem.design.rows(equations, features, border))
     given, moved = held, np.zeros(equations.size)
     sign = np.ones(features.size) if problem.penalty.positive else signs[features]
     goal = problem.penalty.strength[features] * sign
@@ -174,11 +182,31 @@ def _solved(
     return Optimum(coef, intercept, dual), held
 
 
-def system(hessian: Array | BlockGram, rows: Array) -> Callable[[Array, Array], tuple[Array, Array]]:
+_System = Callable[[Array, Array], tuple[Array, Array]]
+
+
+def _stiff_system(
+    problem: Problem, hessian: BlockGram, kinked: Index, features: Index, border: bool, stiffness: float
+) -> _System:
+    """A step to the solution by the method of multipliers (Hestenes 1969, doi 10.1007/BF00927673).
+
+    With K the stiffness, ``(H + K A'A) d = gradient + K A' residual`` and ``v = K (residual - A d)``: no row is
+    eliminated, dependent ones do no harm, and the matrix is by blocks where H is.
+    """
+    solve_blocks = hessian.pseudo_solver()
+
+    def solve(gradient: Array, residual: Array) -> tuple[Array, Array]:
+        pushed = stiffness * residual
+        pull = problem.design.rmatvec_at(kinked, pushed)[features]
+        step = solve_blocks(gradient + (np.append(pull, pushed.sum()) if border else pull))
+        moved = problem.design.matvec_of(features, step[: features.size])[kinked]
+        return step, pushed - stiffness * (moved + step[-1] if border else moved)
+
+    return solve
+
+
+def system(hessian: Array, rows: Array) -> _System:
     """The solution of the system, a function of both parts of its right-hand side."""
-    if isinstance(hessian, BlockGram):
-        solve_blocks = hessian.pseudo_solver()
-        return lambda gradient, residual: (solve_blocks(gradient), residual)
     size, n_rows = hessian.shape[0], rows.shape[0]
     # Scale columns to size one and the curvature to size one, however small the curved part of the loss is.
     unit = np.sqrt(np.maximum(np.diag(hessian), 0.0))

@@ -15,6 +15,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, prove
+from ladreg._design import BlockGram
 from ladreg._piecewise import exact_fit, interior_point, null_space, piece_system
 from ladreg._piecewise.interior_point import BoundedDual, weighted_gram
 from ladreg._piecewise.newton_step import newton_step
@@ -32,6 +33,10 @@ from ladreg._tolerances import (
     SUMMED,
     VERTEX,
 )
+
+# In a table of groups the equations of rows on the kink are kept by a curvature of 1e7 times the heaviest row's own
+# (`piece_system`): each solve leaves 1e-7 of an error, and rounding of the curvature is 1e-9 of that of the loss.
+_STIFF = 1e7
 
 
 def solve_reduced(
@@ -134,20 +139,33 @@ def _settled(place: Iterate, held: _Held) -> tuple[Optimum, bool]:
     table, problem = place.table, place.table.problem
     assert held.rows is not None
     assert held.rank is not None
-    coef, intercept = table.split(place.point + held.step)
+    coef, intercept = _reached(place, held)
     kinked = held.rows[held.rank[: held.rows.size] > 0]
     zero = table.penalised[held.rank[held.rows.size :] > 0]
     active = np.setdiff1d(np.arange(table.n_columns), zero, assume_unique=True)
     curvature = problem.loss.curvature
+    stiffness = _STIFF * curvature * float(problem.weight.max())
 
-    def hessian(columns: Index) -> Array:
-        return curvature * table.products(columns)
+    def hessian(columns: Index, kinked: Index) -> Array | BlockGram:
+        if not table.has_blocks:
+            return curvature * table.products(columns)
+        weight = curvature * problem.weight
+        weight[kinked] += stiffness
+        return problem.design.block_gram(weight, problem.fit_intercept).of(columns)
 
-    found = piece_system.settled(problem, piece_system.Pieces(hessian, kinked, active), coef, intercept)
+    pieces = piece_system.Pieces(hessian, kinked, active, stiffness)
+    found = piece_system.settled(problem, pieces, coef, intercept)
     if found.proof.relative_gap > LEAST_GAP:
-        found = found.better(_by_residuals(place, held, piece_system.Pieces(hessian, kinked, active)))
+        found = found.better(_by_residuals(place, held, pieces))
     found, unique = piece_system.canonical(problem, found)
     return Optimum(found.coef, found.intercept, found.dual), unique
+
+
+def _reached(place: Iterate, held: _Held) -> Coefficients:
+    """The coefficients of the interior point; those of columns without rows, which nothing determines, are zero."""
+    problem = place.table.problem
+    coef, intercept = place.table.split(place.point + held.step)
+    return Coefficients(np.where(problem.design.magnitudes(problem.weight) > 0, coef, 0.0), intercept)
 
 
 def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> piece_system.PieceSolution:
@@ -158,7 +176,7 @@ def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> p
     table, problem = place.table, place.table.problem
     assert held.rows is not None
     assert held.inside is not None
-    coef, intercept = table.split(place.point + held.step)
+    coef, intercept = _reached(place, held)
     dual = table.sides(place.residual)
     dual[held.rows] = held.inside
     residual = problem.residual(coef, intercept)

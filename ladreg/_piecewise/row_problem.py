@@ -150,6 +150,11 @@ class RowProblem:
             tuning=self.tuning,
         )
 
+    @property
+    def has_gram(self) -> bool:
+        """Whether G is worth computing: it is dense, and has the size of the columns."""
+        return self.is_curved and not self.has_blocks and self.n_columns <= self.problem.n_samples
+
     @cached_property
     def has_blocks(self) -> bool:
         """Whether many columns share no row, so that a step of all rows costs little."""
@@ -191,9 +196,9 @@ class Iterate:
         smooth = -self.total
         if not table.is_curved:
             return smooth
-        if table.n_columns > table.problem.n_samples:
-            return smooth - table.problem.loss.curvature * table.backward(table.problem.weight * self.residual)
-        return smooth + (table.gram @ self.point - table.linear)
+        if table.has_gram:
+            return smooth + (table.gram @ self.point - table.linear)
+        return smooth - table.problem.loss.curvature * table.backward(table.problem.weight * self.residual)
 
     def slope(self, step: Array) -> float:
         """Derivative of the objective along a step."""
@@ -222,10 +227,17 @@ class Iterate:
         last = count + turning.size
         lengths[count:last] = np.abs(coef[turning] / change[turning])
         rises[count:last] = np.abs(change[turning]) * 2 * table.strength[turning] / jump
-        rate = float(step @ table.gram @ step) / jump if table.is_curved else 0.0
+        rate = self._curvature(step, moved) / jump
         if last == 0 and rate == 0.0:
             return min(1.0, reach)
         return min(_line_search.weighted_select(lengths[:last], rises[:last], descent / jump, rate), reach)
+
+    def _curvature(self, step: Array, moved: Array) -> float:
+        """The second derivative of the loss along a step, whose predictions are `moved`."""
+        table = self.table
+        if table.has_gram:
+            return float(step @ table.gram @ step)
+        return table.problem.loss.curvature * float(table.problem.weight @ moved**2) if table.is_curved else 0.0
 
     def advance(self, step: Array, moved: Array, length: float) -> None:
         """Go `length` times the step."""

@@ -53,8 +53,8 @@ def solve(problem: Problem, settings: Settings, start: Coefficients | None = Non
 
 
 def _by_groups(problem: Problem) -> Problem:
-    """The problem with a sparse design where X is a dense table of groups; only losses with a kink gain by that."""
-    if not problem.loss.has_kink or problem.penalty.limited:
+    """The problem with a sparse design where X is a dense table of groups."""
+    if problem.penalty.limited:
         return problem
     design = problem.design.by_groups(problem.fit_intercept)
     return problem if design is problem.design else replace(problem, design=design)
