@@ -72,7 +72,7 @@ class HuberLossRegressor(L1Regressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Coefficients, exactly zero where the penalty makes them so.
+        Coefficients; exactly zero for features that are not selected.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
     scale_ : float or ndarray of shape (n_targets,)

@@ -478,9 +478,8 @@ def infer(
         Fitted to X, y and sample_weight, with ``alpha=0`` unless it is a lasso; or a fitted pipeline that ends with
         one, for which X is transformed by the steps before.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-        The data that the model was fitted to; for "robust", "kernel" and "iid" of medians and quantiles, without
-        `lags`, in blocks of rows as well (`ladreg.blocks`), which are read as often as in a fit, and two to four times
-        more.
+        The training data of the model. For medians and quantiles with "robust", "kernel" or "iid", without `lags`, it
+        may be data in blocks of rows (`ladreg.blocks`), which takes two to four more passes than a fit.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
         Targets; None if X is data in blocks.
     sample_weight : array-like of shape (n_samples,), default=None

@@ -196,12 +196,12 @@ class LassoCDIC(InformationRegressor):
     tol : float, default=1e-10
         As in `LassoCD`; along paths gaps are relative to their objectives.
     verbose : int, default=0
-        Whether to print what was chosen.
+        Whether to print the choice.
 
     Attributes
     ----------
     alpha_ : float
-        The alpha that was chosen.
+        The chosen alpha.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing.
     criterion_ : ndarray of shape (n_alphas,)
@@ -209,13 +209,13 @@ class LassoCDIC(InformationRegressor):
     n_selected_path_ : ndarray of shape (n_alphas,)
         Number of non-zero coefficients.
     noise_variance_ : float
-        The variance of the errors that was used.
+        The variance of the errors.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits.
     intercept_path_ : ndarray of shape (n_alphas,)
         Their intercepts.
     coef_ : ndarray of shape (n_features,)
-        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+        Coefficients at the chosen alpha; exactly zero for features that are not selected.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
@@ -244,16 +244,16 @@ class LassoCDIC(InformationRegressor):
 
     Notes
     -----
-    Where there are more rows than features, :math:`\sigma^2` is the residual variance of least squares with all
-    features; where there are hardly more, that is hardly an estimate, and `noise_variance` is better given. Otherwise
-    it is that of least squares on the features which are selected at the largest alpha on the grid that is at most
-    :math:`\hat\sigma \sqrt{2 \log p / n}`, for columns of unit deviation, with :math:`\hat\sigma` the root of the mean
-    squared residual at that alpha itself (Sun and Zhang 2012): what noise alone stays below. For other columns it is
-    that times the median deviation, divided by `penalty_weights`.
+    With more rows than features :math:`\sigma^2` is the residual variance of least squares with all features. With only
+    a few more rows this estimate is poor: pass `noise_variance`. With more features than rows it is the residual
+    variance of least squares on the features selected at the largest alpha of the grid that is at most
+    :math:`\hat\sigma \sqrt{2 \log p / n}` for standardised columns, with :math:`\hat\sigma` the root mean squared
+    residual at that alpha (Sun and Zhang 2012). For other columns that bound is multiplied by the median standard
+    deviation and divided by `penalty_weights`.
 
-    The rank of the columns whose coefficients are not zero, less their means where there is an intercept, is an
-    unbiased estimate of the degrees of freedom of the lasso (Tibshirani and Taylor 2012): both dummies of a binary
-    variable cost as much as one. A relaxed fit has more degrees of freedom; the rank is used nevertheless.
+    The rank of the columns with non-zero coefficients, centred if there is an intercept, is an unbiased estimate of the
+    degrees of freedom of the lasso (Tibshirani and Taylor 2012): both dummies of a binary variable count as one. A
+    relaxed fit has more degrees of freedom; the rank is used nevertheless.
 
     The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, the logarithm of the number of
     models with k of p features. BIC treats all models as equally likely, and selects too many features if p is large.
@@ -399,7 +399,7 @@ class LADRegressorIC(InformationRegressor):
     with k the rank of the columns with non-zero coefficients (their number, unless they are linearly dependent), c = 2
     for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms are minus twice the
     log-likelihood of Laplace errors of scale s, which is the same for all alphas: a robust estimate, so that a few
-    outliers in y do not decide how much the other rows count. The fit has a certificate.
+    outliers in y do not determine it. The fit has a certificate.
 
     Parameters
     ----------
@@ -409,9 +409,9 @@ class LADRegressorIC(InformationRegressor):
     ebic_gamma : float, default=1.0
         Factor :math:`\gamma \ge 0` of the additional term of "ebic"; with 0 it equals "bic".
     scale : {"robust", "classical"}, default="robust"
-        How the scale of the errors is estimated: by the median size of residuals, once for all alphas, or by their
-        mean, anew for each alpha (see Notes). With gross outliers among the targets the mean, and with it the classical
-        criterion, is about nothing but these.
+        How the scale of the errors is estimated: by the median absolute residual, once for all alphas, or by the mean
+        absolute residual at each alpha (see Notes). Gross outliers in y dominate the mean, and with it the classical
+        criterion.
     eps : float, default=1e-3
         Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "knots" or array-like of shape (n_alphas,), default=100
@@ -445,30 +445,30 @@ class LADRegressorIC(InformationRegressor):
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     verbose : int, default=0
-        Whether to print what was chosen.
+        Whether to print the choice.
 
     Attributes
     ----------
     alpha_ : float
-        The alpha that was chosen.
+        The chosen alpha.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
         mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
-        Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
-        entry k of `criterion_` and column k of `coef_path_` are those of a whole range.
+        Only with ``alphas="knots"``: the lower ends of these adjacent ranges; entry k of `criterion_` and column k of
+        `coef_path_` hold for a whole range.
     criterion_ : ndarray of shape (n_alphas,)
         The criterion at each alpha.
     n_selected_path_ : ndarray of shape (n_alphas,)
         Number of non-zero coefficients.
     scale_ : float or ndarray of shape (n_alphas,)
-        The scale of the errors that was used, in units of y; one for each alpha where it is estimated anew for each.
+        The scale of the errors, in units of y; one per alpha for ``scale="classical"``.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits.
     intercept_path_ : ndarray of shape (n_alphas,)
         Their intercepts.
     coef_ : ndarray of shape (n_features,)
-        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+        Coefficients at the chosen alpha; exactly zero for features that are not selected.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
@@ -494,31 +494,30 @@ class LADRegressorIC(InformationRegressor):
 
     Notes
     -----
-    The robust scale is a median of the sizes of the residuals of plain LAD with all features, the full model,
+    The robust scale is a median of the absolute residuals of plain LAD with all features,
 
     .. math:: s = \frac{1}{\log 2} \min \Big\{ q : \sum_{i : |r_i| > q} w_i \le \frac{n - d}{2} \Big\}
 
-    with d for the number of features and the intercept: as many rows are fitted exactly, and the others count. For
-    Laplace errors it estimates their scale, :math:`1 / (2 f(0))` with :math:`f` for the density. That number is what
-    differences of sums of absolute residuals are to be measured by whatever the distribution (Koenker and Machado
-    1999); a median is near to it for normal and Cauchy errors as well. Criteria of M-estimators with the penalty of
-    AIC or BIC and a scale that is estimated beforehand are due to Ronchetti (1985) and Machado (1993).
+    with d for the number of features and the intercept: d rows are fitted exactly and do not count. For Laplace errors
+    s estimates their scale, :math:`1 / (2 f(0))` with the density :math:`f`. For any distribution this is the unit in
+    which differences of sums of absolute residuals are measured (Koenker and Machado 1999); the median is close to it
+    for normal and Cauchy errors as well. Criteria of M-estimators with the penalty of AIC or BIC and a scale estimated
+    beforehand are due to Ronchetti (1985) and Machado (1993).
 
-    A target that moves farther away on its side of all fits adds the same to each of their criteria, and changes
-    nothing of s if less than half of the rows are beyond it: the choice is that of nearer targets. Targets farther than
-    :math:`10^4 s` from all fits count as that far, which is the same for all of them and keeps the digits of the rest.
+    Moving a target farther out on its own side of all fits adds the same amount to all criteria, and does not change s
+    if fewer than half of the rows are that far out: the choice stays the same. Targets farther than :math:`10^4 s` from
+    all fits are treated as that far, for the sake of rounding.
 
-    With ``scale="classical"`` the first two terms are :math:`2 n \, (1 + \log 2 m)` for the mean size m of the
-    residuals at each alpha: up to constants the criterion is :math:`\log m + c \, k / (2 n)` (Lee, Noh and Park 2014).
+    With ``scale="classical"`` the first two terms are :math:`2 n \, (1 + \log 2 m)` for the mean absolute residual m at
+    each alpha: up to constants the criterion is :math:`\log m + c \, k / (2 n)` (Lee, Noh and Park 2014).
 
-    Where features are more than half the rows, fits come near to all rows, and the logarithm would fall faster than the
-    number of coefficients grows. There one scale for all alphas is that of LAD on the features which are selected at
-    the alpha that noise alone stays below, :math:`\sqrt{2 \log p / n}` for columns of deviation one, robust or
-    classical.
+    With more features than half the number of rows, residuals become so small that their logarithm falls faster than
+    the number of coefficients grows. Then one scale for all alphas, robust or classical, is that of LAD on the features
+    selected at ``alpha =`` :math:`\sqrt{2 \log p / n}` for standardised columns.
 
-    The rank of the columns whose coefficients are not zero is an unbiased estimate of the degrees of freedom of the
-    lasso (Tibshirani and Taylor 2012); with absolute loss it is that of rows fitted exactly, which measures the same
-    (Li and Zhu 2008). A relaxed fit has more degrees of freedom; the rank is used nevertheless.
+    The rank of the columns with non-zero coefficients is an unbiased estimate of the degrees of freedom of the lasso
+    (Tibshirani and Taylor 2012); with absolute loss it equals the number of rows fitted exactly, an estimate of the
+    degrees of freedom too (Li and Zhu 2008). A relaxed fit has more degrees of freedom; the rank is used nevertheless.
 
     The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, the logarithm of the number of
     models with k of p features. BIC treats all models as equally likely, and selects too many features if p is large.
@@ -718,13 +717,12 @@ class QuantileRegressorIC(LADRegressorIC):
         "aic" is for prediction and keeps more features, "bic" for selection, "ebic" (extended BIC) for selection among
         many features.
     quantile : float, default=0.5
-        The quantile, strictly between 0 and 1. Each of several has a path and a choice of its own: fit one model for
-        each.
+        The quantile, strictly between 0 and 1. For several quantiles fit one model each.
     ebic_gamma : float, default=1.0
         Factor :math:`\gamma \ge 0` of the additional term of "ebic"; with 0 it equals "bic".
     scale : {"robust", "classical"}, default="robust"
-        How the scale of the errors is estimated: by the rows near the fit, once for all alphas, or by the mean loss,
-        anew for each alpha (see Notes).
+        How the scale of the errors is estimated: from the rows near the fit, once for all alphas, or by the mean loss
+        at each alpha (see Notes).
     eps : float, default=1e-3
         Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "knots" or array-like of shape (n_alphas,), default=100
@@ -758,30 +756,30 @@ class QuantileRegressorIC(LADRegressorIC):
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     verbose : int, default=0
-        Whether to print what was chosen.
+        Whether to print the choice.
 
     Attributes
     ----------
     alpha_ : float
-        The alpha that was chosen.
+        The chosen alpha.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
         mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
-        Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
-        entry k of `criterion_` and column k of `coef_path_` are those of a whole range.
+        Only with ``alphas="knots"``: the lower ends of these adjacent ranges; entry k of `criterion_` and column k of
+        `coef_path_` hold for a whole range.
     criterion_ : ndarray of shape (n_alphas,)
         The criterion at each alpha.
     n_selected_path_ : ndarray of shape (n_alphas,)
         Number of non-zero coefficients.
     scale_ : float or ndarray of shape (n_alphas,)
-        The scale of the errors that was used, in units of y; one for each alpha where it is estimated anew for each.
+        The scale of the errors, in units of y; one per alpha for ``scale="classical"``.
     coef_path_ : ndarray of shape (n_features, n_alphas)
         Coefficients of the penalised fits.
     intercept_path_ : ndarray of shape (n_alphas,)
         Their intercepts.
     coef_ : ndarray of shape (n_features,)
-        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+        Coefficients at the chosen alpha; exactly zero for features that are not selected.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
@@ -808,33 +806,32 @@ class QuantileRegressorIC(LADRegressorIC):
     Notes
     -----
     Under asymmetric Laplace errors of scale s the losses :math:`\rho_\tau(r_i)` are exponential with mean s, on both
-    sides of the quantile. The robust scale is taken from the smallest of them, for the fit with all features,
+    sides of the quantile. The robust scale is computed from the smallest losses of the fit with all features,
 
     .. math:: s = \frac{1}{-\log m} \min \Big\{ q : \sum_{i : \rho_\tau(r_i) > q} w_i \le m \, (n - d) \Big\},
         \qquad m = \max(\tau, 1 - \tau),
 
-    with d for the number of features and the intercept: as many rows are fitted exactly, and the others count. Adding a
-    feature that does not matter lowers the sum of losses by :math:`\tau (1 - \tau) / (2 f)` on average, with f for the
-    density of the errors at the quantile (Koenker and Machado 1999), which is s / 2 for asymmetric Laplace errors. For
-    other errors only the rows near the fit tell f. Of normal errors at the quantile 0.9 the smallest tenth of the
-    losses gives a scale that is 1.3 times too small, as their smaller half does at the median; the smaller half at that
-    quantile would give one that is 2.4 times too small, and select as many more features. Extreme quantiles have few
-    rows near the fit, and a scale that is as uncertain. A target that moves farther away on its side of all fits
-    changes nothing of the choice, as in `LADRegressorIC`.
+    with d for the number of features and the intercept: d rows are fitted exactly and do not count. An irrelevant
+    feature lowers the sum of losses by :math:`\tau (1 - \tau) / (2 f)` on average, with f the density of the errors at
+    the quantile (Koenker and Machado 1999), which is s / 2 for asymmetric Laplace errors. For other errors only the
+    rows near the fit carry information about f. For normal errors at the quantile 0.9 the smallest tenth of the losses
+    gives a scale that is 1.3 times too small, as the smaller half does at the median; the smaller half at that quantile
+    would give one that is 2.4 times too small, and select too many features. At extreme quantiles few rows are near the
+    fit, and the scale is uncertain. Moving a target farther out on its own side of all fits does not change the choice,
+    as in `LADRegressorIC`.
 
-    At ``quantile=0.5`` the criterion and the choice are those of `LADRegressorIC`, `alpha_` and `scale_` half of its.
+    At ``quantile=0.5`` the criterion and the choice are those of `LADRegressorIC`, with half its `alpha_` and `scale_`.
 
     With ``scale="classical"`` the first two terms are :math:`2 n \, (1 + \log (m / (\tau (1 - \tau))))` for the mean
     loss m at each alpha: up to constants the criterion is :math:`\log m + c \, k / (2 n)` (Lee, Noh and Park 2014).
-    Outliers are most of that mean.
+    Outliers dominate this mean.
 
-    Where features are more than half the rows, the scale, robust or classical, is that of the fit to the features which
-    are selected at the alpha that noise alone stays below, :math:`\sqrt{2 \tau (1 - \tau) \log p / n}` for columns of
-    deviation one.
+    With more features than half the number of rows the scale, robust or classical, is that of the fit to the features
+    selected at ``alpha =`` :math:`\sqrt{2 \tau (1 - \tau) \log p / n}` for standardised columns.
 
-    The rank of the columns whose coefficients are not zero is the number of rows fitted exactly, which measures the
-    degrees of freedom (Li and Zhu 2008). The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log
-    \binom{p}{k}`, the logarithm of the number of models with k of p features. Excluded features are not counted in p.
+    The rank of the columns with non-zero coefficients is the number of rows fitted exactly, an estimate of the degrees
+    of freedom (Li and Zhu 2008). The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`,
+    the logarithm of the number of models with k of p features. Excluded features are not counted in p.
 
     n is the number of rows, or the sum of the weights if all weights are integers, which then count as repeated rows;
     otherwise it is the number of rows with a non-zero weight.

@@ -97,12 +97,12 @@ class LADRegressor(PivotalRegressor):
     Notes
     -----
     With ``alpha="pivotal"`` the penalty of feature j is :math:`\alpha \sigma_j v_j`, where :math:`\sigma_j` is the
-    standard deviation of its column (without an intercept the root of the mean square), and :math:`\alpha` is 1.1 times
-    the 0.9 quantile of what noise in place of y makes of the largest slope in these units: twice `pivotal_alpha`
-    (Belloni and Chernozhukov 2011). Where no feature matters, none is left in nine tables of ten or more; those that
-    matter are shrunk. 1000 simulations with a fixed seed find that quantile, so that fits are repeatable; other orders
-    of the rows change it by a percent or so. Row i has one error whatever its weight, so that for this choice an
-    integer weight is not the same as repeated rows, whose errors count as independent.
+    standard deviation of its column (without an intercept the root mean square). The value of :math:`\alpha` is 1.1
+    times the 0.9 quantile of the largest gradient under pure noise in these units, twice `pivotal_alpha` (Belloni and
+    Chernozhukov 2011). If no feature is relevant, none is selected with probability at least 0.9; coefficients of
+    relevant features are shrunk. The quantile comes from 1000 simulations with a fixed seed, so that fits are
+    reproducible; another order of the rows changes it by about one percent. A row has one error whatever its weight:
+    for this choice an integer weight is not the same as repeated rows, whose errors are independent.
 
     ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
     fit, to the power `gamma` (Wang, Li and Jiang 2007). The pilot is least absolute deviations without penalty if there
@@ -125,7 +125,7 @@ class LADRegressor(PivotalRegressor):
 
     Examples
     --------
-    One target in five is wrong, and does not matter:
+    Two of ten targets are outliers, which do not change the fit:
 
     >>> import numpy as np
     >>> from ladreg import LADRegressor
@@ -138,7 +138,7 @@ class LADRegressor(PivotalRegressor):
     >>> model.certificate_.relative_gap < 1e-14, model.certificate_.unique
     (True, True)
 
-    Two features of 100 matter:
+    Two of 100 features are relevant:
 
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((150, 100))

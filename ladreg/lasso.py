@@ -81,7 +81,7 @@ class ElasticNetCD(WeightedRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Coefficients, exactly zero where a feature is not selected.
+        Coefficients; exactly zero for features that are not selected.
     sparse_coef_ : sparse matrix of shape (n_targets, n_features)
         `coef_` in CSR format.
     intercept_ : float or ndarray of shape (n_targets,)
@@ -295,7 +295,7 @@ class LassoCD(ElasticNetCD):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Coefficients, exactly zero where a feature is not selected.
+        Coefficients; exactly zero for features that are not selected.
     sparse_coef_ : sparse matrix of shape (n_targets, n_features)
         `coef_` in CSR format.
     intercept_ : float or ndarray of shape (n_targets,)

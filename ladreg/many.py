@@ -180,7 +180,7 @@ def fit_many(
     Warns
     -----
     ConvergenceWarning
-        If a solver stopped before the proved gap met `tol`.
+        If a solver stopped before the proved gap was at most `tol`.
 
     See Also
     --------

@@ -80,23 +80,23 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     tol : float, default=1e-10
         As in `ElasticNetCD`; along paths gaps are relative to their objectives.
     n_jobs : int, default=None
-        Number of threads for the folds; the result is the same for any number.
+        Number of threads for the folds. Results do not depend on it.
     verbose : int, default=0
-        1 prints a line for each fold and for the choice, more shows joblib's progress as well.
+        1 prints one line per fold and one for the choice, larger values also joblib's progress.
 
     Attributes
     ----------
     alpha_ : float
-        The alpha that was chosen.
+        The chosen alpha.
     alpha_min_ : float
-        The alpha with the smallest mean loss of held-out rows.
+        The alpha with the smallest mean held-out loss.
     alpha_1se_ : float
-        The largest alpha whose mean loss is within one standard error of that, at the same `l1_ratio`.
+        The largest alpha whose mean loss is within one standard error of the smallest, at the same `l1_ratio`.
     l1_ratio_ : float
-        The `l1_ratio` that was chosen: that of the smallest mean loss.
+        The chosen `l1_ratio`, with the smallest mean loss.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
-        The alphas, decreasing, for each of several `l1_ratio`; rows of paths that `max_features` ends earlier
-        than others end in NaN.
+        The alphas, decreasing, one row for each of several `l1_ratio`; rows that `max_features` shortens are filled
+        with NaN.
     mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
         Mean squared error of the held-out rows of each fold; NaN where `alphas_` is.
     scores_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
@@ -107,7 +107,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     intercept_path_ : ndarray of shape (n_alphas,)
         Their intercepts.
     coef_ : ndarray of shape (n_features,)
-        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+        Coefficients at the chosen alpha; exactly zero for features that are not selected.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
@@ -297,18 +297,18 @@ class LassoCDCV(CrossValidatedRegressor):
     tol : float, default=1e-10
         As in `LassoCD`; along paths gaps are relative to their objectives.
     n_jobs : int, default=None
-        Number of threads for the folds; the result is the same for any number.
+        Number of threads for the folds. Results do not depend on it.
     verbose : int, default=0
-        1 prints a line for each fold and for the choice, more shows joblib's progress as well.
+        1 prints one line per fold and one for the choice, larger values also joblib's progress.
 
     Attributes
     ----------
     alpha_ : float
-        The alpha that was chosen.
+        The chosen alpha.
     alpha_min_ : float
-        The alpha with the smallest mean loss of held-out rows.
+        The alpha with the smallest mean held-out loss.
     alpha_1se_ : float
-        The largest alpha whose mean loss is within one standard error of that.
+        The largest alpha whose mean loss is within one standard error of the smallest.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
@@ -321,7 +321,7 @@ class LassoCDCV(CrossValidatedRegressor):
     intercept_path_ : ndarray of shape (n_alphas,)
         Their intercepts.
     coef_ : ndarray of shape (n_features,)
-        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+        Coefficients at the chosen alpha; exactly zero for features that are not selected.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
@@ -515,24 +515,24 @@ class LADRegressorCV(CrossValidatedRegressor):
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     n_jobs : int, default=None
-        Number of threads for the folds; the result is the same for any number.
+        Number of threads for the folds. Results do not depend on it.
     verbose : int, default=0
-        1 prints a line for each fold and for the choice, more shows joblib's progress as well.
+        1 prints one line per fold and one for the choice, larger values also joblib's progress.
 
     Attributes
     ----------
     alpha_ : float
-        The alpha that was chosen.
+        The chosen alpha.
     alpha_min_ : float
-        The alpha with the smallest mean loss of held-out rows.
+        The alpha with the smallest mean held-out loss.
     alpha_1se_ : float
-        The largest alpha whose mean loss is within one standard error of that.
+        The largest alpha whose mean loss is within one standard error of the smallest.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
         mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
-        Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
-        row k of `mae_path_` and column k of `coef_path_` are those of a whole range.
+        Only with ``alphas="knots"``: the lower ends of these adjacent ranges; row k of `mae_path_` and column k of
+        `coef_path_` hold for a whole range.
     mae_path_ : ndarray of shape (n_alphas, n_folds)
         Mean absolute error of the held-out rows of each fold.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
@@ -543,7 +543,7 @@ class LADRegressorCV(CrossValidatedRegressor):
     intercept_path_ : ndarray of shape (n_alphas,)
         Their intercepts.
     coef_ : ndarray of shape (n_features,)
-        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+        Coefficients at the chosen alpha; exactly zero for features that are not selected.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
@@ -698,8 +698,7 @@ class QuantileRegressorCV(LADRegressorCV):
     Parameters
     ----------
     quantile : float, default=0.5
-        The quantile, strictly between 0 and 1. Each of several has a path and a choice of its own: fit one model for
-        each.
+        The quantile, strictly between 0 and 1. For several quantiles fit one model each.
     eps : float, default=1e-3
         Ratio of the smallest to the largest alpha of the grid.
     alphas : int, "auto", "knots" or array-like of shape (n_alphas,), default=100
@@ -746,24 +745,24 @@ class QuantileRegressorCV(LADRegressorCV):
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     n_jobs : int, default=None
-        Number of threads for the folds; the result is the same for any number.
+        Number of threads for the folds. Results do not depend on it.
     verbose : int, default=0
-        1 prints a line for each fold and for the choice, more shows joblib's progress as well.
+        1 prints one line per fold and one for the choice, larger values also joblib's progress.
 
     Attributes
     ----------
     alpha_ : float
-        The alpha that was chosen.
+        The chosen alpha.
     alpha_min_ : float
-        The alpha with the smallest mean loss of held-out rows.
+        The alpha with the smallest mean held-out loss.
     alpha_1se_ : float
-        The largest alpha whose mean loss is within one standard error of that.
+        The largest alpha whose mean loss is within one standard error of the smallest.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
         mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
-        Only with ``alphas="knots"``: the lower ends of these ranges, each of which begins where the one before ends;
-        row k of `pinball_path_` and column k of `coef_path_` are those of a whole range.
+        Only with ``alphas="knots"``: the lower ends of these adjacent ranges; row k of `pinball_path_` and column k of
+        `coef_path_` hold for a whole range.
     pinball_path_ : ndarray of shape (n_alphas, n_folds)
         Mean pinball loss of the held-out rows of each fold.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
@@ -774,7 +773,7 @@ class QuantileRegressorCV(LADRegressorCV):
     intercept_path_ : ndarray of shape (n_alphas,)
         Their intercepts.
     coef_ : ndarray of shape (n_features,)
-        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+        Coefficients at the chosen alpha; exactly zero for features that are not selected.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
@@ -971,18 +970,18 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     n_jobs : int, default=None
-        Number of threads for the folds; the result is the same for any number.
+        Number of threads for the folds. Results do not depend on it.
     verbose : int, default=0
-        1 prints a line for each fold and for the choice, more shows joblib's progress as well.
+        1 prints one line per fold and one for the choice, larger values also joblib's progress.
 
     Attributes
     ----------
     alpha_ : float
-        The alpha that was chosen.
+        The chosen alpha.
     alpha_min_ : float
-        The alpha with the smallest mean loss of held-out rows.
+        The alpha with the smallest mean held-out loss.
     alpha_1se_ : float
-        The largest alpha whose mean loss is within one standard error of that.
+        The largest alpha whose mean loss is within one standard error of the smallest.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing.
     huber_path_ : ndarray of shape (n_alphas, n_folds)
@@ -997,7 +996,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     intercept_path_ : ndarray of shape (n_alphas,)
         Their intercepts.
     coef_ : ndarray of shape (n_features,)
-        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+        Coefficients at the chosen alpha; exactly zero for features that are not selected.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int
@@ -1025,9 +1024,9 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
 
     Notes
     -----
-    The scale has two uses. A fit to training rows must know nothing of the rows held out, so that its scale is that of
-    the training rows. The losses of held-out rows are to be averaged and compared between folds, so that they are all
-    of one loss: the one that the fit to all rows minimises. With one `scale` given, both are that.
+    The scale has two uses. In the fit of a fold it is estimated from the training rows, to avoid leakage from held-out
+    rows. The held-out losses have to be comparable between folds and are therefore all computed with the scale of the
+    fit to all rows. If `scale` is a number, it is used for both.
 
     The mean loss of a fold is weighted by `sample_weight`; the means of the folds are averaged without weights, as
     `GridSearchCV` does. The standard error is the standard deviation of the folds' means divided by the square root of
@@ -1151,7 +1150,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     ----------
     l1_ratio : float, default=0.5
         Share of the absolute loss, from 0 (least squares) to 1 (least absolute deviations); it depends on the unit of
-        y. Losses of different shares are not comparable: fit one model for each, and compare these by one loss (see
+        y. Losses with different ratios are not comparable: fit one model for each, and compare these by one loss (see
         Notes).
     eps : float, default=1e-3
         Ratio of the smallest to the largest alpha of the grid.
@@ -1194,18 +1193,18 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     tol : float, default=1e-9
         Largest relative gap between objective and proved bound that is accepted without a ConvergenceWarning.
     n_jobs : int, default=None
-        Number of threads for the folds; the result is the same for any number.
+        Number of threads for the folds. Results do not depend on it.
     verbose : int, default=0
-        1 prints a line for each fold and for the choice, more shows joblib's progress as well.
+        1 prints one line per fold and one for the choice, larger values also joblib's progress.
 
     Attributes
     ----------
     alpha_ : float
-        The alpha that was chosen.
+        The chosen alpha.
     alpha_min_ : float
-        The alpha with the smallest mean loss of held-out rows.
+        The alpha with the smallest mean held-out loss.
     alpha_1se_ : float
-        The largest alpha whose mean loss is within one standard error of that.
+        The largest alpha whose mean loss is within one standard error of the smallest.
     alphas_ : ndarray of shape (n_alphas,)
         The alphas, decreasing.
     combined_path_ : ndarray of shape (n_alphas, n_folds)
@@ -1218,7 +1217,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     intercept_path_ : ndarray of shape (n_alphas,)
         Their intercepts.
     coef_ : ndarray of shape (n_features,)
-        Coefficients at the alpha chosen, exactly zero where a feature is not selected.
+        Coefficients at the chosen alpha; exactly zero for features that are not selected.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     n_iter_ : int

@@ -48,7 +48,7 @@ class QuantileRegressor(PivotalRegressor):
     Parameters
     ----------
     quantile : float or array-like of shape (n_quantiles,), default=0.5
-        Quantiles, strictly between 0 and 1. Several are solved together, each from its neighbours.
+        Quantiles, strictly between 0 and 1. Several quantiles are solved together.
     alpha : float or "pivotal", default=1.0
         Strength of the L1 penalty, in units of X; 0 is no penalty. The default is scikit-learn's, and so strong that
         for most data few or no coefficients are non-zero: try 0, or fractions of `alpha_max`. If all coefficients are
@@ -72,9 +72,9 @@ class QuantileRegressor(PivotalRegressor):
     gamma : float, default=1.0
         Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     rearrange : bool, default=False
-        Whether `predict` sorts the predictions of several quantiles in each row, so that none cross. That never makes
-        their mean pinball loss larger (see Notes), and `coef_` and the proofs stay as they are: it may be set after the
-        fit as well.
+        Whether `predict` sorts the predictions of several quantiles in each row, so that they do not cross. This never
+        increases the mean pinball loss (see Notes) and does not change `coef_` and certificates: it may be set after
+        the fit.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         "auto" is as in `LADRegressor`. "linprog" solves the whole linear program by `scipy.optimize.linprog`, the other
         values do so by this method of linprog. All return the same certified canonical optimum.
@@ -90,11 +90,11 @@ class QuantileRegressor(PivotalRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,), (n_quantiles, n_features) or (n_targets, n_features)
-        Coefficients, exactly zero where the penalty makes them so.
+        Coefficients; exactly zero for features that are not selected.
     intercept_ : float or ndarray of shape (n_quantiles,) or (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
     quantile_ : float or ndarray of shape (n_quantiles,)
-        The quantiles of the fit, to which `predict` and `score` belong whatever parameters were set since.
+        The quantiles of the fit, which `predict` and `score` use.
     alpha_ : float or ndarray of shape (n_quantiles,)
         The `alpha` used; with "pivotal" that for columns of standard deviation 1.
     n_iter_ : int or ndarray of shape (n_quantiles,) or (n_targets,)
@@ -123,20 +123,20 @@ class QuantileRegressor(PivotalRegressor):
 
     Notes
     -----
-    Quantiles that are fitted one by one may cross away from the middle of the data. Monotone rearrangement is offered
-    against it rather than constraints that tie the fits together: constraints hold at the rows that they are written
-    for, while sorting holds in every row there may be; constrained fits are no longer optimal for their quantiles, nor
-    would their proofs be; and rearranged curves are nearer to the true ones, whenever the ones that were fitted cross
-    (Chernozhukov, Fernández-Val and Galichon 2010). To be told of crossing, compare ``np.diff(predictions)`` with 0.
+    Quantiles are fitted independently and may cross, mostly at the edges of the data. The remedy is monotone
+    rearrangement, not constraints between the fits: constraints hold only at given rows, sorting holds for every row;
+    constrained fits are not optimal for their quantiles; and rearranged curves are nearer to the true ones whenever the
+    fitted ones cross (Chernozhukov, Fernández-Val and Galichon 2010). To check for crossing, compare
+    ``np.diff(predictions)`` with 0.
 
     With ``alpha="pivotal"`` the penalty of feature j is :math:`\alpha \sigma_j v_j`, where :math:`\sigma_j` is the
-    standard deviation of its column (without an intercept the root of the mean square), and :math:`\alpha` is
-    `pivotal_alpha` (Belloni and Chernozhukov 2011): 1.1 :math:`\sqrt{\tau (1 - \tau)}` times the 0.9 quantile of what
-    noise in place of y makes of the largest slope in these units, over all the quantiles that are asked for; with an
-    intercept and few rows beyond a quantile, at least what the rows that a fit without features interpolates make of
-    it. 1000 simulations with a fixed seed find it, so that fits are repeatable; other orders of the rows change it by a
-    percent or so. Row i has one error whatever its weight, so that for this choice an integer weight is not the same as
-    repeated rows, whose errors count as independent.
+    standard deviation of its column (without an intercept the root mean square), and :math:`\alpha` is `pivotal_alpha`
+    (Belloni and Chernozhukov 2011): 1.1 :math:`\sqrt{\tau (1 - \tau)}` times the 0.9 quantile of the largest gradient
+    under pure noise in these units, over all given quantiles. With an intercept and few rows beyond a quantile it is at
+    least the gradient of the rows that a fit without features interpolates. The quantile comes from 1000 simulations
+    with a fixed seed, so that fits are reproducible; another order of the rows changes it by about one percent. A row
+    has one error whatever its weight: for this choice an integer weight is not the same as repeated rows, whose errors
+    are independent.
 
     ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
     fit, to the power `gamma` (Wu and Liu 2009). The pilot is the fit of the same quantile without penalty if there are
@@ -286,8 +286,8 @@ class QuantileRegressor(PivotalRegressor):
         Returns
         -------
         ndarray of shape (n_samples,), (n_samples, n_quantiles) or (n_samples, n_targets)
-            ``X @ coef_.T + intercept_``; with `rearrange`, of several quantiles the k-th smallest value of a row for
-            the k-th smallest of them.
+            ``X @ coef_.T + intercept_``; with `rearrange` the k-th smallest value of a row for the k-th smallest
+            quantile.
         """
         prediction = super().predict(X)
         if is_dask(prediction):  # its blocks come here one by one
@@ -296,7 +296,7 @@ class QuantileRegressor(PivotalRegressor):
         return prediction if ranks is None else np.sort(prediction, axis=1)[:, ranks]
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Coefficient of determination of one quantile's predictions; of several, the mean of their D² scores.
+        """R² of the predictions for one quantile; for several quantiles the mean of their D² scores.
 
         Parameters
         ----------
@@ -310,9 +310,8 @@ class QuantileRegressor(PivotalRegressor):
         Returns
         -------
         float
-            R² as scikit-learn's `QuantileRegressor` returns it for one quantile;
-            :func:`sklearn.metrics.d2_pinball_score`, the part of the pinball loss of the best constant that is saved,
-            averaged over several.
+            For one quantile R², as in scikit-learn's `QuantileRegressor`; for several the mean of
+            :func:`sklearn.metrics.d2_pinball_score`, the relative reduction of the pinball loss from the best constant.
         """
         check_is_fitted(self)
         quantiles = self._quantiles_of_fit()

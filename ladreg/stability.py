@@ -134,64 +134,64 @@ class Sample:
 
 
 class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
-    r"""Keep the features that an estimator selects from most halves of the data.
+    r"""Keep the features that an estimator selects in most random halves of the data.
 
-    The rows are divided at random into two halves, many times over (complementary pairs), and the estimator is fitted
-    to each half at several values :math:`\alpha` of its tuning parameter. With :math:`\hat S_\alpha(A)` for the
-    features that are not zero in the fit to the half A, the features kept are those with
+    The rows are split at random into two halves many times (complementary pairs), and the estimator is fitted to each
+    half at several values :math:`\alpha` of its tuning parameter. With :math:`\hat S_\alpha(A)` for the features with
+    non-zero coefficients in the fit to the half A, it keeps the features with
 
     .. math:: \max_\alpha \frac{1}{2B} \sum_{b=1}^{2B} 1\{j \in \hat S_\alpha(A_b)\} \ge \tau
 
-    with B for `n_pairs` and :math:`\tau` for `threshold`. How many of them are to be expected to be false is bounded by
-    the number q of features selected from each half, whatever the data and the estimator are: see Notes.
+    with B for `n_pairs` and :math:`\tau` for `threshold`. The expected number of false selections is bounded in terms
+    of the number q of features selected in each half, for any data and estimator (see Notes).
 
     Parameters
     ----------
     estimator : object, default=None
-        Any estimator with `coef_` or `feature_importances_` after `fit`; None is ``LassoCD()``. It is cloned, and
-        standardises X only if it does so itself.
+        Any estimator with `coef_` or `feature_importances_` after `fit`; None is ``LassoCD()``. It is cloned. X is
+        standardised only if the estimator does so.
     parameter : str, default="alpha"
         Name of the tuning parameter, as in `set_params`: "C", or "lassocd__alpha" for a step of a pipeline.
     alphas : int, array-like of shape (n_alphas,) or None, default=10
-        Values of the parameter. A number asks for so many, spaced evenly on the log scale from the smallest one that
-        selects nothing from all rows down to `eps` times it (for ladreg's estimators with a penalty, and scikit-learn's
-        `Lasso` and `ElasticNet`). None fits the estimator once, as it is.
+        Values of the parameter, or their number: a log-spaced grid from the smallest value that selects no feature in
+        the fit to all rows down to `eps` times that value (for ladreg's estimators with a penalty, and scikit-learn's
+        `Lasso` and `ElasticNet`). With None the estimator is fitted once, without changing the parameter.
     eps : float, default=0.1
         Ratio of the smallest to the largest value of the grid.
     n_pairs : int, default=50
-        Number of complementary pairs: the estimator is fitted to twice as many halves.
+        Number of complementary pairs: the estimator is fitted to ``2 * n_pairs`` halves.
     threshold : float or "auto", default=0.6
-        Smallest share of the halves from which a feature has to be selected; values from 0.6 to 0.9 are usual. "auto"
-        is the smallest that meets `max_false_selections`.
+        Smallest fraction of the halves in which a feature has to be selected to be kept; values from 0.6 to 0.9 are
+        usual. "auto" is the smallest value that meets `max_false_selections`.
     max_features_per_fit : int, default=None
-        Largest number q of features selected from each half: the first that are selected as the parameter moves from
-        few features to many, and the largest coefficients of those that come together. Each counts from there on.
-        None is no limit, or what meets `max_false_selections`.
+        Largest number q of features selected in each half: the first to be selected as the parameter moves from few
+        features to many; of features selected at the same value those with the largest coefficients. A feature counts
+        as selected from there on. None is no limit, or the number that meets `max_false_selections`.
     max_false_selections : float, default=None
-        Bound on the expected number of false selections that is asked for. Of `threshold`, `max_features_per_fit` and
-        this number, two determine the third.
+        Upper bound on the expected number of false selections. Any two of `threshold`, `max_features_per_fit` and this
+        number determine the third.
     assumption : {None, "unimodal"}, default=None
-        What the bound may assume about the share of pairs that select a feature from both halves: nothing, or that its
-        distribution has a single peak, which gives about half the bound.
+        Assumption about the fraction of pairs in which a feature is selected in both halves: none, or that its
+        distribution has a single peak, which about halves the bound.
     weakness : float, default=None
-        The number :math:`w`, above 0 and at most 1, of the randomised lasso: in the fits to a half the penalty of a
-        feature is divided by w or by 1, as a coin falls, so that features that stand in for each other take turns.
-        Values from 0.2 to 0.8 are usual. The estimator needs `penalty_weights`, as ladreg's have. None is 1.
+        The number :math:`w`, above 0 and at most 1, of the randomised lasso: in each half the penalty of each feature
+        is divided by w or by 1, at random, so that each of several correlated features is selected in some halves.
+        Values from 0.2 to 0.8 are usual. The estimator needs the parameter `penalty_weights`, as ladreg's have. None is
+        1.
     importance_getter : str or callable, default="auto"
-        Where the coefficients are: an attribute of the fitted estimator such as ``"named_steps.lassocd.coef_"``, or
-        a function of it. "auto" is `coef_`, or `feature_importances_`.
+        Coefficients of the fitted estimator: an attribute such as ``"named_steps.lassocd.coef_"``, or a function of the
+        estimator. "auto" is `coef_`, or `feature_importances_`.
     random_state : int, RandomState instance or None, default=None
-        For the halves, and for random states of the estimator and its splitters that are not fixed by an integer.
+        Seed for the halves, and for random states of the estimator and its splitters that are not integers.
     n_jobs : int, default=None
-        Number of threads; the result is the same for any number.
+        Number of threads. Results do not depend on it.
     verbose : int, default=0
-        How much joblib tells about its progress. scikit-learn's callbacks, such as its progress bar, hear of each
-        pair.
+        Verbosity of joblib. scikit-learn's callbacks, such as its progress bar, get one task per pair.
 
     Attributes
     ----------
     selection_probabilities_ : ndarray of shape (n_features,)
-        Share of the halves from which a feature was selected, at its best value of the parameter.
+        Fraction of the halves in which each feature was selected, at its best value of the parameter.
     feature_importances_ : ndarray of shape (n_features,)
         `selection_probabilities_` under the name by which scikit-learn's meta-estimators ask (see Notes).
     stability_paths_ : ndarray of shape (n_features, n_alphas)
@@ -203,9 +203,9 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
     max_features_per_fit_ : int or None
         The limit used.
     n_features_per_fit_ : float
-        Number of features selected from a half at any value of the parameter, on average.
+        Mean number of features selected in a half at any value of the parameter.
     expected_false_selections_ : float
-        Bound on the expected number of false selections, for q as limited, or as observed where there is no limit.
+        Bound on the expected number of false selections, for q as limited, or the observed mean if there is no limit.
         Infinite for thresholds up to 1/2.
     n_features_in_ : int
         Number of features seen during fit.
@@ -214,27 +214,27 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
 
     See Also
     --------
-    false_selections_bound : The bound, before there are data.
-    sklearn.feature_selection.SelectFromModel : Features that one fit selects.
+    false_selections_bound : The bound, computed without data.
+    sklearn.feature_selection.SelectFromModel : Features selected by one fit.
 
     Notes
     -----
-    A selection is called false if the feature is less likely than average to be selected from a half: of :math:`p`
-    features, with probability at most :math:`q / p`. Shah and Samworth (2013) prove that, for complementary pairs,
+    A feature is a false selection if its probability of being selected in a half is at most the average, :math:`q / p`
+    for :math:`p` features. Shah and Samworth (2013) prove that, for complementary pairs,
 
     .. math:: E|\text{false selections}| \le \frac{q^2}{(2 \tau - 1) \, p}
 
     for any data and estimator. Where noise features are exchangeable and an estimator is no worse than guessing, this
     is the bound of Meinshausen and Bühlmann (2010) on the number of noise features selected. The bound is for the
-    expected q: without `max_features_per_fit` it is as good as the average that takes its place.
+    expected q; without `max_features_per_fit` the observed mean is used, which is only an estimate.
 
     Other selectors take it as an estimator with importances, `RFE` and `SelectFromModel` among them. The default
     threshold of the latter is the mean importance, not `threshold_`: pass ``SelectFromModel(selector, threshold=0.6)``
     for the features that `StabilitySelection` itself keeps.
 
-    Rows of weight zero are as if absent, and other weights go with their rows to the estimator. A row of weight two is
-    not the same as two rows here: it is in one half only, where two may be in both. Of a classifier's classes each half
-    has half the rows, up to one; the bound then holds given how many rows there are of each class.
+    Rows of weight zero are ignored; other weights are passed to the estimator with their rows. A row of weight two is
+    not the same as two rows here: it is in one half only, whereas two rows may be in both. For classifiers each half
+    has half the rows of each class, up to one; the bound then holds given the class sizes.
 
     References
     ----------
@@ -303,24 +303,25 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         stratify: ArrayLike | None = None,
         **fit_params: Any,
     ) -> Self:
-        """Fit the estimator to halves of the data and count what it selects.
+        """Fit the estimator to halves of the data and count the selections.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Training data. Estimators that are not ladreg's get the rows of a data frame as a data frame, and check
-            themselves what is missing or not a number.
+            Training data. Estimators of other packages get a DataFrame if X is one, and check missing values
+            themselves.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Target, as the estimator takes it. Of several targets a feature is selected if it is for any of them.
+            Target, as the estimator takes it. With several targets a feature is selected if it is selected for any of
+            them.
         groups : array-like of shape (n_samples,), default=None
-            Names of the groups that rows belong to, such as patients. Halves are halves of the groups, and no group is
-            in both. An estimator whose folds are to be made of groups gets those of its half.
+            Group of each row, such as a patient. Whole groups are drawn: no group is in both halves. If the estimator's
+            folds need groups, it gets those of its half.
         stratify : array-like of shape (n_samples,), default=None
-            Names of classes: each half has half of the rows of each class, up to one, or half of its groups, where no
-            group may be in two classes. None stratifies by y for classifiers without groups.
+            Class of each row: each half has half of the rows of each class, up to one, or half of its groups; no group
+            may be in two classes. None stratifies by y for classifiers without groups.
         **fit_params : dict
-            Parameters of the estimator's `fit`. Of `sample_weight`, which must be >= 0, and of what else has one entry
-            for each row, each half gets its own; others are handed on as they are.
+            Parameters of the estimator's `fit`. `sample_weight`, which must be >= 0, and other parameters with one
+            entry per row are split between the halves; the others are passed unchanged.
 
         Returns
         -------
@@ -331,7 +332,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         ------
         ValueError
             If a parameter is out of its range or contradicts another, if `max_false_selections` cannot be met, and as
-            the estimator does for data that make no sense.
+            the estimator does for invalid data.
         """
         with all_or_nothing(self):
             self._select(X, y, groups, stratify, fit_params)
@@ -678,7 +679,8 @@ def false_selections_bound(
 
     .. math:: C(\tau) \, \frac{q^2}{p}, \qquad C(\tau) = \frac{1}{2 \tau - 1}
 
-    without assumptions. If the share of pairs that select a feature from both halves has a single peak,
+    without assumptions. If the distribution of the fraction of pairs in which a feature is selected in both halves has
+    a single peak,
 
     .. math:: C(\tau) = \begin{cases}
         \dfrac{1}{2 \, (2 \tau - 1 - 1 / (2 B))} & \tau \le 3/4 \\
@@ -686,17 +688,17 @@ def false_selections_bound(
         \end{cases}
 
     for :math:`q / p \le 1 / \sqrt 3` and :math:`\tau > \frac12 + \min\{(q/p)^2, \frac{1}{2B} + \frac34 (q/p)^2\}`;
-    elsewhere it is as without assumptions. The threshold counts as the next multiple of 1 / (2 B), which makes no
-    difference for a share of 2 B halves.
+    elsewhere it is the bound without assumptions. The threshold is rounded up to a multiple of 1 / (2 B), which makes
+    no difference for fractions of 2 B halves.
 
     Parameters
     ----------
     n_features_per_fit : float
-        Number q of features selected from a half.
+        Number q of features selected in a half.
     n_features : int
         Number p of features.
     threshold : float
-        Share :math:`\tau` of the halves from which a feature has to be selected.
+        Fraction :math:`\tau` of the halves in which a feature has to be selected to be kept.
     n_pairs : int, default=50
         Number B of complementary pairs.
     assumption : {None, "unimodal"}, default=None

@@ -15,25 +15,25 @@ from ladreg._problem import DIGITS, Certificate
 
 
 class CertificateDisplay:
-    r"""Picture of certificates: how many digits of each objective are proved.
+    r"""Plot of certificates: how many digits of each objective are proved.
 
     One bar for each certificate, of the length
 
     .. math:: -\log_{10} \frac{\text{objective} - \text{lower bound}}{\text{objective}}
 
-    at most 16, which is all that float64 holds. Bars of fits that are not proved to be the only optimum are pale.
+    at most 16, the precision of float64. Bars of fits that are not proved to be the only optimum are pale.
 
     Parameters
     ----------
     certificates : mapping of str to Certificate
-        The certificates by the names that stand beside their bars.
+        The certificates by name; the names are the labels of the bars.
 
     Attributes
     ----------
     digits : ndarray of shape (n_certificates,)
         The lengths of the bars.
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib Figure
         The figure of `ax_`.
     bars_ : matplotlib BarContainer
@@ -98,7 +98,7 @@ class CertificateDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to draw into; None makes a new figure.
         **bar_kw : dict
             Passed to matplotlib for the bars.
 

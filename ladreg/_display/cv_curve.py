@@ -23,29 +23,29 @@ _NAMES = {
 
 
 class CVCurveDisplay:
-    """Picture of held-out losses against alpha.
+    """Plot of held-out losses against alpha.
 
     Grey lines are the folds, the blue line is their mean, and the band around it is one standard error wide to either
-    side. The dashed line is the smallest mean plus its standard error; the points are the two alphas that
-    cross-validation offers.
+    side. The dashed line is the smallest mean plus its standard error; the points are the choices of `selection="min"`
+    and `selection="1se"`.
 
     Parameters
     ----------
     alphas : array-like of shape (n_alphas,)
-        The alphas, decreasing. An alpha of zero has no place on a logarithmic axis and is left out.
+        The alphas, decreasing. An alpha of zero is left out, since the axis is logarithmic.
     losses : array-like of shape (n_alphas, n_folds)
         Mean loss of the held-out rows of each fold, or their scores.
     larger_is_better : bool, default=False
         Whether `losses` are scores.
     n_features : array-like of shape (n_alphas,), default=None
-        Numbers of coefficients that are not zero, for the axis on top.
+        Numbers of non-zero coefficients, for the axis on top.
     name : str, default="held-out loss"
-        What `losses` are, beside the vertical axis.
+        Label of the vertical axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib Figure
         The figure of `ax_`.
     mean_ : matplotlib Line2D
@@ -64,7 +64,7 @@ class CVCurveDisplay:
     Raises
     ------
     ValueError
-        If shapes do not fit.
+        If shapes do not match.
 
     See Also
     --------
@@ -119,7 +119,7 @@ class CVCurveDisplay:
         Raises
         ------
         ValueError
-            If the estimator keeps no losses of folds.
+            If the estimator has no cross-validated losses.
         """
         check_is_fitted(estimator)
         estimator = LastStep.of(estimator).estimator
@@ -159,7 +159,7 @@ class CVCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to draw into; None makes a new figure.
         **line_kw : dict
             Passed to matplotlib for the line of the mean.
 

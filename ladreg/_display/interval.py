@@ -15,11 +15,10 @@ _WIDTH = 400.0
 
 
 class IntervalDisplay:
-    """Picture of prediction intervals, with the targets that they hold and those that they miss.
+    """Plot of prediction intervals, with the targets inside and outside.
 
-    One vertical line for each row, in the order of their middles or against a feature; targets outside are marked in
-    orange. The title says which share of the targets is inside: compare it with the coverage that was asked for, on
-    rows that were not fitted.
+    One vertical line per row, sorted by midpoint or against a feature; targets outside are marked in orange. The title
+    has the fraction of targets inside: on held-out rows compare it with the nominal coverage.
 
     Parameters
     ----------
@@ -28,20 +27,20 @@ class IntervalDisplay:
     intervals : array-like of shape (n_samples, 2)
         Lower and upper ends.
     x : array-like of shape (n_samples,), default=None
-        Where to draw each row; None is the order of the middles of the intervals.
+        Horizontal position of each row; None sorts the rows by the midpoints of the intervals.
     x_name : str, default=None
-        What x is, for the horizontal axis.
+        Label of the horizontal axis.
 
     Attributes
     ----------
     coverage : float
-        Share of the targets that are inside; an end counts.
+        Fraction of the targets inside, limits included.
     width : float
         Mean width of the intervals, in units of y.
     is_inside : ndarray of shape (n_samples,), dtype bool
         Whether each target is inside.
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib Figure
         The figure of `ax_`.
     intervals_ : matplotlib LineCollection
@@ -54,11 +53,11 @@ class IntervalDisplay:
     Raises
     ------
     ValueError
-        If shapes do not fit.
+        If shapes do not match.
 
     See Also
     --------
-    ConformalQuantileRegressor : Intervals that hold new targets as often as they say.
+    ConformalQuantileRegressor : Intervals with guaranteed coverage of new targets.
 
     Examples
     --------
@@ -111,19 +110,19 @@ class IntervalDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, *, feature: str | int | None = None) -> Self:
-        """From a fitted model, or a pipeline, and data that it has not seen.
+        """From a fitted model or pipeline, and held-out data.
 
         Parameters
         ----------
         estimator : object
-            A `ConformalQuantileRegressor`, or a `QuantileRegressor` with several quantiles, the lowest and the highest
-            of which are the ends; or a pipeline that ends with one.
+            A `ConformalQuantileRegressor`, or a `QuantileRegressor` with several quantiles, of which the lowest and the
+            highest are the limits; or a pipeline that ends with one.
         X : array-like or DataFrame of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,)
             Target.
         feature : str or int, default=None
-            The column of X to draw against, by name or by number; None is the order of the middles.
+            The column of X for the horizontal axis, by name or index; None sorts the rows by midpoint.
 
         Returns
         -------
@@ -133,7 +132,7 @@ class IntervalDisplay:
         Raises
         ------
         ValueError
-            If the estimator predicts one number for each row.
+            If the estimator predicts only one number per row.
         """
         if feature is None:
             return cls(y, _intervals(estimator, X))
@@ -150,7 +149,7 @@ class IntervalDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to draw into; None makes a new figure.
         **line_kw : dict
             Passed to matplotlib for the lines of the intervals.
 

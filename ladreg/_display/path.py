@@ -27,27 +27,27 @@ from ladreg._estimators import LastStep, check_count
 
 
 class PathDisplay:
-    """Picture of coefficients against alpha.
+    """Plot of coefficients against alpha.
 
     One line per feature over a logarithmic axis of alpha, decreasing to the right. The features with the largest
-    coefficients are in colour, with their names at the ends of their lines; the others are grey. The axis on top says
-    how many features are not zero.
+    coefficients are coloured and labelled at the ends of their lines; the others are grey. The axis on top counts the
+    non-zero coefficients.
 
     Parameters
     ----------
     alphas : array-like of shape (n_alphas,)
-        The alphas, decreasing. An alpha of zero has no place on a logarithmic axis and is left out.
+        The alphas, decreasing. An alpha of zero is left out, since the axis is logarithmic.
     coefs : array-like of shape (n_features, n_alphas)
         Coefficients, one column for each alpha.
     names : sequence of str, default=None
         Names of the features; None is x0, x1 and so on.
     chosen : mapping of str to float, default=None
-        Alphas to mark, by the names that stand beside them.
+        Alphas to mark, by label.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib Figure
         The figure of `ax_`.
     lines_ : list of matplotlib Line2D
@@ -62,7 +62,7 @@ class PathDisplay:
     Raises
     ------
     ValueError
-        If shapes or the number of names do not fit, or no alpha is above zero.
+        If shapes or the number of names do not match, or no alpha is above zero.
 
     See Also
     --------
@@ -106,12 +106,12 @@ class PathDisplay:
         Returns
         -------
         PathDisplay
-            Not drawn yet: call `plot`. The alphas that it can choose are marked.
+            Not drawn yet: call `plot`. The chosen alphas are marked.
 
         Raises
         ------
         ValueError
-            If the estimator keeps no path.
+            If the estimator has no path.
         """
         check_is_fitted(estimator)
         last = LastStep.of(estimator)
@@ -142,7 +142,7 @@ class PathDisplay:
         Parameters
         ----------
         path : tuple
-            Alphas, coefficients, and what else there is.
+            Alphas, coefficients, and any further items.
         names : sequence of str, default=None
             Names of the features.
         chosen : mapping of str to float, default=None
@@ -162,9 +162,9 @@ class PathDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to draw into; None makes a new figure.
         n_labels : int, default=6
-            How many features are coloured and named, at most.
+            Largest number of coloured and labelled features.
         **line_kw : dict
             Passed to matplotlib for the lines of these features.
 

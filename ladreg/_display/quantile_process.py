@@ -21,11 +21,11 @@ _COLUMNS = 3
 
 
 class QuantileProcessDisplay:
-    """Picture of coefficients against the quantile, one panel per feature.
+    """Plot of coefficients against the quantile, one panel per feature.
 
-    The blue line is the coefficient of each quantile, the band around it its intervals, and the orange line the
-    coefficient of least squares. A level line says that the feature shifts the whole distribution of the target by the
-    same amount; a rising one that it widens it.
+    The blue line is the coefficient at each quantile, the band its confidence intervals, and the orange line the
+    coefficient of least squares. If the blue line is flat, the feature shifts the whole distribution of the target; if
+    it rises, the feature widens the distribution.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class QuantileProcessDisplay:
     Raises
     ------
     ValueError
-        If shapes or the number of names do not fit.
+        If shapes or the number of names do not match.
 
     See Also
     --------
@@ -107,7 +107,7 @@ class QuantileProcessDisplay:
         simultaneous: bool = False,
         **infer_kw: Any,
     ) -> Self:
-        """From a fit of several quantiles and its data, with intervals, and least squares beside it.
+        """From a fit of several quantiles and its training data, with confidence intervals and least squares.
 
         Parameters
         ----------
@@ -118,11 +118,11 @@ class QuantileProcessDisplay:
         y : array-like of shape (n_samples,)
             Target.
         features : sequence of str or int, default=None
-            Which features to show, by name or by column; None is all of them.
+            Features to show, by name or index; None shows all.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the fit.
         simultaneous : bool, default=False
-            Whether the intervals are to hold all at once, over all quantiles and features.
+            Whether the intervals are simultaneous over all quantiles and features.
         **infer_kw : dict
             Passed to `infer`: `method`, `level`, `groups` and so on.
 
@@ -134,7 +134,7 @@ class QuantileProcessDisplay:
         Raises
         ------
         ValueError
-            If the estimator has one quantile only, or `infer` cannot give intervals.
+            If the estimator has only one quantile, or `infer` raises an error.
         """
         check_is_fitted(estimator)
         last = LastStep.of(estimator)
@@ -163,7 +163,7 @@ class QuantileProcessDisplay:
         Parameters
         ----------
         path : tuple
-            Quantiles, coefficients of shape (n_features, n_quantiles), and what else there is.
+            Quantiles, coefficients of shape (n_features, n_quantiles), and any further items.
         names : sequence of str, default=None
             Names of the features.
 
@@ -180,7 +180,7 @@ class QuantileProcessDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, or array of them, default=None
-            Where to draw, one for each feature; None is a new figure.
+            Axes to draw into, one per feature; None makes a new figure.
         **line_kw : dict
             Passed to matplotlib for the lines of the coefficients.
 
@@ -192,7 +192,7 @@ class QuantileProcessDisplay:
         Raises
         ------
         ValueError
-            If there are fewer or more axes than features.
+            If the number of axes is not the number of features.
         """
         self.axes_ = self._panels(ax)
         self.lines_: list[Any] = []

@@ -18,15 +18,15 @@ _EXACT = 1e-10
 
 
 class ResidualDisplay:
-    r"""Picture of residuals against predictions, with outliers in y flagged.
+    r"""Plot of residuals against predictions, with outliers in y flagged.
 
-    With :math:`s = 1.4826 \, \mathrm{median}_i |r_i|`, which estimates the standard deviation of normal errors and is
-    not moved by outliers, a row is flagged if
+    With :math:`s = 1.4826 \, \mathrm{median}_i |r_i|`, a robust estimate of the standard deviation of normal errors, a
+    row is flagged if
 
     .. math:: |r_i| > k \, s
 
-    with k for `threshold`. Rows that the model fits exactly, up to rounding, have a mark of their own: absolute and
-    quantile losses fit as many as there are coefficients.
+    with k for `threshold`. Rows that the model fits exactly, up to rounding, have a different mark: absolute and
+    quantile losses fit one row per coefficient exactly.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class ResidualDisplay:
     y_pred : array-like of shape (n_samples,)
         Predictions.
     threshold : float, default=3.5
-        How many times s a residual has to exceed to be flagged: one normal error in 2,000 does.
+        A row is flagged if its absolute residual exceeds this multiple of s: for normal errors 1 row in 2,000.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class ResidualDisplay:
     is_exact : ndarray of shape (n_samples,), dtype bool
         Rows that are fitted exactly.
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib Figure
         The figure of `ax_`.
     points_ : matplotlib Line2D
@@ -58,12 +58,12 @@ class ResidualDisplay:
     exact_ : matplotlib Line2D
         Rows that are fitted exactly.
     band_ : matplotlib Polygon
-        Where residuals are not flagged.
+        The range of residuals that are not flagged.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, or `threshold` is not a number above zero.
+        If shapes do not match, or `threshold` is not a number above zero.
 
     References
     ----------
@@ -106,7 +106,7 @@ class ResidualDisplay:
         y_pred : array-like of shape (n_samples,)
             Predictions.
         threshold : float, default=3.5
-            How many times the scale a residual has to exceed to be flagged.
+            A row is flagged if its absolute residual exceeds this multiple of the scale.
 
         Returns
         -------
@@ -117,18 +117,18 @@ class ResidualDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: ArrayLike, y: ArrayLike, *, threshold: float = 3.5) -> Self:
-        """From a fitted model, or a pipeline, and data.
+        """From a fitted model or pipeline, and data.
 
         Parameters
         ----------
         estimator : object
-            Whatever has `predict`.
+            Any fitted model with `predict`.
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,)
             Target.
         threshold : float, default=3.5
-            How many times the scale a residual has to exceed to be flagged.
+            A row is flagged if its absolute residual exceeds this multiple of the scale.
 
         Returns
         -------
@@ -143,7 +143,7 @@ class ResidualDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to draw into; None makes a new figure.
         **point_kw : dict
             Passed to matplotlib for the points of ordinary rows.
 

@@ -15,16 +15,16 @@ from ladreg._estimators import LastStep, check_real
 
 
 class StabilityDisplay:
-    """Picture of how often each feature is selected from halves of the data.
+    """Plot of how often each feature is selected in halves of the data.
 
-    Features that reach the threshold are in colour and have their names at their lines, the others are grey.
+    Features that reach the threshold are coloured and labelled, the others are grey.
 
     Parameters
     ----------
     paths : array-like of shape (n_features, n_alphas)
-        Shares of the halves from which each feature is selected.
+        Fractions of the halves in which each feature is selected.
     threshold : float
-        The share from which a feature is kept, between 0 and 1.
+        The smallest fraction for which a feature is kept, between 0 and 1.
     alphas : array-like of shape (n_alphas,), default=None
         The alphas; None if there is no tuning parameter, for which bars are drawn.
     names : sequence of str, default=None
@@ -35,13 +35,13 @@ class StabilityDisplay:
     Attributes
     ----------
     selected : ndarray of shape (n_selected,)
-        Numbers of the features that reach the threshold.
+        Indices of the features that reach the threshold.
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib Figure
         The figure of `ax_`.
     lines_ : list of matplotlib Line2D, or BarContainer
-        The shares, one line (or bar) for each feature.
+        The fractions, one line (or bar) per feature.
     labels_ : list of matplotlib Annotation
         The names of the features that are kept.
     threshold_ : matplotlib Line2D
@@ -50,7 +50,7 @@ class StabilityDisplay:
     Raises
     ------
     ValueError
-        If shapes or the number of names do not fit.
+        If shapes or the number of names do not match.
 
     See Also
     --------
@@ -128,7 +128,7 @@ class StabilityDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to draw into; None makes a new figure.
         **line_kw : dict
             Passed to matplotlib for the lines, or the bars, of the features that are kept.
 

@@ -199,14 +199,14 @@ class CertifiedRegressor(
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Training data. float32 and float64 are used as they are, in any memory order. `LADRegressor`,
-            `QuantileRegressor`, `HuberLossRegressor`, `LassoCD` and `ElasticNetCD` also take data in blocks of rows
-            (`ladreg.blocks`), which contain y and weights, and Dask's arrays and data frames.
+            Training data. float32 and float64 are not copied, in any memory order. `LADRegressor`, `QuantileRegressor`,
+            `HuberLossRegressor`, `LassoCD` and `ElasticNetCD` also take data in blocks of rows (`ladreg.blocks`), which
+            contain y and weights, and Dask arrays and DataFrames.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Target; each column of a two-dimensional y is fitted separately, one column is as one-dimensional. None
-            where X is data in blocks.
+            Target; each column of a two-dimensional y is fitted separately, and a single column is treated as
+            one-dimensional. None if X is data in blocks.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; a weight of k counts a row k times, and only the ratios of weights matter.
+            Non-negative weights, of which only the ratios matter; a weight of k counts a row k times.
 
         Returns
         -------
@@ -224,11 +224,11 @@ class CertifiedRegressor(
         Warns
         -----
         ConvergenceWarning
-            If the solver stopped before the proved gap met `tol`; the best coefficients found are kept.
+            If the solver stopped before the proved gap was at most `tol`; you get the best coefficients found.
         DataConversionWarning
-            If y has one column: it is taken as one-dimensional.
+            If y has shape (n, 1): it is treated as one-dimensional.
         UserWarning
-            If y has integers or decimals beyond 2**53 that float64 has to round, or denormal numbers.
+            If y has integers or decimals beyond 2**53, which float64 rounds, or denormal numbers.
         """
         with all_or_nothing(self):
             if is_watched(self):
@@ -269,8 +269,7 @@ class CertifiedRegressor(
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
-            ``X @ coef_.T + intercept_``; for Dask's arrays and data frames an array of Dask, of which nothing is
-            computed yet.
+            ``X @ coef_.T + intercept_``; for Dask arrays and DataFrames a lazy Dask array.
         """
         check_is_fitted(self)
         if is_dask(X):
@@ -291,17 +290,16 @@ class CertifiedRegressor(
     def verify(
         self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Certificate | list[Certificate]:
-        """Prove again, from data alone, how far the coefficients are from the optimum.
+        """Certify the coefficients again, from the data alone.
 
-        It uses only `coef_` and `intercept_`, so that a model that was loaded or
-        changed, or fitted to other data, is judged as it is. For a piecewise linear loss this solves a small linear
-        program where the coefficients are optimal, and the whole problem where they are not: the bound is then the
-        optimum.
+        Uses only `coef_` and `intercept_`: the model may have been loaded or changed, or fitted elsewhere. For a
+        piecewise linear loss this solves a small linear program if the coefficients are optimal, and otherwise the
+        whole problem, so that the bound is the optimum.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Data, in blocks of rows as well where `fit` takes them: it is then read as often as in a fit, and once more.
+            Data, also in blocks of rows if `fit` takes them, which needs one more pass than a fit.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -310,14 +308,14 @@ class CertifiedRegressor(
         Returns
         -------
         Certificate or list of Certificate
-            The objective on these data and a lower bound of what any coefficients could reach.
+            The objective on these data and a lower bound on the objective of any coefficients.
 
         Raises
         ------
         ValueError
-            As `fit` does, for data and parameters; and if the coefficients are not those of a fit with the parameters
-            that there are: of another shape, not finite, outside of `bounds` (or `positive`), different from zero where
-            the feature is excluded, or an intercept other than zero under `fit_intercept=False`.
+            As in `fit`, for invalid data or parameters; and if the coefficients contradict the parameters: wrong shape,
+            not finite, outside `bounds` (or `positive`), non-zero for an excluded feature, or a non-zero intercept with
+            `fit_intercept=False`.
         """
         if are_blocks(X):
             check_is_fitted(self)

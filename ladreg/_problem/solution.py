@@ -65,14 +65,14 @@ class Certificate:
     objective : float
         Objective at the coefficients, in the units of the estimator's documented formula.
     bound : float
-        Lower bound of the objective over all coefficients, from a feasible dual vector.
+        Lower bound on the objective of any coefficients, from a feasible dual vector.
     gap : float
         ``objective - bound``, computed as a sum of non-negative terms, which avoids cancellation.
     relative_gap : float
-        `gap` over the objective, or over that of predicting 0 where the data are fitted exactly up to rounding.
+        `gap` divided by the objective, or by that of predicting 0 if the data are fitted exactly up to rounding.
     unique : bool
-        True where the optimum is proved to be a single point. A piecewise linear loss needs a gap at rounding level
-        for that; the strongly convex squared loss does not.
+        True if the optimum is proved to be a single point. For a piecewise linear loss the proof needs a gap at the
+        level of rounding, for the squared loss it does not.
     solver : str
         The solver that found the coefficients.
     stopped : str

@@ -213,9 +213,9 @@ class TunedRegressor(CertifiedRegressor):
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Training data. float32 and float64 are used as they are, in any memory order. `LassoCDCV`, `ElasticNetCDCV`
-            and `LassoCDIC` also take data in blocks of rows (`ladreg.blocks`), which contain y and weights, and Dask's
-            arrays and data frames.
+            Training data. float32 and float64 are not copied, in any memory order. `LassoCDCV`, `ElasticNetCDCV` and
+            `LassoCDIC` also take data in blocks of rows (`ladreg.blocks`), which contain y and weights, and Dask arrays
+            and DataFrames.
         y : array-like of shape (n_samples,)
             Target; None where X is data in blocks.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -240,9 +240,9 @@ class TunedRegressor(CertifiedRegressor):
         Warns
         -----
         ConvergenceWarning
-            If the solver stopped before the proved gap met `tol`; the best coefficients found are kept.
+            If the solver stopped before the proved gap was at most `tol`; you get the best coefficients found.
         DataConversionWarning
-            If y has one column: it is taken as one-dimensional.
+            If y has shape (n, 1): it is treated as one-dimensional.
         UserWarning
             If y has integers or decimals beyond 2**53 that float64 has to round, or denormal numbers, and if
             cross-validation chooses the smallest alpha that was tried, though smaller ones may be better.
