@@ -114,6 +114,11 @@ def test_versions_agree():
         "scikit-learn",
         "threadpoolctl",
     }
+    recipe = ROOT / ".github/conda/recipe.yaml"
+    if recipe.exists():  # the source archive is without it
+        needed = [re.sub(r"^([\w-]+)", r"    - \1 ", item) + "\n" for item in project["dependencies"]]
+        assert f'version: "{ladreg.__version__}"' in recipe.read_text()
+        assert "    - python\n" + "".join(needed) in recipe.read_text()
 
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
