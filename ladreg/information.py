@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from ladreg._problem import TOO_LARGE, Coefficients, Problem, Solution
 from ladreg._row_blocks import Passes
 from ladreg._solvers import solve
 from ladreg._tolerances import EXACT_FIT
-from ladreg._tuning import Candidate, Choice, TunedRegressor, check_not_empty, check_single
+from ladreg._tuning import Candidate, Choice, Target, TunedRegressor, check_not_empty, check_single
 from ladreg.lad import LADRegressor
 from ladreg.lasso import LassoCD
 from ladreg.quantile import QuantileRegressor
@@ -107,20 +107,30 @@ class InformationRegressor(TunedRegressor):
         counted = seen.whole and seen.total.mass <= 2.0**53
         return blocks, seen.total.mass if counted else float(seen.n_rows)
 
-    def _chosen(
-        self,
-        candidates: list[Candidate],
-        data: Data,  # noqa: ARG002
-        given: float,
-        context: Any,  # noqa: ARG002
-    ) -> Choice:
-        candidate = candidates[0]
+    def _chosen(self, targets: Sequence[Target], given: float) -> list[Choice]:
+        found = [target.fit._judged(target.candidates[0], given) for target in targets]
+        # The errors are estimated from the whole path, whatever the limit.
+        limited = [path.within(self.max_features) for path, _ in found]
+        for path in limited:
+            check_not_empty(path, self.max_features)
+        number = min(path.alphas.size for path in limited)
+        k = int(np.argmin(np.mean([criterion[:number] for _, criterion in found], axis=0)))
+        choices = []
+        for target, (path, criterion) in zip(targets, found, strict=True):
+            target.fit._keep(path.first(number), criterion[:number])
+            told = f"{self.criterion} {criterion[k]:.6g}, {target.fit.n_selected_path_[k]} features"
+            self._say(f"{target.name}alpha={path.alphas[k]:.6g}: {told}")
+            choices.append(Choice(target.candidates, 0, k, path.first(number), solve))
+        return choices
+
+    def _judged(self, candidate: Candidate, n_samples: float) -> tuple[Path, Array]:
+        """The path of all rows, and the criterion for each of its alphas."""
         problem, path = candidate.problem, candidate.path(self._settings())
         coef, intercept = relaxed(problem, path.coef, path.intercept, self._mixing, self._settings())
-        losses = self._losses(candidate, path, coef, intercept, given)
+        losses = self._losses(candidate, path, coef, intercept, n_samples)
         used = degrees_of_freedom(problem, path).astype(float)
-        criterion = self._deviance(candidate, path, losses, given)
-        criterion += (2.0 if self.criterion == "aic" else np.log(given)) * used
+        criterion = self._deviance(candidate, path, losses, n_samples)
+        criterion += (2.0 if self.criterion == "aic" else np.log(n_samples)) * used
         if self.criterion == "ebic":
             p = int(np.count_nonzero(np.isfinite(problem.penalty.strength)))
             # Beyond p / 2 features the number of models falls again, which would reward more features.
@@ -129,15 +139,11 @@ class InformationRegressor(TunedRegressor):
             criterion += 2.0 * self.ebic_gamma * ways
         if np.isnan(criterion).any():
             raise OverflowError(TOO_LARGE)
-        # The errors are estimated from the whole path, whatever the limit.
-        path = path.within(self.max_features)
-        check_not_empty(path, self.max_features)
-        criterion = criterion[: path.alphas.size]
+        return path, criterion
+
+    def _keep(self, path: Path, criterion: Array) -> None:
+        """Store the criterion along the path."""
         self.criterion_, self.n_selected_path_ = criterion, np.count_nonzero(path.coef, axis=0)
-        k = int(np.argmin(criterion))
-        number = self.n_selected_path_[k]
-        self._say(f"alpha={candidate.alphas[k]:.6g}: {self.criterion} {criterion[k]:.6g}, {number} features")
-        return Choice(candidates, 0, k, path, solve)
 
 
 class LassoCDIC(InformationRegressor):
@@ -191,6 +197,10 @@ class LassoCDIC(InformationRegressor):
     max_features : int, default=None
         Largest number of non-zero coefficients. The path ends before the first alpha with more, and alpha is chosen
         from the remaining ones. None is no limit.
+    alpha_per_target : bool, default=False
+        Whether to choose one `alpha` for each column of a two-dimensional y, on a grid of its own. Otherwise all
+        targets have one `alpha`, with the smallest mean of the criterion over the targets; the grid then begins with
+        the largest of the targets' largest alphas. Not used with a one-dimensional y.
     max_iter : int, default=10000
         Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
@@ -200,35 +210,35 @@ class LassoCDIC(InformationRegressor):
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen alpha.
-    alphas_ : ndarray of shape (n_alphas,)
+    alphas_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The alphas, decreasing.
     criterion_ : ndarray of shape (n_alphas,)
         The criterion at each alpha.
     n_selected_path_ : ndarray of shape (n_alphas,)
         Number of non-zero coefficients.
-    noise_variance_ : float
+    noise_variance_ : float or ndarray of shape (n_targets,)
         The variance of the errors.
-    coef_path_ : ndarray of shape (n_features, n_alphas)
+    coef_path_ : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients of the penalised fits.
-    intercept_path_ : ndarray of shape (n_alphas,)
+    intercept_path_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Their intercepts.
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients at the chosen alpha; exactly zero for features that are not selected.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
-    n_iter_ : int
+    n_iter_ : int or ndarray of shape (n_targets,)
         Epochs and steps of the last fit, which starts from the path's.
-    objective_ : float
+    objective_ : float or ndarray of shape (n_targets,)
         Objective of the penalised fit.
-    dual_gap_ : float
+    dual_gap_ : float or ndarray of shape (n_targets,)
         Proved upper bound of ``objective_ - optimum``.
-    certificate_ : Certificate
+    certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
     n_passes_ : int
         Number of passes over the rows; only for data in blocks.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
@@ -271,6 +281,10 @@ class LassoCDIC(InformationRegressor):
     standardised columns, with the largest ridge penalty whose generalised cross-validation error (Golub, Heath and
     Wahba 1979) is within a thousandth of the minimum. A feature whose coefficient in the pilot is zero is excluded.
     With `standardize` the factors are those of standardised columns. Each target has a pilot.
+
+    Several targets are fitted separately, and attributes that depend on y have the targets as their first axis. If all
+    targets have one `alpha`, the attributes of alphas have no such axis. Rows of targets whose grids or paths end
+    earlier than others are filled up with NaN, counts with -1.
 
     References
     ----------
@@ -329,6 +343,7 @@ class LassoCDIC(InformationRegressor):
         standardize: bool = False,
         post_selection: float | None = None,
         max_features: int | None = None,
+        alpha_per_target: bool = False,
         max_iter: int = 10_000,
         tol: float = 1e-10,
         verbose: int = 0,
@@ -346,6 +361,7 @@ class LassoCDIC(InformationRegressor):
         self.standardize = standardize
         self.post_selection = post_selection
         self.max_features = max_features
+        self.alpha_per_target = alpha_per_target
         self.max_iter = max_iter
         self.tol = tol
         self.verbose = verbose
@@ -436,6 +452,10 @@ class LADRegressorIC(InformationRegressor):
     max_features : int, default=None
         Largest number of non-zero coefficients. The path ends before the first alpha with more, and alpha is chosen
         from the remaining ones. None is no limit.
+    alpha_per_target : bool, default=False
+        Whether to choose one `alpha` for each column of a two-dimensional y, on a grid of its own. Otherwise all
+        targets have one `alpha`, with the smallest mean of the criterion over the targets; the grid then begins with
+        the largest of the targets' largest alphas. Not used with a one-dimensional y.
     solver : {"auto", "linprog"}, default="auto"
         As in `LADRegressor`, for all fits.
     solver_options : dict, default=None
@@ -449,9 +469,9 @@ class LADRegressorIC(InformationRegressor):
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen alpha.
-    alphas_ : ndarray of shape (n_alphas,)
+    alphas_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
         mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
@@ -463,23 +483,23 @@ class LADRegressorIC(InformationRegressor):
         Number of non-zero coefficients.
     scale_ : float or ndarray of shape (n_alphas,)
         The scale of the errors, in units of y; one per alpha for ``scale="classical"``.
-    coef_path_ : ndarray of shape (n_features, n_alphas)
+    coef_path_ : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients of the penalised fits.
-    intercept_path_ : ndarray of shape (n_alphas,)
+    intercept_path_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Their intercepts.
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients at the chosen alpha; exactly zero for features that are not selected.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
-    n_iter_ : int
+    n_iter_ : int or ndarray of shape (n_targets,)
         Iterations of the linear programming solvers in the last fit, which starts from the path's; at least 1.
-    objective_ : float
+    objective_ : float or ndarray of shape (n_targets,)
         Objective of the penalised fit.
-    dual_gap_ : float
+    dual_gap_ : float or ndarray of shape (n_targets,)
         Proved upper bound of ``objective_ - optimum``.
-    certificate_ : Certificate
+    certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
@@ -540,6 +560,10 @@ class LADRegressorIC(InformationRegressor):
     are more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by
     generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
     the pilot is zero is excluded. Each target has a pilot.
+
+    Several targets are fitted separately, and attributes that depend on y have the targets as their first axis. If all
+    targets have one `alpha`, the attributes of alphas have no such axis. Rows of targets whose grids or paths end
+    earlier than others are filled up with NaN, counts with -1.
 
     References
     ----------
@@ -604,6 +628,7 @@ class LADRegressorIC(InformationRegressor):
         gamma: float = 1.0,
         post_selection: float | None = None,
         max_features: int | None = None,
+        alpha_per_target: bool = False,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
@@ -622,6 +647,7 @@ class LADRegressorIC(InformationRegressor):
         self.gamma = gamma
         self.post_selection = post_selection
         self.max_features = max_features
+        self.alpha_per_target = alpha_per_target
         self.solver = solver
         self.solver_options = solver_options
         self.max_iter = max_iter
@@ -655,11 +681,10 @@ class LADRegressorIC(InformationRegressor):
         far = np.flatnonzero(size > _FAR * self.scale_)
         return losses_of(_brought_near(problem, far, coef, intercept, _FAR * self.scale_), coef, intercept)
 
-    def _chosen(self, candidates: list[Candidate], data: Data, given: float, context: Any) -> Choice:
-        choice = super()._chosen(candidates, data, given, context)
+    def _keep(self, path: Path, criterion: Array) -> None:
+        super()._keep(path, criterion)
         if np.ndim(self.scale_):
-            self.scale_ = np.asarray(self.scale_)[: choice.path.alphas.size]
-        return choice
+            self.scale_ = np.asarray(self.scale_)[: path.alphas.size]
 
     def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
         if self.scale == "classical":
@@ -747,6 +772,10 @@ class QuantileRegressorIC(LADRegressorIC):
     max_features : int, default=None
         Largest number of non-zero coefficients. The path ends before the first alpha with more, and alpha is chosen
         from the remaining ones. None is no limit.
+    alpha_per_target : bool, default=False
+        Whether to choose one `alpha` for each column of a two-dimensional y, on a grid of its own. Otherwise all
+        targets have one `alpha`, with the smallest mean of the criterion over the targets; the grid then begins with
+        the largest of the targets' largest alphas. Not used with a one-dimensional y.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         As in `QuantileRegressor`, for all fits.
     solver_options : dict, default=None
@@ -760,9 +789,9 @@ class QuantileRegressorIC(LADRegressorIC):
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen alpha.
-    alphas_ : ndarray of shape (n_alphas,)
+    alphas_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
         mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
@@ -774,23 +803,23 @@ class QuantileRegressorIC(LADRegressorIC):
         Number of non-zero coefficients.
     scale_ : float or ndarray of shape (n_alphas,)
         The scale of the errors, in units of y; one per alpha for ``scale="classical"``.
-    coef_path_ : ndarray of shape (n_features, n_alphas)
+    coef_path_ : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients of the penalised fits.
-    intercept_path_ : ndarray of shape (n_alphas,)
+    intercept_path_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Their intercepts.
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients at the chosen alpha; exactly zero for features that are not selected.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
-    n_iter_ : int
+    n_iter_ : int or ndarray of shape (n_targets,)
         Iterations of the linear programming solvers in the last fit, which starts from the path's; at least 1.
-    objective_ : float
+    objective_ : float or ndarray of shape (n_targets,)
         Objective of the penalised fit.
-    dual_gap_ : float
+    dual_gap_ : float or ndarray of shape (n_targets,)
         Proved upper bound of ``objective_ - optimum``.
-    certificate_ : Certificate
+    certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
@@ -851,6 +880,10 @@ class QuantileRegressorIC(LADRegressorIC):
     generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
     the pilot is zero is excluded. Each target has a pilot.
 
+    Several targets are fitted separately, and attributes that depend on y have the targets as their first axis. If all
+    targets have one `alpha`, the attributes of alphas have no such axis. Rows of targets whose grids or paths end
+    earlier than others are filled up with NaN, counts with -1.
+
     References
     ----------
     Wu, Y. and Liu, Y. (2009). Variable selection in quantile regression. Statistica Sinica 19(2), 801-817.
@@ -901,6 +934,7 @@ class QuantileRegressorIC(LADRegressorIC):
         gamma: float = 1.0,
         post_selection: float | None = None,
         max_features: int | None = None,
+        alpha_per_target: bool = False,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
@@ -920,6 +954,7 @@ class QuantileRegressorIC(LADRegressorIC):
             gamma=gamma,
             post_selection=post_selection,
             max_features=max_features,
+            alpha_per_target=alpha_per_target,
             solver=solver,
             solver_options=solver_options,
             max_iter=max_iter,

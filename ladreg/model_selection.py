@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ladreg._estimators import Bounds, CertifiedRegressor, Data
 from ladreg._problem import ElasticNet, Problem, Solution
-from ladreg._tuning import Candidate, Choice, CrossValidatedRegressor, HeldOut, check_single
+from ladreg._tuning import Choice, CrossValidatedRegressor, HeldOut, Target, check_single
 from ladreg.combined import CombinedLossRegressor
 from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
@@ -75,6 +75,10 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     max_features : int, default=None
         Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
         and alpha is chosen from the remaining ones, also with "1se". None is no limit.
+    alpha_per_target : bool, default=False
+        Whether to choose one `alpha` for each column of a two-dimensional y, on a grid of its own. Otherwise all
+        targets have one `alpha`, with the smallest mean over the targets of the losses of held-out rows; the grid then
+        begins with the largest of the targets' largest alphas. Not used with a one-dimensional y.
     max_iter : int, default=10000
         Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
@@ -86,13 +90,13 @@ class ElasticNetCDCV(CrossValidatedRegressor):
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen alpha.
-    alpha_min_ : float
+    alpha_min_ : float or ndarray of shape (n_targets,)
         The alpha with the smallest mean held-out loss.
-    alpha_1se_ : float
+    alpha_1se_ : float or ndarray of shape (n_targets,)
         The largest alpha whose mean loss is within one standard error of the smallest, at the same `l1_ratio`.
-    l1_ratio_ : float
+    l1_ratio_ : float or ndarray of shape (n_targets,)
         The chosen `l1_ratio`, with the smallest mean loss.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         The alphas, decreasing, one row for each of several `l1_ratio`; rows that `max_features` shortens are filled
@@ -102,25 +106,25 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     scores_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
         Scores of the held-out rows of each fold, larger is better, instead of `mse_path_` if `scoring` is given. The
         largest mean is best.
-    coef_path_ : ndarray of shape (n_features, n_alphas)
+    coef_path_ : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients of the penalised fits to all rows, at the `l1_ratio` chosen.
-    intercept_path_ : ndarray of shape (n_alphas,)
+    intercept_path_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Their intercepts.
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients at the chosen alpha; exactly zero for features that are not selected.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
-    n_iter_ : int
+    n_iter_ : int or ndarray of shape (n_targets,)
         Epochs and steps for the chosen `alpha`, from the solution for the one before it; at least 1.
-    objective_ : float
+    objective_ : float or ndarray of shape (n_targets,)
         Objective of the penalised fit.
-    dual_gap_ : float
+    dual_gap_ : float or ndarray of shape (n_targets,)
         Proved upper bound of ``objective_ - optimum``.
-    certificate_ : Certificate
+    certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
     n_passes_ : int
         Number of passes over the rows; only for data in blocks.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
@@ -155,6 +159,11 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     Wahba 1979) is within a thousandth of the minimum. A feature whose coefficient in the pilot is zero is excluded.
     With `standardize` the factors are those of standardised columns. Each target has a pilot. Each fold has its own
     pilot, fitted to its training rows.
+
+    Several targets are fitted separately, and attributes that depend on y have the targets as their first axis. If all
+    targets have one `alpha`, the attributes of alphas have no such axis, and losses are averaged over targets in the
+    units of these. Rows of targets whose grids or paths end earlier than others are filled up with NaN. A scorer is
+    called with one target at a time.
 
     References
     ----------
@@ -204,6 +213,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
+        alpha_per_target: bool = False,
         max_iter: int = 10_000,
         tol: float = 1e-10,
         n_jobs: int | None = None,
@@ -223,6 +233,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features
+        self.alpha_per_target = alpha_per_target
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
@@ -234,10 +245,11 @@ class ElasticNetCDCV(CrossValidatedRegressor):
             raise ValueError("l1_ratio must be a number or a list of at least one, got an empty list.")
         return [self._like(ElasticNetCD, l1_ratio=ratio) for ratio in ratios]
 
-    def _chosen(self, candidates: list[Candidate], data: Data, given: HeldOut, context: Any) -> Choice:
-        choice = super()._chosen(candidates, data, given, context)
-        self.l1_ratio_ = float(candidates[choice.candidate].model.l1_ratio)
-        return choice
+    def _chosen(self, targets: Sequence[Target], given: HeldOut) -> list[Choice]:
+        choices = super()._chosen(targets, given)
+        for target, choice in zip(targets, choices, strict=True):
+            target.fit.l1_ratio_ = float(target.candidates[choice.candidate].model.l1_ratio)
+        return choices
 
 
 class LassoCDCV(CrossValidatedRegressor):
@@ -292,6 +304,10 @@ class LassoCDCV(CrossValidatedRegressor):
     max_features : int, default=None
         Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
         and alpha is chosen from the remaining ones, also with "1se". None is no limit.
+    alpha_per_target : bool, default=False
+        Whether to choose one `alpha` for each column of a two-dimensional y, on a grid of its own. Otherwise all
+        targets have one `alpha`, with the smallest mean over the targets of the losses of held-out rows; the grid then
+        begins with the largest of the targets' largest alphas. Not used with a one-dimensional y.
     max_iter : int, default=10000
         Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
@@ -303,38 +319,38 @@ class LassoCDCV(CrossValidatedRegressor):
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen alpha.
-    alpha_min_ : float
+    alpha_min_ : float or ndarray of shape (n_targets,)
         The alpha with the smallest mean held-out loss.
-    alpha_1se_ : float
+    alpha_1se_ : float or ndarray of shape (n_targets,)
         The largest alpha whose mean loss is within one standard error of the smallest.
-    alphas_ : ndarray of shape (n_alphas,)
+    alphas_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The alphas, decreasing.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
         Mean squared error of the held-out rows of each fold.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
         Scores of the held-out rows of each fold, larger is better, instead of `mse_path_` if `scoring` is given. The
         largest mean is best.
-    coef_path_ : ndarray of shape (n_features, n_alphas)
+    coef_path_ : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
-    intercept_path_ : ndarray of shape (n_alphas,)
+    intercept_path_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Their intercepts.
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients at the chosen alpha; exactly zero for features that are not selected.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
-    n_iter_ : int
+    n_iter_ : int or ndarray of shape (n_targets,)
         Epochs and steps for the chosen `alpha`, from the solution for the one before it; at least 1.
-    objective_ : float
+    objective_ : float or ndarray of shape (n_targets,)
         Objective of the penalised fit.
-    dual_gap_ : float
+    dual_gap_ : float or ndarray of shape (n_targets,)
         Proved upper bound of ``objective_ - optimum``.
-    certificate_ : Certificate
+    certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
     n_passes_ : int
         Number of passes over the rows; only for data in blocks.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
@@ -374,6 +390,11 @@ class LassoCDCV(CrossValidatedRegressor):
     Wahba 1979) is within a thousandth of the minimum. A feature whose coefficient in the pilot is zero is excluded.
     With `standardize` the factors are those of standardised columns. Each target has a pilot. Each fold has its own
     pilot, fitted to its training rows.
+
+    Several targets are fitted separately, and attributes that depend on y have the targets as their first axis. If all
+    targets have one `alpha`, the attributes of alphas have no such axis, and losses are averaged over targets in the
+    units of these. Rows of targets whose grids or paths end earlier than others are filled up with NaN. A scorer is
+    called with one target at a time.
 
     References
     ----------
@@ -429,6 +450,7 @@ class LassoCDCV(CrossValidatedRegressor):
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
+        alpha_per_target: bool = False,
         max_iter: int = 10_000,
         tol: float = 1e-10,
         n_jobs: int | None = None,
@@ -447,6 +469,7 @@ class LassoCDCV(CrossValidatedRegressor):
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features
+        self.alpha_per_target = alpha_per_target
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
@@ -506,6 +529,10 @@ class LADRegressorCV(CrossValidatedRegressor):
     max_features : int, default=None
         Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
         and alpha is chosen from the remaining ones, also with "1se". None is no limit.
+    alpha_per_target : bool, default=False
+        Whether to choose one `alpha` for each column of a two-dimensional y, on a grid of its own. Otherwise all
+        targets have one `alpha`, with the smallest mean over the targets of the losses of held-out rows; the grid then
+        begins with the largest of the targets' largest alphas. Not used with a one-dimensional y.
     solver : {"auto", "linprog"}, default="auto"
         As in `LADRegressor`, for all fits.
     solver_options : dict, default=None
@@ -521,13 +548,13 @@ class LADRegressorCV(CrossValidatedRegressor):
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen alpha.
-    alpha_min_ : float
+    alpha_min_ : float or ndarray of shape (n_targets,)
         The alpha with the smallest mean held-out loss.
-    alpha_1se_ : float
+    alpha_1se_ : float or ndarray of shape (n_targets,)
         The largest alpha whose mean loss is within one standard error of the smallest.
-    alphas_ : ndarray of shape (n_alphas,)
+    alphas_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
         mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
@@ -538,23 +565,23 @@ class LADRegressorCV(CrossValidatedRegressor):
     scores_path_ : ndarray of shape (n_alphas, n_folds)
         Scores of the held-out rows of each fold, larger is better, instead of `mae_path_` if `scoring` is given. The
         largest mean is best.
-    coef_path_ : ndarray of shape (n_features, n_alphas)
+    coef_path_ : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
-    intercept_path_ : ndarray of shape (n_alphas,)
+    intercept_path_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Their intercepts.
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients at the chosen alpha; exactly zero for features that are not selected.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
-    n_iter_ : int
+    n_iter_ : int or ndarray of shape (n_targets,)
         Iterations of the linear programming solvers in the last fit, which starts from the path's; at least 1.
-    objective_ : float
+    objective_ : float or ndarray of shape (n_targets,)
         Objective of the penalised fit.
-    dual_gap_ : float
+    dual_gap_ : float or ndarray of shape (n_targets,)
         Proved upper bound of ``objective_ - optimum``.
-    certificate_ : Certificate
+    certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
@@ -597,6 +624,11 @@ class LADRegressorCV(CrossValidatedRegressor):
     are more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by
     generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
     the pilot is zero is excluded. Each fold has its own pilot. Each target has a pilot.
+
+    Several targets are fitted separately, and attributes that depend on y have the targets as their first axis. If all
+    targets have one `alpha`, the attributes of alphas have no such axis, and losses are averaged over targets in the
+    units of these. Rows of targets whose grids or paths end earlier than others are filled up with NaN. A scorer is
+    called with one target at a time.
 
     References
     ----------
@@ -651,6 +683,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
+        alpha_per_target: bool = False,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
@@ -671,6 +704,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features
+        self.alpha_per_target = alpha_per_target
         self.solver = solver
         self.solver_options = solver_options
         self.max_iter = max_iter
@@ -736,6 +770,10 @@ class QuantileRegressorCV(LADRegressorCV):
     max_features : int, default=None
         Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
         and alpha is chosen from the remaining ones, also with "1se". None is no limit.
+    alpha_per_target : bool, default=False
+        Whether to choose one `alpha` for each column of a two-dimensional y, on a grid of its own. Otherwise all
+        targets have one `alpha`, with the smallest mean over the targets of the losses of held-out rows; the grid then
+        begins with the largest of the targets' largest alphas. Not used with a one-dimensional y.
     solver : {"auto", "linprog", "highs", "highs-ds", "highs-ipm"}, default="auto"
         As in `QuantileRegressor`, for all fits.
     solver_options : dict, default=None
@@ -751,13 +789,13 @@ class QuantileRegressorCV(LADRegressorCV):
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen alpha.
-    alpha_min_ : float
+    alpha_min_ : float or ndarray of shape (n_targets,)
         The alpha with the smallest mean held-out loss.
-    alpha_1se_ : float
+    alpha_1se_ : float or ndarray of shape (n_targets,)
         The largest alpha whose mean loss is within one standard error of the smallest.
-    alphas_ : ndarray of shape (n_alphas,)
+    alphas_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The alphas, decreasing. With "knots" there is one for each range of alpha in which no fit changes: the geometric
         mean of its ends, or twice the lower end for the first range, which has no upper end.
     knots_ : ndarray of shape (n_alphas,)
@@ -768,23 +806,23 @@ class QuantileRegressorCV(LADRegressorCV):
     scores_path_ : ndarray of shape (n_alphas, n_folds)
         Scores of the held-out rows of each fold, larger is better, instead of `pinball_path_` if `scoring` is given.
         The largest mean is best.
-    coef_path_ : ndarray of shape (n_features, n_alphas)
+    coef_path_ : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
-    intercept_path_ : ndarray of shape (n_alphas,)
+    intercept_path_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Their intercepts.
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients at the chosen alpha; exactly zero for features that are not selected.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
-    n_iter_ : int
+    n_iter_ : int or ndarray of shape (n_targets,)
         Iterations of the linear programming solvers in the last fit, which starts from the path's; at least 1.
-    objective_ : float
+    objective_ : float or ndarray of shape (n_targets,)
         Objective of the penalised fit.
-    dual_gap_ : float
+    dual_gap_ : float or ndarray of shape (n_targets,)
         Proved upper bound of ``objective_ - optimum``.
-    certificate_ : Certificate
+    certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
@@ -830,6 +868,11 @@ class QuantileRegressorCV(LADRegressorCV):
     generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in
     the pilot is zero is excluded. Each fold has its own pilot. Each target has a pilot.
 
+    Several targets are fitted separately, and attributes that depend on y have the targets as their first axis. If all
+    targets have one `alpha`, the attributes of alphas have no such axis, and losses are averaged over targets in the
+    units of these. Rows of targets whose grids or paths end earlier than others are filled up with NaN. A scorer is
+    called with one target at a time.
+
     References
     ----------
     Wu, Y. and Liu, Y. (2009). Variable selection in quantile regression. Statistica Sinica 19(2), 801-817.
@@ -873,6 +916,7 @@ class QuantileRegressorCV(LADRegressorCV):
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
+        alpha_per_target: bool = False,
         solver: str = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
@@ -894,6 +938,7 @@ class QuantileRegressorCV(LADRegressorCV):
             selection=selection,
             post_selection=post_selection,
             max_features=max_features,
+            alpha_per_target=alpha_per_target,
             solver=solver,
             solver_options=solver_options,
             max_iter=max_iter,
@@ -965,6 +1010,10 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     max_features : int, default=None
         Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
         and alpha is chosen from the remaining ones, also with "1se". None is no limit.
+    alpha_per_target : bool, default=False
+        Whether to choose one `alpha` for each column of a two-dimensional y, on a grid of its own. Otherwise all
+        targets have one `alpha`, with the smallest mean over the targets of the losses of held-out rows; the grid then
+        begins with the largest of the targets' largest alphas. Not used with a one-dimensional y.
     max_iter : int, default=None
         Limit of Newton steps for each alpha; None for 200.
     tol : float, default=1e-9
@@ -976,38 +1025,38 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen alpha.
-    alpha_min_ : float
+    alpha_min_ : float or ndarray of shape (n_targets,)
         The alpha with the smallest mean held-out loss.
-    alpha_1se_ : float
+    alpha_1se_ : float or ndarray of shape (n_targets,)
         The largest alpha whose mean loss is within one standard error of the smallest.
-    alphas_ : ndarray of shape (n_alphas,)
+    alphas_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The alphas, decreasing.
     huber_path_ : ndarray of shape (n_alphas, n_folds)
         Mean Huber loss of the held-out rows of each fold, with ``delta = epsilon * scale_`` in all of them.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
         Scores of the held-out rows of each fold, larger is better, instead of `huber_path_` if `scoring` is given. The
         largest mean is best.
-    scale_ : float
+    scale_ : float or ndarray of shape (n_targets,)
         The scale used for the fits to all rows and for the losses of held-out rows.
-    coef_path_ : ndarray of shape (n_features, n_alphas)
+    coef_path_ : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
-    intercept_path_ : ndarray of shape (n_alphas,)
+    intercept_path_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Their intercepts.
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients at the chosen alpha; exactly zero for features that are not selected.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
-    n_iter_ : int
+    n_iter_ : int or ndarray of shape (n_targets,)
         Newton steps of the last fit, which starts from the path's; at least 1.
-    objective_ : float
+    objective_ : float or ndarray of shape (n_targets,)
         Objective of the penalised fit.
-    dual_gap_ : float
+    dual_gap_ : float or ndarray of shape (n_targets,)
         Proved upper bound of ``objective_ - optimum``.
-    certificate_ : Certificate
+    certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit for the scale used, before `post_selection`.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
@@ -1042,6 +1091,11 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     there are more rows than columns, and otherwise ridge regression on standardised columns, with the ridge penalty
     chosen by generalised cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose
     coefficient in the pilot is zero is excluded. Each fold has its own pilot. Each target has a pilot.
+
+    Several targets are fitted separately, and attributes that depend on y have the targets as their first axis. If all
+    targets have one `alpha`, the attributes of alphas have no such axis, and losses are averaged over targets in the
+    units of these. Rows of targets whose grids or paths end earlier than others are filled up with NaN. A scorer is
+    called with one target at a time.
 
     References
     ----------
@@ -1098,6 +1152,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
+        alpha_per_target: bool = False,
         max_iter: int | None = None,
         tol: float = 1e-9,
         n_jobs: int | None = None,
@@ -1118,6 +1173,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features
+        self.alpha_per_target = alpha_per_target
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
@@ -1188,6 +1244,10 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     max_features : int, default=None
         Largest number of non-zero coefficients. The path of the fits to all rows ends before the first alpha with more,
         and alpha is chosen from the remaining ones, also with "1se". None is no limit.
+    alpha_per_target : bool, default=False
+        Whether to choose one `alpha` for each column of a two-dimensional y, on a grid of its own. Otherwise all
+        targets have one `alpha`, with the smallest mean over the targets of the losses of held-out rows; the grid then
+        begins with the largest of the targets' largest alphas. Not used with a one-dimensional y.
     max_iter : int, default=None
         Iteration limit of the solver for each alpha; None is its default.
     tol : float, default=1e-9
@@ -1199,36 +1259,36 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
 
     Attributes
     ----------
-    alpha_ : float
+    alpha_ : float or ndarray of shape (n_targets,)
         The chosen alpha.
-    alpha_min_ : float
+    alpha_min_ : float or ndarray of shape (n_targets,)
         The alpha with the smallest mean held-out loss.
-    alpha_1se_ : float
+    alpha_1se_ : float or ndarray of shape (n_targets,)
         The largest alpha whose mean loss is within one standard error of the smallest.
-    alphas_ : ndarray of shape (n_alphas,)
+    alphas_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         The alphas, decreasing.
     combined_path_ : ndarray of shape (n_alphas, n_folds)
         Mean combined loss of the held-out rows of each fold.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
         Scores of the held-out rows of each fold, larger is better, instead of `combined_path_` if `scoring` is given.
         The largest mean is best.
-    coef_path_ : ndarray of shape (n_features, n_alphas)
+    coef_path_ : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients of the penalised fits to all rows.
-    intercept_path_ : ndarray of shape (n_alphas,)
+    intercept_path_ : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Their intercepts.
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients at the chosen alpha; exactly zero for features that are not selected.
-    intercept_ : float
+    intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0 if `fit_intercept` is False.
-    n_iter_ : int
+    n_iter_ : int or ndarray of shape (n_targets,)
         Iterations of the solver in the last fit, which starts from the path's; at least 1.
-    objective_ : float
+    objective_ : float or ndarray of shape (n_targets,)
         Objective of the penalised fit.
-    dual_gap_ : float
+    dual_gap_ : float or ndarray of shape (n_targets,)
         Proved upper bound of ``objective_ - optimum``.
-    certificate_ : Certificate
+    certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
-    penalty_weights_ : ndarray of shape (n_features,)
+    penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
         Number of features seen during fit.
@@ -1262,6 +1322,11 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     than columns, and otherwise ridge regression on standardised columns, with the ridge penalty chosen by generalised
     cross-validation, as in `LassoCD`, which is not robust to outliers in y. A feature whose coefficient in the pilot is
     zero is excluded. Each fold has its own pilot. Each target has a pilot.
+
+    Several targets are fitted separately, and attributes that depend on y have the targets as their first axis. If all
+    targets have one `alpha`, the attributes of alphas have no such axis, and losses are averaged over targets in the
+    units of these. Rows of targets whose grids or paths end earlier than others are filled up with NaN. A scorer is
+    called with one target at a time.
 
     References
     ----------
@@ -1306,6 +1371,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         selection: Literal["min", "1se"] = "min",
         post_selection: float | None = None,
         max_features: int | None = None,
+        alpha_per_target: bool = False,
         max_iter: int | None = None,
         tol: float = 1e-9,
         n_jobs: int | None = None,
@@ -1325,6 +1391,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         self.selection = selection
         self.post_selection = post_selection
         self.max_features = max_features
+        self.alpha_per_target = alpha_per_target
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs

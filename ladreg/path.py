@@ -1074,9 +1074,9 @@ def _path(
     problem = _problem(model, X, y, sample_weight)
     with any_size():
         if all_knots:
-            path = path_of_knots(problem, last_alpha(problem, eps), model._settings(), max_features)
+            path = path_of_knots(problem, last_alpha([problem], eps), model._settings(), max_features)
         else:
-            path = solve_path(problem, alpha_grid(problem, alphas, eps), model._settings(), max_features)
+            path = solve_path(problem, alpha_grid([problem], alphas, eps), model._settings(), max_features)
     check_not_empty(path, max_features)
     warn_of(path, model.tol, stacklevel=stacklevel)
     return path

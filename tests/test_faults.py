@@ -160,6 +160,7 @@ def test_wrong_predictions(function, value):
 # What each parameter may not be, and what is said then; the value received is named where it is a number.
 REAL = "{name} must be .*got {value}"
 BAD = {
+    "alpha_per_target": ([1, None, "a"], "alpha_per_target must be True or False, got {value}"),
     "alpha": ([-1, -0.5, np.nan, np.inf, "1", None], REAL),
     "alphas": ([0, -1, 2.5, "a", [], [-1.0], [np.nan], [0.1, -0.1], ["a"], np.inf, 200_000], "alphas?"),
     "bounds": ([3, (1, 0), (np.nan, 1), ([0, 0], 1), (0, 1, 2), ("a", 1), (np.inf, np.inf)], "bounds"),
@@ -338,7 +339,7 @@ def test_a_single_row_cannot_be_cross_validated(model):
 
 @pytest.mark.parametrize("model", [*TUNED, *SELECTORS], ids=repr)
 def test_absurdly_many_alphas_are_refused_before_anything_is_computed(model, monkeypatch):
-    for step in {"_candidate", "_prepared", "_settings"} & set(dir(model)):
+    for step in {"_candidates", "_prepared", "_settings"} & set(dir(model)):
         monkeypatch.setattr(type(model), step, None)
     for alphas in (10**18, np.broadcast_to(1.0, 10**12)):
         with pytest.raises(ValueError, match="alphas must be between 1 and 100000"):

@@ -397,7 +397,6 @@ def test_data_that_make_no_sense(model):
         (np.where(X[0, 0] == X, np.nan, X), y, None, "NaN"),
         (X, np.where(y == y[0], np.inf, y), None, "infinity"),
         (X, y[:-1], None, "inconsistent"),
-        (X, np.column_stack([y, y]), None, "y must be one-dimensional, got 2 targets: .*MultiOutputRegressor around"),
         (X, y, -np.ones(24), "Negative values in sample_weight"),
         (X, y, np.zeros(24), "sample_weight"),
         (X, y, np.ones(3), "inconsistent"),

@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array
 from ladreg._display.canvas import BLUE, GREEN, ORANGE, alpha_axis, axes_of, count_axis, faint, ink, numbers, tidy
-from ladreg._display.path import alphas_of
+from ladreg._display.path import alphas_of, one_target
 from ladreg._estimators import LastStep
+from ladreg._tuning import TunedRegressor
 
 _NAMES = {
     "mse_path_": "mean squared error",
@@ -102,7 +103,7 @@ class CVCurveDisplay:
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator: Any) -> Self:
+    def from_estimator(cls, estimator: Any, *, target: int | None = None) -> Self:
         """From an estimator that has chosen its alpha by cross-validation.
 
         Parameters
@@ -110,6 +111,9 @@ class CVCurveDisplay:
         estimator : object
             A fitted estimator such as `LassoCDCV`, `LADRegressorCV` or scikit-learn's `LassoCV`, or a pipeline that
             ends with one.
+        target : int, default=None
+            Which target is drawn, the number of its column of y, where there are several. None is the mean over all
+            targets, where these have one alpha.
 
         Returns
         -------
@@ -119,7 +123,7 @@ class CVCurveDisplay:
         Raises
         ------
         ValueError
-            If the estimator has no cross-validated losses.
+            If the estimator has no cross-validated losses, or `target` is not one of its targets.
         """
         check_is_fitted(estimator)
         estimator = LastStep.of(estimator).estimator
@@ -128,15 +132,20 @@ class CVCurveDisplay:
             raise ValueError(
                 f"{type(estimator).__name__} keeps no losses of folds: fit one that cross-validates, such as LassoCDCV."
             )
-        losses, alphas = np.asarray(getattr(estimator, found[0])), alphas_of(estimator)
+        if target is None and _shares_alpha(estimator):
+            losses, counts = np.mean(getattr(estimator, found[0]), axis=0), None
+        else:
+            estimator = one_target(estimator, target)
+            losses = np.asarray(getattr(estimator, found[0]))
+            counts = np.count_nonzero(estimator.coef_path_, axis=0) if hasattr(estimator, "coef_path_") else None
+        alphas = alphas_of(estimator)
         if losses.ndim == 3:
             losses = losses[np.flatnonzero(np.ravel(estimator.l1_ratio) == estimator.l1_ratio_)[0]]
-        counts = np.count_nonzero(estimator.coef_path_, axis=0) if hasattr(estimator, "coef_path_") else None
         return cls(
             alphas,
             losses[: alphas.size],
             larger_is_better=found[0] not in _NAMES,
-            n_features=counts,
+            n_features=None if counts is None else counts[: alphas.size],
             name=_NAMES.get(found[0], "score"),
         )
 
@@ -194,3 +203,9 @@ class CVCurveDisplay:
     def _told(self, rule: str, k: int) -> str:
         features = "" if self.n_features is None else f", {self.n_features[k]} features"
         return f"{rule}: alpha {self.alphas[k]:.3g}{features}"
+
+
+def _shares_alpha(estimator: Any) -> bool:
+    """Whether an estimator has chosen one alpha for several targets."""
+    several = isinstance(estimator, TunedRegressor) and np.ndim(estimator.coef_) == 2
+    return several and np.ndim(estimator.alpha_) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ from ladreg._display.canvas import (
     tidy,
 )
 from ladreg._estimators import LastStep, check_count
+from ladreg._tuning import TunedRegressor, part_of
 
 
 class PathDisplay:
@@ -94,7 +96,7 @@ class PathDisplay:
         self.chosen = dict(chosen or {})
 
     @classmethod
-    def from_estimator(cls, estimator: Any) -> Self:
+    def from_estimator(cls, estimator: Any, *, target: int | None = None) -> Self:
         """From an estimator that has chosen its alpha along a path.
 
         Parameters
@@ -102,6 +104,8 @@ class PathDisplay:
         estimator : object
             A fitted estimator with `alphas_` and `coef_path_`, such as `LassoCDCV` or `LADRegressorIC`, or a pipeline
             that ends with one.
+        target : int, default=None
+            Which target is drawn, the number of its column of y, where there are several.
 
         Returns
         -------
@@ -111,7 +115,7 @@ class PathDisplay:
         Raises
         ------
         ValueError
-            If the estimator has no path.
+            If the estimator has no path, or `target` is not one of its targets.
         """
         check_is_fitted(estimator)
         last = LastStep.of(estimator)
@@ -121,8 +125,9 @@ class PathDisplay:
                 f"{type(estimator).__name__} keeps no path: fit an estimator that chooses alpha, such as LassoCDCV, or "
                 "pass a path to PathDisplay.from_path."
             )
-        coefs = np.asarray(estimator.coef_path_)
-        alphas = alphas_of(estimator)[: coefs.shape[1]]
+        estimator = one_target(estimator, target)
+        alphas = alphas_of(estimator)[: estimator.coef_path_.shape[1]]
+        coefs = np.asarray(estimator.coef_path_)[:, : alphas.size]
         if hasattr(estimator, "alpha_1se_"):
             chosen = {"one standard error": estimator.alpha_1se_, "smallest error": estimator.alpha_min_}
         else:
@@ -136,6 +141,7 @@ class PathDisplay:
         *,
         names: Sequence[str] | None = None,
         chosen: Mapping[str, float] | None = None,
+        target: int | None = None,
     ) -> Self:
         """From what `lasso_path`, `lad_path` and the other functions of alphas return.
 
@@ -147,14 +153,22 @@ class PathDisplay:
             Names of the features.
         chosen : mapping of str to float, default=None
             Alphas to mark.
+        target : int, default=None
+            Which target is drawn, where there are several.
 
         Returns
         -------
         PathDisplay
             Not drawn yet: call `plot`.
         """
-        coefs = np.asarray(path[1])
-        return cls(path[0], coefs[0] if coefs.ndim == 3 and len(coefs) == 1 else coefs, names=names, chosen=chosen)
+        alphas, coefs = np.asarray(path[0]), np.asarray(path[1])
+        if coefs.ndim == 3:
+            k = checked_target(len(coefs), 0 if target is None and len(coefs) == 1 else target)
+            alphas = alphas[k] if alphas.ndim == 2 else alphas
+            alphas, coefs = alphas[np.isfinite(alphas)], coefs[k][:, np.isfinite(alphas)]
+        elif target is not None:
+            checked_target(1, target)
+        return cls(alphas, coefs, names=names, chosen=chosen)
 
     def plot(self, ax: Any = None, *, n_labels: int = 6, **line_kw: Any) -> Self:
         """Draw the path.
@@ -199,7 +213,23 @@ class PathDisplay:
 def alphas_of(estimator: Any) -> Array:
     """The alphas of a fitted estimator, those of the `l1_ratio` it chose where each has its own."""
     alphas = np.asarray(estimator.alphas_, dtype=np.float64)
-    if alphas.ndim == 1:
-        return alphas
-    row: Array = alphas[np.flatnonzero(np.ravel(estimator.l1_ratio) == estimator.l1_ratio_)[0]]
-    return row[np.isfinite(row)]
+    if alphas.ndim > 1:
+        alphas = alphas[np.flatnonzero(np.ravel(estimator.l1_ratio) == estimator.l1_ratio_)[0]]
+    found: Array = alphas[np.isfinite(alphas)]
+    return found
+
+
+def one_target(estimator: Any, target: int | None) -> Any:
+    """The estimator, or what it has for one of several targets; a ValueError where none, or a wrong one, is named."""
+    if isinstance(estimator, TunedRegressor) and np.ndim(estimator.coef_) == 2:
+        return part_of(estimator, checked_target(len(estimator.coef_), target))
+    if target is not None:
+        checked_target(1, target)
+    return estimator
+
+
+def checked_target(number: int, target: Any) -> int:
+    """The target; a ValueError unless it is one of `number` targets."""
+    if isinstance(target, Integral) and target is not True and 0 <= int(target) < number:
+        return int(target)
+    raise ValueError(f"target must be the number of a column of y from 0 to {number - 1}, got {target!r}.")

@@ -118,7 +118,7 @@ def verified(
         data = training_data(model, X, y, sample_weight, reset=False, keep=True)
         n_samples, rows = data.weight.size, np.flatnonzero(data.weight > 0)
         data = present(data)
-        problems = model._problems_again(data, model._penalty_again(data))
+        problems = model._posed_again(data)
         coefs, intercepts = model._given_coefficients(problems, data)
         triples = zip(problems, coefs, intercepts.tolist(), strict=True)
         solutions = [verify(problem, coef, intercept) for problem, coef, intercept in triples]
@@ -388,6 +388,10 @@ class CertifiedRegressor(
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         """The problems that `verify` checks, with the scale or alpha that `fit` estimated beforehand."""
         return self._problems(data, penalty)
+
+    def _posed_again(self, data: Data) -> list[Problem]:
+        """The problems that `verify` checks, with the penalty of the fit."""
+        return self._problems_again(data, self._penalty_again(data))
 
     def _is_single(self, data: Data) -> bool:
         """Whether `fit` solves one problem, so that `coef_` is a vector."""

@@ -48,6 +48,12 @@ class Ranges:
         root = np.sqrt(ends)
         return cls(path, ends, np.append(2.0 * ends[0], root[:-1] * root[1:]))
 
+    @classmethod
+    def common(cls, paths: Sequence[Path], others: Sequence[Array] = ()) -> list[Ranges]:
+        """For each of several paths its ranges, which are those between the knots of all of them and of others."""
+        knots = [path.alphas for path in paths] if len(paths) > 1 else []
+        return [cls.between(path, [*knots, *others]) for path in paths]
+
     def of(self, knots: Array) -> Index:
         """For each range the place of the solution of one of the paths, whose knots are given."""
         return np.searchsorted(-knots, -self.alphas)
@@ -99,13 +105,14 @@ def _check_table(problem: Problem) -> None:
         )
 
 
-def last_alpha(problem: Problem, eps: float) -> float:
-    """Where paths between knots end: `eps` times the largest useful alpha; 1 where there is none.
+def last_alpha(problems: Sequence[Problem], eps: float) -> float:
+    """Where paths between knots end: `eps` times the largest useful alpha of some problem; 1 where there is none.
 
     A table that is too large for these paths is a ValueError.
     """
-    _check_table(problem)
-    return eps * largest_alpha(problem) or 1.0
+    for problem in problems:
+        _check_table(problem)
+    return eps * max(largest_alpha(problem) for problem in problems) or 1.0
 
 
 def path_of_knots(problem: Problem, end: float, settings: Settings, most: int | None = None) -> Path:

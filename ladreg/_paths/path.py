@@ -94,6 +94,11 @@ class Path:
             ends=None if self.ends is None else self.ends[:number],
         )
 
+    def down_to(self, end: float) -> Path:
+        """The solutions for alphas from `end` on, where each alpha is the lower end of its solution's range."""
+        found = self.first(min(int(np.count_nonzero(self.alphas > end)) + 1, self.alphas.size))
+        return replace(found, alphas=np.maximum(found.alphas, end))
+
     def within(self, most: int | None) -> Path:
         """The solutions before the first one with more than `most` coefficients that are not zero."""
         if most is None:
@@ -117,12 +122,12 @@ class Path:
         self.unique[k], self.stopped[k] = solution.unique, solution.stopped
 
 
-def grid(problem: Problem, eps: float, number: int) -> Array:
-    """`number` alphas from the largest useful one to `eps` times that, equally spaced in their logarithms."""
-    largest = largest_alpha(problem)
+def grid(problems: Sequence[Problem], eps: float, number: int) -> Array:
+    """`number` alphas from the largest useful one of some problem to `eps` times it, equally spaced in logarithms."""
+    largest = max(largest_alpha(problem) for problem in problems)
     if largest <= 0:
         # Any alpha will do: scikit-learn's value, or 1 for losses whose linear program must tell alpha from zero.
-        return np.full(number, 1.0 if problem.loss.has_kink else np.finfo(np.float64).resolution)
+        return np.full(number, 1.0 if problems[0].loss.has_kink else np.finfo(np.float64).resolution)
     return np.sort(np.geomspace(largest, largest * eps, number))[::-1].copy()
 
 

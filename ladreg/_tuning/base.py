@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._arrays import Array
 from ladreg._estimators import (
@@ -22,6 +21,7 @@ from ladreg._estimators import (
     any_size,
     are_blocks,
     check_count,
+    check_flag,
     check_in_memory,
     check_real,
     check_verbose,
@@ -29,95 +29,17 @@ from ladreg._estimators import (
     present,
     root_task,
     stored,
+    subtasks,
     task,
     training_data,
     verified_by_moments,
     with_callbacks,
 )
-from ladreg._paths import Path, Ranges, grid, last_alpha, path_of_knots, relaxed, solve_path
-from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution, Solver
+from ladreg._paths import Path, Ranges, last_alpha, path_of_knots, relaxed
+from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution
 from ladreg._row_blocks import Passes
-from ladreg._tolerances import ROUNDING_GAP
-
-# More than 100 000 alphas are rejected as a mistake.
-_MOST = 100_000
-
-
-def check_number_of_alphas(values: Any) -> None:
-    """Raise a ValueError if there are no alphas, or more than `_MOST`."""
-    if np.ndim(values) == 0:
-        check_count("alphas", values)
-    number = int(values) if np.ndim(values) == 0 else len(values)
-    if not 1 <= number <= _MOST:
-        raise ValueError(f"alphas must be between 1 and {_MOST}, got {number} of them: each is a fit of its own.")
-
-
-def checked_alphas(values: Any) -> None:
-    """Raise a ValueError unless `values` is a number of alphas, or alphas >= 0."""
-    check_number_of_alphas(values)
-    numbers = np.asarray(values)
-    if numbers.ndim == 1 and numbers.dtype.kind in "iuf" and np.all((numbers >= 0) & np.isfinite(numbers)):
-        return
-    for k, alpha in enumerate(numbers.tolist() if numbers.ndim > 0 else ()):
-        check_real(f"alphas[{k}]", alpha, low=0.0)
-
-
-def check_single(name: str, value: Any) -> None:
-    """Raise a ValueError if `value` is a list: its members have losses of their own, which are not comparable."""
-    if np.ndim(value) > 0:
-        raise ValueError(f"{name} must be one number here, got {value!r}: fit one model for each.")
-
-
-def alpha_grid(problem: Problem, alphas: Any, eps: float) -> Array:
-    """The given alphas, decreasing, or a grid of `alphas` numbers from the largest useful one to `eps` times it."""
-    if np.ndim(alphas) > 0:
-        return np.sort(np.asarray(alphas, dtype=np.float64))[::-1].copy()
-    if problem.penalty.curved and not np.any(problem.penalty.strength > 0):
-        raise ValueError(
-            "squares alone, an l1_ratio of 0, have no largest alpha, whose parts a grid could be: give alphas as a "
-            "list."
-        )
-    return grid(problem, eps, int(alphas))
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A plain estimator, the problem it poses at alpha = 1, and the alphas to choose from.
-
-    With `alphas="knots"` there is one alpha for each of the `ranges` in which no fit changes.
-    """
-
-    model: CertifiedRegressor
-    problem: Problem
-    alphas: Array
-    ranges: Ranges | None = None
-
-    def path(self, settings: Settings) -> Path:
-        """The solutions for all alphas."""
-        return solve_path(self.problem, self.alphas, settings) if self.ranges is None else self.ranges.solutions()
-
-    def with_ranges(self, ranges: Ranges) -> Candidate:
-        """The same with the alphas of these ranges."""
-        return replace(self, alphas=ranges.alphas, ranges=ranges)
-
-    def with_alphas(self, alphas: Array) -> Candidate:
-        """The same with other alphas."""
-        return replace(self, alphas=alphas)
-
-    def with_path(self, path: Path) -> Candidate:
-        """The same with the alphas of a path that has ended early, or the ranges between its knots."""
-        return replace(self, alphas=path.alphas) if self.ranges is None else self.with_ranges(Ranges.between(path))
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The candidates, the indices of the best and of its alpha, its path, and the solver of the last fit."""
-
-    candidates: list[Candidate]
-    candidate: int
-    alpha: int
-    path: Path
-    solver: Solver
+from ladreg._tuning.candidates import Candidate, Choice, alpha_grid, checked_alphas, warn_of
+from ladreg._tuning.targets import Target, blank, part_of, stack, targets_of
 
 
 class TunedRegressor(CertifiedRegressor):
@@ -128,7 +50,8 @@ class TunedRegressor(CertifiedRegressor):
     verbose: int
     post_selection: float | None
     max_features: int | None
-    alpha_: float
+    alpha_per_target: bool
+    alpha_: float | Array
     n_passes_: int
     knots_: Array
     penalty_weights_: Array
@@ -141,15 +64,15 @@ class TunedRegressor(CertifiedRegressor):
 
     @abstractmethod
     def _n_tasks(self, given: Any) -> int:
-        """Number of subtasks of the choice that are reported to callbacks."""
+        """Number of subtasks of the choice for one target that are reported to callbacks."""
 
     @abstractmethod
     def _prepared(self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]) -> Any:
         """The other inputs of the choice, checked before anything is computed."""
 
     @abstractmethod
-    def _chosen(self, candidates: list[Candidate], data: Data, given: Any, context: Any) -> Choice:
-        """The choice, from the candidates and from `given`, which `_prepared` returned."""
+    def _chosen(self, targets: Sequence[Target], given: Any) -> list[Choice]:
+        """One alpha for some targets, from their candidates and from `given`, which `_prepared` returned."""
 
     def _like(self, kind: type[CertifiedRegressor], **others: Any) -> CertifiedRegressor:
         """A plain estimator with the parameters that it shares with this one, and some others."""
@@ -168,6 +91,7 @@ class TunedRegressor(CertifiedRegressor):
         if self.post_selection is not None:
             check_real("post_selection", self.post_selection, low=0.0, high=1.0)
         check_count("max_features", self.max_features, optional=True)
+        check_flag("alpha_per_target", self.alpha_per_target)
         check_verbose(self.verbose)
 
     def _check_parameters(self) -> None:
@@ -190,20 +114,14 @@ class TunedRegressor(CertifiedRegressor):
 
     @property
     def _model(self) -> CertifiedRegressor:
-        """The plain estimator of the chosen candidate."""
-        return self._models()[getattr(self, "_choice", 0)]
+        """The plain estimator of the chosen candidate, of the first target where there are several."""
+        return self._models()[np.ravel(getattr(self, "_choice", 0))[0]]
 
     @property
     def penalty(self) -> str | None:
         """Kind of the penalty that was chosen, for `sklearn.feature_selection.SelectFromModel`."""
         kind: str | None = getattr(self._model, "penalty", None)
         return kind
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = False
-        tags.target_tags.single_output = True
-        return tags
 
     def fit(
         self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None, **params: Any
@@ -216,8 +134,9 @@ class TunedRegressor(CertifiedRegressor):
             Training data. float32 and float64 are not copied, in any memory order. `LassoCDCV`, `ElasticNetCDCV` and
             `LassoCDIC` also take data in blocks of rows (`ladreg.blocks`), which contain y and weights, and Dask arrays
             and DataFrames.
-        y : array-like of shape (n_samples,)
-            Target; None where X is data in blocks.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Target; each column of a two-dimensional y is fitted separately, one column as a one-dimensional y. None
+            where X is data in blocks, which have one target.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, used for the fits and for the losses of held-out rows.
         **params : dict
@@ -259,12 +178,39 @@ class TunedRegressor(CertifiedRegressor):
             self._tune_blocks(X, y, sample_weight, params)
             return
         self.__dict__.pop("n_passes_", None)
-        data = _one_target(training_data(self, X, y, sample_weight, keep=True))
+        data = training_data(self, X, y, sample_weight, keep=True)
+        parts = targets_of(data)
         given = self._prepared(X, y, data, sample_weight, params)
-        context = root_task(self, self._n_tasks(given))
+        context = root_task(self, self._n_tasks(given) * len(parts))
         with task(context, self, X=X, y=y):
-            candidates = [self._candidate(model, present(data)) for model in self._models()]
-            self._finish(data, self._chosen(candidates, data, given, context))
+            rows = self._candidates(targets_of(present(data)))
+            self._choose(parts, rows, given, context)
+
+    def _choose(
+        self,
+        parts: list[Data],
+        candidates: list[list[Candidate]],
+        given: Any,
+        context: Any,
+        blocks: MomentData | None = None,
+    ) -> None:
+        """Choose and fit for each target, given as data and candidates; several targets are stacked."""
+        contexts = iter(subtasks(context, "fold", self._n_tasks(given) * len(parts)))
+        several = len(parts) > 1
+        targets = [
+            Target(k, f"target {k}: " if several else "", blank(self) if several else self, part, some, contexts)
+            for k, (part, some) in enumerate(zip(parts, candidates, strict=True))
+        ]
+        groups = [targets] if self._shares_alpha(len(parts)) else [[target] for target in targets]
+        choices = [choice for group in groups for choice in self._chosen(group, given)]
+        for target, choice in zip(targets, choices, strict=True):
+            target.fit._finish(target.data, choice, blocks)
+        if several:
+            stack(self, [target.fit for target in targets], together=self._shares_alpha(len(parts)))
+
+    def _shares_alpha(self, n_targets: int) -> bool:
+        """Whether several targets are to have one alpha."""
+        return n_targets > 1 and not self.alpha_per_target
 
     def _tune_blocks(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> None:
         """The choice from data in blocks of rows, by rows with the same moments."""
@@ -274,8 +220,7 @@ class TunedRegressor(CertifiedRegressor):
         blocks.name_features(self)
         context = root_task(self, self._n_tasks(given))
         with task(context, self, X=X, y=y):
-            candidates = [self._candidate(model, blocks.data) for model in self._models()]
-            self._finish(blocks.data, self._chosen(candidates, blocks.data, given, context), blocks)
+            self._choose([blocks.data], self._candidates([blocks.data]), given, context, blocks)
 
     def _prepared_blocks(
         self,
@@ -290,13 +235,24 @@ class TunedRegressor(CertifiedRegressor):
             return super()._verified_blocks(X, y, sample_weight)
         return verified_by_moments(self, X, y, sample_weight)
 
-    def _candidate(self, model: CertifiedRegressor, data: Data) -> Candidate:
-        problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
+    def _candidates(self, parts: list[Data]) -> list[list[Candidate]]:
+        """The candidates of each target; targets that are to have one alpha have the same alphas."""
+        rows = []
+        for model in self._models():
+            problems = [model._problems(part, model._scaled_penalty(part, 1.0))[0] for part in parts]
+            groups = [problems] if self._shares_alpha(len(parts)) else [[problem] for problem in problems]
+            rows.append([one for group in groups for one in self._posed(model, group)])
+        return [list(column) for column in zip(*rows, strict=True)]
+
+    def _posed(self, model: CertifiedRegressor, problems: list[Problem]) -> list[Candidate]:
+        """One candidate for each of some problems, all with the same alphas."""
         eps = float(self.eps)
         if not self._follows_knots:
-            return Candidate(model, problem, alpha_grid(problem, self._alphas, eps))
-        ranges = Ranges.between(path_of_knots(problem, last_alpha(problem, eps), self._settings()))
-        return Candidate(model, problem, ranges.alphas, ranges)
+            alphas = alpha_grid(problems, self._alphas, eps)
+            return [Candidate(model, problem, alphas) for problem in problems]
+        end = last_alpha(problems, eps)
+        ranges = Ranges.common([path_of_knots(problem, end, self._settings()) for problem in problems])
+        return [Candidate(model, problem, one.alphas, one) for problem, one in zip(problems, ranges, strict=True)]
 
     def _finish(self, data: Data, choice: Choice, blocks: MomentData | None = None) -> None:
         """Fit with the chosen candidate and alpha, and store the fit and the path.
@@ -329,8 +285,8 @@ class TunedRegressor(CertifiedRegressor):
         if self._mixing < 1.0:
             coefs, intercepts = stored(data, [problem], mixed[0].T, mixed[1])
             self.coef_, self.intercept_ = coefs[0], intercepts[0]
-        self._warn([solution], stacklevel=6)
-        warn_of(path, self.tol, stacklevel=6)
+        self._warn([solution], stacklevel=7)
+        warn_of(path, self.tol, stacklevel=7)
 
     def _all_alphas(self, candidates: list[Candidate], path: Path) -> Array:
         """The alphas of the path, or a row for each of several candidates, where they differ; short rows end in NaN."""
@@ -351,7 +307,7 @@ class TunedRegressor(CertifiedRegressor):
 
     def _penalty(self, data: Data) -> ElasticNet:
         check_real("alpha_", self.alpha_, low=0.0)
-        return self._scaled_penalty(data, self.alpha_)
+        return self._scaled_penalty(data, float(self.alpha_))
 
     def _penalty_of_choice(self, data: Data) -> ElasticNet:
         """The penalty with the alpha that was chosen; adaptive weights are kept."""
@@ -370,6 +326,14 @@ class TunedRegressor(CertifiedRegressor):
         found: ElasticNet = model._again(data, self.alpha_, self.penalty_weights_)
         return found
 
+    def _posed_again(self, data: Data) -> list[Problem]:
+        if data.single:
+            return super()._posed_again(data)
+        parts, n_fitted = targets_of(data), len(np.atleast_2d(self.coef_))
+        if len(parts) != n_fitted:
+            raise ValueError(self._miscounted(len(parts), n_fitted))
+        return [problem for k, part in enumerate(parts) for problem in part_of(self, k)._posed_again(part)]
+
     def _settings(self) -> Settings:
         return replace(self._model._settings(), tol=self.tol, max_iter=self.max_iter)
 
@@ -385,39 +349,3 @@ class TunedRegressor(CertifiedRegressor):
 def _names_of(kind: type[CertifiedRegressor]) -> tuple[str, ...]:
     """Names of an estimator's parameters; cached, since scikit-learn reads them from the signature every time."""
     return tuple(kind().get_params(deep=False))
-
-
-def _one_target(data: Data) -> Data:
-    if not data.single:
-        raise ValueError(
-            f"y must be one-dimensional, got {data.Y.shape[1]} targets: each would have a path and an alpha of "
-            "its own. sklearn.multioutput.MultiOutputRegressor around this estimator fits one for each; with an alpha "
-            "that is known, the estimator of one alpha takes all targets, and so does fit_many."
-        )
-    return data
-
-
-def check_not_empty(path: Path, most: int | None) -> None:
-    """Raise a ValueError if a path has ended before its first solution, by a limit of features."""
-    if path.alphas.size == 0:
-        raise ValueError(
-            f"max_features must be larger, got {most}: the fit at the largest alpha has more coefficients that are not "
-            "zero, as unpenalised ones are. Raise it, begin with a larger alpha, or penalise more features."
-        )
-
-
-def warn_of(path: Path, tol: float, stacklevel: int, parameter: str = "alpha") -> None:
-    """Warn if the solver stopped before some gap met `tol`."""
-    bad = path.relative_gap > max(tol, ROUNDING_GAP)
-    bad &= np.array([not reason.good for reason in path.stopped])
-    if not bad.any():
-        return
-    worst = int(np.argmax(np.where(bad, path.relative_gap, 0.0)))
-    reason = path.stopped[worst].value
-    warnings.warn(
-        f"{int(bad.sum())} of {bad.size} fits along the path did not reach tol={tol:g}; the worst, at "
-        f"{parameter}={path.alphas[worst]:.4g}, is proved to be within {path.relative_gap[worst]:.3g} of the optimum "
-        f"(relative). {reason[0].upper()}{reason[1:]}, or raise eps.",
-        ConvergenceWarning,
-        stacklevel=stacklevel,
-    )

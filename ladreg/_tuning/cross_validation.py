@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -22,7 +21,6 @@ from ladreg._estimators import (
     any_size,
     check_choice,
     names_of,
-    subtasks,
     task,
     warn_user,
 )
@@ -30,9 +28,11 @@ from ladreg._from_blocks import ColumnFolds, RowFolds
 from ladreg._paths import Folds, Path, Ranges, Split, SquaredFolds, folds_of
 from ladreg._problem import ElasticNet
 from ladreg._row_blocks import Passes
-from ladreg._tuning.base import Candidate, Choice, TunedRegressor, check_not_empty
+from ladreg._tuning.base import TunedRegressor
+from ladreg._tuning.candidates import Candidate, Choice, check_not_empty, together
 from ladreg._tuning.curves import Curves
 from ladreg._tuning.scoring import Scores, checked_scorer
+from ladreg._tuning.targets import Target
 
 # alphas="auto" begins with the grid of the default, 100 alphas, and adds a decade of 33 at a time, as dense as the grid
 # of the default `eps`, three times at most: alphas of 1e-6 times the largest leave nothing of the penalty.
@@ -43,23 +43,42 @@ _DECADES = 3
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Training and held-out rows of each fold, and the scores of these if they are not judged by the loss."""
+    """Training and held-out rows of each fold, and the scores of each target if the rows are not judged by the loss."""
 
     splits: list[Split]
-    scores: Scores | None
+    scores: list[Scores] | None
+
+
+@dataclass(frozen=True)
+class Lot:
+    """One target in the search for an alpha: its folds, its candidates, and their paths of all rows where known."""
+
+    target: Target
+    folds: Folds | SquaredFolds
+    candidates: list[Candidate]
+    paths: list[Path]
+
+    def limited(self, most: int) -> list[Path]:
+        """The paths of all rows, each of which ends before its first fit with more than `most` features."""
+        paths = []
+        for one in self.candidates:
+            if one.ranges is not None:
+                path = one.ranges.path.within(most)
+            else:
+                path = self.folds.path(one.problem, one.alphas, most)
+            check_not_empty(path, most)
+            paths.append(path)
+        return paths
 
 
 @dataclass(frozen=True)
 class Searched:
-    """The candidates, known paths of all rows, and losses of held-out rows; whether the grids end too early."""
+    """What was searched for each target, and losses of held-out rows; whether the grids end too early."""
 
-    candidates: list[Candidate]
-    paths: list[Path]
-    curves: Curves
+    lots: list[Lot]
+    curves: list[Curves]
+    mean: Curves
     is_open: bool
-
-
-HoldOut = Callable[[list[Candidate]], tuple[list[Candidate], Curves]]
 
 
 class CrossValidatedRegressor(TunedRegressor):
@@ -138,7 +157,8 @@ class CrossValidatedRegressor(TunedRegressor):
                     raise ValueError(f"fold {k} of cv has no {name} rows, or none with a weight above zero.")
         if self.scoring is None:
             return HeldOut(splits, None)
-        return HeldOut(splits, Scores.of(checked_scorer(self.scoring), X, data.Y[:, 0], for_scorer))
+        scorer = checked_scorer(self.scoring)
+        return HeldOut(splits, [Scores.of(scorer, X, target, for_scorer) for target in data.Y.T])
 
     def _prepared_blocks(self, passes: Passes, params: dict[str, Any]) -> tuple[MomentData, HeldOut]:
         """The moments of the folds, and the rows that stand for them."""
@@ -171,57 +191,86 @@ class CrossValidatedRegressor(TunedRegressor):
         sizes = n_rows // number + (np.arange(number) < n_rows % number)
         return RowFolds(np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)), number
 
-    def _chosen(self, candidates: list[Candidate], data: Data, given: HeldOut, context: Any) -> Choice:
-        model, posed = candidates[0].model, candidates[0].problem
+    def _chosen(self, targets: Sequence[Target], given: HeldOut) -> list[Choice]:
+        found = self._searched([self._lot(target, given) for target in targets], given)
+        (best, lowest), near = found.mean.best, found.mean.near
+        k = near if self.selection == "1se" else lowest
+        alphas, name = found.lots[0].candidates[best].alphas, self._named(targets)
+        self._say(f"{name}alpha={alphas[k]:.6g}, {self._told(found.mean.means[best, k])}; fitting the path")
+        if found.is_open and k == lowest:
+            self._advise_smaller(float(alphas[k]), name)
+        choices = []
+        for lot, curves in zip(found.lots, found.curves, strict=True):
+            fit, path = lot.target.fit, self._path(lot, best)
+            fit.alpha_min_, fit.alpha_1se_ = float(alphas[lowest]), float(alphas[near])
+            fit._keep(curves, np.array([lot.folds.constant(fold) for fold in range(len(given.splits))]))
+            choices.append(Choice(lot.candidates, best, k, path, lot.folds.solver_at(path, k)))
+        return choices
+
+    def _named(self, targets: Sequence[Target]) -> str:
+        """What messages call these targets: nothing for all that there are."""
+        return targets[0].name if len(targets) == 1 else ""
+
+    def _lot(self, target: Target, given: HeldOut) -> Lot:
+        """One target before the search."""
+        model, posed, data = target.candidates[0].model, target.candidates[0].problem, target.data
         # All rows, those of weight zero too, which the splits count.
         problem = model._problem(data, np.ascontiguousarray(data.Y[:, 0]), posed.loss, posed.penalty)
-        settings, estimate = self._settings(), model._estimated
         # Scores ask for the fits to the training rows, which the folds of squares do not keep.
         make = folds_of if given.scores is None else Folds
-        folds = make(problem, given.splits, settings, mixing=self._mixing, estimate=estimate)
-        contexts = iter(subtasks(context, "fold", self._n_tasks(given)))
-        held_out = partial(self._held_out, data=data, folds=folds, given=given, contexts=contexts)
-        found = self._searched(candidates, folds, held_out)
-        (best, lowest), near = found.curves.best, found.curves.near
-        candidate = found.candidates[best]
-        self.alpha_min_, self.alpha_1se_ = float(candidate.alphas[lowest]), float(candidate.alphas[near])
-        self._keep(found.curves, np.array([folds.constant(k) for k in range(len(given.splits))]))
-        k = near if self.selection == "1se" else lowest
-        self._say(f"alpha={candidate.alphas[k]:.6g}, {self._told(found.curves.means[best, k])}; fitting the path")
-        if found.is_open and k == lowest:
-            self._advise_smaller(float(candidate.alphas[k]))
+        folds = make(problem, given.splits, self._settings(), mixing=self._mixing, estimate=model._estimated)
+        return Lot(target, folds, target.candidates, [])
+
+    def _path(self, lot: Lot, best: int) -> Path:
+        """The path of all rows of the best candidate."""
+        candidate = lot.candidates[best]
         if candidate.ranges is not None:
-            path = candidate.path(settings)
-        else:
-            path = found.paths[best] if found.paths else folds.path(candidate.problem, candidate.alphas)
-        return Choice(found.candidates, best, k, path, folds.solver_at(path, k))
+            return candidate.path(self._settings())
+        return lot.paths[best] if lot.paths else lot.folds.path(candidate.problem, candidate.alphas)
 
-    def _searched(self, candidates: list[Candidate], folds: Folds | SquaredFolds, held_out: HoldOut) -> Searched:
+    def _searched(self, lots: list[Lot], given: HeldOut) -> Searched:
         """The losses of held-out rows; with `alphas="auto"` along longer grids while the best alpha is the last."""
-        candidates, paths, whole = self._within_limit(candidates, folds)
-        candidates, curves = held_out(candidates)
+        lots, whole = self._within_limit(lots)
+        lots, curves = self._held_out(lots, given)
         for _ in range(_DECADES if self._extends else 0):
-            if not (whole and curves.falls):
+            if not (whole and Curves.mean_of(curves).falls):
                 break
-            number = curves.means.shape[1]
-            longer = [one.with_alphas(np.append(one.alphas, one.alphas[-1] * _DECADE)) for one in candidates]
-            candidates, paths, whole = self._within_limit(longer, folds)
-            _, others = held_out([one.with_alphas(one.alphas[number:]) for one in candidates])
-            curves = curves.followed_by(others)
-        return Searched(candidates, paths, curves, whole and curves.falls)
+            number = curves[0].means.shape[1]
+            longer = [
+                replace(lot, candidates=[one.with_alphas(_a_decade_longer(one.alphas)) for one in lot.candidates])
+                for lot in lots
+            ]
+            lots, whole = self._within_limit(longer)
+            ends = [
+                replace(lot, candidates=[one.with_alphas(one.alphas[number:]) for one in lot.candidates])
+                for lot in lots
+            ]
+            _, others = self._held_out(ends, given)
+            curves = [some.followed_by(more) for some, more in zip(curves, others, strict=True)]
+        mean = Curves.mean_of(curves)
+        return Searched(lots, curves, mean, whole and mean.falls)
 
-    def _within_limit(
-        self, candidates: list[Candidate], folds: Folds | SquaredFolds
-    ) -> tuple[list[Candidate], list[Path], bool]:
-        """The candidates whose paths end by `max_features`, these paths, and whether all are as long as without it."""
+    def _within_limit(self, lots: list[Lot]) -> tuple[list[Lot], bool]:
+        """The targets with candidates whose paths end by `max_features`, and whether all are as long as without it.
+
+        Targets that have one alpha end together.
+        """
         if self.max_features is None:
-            return candidates, [], True
-        paths = [self._limited(candidate, folds) for candidate in candidates]
-        limited = [candidate.with_path(path) for candidate, path in zip(candidates, paths, strict=True)]
-        whole = all(one.alphas.size == other.alphas.size for one, other in zip(candidates, limited, strict=True))
-        return limited, paths, whole
+            return lots, True
+        rows = [lot.limited(self.max_features) for lot in lots]
+        rows = together(rows, knots=self._follows_knots)
+        limited = []
+        for lot, paths in zip(lots, rows, strict=True):
+            candidates = [one.with_path(path) for one, path in zip(lot.candidates, paths, strict=True)]
+            limited.append(replace(lot, candidates=candidates, paths=paths))
+        pairs = [
+            (one.alphas.size, other.alphas.size)
+            for lot, short in zip(lots, limited, strict=True)
+            for one, other in zip(lot.candidates, short.candidates, strict=True)
+        ]
+        return limited, all(before == after for before, after in pairs)
 
-    def _advise_smaller(self, alpha: float) -> None:
+    def _advise_smaller(self, alpha: float, name: str) -> None:
         """Warn that the best alpha is the last one, and that smaller ones may be better."""
         if self._extends:
             remedy = f"It is the limit of alphas='auto', 1e-{_DECADES} times the first grid: alphas=[0] has no penalty"
@@ -233,7 +282,7 @@ class CrossValidatedRegressor(TunedRegressor):
             remedy = f"Lower eps, which is {self.eps:g}, or set alphas='auto', which extends the grid"
         kind = "mean loss of held-out rows falls" if self.scoring is None else "mean score of held-out rows rises"
         warn_user(
-            f"alpha={alpha:.4g} is the smallest that was tried, and the {kind} up to there: a smaller one may be "
+            f"{name}alpha={alpha:.4g} is the smallest that was tried, and the {kind} up to there: a smaller one may be "
             f"better. {remedy}.",
             UserWarning,
         )
@@ -253,42 +302,37 @@ class CrossValidatedRegressor(TunedRegressor):
     def _told(self, loss: float) -> str:
         return f"mean held-out loss {loss:.6g}" if self.scoring is None else f"mean score {-loss:.6g}"
 
-    def _limited(self, candidate: Candidate, folds: Folds | SquaredFolds) -> Path:
-        """The path of all rows, which ends before the first fit with more than `max_features` features."""
-        if candidate.ranges is not None:
-            path = candidate.ranges.path.within(self.max_features)
-        else:
-            path = folds.path(candidate.problem, candidate.alphas, self.max_features)
-        check_not_empty(path, self.max_features)
-        return path
-
-    def _held_out(
-        self,
-        candidates: list[Candidate],
-        data: Data,
-        folds: Folds | SquaredFolds,
-        given: HeldOut,
-        contexts: Iterator[Any],
-    ) -> tuple[list[Candidate], Curves]:
-        """The candidates with their alphas, and the losses of held-out rows at these."""
+    def _held_out(self, lots: list[Lot], given: HeldOut) -> tuple[list[Lot], list[Curves]]:
+        """The targets with the alphas of their candidates, and the losses of held-out rows at these."""
         jobs, splits = [], given.splits
-        for candidate in candidates:
-            for k, (train, _) in enumerate(splits):
-                unit = self._unit(candidate.model, data, train)
-                jobs.append(delayed(self._fold)(folds, k, candidate, unit, given.scores, next(contexts)))
-        self._say(f"{len(splits)} folds of {'all' if self._follows_knots else candidates[0].alphas.size} alphas")
+        for lot in lots:
+            scores = None if given.scores is None else given.scores[lot.target.number]
+            for candidate in lot.candidates:
+                for k, (train, _) in enumerate(splits):
+                    unit = self._unit(candidate.model, lot.target.data, train)
+                    jobs.append(delayed(self._fold)(lot, k, candidate, unit, scores, next(lot.target.contexts)))
+        first, name = lots[0].candidates, self._named([lot.target for lot in lots])
+        self._say(f"{name}{len(splits)} folds of {'all' if self._follows_knots else first[0].alphas.size} alphas")
         # Threads: the kernels and BLAS release the interpreter lock, and X is not copied.
         found = Parallel(n_jobs=self.n_jobs, prefer="threads", verbose=max(int(self.verbose) - 1, 0))(jobs)
         losses = [values for _, values in found]
-        if candidates[0].ranges is not None:
-            ranges = Ranges.between(candidates[0].ranges.path, [knots for knots, _ in found])
-            candidates = [candidates[0].with_ranges(ranges)]
-            losses = [values[ranges.of(knots)] for knots, values in found]
-        return candidates, Curves.of([candidate.alphas for candidate in candidates], losses, len(splits))
+        if self._follows_knots:
+            paths = [lot.candidates[0].ranges.path for lot in lots if lot.candidates[0].ranges is not None]
+            ranges = Ranges.common(paths, [knots for knots, _ in found])
+            losses = [values[ranges[0].of(knots)] for knots, values in found]
+            lots = [
+                replace(lot, candidates=[lot.candidates[0].with_ranges(one)])
+                for lot, one in zip(lots, ranges, strict=True)
+            ]
+        size = len(splits) * len(first)
+        return lots, [
+            Curves.of([one.alphas for one in lot.candidates], losses[k * size : (k + 1) * size], len(splits))
+            for k, lot in enumerate(lots)
+        ]
 
     def _fold(
         self,
-        folds: Folds | SquaredFolds,
+        lot: Lot,
         k: int,
         candidate: Candidate,
         unit: ElasticNet,
@@ -296,7 +340,7 @@ class CrossValidatedRegressor(TunedRegressor):
         context: Any,
     ) -> tuple[Array, Array]:
         """The losses of one fold, and their alphas: those of the candidate, or the knots of the fold."""
-        alphas = candidate.alphas
+        alphas, folds = candidate.alphas, lot.folds
         if alphas.size == 0:  # of another candidate's longer grid
             return alphas, alphas
         end = None if candidate.ranges is None else float(candidate.ranges.ends[-1])
@@ -312,7 +356,7 @@ class CrossValidatedRegressor(TunedRegressor):
                 alphas, losses = folds.losses_between_knots(k, end, unit)
         least = float(losses.min())
         told = f"smallest mean loss {least:.6g}" if scores is None else f"largest score {-least:.6g}"
-        self._say(f"fold {k + 1} of {len(folds.splits)}: {told}")
+        self._say(f"{lot.target.name}fold {k + 1} of {len(folds.splits)}: {told}")
         return alphas, losses
 
     def _unit(self, model: CertifiedRegressor, data: Data, train: Index) -> ElasticNet:
@@ -321,6 +365,10 @@ class CrossValidatedRegressor(TunedRegressor):
             return model._scaled_penalty(data, 1.0)
         weight = np.bincount(train, data.weight[train], minlength=data.weight.size)
         return model._scaled_penalty(replace(data, weight=weight / weight.sum()), 1.0)
+
+
+def _a_decade_longer(alphas: Array) -> Array:
+    return np.append(alphas, alphas[-1] * _DECADE)
 
 
 def _rows(rows: ArrayLike, data: Data) -> Index:

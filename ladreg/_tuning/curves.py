@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -38,6 +39,13 @@ class Curves:
         for k, values in enumerate(losses):
             table[k // n_folds, : values.size, k % n_folds] = values
         return cls(alphas, table)
+
+    @classmethod
+    def mean_of(cls, curves: Sequence[Curves]) -> Curves:
+        """The means over several targets, whose candidates have the same alphas."""
+        if len(curves) == 1:
+            return curves[0]
+        return cls(curves[0].alphas, np.mean([one.losses for one in curves], axis=0))
 
     @cached_property
     def means(self) -> Array:
