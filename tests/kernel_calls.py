@@ -84,6 +84,7 @@ def settling():
     return {
         "gram": GRAM.copy(), "strength": some(P) / 10, "positive": False, "max_steps": 20, "tolerance": 1e-12,
         "coef": np.zeros(P), "slope": signed(P), "support": np.arange(P), "factor": np.linalg.cholesky(GRAM), "size": P,
+        "lower": -some(P, 2), "upper": some(P, 1),
     }  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def following():
         "positive": False, "alphas": np.array([0.1, 0.05]), "max_steps": 20, "budget": 100, "rounding": 1e-14,
         "coef": np.zeros(P), "slope": signed(P), "support": np.arange(P), "factor": np.linalg.cholesky(GRAM), "size": P,
         "coefs": np.zeros((2, P)), "slopes": np.zeros((2, P)), "n_steps": room(2), "done": room(2), "at": 0, "used": 0,
+        "lower": -some(P, 2), "upper": some(P, 1),
     }  # fmt: skip
 
 
@@ -213,7 +215,7 @@ CALLS = [
     Call(
         _gram.gram_burst,
         lambda: {"gram": GRAM.copy(), "strength": some(P) / 10, "positive": False, "n_epochs": 3}
-        | {"coef": np.zeros(P), "slope": signed(P)},
+        | {"coef": np.zeros(P), "slope": signed(P), "lower": -some(P, 2), "upper": some(P, 1)},
         ("coef", "slope"),
     ),
     Call(

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.model_selection import KFold
 
 from ladreg import (
     CombinedLossRegressor,
@@ -26,6 +28,7 @@ from ladreg import (
     lasso_path,
 )
 from ladreg._design import as_design
+from ladreg._least_squares import rows_in_gram
 from ladreg._problem import Absolute, Coefficients, Combined, ElasticNet, HalfSquared, Huber, Pinball, Problem, Settings
 from ladreg._solvers import solve, verify
 from tests.campaign.bounds import complaint
@@ -261,6 +264,45 @@ def test_alpha_max_is_where_the_first_coefficient_moves(model, bounds):
     rest = np.clip(0.0, *bounds)
     assert np.all(kind(**{**given, "alpha": 1.001 * largest}).fit(X, y).coef_ == rest)
     assert np.any(kind(**{**given, "alpha": 0.999 * largest}).fit(X, y).coef_ != rest)
+
+
+@pytest.mark.parametrize("model", [LassoCDCV(cv=3), ElasticNetCDCV(l1_ratio=0.7, cv=3, standardize=True)], ids=repr)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_paths_and_held_out_errors_under_bounds_are_those_of_single_fits(model, weighted):
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((40, 6)), rng.standard_normal(40)
+    y, weight = y + X @ np.array([1.0, -1, 0.5, 0.2, 0, 0]), rng.uniform(0.5, 2, 40) if weighted else None
+    lower, upper = np.array([-0.2, -np.inf, 0.1, 0, 0, -np.inf]), np.array([0.5, -0.3, np.inf, 0, 1, np.inf])
+    X[:, 5] = X[:, 4]  # of equal columns one is positive
+    model = clone(model).set_params(alphas=[0.3, 0.1, 0.01, 0], bounds=(lower, upper))
+    model.fit(X, y, sample_weight=weight)
+    names = ("l1_ratio", "standardize", "bounds")
+    single = ElasticNetCD(**{name: value for name, value in model.get_params().items() if name in names}, tol=1e-14)
+    single.set_params(l1_ratio=getattr(model, "l1_ratio", 1.0))
+    for k, alpha in enumerate(model.alphas_):
+        single.set_params(alpha=alpha).fit(X, y, sample_weight=weight)
+        np.testing.assert_allclose(model.coef_path_[:, k], single.coef_, rtol=0, atol=1e-7)
+        assert model.intercept_path_[k] == pytest.approx(single.intercept_, abs=1e-7)
+        for fold, (train, test) in enumerate(KFold(3).split(X)):
+            single.fit(X[train], y[train], sample_weight=None if weight is None else weight[train])
+            left = (y[test] - single.predict(X[test])) ** 2
+            wanted = np.average(left, weights=None if weight is None else weight[test])
+            assert model.mse_path_[k, fold] == pytest.approx(wanted, rel=1e-7)
+
+
+def test_alphas_under_bounds_are_solved_together_on_one_gram_matrix():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 20))
+    y = X @ rng.standard_normal(20) + rng.standard_normal(200)
+    lower, upper = rng.choice([-np.inf, -0.3, 0, 0.1], 20), rng.choice([np.inf, 0.2, 0.5], 20)
+    unit = ElasticNet(np.ones(20), lower=lower, upper=upper)
+    alphas = np.geomspace(3.0, 1e-3, 100)
+    (found, unique), *others = rows_in_gram(X.T @ X / 200, X.T @ y / 200, y @ y / 200, unit, alphas, Settings())
+    assert not others
+    assert unique.all()  # none is solved again
+    assert found.done.all()
+    assert found.n_steps.sum() < 300
+    assert np.all((lower <= found.coef) & (found.coef <= upper))
 
 
 def test_the_pieces_of_a_start_are_corrected_and_the_proof_does_not_trust_them():

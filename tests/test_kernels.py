@@ -366,6 +366,48 @@ def followed(kernel, gram, b, unit, positive=False, budget=10**6, max_steps=2000
     return alphas, *found, calls
 
 
+def drawn_limits(rng, size):
+    """Limits of either sign, some infinite and some that leave one value, and the values nearest to zero."""
+    lower = rng.choice([-np.inf, 0.0, -0.3, 0.1, -0.05], size)
+    upper = np.maximum(rng.choice([np.inf, -0.2, 0.0, 0.3, 1.0], size), lower)
+    return lower, upper, np.clip(0.0, lower, upper)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_limits_hold_and_conditions_at_them_hold(seed):
+    shape, rng = [(40, 15), (20, 60), (5, 30), (30, 3)][seed % 4], np.random.default_rng(seed)
+    gram, b, strength = gram_problem(seed, *shape, [0.3, 0.01, 0.1][seed % 3], repeats=seed % 3 == 0)
+    strength[rng.random(shape[1]) < 0.2] = 0.0
+    lower, upper, rest = drawn_limits(rng, shape[1])
+    values = []
+    for module in (_gram, reference):
+        coef, slope = rest.copy(), b - gram @ rest
+        support, factor = np.zeros(coef.size, dtype=np.intp), np.zeros(gram.shape)
+        if seed % 2:
+            module.gram_burst(gram, strength, False, 3, coef, slope, lower, upper)
+            assert np.all((lower <= coef) & (coef <= upper))
+        given = coef, slope, support, factor, 0, lower, upper
+        _, n_steps = module.settle(gram, strength, False, 3000, 1e-12, *given)
+        assert n_steps < 3000
+        assert np.all((lower <= coef) & (coef <= upper))
+        np.testing.assert_allclose(slope, b - gram @ coef, atol=1e-11)
+        low = np.where(coef <= lower, -np.inf, np.where(coef > 0, strength, -strength))
+        high = np.where(coef >= upper, np.inf, np.where(coef < 0, -strength, strength))
+        assert np.all((low - 1e-10 <= slope) & (slope <= high + 1e-10))
+        values.append(coef @ gram @ coef / 2 - b @ coef + strength @ np.abs(coef))
+    assert values[0] == pytest.approx(values[1], rel=1e-11, abs=1e-12)
+
+
+def test_infinite_limits_are_no_limits():
+    gram, b, strength = gram_problem(1, 20, 60, 0.01)
+    found = []
+    for limits in ((), (np.full(60, -np.inf), np.full(60, np.inf))):
+        coef, slope, support, factor = np.zeros(60), b.copy(), np.zeros(60, dtype=np.intp), np.zeros((60, 60))
+        _gram.settle(gram, strength, False, 500, 1e-14, coef, slope, support, factor, 0, *limits)
+        found.append(coef)
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("shape", [(40, 15), (20, 60), (5, 30)], ids=str)
 @pytest.mark.parametrize("repeats", [False, True])

@@ -94,7 +94,8 @@ def proofs(problem: Problem, answers: Answers) -> Proofs:
     size = answers.alphas.size
     found = Proofs(np.zeros(size), np.zeros(size), np.zeros(size))
     together = np.zeros(size, dtype=bool)
-    if problem.n_features and problem.penalty.all_bound and problem.facts.all_present:
+    plain = problem.penalty.all_bound and not problem.penalty.limited
+    if problem.n_features and plain and problem.facts.all_present:
         together = _together(problem, answers, found)
     for k in np.flatnonzero(~together):
         coef = np.zeros(problem.n_features)

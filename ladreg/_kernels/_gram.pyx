@@ -22,6 +22,8 @@ cdef extern from "gram.h":
         const double *strength
         const unsigned char *known
         int positive
+        const double *lower
+        const double *upper
         double *coef
         double *slope
         Py_ssize_t *support
@@ -69,11 +71,23 @@ cdef double* work_space(Lasso *s, const Py_ssize_t[::1] support) except NULL:
     return work
 
 
+cdef bint set_limits(Lasso *s, const double[::1] lower, const double[::1] upper) noexcept:
+    """Whether both limits, where there are any, have an entry for each feature."""
+    s.lower = s.upper = NULL
+    if lower is None and upper is None:
+        return True
+    if lower is None or upper is None or not (of(lower, s.p) and of(upper, s.p)):
+        return False
+    s.lower, s.upper = &lower[0], &upper[0]
+    return True
+
+
 def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint positive, Py_ssize_t n_epochs,
-               double[::1] coef, double[::1] slope):
+               double[::1] coef, double[::1] slope, const double[::1] lower=None, const double[::1] upper=None):
     """Cycle `n_epochs` times over the features of a Gram matrix, or until no coefficient changes.
 
-    `slope` is the gradient of minus the loss at `coef`; both are updated in place.
+    `slope` is the gradient of minus the loss at `coef`; both are updated in place. Coefficients stay within the limits
+    `lower` and `upper`, if there are any.
 
     Returns
     -------
@@ -88,6 +102,8 @@ def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint posit
         return min(n_epochs, 1)
     s.p, s.positive, s.known = p, positive, NULL
     s.gram, s.strength, s.coef, s.slope = &gram[0, 0], &strength[0], &coef[0], &slope[0]
+    if not set_limits(&s, lower, upper):
+        raise ValueError("limits of another length, or not aligned")
     with nogil:
         done = descend(&s, n_epochs)
     return done
@@ -95,10 +111,11 @@ def gram_burst(const double[:, ::1] gram, const double[::1] strength, bint posit
 
 def settle(const double[:, ::1] gram, const double[::1] strength, bint positive, Py_ssize_t max_steps,
            double tolerance, double[::1] coef, double[::1] slope, Py_ssize_t[::1] support, double[:, ::1] factor,
-           Py_ssize_t size):
+           Py_ssize_t size, const double[::1] lower=None, const double[::1] upper=None):
     """Minimise ``coef'gram coef / 2 - b'coef + strength'|coef|``, from `coef`, where `slope` is ``b - gram coef``.
 
-    Newton steps on the support, each cut at the first sign change; the feature of that coefficient leaves. After a
+    Newton steps on the support, each cut where the first coefficient changes its sign or reaches a limit, `lower` or
+    `upper` (infinite limits are no limits); the feature of that coefficient leaves. After a
     full step the features enter whose violation is at least a quarter of the worst, if the worst exceeds `tolerance`.
     A column that depends on those of the support replaces one of them. The first `size` entries of `support` and rows
     of `factor` are the support and the Cholesky factor (lower triangle) of its Gram matrix. `coef`, `slope`, `support`
@@ -121,6 +138,8 @@ def settle(const double[:, ::1] gram, const double[::1] strength, bint positive,
         return 0, 0
     s.p, s.positive, s.known = p, positive, NULL
     s.gram, s.strength, s.coef, s.slope, s.support = &gram[0, 0], &strength[0], &coef[0], &slope[0], &support[0]
+    if not set_limits(&s, lower, upper):
+        raise ValueError("limits of another length, or not aligned")
     s.factor.size, s.factor.stride, s.factor.values = size, p, &factor[0, 0]
     work = work_space(&s, support)
     with nogil:
@@ -145,7 +164,8 @@ cdef bint rows_are_known(const unsigned char[::1] known, const double[::1] coef,
 def follow(const double[:, ::1] gram, const unsigned char[::1] known, const double[::1] unit, bint positive,
            const double[::1] alphas, Py_ssize_t max_steps, Py_ssize_t budget, double rounding, double[::1] coef,
            double[::1] slope, Py_ssize_t[::1] support, double[:, ::1] factor, Py_ssize_t size, double[:, ::1] coefs,
-           double[:, ::1] slopes, Py_ssize_t[::1] n_steps, Py_ssize_t[::1] done, Py_ssize_t at, Py_ssize_t used):
+           double[:, ::1] slopes, Py_ssize_t[::1] n_steps, Py_ssize_t[::1] done, Py_ssize_t at, Py_ssize_t used,
+           const double[::1] lower=None, const double[::1] upper=None):
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before.
 
     Where more than ten features, and more than a quarter as many as are in the support, violate their condition, up to
@@ -182,6 +202,8 @@ def follow(const double[:, ::1] gram, const unsigned char[::1] known, const doub
         return size, n, 0, False
     s.p, s.positive, s.known, s.missing = p, positive, &known[0], 0
     s.gram, s.coef, s.slope, s.support = &gram[0, 0], &coef[0], &slope[0], &support[0]
+    if not set_limits(&s, lower, upper):
+        raise ValueError("limits of another length, or not aligned")
     s.factor.size, s.factor.stride, s.factor.values = size, p, &factor[0, 0]
     q.n, q.at, q.used, q.alphas, q.unit = n, at, used, &alphas[0], &unit[0]
     q.coefs, q.slopes, q.n_steps, q.done = &coefs[0, 0], &slopes[0, 0], &n_steps[0], &done[0]

@@ -1,7 +1,7 @@
 /* The lasso in Gram form; `gram_burst`, `settle` and `follow` in reference.py are its specification.
 
-   The support lists the features whose coefficient may differ from zero, in the order of the Cholesky factor of their
-   Gram matrix, which is updated as features enter and leave.
+   The support lists the features whose coefficient may move, in the order of the Cholesky factor of their Gram matrix,
+   which is updated as features enter and leave. The others are at zero or, where there are limits, at a limit.
 
    Needs: a `Lasso` whose arrays have the lengths that its declaration says. `descend` needs no support. All others need
    `slope` to be the gradient of minus the smooth part at `coef`, distinct features below p in the support, and the
@@ -30,6 +30,7 @@ typedef struct {
     const double *gram, *strength;
     const unsigned char *known; /* whether a feature's row of `gram` is valid; NULL where all rows are */
     int positive;
+    const double *lower, *upper; /* limits of the coefficients; NULL where there are none but those of `positive` */
     double *coef, *slope;
     ptrdiff_t *support;        /* its first factor.size entries */
     Factor factor;             /* stride p */
@@ -49,6 +50,26 @@ INLINE int is_known(const Lasso *s, ptrdiff_t j) { return !s->known || s->known[
 /* Whether the coefficient of feature j may not change its sign in one step: it is penalised, or must be >= 0. */
 INLINE int is_signed(const Lasso *s, ptrdiff_t j) { return s->positive || s->strength[j] > 0.0; }
 
+/* The ends of the interval in which the coefficient of feature j may move while its sign is held: zero for one that is
+   signed, and its limits. At an end it leaves the support. */
+INLINE double lower_end(const Lasso *s, ptrdiff_t j)
+{
+    const double limit = s->lower ? s->lower[j] : -INFINITY;
+    return is_signed(s, j) && s->sign[j] > 0.0 ? fmax(limit, 0.0) : limit;
+}
+
+INLINE double upper_end(const Lasso *s, ptrdiff_t j)
+{
+    const double limit = s->upper ? s->upper[j] : INFINITY;
+    return is_signed(s, j) && s->sign[j] < 0.0 ? fmin(limit, 0.0) : limit;
+}
+
+/* Whether a coefficient is neither zero nor at a limit: its feature belongs to the support. */
+INLINE int is_inside(const Lasso *s, ptrdiff_t j)
+{
+    return s->coef[j] != 0.0 && (!s->lower || (s->lower[j] < s->coef[j] && s->coef[j] < s->upper[j]));
+}
+
 /* Epochs of coordinate descent over the features with a valid row and a positive diagonal entry, until no coefficient
    changes, at most `n_epochs`; their number is returned. Updates `coef` and `slope`. Costs p + p * (changed
    coefficients) per epoch. */
@@ -66,6 +87,8 @@ CLONES static ptrdiff_t descend(Lasso *s, ptrdiff_t n_epochs)
                 coef = (z - s->strength[j]) / products[j];
             else if (z < -s->strength[j] && !s->positive)
                 coef = (z + s->strength[j]) / products[j];
+            if (s->lower)
+                coef = fmin(fmax(coef, s->lower[j]), s->upper[j]);
             if (coef != s->coef[j]) {
                 moved = 1;
                 axpy(s->p, s->coef[j] - coef, products, s->slope);
@@ -139,18 +162,25 @@ INLINE void drop(Lasso *s, ptrdiff_t k)
     memmove(s->support + k, s->support + k + 1, (size_t)(s->factor.size - k) * sizeof(ptrdiff_t));
 }
 
-/* The largest fraction of `step`, at most `most`, that changes the sign of no signed coefficient. The place in the
-   support of the first that would change goes to *where, which must be -1 before. Costs size. */
-INLINE double first_crossing(const Lasso *s, double most, ptrdiff_t *where)
+/* The largest fraction of `step`, at most `most`, that moves no coefficient to an end of its interval. The place in the
+   support of the first that would reach one goes to *where, which must be -1 before, and that end to *end. Costs
+   size. */
+INLINE double first_crossing(const Lasso *s, double most, ptrdiff_t *where, double *end)
 {
     for (ptrdiff_t i = 0; i < s->factor.size; i++) {
         const ptrdiff_t j = s->support[i];
-        if (!is_signed(s, j) || s->sign[j] * (s->coef[j] + most * s->step[i]) > 0.0)
+        const double moved = s->coef[j] + most * s->step[i];
+        if (!s->lower && (!is_signed(s, j) || s->sign[j] * moved > 0.0))
             continue;
-        const double share = s->step[i] == 0.0 ? 0.0 : -s->coef[j] / s->step[i];
+        const double low = lower_end(s, j), high = upper_end(s, j);
+        if (low < moved && moved < high)
+            continue;
+        const double reached = !s->lower ? 0.0 : moved >= high ? high : low;
+        const double share = s->step[i] == 0.0 ? 0.0 : (reached - s->coef[j]) / s->step[i];
         if (share < most || *where < 0) {
             most = fmin(most, fmax(share, 0.0));
             *where = i;
+            *end = reached;
         }
     }
     return most;
@@ -183,42 +213,50 @@ INLINE void null_direction(Lasso *s, ptrdiff_t j)
 }
 
 /* Move coef[j] and the support along a direction that changes the fit by rounding only and does not raise the penalty,
-   until the first signed coefficient becomes zero. Returns whether a feature left the support, so that j may enter;
-   coef[j] may be what became zero. Needs sign[j], and j's row of the factor as `append` left it. Costs size^2, and
+   until the first coefficient reaches an end of its interval. Returns whether a feature left the support, so that j may
+   enter; coef[j] may be what reached an end. Needs sign[j], and j's row of the factor as `append` left it. Costs size^2, and
    `full_gradient`. */
 INLINE int move_along_null_direction(Lasso *s, ptrdiff_t j)
 {
     null_direction(s, j);
+    const int turns = is_inside(s, j);
     double along = s->sign[j], rate = s->strength[j] * s->sign[j] - s->slope[j];
     for (ptrdiff_t i = 0; i < s->factor.size; i++) {
         const ptrdiff_t k = s->support[i];
         rate -= s->step[i] * (s->strength[k] * s->sign[k] - s->slope[k]);
     }
+    if (s->lower && s->coef[j] != 0.0 && !turns)
+        along = s->coef[j] <= s->lower[j] ? 1.0 : -1.0;
     rate *= along;
-    if (rate > 0.0 && s->coef[j] != 0.0) {
+    if (rate > 0.0 && turns) {
         along = -along;
         rate = -rate;
     }
-    if (!(rate < 0.0 || (s->coef[j] != 0.0 && is_signed(s, j))))
+    if (!(rate < 0.0 || (turns && (is_signed(s, j) || s->lower))))
         return 0;
-    /* coef[j] may be the first to become zero. */
-    double most = along * s->coef[j] < 0.0 && is_signed(s, j) ? fabs(s->coef[j]) : INFINITY;
+    /* coef[j] may be the first to reach an end. */
+    const double own = along > 0.0 ? upper_end(s, j) : lower_end(s, j);
+    double most = fabs(own - s->coef[j]), end = 0.0;
     ptrdiff_t where = -1;
     for (ptrdiff_t i = 0; i < s->factor.size; i++) {
         const ptrdiff_t k = s->support[i];
         s->step[i] *= -along;
-        if (is_signed(s, k) && s->sign[k] * s->step[i] < 0.0 && fabs(s->coef[k]) < most * fabs(s->step[i])) {
-            most = fabs(s->coef[k] / s->step[i]);
+        if (!s->lower && !(is_signed(s, k) && s->sign[k] * s->step[i] < 0.0))
+            continue;
+        const double reached = s->step[i] > 0.0 ? upper_end(s, k) : lower_end(s, k);
+        if (s->step[i] != 0.0 && fabs(reached - s->coef[k]) < most * fabs(s->step[i])) {
+            most = fabs((reached - s->coef[k]) / s->step[i]);
             where = i;
+            end = reached;
         }
     }
     if (isinf(most))
         return 0;
     for (ptrdiff_t i = 0; i < s->factor.size; i++)
         s->coef[s->support[i]] += most * s->step[i];
-    s->coef[j] = where < 0 ? 0.0 : s->coef[j] + most * along;
+    s->coef[j] = where < 0 ? own : s->coef[j] + most * along;
     if (where >= 0) {
-        s->coef[s->support[where]] = 0.0;
+        s->coef[s->support[where]] = end;
         drop(s, where);
     }
     full_gradient(s);
@@ -243,11 +281,22 @@ INLINE int enter(Lasso *s, ptrdiff_t j, ptrdiff_t known)
     return dropped;
 }
 
+/* By how much a coefficient between its limits would lower the objective per unit, moved up or down. */
+INLINE double limited_violation(const Lasso *s, ptrdiff_t j)
+{
+    const double coef = s->coef[j], strength = s->strength[j];
+    const double up = s->slope[j] - (coef < 0.0 ? -strength : strength);
+    const double down = (coef > 0.0 ? strength : -strength) - s->slope[j];
+    return fmax(coef < s->upper[j] ? up : -INFINITY, coef > s->lower[j] ? down : -INFINITY);
+}
+
 /* By how much the slope of a feature outside exceeds its strength; 0 for other features and for columns of zeros. */
 INLINE double violation(const Lasso *s, ptrdiff_t j)
 {
     if (s->state[j] != OUTSIDE || (is_known(s, j) && !(s->gram[j * s->p + j] > 0.0)))
         return 0.0;
+    if (s->lower)
+        return limited_violation(s, j);
     return (s->positive ? s->slope[j] : fabs(s->slope[j])) - s->strength[j];
 }
 
@@ -313,7 +362,7 @@ INLINE int add_violators(Lasso *s, double tolerance)
         int entered = 0;
         for (ptrdiff_t j = 0; j < s->p; j++)
             if (violation(s, j) >= NEARLY * worst) {
-                s->sign[j] = s->slope[j] > 0.0 ? 1.0 : -1.0;
+                s->sign[j] = (s->coef[j] != 0.0 ? s->coef[j] : s->slope[j]) > 0.0 ? 1.0 : -1.0;
                 entered |= enqueue(s, &queue, j);
             }
         entered |= enter_all(s, &queue);
@@ -322,8 +371,8 @@ INLINE int add_violators(Lasso *s, double tolerance)
     }
 }
 
-/* Set signs and states for the present coefficients and slopes, and let in the nonzero coefficients that the factor
-   lacks. Costs p, and size^2 per feature. */
+/* Set signs and states for the present coefficients and slopes, and let in the coefficients that are neither zero nor
+   at a limit and that the factor lacks. Costs p, and size^2 per feature. */
 INLINE void enter_nonzeros(Lasso *s)
 {
     Queue queue = { .n = 0 };
@@ -337,7 +386,7 @@ INLINE void enter_nonzeros(Lasso *s)
     for (ptrdiff_t i = 0; i < s->factor.size; i++)
         s->state[s->support[i]] = INSIDE;
     for (ptrdiff_t j = 0; j < s->p; j++)
-        if (s->coef[j] != 0.0 && s->state[j] != INSIDE)
+        if (is_inside(s, j) && s->state[j] != INSIDE)
             enqueue(s, &queue, j);
     enter_all(s, &queue);
 }
@@ -352,7 +401,7 @@ CLONES static ptrdiff_t active_set_steps(Lasso *s, ptrdiff_t max_steps, double t
     LADREG_ASSERT(f->stride == s->p && 0 <= f->size && f->size <= s->p);
     enter_nonzeros(s);
     for (ptrdiff_t steps = 0; steps < max_steps; steps++) {
-        /* 1. Step towards the minimum with the signs held fixed, up to the first sign change. */
+        /* 1. Step towards the minimum with the signs held fixed, up to the first end of an interval. */
         for (ptrdiff_t i = known; i < f->size; i++) {
             const ptrdiff_t j = s->support[i];
             s->solved[i] = s->moved_slope[j] - s->strength[j] * s->sign[j];
@@ -361,14 +410,15 @@ CLONES static ptrdiff_t active_set_steps(Lasso *s, ptrdiff_t max_steps, double t
         memcpy(s->step, s->solved, (size_t)f->size * sizeof(double));
         backward_solve(f, s->step);
         ptrdiff_t where = -1;
-        const double part = first_crossing(s, 1.0, &where);
+        double end = 0.0;
+        const double part = first_crossing(s, 1.0, &where, &end);
         move(s, part);
-        /* 2. A feature whose coefficient became zero leaves, and rests until the coefficients move again. */
+        /* 2. A feature whose coefficient reached an end leaves, and rests until the coefficients move again. */
         if (part > 0.0)
             for (ptrdiff_t j = 0; j < s->p; j++)
                 s->state[j] = s->state[j] == RESTING ? OUTSIDE : s->state[j];
         if (where >= 0) {
-            s->coef[s->support[where]] = 0.0;
+            s->coef[s->support[where]] = end;
             drop(s, where);
             /* Rows of the factor before `where` stay; their right-hand side shrinks by the factor 1 - part. */
             known = where;
@@ -405,16 +455,16 @@ typedef struct {
 } Sequence;
 
 /* Settle most signs by at most BURST epochs of coordinate descent, whose number is returned. Updates `coef` and
-   `slope`, overwrites `state`, and empties the support if more than CHANGED coefficients became zero or nonzero. Needs
-   `begin`. Costs what `descend` and `full_gradient` cost. */
+   `slope`, overwrites `state`, and empties the support if more than CHANGED coefficients came to zero or a limit, or left
+   it. Needs `begin`. Costs what `descend` and `full_gradient` cost. */
 INLINE ptrdiff_t settle_signs(Lasso *s, ptrdiff_t max_epochs)
 {
     ptrdiff_t changed = 0;
     for (ptrdiff_t j = 0; j < s->p; j++)
-        s->state[j] = s->coef[j] != 0.0;
+        s->state[j] = (char)is_inside(s, j);
     const ptrdiff_t epochs = descend(s, max_epochs < BURST ? max_epochs : BURST);
     for (ptrdiff_t j = 0; j < s->p; j++)
-        changed += s->state[j] != (s->coef[j] != 0.0);
+        changed += s->state[j] != is_inside(s, j);
     if (changed > CHANGED)
         s->factor.size = 0;
     full_gradient(s);

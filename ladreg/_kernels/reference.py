@@ -52,7 +52,16 @@ def dense_burst(
     return float(largest)
 
 
-def gram_burst(gram: Array, strength: Array, positive: bool, n_epochs: int, coef: Array, slope: Array) -> int:
+def gram_burst(
+    gram: Array,
+    strength: Array,
+    positive: bool,
+    n_epochs: int,
+    coef: Array,
+    slope: Array,
+    lower: Array | None = None,
+    upper: Array | None = None,
+) -> int:
     """Cycle `n_epochs` times over the features of a Gram matrix, or until no coefficient changes; return the epochs."""
     for epoch in range(n_epochs):
         before = coef.copy()
@@ -60,6 +69,8 @@ def gram_burst(gram: Array, strength: Array, positive: bool, n_epochs: int, coef
             if gram[j, j] > 0:
                 old = coef[j]
                 coef[j] = soft_threshold(slope[j] + gram[j, j] * old, strength[j], positive) / gram[j, j]
+                if lower is not None and upper is not None:
+                    coef[j] = min(max(coef[j], lower[j]), upper[j])
                 slope -= (coef[j] - old) * gram[j]
         if np.array_equal(coef, before):
             return epoch + 1
@@ -77,6 +88,8 @@ def settle(
     support: NDArray[np.intp],
     factor: Array,
     size: int,
+    lower: Array | None = None,
+    upper: Array | None = None,
 ) -> tuple[int, int]:
     """Minimise ``coef'gram coef / 2 - b'coef + strength'|coef|``; features enter one at a time.
 
@@ -84,7 +97,10 @@ def settle(
     anew, or moves along a null vector where columns are dependent: the smallest eigenvalue of their Gram matrix is at
     most 1e-12 of the largest.
     """
-    inside = list(support[:size]) + [j for j in np.flatnonzero(coef) if j not in support[:size]]
+    low = np.full(coef.size, -np.inf) if lower is None else lower
+    high = np.full(coef.size, np.inf) if upper is None else upper
+    moving = np.flatnonzero((coef != 0) & (low < coef) & (coef < high))
+    inside = list(support[:size]) + [j for j in moving if j not in support[:size]]
     b = slope + gram @ coef
     sign = np.where((coef < 0) & (not positive), -1.0, 1.0)
     steps = max_steps
@@ -99,19 +115,29 @@ def settle(
         else:
             step = np.linalg.solve(gram[np.ix_(S, S)], slope[S] - strength[S] * sign[S]).astype(np.float64)
             longest = 1.0
-        crosses = (positive | (strength[S] > 0)) & (sign[S] * step < 0)
-        share = np.where(crosses, np.abs(coef[S]) / np.where(crosses, np.abs(step), 1.0), np.inf)
+        signed = positive | (strength[S] > 0)
+        ends = np.where(
+            step < 0,
+            np.where(signed & (sign[S] > 0), np.maximum(low[S], 0.0), low[S]),
+            np.where(signed & (sign[S] < 0), np.minimum(high[S], 0.0), high[S]),
+        )
+        crosses = np.isfinite(ends) & (step != 0)
+        ends = np.where(crosses, ends, 0.0)
+        share = np.where(crosses, np.abs(ends - coef[S]) / np.where(crosses, np.abs(step), 1.0), np.inf)
         length = min(longest, share.min(initial=np.inf))
         if not np.isfinite(length):
             break
         coef[S] += length * step
         if share.min(initial=np.inf) <= longest:
             gone = S[np.argmin(share)]
-            coef[gone] = 0.0
+            coef[gone] = ends[np.argmin(share)]
             inside.remove(gone)
             continue
         slope[:] = b - gram @ coef
-        violation = (slope if positive else np.abs(slope)) - strength
+        up = np.where(coef < high, slope - np.where(coef < 0, -strength, strength), -np.inf)
+        least = np.maximum(low, 0.0) if positive else low
+        down = np.where(coef > least, np.where(coef > 0, strength, -strength) - slope, -np.inf)
+        violation = np.maximum(up, down)
         violation[inside] = 0.0
         violation[np.diag(gram) <= 0] = 0.0
         worst = int(np.argmax(violation))
@@ -119,11 +145,11 @@ def settle(
             steps = done + 1
             break
         inside.append(worst)
-        sign[worst] = np.sign(slope[worst])
+        sign[worst] = np.sign(coef[worst] or slope[worst])
     slope[:] = b - gram @ coef
     support[: len(inside)] = inside
-    lower = np.linalg.cholesky(gram[np.ix_(inside, inside)]) if inside else np.zeros((0, 0))
-    factor[: len(inside), : len(inside)] = lower
+    triangle = np.linalg.cholesky(gram[np.ix_(inside, inside)]) if inside else np.zeros((0, 0))
+    factor[: len(inside), : len(inside)] = triangle
     return len(inside), steps
 
 
@@ -147,6 +173,8 @@ def follow(
     done: NDArray[np.intp],
     at: int,
     used: int,
+    lower: Array | None = None,
+    upper: Array | None = None,
 ) -> tuple[int, int, int, bool]:
     """`settle` for the penalties ``alpha * unit`` from number `at` on, each from the solution before, without epochs.
 
@@ -154,15 +182,16 @@ def follow(
     """
     while at < alphas.size:
         there = np.flatnonzero(known)
-        inside, lower = np.zeros(there.size, dtype=np.intp), np.zeros((there.size, there.size))
+        inside, triangle = np.zeros(there.size, dtype=np.intp), np.zeros((there.size, there.size))
+        limits = [None if end is None else end[there] for end in (lower, upper)]
         inside[:size] = np.searchsorted(there, support[:size])
         strength, tolerance = alphas[at] * unit, rounding * np.abs(slope).max(initial=0.0)
         part, here, slope_here, left = gram[np.ix_(there, there)], coef[there], slope[there], max_steps - used
-        given = part, strength[there], positive, left, tolerance, here, slope_here, inside, lower, size
+        given = part, strength[there], positive, left, tolerance, here, slope_here, inside, triangle, size, *limits
         size, steps = settle(*given) if there.size else (0, 1)
         slope -= (here - coef[there]) @ gram[there]
         coef[there] = here
-        support[:size], factor[:size, :size] = there[inside[:size]], lower[:size, :size]
+        support[:size], factor[:size, :size] = there[inside[:size]], triangle[:size, :size]
         used += steps
         violation = (slope if positive else np.abs(slope)) - strength
         if np.any(~known & (violation > tolerance)):

@@ -6,7 +6,7 @@ from ladreg._least_squares.coordinate_descent import NAME, solve_lasso
 from ladreg._least_squares.dependent_columns import redundant
 from ladreg._least_squares.descent_state import COUNTS
 from ladreg._least_squares.gram_path import GramPath
-from ladreg._least_squares.path import rows_in_gram, solve_lasso_path
+from ladreg._least_squares.path import rows_in_gram, solve_lasso_path, works_in_gram
 from ladreg._least_squares.path_point import PathPoint, gathered
 from ladreg._least_squares.tuning import LeastSquaresTuning
 
@@ -23,4 +23,5 @@ __all__ = [
     "rows_in_gram",
     "solve_lasso",
     "solve_lasso_path",
+    "works_in_gram",
 ]

@@ -54,7 +54,7 @@ def without_rounding(penalty: ElasticNet, coef: Array, square: Array, size: floa
     """
     moves = np.abs(coef) * np.sqrt(square)
     nothing = (moves <= SUMMED * np.sqrt(size)) & ((penalty.strength > 0) | penalty.positive)
-    return np.where(nothing, 0.0, coef)
+    return penalty.within(np.where(nothing, 0.0, coef)) if penalty.limited else np.where(nothing, 0.0, coef)
 
 
 class Centred:

@@ -110,7 +110,7 @@ class GramPath:
         """One solution with ridges on the diagonal, which change with alpha: the factor is computed again."""
         begin, ridged = self.coef.copy(), self.gram.copy()
         _raise(ridged, np.flatnonzero(self.known), penalty.ridge)
-        self._size = self._refactor(ridged)
+        self._size = self._refactor(ridged, penalty)
         solved = self._follow(ridged, penalty, np.ones(1), max_steps, self.slope - penalty.ridge * self.coef, found)
         # Slopes without ridges, from the Gram matrix: adding ``ridge * coef`` back might cancel.
         moved = np.flatnonzero(self.coef != begin)
@@ -123,6 +123,7 @@ class GramPath:
     ) -> int:
         """Update `coef` and `slope` in place; returns how many penalties were solved."""
         at, used = 0, 0
+        limits = unit.ends if unit.limited else (None, None)
         while at < alphas.size:
             self._size, at, used, is_missing = _gram.follow(
                 gram,
@@ -144,6 +145,7 @@ class GramPath:
                 found.done,
                 at,
                 used,
+                *limits,
             )
             if is_missing:
                 places = self._wanting(unit, alphas[at], slope)
@@ -160,9 +162,12 @@ class GramPath:
         near = np.flatnonzero((lack >= (self.tuning.wanted - 1.0) * alpha * unit.strength) & ~self.known)
         return largest(lack, near, self.tuning.entering)
 
-    def _refactor(self, gram: Array) -> int:
+    def _refactor(self, gram: Array, penalty: ElasticNet | None = None) -> int:
         """Factorise the Gram matrix of the support; returns the size of the factor, 0 if the matrix is singular."""
-        chosen = np.flatnonzero(self.coef)
+        inside = self.coef != 0
+        if penalty is not None and penalty.limited:
+            inside &= (penalty.lower < self.coef) & (self.coef < penalty.upper)
+        chosen = np.flatnonzero(inside)
         lower = factored(gram, chosen)
         if lower is None:
             return 0

@@ -35,7 +35,7 @@ def solve_lasso_path(
     Parameters
     ----------
     problem
-        With the penalty at alpha = 1. Rows may have a weight of zero.
+        With the penalty at alpha = 1; one with limits must be one that `works_in_gram`. Rows may have a weight of zero.
     alphas
         Decreasing, above zero.
     settings
@@ -49,7 +49,8 @@ def solve_lasso_path(
     if alphas.size == 0:
         return
     columns = columns or Centred(problem)
-    spare = redundant(columns, columns.slope)
+    # Columns that are equal or dependent may have different limits.
+    spare = None if problem.penalty.limited else redundant(columns, columns.slope)
     if spare is not None:
         columns = columns.with_penalty(spare.hidden(problem.penalty))
     points = _points(columns, alphas, settings, stats)
@@ -57,10 +58,15 @@ def solve_lasso_path(
         yield point if spare is None else shared(point, spare, problem.n_features)
 
 
+def works_in_gram(problem: Problem, settings: Settings) -> bool:
+    """Whether a path is solved by the Gram matrix of all features: the only way that knows limits of coefficients."""
+    if settings.precompute is not None:
+        return settings.precompute
+    return problem.n_features <= min(problem.n_samples, settings.tuned(LeastSquaresTuning).all_in_gram)
+
+
 def _points(columns: Centred, alphas: Array, settings: Settings, stats: dict[str, int] | None) -> Iterator[PathPoint]:
-    problem, most = columns.problem, settings.tuned(LeastSquaresTuning).all_in_gram
-    few = problem.n_features <= min(problem.n_samples, most)
-    if not (few if settings.precompute is None else settings.precompute):
+    if not works_in_gram(columns.problem, settings):
         yield from WorkingSetPath(columns, alphas, settings, stats)
         return
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
@@ -103,7 +109,8 @@ def rows_in_gram(
         Solutions, and whether each is one that meets the tolerance and was proved to be the only optimum.
     """
     limit, tuning = settings.limit(MOST_EPOCHS), settings.tuned(LeastSquaresTuning)
-    trail = GramPath(gram, np.zeros(slope.size), slope, tuning=tuning)
+    rest = unit.rest
+    trail = GramPath(gram, rest, slope - gram @ rest if rest.any() else slope, tuning=tuning)
     width = max(1, tuning.entries // max(slope.size, 1))
     for first in range(0, alphas.size, width):
         group = alphas[first : first + width]

@@ -23,6 +23,7 @@ from ladreg._least_squares import (
     rows_in_gram,
     solve_lasso,
     solve_lasso_path,
+    works_in_gram,
 )
 from ladreg._paths.fold_moments import FoldMoments, Split, blocks
 from ladreg._paths.knots import path_of_knots
@@ -80,7 +81,8 @@ class SquaredFolds:
         self._moments = FoldMoments(self.columns, splits) if self._shares_gram() else None
         if self._moments is not None:
             self.columns.know(self._moments.gram(), self._moments.slope())
-        self._spare = redundant(self.columns, self.columns.slope)
+        limited = problem.penalty.limited  # equal or dependent columns may have different limits
+        self._spare = None if limited else redundant(self.columns, self.columns.slope)
 
     @np.errstate(over="ignore", invalid="ignore")  # reported below
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
@@ -105,6 +107,8 @@ class SquaredFolds:
 
     def solve(self, problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
         """Solve a single problem, by the centred columns and the Gram matrix of the folds."""
+        if problem.penalty.limited:
+            return solve(problem, settings, start)
         settings = replace(settings, precompute=None if self._moments is None else True)
         return solve_at_unit_scale(problem, settings, start, engine=self._on_known_columns)
 
@@ -212,6 +216,9 @@ class SquaredFolds:
 
     def _by_data(self, fold: int, unit: ElasticNet, alphas: Array) -> Iterator[float]:
         """The weighted sum of squared errors for each alpha."""
+        if unit.limited:
+            yield from (self._again(fold, unit.times(alpha), unit.rest) for alpha in alphas.tolist())
+            return
         problem = self._fold(fold, unit)
         columns = Centred(problem)
         known: dict[bytes, Array] = {}
@@ -233,6 +240,9 @@ class SquaredFolds:
         """The weighted sum of squared errors for one alpha, from the data."""
         problem = self._fold(fold, penalty)
         columns = Centred(problem)
+        if penalty.limited:
+            coef = solve(problem, self.settings, Coefficients(start, columns.intercept(start))).coef
+            return self._squares(fold, columns.residual(coef))
         draft = solve_lasso(problem, self.settings, Coefficients(start, 0.0), columns=columns)
         return self._squares(fold, columns.residual(self._relaxed_by_data(columns, draft.coef, {})))
 
@@ -380,8 +390,11 @@ def folds_of(
     mixing: float,
     estimate: Callable[[Problem], Problem],
 ) -> Folds | SquaredFolds:
-    """The cross-validation of a path: `SquaredFolds` if the loss is a square without limits, otherwise `Folds`."""
-    if problem.loss.is_square and not problem.penalty.limited:
+    """The cross-validation of a path: `SquaredFolds` if the loss is a square, otherwise `Folds`.
+
+    Limits are for Gram matrices of all features, and not for relaxed fits.
+    """
+    if problem.loss.is_square and (not problem.penalty.limited or (mixing == 1.0 and works_in_gram(problem, settings))):
         return SquaredFolds(problem, splits, settings, mixing=mixing)
     return Folds(problem, splits, settings, mixing=mixing, estimate=estimate)
 

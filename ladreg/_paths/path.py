@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import Answers, proofs
-from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path
+from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path, works_in_gram
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import largest_alpha, solve, solve_alphas
@@ -151,7 +151,7 @@ def solve_path(
     most
         The path ends before the first solution with more coefficients that are not zero.
     """
-    together = problem.loss.is_square and not problem.penalty.limited
+    together = problem.loss.is_square and (works_in_gram(problem, settings) or not problem.penalty.limited)
     solve_all = _solve_squares if together else _solve_each
     return solve_all(problem, alphas, settings, most).within(most)
 
@@ -230,7 +230,8 @@ def drafted_path(
             coef = np.zeros(problem.n_features)
             coef[point.features] = point.coef
             intercept = columns.intercept(coef) if problem.fit_intercept else 0.0
-            path.coef[:, k], path.intercept[k] = units.to_original(coef, intercept)
+            coef, path.intercept[k] = units.to_original(coef, intercept)
+            path.coef[:, k] = problem.penalty.within(coef) if problem.penalty.limited else coef
             path.n_iter[k], path.unique[k] = point.n_iter, bool(point.unique)
         if most is not None and np.count_nonzero(path.coef[:, k]) > most:
             return path.first(k)
@@ -276,6 +277,8 @@ def _certify(problem: Problem, path: Path, window: slice, units: Scaling, points
     slope = problem.design.rmatvec(dual.T).T
     found = proofs(problem, Answers(path.alphas[window], used, coefs.T, residual, dual, slope, dual.sum(axis=1)))
     path.coef[used, window] = coefs
+    if problem.penalty.limited:
+        path.coef[:, window] = problem.penalty.within(path.coef[:, window].T).T
     path.objective[window], path.gap[window], path.relative_gap[window] = found.objective, found.gap, found.relative_gap
     path.n_iter[window] = [point.n_iter for point in points]
     path.unique[window] = [bool(point.unique) for point in points]
