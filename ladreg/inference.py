@@ -22,6 +22,7 @@ from ladreg._estimators import (
     check_flag,
     check_real,
     check_verbose,
+    told_of_passes,
 )
 from ladreg._inference import (
     BANDWIDTHS,
@@ -532,7 +533,7 @@ def infer(
         Number of threads (as in joblib) for the bootstrap and the nodewise lassos. Results do not depend on it.
     verbose : int, default=0
         Verbosity of joblib: one line per block of replicates in the bootstrap, and per block of columns and fold in the
-        nodewise lassos.
+        nodewise lassos; for data in blocks, one line per pass.
     density : {"robust", "iid"}, default="robust"
         Density of the errors in the rank test: "robust" for one per row, "iid" for one for all rows.
     interpolate : bool, default=False
@@ -718,7 +719,7 @@ def infer(
     shared: dict[str, Any] = {"method": method, "level": float(level)}
     if are_blocks(X):
         _check_blocks(model, method, groups, lags)
-        with any_size():
+        with any_size(), told_of_passes(None, None, _say if verbose else None):
             posed = PosedBlocks.of(model, X, y, sample_weight)
             group = (
                 None
@@ -852,6 +853,11 @@ def _inferred(
         "fit_intercept": sample.regressors.fit_intercept,
     }
     return _table(fitted, several, is_quantile, found, shared)
+
+
+def _say(text: str) -> None:
+    """Tell of progress."""
+    print(f"[infer] {text}", flush=True)
 
 
 def _of_blocks(found: BlockInference, several: bool, shared: dict[str, Any]) -> Inference:

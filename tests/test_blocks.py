@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+import ladreg
 from ladreg import blocks
 from ladreg._row_blocks import Passes, Place, Rows, Summary, picked, stacked
 from ladreg.blocks import BlockError
@@ -316,3 +317,75 @@ def test_what_is_no_source_is_refused():
         total(blocks.iterable(lambda: [(X, y)]).on(pool))
     with pytest.raises(ValueError, match="all 2 blocks are empty"):
         Passes(blocks.iterable(lambda: [(X[:0], y[:0])] * 2).source)
+
+
+class Recorder:
+    """A callback that writes down what it is told."""
+
+    def __init__(self):
+        self.begun, self.ended = [], []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):  # noqa: ARG002
+        self.begun.append((context.task_name, context.task_id, context.max_subtasks))
+
+    def on_fit_task_end(self, estimator, context):  # noqa: ARG002
+        self.ended.append((context.task_name, context.task_id, context.max_subtasks))
+
+
+def simple(n=5000):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 2))
+    return X, X.sum(axis=1) + rng.standard_t(2, n)
+
+
+def test_a_pass_is_a_task_of_callbacks(capsys):
+    callback = pytest.importorskip("sklearn.callback")
+    data = blocks.arrays(*simple(), rows=1000).holding(1000)
+    recorder = Recorder()
+    model = ladreg.LADRegressor().set_callbacks(recorder).fit(data)
+    names = [name for name, _, _ in recorder.begun]
+    assert names[0] == "fit"
+    assert names[1:] == ["survey", *names[2:-1], "certify"]
+    assert [one[1:] for one in recorder.begun[1:]] == [(-k, 0) for k in range(1, model.n_passes_ + 1)]
+    assert recorder.ended == [*recorder.begun[1:], ("fit", 0, None)]
+    plain = ladreg.LADRegressor().fit(data)
+    assert model.coef_.tobytes() == plain.coef_.tobytes()
+    recorder = Recorder()
+    ladreg.LassoCDCV(cv=3).set_callbacks(recorder).fit(data)
+    assert [one[0] for one in recorder.begun] == ["fit", "moments", "fold", "fold", "fold", "certify"]
+    pytest.importorskip("rich")
+    ladreg.LADRegressor().set_callbacks(callback.ProgressBar()).fit(data)
+    assert "LADRegressor" in capsys.readouterr().out
+
+
+def test_verbose_names_the_passes(capsys):
+    X, y = simple()
+    data = blocks.arrays(X, y, rows=1000).holding(1000)
+    ladreg.LassoCDCV(cv=3, verbose=1).fit(data)
+    assert "[LassoCDCV] pass 1 over the rows: moments\n" in capsys.readouterr().out
+    model = ladreg.LADRegressor().fit(X, y)
+    ladreg.infer(model, data, verbose=1)
+    assert "[infer] pass 1 over the rows: survey\n" in capsys.readouterr().out
+
+
+def test_names_of_tasks_are_readable():
+    """Dask's dashboard shows the words that the keys of tasks begin with."""
+    key_split = pytest.importorskip("dask.utils").key_split
+    X, y = simple()
+
+    class Labelled(ThreadPoolExecutor):
+        def submit(self, function, source, job):
+            labels.add(key_split(job.label))
+            return super().submit(function, source, job)
+
+    labels, model = set(), ladreg.QuantileRegressor(quantile=[0.2, 0.5], alpha=0)
+    with Labelled(1) as executor:
+        model.fit(blocks.arrays(X, y, rows=1000).holding(1000).on(executor))
+    assert {"ladreg-survey", "ladreg-certify"} <= labels
+    assert all(label.startswith("ladreg-") for label in labels)

@@ -2,7 +2,14 @@
 
 from ladreg._estimators.adaptive import WeightedRegressor, check_in_memory, is_adaptive
 from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
-from ladreg._estimators.callbacks import CallbackSupportMixin, root_task, subtasks, task, with_callbacks
+from ladreg._estimators.callbacks import (
+    CallbackSupportMixin,
+    root_task,
+    subtasks,
+    task,
+    told_of_passes,
+    with_callbacks,
+)
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.huber_scale_in_blocks import scale_of_blocks
@@ -77,6 +84,7 @@ __all__ = [
     "stored",
     "subtasks",
     "task",
+    "told_of_passes",
     "training_data",
     "verified",
     "verified_by_moments",

@@ -16,7 +16,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ladreg._arrays import Array, Index
-from ladreg._estimators.callbacks import CallbackSupportMixin, is_watched, root_task, task, with_callbacks
+from ladreg._estimators.callbacks import (
+    CallbackSupportMixin,
+    is_watched,
+    root_task,
+    task,
+    told_of_passes,
+    with_callbacks,
+)
 from ladreg._estimators.certificate_html import ShowsCertificate
 from ladreg._estimators.in_blocks import are_blocks, lazily
 from ladreg._estimators.own_penalties import penalties_of
@@ -239,8 +246,9 @@ class CertifiedRegressor(
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def _fit_watched(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> None:
-        """The fit as one task of the callbacks."""
-        with task(root_task(self, 0), self, X=X, y=y):
+        """The fit as one task of the callbacks; passes over rows in blocks are its subtasks."""
+        context = root_task(self, None if are_blocks(X) else 0)
+        with task(context, self, X=X, y=y), told_of_passes(context, self):
             self._fit_once(X, y, sample_weight, stacklevel=6)
 
     def _fit_once(self, X: Any, y: Any, sample_weight: ArrayLike | None, stacklevel: int) -> None:

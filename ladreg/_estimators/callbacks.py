@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
+
+from ladreg._row_blocks import passes_within
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -18,7 +21,7 @@ except ImportError:
         return method
 
 
-__all__ = ["CallbackSupportMixin", "is_watched", "root_task", "subtasks", "task", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "is_watched", "root_task", "subtasks", "task", "told_of_passes", "with_callbacks"]
 
 
 def is_watched(estimator: Any) -> bool:
@@ -27,8 +30,8 @@ def is_watched(estimator: Any) -> bool:
     return "_skl_callbacks" in state or "_parent_callback_ctx" in state
 
 
-def root_task(estimator: Any, n_subtasks: int) -> Any:
-    """The context of a fit with `n_subtasks` subtasks; None if callbacks are not supported."""
+def root_task(estimator: Any, n_subtasks: int | None) -> Any:
+    """The context of a fit with `n_subtasks` subtasks (None: any number); None if callbacks are not supported."""
     begin = getattr(estimator, "_init_callback_context", None)
     return None if begin is None else begin(max_subtasks=n_subtasks, sequential_subtasks=False)
 
@@ -38,6 +41,24 @@ def subtasks(context: Any, name: str, number: int) -> list[Any]:
     if context is None:
         return [None] * number
     return [context.subcontext(task_name=name, task_id=k) for k in range(number)]
+
+
+@contextmanager
+def told_of_passes(context: Any, estimator: Any, say: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Make each pass over rows in blocks a subtask, and say its name; their numbers are -1, -2, ..."""
+    numbers = count(1)
+
+    @contextmanager
+    def around(name: str) -> Iterator[None]:
+        number = next(numbers)
+        if say is not None:
+            say(f"pass {number} over the rows: {name}")
+        part = None if context is None else context.subcontext(task_name=name, task_id=-number)
+        with task(part, estimator):
+            yield
+
+    with passes_within(around):
+        yield
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from ladreg._row_blocks.dask_collections import DaskRows, is_dask
 from ladreg._row_blocks.in_memory import Batches, as_source
 from ladreg._row_blocks.parquet import MISSING, Parquet
-from ladreg._row_blocks.passes import Passes, Place
+from ladreg._row_blocks.passes import Passes, Place, passes_within
 from ladreg._row_blocks.source import BlockError, Mapped, Rows, Source, is_source, known_rows
 from ladreg._row_blocks.summary import Summary, merged, picked, stacked
 
@@ -28,6 +28,7 @@ __all__ = [
     "is_source",
     "known_rows",
     "merged",
+    "passes_within",
     "picked",
     "stacked",
 ]

@@ -14,6 +14,8 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Event
@@ -47,6 +49,19 @@ class Place(NamedTuple):
 
 
 Task = Callable[..., Summary]
+# What a pass is done within, given its name: who fits says so, for the passes of all that it calls.
+Around = Callable[[str], AbstractContextManager[None]]
+_around: ContextVar[Around | None] = ContextVar("_around", default=None)
+
+
+@contextmanager
+def passes_within(around: Around) -> Iterator[None]:
+    """Do each pass of the fits to come within a context, which is made of its name."""
+    token = _around.set(around)
+    try:
+        yield
+    finally:
+        _around.reset(token)
 
 
 @dataclass(frozen=True)
@@ -109,8 +124,8 @@ class Passes:
         Global number of the first row of each block, and, last, the number of rows.
     """
 
-    def __init__(self, source: Source, executor: Any = None, listener: Callable[[str], None] | None = None) -> None:
-        self.source, self.executor, self._listener = source, executor, listener
+    def __init__(self, source: Source, executor: Any = None) -> None:
+        self.source, self.executor = source, executor
         self.names: list[str] = ["count"] * int(getattr(source, "n_counting_reads", 0))
         self._checks: dict[int, tuple[int, int]] = {}
         if source.n_blocks < 1:
@@ -141,11 +156,15 @@ class Passes:
         return self._total(name, task, common)
 
     def _total(self, name: str, task: Task | None, common: tuple[Any, ...]) -> Summary:
+        around = _around.get()
+        with nullcontext() if around is None else around(name):
+            return self._summed(name, task, common)
+
+    def _summed(self, name: str, task: Task | None, common: tuple[Any, ...]) -> Summary:
         began = time.perf_counter()
-        if self._listener is not None:
-            self._listener(name)
         self.names.append(name)
-        label = f"ladreg-{name}-{len(self.names)}-{uuid.uuid4().hex[:8]}"
+        # Dask's dashboard groups tasks by the words that their keys begin with.
+        label = f"ladreg-{name.replace('+', '-')}-{len(self.names)}-{uuid.uuid4().hex[:8]}"
         jobs = [self._job(label, group, task, common) for group in self._groups]
         run: Callable[[list[Job]], Iterator[Summary]] | None = getattr(self.source, "run", None)
         if run is not None and self.executor is not None:

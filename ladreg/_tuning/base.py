@@ -31,6 +31,7 @@ from ladreg._estimators import (
     stored,
     subtasks,
     task,
+    told_of_passes,
     training_data,
     verified_by_moments,
     with_callbacks,
@@ -216,10 +217,10 @@ class TunedRegressor(CertifiedRegressor):
         """The choice from data in blocks of rows, by rows with the same moments."""
         if not self._loss().is_square:
             raise TypeError(NO_BLOCKS.format(type(self).__name__))
-        blocks, given = self._prepared_blocks(opened(X, y, sample_weight), params)
-        blocks.name_features(self)
-        context = root_task(self, self._n_tasks(given))
-        with task(context, self, X=X, y=y):
+        context = root_task(self, None)
+        with task(context, self, X=X, y=y), told_of_passes(context, self, self._say):
+            blocks, given = self._prepared_blocks(opened(X, y, sample_weight), params)
+            blocks.name_features(self)
             self._choose([blocks.data], self._candidates([blocks.data]), given, context, blocks)
 
     def _prepared_blocks(
