@@ -107,7 +107,7 @@ print(f"QuantileRegressor: {len(theirs)} lines, found {', '.join(map(str, counts
 
 hull = corners[np.argsort(np.arctan2(*(corners - corners.mean(axis=0)).T))]
 span = np.array([0.5, 8.5])
-grid = np.linspace(*span, 200)
+grid = np.linspace(span[0], span[1], 200)
 values = corners[:, :1] * grid + corners[:, 1:]
 ours_style, theirs_style = {"color": "#0072B2"}, {"color": "#C04F00"}
 

@@ -42,7 +42,7 @@ print(common.certificate_)
 # The picture: slopes of single shops, and the common one.
 
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-axes.hist(slopes, bins=np.linspace(-6, 2, 81), color="#56B4E9")
+axes.hist(slopes, bins=80, range=(-6, 2), color="#56B4E9")
 axes.axvline(common.coef_[0], color="#D55E00", lw=2.5)
 top = axes.get_ylim()[1]
 axes.text(common.coef_[0] + 0.1, 0.95 * top, f"one slope with 2,000 levels: {common.coef_[0]:.2f}", color="#D55E00")

@@ -25,10 +25,9 @@ X = income.reshape(-1, 1)
 quantiles = [0.05, 0.25, 0.5, 0.75, 0.95]
 model = QuantileRegressor(quantile=quantiles, alpha=0).fit(X, food)
 print(f"{'quantile':>8s}{'slope':>8s}{'intercept':>11s}{'households below':>18s}")
-for quantile, slope, intercept, line in zip(
-    quantiles, model.coef_[:, 0], model.intercept_, model.predict(X).T, strict=True
-):
-    print(f"{quantile:8.2f}{slope:8.3f}{intercept:11.1f}{np.mean(food < line - 1e-6):18.1%}")
+below = np.mean(food[:, None] < model.predict(X) - 1e-6, axis=0)
+for quantile, slope, intercept, share in np.column_stack([quantiles, model.coef_, model.intercept_, below]):
+    print(f"{quantile:8.2f}{slope:8.3f}{intercept:11.1f}{share:18.1%}")
 
 # %%
 # The effect of a feature, quantile by quantile

@@ -30,15 +30,15 @@ print(infer(median, X, y))
 # estimate one for each household; "rank" inverts a test, and its interval is not symmetric; the bootstrap draws
 # households anew.
 
-chosen = {
-    "iid": {},
-    "robust": {},
-    "kernel": {},
-    "rank": {},
-    "bootstrap": {"n_bootstrap": 500, "random_state": 0},
+inferences = {
+    "iid": infer(median, X, y, method="iid"),
+    "robust": infer(median, X, y),
+    "kernel": infer(median, X, y, method="kernel"),
+    "rank": infer(median, X, y, method="rank"),
+    "bootstrap": infer(median, X, y, method="bootstrap", n_bootstrap=500, random_state=0),
 }
-intervals = {name: infer(median, X, y, method=name, **options).conf_int()[1] for name, options in chosen.items()}
-for name, (low, high) in intervals.items():
+for name, inference in inferences.items():
+    low, high = inference.conf_int()[1]
     print(f"{name:10s} {low:.3f} to {high:.3f}")
 
 # %%

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.linalg
 import scipy.optimize
-from numpy.typing import NDArray
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
 
 from ladreg._tolerances import AT_END, CONDITION, ORTHOGONAL, PINNED
 
+if TYPE_CHECKING:  # what scipy.sparse.issparse leaves of a type, and so what transformers return
+    from scipy._lib._sparse import SparseABC
+else:
+    SparseABC = sp.sparray
+
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+# A table of numbers: an array, a data frame, nested lists, a sparse array or a sparse matrix.
+MatrixLike = ArrayLike | sp.sparray | sp.spmatrix | SparseABC
 
 # Invert matrices of up to 400 rows; larger ones are factored, which takes a third of the multiplications. (SciPy has a
 # second BLAS with threads of its own, and alternating with NumPy's was measured to slow small matrices down tenfold.)
@@ -130,7 +138,7 @@ def pivoted_triangle(matrix: Array) -> tuple[Array, Index]:
     if matrix.size == 0:
         return np.zeros(matrix.shape), np.arange(matrix.shape[1])
     triangle, order = scipy.linalg.qr(matrix, mode="r", pivoting=True)
-    return np.asarray(triangle), order.astype(np.intp)
+    return np.asarray(triangle, dtype=np.float64), order.astype(np.intp)
 
 
 def nonnegative_least_squares(matrix: Array, target: Array) -> tuple[Array, float] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from ladreg._row_blocks import (
     HELD,
@@ -220,7 +220,7 @@ def parquet(
     weight: str | None = None,
     columns: Sequence[str] | None = None,
     filter: Any = None,  # noqa: A002 - the name that pyarrow has for it
-    missing: str = "error",
+    missing: Literal["error", "drop"] = "error",
 ) -> Blocks:
     """Parquet files, one block for each row group.
 

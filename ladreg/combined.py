@@ -67,6 +67,8 @@ class CombinedLossRegressor(L1Regressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import ceil
 from numbers import Integral
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._estimators import (
     Bounds,
     Data,
@@ -111,6 +111,8 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         Most iterations of the linear programming solvers for a quantile, at least 1.
     certificate_ : list of Certificate
         The proofs of the three fits.
+    certificates_ : list of Certificate
+        The same.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -161,6 +163,22 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
     _doc_link_module = "ladreg"
     _doc_link_template = "https://ladreg.readthedocs.io/en/stable/generated/ladreg.{estimator_name}.html"
 
+    coef_: NDArray[np.floating]
+    intercept_: NDArray[np.floating]
+    quantile_: Array
+    alpha_: float | Any
+    objective_: Array
+    dual_gap_: Array
+    calibration_rows_: Index
+    correction_: float
+    calibration_scores_: Array
+    calibration_weights_: Array
+    coverage_: float
+    mean_weight_: float
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
     def __init__(
         self,
         *,
@@ -172,7 +190,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         bounds: Bounds | None = None,
         l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | None = None,
-        solver: str = "auto",
+        solver: Literal["auto", "linprog", "highs", "highs-ds", "highs-ipm"] = "auto",
         solver_options: Mapping[str, Any] | None = None,
         tol: float = 1e-9,
         max_iter: int | None = None,
@@ -197,7 +215,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         tags.input_tags.sparse = True
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike, **fit_params: Any) -> Self:
+    def fit(self, X: MatrixLike, y: ArrayLike, **fit_params: Any) -> Self:
         """Fit the quantiles to some rows, and calibrate the intervals on the others.
 
         Parameters
@@ -317,7 +335,22 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         goal = self.coverage_ * (reached[-1] + weight) * (1 - _REACHED)
         return np.append(self.calibration_scores_, np.inf)[np.searchsorted(reached, goal)]
 
-    def predict(self, X: ArrayLike, return_interval: bool = False) -> Any:
+    @overload
+    def predict(self, X: MatrixLike, return_interval: Literal[False] = False) -> NDArray[np.floating]: ...
+
+    @overload
+    def predict(
+        self, X: MatrixLike, return_interval: Literal[True]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]: ...
+
+    @overload
+    def predict(
+        self, X: MatrixLike, return_interval: bool
+    ) -> NDArray[np.floating] | tuple[NDArray[np.floating], NDArray[np.floating]]: ...
+
+    def predict(
+        self, X: MatrixLike, return_interval: bool = False
+    ) -> NDArray[np.floating] | tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Predict the median, and optionally the interval.
 
         Parameters
@@ -335,7 +368,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         median = self._lines(X)[:, 1]
         return (median, self.predict_interval(X)) if return_interval else median
 
-    def predict_interval(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> NDArray[np.floating]:
+    def predict_interval(self, X: MatrixLike, sample_weight: ArrayLike | None = None) -> NDArray[np.floating]:
         """Intervals for new targets.
 
         Parameters
@@ -359,7 +392,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         ends: NDArray[np.floating] = np.column_stack([lines[:, 0] - correction, lines[:, 2] + correction])
         return np.sort(ends, axis=1)
 
-    def _lines(self, X: ArrayLike) -> Array:
+    def _lines(self, X: MatrixLike) -> Array:
         """The fitted quantiles of new rows, not calibrated."""
         check_is_fitted(self)
         table = validate_data(
@@ -367,7 +400,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         )
         return np.asarray(self._fitted().predict(table), dtype=np.float64)
 
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The mean D² score of the lower limit, the median and the upper limit as quantiles.
 
         Parameters
@@ -389,7 +422,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         lines = np.column_stack([low, self.predict(X), high])
         return float(d2_pinball_score(y, lines, quantile=self.quantile_, sample_weight=sample_weight))
 
-    def verify(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> list[Certificate]:
+    def verify(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> list[Certificate]:
         """Certify the quantiles again, from the data of the fit.
 
         Parameters
@@ -409,13 +442,17 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         fitted = self._fitted()
         data = training_data(self, X, y, sample_weight, reset=False, keep=True)
         others = np.setdiff1d(np.flatnonzero(data.weight > 0), self.calibration_rows_)
-        found: list[Certificate] = fitted.verify(*_some(data, others))  # type: ignore[assignment]
-        return found
+        return cast(list[Certificate], fitted.verify(*_some(data, others)))
 
     @property
     def certificate_(self) -> list[Certificate]:
         """Proofs of the fits."""
-        return [Certificate(**values) for values in self._fitted()._certificates]
+        return self._fitted().certificates_
+
+    @property
+    def certificates_(self) -> list[Certificate]:
+        """Proofs of the fits, as `certificate_`."""
+        return self.certificate_
 
 
 def _some(data: Data, rows: Index) -> tuple[Any, Array, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -85,6 +85,8 @@ class HuberLossRegressor(L1Regressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate, for the scale used.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -152,6 +154,8 @@ class HuberLossRegressor(L1Regressor):
     >>> model.coef_.round(1), model.certificate_.relative_gap < 1e-12
     (array([1., 2., 0.]), True)
     """
+
+    scale_: float | Any
 
     def __init__(
         self,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import fdtrc, stdtr, stdtrit
 from sklearn.utils import check_array, check_random_state
 
-from ladreg._arrays import Array, Index, is_regular
+from ladreg._arrays import Array, Index, MatrixLike, is_regular
 from ladreg._estimators import (
     LastStep,
     PosedBlocks,
@@ -50,11 +50,16 @@ from ladreg._inference import (
     replicates,
 )
 from ladreg._problem import Certificate, Huber, Pinball
+from ladreg._row_blocks import Source
 from ladreg.lad import LADRegressor
 from ladreg.lasso_inference import LassoInference, infer_lasso
 from ladreg.quantile import QuantileRegressor
 
 __all__ = ["Inference", "Inverted", "WaldTest", "infer"]
+
+Method = Literal["robust", "kernel", "iid", "rank", "bootstrap"]
+LassoMethod = Literal["desparsified", "selective"]
+Bandwidth = Literal["hall_sheather", "bofinger", "chamberlain"]
 
 _OF_BLOCKS = ("robust", "kernel", "iid")
 _OF_A_LASSO = ("desparsified", "selective")
@@ -196,7 +201,7 @@ class Inference:
         """Two-sided p-values of each coefficient being zero."""
         if self.inverted is not None:
             return self.inverted.pvalues
-        return np.asarray(2 * stdtr(self.df, -np.abs(self.statistic)))
+        return np.asarray(2 * stdtr(self.df, -np.abs(self.statistic)), dtype=np.float64)
 
     def conf_int(self, level: float | None = None, simultaneous: bool = False) -> Array:
         """Confidence intervals of the coefficients.
@@ -293,7 +298,7 @@ class Inference:
         steps = np.eye(self.coef.shape[0])[:-1] - np.eye(self.coef.shape[0])[1:]
         return self.wald(np.kron(steps, unit))
 
-    def predict_interval(self, X: ArrayLike, level: float | None = None) -> Array:
+    def predict_interval(self, X: MatrixLike, level: float | None = None) -> Array:
         """Confidence intervals of the conditional quantiles (Huber: the centre) of given rows.
 
         They are for the conditional quantile, not for the target of a new row: for that see
@@ -441,26 +446,78 @@ class Inference:
         return np.asarray(values @ right[1:] + right[0] if self.fit_intercept else values @ right)
 
 
+@overload
 def infer(
     model: Any,
-    X: ArrayLike,
+    X: MatrixLike | Source,
     y: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     *,
-    method: str = "robust",
+    method: Method = "robust",
     groups: ArrayLike | str | None = None,
     level: float = 0.95,
-    weights: str = "probability",
-    bandwidth: str | float = "hall_sheather",
-    kernel: str = "uniform",
+    weights: Literal["probability", "frequency"] = "probability",
+    bandwidth: float | Bandwidth = "hall_sheather",
+    kernel: Literal["uniform", "gaussian"] = "uniform",
     n_bootstrap: int = 1000,
-    bootstrap: str = "pairs",
-    interval: str = "t",
+    bootstrap: Literal["pairs", "exponential"] = "pairs",
+    interval: Literal["t", "percentile"] = "t",
     sigma: float | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
-    density: str = "robust",
+    density: Literal["robust", "iid"] = "robust",
+    interpolate: bool = False,
+    lags: int | None = None,
+) -> Inference | Any: ...
+
+
+@overload
+def infer(
+    model: Any,
+    X: MatrixLike | Source,
+    y: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    *,
+    method: LassoMethod,
+    groups: ArrayLike | str | None = None,
+    level: float = 0.95,
+    weights: Literal["probability", "frequency"] = "probability",
+    bandwidth: float | Bandwidth = "hall_sheather",
+    kernel: Literal["uniform", "gaussian"] = "uniform",
+    n_bootstrap: int = 1000,
+    bootstrap: Literal["pairs", "exponential"] = "pairs",
+    interval: Literal["t", "percentile"] = "t",
+    sigma: float | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    density: Literal["robust", "iid"] = "robust",
+    interpolate: bool = False,
+    lags: int | None = None,
+) -> LassoInference | Any: ...
+
+
+def infer(
+    model: Any,
+    X: MatrixLike | Source,
+    y: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    *,
+    method: Method | LassoMethod = "robust",
+    groups: ArrayLike | str | None = None,
+    level: float = 0.95,
+    weights: Literal["probability", "frequency"] = "probability",
+    bandwidth: float | Bandwidth = "hall_sheather",
+    kernel: Literal["uniform", "gaussian"] = "uniform",
+    n_bootstrap: int = 1000,
+    bootstrap: Literal["pairs", "exponential"] = "pairs",
+    interval: Literal["t", "percentile"] = "t",
+    sigma: float | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    density: Literal["robust", "iid"] = "robust",
     interpolate: bool = False,
     lags: int | None = None,
 ) -> Inference | LassoInference | list[Inference] | list[LassoInference]:
@@ -696,15 +753,14 @@ def infer(
         raise ValueError(
             "infer takes no pipeline for data in blocks: pass infer(pipeline[-1], data.map(pipeline[:-1].transform))."
         )
-    if not are_blocks(X):
-        X = last.transformed(X)
+    table: Any = X if are_blocks(X) else last.transformed(X)
     if method in _OF_A_LASSO:
         if groups is not None or weights == "frequency":
             raise ValueError(f'method="{method}" takes each row as one: it has neither groups nor frequency weights.')
         given = None if sigma is None else float(sigma)
         return infer_lasso(
             last,
-            X,
+            table,
             target,
             sample_weight,
             method=method,
@@ -731,7 +787,7 @@ def infer(
         shared |= {"n_features_in": int(model.n_features_in_), "interval": "t", "lags": None}
         return _of_blocks(found_in_blocks, several, shared)
     with any_size():
-        sample, fits, names = read(last, X, target, sample_weight, groups, weights)
+        sample, fits, names = read(last, table, target, sample_weight, groups, weights)
         draw = _Draw(
             bootstrap, int(n_bootstrap), _seeds(random_state) if method == "bootstrap" else None, n_jobs, verbose
         )

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._certificate import column_rank
 from ladreg._estimators import Bounds, CertifiedRegressor, Data, MomentData, check_choice, check_real, quantile_of
 from ladreg._paths import Path, losses_of, relaxed
@@ -32,8 +32,10 @@ _FAR = 1e4
 class InformationRegressor(TunedRegressor):
     """A regressor that chooses its alpha by the likelihood of the data and the number of features it needs."""
 
-    criterion: str
+    criterion: Literal["aic", "bic", "ebic"]
     ebic_gamma: float
+    criterion_: Array
+    n_selected_path_: Index
 
     @abstractmethod
     def _deviance(self, candidate: Candidate, path: Path, losses: Array, n_samples: float) -> Array:
@@ -80,7 +82,7 @@ class InformationRegressor(TunedRegressor):
 
     def _prepared(
         self,
-        X: ArrayLike,  # noqa: ARG002
+        X: MatrixLike,  # noqa: ARG002
         y: ArrayLike,  # noqa: ARG002
         data: Data,
         sample_weight: Any,
@@ -236,6 +238,8 @@ class LassoCDIC(InformationRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     n_passes_ : int
         Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
@@ -326,6 +330,8 @@ class LassoCDIC(InformationRegressor):
     >>> np.flatnonzero(LassoCDIC("ebic", post_selection=0).fit(X, y).coef_)
     array([0, 1, 2])
     """
+
+    noise_variance_: float | Any
 
     def __init__(
         self,
@@ -499,6 +505,8 @@ class LADRegressorIC(InformationRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -612,6 +620,8 @@ class LADRegressorIC(InformationRegressor):
     """
 
     _has_knots = True
+    solver: str
+    scale_: float | Any
 
     def __init__(
         self,
@@ -629,7 +639,7 @@ class LADRegressorIC(InformationRegressor):
         post_selection: float | None = None,
         max_features: int | None = None,
         alpha_per_target: bool = False,
-        solver: str = "auto",
+        solver: Literal["auto", "linprog"] = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
         tol: float = 1e-9,
@@ -819,6 +829,8 @@ class QuantileRegressorIC(LADRegressorIC):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -935,7 +947,7 @@ class QuantileRegressorIC(LADRegressorIC):
         post_selection: float | None = None,
         max_features: int | None = None,
         alpha_per_target: bool = False,
-        solver: str = "auto",
+        solver: Literal["auto", "linprog", "highs", "highs-ds", "highs-ipm"] = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
         tol: float = 1e-9,
@@ -955,13 +967,12 @@ class QuantileRegressorIC(LADRegressorIC):
             post_selection=post_selection,
             max_features=max_features,
             alpha_per_target=alpha_per_target,
-            solver=solver,
             solver_options=solver_options,
             max_iter=max_iter,
             tol=tol,
             verbose=verbose,
         )
-        self.quantile = quantile
+        self.quantile, self.solver = quantile, solver
 
     def _models(self) -> list[CertifiedRegressor]:
         check_single("quantile", self.quantile)

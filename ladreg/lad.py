@@ -79,6 +79,8 @@ class LADRegressor(PivotalRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -158,7 +160,7 @@ class LADRegressor(PivotalRegressor):
         l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
         gamma: float = 1.0,
-        solver: str = "auto",
+        solver: Literal["auto", "linprog"] = "auto",
         solver_options: Mapping[str, Any] | None = None,
         tol: float = 1e-9,
         max_iter: int | None = None,

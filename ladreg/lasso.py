@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, MatrixLike
 from ladreg._estimators import (
     Bounds,
     Data,
@@ -94,6 +94,8 @@ class ElasticNetCD(WeightedRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     n_passes_ : int
         Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
@@ -308,6 +310,8 @@ class LassoCD(ElasticNetCD):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     n_passes_ : int
         Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
@@ -393,7 +397,7 @@ class LassoCD(ElasticNetCD):
 
 
 def alpha_max(
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     l1_ratio: float = 1.0,
@@ -404,7 +408,7 @@ def alpha_max(
     penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
     gamma: float = 1.0,
     standardize: bool = False,
-) -> float | Array:
+) -> float | Any:
     r"""The smallest `alpha` for which all penalised coefficients of `LassoCD` or `ElasticNetCD` are zero.
 
     .. math:: \alpha_{\max} = \max_j \frac{1}{\rho \, v_j} \Big| \sum_i w_i \, x_{ij} r_i \Big| \Big/ \sum_i w_i

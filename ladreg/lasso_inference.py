@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._estimators import LastStep, any_size, check_real, warn_user
 from ladreg._inference import (
     Block,
@@ -176,7 +176,7 @@ class LassoInference:
 
 def infer_lasso(
     last: LastStep,
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
     *,

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._estimators import (
     CertifiedRegressor,
     Data,
@@ -60,7 +60,7 @@ class ManyFits:
     unique: NDArray[np.bool_]
     n_single: int
 
-    def predict(self, X: ArrayLike, groups: ArrayLike | None = None) -> Array:
+    def predict(self, X: MatrixLike, groups: ArrayLike | None = None) -> Array:
         """Predict with all fits, or each row with the fit of its group.
 
         Parameters
@@ -123,7 +123,7 @@ class _Plan:
 
 def fit_many(
     estimator: CertifiedRegressor,
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     groups: ArrayLike | None = None,
@@ -318,6 +318,7 @@ def _block(
 ) -> tuple[dict[str, NDArray[Any]], list[Solution]]:
     """The arrays of the chosen fits, and the solutions of those that were solved one by one."""
     singles: list[Solution] = []
+    found: dict[str, NDArray[Any]]
     if solver is not None:
         optima = solver.solve(fits)
         found = {name: np.asarray(getattr(optima, name)) for name in _ARRAYS}

@@ -6,8 +6,8 @@ Each loss can be made a scorer by :func:`sklearn.metrics.make_scorer` with ``gre
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +28,9 @@ __all__ = [
     "pinball_loss",
 ]
 
-Average = str | ArrayLike
+# How the values of several outputs become one: their mean, or their mean with weights.
+Mean = Literal["uniform_average"] | Sequence[float] | NDArray[Any]
+Average = Mean | Literal["raw_values"]
 Value = float | NDArray[np.float64]
 
 
@@ -38,6 +40,26 @@ def _finite(sample_weight: ArrayLike | None) -> ArrayLike | None:
         return None
     checked: NDArray[np.floating] = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
     return checked
+
+
+@overload
+def l1_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Mean = "uniform_average",
+) -> float: ...
+
+
+@overload
+def l1_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values"],
+) -> NDArray[np.float64]: ...
 
 
 def l1_loss(
@@ -78,6 +100,26 @@ def l1_loss(
     1.0
     """
     return mean_absolute_error(y_true, y_pred, sample_weight=_finite(sample_weight), multioutput=multioutput)
+
+
+@overload
+def l2_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Mean = "uniform_average",
+) -> float: ...
+
+
+@overload
+def l2_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values"],
+) -> NDArray[np.float64]: ...
 
 
 def l2_loss(
@@ -124,6 +166,28 @@ def l2_loss(
     return mean_squared_error(y_true, y_pred, sample_weight=_finite(sample_weight), multioutput=multioutput)
 
 
+@overload
+def combined_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    l1_ratio: float = 0.5,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Mean = "uniform_average",
+) -> float: ...
+
+
+@overload
+def combined_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    l1_ratio: float = 0.5,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values"],
+) -> NDArray[np.float64]: ...
+
+
 def combined_loss(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -166,9 +230,31 @@ def combined_loss(
     2.0
     """
     check_real("l1_ratio", l1_ratio, low=0.0, high=1.0)
-    absolute = l1_loss(y_true, y_pred, sample_weight=_finite(sample_weight), multioutput=multioutput)
-    squared = l2_loss(y_true, y_pred, sample_weight=_finite(sample_weight), multioutput=multioutput)
+    same: dict[str, Any] = {"sample_weight": _finite(sample_weight), "multioutput": multioutput}
+    absolute, squared = l1_loss(y_true, y_pred, **same), l2_loss(y_true, y_pred, **same)
     return l1_ratio * absolute + (1.0 - l1_ratio) * squared
+
+
+@overload
+def huber_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    delta: float = 1.0,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Mean = "uniform_average",
+) -> float: ...
+
+
+@overload
+def huber_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    delta: float = 1.0,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values"],
+) -> NDArray[np.float64]: ...
 
 
 def huber_loss(
@@ -227,6 +313,28 @@ def huber_loss(
     return mean_absolute_error(loss, np.zeros_like(loss), sample_weight=_finite(sample_weight), multioutput=multioutput)
 
 
+@overload
+def pinball_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    quantile: float | ArrayLike = 0.5,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Mean = "uniform_average",
+) -> float: ...
+
+
+@overload
+def pinball_loss(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    quantile: float | ArrayLike = 0.5,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values"],
+) -> NDArray[np.float64]: ...
+
+
 def pinball_loss(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -279,6 +387,28 @@ def pinball_loss(
     array([0.133, 0.033])
     """
     return _by_quantile(mean_pinball_loss, y_true, y_pred, quantile, sample_weight, multioutput)
+
+
+@overload
+def d2_pinball_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    quantile: float | ArrayLike = 0.5,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Mean = "uniform_average",
+) -> float: ...
+
+
+@overload
+def d2_pinball_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    quantile: float | ArrayLike = 0.5,
+    sample_weight: ArrayLike | None = None,
+    multioutput: Literal["raw_values"],
+) -> NDArray[np.float64]: ...
 
 
 def d2_pinball_score(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ladreg._arrays import Array
 from ladreg._estimators import Bounds, CertifiedRegressor, Data
 from ladreg._problem import ElasticNet, Problem, Solution
 from ladreg._tuning import Choice, CrossValidatedRegressor, HeldOut, Target, check_single
@@ -122,6 +123,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     n_passes_ : int
         Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
@@ -195,6 +198,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     """
 
     _losses_name = "mse_path_"
+    mse_path_: Array
+    l1_ratio_: float | Any
 
     def __init__(
         self,
@@ -248,7 +253,8 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     def _chosen(self, targets: Sequence[Target], given: HeldOut) -> list[Choice]:
         choices = super()._chosen(targets, given)
         for target, choice in zip(targets, choices, strict=True):
-            target.fit.l1_ratio_ = float(target.candidates[choice.candidate].model.l1_ratio)
+            model: Any = target.candidates[choice.candidate].model
+            target.fit.l1_ratio_ = float(model.l1_ratio)
         return choices
 
 
@@ -348,6 +354,8 @@ class LassoCDCV(CrossValidatedRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     n_passes_ : int
         Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
@@ -433,6 +441,7 @@ class LassoCDCV(CrossValidatedRegressor):
     """
 
     _losses_name = "mse_path_"
+    mse_path_: Array
 
     def __init__(
         self,
@@ -581,6 +590,8 @@ class LADRegressorCV(CrossValidatedRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -666,6 +677,8 @@ class LADRegressorCV(CrossValidatedRegressor):
 
     _losses_name = "mae_path_"
     _has_knots = True
+    solver: str
+    mae_path_: Array
 
     def __init__(
         self,
@@ -684,7 +697,7 @@ class LADRegressorCV(CrossValidatedRegressor):
         post_selection: float | None = None,
         max_features: int | None = None,
         alpha_per_target: bool = False,
-        solver: str = "auto",
+        solver: Literal["auto", "linprog"] = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
         tol: float = 1e-9,
@@ -822,6 +835,8 @@ class QuantileRegressorCV(LADRegressorCV):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -898,6 +913,7 @@ class QuantileRegressorCV(LADRegressorCV):
     """
 
     _losses_name = "pinball_path_"
+    pinball_path_: Array
 
     def __init__(
         self,
@@ -917,7 +933,7 @@ class QuantileRegressorCV(LADRegressorCV):
         post_selection: float | None = None,
         max_features: int | None = None,
         alpha_per_target: bool = False,
-        solver: str = "auto",
+        solver: Literal["auto", "linprog", "highs", "highs-ds", "highs-ipm"] = "auto",
         solver_options: Mapping[str, Any] | None = None,
         max_iter: int | None = None,
         tol: float = 1e-9,
@@ -939,14 +955,13 @@ class QuantileRegressorCV(LADRegressorCV):
             post_selection=post_selection,
             max_features=max_features,
             alpha_per_target=alpha_per_target,
-            solver=solver,
             solver_options=solver_options,
             max_iter=max_iter,
             tol=tol,
             n_jobs=n_jobs,
             verbose=verbose,
         )
-        self.quantile = quantile
+        self.quantile, self.solver = quantile, solver
 
     def _models(self) -> list[CertifiedRegressor]:
         check_single("quantile", self.quantile)
@@ -1056,6 +1071,8 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit for the scale used, before `post_selection`.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -1133,6 +1150,8 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
     """
 
     _losses_name = "huber_path_"
+    huber_path_: Array
+    scale_: float | Any
 
     def __init__(
         self,
@@ -1288,6 +1307,8 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate of the penalised fit, before `post_selection`.
+    certificates_ : list of Certificate
+        The same as a list, also of one target.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -1353,6 +1374,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
     """
 
     _losses_name = "combined_path_"
+    combined_path_: Array
 
     def __init__(
         self,

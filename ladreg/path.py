@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, MatrixLike
 from ladreg._estimators import (
     NO_BLOCKS,
     Bounds,
@@ -34,7 +34,7 @@ from ladreg.quantile import QuantileRegressor
 
 
 def enet_path(
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     l1_ratio: float = 0.5,
@@ -199,7 +199,7 @@ def enet_path(
 
 
 def lasso_path(
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     eps: float = 1e-3,
@@ -359,7 +359,7 @@ def lasso_path(
 
 
 def lad_path(
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     eps: float = 1e-3,
@@ -507,12 +507,12 @@ def lad_path(
         raise ValueError("alphas must be None where quantiles are given: the penalty of all of them is alpha.")
     if max_features is not None:
         raise ValueError(f"max_features must be None where quantiles are given, got {max_features!r}: raise alpha.")
-    several = QuantileRegressor(quantile=grid, alpha=alpha, **common).fit(X, y, sample_weight)
+    several: Any = QuantileRegressor(quantile=grid, alpha=alpha, **common).fit(X, y, sample_weight)
     return grid, several.coef_.T.copy(), several.intercept_, several.dual_gap_
 
 
 def quantile_path(
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     quantile: float = 0.5,
@@ -646,7 +646,7 @@ def quantile_path(
 
 
 def quantile_process(
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     alpha: float = 0.0,
@@ -767,7 +767,7 @@ def quantile_process(
 
 
 def huber_path(
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     epsilon: float = 1.35,
@@ -888,7 +888,7 @@ def huber_path(
 
 
 def combined_path(
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     *,
     l1_ratio: float = 0.5,
@@ -1019,7 +1019,7 @@ def _checked_range(quantile_range: Any) -> tuple[float, float]:
 
 
 def _squares(
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
     alphas: int | ArrayLike | None,
@@ -1055,7 +1055,7 @@ def _squares(
 
 def _path(
     model: CertifiedRegressor,
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
     alphas: int | ArrayLike | None,
@@ -1083,7 +1083,7 @@ def _path(
 
 
 def _problem(
-    model: CertifiedRegressor, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, alpha: float = 1.0
+    model: CertifiedRegressor, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None, alpha: float = 1.0
 ) -> Problem:
     """The problem of a plain estimator with another alpha, the data checked."""
     if are_blocks(X):

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import d2_pinball_score
 from sklearn.utils.validation import check_is_fitted
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._estimators import (
     Bounds,
     Data,
@@ -105,6 +105,8 @@ class QuantileRegressor(PivotalRegressor):
         Proved upper bound of ``objective_ - optimum``.
     certificate_ : Certificate or list of Certificate
         The certificate, one for each quantile or target.
+    certificates_ : list of Certificate
+        The same as a list, also of one quantile and target.
     penalty_weights_ : ndarray of shape (n_features,), (n_quantiles, n_features) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -169,6 +171,8 @@ class QuantileRegressor(PivotalRegressor):
            [ 5.9,  8. , 10. ]])
     """
 
+    quantile_: float | Any
+
     def __init__(
         self,
         *,
@@ -181,7 +185,7 @@ class QuantileRegressor(PivotalRegressor):
         penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
         gamma: float = 1.0,
         rearrange: bool = False,
-        solver: str = "auto",
+        solver: Literal["auto", "linprog", "highs", "highs-ds", "highs-ipm"] = "auto",
         solver_options: Mapping[str, Any] | None = None,
         tol: float = 1e-9,
         max_iter: int | None = None,
@@ -275,7 +279,7 @@ class QuantileRegressor(PivotalRegressor):
             return None
         return np.argsort(np.argsort(quantiles, kind="stable"))
 
-    def predict(self, X: ArrayLike) -> NDArray[np.floating]:
+    def predict(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict with the linear model.
 
         Parameters
@@ -295,7 +299,7 @@ class QuantileRegressor(PivotalRegressor):
         ranks = self._ranks()
         return prediction if ranks is None else np.sort(prediction, axis=1)[:, ranks]
 
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """R² of the predictions for one quantile; for several quantiles the mean of their D² scores.
 
         Parameters

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,7 +29,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, MatrixLike
 from ladreg._estimators import (
     NO_BLOCKS,
     CallbackSupportMixin,
@@ -261,6 +261,16 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
     _doc_link_module = "ladreg"
     _doc_link_template = "https://ladreg.readthedocs.io/en/stable/generated/ladreg.{estimator_name}.html"
 
+    selection_probabilities_: Array
+    stability_paths_: Array
+    alphas_: NDArray[Any] | None
+    threshold_: float
+    max_features_per_fit_: int | None
+    n_features_per_fit_: float
+    expected_false_selections_: float
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
     def __init__(
         self,
         estimator: Any = None,
@@ -269,10 +279,10 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         alphas: int | ArrayLike | None = 10,
         eps: float = 0.1,
         n_pairs: int = 50,
-        threshold: float | str = 0.6,
+        threshold: float | Literal["auto"] = 0.6,
         max_features_per_fit: int | None = None,
         max_false_selections: float | None = None,
-        assumption: str | None = None,
+        assumption: Literal["unimodal"] | None = None,
         weakness: float | None = None,
         importance_getter: str | Callable[[Any], Any] = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -287,7 +297,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         self.threshold = threshold
         self.max_features_per_fit = max_features_per_fit
         self.max_false_selections = max_false_selections
-        self.assumption = assumption
+        self.assumption: Literal["unimodal"] | None = assumption
         self.weakness = weakness
         self.importance_getter = importance_getter
         self.random_state = random_state
@@ -296,7 +306,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
 
     def fit(
         self,
-        X: ArrayLike,
+        X: MatrixLike,
         y: ArrayLike,
         *,
         groups: ArrayLike | None = None,
@@ -341,7 +351,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
     @with_callbacks  # type: ignore[untyped-decorator]
     def _select(
         self,
-        X: ArrayLike,
+        X: MatrixLike,
         y: ArrayLike,
         groups: ArrayLike | None,
         stratify: ArrayLike | None,
@@ -437,7 +447,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
     def _data(
         self,
         estimator: Any,
-        X: ArrayLike,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         others: dict[str, Any],
@@ -673,7 +683,7 @@ def false_selections_bound(
     threshold: float,
     *,
     n_pairs: int = 50,
-    assumption: str | None = None,
+    assumption: Literal["unimodal"] | None = None,
 ) -> float:
     r"""Bound on the expected number of false selections by `StabilitySelection`.
 

@@ -134,7 +134,7 @@ def numbers(name: str, values: ArrayLike, *shape: int | None) -> Array:
     return array
 
 
-def names_of(given: Sequence[str] | None, number: int, what: str = "x") -> list[str]:
+def names_of(given: Any, number: int, what: str = "x") -> list[str]:
     """The names given, or ``x0, x1, ...``; a ValueError if there are more or fewer."""
     if given is None:
         return [f"{what}{k}" for k in range(number)]

@@ -85,7 +85,7 @@ class PathDisplay:
         alphas: ArrayLike,
         coefs: ArrayLike,
         *,
-        names: Sequence[str] | None = None,
+        names: ArrayLike | None = None,
         chosen: Mapping[str, float] | None = None,
     ) -> None:
         self.alphas: Array = numbers("alphas", alphas, None)
@@ -139,7 +139,7 @@ class PathDisplay:
         cls,
         path: Sequence[Any],
         *,
-        names: Sequence[str] | None = None,
+        names: ArrayLike | None = None,
         chosen: Mapping[str, float] | None = None,
         target: int | None = None,
     ) -> Self:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.validation import check_is_fitted
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, MatrixLike
 from ladreg._display.canvas import BLUE, ORANGE, axes_of, ink, names_of, numbers, tidy
 from ladreg._estimators import LastStep
 from ladreg._optional import optional
@@ -85,7 +85,7 @@ class QuantileProcessDisplay:
         *,
         intervals: ArrayLike | None = None,
         least_squares: ArrayLike | None = None,
-        names: Sequence[str] | None = None,
+        names: ArrayLike | None = None,
     ) -> None:
         self.coef: Array = numbers("coef", coef, None, None)
         n_quantiles, n_features = self.coef.shape
@@ -99,7 +99,7 @@ class QuantileProcessDisplay:
     def from_estimator(
         cls,
         estimator: Any,
-        X: ArrayLike,
+        X: MatrixLike,
         y: ArrayLike,
         *,
         features: Sequence[str | int] | None = None,
@@ -157,7 +157,7 @@ class QuantileProcessDisplay:
         )
 
     @classmethod
-    def from_path(cls, path: Sequence[Any], *, names: Sequence[str] | None = None) -> Self:
+    def from_path(cls, path: Sequence[Any], *, names: ArrayLike | None = None) -> Self:
         """From what `quantile_process` returns, or `lad_path` for a grid of quantiles.
 
         Parameters

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, MatrixLike
 from ladreg._display.canvas import BLUE, GREEN, ORANGE, axes_of, ink, numbers, tidy
 from ladreg._estimators import check_real
 
@@ -116,7 +116,7 @@ class ResidualDisplay:
         return cls(y_true, y_pred, threshold=threshold)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: ArrayLike, y: ArrayLike, *, threshold: float = 3.5) -> Self:
+    def from_estimator(cls, estimator: Any, X: MatrixLike, y: ArrayLike, *, threshold: float = 3.5) -> Self:
         """From a fitted model or pipeline, and data.
 
         Parameters

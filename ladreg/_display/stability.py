@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -75,7 +74,7 @@ class StabilityDisplay:
         threshold: float,
         *,
         alphas: ArrayLike | None = None,
-        names: Sequence[str] | None = None,
+        names: ArrayLike | None = None,
         parameter: str = "alpha",
     ) -> None:
         check_real("threshold", threshold, low=0.0, high=1.0)

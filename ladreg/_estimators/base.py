@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._estimators.callbacks import (
     CallbackSupportMixin,
     is_watched,
@@ -38,7 +38,7 @@ from ladreg._problem import (
     Solution,
     StopReason,
 )
-from ladreg._row_blocks import is_dask
+from ladreg._row_blocks import Source, is_dask
 from ladreg._solvers import solve, verify
 from ladreg._tolerances import ROUNDING_GAP
 from ladreg._version import __version__
@@ -116,7 +116,7 @@ class Verified:
 
 
 def verified(
-    model: CertifiedRegressor, X: ArrayLike, y: ArrayLike | None, sample_weight: ArrayLike | None = None
+    model: CertifiedRegressor, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None = None
 ) -> Verified:
     """Prove the coefficients of a model on data, as `CertifiedRegressor.verify` documents."""
     check_is_fitted(model)
@@ -166,7 +166,24 @@ class CertifiedRegressor(
     BaseEstimator,
     metaclass=ABCMeta,
 ):
-    """A linear model whose fit is a Problem and ends with a certificate."""
+    """A linear model whose fit is a Problem and ends with a certificate.
+
+    Attributes that are numbers for one target and arrays for several have the type of the number, or any: what is
+    written for one target is checked, and arrays pass.
+    """
+
+    fit_intercept: bool
+    tol: float
+    max_iter: int | None
+    coef_: NDArray[np.floating]
+    intercept_: np.floating | Any
+    n_iter_: int | Any
+    objective_: float | Any
+    dual_gap_: float | Any
+    n_features_in_: int
+    n_passes_: int
+    feature_names_in_: NDArray[np.object_]
+    _certificates: list[dict[str, Any]]
 
     _doc_link_module = "ladreg"
     _doc_link_template = "https://ladreg.readthedocs.io/en/stable/generated/ladreg.{estimator_name}.html"
@@ -183,9 +200,9 @@ class CertifiedRegressor(
     def _scaled_penalty(self, data: Data, alpha: float) -> ElasticNet:
         """The penalty that the parameters ask for, with this `alpha` in place of their alpha."""
 
+    @abstractmethod
     def _penalty(self, data: Data) -> ElasticNet:
         """The penalty that the parameters ask for."""
-        return self._scaled_penalty(data, float(self.alpha))
 
     def _penalty_again(self, data: Data) -> ElasticNet:
         """The penalty for `verify`, with the weights that `fit` found beforehand."""
@@ -200,7 +217,7 @@ class CertifiedRegressor(
         tags.input_tags.sparse = True
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: MatrixLike | Source, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model and certify its optimality.
 
         Parameters
@@ -257,7 +274,8 @@ class CertifiedRegressor(
             with any_size():
                 self._fit_blocks(X, y, sample_weight)
             return
-        self.__dict__.pop("n_passes_", None)
+        if hasattr(self, "n_passes_"):  # of an earlier fit
+            del self.n_passes_
         with any_size():
             data = training_data(self, X, y, sample_weight)
             problems = self._problems(data, self._penalty(data))
@@ -266,7 +284,7 @@ class CertifiedRegressor(
             self._warn(solutions, stacklevel)
             self._advise(problems)
 
-    def predict(self, X: ArrayLike) -> NDArray[np.floating]:
+    def predict(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict with the linear model.
 
         Parameters
@@ -281,23 +299,28 @@ class CertifiedRegressor(
         """
         check_is_fitted(self)
         if is_dask(X):
-            return cast(Any, lazily(self.predict, X, None if np.ndim(self.intercept_) == 0 else len(self.intercept_)))
-        X = validate_data(
+            return cast(Any, lazily(self.predict, X, self.intercept_.size if self.intercept_.ndim else None))
+        table: Any = validate_data(
             self, sound(X), reset=False, accept_sparse=("csr", "csc", "coo"), dtype=[np.float64, np.float32]
         )
-        prediction: NDArray[np.floating] = X @ self.coef_.T + self.intercept_
+        prediction: NDArray[np.floating] = table @ self.coef_.T + self.intercept_
         return prediction
 
     @property
-    def certificate_(self) -> Certificate | list[Certificate]:
+    def certificate_(self) -> Certificate | Any:
         """Proof of the fit: a `Certificate`, or a list of one for each target where y was two-dimensional."""
+        found = self.certificates_
+        return found[0] if self.coef_.ndim == 1 else found
+
+    @property
+    def certificates_(self) -> list[Certificate]:
+        """Proofs of the fit, one for each target or quantile: a list for one target as well."""
         check_is_fitted(self)
-        certificates = [Certificate(**values) for values in self._certificates]
-        return certificates[0] if self.coef_.ndim == 1 else certificates
+        return [Certificate(**values) for values in self._certificates]
 
     def verify(
-        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> Certificate | list[Certificate]:
+        self, X: MatrixLike | Source, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Certificate | Any:
         """Certify the coefficients again, from the data alone.
 
         Uses only `coef_` and `intercept_`: the model may have been loaded or changed, or fitted elsewhere. For a
@@ -422,7 +445,7 @@ class CertifiedRegressor(
     def _starts(self, data: Data, problems: list[Problem]) -> list[Coefficients | None]:
         """Previous coefficients, if `warm_start` is set and their shape fits the data."""
         coefs = np.atleast_2d(getattr(self, "coef_", np.zeros((0, 0))))
-        if not self.warm_start or coefs.shape != (len(problems), data.design.n_features):
+        if not getattr(self, "warm_start", False) or coefs.shape != (len(problems), data.design.n_features):
             return [None] * len(problems)
         intercepts = np.broadcast_to(getattr(self, "intercept_", 0.0), len(problems))
         return [

@@ -10,7 +10,7 @@ from typing import Any
 from ladreg._row_blocks import passes_within
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin, with_callbacks  # pyright: ignore[reportAssignmentType]
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]

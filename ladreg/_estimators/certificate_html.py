@@ -33,9 +33,9 @@ class ShowsCertificate:
 
 def named_certificates(estimator: Any) -> dict[str, Certificate]:
     """The certificates of a fitted estimator, by the names of its quantiles or targets."""
-    found = estimator.certificate_
-    if isinstance(found, Certificate):
-        return {type(estimator).__name__: found}
+    found: list[Certificate] = estimator.certificates_
+    if isinstance(estimator.certificate_, Certificate):
+        return {type(estimator).__name__: found[0]}
     quantiles = np.ravel(getattr(estimator, "quantile_", getattr(estimator, "quantile", ())))
     if quantiles.size == len(found):
         return {f"quantile {quantile:g}": one for quantile, one in zip(quantiles, found, strict=True)}

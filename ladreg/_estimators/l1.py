@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, MatrixLike
 from ladreg._estimators.adaptive import WeightedRegressor, check_in_memory
 from ladreg._estimators.in_blocks import BlockData
 from ladreg._estimators.limits import Bounds, Limits
@@ -52,7 +52,6 @@ class L1Regressor(WeightedRegressor):
     alpha: float | Literal["pivotal"]
     positive: bool
     bounds: Bounds | None
-    n_passes_: int
 
     # Name of the parameter that says which share of the penalty is L1.
     _ratio_name: ClassVar[str] = "l1_ratio"
@@ -132,9 +131,7 @@ class L1Regressor(WeightedRegressor):
         settings = self._settings()
         return [solve_blocks(Question.like(problem), settings, given.seen, given.n_held) for problem in problems]
 
-    def alpha_max(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> float | NDArray[np.float64]:
+    def alpha_max(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float | Any:
         """The smallest `alpha` for which it is optimal that all penalised coefficients are zero.
 
         A coefficient whose `bounds` do not allow zero is at the bound nearest to zero instead. Uses the estimator's
@@ -176,7 +173,7 @@ class L1Regressor(WeightedRegressor):
 class PivotalRegressor(L1Regressor):
     """An `L1Regressor` with a piecewise linear loss, whose `alpha` may be chosen as `pivotal_alpha` does."""
 
-    alpha_: float | Array
+    alpha_: float | Any
     l1_ratio: float
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, MatrixLike
 from ladreg._design import CONSTANT, Design
 from ladreg._estimators.validation import (
     Data,
@@ -32,8 +33,40 @@ _DUAL_BYTES = 1 << 22
 _SLOPE_BYTES = 1 << 24
 
 
+@overload
 def pivotal_alpha(
-    X: ArrayLike,
+    X: MatrixLike,
+    quantile: float = 0.5,
+    *,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    confidence: float = 0.9,
+    slack: float = 1.1,
+    n_simulations: int = 1000,
+    random_state: int | np.random.RandomState | None = 0,
+) -> float: ...
+
+
+@overload
+def pivotal_alpha(
+    X: MatrixLike,
+    quantile: Sequence[float] | NDArray[Any],
+    *,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    confidence: float = 0.9,
+    slack: float = 1.1,
+    n_simulations: int = 1000,
+    random_state: int | np.random.RandomState | None = 0,
+) -> Array: ...
+
+
+def pivotal_alpha(
+    X: MatrixLike,
     quantile: float | ArrayLike = 0.5,
     *,
     sample_weight: ArrayLike | None = None,

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
-from ladreg._arrays import Array, constant
+from ladreg._arrays import Array, MatrixLike, constant
 from ladreg._design import Design, as_design
 from ladreg._row_blocks import is_source
 
@@ -115,7 +115,7 @@ def any_size() -> AbstractContextManager[None]:
 
 def training_data(
     estimator: Any,
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike | None,
     sample_weight: ArrayLike | None,
     *,
@@ -303,10 +303,14 @@ def _without_denormal_columns(design: Design) -> Design:
     return as_design(type(X)((data, X.indices, X.indptr), shape=X.shape))
 
 
+def _is_sparse(X: Any) -> bool:
+    """Whether X is sparse; its type stays Any, since the one that `issparse` leaves has no attributes."""
+    return bool(sp.issparse(X))
+
+
 def sound(X: Any) -> Any:
     """X; a ValueError if X is sparse and its indices are out of range, which SciPy does not check."""
-    is_sparse: bool = sp.issparse(X)
-    if not is_sparse or X.ndim != 2:
+    if not _is_sparse(X) or X.ndim != 2:
         return X
     if X.format == "coo":
         fits = all(
@@ -346,8 +350,7 @@ def _aligned(values: NDArray[Any]) -> NDArray[Any]:
 
 def _canonical(X: Any) -> Any:
     """X, aligned; if sparse, with repeated entries summed, since sums of absolute values would be wrong otherwise."""
-    is_sparse: bool = sp.issparse(X)
-    if not is_sparse:
+    if not _is_sparse(X):
         return _aligned(X)
     if not all(part.flags.aligned for part in (X.data, X.indices, X.indptr)):
         X = X.copy()

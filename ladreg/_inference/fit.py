@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._certificate import tied_rows
 from ladreg._estimators import LastStep, Verified, is_adaptive, verified, warn_user
 from ladreg._inference.regressors import Regressors, null_columns
@@ -112,7 +112,7 @@ class Fit:
 
 def read(
     last: LastStep,
-    X: ArrayLike,
+    X: MatrixLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
     groups: ArrayLike | None,

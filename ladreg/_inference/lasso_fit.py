@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._design import Design
 from ladreg._estimators import LastStep, is_adaptive, verified
 from ladreg._inference.fit import column_names
@@ -88,7 +88,7 @@ class LassoFit:
 
 
 def read_lasso(
-    last: LastStep, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, method: str
+    last: LastStep, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None, method: str
 ) -> list[LassoFit]:
     """One fit for each target; a TypeError or a ValueError says why there is no inference."""
     model = last.estimator

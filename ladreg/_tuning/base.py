@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, MatrixLike
 from ladreg._estimators import (
     NO_BLOCKS,
     CertifiedRegressor,
@@ -38,7 +38,7 @@ from ladreg._estimators import (
 )
 from ladreg._paths import Path, Ranges, last_alpha, path_of_knots, relaxed
 from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution
-from ladreg._row_blocks import Passes
+from ladreg._row_blocks import Passes, Source
 from ladreg._tuning.candidates import Candidate, Choice, alpha_grid, checked_alphas, warn_of
 from ladreg._tuning.targets import Target, blank, part_of, stack, targets_of
 
@@ -52,8 +52,10 @@ class TunedRegressor(CertifiedRegressor):
     post_selection: float | None
     max_features: int | None
     alpha_per_target: bool
-    alpha_: float | Array
-    n_passes_: int
+    alpha_: float | Any
+    alphas_: Array
+    coef_path_: NDArray[np.floating]
+    intercept_path_: NDArray[np.floating]
     knots_: Array
     penalty_weights_: Array
     # Whether alphas="knots" is possible: fits are piecewise constant in alpha.
@@ -68,7 +70,7 @@ class TunedRegressor(CertifiedRegressor):
         """Number of subtasks of the choice for one target that are reported to callbacks."""
 
     @abstractmethod
-    def _prepared(self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]) -> Any:
+    def _prepared(self, X: MatrixLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]) -> Any:
         """The other inputs of the choice, checked before anything is computed."""
 
     @abstractmethod
@@ -84,10 +86,8 @@ class TunedRegressor(CertifiedRegressor):
         """Raise a ValueError for a parameter of the choice that makes no sense."""
         if not self._follows_knots:
             checked_alphas(self._alphas)
-        elif getattr(self, "solver", "auto") != "auto":
-            raise ValueError(
-                f"solver must be 'auto' with alphas='knots', got {self.solver!r}: it solves no single alpha."
-            )
+        elif (solver := getattr(self, "solver", "auto")) != "auto":
+            raise ValueError(f"solver must be 'auto' with alphas='knots', got {solver!r}: it solves no single alpha.")
         check_real("eps", self.eps, low=0.0, open_ends=True)
         if self.post_selection is not None:
             check_real("post_selection", self.post_selection, low=0.0, high=1.0)
@@ -125,7 +125,7 @@ class TunedRegressor(CertifiedRegressor):
         return kind
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None, **params: Any
+        self, X: MatrixLike | Source, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None, **params: Any
     ) -> Self:
         """Choose alpha, fit the model with it, and certify its optimality.
 
@@ -178,7 +178,8 @@ class TunedRegressor(CertifiedRegressor):
             check_in_memory(getattr(self, "penalty_weights", None))
             self._tune_blocks(X, y, sample_weight, params)
             return
-        self.__dict__.pop("n_passes_", None)
+        if hasattr(self, "n_passes_"):  # of an earlier fit
+            del self.n_passes_
         data = training_data(self, X, y, sample_weight, keep=True)
         parts = targets_of(data)
         given = self._prepared(X, y, data, sample_weight, params)
@@ -312,7 +313,7 @@ class TunedRegressor(CertifiedRegressor):
 
     def _penalty_of_choice(self, data: Data) -> ElasticNet:
         """The penalty with the alpha that was chosen; adaptive weights are kept."""
-        model = self._model
+        model: Any = self._model
         if hasattr(self, "penalty_weights_"):  # of an earlier fit
             del self.penalty_weights_
         if getattr(model, "_is_adaptive", False):
@@ -320,7 +321,7 @@ class TunedRegressor(CertifiedRegressor):
         return self._penalty_again(data)
 
     def _penalty_again(self, data: Data) -> ElasticNet:
-        model = self._model
+        model: Any = self._model
         if not getattr(model, "_is_adaptive", False):
             return self._penalty(data)
         check_real("alpha_", self.alpha_, low=0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,7 @@ from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._estimators import (
     CertifiedRegressor,
     Data,
@@ -87,8 +87,10 @@ class CrossValidatedRegressor(TunedRegressor):
     _losses_name: ClassVar[str]
     cv: Any
     n_jobs: int | None
-    selection: str
+    selection: Literal["min", "1se"]
     scoring: Any
+    alpha_min_: float | Any
+    alpha_1se_: float | Any
     scores_path_: Array
 
     def _check_tuning(self) -> None:
@@ -135,7 +137,7 @@ class CrossValidatedRegressor(TunedRegressor):
     def _n_tasks(self, given: HeldOut) -> int:
         return len(given.splits) * len(self._models()) * (1 + _DECADES if self._extends else 1)
 
-    def _prepared(self, X: ArrayLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]) -> HeldOut:
+    def _prepared(self, X: MatrixLike, y: ArrayLike, data: Data, sample_weight: Any, params: dict[str, Any]) -> HeldOut:
         """The folds, and the scorer with its data."""
         splitter = self._splitter()
         for_scorer = {"sample_weight": sample_weight}

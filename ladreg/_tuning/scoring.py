@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.base import clone
@@ -36,8 +36,7 @@ def checked_scorer(scoring: Any) -> Scorer:
         raise ValueError(
             f"scoring {remedy}, got the metric {scoring.__name__}: sklearn.metrics.make_scorer makes it one."
         )
-    checked: Scorer = scoring
-    return checked
+    return cast(Scorer, scoring)
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Scores:
 
     def along(self, model: CertifiedRegressor, rows: Index, alphas: Array, coefs: Array, intercepts: Array) -> Array:
         """The score of each of several fits, the columns of `coefs`, on some of the rows."""
-        fitted = clone(model)
+        fitted: Any = clone(model)
         fitted.n_features_in_ = coefs.shape[0]
         if hasattr(self.X, "columns"):
             fitted.feature_names_in_ = np.asarray(self.X.columns, dtype=object)
