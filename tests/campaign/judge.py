@@ -340,7 +340,8 @@ def refuted(formula, answer, value, coef, intercept, name):
     steep = np.abs(formula.loss.slope(formula.residual(answer.coef, answer.intercept)))
     products = (formula.weight * steep) @ np.abs(formula.X) @ np.abs(coef - answer.coef)
     unseen = formula.rounding(answer.coef, answer.intercept) + ROUNDINGS * EPS * products
-    # Long arithmetic rounds, too: residuals where y and the intercept are far from zero, and a penalty held up by limits.
+    # Long arithmetic rounds, too: residuals where y and the intercept are far from zero, and a penalty held up by
+    # limits.
     raw, _ = formula.sizes(answer.coef, answer.intercept)
     unseen += 4 * np.finfo(LONG).eps * ((formula.weight * steep) @ raw + objective)
     if distance > LONG(answer.gap) * (1 + LONG(1e-4)) + unseen:
