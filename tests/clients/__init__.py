@@ -1,0 +1,1 @@
+"""Libraries that take scikit-learn's estimators, each tried with ladreg's: the table of docs/user_guide/clients.rst."""

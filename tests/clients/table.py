@@ -1,0 +1,63 @@
+"""The rows of the table of other libraries: what they are called, what is tried, what to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+PAGE = Path(__file__).parents[2] / "docs" / "user_guide" / "clients.rst"
+TABLE = PAGE.with_suffix(".inc")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A library, with a function that raises an error unless all that is said of it is true."""
+
+    name: str
+    packages: tuple[str, ...]
+    works: str
+    remark: str
+    run: Callable[[], None]
+
+    def versions(self) -> str:
+        """The versions that are installed."""
+        return ", ".join(f"{package} {version(package)}" for package in self.packages)
+
+    def tried(self) -> str:
+        """The versions that the row holds for; an error where it does not hold."""
+        self.run()
+        return self.versions()
+
+
+ROWS: list[Row] = []
+
+
+def row(name: str, *packages: str, works: str, remark: str = "") -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Add a function to the table: `works` says what it tries, `remark` what is to be passed or theirs to mend."""
+
+    def add(run: Callable[[], None]) -> Callable[[], None]:
+        ROWS.append(Row(name, packages, works, remark, run))
+        return run
+
+    return add
+
+
+def filled() -> list[Row]:
+    """The rows, in the order of the table."""
+    import_module("tests.clients.fitted_models")
+    import_module("tests.clients.estimators")
+    return ROWS
+
+
+def rendered(rows: list[tuple[Row, str]]) -> str:
+    """The table in reStructuredText, of rows and the versions that they were tried with."""
+    lines = [".. Written by `python -m tests.clients --write`.", "", ".. list-table::", "   :header-rows: 1"]
+    lines += ["   :widths: 14 18 36 32", ""]
+    heads = [("Library", "Tried with", "What works", "To know")]
+    for cells in heads + [(one.name, versions, one.works, one.remark) for one, versions in rows]:
+        lines += [f"   {mark} {cell}".rstrip() for mark, cell in zip(("* -", "  -", "  -", "  -"), cells, strict=True)]
+    return "\n".join(lines) + "\n"
