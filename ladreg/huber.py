@@ -206,7 +206,9 @@ class HuberLossRegressor(L1Regressor):
             return ScaledProblem.of(problem, self.epsilon, float(self.scale))
         return ScaledProblem.of(problem, self.epsilon, *estimated_scale(problem, self._settings()))
 
-    def _block_problems(self, given: BlockData) -> list[Problem]:
+    def _block_problems(self, given: BlockData, again: bool) -> list[Problem]:
+        if again:
+            return super()._block_problems(given, again)
         problem = L1Regressor._problems(self, given.sample, self._penalty(given.sample))[0]
         scale = scale_of_blocks(given, problem, self._settings()) if self.scale == "mad" else float(self.scale)
         return [ScaledProblem.of(problem, self.epsilon, scale)]

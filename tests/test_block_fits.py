@@ -293,8 +293,9 @@ def test_what_blocks_cannot_do_is_said():
     for path in (ladreg.lasso_path, ladreg.lad_path, ladreg.quantile_path, ladreg.huber_path):
         with pytest.raises(TypeError, match="A path needs all rows in memory"):
             path(data, None)
-    with pytest.raises(ValueError, match="alpha must be a number where data come in blocks"):
-        LADRegressor(alpha="pivotal").fit(data)
+    rare = QuantileRegressor(quantile=0.0001, alpha="pivotal")
+    with pytest.raises(ValueError, match="at least 30 rows on both sides, and quantile=0.0001 has fewer"):
+        rare.fit(blocks.arrays(*table(13), rows=3000).holding(4000))
     with pytest.raises(ValueError, match="y must be None where X is a source of blocks"):
         LADRegressor().fit(data, y)
     with pytest.raises(ValueError, match="all weights are zero"):
@@ -353,3 +354,27 @@ def assert_like_memory(seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_random_tables(seed):
     assert_like_memory(seed)
+
+
+@pytest.mark.parametrize("kind", ["plain", "heavy"])
+def test_the_pivotal_alpha_is_that_of_memory_up_to_the_simulation(kind):
+    X, y, w = table(15)
+    X = np.random.default_rng(16).lognormal(0, 2, X.shape) if kind == "heavy" else X
+    data = blocks.arrays(X, y, w, rows=3000).holding(4000)
+    for model in (
+        LADRegressor(alpha="pivotal", penalty_weights=[1, 0, 2, np.inf]),
+        QuantileRegressor(quantile=[0.2, 0.5], alpha="pivotal", fit_intercept=False),
+    ):
+        there, here = clone(model).fit(data), clone(model).fit(X, y, w)
+        np.testing.assert_allclose(there.alpha_, here.alpha_, rtol=0.06)
+        for proof in np.ravel(there.verify(data)):
+            assert proof.relative_gap < 1e-12
+
+
+def test_the_pivotal_alpha_of_one_column_is_known():
+    X, y, _ = table(17)
+    found = LADRegressor(alpha="pivotal").fit(blocks.arrays(X[:, :1], y, rows=3000).holding(4000)).alpha_
+    assert found == pytest.approx(1.1 * 1.6449 / np.sqrt(N), rel=0.02)
+    weight = np.repeat([1.0, 3.0], N // 2)
+    found = LADRegressor(alpha="pivotal").fit(blocks.arrays(X[:, :1], y, weight, rows=3000).holding(4000)).alpha_
+    assert found == pytest.approx(1.1 * 1.6449 * np.sqrt(weight @ weight) / weight.sum(), rel=0.02)

@@ -14,7 +14,7 @@ from ladreg._arrays import Array, MatrixLike
 from ladreg._estimators.adaptive import WeightedRegressor, check_in_memory
 from ladreg._estimators.in_blocks import BlockData
 from ladreg._estimators.limits import Bounds, Limits
-from ladreg._estimators.pivotal import column_scales, noise_level, quantile_of
+from ladreg._estimators.pivotal import column_scales, noise_level, noise_level_of_blocks, quantile_of
 from ladreg._estimators.validation import (
     Data,
     any_size,
@@ -23,7 +23,7 @@ from ladreg._estimators.validation import (
     check_real,
     training_data,
 )
-from ladreg._from_blocks import Question, judged, solve_blocks, together
+from ladreg._from_blocks import Question, judged, noise, solve_blocks, together
 from ladreg._problem import HUGE, Coefficients, ElasticNet, Problem, Solution
 from ladreg._solvers import largest_alpha
 from ladreg._tolerances import ROUNDING_GAP
@@ -116,15 +116,15 @@ class L1Regressor(WeightedRegressor):
         self._check_blocks()
         check_in_memory(self.penalty_weights)
         given = BlockData.surveyed(X, y, sample_weight)
-        if again:
-            return given, self._problems_again(given.sample, self._penalty_again(given.sample))
-        return given, self._block_problems(given)
+        return given, self._block_problems(given, again)
 
     def _check_blocks(self) -> None:
         """Raise an error if rows in blocks cannot be fitted."""
 
-    def _block_problems(self, given: BlockData) -> list[Problem]:
-        """The problems that `fit` solves, as those of the sample."""
+    def _block_problems(self, given: BlockData, again: bool) -> list[Problem]:
+        """The problems that `fit` solves, or `again` those of the fitted model, as those of the sample."""
+        if again:
+            return self._problems_again(given.sample, self._penalty_again(given.sample))
         return self._problems(given.sample, self._penalty(given.sample))
 
     def _fits(self, given: BlockData, problems: list[Problem]) -> list[Any]:
@@ -206,7 +206,10 @@ class PivotalRegressor(L1Regressor):
     def _penalty(self, data: Data) -> ElasticNet:
         if not self._is_pivotal:
             return super()._penalty(data)
-        scale, _ = column_scales(data.design, data.weight, bool(self.fit_intercept))
+        return self._open_penalty(data, column_scales(data.design, data.weight, bool(self.fit_intercept))[0])
+
+    def _open_penalty(self, data: Data, scale: Array) -> ElasticNet:
+        """The penalty for columns of these deviations, whose alpha is still to be chosen."""
         factors = self._kept_weights(data)
         limits = self._limits(factors)
         ends = limits.lower, limits.upper
@@ -225,21 +228,32 @@ class PivotalRegressor(L1Regressor):
         problems = self._given(data, penalty)
         if not _is_open(penalty):
             return problems
-        alphas = np.ravel(self.alpha_).tolist() * (1 if self._several else len(problems))
-        for alpha in alphas:
-            check_real("alpha_", alpha, low=0.0)
+        alphas = self._chosen_alphas(len(problems))
         # `verify` raises an error if there is another number of alphas than of problems.
         return _settled(problems, alphas) if len(alphas) == len(problems) else problems
+
+    def _chosen_alphas(self, n_problems: int) -> list[float]:
+        """The alpha that `fit` chose, for each problem."""
+        alphas: list[float] = np.ravel(self.alpha_).tolist() * (1 if self._several else n_problems)
+        for alpha in alphas:
+            check_real("alpha_", alpha, low=0.0)
+        return alphas
 
     def _given(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         """One problem per target or quantile, with the given penalty."""
         return super()._problems(data, penalty)
 
-    def _check_blocks(self) -> None:
-        if self._is_pivotal:
-            raise ValueError(
-                "alpha must be a number where data come in blocks of rows: 'pivotal' needs all rows at once."
-            )
+    def _block_problems(self, given: BlockData, again: bool) -> list[Problem]:
+        if not self._is_pivotal or given.seen.is_complete:
+            return super()._block_problems(given, again)
+        (found,) = together(given.passes, [noise(given.seen, bool(self.fit_intercept))])
+        penalty = self._open_penalty(given.sample, found.scale)
+        problems = self._given(given.sample, penalty)
+        if again:
+            return _settled(problems, self._chosen_alphas(len(problems)))
+        quantiles, deviations = zip(*[quantile_of(problem.loss) for problem in problems], strict=True)
+        level = noise_level_of_blocks(found, self._weights(given.sample), quantiles, moves=penalty.moves)
+        return _settled(problems, [level * deviation for deviation in deviations])
 
     def _store(self, data: Data, problems: list[Problem], solutions: list[Solution]) -> None:
         super()._store(data, problems, solutions)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
-from ladreg._arrays import Array, MatrixLike
+from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._design import CONSTANT, Design
 from ladreg._estimators.validation import (
     Data,
@@ -22,11 +22,14 @@ from ladreg._estimators.validation import (
     sound,
     training_data,
 )
+from ladreg._from_blocks import Noise
 from ladreg._problem import Loss
 
 # If fewer than 30 rows are expected on one side of a quantile, the simulation fits the intercept as well. From 30 on
 # both ways were measured to agree within 5 %.
 _FEW = 30.0
+# The quantile of the largest slope of noise, and the factor of it, where the user does not say others.
+_CONFIDENCE, _SLACK = 0.9, 1.1
 # Simulated duals are held in blocks of about 2^22 bytes.
 _DUAL_BYTES = 1 << 22
 # Products of X with simulated duals are held in blocks of about 2^24 bytes.
@@ -241,8 +244,8 @@ def noise_level(
     *,
     centred: bool,
     moves: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    confidence: float = 0.9,
-    slack: float = 1.1,
+    confidence: float = _CONFIDENCE,
+    slack: float = _SLACK,
     n_simulations: int = 1000,
     random_state: int | np.random.RandomState | None = 0,
 ) -> float:
@@ -268,7 +271,6 @@ def noise_level(
     if counted.size == 0:
         return 0.0
     design = data.design.rescaled(data.design.extent(centred)[0], 1.0 / scale)
-    up, down = (can[counted, None] for can in moves)
     random, taus = check_random_state(random_state), list(dict.fromkeys(quantiles))
 
     def level(slopes: Callable[[int], list[Array]], taus: list[float], n_most: int) -> float:
@@ -277,8 +279,7 @@ def noise_level(
         for begin in range(0, n_simulations, n_most):
             block = largest[begin : begin + n_most]
             for tau, slope in zip(taus, slopes(block.size), strict=True):
-                size = np.maximum(np.where(up, slope[counted], 0.0), np.where(down, -slope[counted], 0.0))
-                np.maximum(block, (size / factors[counted, None]).max(axis=0) / _deviation(tau), out=block)
+                np.maximum(block, _largest(slope, factors, counted, moves) / _deviation(tau), out=block)
         # The smallest value that at least the fraction `confidence` of the maxima does not exceed.
         return float(np.quantile(largest, confidence, method="inverted_cdf"))
 
@@ -290,6 +291,34 @@ def noise_level(
         n_block = max(1, min(n_block, _DUAL_BYTES // (8 * design.n_samples)))
         found = max(found, level(lambda size: _fitted_slopes(design, data.weight, few, size, random), few, n_block))
     return slack * found
+
+
+def noise_level_of_blocks(
+    noise: Noise, factors: Array, quantiles: Sequence[float], *, moves: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+) -> float:
+    """`noise_level` for rows in blocks with an intercept of many rows: slopes are drawn from their covariance.
+
+    A ValueError where fewer than 30 rows are expected on one side of a quantile, as the intercept counts there.
+    """
+    counted = np.flatnonzero(noise.varies & (factors > 0) & np.isfinite(factors))
+    if counted.size == 0:
+        return 0.0
+    taus = list(dict.fromkeys(quantiles))
+    for tau in taus:
+        if noise.n_equal * min(tau, 1.0 - tau) < _FEW:
+            raise ValueError(
+                f"alpha='pivotal' takes data in blocks for quantiles with at least {_FEW:g} rows on both sides, and "
+                f"quantile={tau:g} has fewer. Give alpha as a number, or fit the rows in memory."
+            )
+    largest = [_largest(slope, factors, counted, moves) for slope in noise.draws(taus)]
+    return _SLACK * float(np.quantile(np.max(largest, axis=0), _CONFIDENCE, method="inverted_cdf"))
+
+
+def _largest(slope: Array, factors: Array, counted: Index, moves: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> Array:
+    """The largest slope of each draw, in units of the factors, that a coefficient may follow."""
+    up, down = (can[counted, None] for can in moves)
+    size = np.maximum(np.where(up, slope[counted], 0.0), np.where(down, -slope[counted], 0.0))
+    return np.asarray((size / factors[counted, None]).max(axis=0))
 
 
 def _fitted_slopes(

@@ -4,6 +4,7 @@ from ladreg._from_blocks.choose import judged, solve_blocks
 from ladreg._from_blocks.distinct_rows import LeastKeys, n_distinct_rows, row_keys
 from ladreg._from_blocks.equivalent_rows import EquivalentRows
 from ladreg._from_blocks.moments import ColumnFolds, Moments, RowFolds, moments
+from ladreg._from_blocks.noise import Noise, noise
 from ladreg._from_blocks.order_statistics import Distance, selected
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.side_by_side import Request, together
@@ -16,6 +17,7 @@ __all__ = [
     "EquivalentRows",
     "LeastKeys",
     "Moments",
+    "Noise",
     "Question",
     "Request",
     "RowFolds",
@@ -26,6 +28,7 @@ __all__ = [
     "judged",
     "moments",
     "n_distinct_rows",
+    "noise",
     "row_keys",
     "selected",
     "solve_blocks",
