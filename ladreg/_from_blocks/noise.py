@@ -42,7 +42,7 @@ class Noise:
     n_equal: float
 
     def draws(self, quantiles: list[float]) -> list[Array]:
-        """Slopes of duals ``(tau - 1{u <= tau}) / sqrt(tau (1 - tau))``, of shape (n_features, 16384), one per quantile.
+        """Slopes of duals ``(tau - 1{u <= tau}) / sqrt(tau (1 - tau))``, (n_features, 16384) per quantile.
 
         The sum over most rows is normal, with their covariance; rows that are far out are drawn as they are.
         """
