@@ -3,6 +3,7 @@
 import json
 import pickle
 from pathlib import Path
+from zipfile import ZIP_DEFLATED
 
 import joblib
 import numpy as np
@@ -16,7 +17,7 @@ DATA = Path(__file__).parent / "data"
 FORMATS = {
     "pickle": lambda model, path: path.write_bytes(pickle.dumps(model, protocol=4)),
     "joblib": joblib.dump,
-    "skops": skops.io.dump,
+    "skops": lambda model, path: skops.io.dump(model, path, compression=ZIP_DEFLATED, compresslevel=9),
 }
 
 
