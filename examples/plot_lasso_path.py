@@ -70,3 +70,13 @@ chosen = {name: model.alpha_ for name, model in models.items()}
 display = PathDisplay(alphas, effect, names=X.columns, chosen=chosen).plot()
 display.ax_.set_ylabel("thousand dollars per standard deviation")
 plt.show()
+
+# %%
+# Two targets
+# -----------
+# Salaries and their logarithms have an ``alpha`` each: the errors of either say nothing of the other's.
+
+both = np.column_stack([y, np.log(y)])
+model = LassoCDCV(standardize=True, cv=folds, selection="1se", alpha_per_target=True).fit(X, both)
+for target, alpha, coef in zip(("salary", "logarithm"), model.alpha_, model.coef_, strict=True):
+    print(f"{target:10s} alpha {alpha:8.3g}, {np.count_nonzero(coef)} features: {', '.join(X.columns[coef != 0])}")

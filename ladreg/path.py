@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,22 +11,20 @@ from sklearn.utils import check_random_state
 
 from ladreg._arrays import Array, MatrixLike
 from ladreg._estimators import (
-    NO_BLOCKS,
     Bounds,
-    CertifiedRegressor,
     any_size,
-    are_blocks,
     check_choice,
     check_count,
     check_flag,
     check_real,
     checked_quantiles,
     is_adaptive,
-    training_data,
+    root_task,
+    task,
+    with_callbacks,
 )
-from ladreg._paths import Path, last_alpha, path_of_knots, path_of_quantiles, solve_path
-from ladreg._problem import Problem
-from ladreg._tuning import alpha_grid, check_not_empty, check_single, checked_alphas, warn_of
+from ladreg._paths import Path, path_of_quantiles
+from ladreg._tuning import Asked, FoundPaths, check_single, paths_of, problems_of, warn_of, watched
 from ladreg.combined import CombinedLossRegressor
 from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
@@ -57,10 +56,12 @@ def enet_path(
     gamma: float = 1.0,
     standardize: bool = False,
     max_features: int | None = None,
+    alpha_per_target: bool = False,
     max_iter: int = 10_000,
     tol: float = 1e-10,
     selection: Literal["cyclic", "random"] = "cyclic",
     random_state: int | np.random.RandomState | None = None,
+    callbacks: Sequence[Any] | None = None,
 ) -> tuple[Any, ...]:
     r"""Coefficients of the elastic net for a sequence of alphas, each proved.
 
@@ -71,14 +72,15 @@ def enet_path(
 
     as `ElasticNetCD` does. For one target it has the parameters and results of scikit-learn's function of the same
     name, and can replace it; like that function it fits an intercept only with ``fit_intercept=True``. For several
-    targets scikit-learn's function solves another problem, the multi-task elastic net, which ladreg does not have.
+    targets scikit-learn's function solves another problem, the multi-task elastic net, which ladreg does not have: here
+    each target has its own elastic net, and results have the shapes of scikit-learn's, gaps of each target.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Data; not modified.
-    y : array-like of shape (n_samples,) or (n_samples, 1)
-        Target.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target; each column of a two-dimensional y is fitted separately.
     l1_ratio : float, default=0.5
         Share of the L1 penalty: 1 is the lasso.
     eps : float, default=1e-3
@@ -95,7 +97,7 @@ def enet_path(
         Ignored; for compatibility with scikit-learn's function. X is never modified, and results do not depend on the
         start.
     verbose : bool or int, default=False
-        Whether to print a line when the path is done.
+        Whether to print a line for each target when its path is done.
     return_n_iter : bool, default=False
         Whether to return numbers of iterations as well.
     return_intercept : bool, default=False
@@ -119,6 +121,9 @@ def enet_path(
         Whether to penalise as if every column had been divided by its (weighted) standard deviation.
     max_features : int, default=None
         Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
+    alpha_per_target : bool, default=False
+        Whether each column of a two-dimensional y has alphas of its own. Otherwise all targets have the same alphas,
+        and a grid starts at the largest `alpha_max` of a target. Not used with a one-dimensional y.
     max_iter : int, default=10000
         Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
@@ -127,24 +132,26 @@ def enet_path(
         Ignored: results do not depend on the order of the coordinates.
     random_state : int, RandomState instance or None, default=None
         Not used.
+    callbacks : list of callbacks, default=None
+        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
 
     Returns
     -------
-    alphas : ndarray of shape (n_alphas,)
+    alphas : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Decreasing.
-    coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
+    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients, one column per alpha; three-dimensional if y is two-dimensional.
-    dual_gaps : ndarray of shape (n_alphas,)
+    dual_gaps : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Proved upper bounds of the distance of each objective from its optimum.
-    n_iters : list of int
+    n_iters : list of int, or list of lists
         Epochs and steps, if `return_n_iter`.
-    intercepts : ndarray of shape (n_alphas,)
+    intercepts : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Intercepts, the last item, if `return_intercept`; zeros without `fit_intercept`.
 
     Raises
     ------
     ValueError
-        For invalid parameters or data, and for several targets.
+        For invalid parameters or data.
 
     Warns
     -----
@@ -185,6 +192,8 @@ def enet_path(
         selection,
         random_state,
         max_features=max_features,
+        alpha_per_target=alpha_per_target,
+        callbacks=callbacks,
         l1_ratio=l1_ratio,
         precompute=precompute,
         fit_intercept=fit_intercept,
@@ -220,10 +229,12 @@ def lasso_path(
     gamma: float = 1.0,
     standardize: bool = False,
     max_features: int | None = None,
+    alpha_per_target: bool = False,
     max_iter: int = 10_000,
     tol: float = 1e-10,
     selection: Literal["cyclic", "random"] = "cyclic",
     random_state: int | np.random.RandomState | None = None,
+    callbacks: Sequence[Any] | None = None,
 ) -> tuple[Any, ...]:
     r"""Coefficients of the lasso for a sequence of alphas, each proved.
 
@@ -233,14 +244,15 @@ def lasso_path(
 
     as `LassoCD` does. For one target it has the parameters and results of scikit-learn's function of the same name, and
     can replace it; like that function it fits an intercept only with ``fit_intercept=True``. For several targets
-    scikit-learn's function solves another problem, the multi-task lasso, which ladreg does not have.
+    scikit-learn's function solves another problem, the multi-task lasso, which ladreg does not have: here each target
+    has its own lasso, and results have the shapes of scikit-learn's, gaps of each target.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Data; not modified.
-    y : array-like of shape (n_samples,) or (n_samples, 1)
-        Target.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target; each column of a two-dimensional y is fitted separately.
     eps : float, default=1e-3
         Ratio of the smallest to the largest alpha of the path.
     n_alphas : int, default=None
@@ -255,7 +267,7 @@ def lasso_path(
         Ignored; for compatibility with scikit-learn's function. X is never modified, and results do not depend on the
         start.
     verbose : bool or int, default=False
-        Whether to print a line when the path is done.
+        Whether to print a line for each target when its path is done.
     return_n_iter : bool, default=False
         Whether to return numbers of iterations as well.
     return_intercept : bool, default=False
@@ -277,6 +289,9 @@ def lasso_path(
         Whether to penalise as if every column had been divided by its (weighted) standard deviation.
     max_features : int, default=None
         Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
+    alpha_per_target : bool, default=False
+        Whether each column of a two-dimensional y has alphas of its own. Otherwise all targets have the same alphas,
+        and a grid starts at the largest `alpha_max` of a target. Not used with a one-dimensional y.
     max_iter : int, default=10000
         Largest number of epochs plus active-set steps for each alpha.
     tol : float, default=1e-10
@@ -285,24 +300,26 @@ def lasso_path(
         Ignored: results do not depend on the order of the coordinates.
     random_state : int, RandomState instance or None, default=None
         Not used.
+    callbacks : list of callbacks, default=None
+        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
 
     Returns
     -------
-    alphas : ndarray of shape (n_alphas,)
+    alphas : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Decreasing.
-    coefs : ndarray of shape (n_features, n_alphas) or (1, n_features, n_alphas)
+    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients, one column per alpha; three-dimensional if y is two-dimensional.
-    dual_gaps : ndarray of shape (n_alphas,)
+    dual_gaps : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Proved upper bounds of the distance of each objective from its optimum.
-    n_iters : list of int
+    n_iters : list of int, or list of lists
         Epochs and steps, if `return_n_iter`.
-    intercepts : ndarray of shape (n_alphas,)
+    intercepts : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Intercepts, the last item, if `return_intercept`; zeros without `fit_intercept`.
 
     Raises
     ------
     ValueError
-        For invalid parameters or data, and for several targets.
+        For invalid parameters or data.
 
     Warns
     -----
@@ -345,6 +362,8 @@ def lasso_path(
         selection,
         random_state,
         max_features=max_features,
+        alpha_per_target=alpha_per_target,
+        callbacks=callbacks,
         l1_ratio=1.0,
         precompute=precompute,
         fit_intercept=fit_intercept,
@@ -375,8 +394,11 @@ def lad_path(
     penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
     gamma: float = 1.0,
     max_features: int | None = None,
+    alpha_per_target: bool = False,
     max_iter: int | None = None,
     tol: float = 1e-9,
+    verbose: bool | int = False,
+    callbacks: Sequence[Any] | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     r"""Coefficients of least absolute deviations for a sequence of penalties, or of quantiles, each proved.
 
@@ -390,8 +412,8 @@ def lad_path(
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Data; not modified.
-    y : array-like of shape (n_samples,)
-        Target.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target; each column of a two-dimensional y is fitted separately.
     eps : float, default=1e-3
         Ratio of the smallest to the largest alpha of the path.
     alphas : int or array-like, default=None
@@ -422,29 +444,37 @@ def lad_path(
         Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     max_features : int, default=None
         Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
+    alpha_per_target : bool, default=False
+        Whether each column of a two-dimensional y has alphas of its own. Otherwise all targets have the same alphas,
+        and a grid starts at the largest `alpha_max` of a target. Not used with a one-dimensional y.
     max_iter : int, default=None
         Iteration limit of each call of a linear programming solver.
     tol : float, default=1e-9
         Largest relative gap that is accepted without a warning.
+    verbose : bool or int, default=False
+        Whether to print a line for each target when its path is done.
+    callbacks : list of callbacks, default=None
+        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task,
+        with "knots" the whole path, and with quantiles the fit of a target.
 
     Returns
     -------
-    grid : ndarray of shape (n_points,)
+    grid : ndarray of shape (n_points,) or (n_targets, n_points)
         The alphas, decreasing, or the quantiles as they are given. With "knots" the first alpha is the largest one
         with a coefficient just below it, and the last one `eps` times that; column k of `coefs` is optimal for all
         alphas from ``grid[k]`` to ``grid[k - 1]``, column 0 for all from ``grid[0]`` on.
-    coefs : ndarray of shape (n_features, n_points)
+    coefs : ndarray of shape (n_features, n_points) or (n_targets, n_features, n_points)
         Coefficients, one column for each.
-    intercepts : ndarray of shape (n_points,)
+    intercepts : ndarray of shape (n_points,) or (n_targets, n_points)
         Intercepts.
-    dual_gaps : ndarray of shape (n_points,)
+    dual_gaps : ndarray of shape (n_points,) or (n_targets, n_points)
         Proved upper bounds of the distance of each objective from its optimum; with "knots" for the whole range of its
         alphas, in the units of the objective in the middle of it.
 
     Raises
     ------
     ValueError
-        For invalid parameters or data, for several targets, for `alphas` with `quantiles` or "knots", for "knots" or
+        For invalid parameters or data, for `alphas` with `quantiles` or "knots", for "knots" or
         `max_features` with `quantiles`, for an `alpha` without `quantiles`, and for "knots" if X has more than 2**27
         entries, since two dense copies are needed.
     RuntimeError
@@ -499,16 +529,16 @@ def lad_path(
     if quantiles is None:
         if alpha != 0:
             raise ValueError(f"alpha={alpha!r} is for quantiles, of which there are none: give alphas as a list.")
-        model, knots = LADRegressor(alpha=1.0, **common), method == "knots"
-        path = _path(model, X, y, sample_weight, alphas, eps, max_features, all_knots=knots)
-        return path.alphas, path.coef, path.intercept, path.gap
+        model = watched(LADRegressor(alpha=1.0, **common), callbacks)
+        asked = Asked(_number(alphas), eps, max_features, alpha_per_target, verbose, knots=method == "knots")
+        return _arrays(paths_of(model, X, y, sample_weight, asked))
     grid = np.array(checked_quantiles(quantiles))
     if alphas is not None:
         raise ValueError("alphas must be None where quantiles are given: the penalty of all of them is alpha.")
     if max_features is not None:
         raise ValueError(f"max_features must be None where quantiles are given, got {max_features!r}: raise alpha.")
-    several: Any = QuantileRegressor(quantile=grid, alpha=alpha, **common).fit(X, y, sample_weight)
-    return grid, several.coef_.T.copy(), several.intercept_, several.dual_gap_
+    model = watched(QuantileRegressor(quantile=grid, alpha=alpha, **common), callbacks)
+    return (grid, *_quantiles(model, X, y, sample_weight, alpha_per_target, verbose))
 
 
 def quantile_path(
@@ -527,8 +557,11 @@ def quantile_path(
     penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
     gamma: float = 1.0,
     max_features: int | None = None,
+    alpha_per_target: bool = False,
     max_iter: int | None = None,
     tol: float = 1e-9,
+    verbose: bool | int = False,
+    callbacks: Sequence[Any] | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     r"""Coefficients of a quantile regression for a sequence of penalties, each proved.
 
@@ -544,8 +577,8 @@ def quantile_path(
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Data; not modified.
-    y : array-like of shape (n_samples,)
-        Target.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target; each column of a two-dimensional y is fitted separately.
     quantile : float, default=0.5
         The quantile, strictly between 0 and 1.
     eps : float, default=1e-3
@@ -574,29 +607,37 @@ def quantile_path(
         Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     max_features : int, default=None
         Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
+    alpha_per_target : bool, default=False
+        Whether each column of a two-dimensional y has alphas of its own. Otherwise all targets have the same alphas,
+        and a grid starts at the largest `alpha_max` of a target. Not used with a one-dimensional y.
     max_iter : int, default=None
         Iteration limit of each call of a linear programming solver.
     tol : float, default=1e-9
         Largest relative gap that is accepted without a warning.
+    verbose : bool or int, default=False
+        Whether to print a line for each target when its path is done.
+    callbacks : list of callbacks, default=None
+        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task,
+        and with "knots" the whole path.
 
     Returns
     -------
-    alphas : ndarray of shape (n_alphas,)
+    alphas : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Decreasing. With "knots" the first alpha is the largest one with a coefficient just below it, and the last one
         `eps` times that; column k of `coefs` is optimal for all alphas from ``alphas[k]`` to ``alphas[k - 1]``, column
         0 for all from ``alphas[0]`` on.
-    coefs : ndarray of shape (n_features, n_alphas)
+    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients, one column for each.
-    intercepts : ndarray of shape (n_alphas,)
+    intercepts : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Intercepts.
-    dual_gaps : ndarray of shape (n_alphas,)
+    dual_gaps : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Proved upper bounds of the distance of each objective from its optimum; with "knots" for the whole range of its
         alphas, in the units of the objective in the middle of it.
 
     Raises
     ------
     ValueError
-        For invalid parameters or data, for several targets, for `alphas` with "knots", and for "knots" if X has more
+        For invalid parameters or data, for `alphas` with "knots", and for "knots" if X has more
         than 2**27 entries, since two dense copies are needed.
     RuntimeError
         If "knots" cannot be followed to the end, because a basis is singular up to rounding.
@@ -641,8 +682,8 @@ def quantile_path(
         tol=tol,
     )
     _check_method(method, alphas)
-    path = _path(model, X, y, sample_weight, alphas, eps, max_features, all_knots=method == "knots")
-    return path.alphas, path.coef, path.intercept, path.gap
+    asked = Asked(_number(alphas), eps, max_features, alpha_per_target, verbose, knots=method == "knots")
+    return _arrays(paths_of(watched(model, callbacks), X, y, sample_weight, asked))
 
 
 def quantile_process(
@@ -657,6 +698,8 @@ def quantile_process(
     penalty_weights: ArrayLike | None = None,
     max_iter: int | None = None,
     tol: float = 1e-9,
+    verbose: bool | int = False,
+    callbacks: Sequence[Any] | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     r"""Coefficients of all quantiles at once: the whole quantile regression process, each solution proved.
 
@@ -689,6 +732,10 @@ def quantile_process(
         Iteration limit of each call of a linear programming solver, where one is needed.
     tol : float, default=1e-9
         Largest relative gap that is accepted without a warning.
+    verbose : bool or int, default=False
+        Whether to print a line when the path is done.
+    callbacks : list of callbacks, default=None
+        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: the whole path is one task.
 
     Returns
     -------
@@ -759,11 +806,26 @@ def quantile_process(
     )
     model._check_parameters()
     check_real("alpha", alpha, low=0.0)
-    problem = _problem(model, X, y, sample_weight, alpha)
-    with any_size():
-        path = path_of_quantiles(problem, high, model._settings())
-    warn_of(path, tol, stacklevel=3, parameter="quantile")
+    path = _process(watched(model, callbacks), X, y, sample_weight, alpha, high)
+    warn_of(path, tol, parameter="quantile")
+    if verbose:
+        print(f"{path.alphas.size} solutions, largest gap {path.relative_gap.max():.3g} (relative)", flush=True)
     return np.append(low, path.alphas), path.coef, path.intercept, path.gap
+
+
+@with_callbacks  # type: ignore[untyped-decorator]
+def _process(
+    model: QuantileRegressor, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None, alpha: float, high: float
+) -> Path:
+    """All solutions from the quantile of the model up to `high`, as one task."""
+    problems = problems_of(model, X, y, sample_weight, alpha)
+    if len(problems) > 1:
+        raise ValueError(
+            f"y must have one target, got {len(problems)}: the solutions of each change at other quantiles. Call "
+            "quantile_process for each target."
+        )
+    with task(root_task(model, 0, "path"), model, X=X, y=y), any_size():
+        return path_of_quantiles(problems[0], high, model._settings())
 
 
 def huber_path(
@@ -782,8 +844,11 @@ def huber_path(
     penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
     gamma: float = 1.0,
     max_features: int | None = None,
+    alpha_per_target: bool = False,
     max_iter: int | None = None,
     tol: float = 1e-9,
+    verbose: bool | int = False,
+    callbacks: Sequence[Any] | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     r"""Coefficients of Huber's loss for a sequence of penalties, each proved.
 
@@ -798,8 +863,8 @@ def huber_path(
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Data; not modified.
-    y : array-like of shape (n_samples,)
-        Target.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target; each column of a two-dimensional y is fitted separately.
     epsilon : float, default=1.35
         Threshold between the squared and the absolute part, in units of the scale.
     scale : float or "mad", default="mad"
@@ -826,26 +891,33 @@ def huber_path(
         Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     max_features : int, default=None
         Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
+    alpha_per_target : bool, default=False
+        Whether each column of a two-dimensional y has alphas of its own. Otherwise all targets have the same alphas,
+        and a grid starts at the largest `alpha_max` of a target. Not used with a one-dimensional y.
     max_iter : int, default=None
         Limit of Newton steps for each alpha; None for 200.
     tol : float, default=1e-9
         Largest relative gap that is accepted without a warning.
+    verbose : bool or int, default=False
+        Whether to print a line for each target when its path is done.
+    callbacks : list of callbacks, default=None
+        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
 
     Returns
     -------
-    alphas : ndarray of shape (n_alphas,)
+    alphas : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Decreasing.
-    coefs : ndarray of shape (n_features, n_alphas)
+    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients, one column for each alpha.
-    intercepts : ndarray of shape (n_alphas,)
+    intercepts : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Intercepts.
-    dual_gaps : ndarray of shape (n_alphas,)
+    dual_gaps : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Proved upper bounds of the distance of each objective from its optimum.
 
     Raises
     ------
     ValueError
-        For invalid parameters or data, and for several targets.
+        For invalid parameters or data.
 
     Warns
     -----
@@ -883,8 +955,8 @@ def huber_path(
         max_iter=max_iter,
         tol=tol,
     )
-    path = _path(model, X, y, sample_weight, alphas, eps, max_features)
-    return path.alphas, path.coef, path.intercept, path.gap
+    asked = Asked(alphas, eps, max_features, alpha_per_target, verbose)
+    return _arrays(paths_of(watched(model, callbacks), X, y, sample_weight, asked))
 
 
 def combined_path(
@@ -902,8 +974,11 @@ def combined_path(
     penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
     gamma: float = 1.0,
     max_features: int | None = None,
+    alpha_per_target: bool = False,
     max_iter: int | None = None,
     tol: float = 1e-9,
+    verbose: bool | int = False,
+    callbacks: Sequence[Any] | None = None,
 ) -> tuple[Array, Array, Array, Array]:
     r"""Coefficients of the combined L1 and L2 loss for a sequence of penalties, each proved.
 
@@ -918,8 +993,8 @@ def combined_path(
     ----------
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         Data; not modified.
-    y : array-like of shape (n_samples,)
-        Target.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target; each column of a two-dimensional y is fitted separately.
     l1_ratio : float, default=0.5
         Share of the absolute loss, from 0 (least squares) to 1 (least absolute deviations).
     eps : float, default=1e-3
@@ -944,26 +1019,33 @@ def combined_path(
         Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     max_features : int, default=None
         Largest number of non-zero coefficients: the path ends before the first alpha with more. None is no limit.
+    alpha_per_target : bool, default=False
+        Whether each column of a two-dimensional y has alphas of its own. Otherwise all targets have the same alphas,
+        and a grid starts at the largest `alpha_max` of a target. Not used with a one-dimensional y.
     max_iter : int, default=None
         Iteration limit of the solver for each alpha; None is its default.
     tol : float, default=1e-9
         Largest relative gap that is accepted without a warning.
+    verbose : bool or int, default=False
+        Whether to print a line for each target when its path is done.
+    callbacks : list of callbacks, default=None
+        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
 
     Returns
     -------
-    alphas : ndarray of shape (n_alphas,)
+    alphas : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Decreasing.
-    coefs : ndarray of shape (n_features, n_alphas)
+    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
         Coefficients, one column for each alpha.
-    intercepts : ndarray of shape (n_alphas,)
+    intercepts : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Intercepts.
-    dual_gaps : ndarray of shape (n_alphas,)
+    dual_gaps : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
         Proved upper bounds of the distance of each objective from its optimum.
 
     Raises
     ------
     ValueError
-        For invalid parameters or data, and for several targets.
+        For invalid parameters or data.
 
     Warns
     -----
@@ -995,8 +1077,8 @@ def combined_path(
         max_iter=max_iter,
         tol=tol,
     )
-    path = _path(model, X, y, sample_weight, alphas, eps, max_features)
-    return path.alphas, path.coef, path.intercept, path.gap
+    asked = Asked(alphas, eps, max_features, alpha_per_target, verbose)
+    return _arrays(paths_of(watched(model, callbacks), X, y, sample_weight, asked))
 
 
 def _check_method(method: str, *grids: Any) -> None:
@@ -1032,6 +1114,8 @@ def _squares(
     random_state: int | np.random.RandomState | None,
     *,
     max_features: int | None,
+    alpha_per_target: bool,
+    callbacks: Sequence[Any] | None,
     precompute: Any,
     **parameters: Any,
 ) -> tuple[Any, ...]:
@@ -1044,55 +1128,44 @@ def _squares(
     check_random_state(random_state)
     working: Any = precompute if precompute is False or isinstance(precompute, str) else True
     model = ElasticNetCD(precompute=working, **parameters)
-    path = _path(model, X, y, sample_weight, alphas, eps, max_features, stacklevel=5)
-    if verbose:
-        print(f"{path.alphas.size} alphas, largest gap {path.relative_gap.max():.3g} (relative)")
-    found: list[Any] = [path.alphas, path.coef[None] if np.ndim(y) == 2 else path.coef, path.gap]
-    found += [path.n_iter.tolist()] if return_n_iter else []
+    asked = Asked(_number(alphas), eps, max_features, alpha_per_target, verbose)
+    path = paths_of(watched(model, callbacks), X, y, sample_weight, asked)
+    column = np.ndim(y) == 2 and path.coef.ndim == 2  # as scikit-learn's functions have one
+    found: list[Any] = [path.alphas, path.coef[None] if column else path.coef, path.gap]
+    found += [path.n_iter] if return_n_iter else []
     found += [path.intercept] if return_intercept else []
     return tuple(found)
 
 
-def _path(
-    model: CertifiedRegressor,
+def _number(alphas: Any) -> Any:
+    """The alphas, or their number if there are none."""
+    return 100 if alphas is None else alphas
+
+
+def _arrays(found: FoundPaths) -> tuple[Array, Array, Array, Array]:
+    """What the functions for other losses than the square return."""
+    return found.alphas, found.coef, found.intercept, found.gap
+
+
+def _quantiles(
+    model: QuantileRegressor,
     X: MatrixLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None,
-    alphas: int | ArrayLike | None,
-    eps: float,
-    max_features: int | None = None,
-    *,
-    all_knots: bool = False,
-    stacklevel: int = 4,
-) -> Path:
-    """The path of a plain estimator, its parameters and data checked."""
-    alphas = 100 if alphas is None else alphas
-    model._check_parameters()
-    checked_alphas(alphas)
-    check_real("eps", eps, low=0.0, open_ends=True)
-    check_count("max_features", max_features, optional=True)
-    problem = _problem(model, X, y, sample_weight)
-    with any_size():
-        if all_knots:
-            path = path_of_knots(problem, last_alpha([problem], eps), model._settings(), max_features)
-        else:
-            path = solve_path(problem, alpha_grid([problem], alphas, eps), model._settings(), max_features)
-    check_not_empty(path, max_features)
-    warn_of(path, model.tol, stacklevel=stacklevel)
-    return path
-
-
-def _problem(
-    model: CertifiedRegressor, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None, alpha: float = 1.0
-) -> Problem:
-    """The problem of a plain estimator with another alpha, the data checked."""
-    if are_blocks(X):
-        raise TypeError(NO_BLOCKS.format("A path"))
-    data = training_data(model, X, y, sample_weight)
-    if data.Y.shape[1] > 1:
-        raise ValueError(
-            f"y must have one target, got {data.Y.shape[1]}: each is a path of its own. The multi-task "
-            "problem of scikit-learn's functions is not solved here."
-        )
-    with any_size():
-        return model._problems(data, model._scaled_penalty(data, alpha))[0]
+    alpha_per_target: bool,
+    verbose: bool | int,
+) -> tuple[Array, Array, Array]:
+    """Coefficients, intercepts and gaps of several quantiles, with a first axis for targets if there are several."""
+    check_flag("alpha_per_target", alpha_per_target)
+    several = np.ndim(y) == 2 and np.shape(y)[1] > 1
+    fits: list[tuple[Array, Array, Array]] = []
+    for k, target in enumerate(np.asarray(y).T if several else [y]):
+        fit: Any = model.fit(X, target, sample_weight)
+        fits.append((fit.coef_.T.copy(), fit.intercept_, fit.dual_gap_))
+        if verbose:
+            name, gaps = f"target {k}: " if several else "", [one["relative_gap"] for one in fit._certificates]
+            print(f"{name}{len(gaps)} quantiles, largest gap {max(gaps):.3g} (relative)", flush=True)
+    if not several:
+        return fits[0]
+    coef, intercept, gap = (np.array(one) for one in zip(*fits, strict=True))
+    return coef, intercept, gap

@@ -164,6 +164,7 @@ BAD = {
     "alpha": ([-1, -0.5, np.nan, np.inf, "1", None], REAL),
     "alphas": ([0, -1, 2.5, "a", [], [-1.0], [np.nan], [0.1, -0.1], ["a"], np.inf, 200_000], "alphas?"),
     "bounds": ([3, (1, 0), (np.nan, 1), ([0, 0], 1), (0, 1, 2), ("a", 1), (np.inf, np.inf)], "bounds"),
+    "callbacks": ([3, [3], "bar"], "callbacks must be None or a list of callbacks .* got {value}"),
     "bandwidth": ([0, 1, np.nan, "silverman", None], "bandwidth must be .*got {value}"),
     "assumption": (["none", 1], "assumption must be one of .* got {value}"),
     "bootstrap": (["wild", None], "bootstrap must be one of 'pairs', 'exponential'; got {value}"),

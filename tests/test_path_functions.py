@@ -1,6 +1,7 @@
 """The path functions: other people's answers, what they return and refuse, and data with nothing to be learnt."""
 
 import inspect
+import re
 import warnings
 
 import numpy as np
@@ -10,7 +11,16 @@ import sklearn.linear_model
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 
-from ladreg import enet_path, lad_path, lasso_path
+from ladreg import (
+    PathDisplay,
+    combined_path,
+    enet_path,
+    huber_path,
+    lad_path,
+    lasso_path,
+    quantile_path,
+    quantile_process,
+)
 
 # x, y: load_diabetes; u = y / sqrt(mean((y - mean(y))^2)); v = y / sqrt(mean(y^2)), since these are glmnet's units;
 # w = rep(1:3, length.out = 442); f = c(0, rep(1, 8), 2). glmnet 4.1-6; the last column of each, its intercept first:
@@ -127,18 +137,127 @@ def test_calls_of_scikit_learns_functions_give_what_they_give(name, options, col
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-3, atol=1e-5)
 
 
-def test_several_targets_are_refused_with_the_reason():
-    X, y = load_diabetes(return_X_y=True)
-    with pytest.raises(ValueError, match=r"one target, got 2: .* multi-task"):
-        lasso_path(X, np.c_[y, y])
+RNG = np.random.default_rng(3)
+TABLE = RNG.standard_normal((40, 5))
+BOTH = np.column_stack([TABLE @ [1.0, -2.0, 0, 0, 0] + RNG.laplace(size=40), 9 * TABLE[:, 2] + RNG.laplace(size=40)])
+CALLS = [
+    (lasso_path, {"fit_intercept": True, "penalty_weights": "adaptive"}),
+    (enet_path, {"l1_ratio": 0.5, "max_features": 2, "return_intercept": True, "return_n_iter": True}),
+    (lad_path, {}),
+    (lad_path, {"method": "knots", "eps": 0.3, "max_features": 2}),
+    (quantile_path, {"quantile": 0.3, "penalty_weights": "adaptive"}),
+    (huber_path, {"l1_ratio": 0.5}),
+    (combined_path, {}),
+]
 
 
-def test_verbose_says_a_line(capsys):
-    X, y = load_diabetes(return_X_y=True)
-    lasso_path(X, y, alphas=3)
+@pytest.mark.parametrize(("path", "options"), CALLS, ids=lambda given: getattr(given, "__name__", str(given)))
+def test_each_target_has_the_path_that_it_has_alone(path, options):
+    """Grids and paths of one target may end earlier; numbers are the same bits."""
+    grid = {} if "method" in options else {"alphas": 6, "eps": 0.05}
+    own = path(TABLE, BOTH, alpha_per_target=True, **grid, **options)
+    shared = path(TABLE, BOTH, **grid, **options)
+    assert shared[0].ndim == 1
+    assert own[1].shape[:2] == shared[1].shape[:2] == (2, 5)
+    for k, target in enumerate(BOTH.T):
+        alone = path(TABLE, target, **grid, **options)
+        for found, expected in zip(own, alone, strict=True):
+            found, size = np.asarray(found[k]), np.shape(expected)[-1]
+            np.testing.assert_array_equal(found[..., :size], expected)
+            assert np.all(np.isnan(found[..., size:].astype(float)))
+        if grid:
+            alone = path(TABLE, target, **{**options, "alphas": shared[0], "max_features": None})
+            for found, expected in zip(shared[1:], alone[1:], strict=True):
+                np.testing.assert_array_equal(found[k], expected)
+        else:  # each solution is that of the target's own path in the same range of alphas
+            place = np.searchsorted(-alone[0], -shared[0], side="left")
+            inside = place < alone[0].size
+            np.testing.assert_array_equal(shared[1][k][:, inside], alone[1][:, place[inside]])
+    assert np.count_nonzero(shared[1], axis=1).max() <= options.get("max_features", 5)
+
+
+def test_quantiles_of_several_targets():
+    quantiles, coefs, intercepts, gaps = lad_path(TABLE, BOTH, quantiles=[0.2, 0.7])
+    assert coefs.shape == (2, 5, 2)
+    for k, target in enumerate(BOTH.T):
+        alone = lad_path(TABLE, target, quantiles=[0.2, 0.7])
+        for found, expected in zip((quantiles, coefs[k], intercepts[k], gaps[k]), alone, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match=r"y must have one target, got 2: .* Call quantile_process for each"):
+        quantile_process(TABLE, BOTH)
+
+
+def test_pictures_of_several_targets():
+    path = lad_path(TABLE, BOTH, method="knots", eps=0.3, alpha_per_target=True)
+    for k, target in enumerate(BOTH.T):
+        shown = PathDisplay.from_path(path, target=k)
+        expected = lad_path(TABLE, target, method="knots", eps=0.3)
+        np.testing.assert_array_equal(shown.alphas, expected[0])
+        np.testing.assert_array_equal(shown.coefs, expected[1])
+    with pytest.raises(ValueError, match="target must be the number of a column of y from 0 to 1, got None"):
+        PathDisplay.from_path(path)
+    with pytest.raises(ValueError, match="target must be the number of a column of y from 0 to 0, got 1"):
+        PathDisplay.from_path(lad_path(TABLE, BOTH[:, 0], alphas=3), target=1)
+
+
+@pytest.mark.parametrize(("path", "options"), [*CALLS, (lad_path, {"quantiles": [0.2, 0.7]}), (quantile_process, {})])
+def test_verbose_says_a_line(path, options, capsys):
+    number = {} if "method" in options or "quantiles" in options or path is quantile_process else {"alphas": 3}
+    path(TABLE, BOTH[:, 0], **number, **options)
     assert not capsys.readouterr().out
-    lasso_path(X, y, alphas=3, verbose=True)
-    assert "3 alphas" in capsys.readouterr().out
+    path(TABLE, BOTH[:, 0], verbose=True, **number, **options)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert re.fullmatch(r"\d+ (alphas|quantiles|solutions), largest gap .* \(relative\)", lines[0])
+    if path is not quantile_process:
+        path(TABLE, BOTH, verbose=True, **number, **options)
+        assert [line[:10] for line in capsys.readouterr().out.splitlines()] == ["target 0: ", "target 1: "]
+
+
+class Recorder:
+    """A callback that writes down what it is told, and what the model predicts at that point."""
+
+    def __init__(self):
+        self.begun, self.ended, self.others, self.coefs = [], [], [], []
+
+    def setup(self, **_):
+        self.others.append("setup")
+
+    def teardown(self, **_):
+        self.others.append("teardown")
+
+    def on_fit_task_begin(self, _estimator, context):
+        self.begun.append((context.task_name, context.task_id, context.max_subtasks))
+
+    def on_fit_task_end(self, _estimator, context, *, X, y, fitted_estimator):
+        self.ended.append((context.task_name, context.task_id, context.max_subtasks))
+        if context.task_name == "alpha":
+            self.coefs.append(fitted_estimator.coef_)
+            assert np.isfinite(fitted_estimator.score(X, y))
+
+
+@pytest.mark.parametrize(("path", "options"), [*CALLS, (lad_path, {"quantiles": [0.2, 0.7]}), (quantile_process, {})])
+def test_callbacks_are_told_of_each_alpha(path, options):
+    pytest.importorskip("sklearn.callback")
+    options = {name: value for name, value in options.items() if name != "max_features"}
+    number = {} if "method" in options or "quantiles" in options or path is quantile_process else {"alphas": 3}
+    targets = BOTH if number else BOTH[:, 0]
+    recorder = Recorder()
+    found = path(TABLE, targets, callbacks=[recorder], **number, **options)
+    size = 6 if number else 0
+    alphas = [("alpha", k, 0) for k in range(size)]
+    name = "fit" if "quantiles" in options else "path"
+    assert recorder.begun == [(name, 0, size), *alphas]
+    assert recorder.ended == [*alphas, (name, 0, size)]
+    assert recorder.others == ["setup", "teardown"]
+    if number:
+        coefs = np.concatenate([one.T for one in found[1]])
+        np.testing.assert_array_equal(recorder.coefs, coefs)
+    for one, other in zip(found, path(TABLE, targets, **number, **options), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="tol must be"):
+        path(TABLE, targets, callbacks=[recorder], tol=-1.0, **number, **options)
+    assert recorder.others in (["setup", "teardown"], ["setup", "teardown"] * 2)
 
 
 def test_too_few_steps_are_told():
@@ -252,8 +371,6 @@ def test_parameters_that_make_no_sense(path, options, message):
 def test_more_that_makes_no_sense():
     X, y = np.eye(20)[:, :3], np.arange(20.0)
     for path in (lasso_path, enet_path, lad_path):
-        with pytest.raises(ValueError, match="target"):
-            path(X, np.column_stack([y, y]))
         with pytest.raises(ValueError, match="NaN"):
             path(np.where(X == 1, np.nan, X), y)
         with pytest.raises(TypeError, match="unknown"):

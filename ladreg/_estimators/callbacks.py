@@ -30,10 +30,10 @@ def is_watched(estimator: Any) -> bool:
     return "_skl_callbacks" in state or "_parent_callback_ctx" in state
 
 
-def root_task(estimator: Any, n_subtasks: int | None) -> Any:
+def root_task(estimator: Any, n_subtasks: int | None, name: str = "fit") -> Any:
     """The context of a fit with `n_subtasks` subtasks (None: any number); None if callbacks are not supported."""
     begin = getattr(estimator, "_init_callback_context", None)
-    return None if begin is None else begin(max_subtasks=n_subtasks, sequential_subtasks=False)
+    return None if begin is None else begin(task_name=name, max_subtasks=n_subtasks, sequential_subtasks=False)
 
 
 def subtasks(context: Any, name: str, number: int) -> list[Any]:

@@ -6,7 +6,7 @@ for other losses one problem follows the other. Points that the certificate does
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -122,6 +122,9 @@ class Path:
         self.unique[k], self.stopped[k] = solution.unique, solution.stopped
 
 
+Done = Callable[[Path, int], None]
+
+
 def grid(problems: Sequence[Problem], eps: float, number: int) -> Array:
     """`number` alphas from the largest useful one of some problem to `eps` times it, equally spaced in logarithms."""
     largest = max(largest_alpha(problem) for problem in problems)
@@ -136,6 +139,7 @@ def solve_path(
     alphas: Array,
     settings: Settings,
     most: int | None = None,
+    done: Done | None = None,
 ) -> Path:
     """Solve a problem for each alpha, a multiple of its penalty.
 
@@ -150,13 +154,15 @@ def solve_path(
         `solver` asks for another than "auto".
     most
         The path ends before the first solution with more coefficients that are not zero.
+    done
+        Called with the path and the index of each of its solutions, once that one is proved.
     """
     together = problem.loss.is_square and (works_in_gram(problem, settings) or not problem.penalty.limited)
     solve_all = _solve_squares if together else _solve_each
-    return solve_all(problem, alphas, settings, most).within(most)
+    return solve_all(problem, alphas, settings, most, done or (lambda _path, _k: None)).within(most)
 
 
-def _solve_each(problem: Problem, alphas: Array, settings: Settings, most: int | None) -> Path:
+def _solve_each(problem: Problem, alphas: Array, settings: Settings, most: int | None, done: Done) -> Path:
     """One alpha after the other, to the first solution that `most` forbids."""
     path, square = Path.empty(problem, alphas), problem.loss.is_square
     together = None if square or settings.solver != "auto" else iter(solve_alphas(problem, alphas, settings))
@@ -169,12 +175,13 @@ def _solve_each(problem: Problem, alphas: Array, settings: Settings, most: int |
                 path.stopped[k] = StopReason.STALLED
         else:
             path.put(k, as_proved(next(together), settings.tol))
+        done(path, k)
         if most is not None and np.count_nonzero(path.coef[:, k]) > most:
             break
     return path
 
 
-def _solve_squares(problem: Problem, alphas: Array, settings: Settings, most: int | None) -> Path:
+def _solve_squares(problem: Problem, alphas: Array, settings: Settings, most: int | None, done: Done) -> Path:
     """The path of the squared loss, groups of alphas certified together, to a group that `most` forbids."""
     path = Path.empty(problem, alphas)
     tol = max(settings.tol, ROUNDING_GAP)
@@ -196,11 +203,14 @@ def _solve_squares(problem: Problem, alphas: Array, settings: Settings, most: in
             share = max(tol * bound / size, SUMMED) if size > 0 else settings.tol
             at = first + k
             _alone(problem, path, at, replace(settings, tol=share), path.at(at))
+        for k in range(first, last):
+            done(path, k)
         first = last
         if path.is_over(last, most):
             return path
     for k in range(first, alphas.size):  # alpha = 0
         _alone(problem, path, k, settings)
+        done(path, k)
     return path
 
 

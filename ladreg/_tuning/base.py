@@ -288,7 +288,7 @@ class TunedRegressor(CertifiedRegressor):
             coefs, intercepts = stored(data, [problem], mixed[0].T, mixed[1])
             self.coef_, self.intercept_ = coefs[0], intercepts[0]
         self._warn([solution], stacklevel=7)
-        warn_of(path, self.tol, stacklevel=7)
+        warn_of(path, self.tol)
 
     def _all_alphas(self, candidates: list[Candidate], path: Path) -> Array:
         """The alphas of the path, or a row for each of several candidates, where they differ; short rows end in NaN."""

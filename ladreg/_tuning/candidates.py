@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._arrays import Array
-from ladreg._estimators import CertifiedRegressor, check_count, check_real
+from ladreg._estimators import CertifiedRegressor, check_count, check_real, warn_user
 from ladreg._paths import Path, Ranges, grid, solve_path
 from ladreg._problem import Problem, Settings, Solver
 from ladreg._tolerances import ROUNDING_GAP
@@ -125,7 +124,7 @@ def together(rows: list[list[Path]], *, knots: bool) -> list[list[Path]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def warn_of(path: Path, tol: float, stacklevel: int, parameter: str = "alpha") -> None:
+def warn_of(path: Path, tol: float, parameter: str = "alpha") -> None:
     """Warn if the solver stopped before some gap met `tol`."""
     bad = path.relative_gap > max(tol, ROUNDING_GAP)
     bad &= np.array([not reason.good for reason in path.stopped])
@@ -133,10 +132,9 @@ def warn_of(path: Path, tol: float, stacklevel: int, parameter: str = "alpha") -
         return
     worst = int(np.argmax(np.where(bad, path.relative_gap, 0.0)))
     reason = path.stopped[worst].value
-    warnings.warn(
+    warn_user(
         f"{int(bad.sum())} of {bad.size} fits along the path did not reach tol={tol:g}; the worst, at "
         f"{parameter}={path.alphas[worst]:.4g}, is proved to be within {path.relative_gap[worst]:.3g} of the optimum "
         f"(relative). {reason[0].upper()}{reason[1:]}, or raise eps.",
         ConvergenceWarning,
-        stacklevel=stacklevel,
     )

@@ -71,7 +71,7 @@ def stack(estimator: Any, fits: Sequence[Any], *, together: bool) -> None:
         delattr(estimator, name)
     for name in filter(is_fitted_name, vars(fits[0])):
         values = [getattr(one, name) for one in fits]
-        setattr(estimator, name, values[0] if together and name in _OF_ALPHA else _stacked(values))
+        setattr(estimator, name, values[0] if together and name in _OF_ALPHA else stacked(values))
     estimator._choice = [one._choice for one in fits]
     estimator._certificates = [found for one in fits for found in one._certificates]
 
@@ -93,7 +93,7 @@ def _item(values: Any, k: int) -> Any:
     return found.item() if np.ndim(found) == 0 and isinstance(found, np.generic) else found
 
 
-def _stacked(values: Sequence[Any]) -> NDArray[Any]:
+def stacked(values: Sequence[Any]) -> NDArray[Any]:
     """Arrays of one number of axes along a new first axis; shorter ones end in NaN, or in -1 where they are counts."""
     arrays = [np.asarray(value) for value in values]
     shape = tuple(np.max([one.shape for one in arrays], axis=0).tolist()) if arrays[0].ndim else ()
