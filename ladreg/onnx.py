@@ -52,7 +52,7 @@ _NUMBERS |= {"UInt8TensorType", "UInt16TensorType", "UInt32TensorType", "UInt64T
 
 
 def register() -> None:
-    r"""Tell skl2onnx how to convert ladreg's estimators, alone and in pipelines.
+    """Tell skl2onnx how to convert ladreg's estimators, alone and in pipelines.
 
     Call it once, before `skl2onnx.to_onnx`. It needs the extra `onnx`: ``pip install 'ladreg[onnx]'``.
 
@@ -65,8 +65,9 @@ def register() -> None:
     -----
     The graph of a regressor computes in float64 whatever the type of its input. Its predictions have the type that
     skl2onnx gives them: float64 for an input of float64, float32 for others. With float64 they are those of `predict`
-    up to the rounding of a sum, :math:`10^{-15} (\sum_j |x_j b_j| + |b_0|)`. As in skl2onnx a single target is a
-    column, of shape (n_samples, 1). With ``rearrange=True`` the graph sorts the quantiles of a row.
+    up to the rounding of a sum: 1e-15 times the sum of the sizes of its terms ``x[j] * coef[j]`` and of the intercept.
+    As in skl2onnx a single target is a column, of shape (n_samples, 1). With ``rearrange=True`` the graph sorts the
+    quantiles of a row.
 
     The graph of `ConformalQuantileRegressor` has the median; with the option ``return_interval`` its second output is
     `predict_interval` without weights:
@@ -79,6 +80,7 @@ def register() -> None:
 
     Examples
     --------
+    >>> import onnxruntime, skl2onnx  # doctest: +SKIP
     >>> import ladreg.onnx
     >>> from sklearn.datasets import load_diabetes
     >>> from ladreg import LADRegressor

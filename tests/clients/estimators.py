@@ -185,7 +185,7 @@ def feature_engine():
 @row(
     "mlxtend",
     "mlxtend",
-    works="`SequentialFeatureSelector`, `ExhaustiveFeatureSelector`, `StackingCVRegressor`, `bias_variance_decomp`",
+    works="``SequentialFeatureSelector``, `ExhaustiveFeatureSelector`, `StackingCVRegressor`, `bias_variance_decomp`",
 )
 def mlxtend():
     from mlxtend.evaluate import bias_variance_decomp
@@ -231,8 +231,8 @@ def optuna():
     "Dask",
     "dask",
     "distributed",
-    works="The joblib backend, `parallel_config(backend='dask')`: searches and our `n_jobs`, with the same bits; "
-    "arrays and frames in `fit` and `predict`: :doc:`dask`",
+    works="The joblib backend `dask`: searches and our `n_jobs`, with the same bits; arrays and frames in `fit` and "
+    "`predict`: :doc:`dask`",
 )
 def dask():
     import dask.array as da

@@ -43,8 +43,7 @@ def onnx():
     "skops",
     "skops",
     works="`dump` and `load` of every fitted estimator, model cards",
-    remark="`trusted` takes the name of the class, and nothing else: `trusted=['ladreg.lad.LADRegressor']`; "
-    "`get_untrusted_types` lists those of a file.",
+    remark="`trusted` takes the name of the class, and nothing else: see below.",
 )
 def skops():
     from skops import card, io
@@ -65,8 +64,8 @@ def skops():
     "MLflow",
     "mlflow",
     works="`log_model`, `load_model` and `pyfunc`",
-    remark="`log_model` saves by skops and needs `skops_trusted_types=['ladreg.lad.LADRegressor']`; without, it is an "
-    "error. `autolog` sees scikit-learn's own classes alone.",
+    remark="`log_model` saves by skops, and without `skops_trusted_types` it is an error: see below. `autolog` sees "
+    "scikit-learn's own classes alone.",
 )
 def mlflow():
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

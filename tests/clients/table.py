@@ -23,14 +23,14 @@ class Row:
     remark: str
     run: Callable[[], None]
 
-    def versions(self) -> str:
-        """The versions that are installed."""
-        return ", ".join(f"{package} {version(package)}" for package in self.packages)
+    def versions(self) -> dict[str, str]:
+        """The versions of its packages that are installed."""
+        return {package: version(package) for package in self.packages}
 
     def tried(self) -> str:
         """The versions that the row holds for; an error where it does not hold."""
         self.run()
-        return self.versions()
+        return ", ".join(self.versions().values())
 
 
 ROWS: list[Row] = []
@@ -53,11 +53,15 @@ def filled() -> list[Row]:
     return ROWS
 
 
-def rendered(rows: list[tuple[Row, str]]) -> str:
-    """The table in reStructuredText, of rows and the versions that they were tried with."""
+def rendered(rows: list[tuple[Row, dict[str, str]]]) -> str:
+    """The table in reStructuredText, of rows and the versions of packages that they were tried with."""
     lines = [".. Written by `python -m tests.clients --write`.", "", ".. list-table::", "   :header-rows: 1"]
-    lines += ["   :widths: 14 18 36 32", ""]
-    heads = [("Library", "Tried with", "What works", "To know")]
-    for cells in heads + [(one.name, versions, one.works, one.remark) for one, versions in rows]:
-        lines += [f"   {mark} {cell}".rstrip() for mark, cell in zip(("* -", "  -", "  -", "  -"), cells, strict=True)]
+    lines += ["   :widths: 22 40 38", ""]
+    cells = [("Library", "What works", "To know")]
+    for one, versions in rows:
+        several = len(versions) > 1
+        tried = ", ".join(f"{package} {number}" if several else number for package, number in versions.items())
+        cells.append((f"**{one.name}**{':' if several else ''} {tried}", one.works, one.remark))
+    for line in cells:
+        lines += [f"   {mark} {cell}".rstrip() for mark, cell in zip(("* -", "  -", "  -"), line, strict=True)]
     return "\n".join(lines) + "\n"
