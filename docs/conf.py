@@ -74,6 +74,7 @@ def setup(app):
 
 plot_formats = [("png", 100)]
 plot_srcset = ["2x"]
+plot_rcparams = {"savefig.transparent": True}  # dark pages show through; see ladreg.css
 plot_html_show_formats = False
 plot_html_show_source_link = False
 
@@ -98,6 +99,7 @@ if any(examples.glob("*.py")):
         "gallery_dirs": "auto_examples",
         "filename_pattern": r"/(plot_|quickstart)",
         "within_subsection_order": "gallery_order.InOrder",
+        "reset_modules": ("matplotlib", "gallery_order.transparent"),
         "backreferences_dir": "generated/backreferences",
         "doc_module": ("ladreg",),
         "plot_gallery": True,

@@ -1,4 +1,8 @@
-"""The order of the gallery: the quickstart, then what most people look for."""
+"""How the gallery is made: its order, the quickstart first, and figures that suit light and dark pages."""
+
+from typing import Any
+
+import matplotlib as mpl
 
 ORDER = (
     "quickstart",
@@ -39,3 +43,8 @@ class InOrder:
     def __repr__(self) -> str:
         """The same text in each build, which Sphinx compares."""
         return "InOrder"
+
+
+def transparent(_conf: Any, _name: str) -> None:
+    """Draw figures without background, for a dark page shows its own through them (see ladreg.css)."""
+    mpl.rcParams["savefig.transparent"] = True

@@ -2,9 +2,9 @@
 Data larger than memory
 =======================
 
-How do I fit a median to files that do not fit into memory? Read them block by block: the fit is the same, and so is its
-proof. Simulated files stand for large ones here. Run it by ``python examples/larger_than_memory.py``: it needs pyarrow
-and pandas (``pip install 'ladreg[parquet]'``), and no network.
+How do I fit a median to files that do not fit into memory? Read them block by block: the fit and its proof are the
+same. The files here are small and simulated. Run it by ``python examples/larger_than_memory.py``; it needs pyarrow and
+pandas (``pip install -e ".[parquet]"``).
 """
 
 # sphinx_gallery_thumbnail_path = "_static/thumb_blocks.png"
@@ -17,7 +17,7 @@ import pandas as pd
 from ladreg import LADRegressor, QuantileRegressor, blocks
 
 # %%
-# Six files of flights, whose delays have no variance.
+# Six files of flights, with heavy-tailed delays.
 folder = tempfile.TemporaryDirectory()
 for month in range(1, 7):
     rng = np.random.default_rng(month)
@@ -27,8 +27,7 @@ for month in range(1, 7):
     table.to_parquet(os.path.join(folder.name, f"{month:02}.parquet"), row_group_size=5_000)
 
 # %%
-# Row groups are the blocks. ``holding`` limits the rows in memory to fewer than there are: that is what would happen to
-# a billion of them.
+# A block is a row group. ``holding`` limits the number of rows in memory, so that the fit works as for a billion rows.
 data = blocks.parquet(os.path.join(folder.name, "*.parquet"), target="delay").holding(10_000)
 model = LADRegressor().fit(data)
 print(f"{data.n_blocks} blocks, read {model.n_passes_} times")
@@ -36,10 +35,10 @@ print(dict(zip(model.feature_names_in_, model.coef_.round(4), strict=True)))
 print(model.certificate_)
 
 # %%
-# Nine quantiles share the reads of one.
+# Nine quantiles share the passes over the files.
 quantiles = np.linspace(0.1, 0.9, 9)
 several = QuantileRegressor(quantile=quantiles, alpha=0).fit(data)
-print(f"read {several.n_passes_} times; an hour later costs")
+print(f"read {several.n_passes_} times; delay per hour of the day:")
 for quantile, coef in zip(quantiles, several.coef_, strict=True):
     print(f"  {coef[1]:5.2f} minutes at the quantile {quantile:.1f}")
 

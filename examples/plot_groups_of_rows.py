@@ -1,10 +1,10 @@
 """
-Do repeated rows of a person make standard errors too small?
-============================================================
+Are standard errors too small with several rows per person?
+===========================================================
 
-Wages of 595 Americans, each asked in seven years (Cornwell and Rupert 1988). Rows of a person resemble each other, and
-schooling does not change at all: standard errors that take rows as independent are too small. ``groups=`` corrects
-them: by a formula or by a bootstrap that draws people instead of rows.
+Wages of 595 Americans in seven years (Cornwell and Rupert 1988). The rows of a person are dependent, so that standard
+errors which assume independent rows are too small. ``groups=`` corrects them, by a formula or by a bootstrap that draws
+people instead of rows.
 """
 
 import matplotlib.pyplot as plt
@@ -20,9 +20,8 @@ X, y = X.astype(float), wages["lwage"]
 person = np.arange(len(y)) // 7
 
 # %%
-# Lower and upper wages
-# ---------------------
-# The tenth part with the lowest wages and the tenth with the highest, both sides of the middle.
+# Low, median and high wages
+# --------------------------
 
 quantiles = [0.1, 0.5, 0.9]
 model = QuantileRegressor(quantile=quantiles, alpha=0).fit(X, y)
@@ -34,8 +33,8 @@ print(people)
 # %%
 # How much too small?
 # -------------------
-# The errors of people, over those of rows. Seven equal rows of each would make every one 2.65, the root of seven; hours
-# change from year to year, and suffer least. A bootstrap that draws people (below) comes to about the same.
+# Standard errors with groups divided by those without. With seven identical rows per person the ratio would be 2.65,
+# the square root of seven. Weeks worked change from year to year and have the smallest ratio.
 
 print(f"{'':10s}" + "".join(f"{name:>10s}" for name in rows.names))
 for k, quantile in enumerate(quantiles):
@@ -43,14 +42,15 @@ for k, quantile in enumerate(quantiles):
     print(f"{quantile:<10g}" + "".join(f"{one:10.2f}" for one in ratio))
 
 # %%
-# Do unions raise low wages more than high ones? They do, on half of the evidence that rows taken as independent claim.
+# Do unions raise low wages more than high ones? The F statistic with groups is half of that without.
 
 for name, found in (("rows", rows), ("people", people)):
     print(f"{name}: F = {found.equal_slopes(['union']).statistic:.1f}")
 
 # %%
-# The intervals
-# -------------
+# Confidence intervals
+# --------------------
+# The bootstrap of people agrees with the formula.
 
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
 for axis, name in zip(axes, ("ed", "union", "married"), strict=True):
@@ -62,6 +62,6 @@ for axis, name in zip(axes, ("ed", "union", "married"), strict=True):
         axis.errorbar(where, found.coef[:, j], half, fmt="o", color=colour, capsize=4, label=label)
     axis.axhline(0, color="0.7", linewidth=1)
     axis.set(title=name, xlabel="quantile of log wage", xticks=quantiles)
-axes[0].set_ylabel("coefficient, and its 0.95 interval")
+axes[0].set_ylabel("coefficient with 95 % interval")
 axes[0].legend(loc="lower left")
 plt.show()

@@ -2,8 +2,8 @@
 How wide is a prediction interval in each category?
 ===================================================
 
-Salaries of 397 professors by rank, discipline and years (Fox and Weisberg 2019). Categories become dummy columns inside
-a pipeline, and the interval of a new professor follows the category: it is wide where salaries differ.
+Salaries of 397 professors by rank, discipline and years of service (Fox and Weisberg 2019). A pipeline turns categories
+into dummy columns, and the width of the interval depends on the category.
 """
 
 import matplotlib.pyplot as plt
@@ -26,14 +26,14 @@ model = make_pipeline(columns, ConformalQuantileRegressor(coverage=0.8, random_s
 # %%
 # One interval per row
 # --------------------
-# ``return_interval=True`` reaches the last step of the pipeline.
+# The pipeline passes ``return_interval=True`` to its last step.
 
 median, interval = model.predict(X_new, return_interval=True)
 table = X_new.assign(width=interval[:, 1] - interval[:, 0], inside=y_new.between(*interval.T))
 print(table.groupby("rank")[["width", "inside"]].mean().round(2))
 
 # %%
-# The promise of 80 % holds over all professors, not within each rank: here it is more in one and less in another.
+# The coverage of 80 % is guaranteed over all professors, not within each rank.
 
 figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", sharey=True)
 for axes, rank in zip(panels, ("AsstProf", "AssocProf", "Prof"), strict=True):

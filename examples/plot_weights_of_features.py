@@ -1,9 +1,9 @@
 """
-How do I force a feature in, or keep one out?
-=============================================
+How do I force a feature in, or exclude one?
+============================================
 
-The lasso treats all columns alike. ``penalty_weights`` says what is known beforehand: 0 leaves a feature without
-penalty, infinity excludes it, and weights from a first fit make the lasso *adaptive*, which shrinks large
+The lasso penalises all features equally. With ``penalty_weights`` each feature has its own penalty factor: 0 leaves it
+unpenalised, infinity excludes it, and factors from a first fit give the *adaptive* lasso, which shrinks large
 coefficients less.
 """
 
@@ -16,10 +16,10 @@ from ladreg import ElasticNetCD, LassoCD, PathDisplay, alpha_max, lasso_path
 X, y = load_diabetes(return_X_y=True, as_frame=True)
 
 # %%
-# Forced in, kept out
+# Forced in, excluded
 # -------------------
-# Age and sex are to be adjusted for whatever their effect, and ``s1`` (total cholesterol) is left out, since it is
-# nearly the sum of other columns. ``alpha_max`` with the same weights says where the grid of ``alpha`` begins.
+# The model adjusts for age and sex whatever their effect, and ``s1`` (total cholesterol) is excluded, since it is
+# nearly the sum of other columns. ``alpha_max`` takes the same factors.
 
 weights = np.ones(X.shape[1])
 weights[X.columns.get_indexer(["age", "sex"])] = 0
@@ -34,16 +34,15 @@ for name, one, other in zip(X.columns, plain.coef_, adjusted.coef_, strict=True)
 # %%
 # The adaptive lasso
 # ------------------
-# Weights are the inverse sizes of a first, ridge-like fit. Along the whole path the adaptive lasso keeps fewer
-# features for the same fit.
+# The factors are ``1 / abs(coef_)`` of a ridge fit.
 
 first = ElasticNetCD(0.001, l1_ratio=0.0).fit(X, y)
 
 # %%
 # Three paths
 # -----------
-# Without penalty, age and sex are in from the first alpha on, and ``s1`` stays at zero. At the smallest
-# alpha, a thousandth of the largest, the adaptive lasso still leaves two features out.
+# In the middle, the unpenalised age and sex are non-zero from the first alpha on, and ``s1`` stays at zero. On the
+# right, the adaptive lasso still excludes two features at the smallest alpha, a thousandth of the largest.
 
 fig, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
 panels = {"lasso": None, "age and sex forced in, s1 excluded": weights, "adaptive lasso": 1 / np.abs(first.coef_)}

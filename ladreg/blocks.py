@@ -78,7 +78,7 @@ class Blocks:
     def __post_init__(self) -> None:
         if not is_source(self.source):
             raise TypeError(
-                f"source must have n_blocks, name(k) and load(k), got {type(self.source).__name__}; arrays go through "
+                f"source must have n_blocks, name(k) and load(k), got {type(self.source).__name__}; for arrays use "
                 "ladreg.blocks.arrays."
             )
 
@@ -126,7 +126,9 @@ class Blocks:
             If `executor` is none of these.
         """
         if executor is not None and not (hasattr(executor, "submit") or callable(executor)):
-            raise TypeError(f"executor must have a method submit, or make one that has; got {executor!r}.")
+            raise TypeError(
+                f"executor must have a method submit, or be a function that returns such an executor; got {executor!r}."
+            )
         return replace(self, executor=executor)
 
     def holding(self, rows: int) -> Blocks:
@@ -353,6 +355,6 @@ def iterable(batches: Callable[[], Iterable[Any]]) -> Blocks:
     if not callable(batches):
         raise TypeError(
             f"batches must be a function that returns new batches at each call, got {type(batches).__name__}: an "
-            "iterator can be read once only."
+            "iterator can be read only once."
         )
     return Blocks(Batches(batches))

@@ -291,7 +291,7 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
         number = int(size) if isinstance(size, Integral) else ceil(size * rows.size)
         if not number < rows.size:
             raise ValueError(
-                f"n_samples={rows.size} with calibration_size={size!r} leaves no row to fit the quantiles to."
+                f"n_samples={rows.size} with calibration_size={size!r} leaves no rows for fitting the quantiles."
             )
         return np.sort(check_random_state(self.random_state).permutation(rows)[:number])
 
@@ -325,7 +325,8 @@ class ConformalQuantileRegressor(ShowsCertificate, Versioned, RegressorMixin, Ba
                 of_all = ceil(needed / self.calibration_size)
             warn_user(
                 f"{y.size} rows are too few to calibrate a coverage of {self.coverage_:g}, so that intervals are "
-                f"infinite: at least {needed} have to calibrate, of {of_all} rows with this calibration_size.",
+                f"infinite: there must be at least {needed} calibration rows, that is {of_all} rows with this "
+                "calibration_size.",
                 UserWarning,
             )
 

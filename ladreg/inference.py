@@ -232,8 +232,8 @@ class Inference:
                 raise ValueError(_NO_COVARIANCE.format(method=self.method))
             if level != self.level:
                 raise ValueError(
-                    f'intervals of method="{self.method}" are made from the data, at level={self.level:g}: call infer '
-                    f"with level={level:g}."
+                    f'intervals of method="{self.method}" were computed from the data at level={self.level:g}: call '
+                    f"infer with level={level:g}."
                 )
             return self.inverted.intervals
         if self.replicates is not None and self.interval == "percentile" and not simultaneous:
@@ -268,7 +268,7 @@ class Inference:
         apart = matrix @ self.coef.ravel() - np.broadcast_to(np.asarray(r, dtype=np.float64), q)
         inner = matrix @ self._cov @ matrix.T
         if q == 0 or not is_regular(inner):
-            raise ValueError("the hypotheses depend on each other, or there are more than the covariance has rank for.")
+            raise ValueError("the hypotheses are linearly dependent, or more than the rank of the covariance.")
         size = np.sqrt(inner.diagonal())
         statistic = float(apart / size @ np.linalg.solve(inner / size / size[:, None], apart / size)) / q
         return WaldTest(statistic, q, self.df, float(fdtrc(q, self.df, statistic)))
@@ -427,7 +427,7 @@ class Inference:
             return np.asarray(np.kron(np.eye(self.coef.size // len(self.names)), unit), dtype=np.float64)
         matrix: Array = np.atleast_2d(np.asarray(R, dtype=np.float64))
         if matrix.ndim != 2 or matrix.shape[1] != self.coef.size:
-            raise ValueError(f"R must have {self.coef.size} columns, one a coefficient, got shape {matrix.shape}.")
+            raise ValueError(f"R must have {self.coef.size} columns, one per coefficient, got shape {matrix.shape}.")
         return matrix
 
     def _place(self, name: Any) -> int:
@@ -737,11 +737,11 @@ def infer(
     else:
         check_real("bandwidth", bandwidth, low=0.0, high=1.0, open_ends=True)
     if groups is not None and method in ("iid", "rank"):
-        raise ValueError(f'method="{method}" takes errors as independent: for groups take "robust" or "kernel".')
+        raise ValueError(f'method="{method}" assumes independent errors: with groups use "robust" or "kernel".')
     if lags is not None:
         check_count("lags", lags)
         if method not in ("robust", "kernel") or groups is not None or weights == "frequency":
-            raise ValueError('lags is for method="robust" and "kernel", without groups and frequency weights.')
+            raise ValueError('lags is only for method="robust" and "kernel", without groups and frequency weights.')
     if n_bootstrap < 2:
         raise ValueError(f"n_bootstrap must be at least 2, got {n_bootstrap!r}.")
     if sigma is not None:
@@ -751,12 +751,13 @@ def infer(
     model = last.estimator
     if last.before is not None and are_blocks(X):
         raise ValueError(
-            "infer takes no pipeline for data in blocks: pass infer(pipeline[-1], data.map(pipeline[:-1].transform))."
+            "infer does not accept a pipeline for data in blocks: call infer(pipeline[-1], "
+            "data.map(pipeline[:-1].transform))."
         )
     table: Any = X if are_blocks(X) else last.transformed(X)
     if method in _OF_A_LASSO:
         if groups is not None or weights == "frequency":
-            raise ValueError(f'method="{method}" takes each row as one: it has neither groups nor frequency weights.')
+            raise ValueError(f'method="{method}" is available neither with groups nor with frequency weights.')
         given = None if sigma is None else float(sigma)
         return infer_lasso(
             last,
@@ -793,7 +794,7 @@ def infer(
         )
         ranks = _Ranks(density, bool(interpolate), float(level))
         if lags is not None and sample.weight.size < np.shape(target)[0]:
-            raise ValueError("lags counts rows: none may have a weight of zero.")
+            raise ValueError("lags counts rows: no row may have a weight of zero.")
         cov = _Covariances(sample, method, bandwidth, kernel, draw, ranks, lags)
         parts = [fits] if several else [[fit] for fit in fits]
         shared |= {"names": names, "n_features_in": int(model.n_features_in_), "interval": interval, "lags": lags}
@@ -847,13 +848,13 @@ class _Covariances:
                 return self._rank(fits)
             return quantile_covariance(self.sample, fits, self.method, self.rule, self.kernel, self.lags)
         if self.method in ("kernel", "rank", "bootstrap"):
-            raise ValueError(f'method="{self.method}" is for quantiles: for Huber\'s loss take "robust".')
+            raise ValueError(f'method="{self.method}" is for quantiles: for Huber\'s loss use "robust".')
         return Covariance(huber_covariance(self.sample, fits[0], self.method, self.lags))
 
     def _rank(self, fits: list[Fit]) -> Covariance:
         sample, ranks = self.sample, self.ranks
         if not sample.is_frequency and np.any(sample.weight != 1):
-            raise ValueError('method="rank" counts rows: for weights that do so take weights="frequency".')
+            raise ValueError('method="rank" needs frequency weights: pass weights="frequency".')
         if ranks.density == "robust":
             breads = breads_of(sample, fits, "robust", self.rule, self.kernel)
         else:
@@ -865,7 +866,7 @@ class _Covariances:
         sample, draw = self.sample, self.draw
         assert draw.seeds is not None
         if sample.is_frequency and np.any(sample.weight != np.round(sample.weight)) and draw.kind == "pairs":
-            raise ValueError("the bootstrap of pairs draws rows: frequency weights must be whole numbers.")
+            raise ValueError("the bootstrap of pairs draws rows: frequency weights must be integers.")
         found, n_whole = replicates(
             sample,
             fits,
@@ -973,14 +974,14 @@ def _check_blocks(model: Any, method: str, groups: Any, lags: int | None) -> Non
         )
     if method not in _OF_BLOCKS:
         raise ValueError(
-            f'method="{method}" needs all rows in memory: for data in blocks take {" or ".join(map(repr, _OF_BLOCKS))}.'
+            f'method="{method}" needs all rows in memory: for data in blocks use {" or ".join(map(repr, _OF_BLOCKS))}.'
         )
     if lags is not None:
-        raise ValueError("lags needs all rows in memory: rows of data in blocks are independent, or in groups.")
+        raise ValueError("lags needs all rows in memory: data in blocks must have independent rows, or groups.")
     if groups is not None and not isinstance(groups, str | int | np.integer):
         raise ValueError(
-            "groups must be the name or the number of a column of X where data come in blocks, got "
-            f"{type(groups).__name__}. An entry of infinity in penalty_weights excludes that column from the fit."
+            f"groups must be the name or index of a column of X for data in blocks, got {type(groups).__name__}. To "
+            "exclude that column from the fit, set its entry in penalty_weights to infinity."
         )
 
 

@@ -210,7 +210,10 @@ class ElasticNetCD(WeightedRegressor):
             penalised = np.where(excluded, np.inf, strength * self.l1_ratio * unit)
         lost = (ridge < np.finfo(np.float64).tiny) | np.isinf(ridge)
         if self.standardize and np.any(lost & (share > 0)):
-            raise OverflowError("the squares of the columns' deviations leave float64. Scale them to ordinary sizes.")
+            raise OverflowError(
+                "the squares of the columns' standard deviations overflow or underflow float64. Scale the columns to "
+                "ordinary sizes."
+            )
         return Limits.of(self.bounds, bool(self.positive), weights).penalty(penalised, ridge)
 
     def _fit_blocks(self, X: Any, y: Any, sample_weight: Any) -> None:
@@ -472,7 +475,7 @@ def alpha_max(
     )
     model._check_parameters()
     if l1_ratio == 0:
-        raise ValueError("l1_ratio must be > 0: squares alone never make a coefficient zero, whatever alpha is.")
+        raise ValueError("l1_ratio must be > 0: an L2 term alone makes no coefficient exactly zero, for any alpha.")
     data = training_data(model, X, y, sample_weight)
     with any_size():
         found = [largest_alpha(problem) for problem in model._problems(data, model._penalty(data))]

@@ -129,7 +129,7 @@ class LassoInference:
         check_real("level", level, low=0.0, high=1.0, open_ends=True)
         if self.laws is not None:
             if simultaneous:
-                raise ValueError('method="selective" says nothing of several coefficients at once.')
+                raise ValueError('method="selective" has no simultaneous intervals.')
             return np.array([law.interval(float(level)) for law in self.laws]).reshape(-1, 2)
         half = float(ndtri(0.5 + level / 2))
         if simultaneous:
@@ -221,7 +221,7 @@ def _desparsified(fit: LassoFit, nodes: Nodewise, level: float, sigma: float | N
 
 def _selective(fit: LassoFit, level: float, sigma: float | None) -> LassoInference:
     if not fit.certificate.unique:
-        raise ValueError("the optimum is not proved to be unique, so that y alone does not say what was selected.")
+        raise ValueError("the optimum is not proved to be unique, so that y alone does not determine the selection.")
     sigma = full_sigma(fit) if sigma is None else sigma
     chosen = selected(fit)
     laws = selective(fit, chosen, sigma)
@@ -244,14 +244,15 @@ def _warn(nodes: Nodewise, fit: LassoFit) -> None:
     if near.size:
         named = ", ".join(fit.names[j] for j in near[:5]) + (", ..." if near.size > 5 else "")
         warn_user(
-            f"{near.size} columns are nearly what others are, so that the data hardly tell their coefficients apart: "
-            f"{named}. Their intervals hold only if the lasso chose the right ones among them; see bias_factor.",
+            f"{near.size} columns are nearly linear combinations of others, so that their coefficients can hardly be "
+            f"distinguished: {named}. Their intervals are valid only if the lasso selected the right ones among "
+            "them; see bias_factor.",
             UserWarning,
         )
     bad = np.count_nonzero(~(nodes.gap <= _TOL))
     if bad:
         warn_user(
             f"{bad} of {nodes.gap.size} nodewise lassos are not proved to {_TOL:g}, the worst to "
-            f"{nodes.gap.max():.3g}: its column nearly depends on others.",
+            f"{nodes.gap.max():.3g}: its column is nearly a linear combination of others.",
             UserWarning,
         )

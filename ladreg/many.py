@@ -91,7 +91,7 @@ class ManyFits:
         place = order[np.minimum(np.searchsorted(self.keys, labels, sorter=order), order.size - 1)]
         strange = np.flatnonzero(self.keys[place] != labels)
         if strange.size:
-            raise ValueError(f"there is no fit of the group {labels[strange[0]]}.")
+            raise ValueError(f"there is no fit for group {labels[strange[0]]}.")
         products = sp.csr_array(table).multiply(self.coef[place])
         return np.asarray(products.sum(axis=1)).ravel() + self.intercept[place]
 
@@ -212,10 +212,10 @@ def fit_many(
     if not isinstance(estimator, CertifiedRegressor):
         raise TypeError(
             f"fit_many takes one of ladreg's regressors, got {type(estimator).__name__}. Of a pipeline pass the last "
-            "step, and X as the steps before transform it."
+            "step, and X transformed by the steps before."
         )
     if np.ndim(getattr(estimator, "quantile", 0.5)):
-        raise ValueError("fit_many takes one quantile: call it once for each.")
+        raise ValueError("fit_many takes one quantile: call it once per quantile.")
     model = clone(estimator)
     model._check_parameters()
     with any_size():
@@ -249,8 +249,8 @@ def _planned(
         )
     if (groups is not None) + (window is not None) + several + (not data.single) != 1:
         raise ValueError(
-            "pass exactly one of groups, window, a two-dimensional sample_weight and a two-dimensional y: it says what "
-            "the fits are."
+            "pass exactly one of groups, window, a two-dimensional sample_weight and a two-dimensional y: it defines "
+            "the fits."
         )
     order, zero = np.arange(n), np.zeros(1, dtype=np.intp)
     y = np.ascontiguousarray(data.Y.T).ravel()
@@ -264,7 +264,7 @@ def _planned(
         weight = np.ones(n) if weight is None else weight[order]
         total = np.add.reduceat(weight, first)
         if not total.all():
-            raise ValueError(f"all weights of the group {keys[total == 0][0]} are zero.")
+            raise ValueError(f"all weights of group {keys[total == 0][0]} are zero.")
         return _Plan(keys, order, y[order], weight / np.repeat(total, count), count, first, first, first)
     if window is not None:
         check_count("window", window)

@@ -547,7 +547,7 @@ def d2_pinball_scorer(quantile: float | ArrayLike = 0.5) -> Callable[..., float]
 def _checked_quantile(quantile: float | ArrayLike) -> list[float]:
     """The quantiles, as a list; a ValueError unless there is at least one and all are from 0 to 1."""
     if np.ndim(quantile) > 1 or np.size(quantile) == 0:
-        raise ValueError(f"quantile must be a number or a list of at least one, got {quantile!r}.")
+        raise ValueError(f"quantile must be a number or a non-empty list, got {quantile!r}.")
     values: list[Any] = np.asarray(quantile).tolist() if np.ndim(quantile) else [quantile]
     for value in values:
         check_real("quantile", value, low=0.0, high=1.0)
@@ -571,11 +571,11 @@ def _by_quantile(
     predicted = predicted[:, None] if predicted.ndim == 1 else predicted
     if predicted.ndim != 2 or predicted.shape[1] != len(quantiles):
         raise ValueError(
-            f"quantile must have a number for each column of y_pred, got {len(quantiles)} of them and an array of "
-            f"shape {np.shape(y_pred)}."
+            f"quantile must have one number per column of y_pred, got {len(quantiles)} of them and an array of shape "
+            f"{np.shape(y_pred)}."
         )
     if true.ndim > 1 and true.shape[1:] != (1,):
-        raise ValueError(f"y_true must be one-dimensional where quantile is a list, got shape {true.shape}.")
+        raise ValueError(f"y_true must be one-dimensional if quantile is a list, got shape {true.shape}.")
     pairs = zip(quantiles, predicted.T, strict=True)
     return _averaged(
         np.array([metric(true, column, alpha=one, sample_weight=weight) for one, column in pairs]), multioutput
@@ -589,7 +589,5 @@ def _averaged(values: NDArray[np.float64], multioutput: Average) -> Value:
         return values if multioutput == "raw_values" else float(values.mean())
     weights = np.asarray(multioutput, dtype=np.float64)
     if weights.shape != values.shape:
-        raise ValueError(
-            f"multioutput must have a weight for each quantile, {values.size} in all, got {multioutput!r}."
-        )
+        raise ValueError(f"multioutput must have one weight per quantile, {values.size} in total, got {multioutput!r}.")
     return float(np.average(values, weights=weights))

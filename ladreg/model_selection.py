@@ -247,7 +247,7 @@ class ElasticNetCDCV(CrossValidatedRegressor):
     def _models(self) -> list[CertifiedRegressor]:
         ratios = np.atleast_1d(np.asarray(self.l1_ratio, dtype=object)).tolist()
         if not ratios:
-            raise ValueError("l1_ratio must be a number or a list of at least one, got an empty list.")
+            raise ValueError("l1_ratio must be a number or a non-empty list, got an empty list.")
         return [self._like(ElasticNetCD, l1_ratio=ratio) for ratio in ratios]
 
     def _chosen(self, targets: Sequence[Target], given: HeldOut) -> list[Choice]:

@@ -534,7 +534,7 @@ def lad_path(
         return _arrays(paths_of(model, X, y, sample_weight, asked))
     grid = np.array(checked_quantiles(quantiles))
     if alphas is not None:
-        raise ValueError("alphas must be None where quantiles are given: the penalty of all of them is alpha.")
+        raise ValueError("alphas must be None where quantiles are given: alpha is the penalty for all of them.")
     if max_features is not None:
         raise ValueError(f"max_features must be None where quantiles are given, got {max_features!r}: raise alpha.")
     model = watched(QuantileRegressor(quantile=grid, alpha=alpha, **common), callbacks)
@@ -792,8 +792,8 @@ def quantile_process(
     low, high = _checked_range(quantile_range)
     if is_adaptive(penalty_weights):
         raise ValueError(
-            "penalty_weights must be numbers where all quantiles are followed, got 'adaptive': the weights of each "
-            "quantile are others. quantile_path and QuantileRegressor take it."
+            "penalty_weights must be numbers in quantile_process, got 'adaptive', which has different factors for "
+            "each quantile. Use quantile_path or QuantileRegressor."
         )
     model = QuantileRegressor(
         quantile=low,

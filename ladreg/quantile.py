@@ -223,7 +223,7 @@ class QuantileRegressor(PivotalRegressor):
         if not self._several:
             return super()._given(data, penalty)
         if not data.single:
-            raise ValueError("y must be one-dimensional where quantile is a list: fit one model for each target.")
+            raise ValueError("y must be one-dimensional if quantile is a list: fit one model per target.")
         target = np.ascontiguousarray(data.Y[:, 0])
         quantiles = np.asarray(self.quantile, dtype=np.float64).tolist()
         pairs = zip(quantiles, penalties_of(penalty, len(quantiles)), strict=True)
@@ -262,9 +262,9 @@ class QuantileRegressor(PivotalRegressor):
             return
         if largest > 0:
             warn_user(
-                f"alpha=1, the default as in scikit-learn, leaves every coefficient zero: so does any alpha above "
-                f"{largest:.4g}, the alpha_max of these data. Pass alpha=0 for no penalty, a part of alpha_max such as "
-                f"alpha={0.1 * largest:.2g}, or alpha='pivotal'.",
+                "alpha=1, the default as in scikit-learn, makes all coefficients zero, and so does any alpha above "
+                f"{largest:.4g}, the alpha_max of these data. Pass alpha=0 for no penalty, a fraction of alpha_max "
+                f"such as alpha={0.1 * largest:.2g}, or alpha='pivotal'.",
                 UserWarning,
             )
 

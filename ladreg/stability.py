@@ -95,16 +95,14 @@ class Sample:
             return
         names, first_rows, group = np.unique(self.groups, return_index=True, return_inverse=True)
         if names.size < 2:
-            raise ValueError(
-                f"groups must name at least two groups, got {names.size}: halves are made of whole groups."
-            )
+            raise ValueError(f"groups must have at least two groups, got {names.size}: halves consist of whole groups.")
         if self.classes is None:
             return
         mixed = np.flatnonzero(self.classes != self.classes[first_rows][group])
         if mixed.size:
             raise ValueError(
                 f"stratify must be the same in all rows of a group, but group {self.groups[mixed[0]]!r} is in two "
-                "classes: give larger classes, or no groups."
+                "classes: pass larger classes, or no groups."
             )
 
     @property
@@ -416,7 +414,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         others = (self.max_features_per_fit is not None) + (self.max_false_selections is not None)
         if (others == 2) != (self.threshold == "auto"):
             raise ValueError(
-                "Of threshold, max_features_per_fit and max_false_selections two determine the third, got "
+                "Any two of threshold, max_features_per_fit and max_false_selections determine the third, got "
                 f"{self.threshold!r}, {self.max_features_per_fit!r} and {self.max_false_selections!r}."
             )
 
@@ -436,8 +434,8 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
 
         if self.weakness is not None and is_adaptive(estimator.get_params()[self._weights_name]):
             raise ValueError(
-                f"weakness={self.weakness!r} divides penalty_weights, which must be numbers then, got 'adaptive': "
-                "leave out the one or the other."
+                f"weakness={self.weakness!r} divides penalty_weights, which must then be numbers, got 'adaptive': "
+                "omit one of the two."
             )
 
     @property
@@ -475,7 +473,7 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         weight = np.where(present, np.asarray(sample_weight, dtype=np.float64), 0.0)
         rows = np.flatnonzero(weight)
         if rows.size < 2:
-            raise ValueError(f"sample_weight must have at least two numbers that are not zero, got {rows.size}.")
+            raise ValueError(f"sample_weight must have at least two non-zero numbers, got {rows.size}.")
         sample = Sample(X, np.asarray(y), weight, others, classes, names).take(rows)
         sample.check_groups()
         return sample
@@ -531,7 +529,9 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         if self.alphas is None:
             return None
         if self.parameter not in estimator.get_params():
-            raise ValueError(f"{estimator!r} has no parameter {self.parameter!r}: name another, or set alphas to None.")
+            raise ValueError(
+                f"{estimator!r} has no parameter {self.parameter!r}: set parameter to another name, or alphas to None."
+            )
         if isinstance(self.alphas, Integral):
             largest = self._largest(estimator, data)
             return np.geomspace(largest, self.eps * largest, int(self.alphas))
@@ -553,8 +553,8 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
             found = alpha_max(data.X, data.y, sample_weight=data.weight, **same)
         else:
             raise ValueError(
-                f"alphas={self.alphas!r} asks for a grid, but the largest {self.parameter} of {estimator!r} is not "
-                "known: give its values, or None to fit the estimator as it is."
+                f"alphas={self.alphas!r} requests a grid, but the largest {self.parameter} of {estimator!r} is not "
+                "known: pass a list of values, or None to fit the estimator unchanged."
             )
         return max(float(np.max(found)), np.finfo(np.float64).tiny / self.eps)
 
@@ -636,12 +636,14 @@ class StabilitySelection(CallbackSupportMixin, Versioned, SelectorMixin, MetaEst
         if getter == "auto":
             getter = next((name for name in ("coef_", "feature_importances_") if hasattr(model, name)), "auto")
         if getter == "auto":
-            raise ValueError(f"{model!r} has neither coef_ nor feature_importances_: give importance_getter.")
+            raise ValueError(f"{model!r} has neither coef_ nor feature_importances_: pass importance_getter.")
         found: Any = attrgetter(getter)(model) if isinstance(getter, str) else getter(model)
         dense = found.toarray() if hasattr(found, "toarray") else found
         values: NDArray[Any] = np.abs(np.atleast_2d(np.asarray(dense, dtype=np.float64)))
         if values.ndim != 2 or values.shape[1] != n_features:
-            raise ValueError(f"{getter!r} must give one number for each of {n_features} features, got {values.shape}.")
+            raise ValueError(
+                f"{getter!r} must return one number for each of {n_features} features, got {values.shape}."
+            )
         sizes: Array = values.max(axis=0)
         return sizes
 
@@ -777,7 +779,7 @@ def _one_a_row(name: str, values: Any, n_samples: int) -> NDArray[Any] | None:
         return None
     found = np.asarray(values)
     if found.shape != (n_samples,):
-        raise ValueError(f"{name} must have shape ({n_samples},), one name a row, got {found.shape}.")
+        raise ValueError(f"{name} must have shape ({n_samples},), one label per row, got {found.shape}.")
     return found
 
 

@@ -270,20 +270,20 @@ def test_each_target_has_a_pilot(model, table, target):
     [
         (
             lambda: LassoCD(**ADAPTIVE).fit(arrays(X, Y)),
-            "must be numbers where data come in blocks of rows, got 'adaptive'",
+            "must be numbers for data in blocks, got 'adaptive'",
         ),
         (
             lambda: LassoCDCV(**ADAPTIVE).fit(arrays(X, Y)),
-            "must be numbers where data come in blocks of rows, got 'adaptive'",
+            "must be numbers for data in blocks, got 'adaptive'",
         ),
         (lambda: LassoCD(gamma=0.0, **ADAPTIVE).fit(X, Y), "gamma must be"),
         (
             lambda: LADRegressor(**ADAPTIVE).fit(arrays(X, Y)),
-            "must be numbers where data come in blocks of rows, got 'adaptive'",
+            "must be numbers for data in blocks, got 'adaptive'",
         ),
         (
             lambda: QuantileRegressor(alpha="pivotal", **ADAPTIVE).fit(X, Y),
-            "alpha='pivotal' is for penalty_weights that do not come from y, got 'adaptive': .* Give alpha as a number",
+            "alpha='pivotal' cannot be combined with penalty_weights='adaptive': .* Pass alpha as a number",
         ),
         (
             lambda: quantile_process(X, Y, **ADAPTIVE),
@@ -291,7 +291,7 @@ def test_each_target_has_a_pilot(model, table, target):
         ),
         (
             lambda: infer(LADRegressor(**ADAPTIVE).fit(X, Y), X, Y),
-            "penalty_weights='adaptive' lets y choose the weights",
+            "penalty_weights='adaptive' computes the penalty factors from y",
         ),
         (
             lambda: StabilitySelection(LassoCD(**ADAPTIVE), weakness=0.5).fit(X, Y),
@@ -299,11 +299,11 @@ def test_each_target_has_a_pilot(model, table, target):
         ),
         (
             lambda: infer(LassoCD(0.01, **ADAPTIVE).fit(X, Y), X, Y, method="selective"),
-            "penalty_weights='adaptive' lets y choose the weights",
+            "penalty_weights='adaptive' computes the penalty factors from y",
         ),
         (
             lambda: infer(LassoCDCV(alphas=5, **ADAPTIVE).fit(X, Y), X, Y, method="desparsified"),
-            "penalty_weights='adaptive' lets y choose the weights",
+            "penalty_weights='adaptive' computes the penalty factors from y",
         ),
     ],
     ids=[

@@ -274,7 +274,7 @@ def test_collections_of_dask():
     np.testing.assert_allclose(named.coef_, here.coef_, rtol=1e-13)
     predicted = named.predict(frame[list("abcd")])
     np.testing.assert_allclose(predicted.compute(), named.predict(frame[list("abcd")].compute()), rtol=1e-13)
-    with pytest.raises(ValueError, match="y must be a collection of Dask"):
+    with pytest.raises(ValueError, match="y must be a Dask collection"):
         LADRegressor().fit(dX)
     with pytest.raises(ValueError, match="X has 3000 rows, y 2999"):
         LADRegressor().fit(dX, dy[1:])
@@ -288,7 +288,7 @@ def test_what_blocks_cannot_do_is_said():
             model.fit(data)
     with pytest.raises(TypeError, match="needs all rows in memory"):
         ladreg.CombinedLossRegressor().fit(X, y).verify(data)
-    with pytest.raises(TypeError, match=r"StabilitySelection needs all rows in memory\. To data in blocks"):
+    with pytest.raises(TypeError, match=r"StabilitySelection needs all rows in memory\. For data in blocks"):
         ladreg.StabilitySelection().fit(data, None)
     for path in (ladreg.lasso_path, ladreg.lad_path, ladreg.quantile_path, ladreg.huber_path):
         with pytest.raises(TypeError, match="A path needs all rows in memory"):

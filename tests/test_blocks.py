@@ -178,7 +178,7 @@ def test_data_that_change_between_passes_are_noticed(tmp_path):
     with pytest.raises(BlockError, match="rows 300 to 399: y changed during the fit"):
         passes.total("sums", sums, 1.0)
     given = iter([(X, y), (X, y)])
-    with pytest.raises(BlockError, match="batch 0 is no longer there"):
+    with pytest.raises(BlockError, match="batch 0 is missing"):
         total(blocks.iterable(lambda: given))
     frames(tmp_path)
     data = blocks.parquet(tmp_path, target="y")
@@ -221,7 +221,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
         blocks.parquet(tmp_path / "none*", target="y")
     for given, message in (
         ({"target": "z"}, "no column 'z'"),
-        ({"target": "y", "columns": ["y"]}, "features alone"),
+        ({"target": "y", "columns": ["y"]}, "only features"),
         ({"target": "y", "missing": "no"}, "missing must be one of"),
     ):
         path.write_bytes(begin)
@@ -270,7 +270,7 @@ def test_collections_of_dask(tmp_path):
     assert (passes.names, passes.n_rows) == (["count"], int(np.sum(X[:, 0] > 0)))
     with pytest.raises(ValueError, match="X has 1000 rows, y 999"):
         DaskRows(dX, dy[:-1], None)
-    with pytest.raises(TypeError, match="X is a collection of Dask, so that y must be one"):
+    with pytest.raises(TypeError, match="X is a Dask collection, so that y must be one"):
         DaskRows(dX, y, None)
     with pytest.raises(ValueError, match="blocks of rows, y"):
         DaskRows(unknown, dy.rechunk(500), None)
@@ -299,7 +299,7 @@ def test_what_is_no_source_is_refused():
     X, y, _ = table()
     with pytest.raises(TypeError, match="source must have n_blocks"):
         blocks.Blocks(X)
-    with pytest.raises(TypeError, match="an iterator can be read once only"):
+    with pytest.raises(TypeError, match="an iterator can be read only once"):
         blocks.iterable(iter([(X, y)]))
     with pytest.raises(TypeError, match="executor must have a method submit"):
         blocks.arrays(X, y).on(3)
@@ -313,7 +313,7 @@ def test_what_is_no_source_is_refused():
         blocks.arrays(X, y, rows=0)
     with pytest.raises(ValueError, match="no rows"):
         blocks.arrays(X[:0], y[:0])
-    with pytest.raises(ValueError, match=r"leave out \.on"), ThreadPoolExecutor(1) as pool:
+    with pytest.raises(ValueError, match=r"omit \.on"), ThreadPoolExecutor(1) as pool:
         total(blocks.iterable(lambda: [(X, y)]).on(pool))
     with pytest.raises(ValueError, match="all 2 blocks are empty"):
         Passes(blocks.iterable(lambda: [(X[:0], y[:0])] * 2).source)

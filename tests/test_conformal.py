@@ -107,7 +107,7 @@ def test_weights_of_calibration_are_those_of_repeated_scores():
 
 
 def test_too_few_rows_are_told_with_the_number_that_is_needed():
-    message = r"8 rows are too few to calibrate a coverage of 0.9.*at least 9 have to calibrate, of {} rows"
+    message = r"8 rows are too few to calibrate a coverage of 0.9.*at least 9 calibration rows, that is {} rows"
     with pytest.warns(UserWarning, match=message.format(18)):
         model = ConformalQuantileRegressor(random_state=0).fit(X[:16], y[:16])
     assert np.isinf(model.correction_)

@@ -180,7 +180,7 @@ BAD = {
     "epsilon": ([0, -1, np.inf, "a"], REAL),
     "fit_intercept": (["yes", 1, None], "fit_intercept must be True or False, got {value}"),
     "gamma": ([0, -1, np.nan, "a", None], REAL),
-    "groups": ([np.zeros(20)], "groups must name at least two groups|pass exactly one of groups"),
+    "groups": ([np.zeros(20)], "groups must have at least two groups|pass exactly one of groups"),
     "importance_getter": ([3, None], "importance_getter must be a string or a function, got {value}"),
     "interpolate": ([1, None], "interpolate must be True or False, got {value}"),
     "interval": (["basic", None], "interval must be one of 't', 'percentile'; got {value}"),
@@ -274,7 +274,7 @@ def test_wrong_parameters_of_metrics(function):
 
 
 def test_several_quantiles_of_several_targets_are_refused():
-    with pytest.raises(ValueError, match="y must be one-dimensional where quantile is a list"):
+    with pytest.raises(ValueError, match="y must be one-dimensional if quantile is a list"):
         QuantileRegressor(quantile=[0.2, 0.8]).fit(X, np.column_stack([y, y]))
 
 
@@ -309,14 +309,14 @@ cross_validated = pytest.mark.parametrize("model", CROSS_VALIDATED, ids=repr)
 @pytest.mark.parametrize(
     ("cv", "message"),
     [
-        (lambda: iter(()), "cv gives no fold: an iterator serves once"),
+        (lambda: iter(()), "cv yields no folds: an iterator can be used only once"),
         (lambda: [(ROWS, [])], "fold 0 of cv has no held-out rows"),
         (lambda: [(ROWS[:10], ROWS[10:]), ([], ROWS)], "fold 1 of cv has no training rows"),
-        (lambda: [(ROWS, [20])], "cv gives row 20, but there are 20 rows"),
-        (lambda: [([-21], ROWS)], "cv gives row -21, but there are 20 rows"),
-        (lambda: [(ROWS, [0.5])], "cv must give the numbers of rows, or masks"),
-        (lambda: [(ROWS, ["a"])], "cv must give the numbers of rows, or masks"),
-        (lambda: [(np.ones(19, dtype=bool), ROWS)], "cv gives a mask of 19 rows, but there are 20"),
+        (lambda: [(ROWS, [20])], "cv yields row 20, but there are 20 rows"),
+        (lambda: [([-21], ROWS)], "cv yields row -21, but there are 20 rows"),
+        (lambda: [(ROWS, [0.5])], "cv must yield indices of rows, or masks"),
+        (lambda: [(ROWS, ["a"])], "cv must yield indices of rows, or masks"),
+        (lambda: [(np.ones(19, dtype=bool), ROWS)], "cv yields a mask of 19 rows, but there are 20"),
         (lambda: KFold(21), "n_splits=21 greater than the number of samples"),
     ],
 )
@@ -328,7 +328,7 @@ def test_folds_that_make_no_sense(model, cv, message):
 @cross_validated
 def test_an_exhausted_iterator_of_folds(model):
     once = clone(model).set_params(cv=KFold(2).split(X)).fit(X, y)
-    with pytest.raises(ValueError, match="cv gives no fold: an iterator serves once"):
+    with pytest.raises(ValueError, match="cv yields no folds: an iterator can be used only once"):
         once.fit(X, y)
 
 

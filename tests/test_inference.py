@@ -266,16 +266,16 @@ def refused(message, model, *data, **options):
 
 def test_another_optimum_is_refused():
     model = LADRegressor().fit(X, y)
-    refused(r"not the optimum of these data.*Pass the X, y and sample_weight", model, X, y + X[:, 0] ** 2)
-    refused("not the optimum of these data", model, X, y, WEIGHT)
-    refused("not the optimum of these data", model, X[:-9], y[:-9])
+    refused(r"not optimal for these data.*Pass the X, y and sample_weight", model, X, y + X[:, 0] ** 2)
+    refused("not optimal for these data", model, X, y, WEIGHT)
+    refused("not optimal for these data", model, X[:-9], y[:-9])
     model.coef_ = model.coef_ * (1 + 1e-5)
-    refused("not the optimum of these data", model, X, y)
+    refused("not optimal for these data", model, X, y)
 
 
 def test_penalties_are_refused():
     for model in (LADRegressor(alpha=0.01), QuantileRegressor(alpha="pivotal"), HuberLossRegressor(alpha=0.1)):
-        refused(r"penalty \(alpha > 0\).*Fit with alpha=0.*rows that did not select", model.fit(X, y), X, y)
+        refused(r"penalty \(alpha > 0\).*Fit with alpha=0.*fit these to other rows", model.fit(X, y), X, y)
     free = LADRegressor(alpha=5.0, penalty_weights=[0, 0, 0]).fit(X, y)
     close(infer(free, X, y).cov, inferred("lad", X, y).cov, 1e-12)
 
@@ -290,7 +290,7 @@ def test_coefficients_held_at_zero_are_refused():
 def test_a_singular_table_is_refused_by_the_names_of_its_columns():
     frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "twice a": 2 * X[:, 0]})
     refused(
-        r"X is singular.*constant or depend on each other: a, twice a\. Leave one",
+        r"X is singular.*constant or linearly dependent: a, twice a\. Drop one",
         LADRegressor().fit(frame, y),
         frame,
         y,
@@ -375,7 +375,7 @@ def test_parameters_are_checked():
     model = LADRegressor().fit(X, y)
     refused("lags must be an integer >= 1", model, X, y, lags=0)
     for options in ({"groups": GROUPS}, {"method": "iid"}, {"method": "bootstrap"}, {"weights": "frequency"}):
-        refused('lags is for method="robust" and "kernel"', model, X, y, lags=3, **options)
+        refused('lags is only for method="robust" and "kernel"', model, X, y, lags=3, **options)
     holes = (np.arange(N) % 5 > 0).astype(float)
     refused("none may have a weight of zero", LADRegressor().fit(X, y, holes), X, y, holes, lags=3)
     refused("method must be one of 'robust', 'kernel', 'iid'", model, X, y, method="nid")
@@ -385,7 +385,7 @@ def test_parameters_are_checked():
     refused("bandwidth must be a finite number strictly between 0 and 1", model, X, y, bandwidth=1.5)
     for level in (0, 1, 95, "0.95"):
         refused("level must be a finite number strictly between 0 and 1", model, X, y, level=level)
-    refused('"iid" takes errors as independent', model, X, y, method="iid", groups=GROUPS)
+    refused('"iid" assumes independent errors', model, X, y, method="iid", groups=GROUPS)
     refused("at least two groups", model, X, y, groups=np.zeros(N))
     refused("1d array", model, X, y, groups=np.column_stack([GROUPS, GROUPS]))
     with pytest.raises(NotFittedError):
@@ -407,7 +407,7 @@ def test_ties_are_warned_of():
     coarse = whole.sum(axis=1) + rng.integers(-1, 2, N)
     assert np.unique(coarse).size <= 9
     with pytest.warns(
-        UserWarning, match=r"distinct rows lie on the fit, more than the 3 .* no asymptotic standard error"
+        UserWarning, match=r"distinct rows lie on the fit, but only 3 .* asymptotic standard errors are not valid"
     ):
         inferred("lad", whole, coarse, method="kernel")
 
@@ -492,7 +492,7 @@ def test_wald_tests():
         found.wald([[1, 0]])
     with pytest.raises(ValueError, match="no coefficient 'age'; there are intercept, x0"):
         found.wald(["age"])
-    with pytest.raises(ValueError, match="depend on each other"):
+    with pytest.raises(ValueError, match="linearly dependent"):
         found.wald([[0, 1, 0, 0], [0, 2, 0, 0]])
     with pytest.raises(ValueError, match="equal_slopes compares quantiles"):
         found.equal_slopes()

@@ -132,7 +132,7 @@ def test_frequency_weights_draw_as_many_rows_as_they_sum_to():
     weighted = drawn(ONE, X, y, counts, weights="frequency", n_bootstrap=300)
     repeated = drawn(ONE, X[np.repeat(np.arange(N), counts)], np.repeat(y, counts), n_bootstrap=300)
     np.testing.assert_allclose(weighted.standard_errors, repeated.standard_errors, rtol=0.25)
-    with pytest.raises(ValueError, match="frequency weights must be whole numbers"):
+    with pytest.raises(ValueError, match="frequency weights must be integers"):
         drawn(ONE, X, y, counts + 0.5, weights="frequency")
     gamma = drawn(ONE, X, y, counts + 0.5, weights="frequency", bootstrap="exponential", n_bootstrap=300)
     np.testing.assert_allclose(gamma.standard_errors, weighted.standard_errors, rtol=0.4)

@@ -80,7 +80,7 @@ def test_a_single_column_is_tested_without_any_other():
 
 @pytest.mark.parametrize("quantile", [0.97, 0.03])
 def test_an_interval_has_no_end_where_no_value_is_rejected(quantile):
-    with pytest.warns(UserWarning, match=r"\d ends of intervals are infinite"):
+    with pytest.warns(UserWarning, match=r"\d limits of intervals are infinite"):
         found = ranked(QuantileRegressor(quantile=quantile, alpha=0), X, y, density="iid")
     for j, ends in enumerate(found.conf_int()):
         test = RankOracle(np.column_stack([np.ones(N), X]), y, j, quantile)
@@ -224,7 +224,7 @@ def test_there_are_no_standard_errors():
     ):
         with pytest.raises(ValueError, match="no standard errors or covariance"):
             refused()
-    with pytest.raises(ValueError, match=r"made from the data, at level=0\.9: call infer with level=0\.95"):
+    with pytest.raises(ValueError, match=r"were computed from the data at level=0\.9: call infer with level=0\.95"):
         found.conf_int(0.95)
     np.testing.assert_array_equal(found.conf_int(0.9), found.conf_int())
     assert found.cov is None
@@ -236,7 +236,7 @@ def test_there_are_no_standard_errors():
 
 def test_what_rank_tests_cannot_do_is_refused():
     for message, model, weight, options in (
-        ("takes errors as independent", ONE, None, {"groups": np.arange(N) % 40}),
+        ("assumes independent errors", ONE, None, {"groups": np.arange(N) % 40}),
         ('counts rows.* weights="frequency"', ONE, 1.0 + np.arange(N), {}),
         ("is for quantiles", HuberLossRegressor(), None, {}),
         ("density must be one of 'robust', 'iid'", ONE, None, {"density": "kernel"}),

@@ -128,7 +128,7 @@ def test_rows_are_predicted_by_their_groups():
     assert everything.shape == (N, 12)
     np.testing.assert_allclose(found.predict(X, groups=names), everything[np.arange(N), GROUPS])
     np.testing.assert_allclose(found.predict(sp.csr_array(X), groups=names), everything[np.arange(N), GROUPS])
-    with pytest.raises(ValueError, match="there is no fit of the group z"):
+    with pytest.raises(ValueError, match="there is no fit for group z"):
         found.predict(X[:1], groups=["z"])
     with pytest.raises(ValueError, match="X has 2 features, but the fits have 3 coefficients"):
         found.predict(X[:, :2])
@@ -144,7 +144,7 @@ def test_rows_are_predicted_by_their_groups():
         ({"window": 30, "step": 0}, "step must be"),
         (
             {"groups": GROUPS, "sample_weight": np.where(GROUPS == 2, 0.0, 1.0)},
-            "all weights of the group .*2.* are zero",
+            "all weights of group .*2.* are zero",
         ),
         ({"window": 30, "sample_weight": np.where(np.arange(N) < 40, 0.0, 1.0)}, "the window that ends at row 29"),
         ({"sample_weight": -np.ones((2, N))}, "Negative values in sample_weight"),

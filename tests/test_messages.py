@@ -152,7 +152,7 @@ def _tried(call):
     ids=str,
 )
 def test_a_default_alpha_that_leaves_nothing_is_told_once(model):
-    with pytest.warns(UserWarning, match=r"alpha=1, the default .* leaves every coefficient zero") as told:
+    with pytest.warns(UserWarning, match=r"alpha=1, the default .* makes all coefficients zero") as told:
         clone(model).fit(X, y)
     assert [one.filename for one in told] == [__file__]
     largest = np.max(clone(model).alpha_max(X, y))

@@ -111,7 +111,7 @@ def test_several_quantiles_are_those_of_their_columns(metric, of_one, weighted, 
 def test_quantiles_that_do_not_fit_are_refused(metric):
     true, predicted = np.arange(4.0), np.zeros((4, 2))
     for options, message in (
-        ({"quantile": [0.1, 0.5, 0.9]}, "quantile must have a number for each column of y_pred, got 3"),
+        ({"quantile": [0.1, 0.5, 0.9]}, "quantile must have one number per column of y_pred, got 3"),
         ({"quantile": [0.1, 1.5]}, "quantile must be .* got 1.5"),
         ({"quantile": []}, "quantile must be a number or a list"),
         ({"quantile": [0.1, 0.9], "multioutput": [1.0]}, "multioutput must have a weight for each quantile"),

@@ -125,15 +125,15 @@ def test_alpha_max_and_paths(kind, given, name, path):
     for alpha, coef in zip(alphas[1:], coefs.T[1:], strict=True):
         single = kind(**given, **{name: 0.5}, alpha=alpha).fit(X, y)
         np.testing.assert_allclose(coef, single.coef_, rtol=0, atol=1e-8)
-    with pytest.raises(ValueError, match="squares alone never make a coefficient zero"):
+    with pytest.raises(ValueError, match="an L2 term alone makes no coefficient exactly zero"):
         kind(**given, **{name: 0.0}).alpha_max(X, y)
 
 
 def test_what_is_not_possible_is_refused():
     X, y = table(12)
-    with pytest.raises(ValueError, match=r"alpha='pivotal' is for the L1 penalty alone, got l1_ratio=0\.5"):
+    with pytest.raises(ValueError, match=r"alpha='pivotal' is only for a pure L1 penalty, got l1_ratio=0\.5"):
         LADRegressor(alpha="pivotal", l1_ratio=0.5).fit(X, y)
-    with pytest.raises(ValueError, match="squares alone, an l1_ratio of 0, have no largest alpha"):
+    with pytest.raises(ValueError, match="with l1_ratio=0 there is no largest alpha"):
         LADRegressorCV(l1_ratio=0.0).fit(X, y)
     with pytest.raises(ValueError, match="give a number of alphas"):
         LADRegressorCV(l1_ratio=0.5, alphas="knots").fit(X, y)

@@ -107,7 +107,7 @@ def test_weights_go_to_the_scorer():
     losses = clone(model).fit(X, Y, sample_weight=weight)
     scored = clone(model).set_params(scoring="neg_mean_absolute_error").fit(X, Y, sample_weight=weight)
     np.testing.assert_allclose(-scored.scores_path_, losses.mae_path_, rtol=1e-9)
-    with pytest.raises(ValueError, match="scoring must take sample_weight where weights are given, got <function"):
+    with pytest.raises(ValueError, match="scoring must take sample_weight if weights are given, got <function"):
         clone(model).set_params(scoring=absolute).fit(X, Y, sample_weight=weight)
     with config_context(enable_metadata_routing=True):
         for asked, expected in ((True, losses.mae_path_), (False, None)):
@@ -119,7 +119,7 @@ def test_weights_go_to_the_scorer():
 
 def test_scores_that_are_no_numbers_are_named():
     model = LassoCDCV(alphas=2, scoring=lambda *_: np.nan)
-    with pytest.raises(ValueError, match=r"scoring must give finite numbers, got nan for .* held-out rows at alpha="):
+    with pytest.raises(ValueError, match=r"scoring must return finite numbers, got nan for .* held-out rows at alpha="):
         model.fit(X, Y)
 
 

@@ -160,12 +160,12 @@ def spoiled(kind):
 def test_sparse_data_that_name_what_is_not_there_are_refused(model, kind):
     fitted = clone(model).fit(X, y)
     for wrong in spoiled(kind):
-        with pytest.raises(ValueError, match=r"indices are inconsistent"):
+        with pytest.raises(ValueError, match=r"inconsistent indices"):
             clone(model).fit(wrong, y)
         if hasattr(fitted, "verify"):
-            with pytest.raises(ValueError, match="indices are inconsistent"):
+            with pytest.raises(ValueError, match="inconsistent indices"):
                 fitted.predict(wrong)
-            with pytest.raises(ValueError, match="indices are inconsistent"):
+            with pytest.raises(ValueError, match="inconsistent indices"):
                 fitted.verify(wrong, y)
 
 
@@ -173,7 +173,7 @@ def test_sparse_data_that_name_what_is_not_there_are_refused(model, kind):
 def test_functions_refuse_them_too(name):
     for kind in ("csr", "csc", "bsr", "coo"):
         for wrong in spoiled(kind):
-            with pytest.raises(ValueError, match="indices are inconsistent"):
+            with pytest.raises(ValueError, match="inconsistent indices"):
                 public.data_functions()[name](wrong, y)
 
 

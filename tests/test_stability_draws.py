@@ -96,9 +96,9 @@ def test_estimators_with_folds_get_the_groups_of_their_half():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"groups": np.zeros(90)}, "groups must name at least two groups, got 1"),
-        ({"groups": [1, 2]}, r"groups must have shape \(90,\), one name a row, got \(2,\)"),
-        ({"stratify": np.zeros((90, 2))}, r"stratify must have shape \(90,\), one name a row, got \(90, 2\)"),
+        ({"groups": np.zeros(90)}, "groups must have at least two groups, got 1"),
+        ({"groups": [1, 2]}, r"groups must have shape \(90,\), one label per row, got \(2,\)"),
+        ({"stratify": np.zeros((90, 2))}, r"stratify must have shape \(90,\), one label per row, got \(90, 2\)"),
         ({"groups": GROUPS, "stratify": np.arange(90)}, "stratify must be the same in all rows of a group, but group"),
     ],
 )

@@ -54,7 +54,7 @@ def test_two_columns_stay_two_targets():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert LADRegressor().fit(X, np.column_stack([y, -y])).predict(X).shape == (40, 2)
-    with pytest.raises(ValueError, match="y must be one-dimensional where quantile is a list"):
+    with pytest.raises(ValueError, match="y must be one-dimensional if quantile is a list"):
         QuantileRegressor(quantile=[0.1, 0.9]).fit(X, np.column_stack([y, -y]))
 
 

@@ -369,8 +369,8 @@ FIRST = np.arange(12)
         ({"post_selection": -0.1}, "post_selection must be"),
         ({"post_selection": 1.1}, "post_selection must be"),
         ({"post_selection": np.nan}, "post_selection must be"),
-        ({"cv": iter(())}, "cv gives no fold"),
-        ({"cv": []}, "cv gives no fold"),
+        ({"cv": iter(())}, "cv yields no folds"),
+        ({"cv": []}, "cv yields no folds"),
         ({"cv": 1}, "k-fold|n_splits"),
         ({"cv": 25}, "n_splits"),
         ({"cv": "many"}, "cv"),
@@ -420,16 +420,16 @@ def test_more_that_makes_no_sense():
         QuantileRegressorCV(quantile=[0.1, 0.9]).fit(X, y)
     with pytest.raises(ValueError, match="quantile must be"):
         QuantileRegressorCV(quantile=1.0).fit(X, y)
-    for ratio, message in ((1.5, "l1_ratio"), ([], "l1_ratio"), ([0.5, -0.1], "l1_ratio"), (0.0, "squares alone")):
+    for ratio, message in ((1.5, "l1_ratio"), ([], "l1_ratio"), ([0.5, -0.1], "l1_ratio"), (0.0, "an L2 term alone")):
         with pytest.raises(ValueError, match=message):
             ElasticNetCDCV(l1_ratio=ratio).fit(X, y)
     ridge = ElasticNetCDCV(l1_ratio=0.0, alphas=[0.1, 1.0], cv=3).fit(X, y)
     assert ridge.coef_.all()
     splits = KFold(3).split(X)
     spent = LassoCDCV(alphas=3, cv=splits).fit(X, y)
-    with pytest.raises(ValueError, match="cv gives no fold: an iterator serves once"):
+    with pytest.raises(ValueError, match="cv yields no folds: an iterator can be used only once"):
         spent.fit(X, y)
-    with pytest.raises(ValueError, match="cv gives row 24, but there are 24 rows"):
+    with pytest.raises(ValueError, match="cv yields row 24, but there are 24 rows"):
         LassoCDCV(cv=[(FIRST, [24])]).fit(X, y)
 
 

@@ -130,7 +130,8 @@ class CVCurveDisplay:
         found = [name for name in (*_NAMES, "scores_path_") if hasattr(estimator, name)]
         if not found:
             raise ValueError(
-                f"{type(estimator).__name__} keeps no losses of folds: fit one that cross-validates, such as LassoCDCV."
+                f"{type(estimator).__name__} has no cross-validated losses: fit an estimator that "
+                "cross-validates, such as LassoCDCV."
             )
         if target is None and _shares_alpha(estimator):
             losses, counts = np.mean(getattr(estimator, found[0]), axis=0), None

@@ -140,7 +140,7 @@ class IntervalDisplay:
             name = feature if isinstance(feature, str) else X.columns[feature]
             return cls(y, _intervals(estimator, X), x=np.asarray(X[name]), x_name=str(name))
         if isinstance(feature, str):
-            raise ValueError(f"feature must be the number of a column, for X has no names, got {feature!r}.")
+            raise ValueError(f"feature must be the index of a column, since X has no column names, got {feature!r}.")
         return cls(y, _intervals(estimator, X), x=np.asarray(X)[:, feature], x_name=f"x{feature}")
 
     def plot(self, ax: Any = None, **line_kw: Any) -> Self:
@@ -199,7 +199,7 @@ def _intervals(estimator: Any, X: Any) -> Array:
     lines = np.asarray(estimator.predict(X))
     if lines.ndim < 2 or lines.shape[1] < 2:
         raise ValueError(
-            f"{type(estimator).__name__} predicts one number for each row: fit a ConformalQuantileRegressor, or "
-            "QuantileRegressor(quantile=[0.05, 0.95], alpha=0)."
+            f"{type(estimator).__name__} predicts one number per row, not an interval: fit a "
+            "ConformalQuantileRegressor, or QuantileRegressor(quantile=[0.05, 0.95], alpha=0)."
         )
     return np.column_stack([lines.min(axis=1), lines.max(axis=1)])

@@ -122,7 +122,7 @@ class PathDisplay:
         estimator = last.estimator
         if not hasattr(estimator, "coef_path_"):
             raise ValueError(
-                f"{type(estimator).__name__} keeps no path: fit an estimator that chooses alpha, such as LassoCDCV, or "
+                f"{type(estimator).__name__} has no path: fit an estimator that chooses alpha, such as LassoCDCV, or "
                 "pass a path to PathDisplay.from_path."
             )
         estimator = one_target(estimator, target)

@@ -249,5 +249,5 @@ def _place(names: list[str], one: str | int) -> int:
     if not isinstance(one, str):
         return int(one)
     if one not in names:
-        raise ValueError(f"features has {one!r}, which is not among the features {names}.")
+        raise ValueError(f"features contains {one!r}, which is not one of the features {names}.")
     return names.index(one)

@@ -34,8 +34,8 @@ def check_in_memory(penalty_weights: object) -> None:
     """Raise a ValueError where the weights are adaptive, and data come in blocks of rows."""
     if is_adaptive(penalty_weights):
         raise ValueError(
-            "penalty_weights must be numbers where data come in blocks of rows, got 'adaptive': the pilot needs all "
-            "rows. Fit one with alpha=0 first, and give 1 / abs(coef_)."
+            "penalty_weights must be numbers for data in blocks, got 'adaptive': the pilot fit needs all rows in "
+            "memory. Fit with alpha=0 first, and pass penalty_weights=1 / abs(coef_)."
         )
 
 

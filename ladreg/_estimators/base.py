@@ -144,7 +144,8 @@ class Versioned:
         if version != __version__:
             warnings.warn(
                 f"{type(self).__name__} was saved by ladreg {version} and is loaded by ladreg {__version__}. Its "
-                "coefficients and parameters are as they were saved; if anything else is missing, fit it again.",
+                "coefficients and parameters are those that were saved; if an attribute is missing, fit the model "
+                "again.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -374,7 +375,7 @@ class CertifiedRegressor(
             raise ValueError(self._miscounted(len(problems), len(coefs)))
         wanted = (len(problems), data.design.n_features)
         if coefs.shape != wanted:
-            raise ValueError(f"coef_ must have {wanted[1]} numbers, one a feature, got shape {np.shape(self.coef_)}.")
+            raise ValueError(f"coef_ must have {wanted[1]} numbers, one per feature, got shape {np.shape(self.coef_)}.")
         if intercepts.size == 1:
             intercepts = np.broadcast_to(intercepts, len(problems))
         if intercepts.shape != wanted[:1]:
@@ -405,7 +406,7 @@ class CertifiedRegressor(
         if not np.isfinite(intercept):
             raise ValueError(f"intercept_{place} is {intercept:g}: it must be a finite number.")
         if intercept != 0 and not problem.fit_intercept:
-            raise ValueError(f"intercept_{place} is {intercept:g}: it must be 0 under fit_intercept=False.")
+            raise ValueError(f"intercept_{place} is {intercept:g}: it must be 0 with fit_intercept=False.")
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         """The problems that `fit` solves: one per target."""

@@ -75,11 +75,11 @@ def source_of(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, int]:
     """The source, its executor, and the number of rows that may be held."""
     if not is_source(X):
         if y is None:
-            raise ValueError("y must be a collection of Dask, as X is; got None.")
+            raise ValueError("y must be a Dask collection, like X, got None.")
         return DaskRows(X, y, sample_weight), None, HELD
     for name, values in (("y", y), ("sample_weight", sample_weight)):
         if values is not None:
-            raise ValueError(f"{name} must be None where X is a source of blocks: each block has targets and weights.")
+            raise ValueError(f"{name} must be None for data in blocks, which contain targets and weights.")
     if hasattr(X, "source") and hasattr(X, "n_held"):
         return X.source, X.executor, X.n_held
     return X, None, HELD

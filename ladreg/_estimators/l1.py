@@ -160,7 +160,7 @@ class L1Regressor(WeightedRegressor):
         self._check_parameters()
         if self._penalty_ratio == 0:
             raise ValueError(
-                f"{self._ratio_name} must be > 0: squares alone never make a coefficient zero, whatever alpha is."
+                f"{self._ratio_name} must be > 0: an L2 term alone makes no coefficient exactly zero, for any alpha."
             )
         data = training_data(self, X, y, sample_weight, reset=False) if hasattr(self, "n_features_in_") else None
         data = data or training_data(type(self)(), X, y, sample_weight)
@@ -189,19 +189,19 @@ class PivotalRegressor(L1Regressor):
         if self._is_pivotal:
             if self._is_adaptive:
                 raise ValueError(
-                    "alpha='pivotal' is for penalty_weights that do not come from y, got 'adaptive': it is how large "
-                    "noise makes slopes in units of these weights, and y is that noise. Give alpha as a number."
+                    "alpha='pivotal' cannot be combined with penalty_weights='adaptive': the pivotal penalty assumes "
+                    "penalty factors that do not depend on y. Pass alpha as a number."
                 )
             if self._penalty_ratio < 1:
                 raise ValueError(
-                    f"alpha='pivotal' is for the L1 penalty alone, got l1_ratio={self.l1_ratio!r}: set it to 1, "
-                    "or give alpha as a number."
+                    f"alpha='pivotal' is only for a pure L1 penalty, got l1_ratio={self.l1_ratio!r}: set it to 1, or "
+                    "pass alpha as a number."
                 )
             return
         try:
             super()._check_alpha()
         except ValueError as error:
-            raise ValueError(f"{error} It may be 'pivotal' as well.") from None
+            raise ValueError(f"{error} Or pass 'pivotal'.") from None
 
     def _penalty(self, data: Data) -> ElasticNet:
         if not self._is_pivotal:

@@ -31,7 +31,8 @@ class Limits:
             return cls(positive, none, none)
         if not isinstance(bounds, tuple | list | np.ndarray) or len(bounds) != 2:
             raise ValueError(
-                f"bounds must be None or a pair (lower, upper), each a number or one number a feature, got {bounds!r}."
+                "bounds must be None or a pair (lower, upper), one number each or one number per feature, got "
+                f"{bounds!r}."
             )
         lower, upper = (_ends(k, value, weights.size) for k, value in enumerate(bounds))
         if positive:
@@ -54,13 +55,13 @@ def _ends(k: int, value: Any, n_features: int) -> Array:
         raise ValueError(f"bounds[{k}] must be a number, or numbers, got {value!r}.") from error
     if limit.shape not in ((), (n_features,)):
         raise ValueError(
-            f"bounds[{k}] must be a number or have shape ({n_features},), one limit a feature, got {limit.shape}."
+            f"bounds[{k}] must be a number or have shape ({n_features},), one limit per feature, got {limit.shape}."
         )
     limit = np.broadcast_to(limit, n_features).copy()
     unknown = np.flatnonzero(np.isnan(limit))
     if unknown.size:
         infinite = ("-inf", "inf")[k]
-        raise ValueError(f"bounds[{k}] has NaN for feature {unknown[0]}: {infinite} stands for no limit.")
+        raise ValueError(f"bounds[{k}] has NaN for feature {unknown[0]}: {infinite} means no limit.")
     return limit + 0.0  # no negative zeros
 
 
@@ -70,9 +71,9 @@ def _check(lower: Array, upper: Array, weights: Array, positive: bool) -> None:
     for j in np.flatnonzero(~((lower <= upper) & (lower < np.inf) & (upper > -np.inf))).tolist():
         why = "A coefficient is a finite number." if lower[j] <= upper[j] else "Exchange them, or raise the upper one."
         ends = f"lower {lower[j]:g}{beside}, upper {upper[j]:g}"
-        raise ValueError(f"bounds leave no coefficient for feature {j}: {ends}. {why}")
+        raise ValueError(f"bounds allow no coefficient for feature {j}: {ends}. {why}")
     for j in np.flatnonzero(np.isinf(weights) & ((lower > 0) | (upper < 0))).tolist():
         raise ValueError(
-            f"penalty_weights excludes feature {j}, so that its coefficient is 0, but bounds ask for {lower[j]:g} to "
-            f"{upper[j]:g}: let them hold 0, or give the feature a finite weight."
+            f"penalty_weights excludes feature {j}, so that its coefficient is 0, but bounds require {lower[j]:g} to "
+            f"{upper[j]:g}: include 0 in the bounds, or pass a finite penalty factor."
         )

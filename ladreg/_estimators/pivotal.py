@@ -203,7 +203,7 @@ def checked_quantiles(quantile: float | ArrayLike) -> list[float]:
     """The quantiles, as a list; a ValueError unless there are some and all are strictly between 0 and 1."""
     values = np.asarray(quantile)
     if values.ndim > 1 or values.size == 0:
-        raise ValueError(f"quantile must be a number or a list of at least one, got {quantile!r}.")
+        raise ValueError(f"quantile must be a number or a non-empty list, got {quantile!r}.")
     for value in values.tolist() if values.ndim else [quantile]:
         check_real("quantile", value, low=0.0, high=1.0, open_ends=True)
     found: list[float] = np.atleast_1d(values).astype(np.float64).tolist()
@@ -217,7 +217,9 @@ def column_scales(design: Design, weight: Array, centred: bool) -> tuple[Array, 
     """
     shift, distance = design.extent(centred)
     if not np.isfinite(distance).all():
-        raise OverflowError("X is too large: the sizes of a column's values sum to infinity. Scale the columns of X.")
+        raise OverflowError(
+            "X is too large: the sum of the absolute values of a column overflows float64. Scale the columns of X."
+        )
     exponent = np.clip(np.frexp(distance)[1], -1000, 1000)
     unit = np.ldexp(1.0, -exponent)
     near = design.rescaled(shift, unit)

@@ -25,8 +25,8 @@ _EXACT_INTEGERS = 2**53
 _METHODS = ("highs", "highs-ds", "highs-ipm")
 # Error message of estimators that need all rows in memory.
 NO_BLOCKS = (
-    "{} needs all rows in memory. To data in blocks of rows LADRegressor, QuantileRegressor, HuberLossRegressor, "
-    "LassoCD, ElasticNetCD, LassoCDCV, ElasticNetCDCV and LassoCDIC can be fitted."
+    "{} needs all rows in memory. For data in blocks use LADRegressor, QuantileRegressor, HuberLossRegressor, "
+    "LassoCD, ElasticNetCD, LassoCDCV, ElasticNetCDCV or LassoCDIC."
 )
 # Warnings do not point at lines of these packages, but at the user's line that called them.
 _INSIDE = ("ladreg", "sklearn")
@@ -199,7 +199,7 @@ def _warn_of_rounding(y: ArrayLike) -> None:
     if len(rounded) == 0:
         return
     warn_user(
-        f"y has {len(rounded)} numbers beyond 2**53 that float64 has to round: {rounded[0]} becomes "
+        f"y has {len(rounded)} numbers beyond 2**53, which float64 rounds: {rounded[0]} becomes "
         f"{int(float(rounded[0]))}. Subtract a constant from y before the fit, and add it to the predictions.",
         UserWarning,
     )
@@ -232,7 +232,7 @@ def feature_weights(name: str, values: ArrayLike | None, n_features: int) -> Arr
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be numbers, got {values!r}.") from error
     if weights.shape != (n_features,):
-        raise ValueError(f"{name} must have shape ({n_features},), one weight a feature, got {weights.shape}.")
+        raise ValueError(f"{name} must have shape ({n_features},), one factor per feature, got {weights.shape}.")
     if not np.all(weights >= 0):
         raise ValueError(f"{name} must be >= 0 (infinity excludes a feature), got {weights[~(weights >= 0)][0]:g}.")
     return weights
@@ -255,7 +255,7 @@ def relative_weights(sample_weight: ArrayLike, n_samples: int) -> Array:
     if np.any(weight < 0):
         raise ValueError(f"Negative values in sample_weight: they must be >= 0, got {weight.min():g}.")
     if not np.any(weight > 0):
-        raise ValueError("sample_weight must contain at least one number that is not zero: all weights are zero.")
+        raise ValueError("sample_weight must contain at least one non-zero number: all weights are zero.")
     weight = weight / weight.max()
     return _without("sample_weight", weight, _is_denormal(weight))
 
@@ -280,8 +280,8 @@ def _without(name: str, values: Array, denormal: NDArray[np.bool_]) -> Array:
     if not denormal.any():
         return values
     warnings.warn(
-        f"{name} has denormal numbers (smaller than {np.finfo(np.float64).tiny:.3g}, for weights as parts of the "
-        "largest), which have lost digits: they are treated as zero.",
+        f"{name} has denormal numbers (smaller than {np.finfo(np.float64).tiny:.3g}; for weights, relative to the "
+        "largest), which have lost precision: they are treated as zero.",
         UserWarning,
         stacklevel=5,
     )
@@ -322,9 +322,7 @@ def sound(X: Any) -> Any:
     else:
         return sound(X.tocsr())
     if not fits:
-        raise ValueError(
-            "Input X is a sparse matrix whose indices are inconsistent: they name entries that are not there."
-        )
+        raise ValueError("Input X is a sparse matrix with inconsistent indices: some are out of range.")
     return X
 
 

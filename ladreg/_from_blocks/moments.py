@@ -134,13 +134,13 @@ def moments(passes: Passes, folds: RowFolds | ColumnFolds, names: list[str] | No
     seen = passes.total("moments", _moments, folds, names)
     found: ByFold = seen.sums["moments"]
     if not found.folds:
-        raise ValueError("sample_weight must contain at least one number that is not zero: all weights are zero.")
+        raise ValueError("sample_weight must contain at least one non-zero number: all weights are zero.")
     wanted = range(folds.number()) if isinstance(folds, RowFolds) else sorted(found.folds)
     for fold in wanted:
         if fold not in found.folds:
             raise ValueError(f"fold {fold} of cv has no held-out rows, or none with a weight above zero.")
     if len(wanted) < least:
-        raise ValueError(f"the column that cv names must have at least {least} values, got {wanted[0]:g} in all rows.")
+        raise ValueError(f"the column given by cv must have at least {least} distinct values, got only {wanted[0]:g}.")
     parts = [found.folds[fold] for fold in wanted]
     total = reduce(lambda before, part: before + part, parts)
     if not (np.isfinite(total.mass) and np.isfinite(total.products).all()):
@@ -162,7 +162,7 @@ def _moments(place: Place, rows: Rows, folds: RowFolds | ColumnFolds, names: lis
     if n_columns**2 * folds.number() > _MOST:
         raise ValueError(
             f"{n_columns - 1} features and {folds.number()} folds are too many for data in blocks: the products of "
-            f"all columns in each fold have more than {_MOST} numbers."
+            f"all columns in all folds have more than {_MOST} numbers. Use fewer features or folds."
         )
     found: dict[float, CentredMoments] = {}
     for fold, chosen in folds.split(place, rows):
@@ -170,7 +170,9 @@ def _moments(place: Place, rows: Rows, folds: RowFolds | ColumnFolds, names: lis
         if weight.any():
             found[fold] = _of_rows(rows.X[chosen], rows.y[chosen], weight)
         if len(found) * n_columns**2 > _MOST:
-            raise ValueError(f"{place.name}: the column that cv names has too many values for folds of their own.")
+            raise ValueError(
+                f"{place.name}: the column given by cv has too many distinct values: each value is a fold."
+            )
     weight = rows.weight
     return Summary(
         sums={

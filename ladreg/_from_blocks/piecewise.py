@@ -362,8 +362,8 @@ def _checked(state: _State, near: Near, seen: Summary) -> Generator[Request, Sum
         seen = yield "certify", check, (near, state.ends, candidate.coefficients, state.most())
         if seen.sums["near"] != n_near:
             raise RuntimeError(
-                f"{n_near} rows were near the fit in one pass and {seen.sums['near']} in the next: the rows "
-                "changed, or processors of workers round differently."
+                f"{n_near} rows were near the fit in one pass and {seen.sums['near']} in the next: the data changed, "
+                "or the workers have processors that round differently."
             )
         best = _judge(state, candidate, seen)
         # Rows that are fitted exactly, and were not gathered, may show that the optimum is unique.

@@ -57,7 +57,7 @@ def survey(passes: Passes, n_sample: int, names: list[str] | None) -> Survey:
     n_rows = passes.n_rows
     seen = passes.total("survey", _survey, n_rows, min(n_sample, n_rows), names)
     if seen.sums["n"] == 0:
-        raise ValueError("The weights must contain at least one number that is not zero: all weights are zero.")
+        raise ValueError("The weights must contain at least one non-zero number: all weights are zero.")
     random, certain = stacked(seen.rows["sample"]), stacked(seen.rows["certain"])
     is_complete = random.y.size == int(seen.sums["n"])
     share = 1.0 if is_complete else (float(seen.sums["mass"]) - _mass(certain)) / (_mass(random) or 1.0)
@@ -127,12 +127,12 @@ def check_numbers(place: Place, rows: Rows, names: list[str] | None) -> None:
     if weight is not None and not (weight.min(initial=0.0) >= 0 and np.isfinite(weight.sum())):
         row = int(np.flatnonzero(~((weight >= 0) & np.isfinite(weight)))[0])
         raise BlockError(
-            f"{place.name}: the weight of row {place.offset + row} is {weight[row]:g}. Negative values in "
-            "sample_weight are no weights, nor are infinity and NaN."
+            f"{place.name}: the weight of row {place.offset + row} is {weight[row]:g}: sample_weight must be "
+            "finite and >= 0."
         )
     if not np.isfinite(y.sum()) and not np.isfinite(y).all():
         row = int(np.flatnonzero(~np.isfinite(y))[0])
-        raise BlockError(f"{place.name}: the target of row {place.offset + row} is {y[row]:g}, which is no number.")
+        raise BlockError(f"{place.name}: the target of row {place.offset + row} is {y[row]:g}, which is not a number.")
     values: Any = X.data if is_sparse else X
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum(dtype=np.float64)) or np.isfinite(values).all():
@@ -145,7 +145,7 @@ def check_numbers(place: Place, rows: Rows, names: list[str] | None) -> None:
         row, column = map(int, np.argwhere(~np.isfinite(X))[0])
         value = X[row, column]
     name = repr(names[column]) if names is not None and column < len(names) else column
-    raise BlockError(f"{place.name}: column {name} of row {place.offset + row} is {value:g}, which is no number.")
+    raise BlockError(f"{place.name}: column {name} of row {place.offset + row} is {value:g}, which is not a number.")
 
 
 def mixed(numbers: NDArray[Any]) -> NDArray[np.uint64]:

@@ -44,8 +44,8 @@ class GroupSums:
         groups = np.union1d(self.groups, other.groups)
         if groups.size * self.sums.shape[0] * self.sums.shape[2] > _MOST_SUMS:
             raise ValueError(
-                f"there are at least {groups.size:,} groups, whose sums do not fit into memory. Take a column with "
-                "fewer values for groups."
+                f"there are at least {groups.size:,} groups, whose sums do not fit into memory. Use a column with "
+                "fewer distinct values as groups."
             )
         sums = np.zeros((self.sums.shape[0], groups.size, self.sums.shape[2]))
         for part in (self, other):
@@ -200,6 +200,6 @@ def group_sums(asked: Asked, sums: Summary) -> list[Array]:
 
 
 _UNDETERMINED = (
-    "more distinct rows lie on the fit than there are coefficients, so that their scores are not determined where data "
-    "come in blocks. Leave out groups, or fit the rows in memory."
+    "more distinct rows are fitted exactly than there are coefficients, so that their scores cannot be computed from "
+    "blocks. Omit groups, or fit the rows in memory."
 )

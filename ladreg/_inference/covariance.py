@@ -191,8 +191,8 @@ def solved_bread(root: Array, n_without: int, n: int) -> Array:
     bread = inverted(root)
     if bread is None:
         raise ValueError(
-            f"the estimated density of the errors is 0 in {n_without} of {n} rows, and "
-            'those that are left do not determine the coefficients. Take method="bootstrap", which needs no density.'
+            f"the estimated density of the errors is 0 in {n_without} of {n} rows, and the other rows do not "
+            'determine the coefficients. Use method="bootstrap", which needs no density.'
         )
     return bread
 
@@ -200,8 +200,8 @@ def solved_bread(root: Array, n_without: int, n: int) -> Array:
 def warn_of_crossing(crossed: Index, n: int) -> None:
     if crossed.max() > _MANY_CROSSED * n:
         warn_user(
-            f"the quantiles on both sides of the fit cross in {crossed.max()} of {n} rows, which count as rows without "
-            'density. A larger bandwidth, method="kernel" or method="bootstrap" do without.',
+            f"the quantiles on both sides of the fit cross in {crossed.max()} of {n} rows, whose density is set to "
+            '0. Use a larger bandwidth, method="kernel" or method="bootstrap" to avoid this.',
             UserWarning,
         )
 

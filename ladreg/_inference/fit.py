@@ -157,13 +157,14 @@ def check_columns(n: int, names: list[str], root: Array | None) -> None:
     """Raise a ValueError unless n rows are more than the coefficients, and their triangle R is regular."""
     if n <= len(names) or root is None:
         raise ValueError(
-            f"{n} rows (of a weight that is not zero) are too few for {len(names)} coefficients: there must be more."
+            f"{n} rows (with a non-zero weight) are too few for {len(names)} coefficients: there must be more "
+            "rows than coefficients."
         )
     dependent = null_columns(root)
     if dependent.size:
         raise ValueError(
-            "X is singular, so that coefficients have no standard errors of their own: these columns are constant or "
-            f"depend on each other: {', '.join(names[j] for j in dependent)}. Leave one of them out."
+            "X is singular, so that single coefficients have no standard errors: these columns are constant or "
+            f"linearly dependent: {', '.join(names[j] for j in dependent)}. Drop one of them."
         )
 
 
@@ -176,8 +177,8 @@ def check_free(problem: Problem, solution: Solution, names: list[str]) -> None:
     strength = problem.penalty.strength
     if np.any((strength > 0) & np.isfinite(strength)) or problem.penalty.curved:
         raise ValueError(
-            "the model has a penalty (alpha > 0), which biases its coefficients, so that standard errors would say "
-            "nothing of them. Fit with alpha=0; if the penalty selected features, on rows that did not select them."
+            "the model has a penalty (alpha > 0), which biases its coefficients, so that standard errors would be "
+            "invalid. Fit with alpha=0; if the penalty selected features, fit these to other rows."
         )
     lower, upper = problem.penalty.ends
     held = np.flatnonzero(((solution.coef <= lower) | (solution.coef >= upper)) & np.isfinite(strength))
@@ -186,9 +187,8 @@ def check_free(problem: Problem, solution: Solution, names: list[str]) -> None:
         what, where = ("bounds hold", "their ends") if limited else ("positive=True holds", "0")
         name = "bounds" if limited else "positive"
         raise ValueError(
-            f"{what} coefficients at {where}: {', '.join(names[j] for j in held)}. At the end of their "
-            f"range they have no standard errors. Fit without {name}, or exclude these features on rows that did "
-            "not select them."
+            f"{what} coefficients at {where}: {', '.join(names[j] for j in held)}. Coefficients at a bound have no "
+            f"standard errors. Fit without {name}, or exclude these features and fit the model to other rows."
         )
 
 
@@ -201,9 +201,9 @@ def check_optimal(model: Any, problem: Problem, solution: Solution) -> None:
         allowed += 2.0**-24 * size * float(np.abs(problem.loss.interval()).max())
     if solution.relative_gap > model.tol and not solution.gap <= allowed:
         raise ValueError(
-            "the coefficients are not the optimum of these data: the objective "
-            f"{solution.objective:.6g} may be {solution.gap:.3g} above it ({solution.relative_gap:.3g} relative, more "
-            f"than tol={model.tol:g}). Pass the X, y and sample_weight that the model was fitted to."
+            f"the coefficients are not optimal for these data: the objective {solution.objective:.6g} may be "
+            f"{solution.gap:.3g} above the optimum ({solution.relative_gap:.3g} relative, more than "
+            f"tol={model.tol:g}). Pass the X, y and sample_weight that the model was fitted to."
         )
 
 
@@ -239,11 +239,11 @@ def _codes(groups: ArrayLike, given: Verified) -> tuple[Index, int]:
 def check_groups(n_groups: int) -> None:
     """Raise a ValueError for a single group, and warn of few."""
     if n_groups < 2:
-        raise ValueError("groups must name at least two groups among the rows of a weight that is not zero.")
+        raise ValueError("groups must have at least two groups among the rows with a non-zero weight.")
     if n_groups < _FEW_GROUPS:
         warn_user(
-            f"{n_groups} groups are few: with fewer than {_FEW_GROUPS} standard errors are too small as a rule, and "
-            "intervals cover less than they say.",
+            f"{n_groups} groups are few: with fewer than {_FEW_GROUPS} standard errors are usually too small, and "
+            "the coverage of intervals is below the nominal level.",
             UserWarning,
         )
 
@@ -277,13 +277,13 @@ def warn_of_fit(unique: bool, n_distinct: int, p: int) -> None:
     """Warn of an optimum that may not be the only one, and of more than p distinct rows on the fit."""
     if not unique:
         warn_user(
-            "the optimum is not proved to be unique: the coefficients are the canonical ones among the optima, and "
-            "standard errors do not tell how far the others are.",
+            "the optimum is not proved to be unique: the coefficients are the canonical optimum, and standard errors "
+            "do not include the distance to other optima.",
             UserWarning,
         )
     if n_distinct > p:
         warn_user(
-            f"{n_distinct} distinct rows lie on the fit, more than the {p} of data without ties: "
-            "the targets are not continuous there, and no asymptotic standard error holds.",
+            f"{n_distinct} distinct rows lie on the fit, but only {p} would without ties in y: y is not continuous, "
+            "and asymptotic standard errors are not valid.",
             UserWarning,
         )

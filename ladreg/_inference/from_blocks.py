@@ -81,10 +81,10 @@ def column_number(column: str | int, n_features: int, names: list[str] | None) -
     """The number of a column of X that groups are in, given its name or number; a ValueError where there is none."""
     if isinstance(column, str):
         if names is None or column not in names:
-            raise ValueError(f"groups={column!r} is no column of X.")
+            raise ValueError(f"groups={column!r} is not a column of X.")
         return names.index(column)
     if not 0 <= column < n_features:
-        raise ValueError(f"groups={column!r} is no column of X, which has {n_features}.")
+        raise ValueError(f"groups={column!r} is not a column of X, which has {n_features}.")
     return int(column)
 
 

@@ -24,8 +24,8 @@ def huber_covariance(sample: Sample, fit: Fit, method: str, lags: int | None) ->
     bread = sample.regressors.bread(sample.weight * (curved if method == "robust" else 1.0))
     if bread is None:
         raise ValueError(
-            f"{np.count_nonzero(curved)} of {curved.size} rows have residuals on the curved piece of the loss, too few "
-            "to determine the coefficients. Raise epsilon."
+            f"{np.count_nonzero(curved)} of {curved.size} rows have residuals in the quadratic part of the loss, too "
+            "few to determine the coefficients. Raise epsilon."
         )
     if method == "iid":
         mean = float(sample.weight @ curved) / N

@@ -78,8 +78,8 @@ class LassoFit:
         n, used = self.residual.size, np.count_nonzero(self.coef) + self.fit_intercept
         if n <= used:
             raise ValueError(
-                f"{n} rows are too few for the {used} coefficients that the lasso chose: nothing is left to estimate "
-                "the standard deviation of the errors. Pass sigma, or fit with a larger alpha."
+                f"{n} rows are too few for the {used} coefficients that the lasso selected: no degrees of freedom "
+                "are left to estimate the standard deviation of the errors. Pass sigma, or fit with a larger alpha."
             )
         found = float(np.sqrt(n / (n - used) * (self.weight @ self.residual**2)))
         if not found > 0:
@@ -110,13 +110,13 @@ def _check_model(model: Any, method: str) -> None:
     name = type(model).__name__
     if method == "selective" and not isinstance(model, LassoCD):
         raise TypeError(
-            f'method="selective" takes a fitted LassoCD, got {name}: y must not have chosen alpha. Where it did, take '
-            'method="desparsified".'
+            f'method="selective" takes a fitted LassoCD, got {name}: alpha must not have been chosen from y. If it '
+            'was, use method="desparsified".'
         )
     if not isinstance(model, LassoCD | LassoCDCV):
         raise TypeError(
-            f'method="desparsified" takes a fitted LassoCD or LassoCDCV, got {name}. For an alpha that was chosen '
-            "otherwise fit LassoCD with it."
+            f'method="desparsified" takes a fitted LassoCD or LassoCDCV, got {name}. If alpha was chosen in another '
+            "way, fit LassoCD with this alpha."
         )
     if is_adaptive(model.penalty_weights):
         raise ValueError(
@@ -127,8 +127,8 @@ def _check_model(model: Any, method: str) -> None:
         raise ValueError("post_selection refits the coefficients without the penalty: fit with post_selection=None.")
     if method == "desparsified" and model.positive:
         raise ValueError(
-            "positive=True holds coefficients at 0, and what the penalty took from the others is not all that biases "
-            "them. Fit without positive."
+            "positive=True biases the coefficients in addition to the penalty, which the method does not correct. "
+            "Fit without positive."
         )
 
 
@@ -139,8 +139,8 @@ def _fit(
     _check_optimal(model, problem, solution, residual)
     if problem.penalty.limited:
         raise ValueError(
-            "bounds other than zero and infinity hold coefficients where the penalty's conditions do not. Fit without "
-            "bounds."
+            "the method does not allow bounds other than zero and infinity, since coefficients at a bound do not "
+            "satisfy the lasso's optimality conditions. Fit without bounds."
         )
     return LassoFit(
         regressors=regressors,
@@ -165,7 +165,7 @@ def _check_optimal(model: Any, problem: Problem, solution: Solution, residual: A
         allowed += moved * (float(np.sqrt(problem.weight @ residual**2)) + moved)
     if not solution.gap <= allowed:
         raise ValueError(
-            "the coefficients are not the optimum of these data: the objective "
-            f"{solution.objective:.6g} may be {solution.gap:.3g} above it, more than the {allowed:.3g} that "
-            f"tol={model.tol:g} allows. Pass the X, y and sample_weight that the model was fitted to."
+            f"the coefficients are not optimal for these data: the objective {solution.objective:.6g} may be "
+            f"{solution.gap:.3g} above the optimum, more than the {allowed:.3g} that tol={model.tol:g} allows. Pass "
+            "the X, y and sample_weight that the model was fitted to."
         )

@@ -124,7 +124,7 @@ def _check_variances(size: Array, names: list[str]) -> None:
     """A ValueError that names constant columns."""
     if not size.all():
         found = ", ".join(names[j] for j in np.flatnonzero(size == 0))
-        raise ValueError(f"columns without variance have no coefficient of their own: {found}. Leave them out.")
+        raise ValueError(f"constant columns have no coefficient with an intercept: {found}. Drop them.")
 
 
 def _check_pairs(gram: Array, names: list[str]) -> None:
@@ -133,7 +133,8 @@ def _check_pairs(gram: Array, names: list[str]) -> None:
     if first.size:
         pairs = ", ".join(f"{names[j]} and {names[k]}" for j, k in zip(first[:5], second[:5], strict=True))
         raise ValueError(
-            f"columns are multiples of each other: {pairs}. No data tell their coefficients apart; leave one out."
+            f"columns are multiples of each other: {pairs}. Their coefficients cannot be distinguished; drop one "
+            "of them."
         )
 
 

@@ -80,8 +80,8 @@ def rank_tests(
     found = np.array(statistics)
     if np.any(np.isinf(intervals)):
         warn_user(
-            f"{np.count_nonzero(np.isinf(intervals))} ends of intervals are infinite: so few rows lie beyond the "
-            "quantile that no value, however far, is rejected.",
+            f"{np.count_nonzero(np.isinf(intervals))} limits of intervals are infinite: there are so few rows beyond "
+            "the quantile that the test rejects no value.",
             UserWarning,
         )
     return Inverted(found, np.asarray(2 * stdtr(sample.df, -np.abs(found))), np.array(intervals)), n_whole

@@ -38,7 +38,7 @@ def selective(fit: LassoFit, chosen: Index, sigma: float) -> list[TruncatedNorma
     weighted = weight[:, None] * columns
     gram = columns.T @ weighted
     if not is_regular(gram):
-        raise ValueError("the selected columns depend on each other: least squares on them has no single optimum.")
+        raise ValueError("the selected columns are linearly dependent: least squares on them has no unique optimum.")
     inverse = np.linalg.inv(gram)
     estimate = fit.coef[chosen] / scale[chosen] + inverse @ fit.gradient[chosen]
     eta = weighted @ inverse
@@ -83,7 +83,7 @@ def full_sigma(fit: LassoFit) -> float:
     if n < 2 * p:
         raise ValueError(
             f"{n} rows are too few to estimate the standard deviation of the errors by least squares on {p} "
-            "coefficients, which leaves the selection out of it: pass sigma."
+            "coefficients: pass sigma."
         )
     root = np.sqrt(fit.weight)[:, None]
     columns = fit.design.rows(np.arange(n), border=fit.fit_intercept) * root

@@ -79,8 +79,8 @@ def _check_size(n_features: int, number: int) -> None:
     """Raise a ValueError if the coefficients of so many solutions would not fit in memory."""
     if n_features * number > _NUMBERS:
         raise ValueError(
-            f"the path has {number} ranges between knots or more, and their coefficients are more than {_NUMBERS} "
-            "numbers (1 GiB): raise eps, or give a number of alphas."
+            f"the path has {number} or more ranges between knots, and their coefficients are more than {_NUMBERS} "
+            "numbers (1 GiB): raise eps, or pass a number of alphas."
         )
 
 
@@ -88,20 +88,20 @@ def _check_table(problem: Problem) -> None:
     """Raise a ValueError where dense copies of X would not fit in memory, or the penalty has other kinks than zero."""
     if not problem.penalty.is_plain:
         raise ValueError(
-            "knots are followed with the L1 penalty alone, and with bounds of zero and infinity: for other bounds, or "
-            "with squares in the penalty, give a number of alphas, or a list of quantiles."
+            "knots are available only for a pure L1 penalty, with bounds of zero and infinity: for other bounds, or "
+            "with an L2 term in the penalty, pass a number of alphas, or a list of quantiles."
         )
     n_features = int(np.count_nonzero(np.isfinite(problem.penalty.strength)))
     if problem.n_samples * n_features > _NUMBERS:
         raise ValueError(
-            f"knots are followed on two dense copies of X, and {problem.n_samples} rows by {n_features} columns are "
-            f"more than {_NUMBERS} entries (1 GiB) each: give a number of alphas, or a list of quantiles."
+            f"knots need two dense copies of X, and {problem.n_samples} rows by {n_features} columns are more than "
+            f"{_NUMBERS} entries (1 GiB) each: pass a number of alphas, or a list of quantiles."
         )
     if not is_worth_copying(problem.design, _SPARSE):
         raise ValueError(
-            f"knots are followed on two dense copies of X, which would be far larger than a sparse X of "
-            f"{problem.n_samples} rows by {n_features} columns with {problem.design.n_stored} stored values: give a "
-            "number of alphas, or a list of quantiles."
+            f"knots need two dense copies of X, which would be far larger than a sparse X of {problem.n_samples} "
+            f"rows by {n_features} columns with {problem.design.n_stored} stored values: pass a number of alphas, or "
+            "a list of quantiles."
         )
 
 

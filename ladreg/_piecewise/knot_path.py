@@ -143,7 +143,7 @@ def solve_all_knots(
                 yield from found_there
         if not walk.is_stuck:
             return
-    raise RuntimeError(f"the path could not be followed below alpha={walk.place.alpha:.6g}: raise eps, or give alphas.")
+    raise RuntimeError(f"the path could not be followed below alpha={walk.place.alpha:.6g}: raise eps, or pass alphas.")
 
 
 def _middles(vertices: Vertices, last: tuple[float, Array] | None) -> Vertices:

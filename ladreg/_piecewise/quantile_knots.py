@@ -73,7 +73,7 @@ def solve_all_quantiles(
             yield from found
         if not walk.is_stuck:
             return
-    raise RuntimeError(f"the quantiles could not be followed beyond {begin:.6g}: give a list of them to lad_path.")
+    raise RuntimeError(f"the quantiles could not be followed beyond {begin:.6g}: pass a list of quantiles to lad_path.")
 
 
 def _followed(

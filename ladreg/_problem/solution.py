@@ -36,14 +36,12 @@ class StopReason(Enum):
 
     TOLERANCE = "the solver met its own tolerance"
     EXACT = "the equations that determine the optimum were solved exactly"
-    ITERATION_LIMIT = "the iteration limit came first; raise max_iter or loosen tol"
-    TIME_LIMIT = "the time limit came first; raise time_limit in solver_options"
+    ITERATION_LIMIT = "the iteration limit was reached; raise max_iter or loosen tol"
+    TIME_LIMIT = "the time limit was reached; raise time_limit in solver_options"
     STALLED = (
-        "rounding errors left nothing to gain; subtract their means from columns of X far from zero, or loosen tol"
+        "rounding errors prevent further progress; subtract their means from columns of X far from zero, or loosen tol"
     )
-    TOO_MANY_ROWS = (
-        "more rows are near the fit than were to be held in memory; allow more of them by .holding(rows) of the blocks"
-    )
+    TOO_MANY_ROWS = "more rows are near the fit than may be kept in memory; allow more by .holding(rows) of the blocks"
     FAILURE = "the linear programming solver failed; centre and scale the columns of X or try other solver_options"
     GIVEN = "the coefficients were given"
 

@@ -28,7 +28,7 @@ class DaskRows:
         others = [("y", y)] if weight is None else [("y", y), ("sample_weight", weight)]
         for name, values in others:
             if not is_dask(values):
-                raise TypeError(f"X is a collection of Dask, so that {name} must be one, got {type(values).__name__}.")
+                raise TypeError(f"X is a Dask collection, so that {name} must be one too, got {type(values).__name__}.")
         if self.feature_names is not None and all(hasattr(values, "to_frame") for _, values in others):
             self._n_others, self._parts = len(others), _frames(X, [values for _, values in others])
         else:
@@ -71,7 +71,8 @@ class DaskRows:
         except Exception as error:
             if is_killed(error):
                 raise RuntimeError(
-                    f"workers died while they read {_of_task(error)}, or what waited at the same workers: {error}"
+                    f"workers died while they read {_of_task(error)}, or blocks that were waiting at the same "
+                    f"workers: {error}"
                 ) from error
             raise
 

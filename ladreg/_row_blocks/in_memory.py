@@ -121,7 +121,7 @@ class Batches:
         for number, batch in enumerate(self.make()):
             if number == k:
                 return batch
-        raise BlockError(f"{self.name(k)} is no longer there: the function must return new batches at each call.")
+        raise BlockError(f"{self.name(k)} is missing: the function must return new batches at each call.")
 
     def run(self, jobs: list[Job], transform: Callable[[Any], Any] | None = None) -> Iterator[Summary]:
         """The summaries of the jobs, in one read of the batches."""
@@ -133,7 +133,7 @@ class Batches:
                     given = next(batches)
                 except StopIteration:
                     raise BlockError(
-                        f"{self.name(k)} is no longer there: the function must return new batches at each call."
+                        f"{self.name(k)} is missing: the function must return new batches at each call."
                     ) from None
                 given = given if transform is None else transform(given)
                 total.add(job.summarised(self.name, k, checked(self.name(k), given)))
@@ -144,7 +144,7 @@ def as_source(X: Any, y: Any, weight: Any, rows: int) -> Source:
     """Slices of `rows` rows of arrays whose lengths agree."""
     for name, values in (("X", X), ("y", y), ("w", weight)):
         if values is not None and not (hasattr(values, "shape") and hasattr(values, "__getitem__")):
-            raise TypeError(f"{name} must be an array that has a shape and takes slices, got {type(values).__name__}.")
+            raise TypeError(f"{name} must be an array with a shape and slicing, got {type(values).__name__}.")
         if values is not None and values.shape[0] != X.shape[0]:
             raise ValueError(f"X has {X.shape[0]} rows, {name} {values.shape[0]}.")
     if X.shape[0] == 0:

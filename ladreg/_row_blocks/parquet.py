@@ -65,12 +65,12 @@ class Parquet:
             if name not in names:
                 raise ValueError(f"There is no column {name!r}; the columns are {', '.join(map(repr, names))}.")
         if target in self.columns or weight in self.columns:
-            raise ValueError("columns must name features alone, and neither the target nor the weight.")
+            raise ValueError("columns must contain only features, neither the target nor the weight.")
         if not self.columns:
-            raise ValueError("There are no columns but the target and the weight.")
+            raise ValueError("There are no columns besides target and weight.")
         self._units = [unit for fragment in dataset.get_fragments() for unit in _units(fragment, filter)]
         if not self._units:
-            raise ValueError("The files have no row group that the filter leaves.")
+            raise ValueError("The files have no row group that passes the filter.")
 
     @property
     def n_blocks(self) -> int:
@@ -97,8 +97,8 @@ class Parquet:
             kind = table.schema.field(name).type
             if not _is_number(kind):
                 raise BlockError(
-                    f"{self.name(k)}: column {name!r} has type {kind}, which is no number. Leave it out by "
-                    "columns=, or pass a fitted transformer to .map."
+                    f"{self.name(k)}: column {name!r} has type {kind}, which is not a number. Leave it out of "
+                    "columns, or pass a fitted transformer to .map."
                 )
         single = all(str(table.schema.field(name).type) == "float" for name in self.columns)
         X = np.empty((table.num_rows, len(self.columns)), dtype=np.float32 if single else np.float64, order="F")
@@ -122,7 +122,7 @@ class Parquet:
         """Block k without missing values."""
         unit = self._units[k]
         if _stamp(unit.fragment) != unit.stamp:
-            raise BlockError(f"{unit.name}: the file was changed after the data were first looked at.")
+            raise BlockError(f"{unit.name}: the file has changed since it was first opened.")
         used = [*self.columns, self.target, *([] if self.weight is None else [self.weight])]
         table = unit.fragment.to_table(
             schema=self._schema, columns=list(dict.fromkeys(used)), filter=self.filter, use_threads=False

@@ -129,7 +129,7 @@ class Passes:
         self.names: list[str] = ["count"] * int(getattr(source, "n_counting_reads", 0))
         self._checks: dict[int, tuple[int, int]] = {}
         if source.n_blocks < 1:
-            raise ValueError("The data have no block of rows.")
+            raise ValueError("The data have no blocks.")
         bounds = np.linspace(0, source.n_blocks, min(_GROUPS, source.n_blocks) + 1).astype(int).tolist()
         self._groups = [range(a, b) for a, b in pairwise(bounds)]
         sizes = [known_rows(source, k) for k in range(source.n_blocks)]
@@ -168,7 +168,7 @@ class Passes:
         jobs = [self._job(label, group, task, common) for group in self._groups]
         run: Callable[[list[Job]], Iterator[Summary]] | None = getattr(self.source, "run", None)
         if run is not None and self.executor is not None:
-            raise ValueError("An executor cannot read the batches of an iterable or Dask's collections: leave out .on.")
+            raise ValueError("An executor cannot read an iterable or a Dask collection: omit .on.")
         parts = run(jobs) if run is not None else _run(self.source, self.executor, jobs)
         total = Summary()
         with single_thread():
@@ -186,7 +186,7 @@ class Passes:
     def _compare(self, checks: list[tuple[int, int, int]]) -> None:
         """An error that names the block whose rows or targets are not those of the first pass."""
         if [k for k, _, _ in checks] != list(range(self.n_blocks)):
-            raise BlockError(f"{len(checks)} blocks were read, and {self.n_blocks} are there: the data changed.")
+            raise BlockError(f"{len(checks)} blocks were read, but there are {self.n_blocks}: the data changed.")
         for k, n_rows, crc in checks:
             if self._checks.setdefault(k, (n_rows, crc)) != (n_rows, crc):
                 raise BlockError(f"{self.source.name(k)}: y changed during the fit.")
@@ -268,10 +268,12 @@ def _by_executor(source: Source, pool: Any, jobs: list[Job], make: Callable[[], 
                 what = f"a worker ended abruptly while workers read {_span(source, jobs[done:])}"
                 if make is None:
                     raise RuntimeError(
-                        f"{what}. Pass a function that makes executors to .on, and another one takes its place."
+                        f"{what}. Pass a function that makes executors to .on, so that a new one can replace it."
                     ) from error
                 if losses > _LOSSES:
-                    raise RuntimeError(f"{what}, {losses} times in one pass: is there memory for a block?") from error
+                    raise RuntimeError(
+                        f"{what}, {losses} times in one pass: check that a block fits into the memory of a worker."
+                    ) from error
                 pool.shutdown(wait=False, cancel_futures=True)
                 pool = make()
     finally:

@@ -93,8 +93,8 @@ def _matrix(name: str, X: Any) -> Any:
         for column, dtype in zip(X.columns, X.dtypes, strict=True):
             if getattr(dtype, "kind", "O") not in "fiub":
                 raise BlockError(
-                    f"{name}: column {column!r} has dtype {dtype}, which is no number. Leave it out, or pass a fitted "
-                    "transformer to .map."
+                    f"{name}: column {column!r} has dtype {dtype}, which is not a number. Leave it out, or pass a "
+                    "fitted transformer to .map."
                 )
         X = X.to_numpy()
     return _floats(name, "X", X, 2)

@@ -125,13 +125,13 @@ class CrossValidatedRegressor(TunedRegressor):
 
     def _splitter(self) -> Any:
         if isinstance(self.cv, str):
-            raise ValueError(f"cv={self.cv!r} names a column: that is for data in blocks of rows alone.")
+            raise ValueError(f"cv={self.cv!r} names a column, which is possible only for data in blocks.")
         # Imported here, since this takes as long as importing everything else together.
         from sklearn.model_selection import check_cv
 
         for pair in self.cv if isinstance(self.cv, list | tuple) else ():
             if not isinstance(pair, list | tuple | np.ndarray) or len(pair) != 2:
-                raise ValueError(f"cv must give pairs, rows to train with and rows that are held out, got {pair!r}.")
+                raise ValueError(f"cv must yield pairs of training rows and held-out rows, got {pair!r}.")
         return check_cv(self.cv)
 
     def _n_tasks(self, given: HeldOut) -> int:
@@ -148,11 +148,15 @@ class CrossValidatedRegressor(TunedRegressor):
         else:
             unknown = set(params) - {"groups"}
             if unknown:
-                raise TypeError(f"fit got an unexpected argument {min(unknown)!r}: only groups go to the splitter.")
+                raise TypeError(
+                    f"fit got an unexpected argument {min(unknown)!r}: only groups are passed to the splitter."
+                )
             routed = params
         splits = [(_rows(train, data), _rows(test, data)) for train, test in splitter.split(X, y, **routed)]
         if not splits:
-            raise ValueError("cv gives no fold: an iterator serves once, a list of splits or a splitter always.")
+            raise ValueError(
+                "cv yields no folds: an iterator can be used only once; pass a list of splits or a splitter."
+            )
         for k, (train, test) in enumerate(splits):
             for name, rows in (("training", train), ("held-out", test)):
                 if not np.any(data.weight[rows] > 0):
@@ -165,9 +169,9 @@ class CrossValidatedRegressor(TunedRegressor):
     def _prepared_blocks(self, passes: Passes, params: dict[str, Any]) -> tuple[MomentData, HeldOut]:
         """The moments of the folds, and the rows that stand for them."""
         for name in params:
-            raise TypeError(f"fit got an unexpected argument {name!r}: data in blocks take folds by cv alone.")
+            raise TypeError(f"fit got an unexpected argument {name!r}: for data in blocks folds are given by cv only.")
         if self.scoring is not None:
-            raise ValueError("scoring must be None where data come in blocks of rows: scorers need all rows.")
+            raise ValueError("scoring must be None for data in blocks: scorers need all rows in memory.")
         folds, least = self._folds_in(passes)
         blocks = MomentData.of(passes, folds, bool(self._model.fit_intercept), least)
         tests = blocks.rows.folds
@@ -183,8 +187,7 @@ class CrossValidatedRegressor(TunedRegressor):
             return ColumnFolds(names.index(self.cv)), 2
         if not (self.cv is None or isinstance(self.cv, Integral)):
             raise ValueError(
-                "cv must be None, an integer or the name of a column where data come in blocks of rows, got "
-                f"{self.cv!r}."
+                f"cv must be None, an integer or the name of a column for data in blocks, got {self.cv!r}."
             )
         number, n_rows = self._splitter().get_n_splits(), passes.n_rows
         if number > n_rows:
@@ -380,12 +383,12 @@ def _rows(rows: ArrayLike, data: Data) -> Index:
         return np.zeros(0, dtype=np.intp)
     n_samples = data.weight.size
     if chosen.dtype.kind not in "iub" or chosen.ndim != 1:
-        raise ValueError(f"cv must give the numbers of rows, or masks, got {rows!r}.")
+        raise ValueError(f"cv must yield indices of rows, or masks, got {rows!r}.")
     if chosen.dtype == bool:
         if chosen.size != n_samples:
-            raise ValueError(f"cv gives a mask of {chosen.size} rows, but there are {n_samples}.")
+            raise ValueError(f"cv yields a mask of {chosen.size} rows, but there are {n_samples}.")
         return np.flatnonzero(chosen)
     beyond = chosen[(chosen < -n_samples) | (chosen >= n_samples)]
     if beyond.size:
-        raise ValueError(f"cv gives row {beyond[0]}, but there are {n_samples} rows.")
+        raise ValueError(f"cv yields row {beyond[0]}, but there are {n_samples} rows.")
     return np.arange(n_samples)[chosen]

@@ -34,7 +34,7 @@ def checked_scorer(scoring: Any) -> Scorer:
         raise ValueError(f"scoring {remedy}, got {scoring!r}.")
     if getattr(scoring, "__module__", "").startswith("sklearn.metrics.") and inspect.isfunction(scoring):
         raise ValueError(
-            f"scoring {remedy}, got the metric {scoring.__name__}: sklearn.metrics.make_scorer makes it one."
+            f"scoring {remedy}, got the metric {scoring.__name__}: make it a scorer by sklearn.metrics.make_scorer."
         )
     return cast(Scorer, scoring)
 
@@ -54,8 +54,8 @@ class Scores:
         given = {name: value for name, value in others.items() if value is not None}
         if "sample_weight" in given and not _takes(scorer, "sample_weight"):
             raise ValueError(
-                f"scoring must take sample_weight where weights are given, got {scorer!r}: add the parameter, or give "
-                "no weights."
+                f"scoring must take sample_weight if weights are given, got {scorer!r}: add this parameter to it, or "
+                "pass no weights."
             )
         return cls(scorer, X.tocsr() if hasattr(X, "tocsr") else X, y, given)
 
@@ -73,7 +73,7 @@ class Scores:
             scores[k] = self.scorer(fitted, part, y, **others)
             if not np.isfinite(scores[k]):
                 raise ValueError(
-                    f"scoring must give finite numbers, got {scores[k]} for {rows.size} held-out rows at "
+                    f"scoring must return finite numbers, got {scores[k]} for {rows.size} held-out rows at "
                     f"alpha={alpha:.6g}: choose another scorer, or larger folds."
                 )
         return scores

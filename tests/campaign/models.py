@@ -49,7 +49,7 @@ TOL = 1e-10
 # What an error may say: that numbers are out of range, that there are no folds of such weights.
 RANGE = re.compile(r"(?i)overflow|underflow|too large|too small|out of range|leave float64|scale (y|X|the columns)")
 FEATURES = re.compile(r"max_features must be larger")
-FOLDS = re.compile(r"fold \d+ of cv has no|at least two numbers that are not zero|a minimum of 2 is required")
+FOLDS = re.compile(r"fold \d+ of cv has no|at least two non-zero numbers|a minimum of 2 is required")
 
 
 @dataclass
@@ -260,7 +260,7 @@ def witnesses():
 
 
 # The warning of `QuantileRegressor(alpha=1)`, which an alpha that is drawn may be by chance.
-DEFAULT = "alpha=1, the default as in scikit-learn, leaves every coefficient zero"
+DEFAULT = "alpha=1, the default as in scikit-learn, makes all coefficients zero"
 END_OF_GRID = "is the smallest that was tried"
 
 
