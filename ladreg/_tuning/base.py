@@ -87,7 +87,7 @@ class TunedRegressor(CertifiedRegressor):
         if not self._follows_knots:
             checked_alphas(self._alphas)
         elif (solver := getattr(self, "solver", "auto")) != "auto":
-            raise ValueError(f"solver must be 'auto' with alphas='knots', got {solver!r}: it solves no single alpha.")
+            raise ValueError(f"solver must be 'auto' with alphas='knots', got {solver!r}: linprog cannot follow knots.")
         check_real("eps", self.eps, low=0.0, open_ends=True)
         if self.post_selection is not None:
             check_real("post_selection", self.post_selection, low=0.0, high=1.0)

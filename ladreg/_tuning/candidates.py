@@ -25,7 +25,7 @@ def check_number_of_alphas(values: Any) -> None:
         check_count("alphas", values)
     number = int(values) if np.ndim(values) == 0 else len(values)
     if not 1 <= number <= _MOST:
-        raise ValueError(f"alphas must be between 1 and {_MOST}, got {number} of them: each is a fit of its own.")
+        raise ValueError(f"alphas must be between 1 and {_MOST}, got {number} of them: each is a separate fit.")
 
 
 def checked_alphas(values: Any) -> None:
@@ -53,8 +53,7 @@ def alpha_grid(problems: Sequence[Problem], alphas: Any, eps: float) -> Array:
         return np.sort(np.asarray(alphas, dtype=np.float64))[::-1].copy()
     if any(one.penalty.curved and not np.any(one.penalty.strength > 0) for one in problems):
         raise ValueError(
-            "squares alone, an l1_ratio of 0, have no largest alpha, whose parts a grid could be: give alphas as a "
-            "list."
+            "with l1_ratio=0 there is no largest alpha at which a grid could start: pass alphas as a list."
         )
     return grid(problems, eps, int(alphas))
 
@@ -103,8 +102,8 @@ def check_not_empty(path: Path, most: int | None) -> None:
     """Raise a ValueError if a path has ended before its first solution, by a limit of features."""
     if path.alphas.size == 0:
         raise ValueError(
-            f"max_features must be larger, got {most}: the fit at the largest alpha has more coefficients that are not "
-            "zero, as unpenalised ones are. Raise it, begin with a larger alpha, or penalise more features."
+            f"max_features must be larger, got {most}: the fit at the largest alpha has more non-zero coefficients, "
+            "for example unpenalised ones. Raise max_features, start with a larger alpha, or penalise more features."
         )
 
 
