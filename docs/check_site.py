@@ -1,8 +1,9 @@
 """Open every page of the built site in a headless browser and say what is wrong: python docs/check_site.py SITE.
 
-At 1400 and 390 pixels no page may be wider than the window, no image may fail to load, and no formula may stay LaTeX.
-At 1400 pixels the header is one row and no code is cut off. Internal links lead to files and places that exist, and the
-site's search finds the words that people use. Without a browser (Chromium or Chrome) links alone are checked.
+At 1400 and 390 pixels no page may be wider than the window, images load and have a text for those who do not see them,
+and no formula or role stays markup. At 1400 pixels the header is one row and no code is cut off. Internal links lead to
+files and places that exist, and the site's search finds the words that people use among its first three hits. Without a
+browser (Chromium or Chrome) links alone are checked.
 The site has to be built afresh (-E): Sphinx drops index entries of pages that it does not write again from the search.
 """
 
@@ -71,9 +72,15 @@ function judge(page, width, view) {
   const all = wanted => [...view.document.querySelectorAll(wanted)];
   const root = view.document.documentElement;
   if (root.scrollWidth > width + 1) complain(`${root.scrollWidth} pixels wide`);
-  for (const image of view.document.images)
+  for (const image of view.document.images) {
     if (!image.naturalWidth && image.getAttribute("src")) complain(`image ${image.getAttribute("src")} is not loaded`);
+    if (!image.alt.trim()) complain(`image ${image.getAttribute("src")} has no alternative text`);
+  }
   for (const math of all(".math")) if (!math.querySelector("mjx-container")) complain(`raw LaTeX: ${what(math)}`);
+  const prose = (view.document.querySelector(".bd-article") || view.document.body).cloneNode(true);
+  for (const element of prose.querySelectorAll("pre, code, script, style, .math")) element.remove();
+  const markup = prose.textContent.match(/:[a-z]+:`|\\\\(frac|sum|alpha|mathbb|text|top|hat)\\b/);
+  if (markup) complain(`raw markup: ${prose.textContent.slice(markup.index, markup.index + 60)}`);
   if (width < 1000) return;
   for (const code of all(".bd-article pre"))
     if (code.scrollWidth > code.clientWidth + 1) complain(`code is cut off: ${what(code)}`);
@@ -181,7 +188,7 @@ class Handler(SimpleHTTPRequestHandler):
 
 def opened(site: Path, pages: dict[Path, Links], browser: str) -> list[str]:
     """What the browser finds."""
-    names = [path.relative_to(site).as_posix() for path in pages if path.stem not in ("search", "genindex")]
+    names = [path.relative_to(site).as_posix() for path in pages if path.stem != "search"]
     job = {"pages": names, "widths": WIDTHS, "words": WORDS, "header": HEADER}
     Handler.job, Handler.found = json.dumps(job), Queue()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site)))
