@@ -287,7 +287,7 @@ def test_each_target_has_a_pilot(model, table, target):
         ),
         (
             lambda: quantile_process(X, Y, **ADAPTIVE),
-            "must be numbers where all quantiles are followed, got 'adaptive'",
+            "must be numbers in quantile_process, got 'adaptive'",
         ),
         (
             lambda: infer(LADRegressor(**ADAPTIVE).fit(X, Y), X, Y),
@@ -295,7 +295,7 @@ def test_each_target_has_a_pilot(model, table, target):
         ),
         (
             lambda: StabilitySelection(LassoCD(**ADAPTIVE), weakness=0.5).fit(X, Y),
-            "weakness=0.5 divides penalty_weights, which must be numbers then, got 'adaptive'",
+            "weakness=0.5 divides penalty_weights, which must then be numbers, got 'adaptive'",
         ),
         (
             lambda: infer(LassoCD(0.01, **ADAPTIVE).fit(X, Y), X, Y, method="selective"),

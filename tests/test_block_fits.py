@@ -296,7 +296,7 @@ def test_what_blocks_cannot_do_is_said():
     rare = QuantileRegressor(quantile=0.0001, alpha="pivotal")
     with pytest.raises(ValueError, match=r"at least 30 rows on both sides, and quantile=0\.0001 has"):
         rare.fit(blocks.arrays(*table(13), rows=3000).holding(4000))
-    with pytest.raises(ValueError, match="y must be None where X is a source of blocks"):
+    with pytest.raises(ValueError, match="y must be None for data in blocks"):
         LADRegressor().fit(data, y)
     with pytest.raises(ValueError, match="all weights are zero"):
         LADRegressor().fit(blocks.arrays(X, y, 0 * w))

@@ -350,7 +350,7 @@ def test_paths_and_cross_validation_are_single_fits():
         held = model(alphas=[0.5, 0.1], cv=3, bounds=(-50, 50)).fit(X, y)
         name = model._losses_name
         np.testing.assert_allclose(getattr(held, name), getattr(free, name), rtol=1e-8)
-    with pytest.raises(ValueError, match="give a number of alphas"):
+    with pytest.raises(ValueError, match="pass a number of alphas"):
         lad_path(X, y, method="knots", bounds=bounds)
 
 

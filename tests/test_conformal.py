@@ -115,7 +115,7 @@ def test_too_few_rows_are_told_with_the_number_that_is_needed():
     with pytest.warns(UserWarning, match=message.format(21)):
         ConformalQuantileRegressor(calibration_size=8).fit(X[:20], y[:20])
     assert np.isfinite(ConformalQuantileRegressor().fit(X[:18], y[:18]).correction_)
-    with pytest.warns(UserWarning, match="at least 19 have to calibrate"):
+    with pytest.warns(UserWarning, match="at least 19 calibration rows"):
         ConformalQuantileRegressor(coverage=0.95).fit(X[:30], y[:30])
     with pytest.raises(ValueError, match="n_samples=80 with calibration_size=80 leaves no row"):
         ConformalQuantileRegressor(calibration_size=80).fit(X, y)

@@ -377,7 +377,7 @@ def test_parameters_are_checked():
     for options in ({"groups": GROUPS}, {"method": "iid"}, {"method": "bootstrap"}, {"weights": "frequency"}):
         refused('lags is only for method="robust" and "kernel"', model, X, y, lags=3, **options)
     holes = (np.arange(N) % 5 > 0).astype(float)
-    refused("none may have a weight of zero", LADRegressor().fit(X, y, holes), X, y, holes, lags=3)
+    refused("no row may have a weight of zero", LADRegressor().fit(X, y, holes), X, y, holes, lags=3)
     refused("method must be one of 'robust', 'kernel', 'iid'", model, X, y, method="nid")
     refused("weights must be one of", model, X, y, weights="analytic")
     refused("kernel must be one of", model, X, y, kernel="epanechnikov")

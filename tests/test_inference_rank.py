@@ -237,7 +237,7 @@ def test_there_are_no_standard_errors():
 def test_what_rank_tests_cannot_do_is_refused():
     for message, model, weight, options in (
         ("assumes independent errors", ONE, None, {"groups": np.arange(N) % 40}),
-        ('counts rows.* weights="frequency"', ONE, 1.0 + np.arange(N), {}),
+        ('needs frequency weights: pass weights="frequency"', ONE, 1.0 + np.arange(N), {}),
         ("is for quantiles", HuberLossRegressor(), None, {}),
         ("density must be one of 'robust', 'iid'", ONE, None, {"density": "kernel"}),
     ):

@@ -129,5 +129,5 @@ def test_what_knots_cannot_be_combined_with(monkeypatch):
     with pytest.raises(ValueError, match="alphas"):
         LassoCDCV(alphas="knots").fit(X, y)
     monkeypatch.setattr("ladreg._paths.knots._NUMBERS", 100)
-    with pytest.raises(ValueError, match=r"the path has \d+ ranges .* raise eps, or give a number of alphas"):
+    with pytest.raises(ValueError, match=r"the path has \d+ or more ranges .* raise eps, or pass a number of alphas"):
         LADRegressorCV(alphas="knots").fit(X, y)

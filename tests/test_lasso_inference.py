@@ -358,6 +358,6 @@ def test_data_and_parameters_are_checked():
     refused("Pass sigma", LassoCD(alpha=1e-8), "desparsified", X=WIDE, y=WIDE_Y)
     refused("pass sigma", lasso, "selective", X=WIDE, y=WIDE_Y)
     refused("sigma", lasso, "desparsified", sigma=0.0)
-    refused("neither groups", lasso, "desparsified", groups=np.arange(N))
+    refused("neither with groups", lasso, "desparsified", groups=np.arange(N))
     refused("frequency", lasso, "selective", weights="frequency")
     refused("sigma is for a lasso", LADRegressor(), "robust", sigma=1.0)

@@ -113,8 +113,8 @@ def test_quantiles_that_do_not_fit_are_refused(metric):
     for options, message in (
         ({"quantile": [0.1, 0.5, 0.9]}, "quantile must have one number per column of y_pred, got 3"),
         ({"quantile": [0.1, 1.5]}, "quantile must be .* got 1.5"),
-        ({"quantile": []}, "quantile must be a number or a list"),
-        ({"quantile": [0.1, 0.9], "multioutput": [1.0]}, "multioutput must have a weight for each quantile"),
+        ({"quantile": []}, "quantile must be a number or a non-empty list"),
+        ({"quantile": [0.1, 0.9], "multioutput": [1.0]}, "multioutput must have one weight per quantile"),
         ({"quantile": [0.1, 0.9], "multioutput": "all"}, "multioutput must be one of"),
     ):
         with pytest.raises(ValueError, match=message):

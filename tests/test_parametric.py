@@ -193,7 +193,7 @@ def test_knots_of_a_table_whose_dense_copy_is_too_large_are_refused():
     X = sp.eye(20_000, 10_000, format="csr")
     y = np.arange(20_000.0) % 7
     for call in (lambda: lad_path(X, y, method="knots"), lambda: quantile_process(X, y, alpha=0.01)):
-        with pytest.raises(ValueError, match=r"two dense copies of X, .*: give a number of alphas, or a list"):
+        with pytest.raises(ValueError, match=r"two dense copies of X, .*: pass a number of alphas, or a list"):
             call()
 
 

@@ -323,7 +323,7 @@ def test_other_alphas_are_refused(model, message):
     ("options", "message"),
     [
         ({"quantile": 1.0}, "quantile must be .* strictly between 0 and 1, got 1.0"),
-        ({"quantile": []}, "quantile must be a number or a list"),
+        ({"quantile": []}, "quantile must be a number or a non-empty list"),
         ({"confidence": 1.0}, "confidence must be .* strictly between 0 and 1"),
         ({"slack": 0}, "slack must be a finite number > 0"),
         ({"n_simulations": 0}, "n_simulations must be an integer >= 1"),

@@ -135,7 +135,7 @@ def test_what_is_not_possible_is_refused():
         LADRegressor(alpha="pivotal", l1_ratio=0.5).fit(X, y)
     with pytest.raises(ValueError, match="with l1_ratio=0 there is no largest alpha"):
         LADRegressorCV(l1_ratio=0.0).fit(X, y)
-    with pytest.raises(ValueError, match="give a number of alphas"):
+    with pytest.raises(ValueError, match="pass a number of alphas"):
         LADRegressorCV(l1_ratio=0.5, alphas="knots").fit(X, y)
     with pytest.raises(ValueError, match="l1_ratio must be one number here"):
         LADRegressorCV(l1_ratio=[0.5, 0.9]).fit(X, y)

@@ -128,7 +128,10 @@ def test_scores_that_are_no_numbers_are_named():
     [
         ("best", "got 'best': sklearn.metrics.get_scorer_names"),
         (["r2"], r"got \['r2'\]"),
-        (median_absolute_error, "got the metric median_absolute_error: sklearn.metrics.make_scorer makes it one"),
+        (
+            median_absolute_error,
+            "got the metric median_absolute_error: make it a scorer by sklearn.metrics.make_scorer",
+        ),
     ],
 )
 def test_what_is_no_scorer_is_named(scoring, message):

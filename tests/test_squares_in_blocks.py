@@ -165,7 +165,7 @@ def test_folds_are_the_values_of_a_column():
         LassoCDCV(cv="year").fit(Named(X, y))
     with pytest.raises(ValueError, match="at least 2 distinct values, got only 0"):
         LassoCDCV(cv="month").fit(Named(X * 0.0, y))
-    with pytest.raises(ValueError, match="names a column: that is for data in blocks"):
+    with pytest.raises(ValueError, match="names a column, which is possible only for data in blocks"):
         LassoCDCV(cv="month").fit(X, y)
 
 
@@ -328,7 +328,7 @@ def test_errors_say_where_and_what():
         LassoCDCV(cv=PredefinedSplit(np.arange(100) % 2)).fit(blocks.arrays(X, y, rows=20))
     with pytest.raises(TypeError, match="unexpected argument 'groups'"):
         LassoCDCV().fit(blocks.arrays(X, y, rows=20), groups=y)
-    with pytest.raises(ValueError, match="y must be None where X is a source of blocks"):
+    with pytest.raises(ValueError, match="y must be None for data in blocks"):
         LassoCD().fit(blocks.arrays(X, y, rows=20), y)
     with pytest.raises(OverflowError, match="overflow"):
         LassoCD().fit(blocks.arrays(X * 1e200, y, rows=20))

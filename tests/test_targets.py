@@ -88,7 +88,7 @@ KEPT = [
 
 @pytest.mark.parametrize("target", LOST, ids=lambda target: str(target[0]))
 def test_targets_that_float64_rounds_are_warned_of(target):
-    with pytest.warns(UserWarning, match=r"y has \d+ numbers beyond 2\*\*53 .* Subtract a constant") as told:
+    with pytest.warns(UserWarning, match=r"y has \d+ numbers beyond 2\*\*53, which .* Subtract a constant") as told:
         LADRegressor().fit(X, target)
     assert [one.filename for one in told if issubclass(one.category, UserWarning)] == [__file__]
 
