@@ -528,7 +528,7 @@ def lad_path(
     _check_method(method, alphas, quantiles)
     if quantiles is None:
         if alpha != 0:
-            raise ValueError(f"alpha={alpha!r} is for quantiles, of which there are none: give alphas as a list.")
+            raise ValueError(f"alpha={alpha!r} is for quantiles, of which there are none: pass alphas as a list.")
         model = watched(LADRegressor(alpha=1.0, **common), callbacks)
         asked = Asked(_number(alphas), eps, max_features, alpha_per_target, verbose, knots=method == "knots")
         return _arrays(paths_of(model, X, y, sample_weight, asked))
