@@ -32,6 +32,7 @@ from ladreg._least_squares import rows_in_gram
 from ladreg._problem import Absolute, Coefficients, Combined, ElasticNet, HalfSquared, Huber, Pinball, Problem, Settings
 from ladreg._solvers import solve, verify
 from tests.campaign.bounds import complaint
+from tests.public import solutions
 
 LOSSES = [Absolute(), Pinball(0.3), HalfSquared(), Huber(1.35), Huber(0.3), Combined(1.0, 0.5), Combined(0.01, 0.5)]
 KINDS = [
@@ -288,6 +289,52 @@ def test_paths_and_held_out_errors_under_bounds_are_those_of_single_fits(model, 
             left = (y[test] - single.predict(X[test])) ** 2
             wanted = np.average(left, weights=None if weight is None else weight[test])
             assert model.mse_path_[k, fold] == pytest.approx(wanted, rel=1e-7)
+
+
+MANY = ("dense", "sparse", "dummies", "integers", "equal columns", "leverage")
+
+
+@pytest.mark.parametrize("kind", MANY)
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+@pytest.mark.parametrize("quantile", [0.5, 0.9])
+def test_many_rows_under_bounds_and_ridges_are_solved_by_few_and_proved_by_all(kind, ratio, quantile):
+    rng = np.random.default_rng(MANY.index(kind))
+    n, p = 6000, 8
+    X = rng.standard_normal((n, p)) * (np.exp(rng.standard_normal((n, 1))) if kind == "leverage" else 1.0)
+    if kind == "sparse":
+        X *= rng.random((n, p)) < 0.3
+    elif kind == "dummies":
+        X[:, :4] = np.eye(4)[rng.integers(0, 4, n)]
+    elif kind == "integers":
+        X = np.round(X)
+    elif kind == "equal columns":
+        X[:, 1] = X[:, 0]
+    y = X @ rng.standard_normal(p) + rng.standard_t(3, n)
+    y, weight = np.round(y, 1 if kind == "integers" else 15), rng.exponential(1.0, n) if kind == "dense" else None
+    bounds = rng.choice([-np.inf, -0.3, 0.1], p), rng.choice([np.inf, 0.2, 0.5], p)
+    model = QuantileRegressor(quantile=quantile, alpha=0.01, l1_ratio=ratio, bounds=bounds)
+    with solutions() as stored:
+        model.fit(sp.csr_array(X) if kind == "sparse" else X, y, sample_weight=weight)
+    assert 0 < stored[0].stats["rows_solved"] < n / 4
+    with solutions() as whole:
+        clone(model).set_params(solver="linprog").fit(X, y, sample_weight=weight)
+    assert model.certificate_.relative_gap <= 1e-13
+    assert model.objective_ == pytest.approx(whole[0].objective, rel=1e-12)
+    np.testing.assert_allclose(model.coef_, whole[0].coef, rtol=0, atol=1e-9)
+
+
+def test_a_start_takes_the_place_of_the_pilot_and_a_wrong_one_costs_rows_alone():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((6000, 5))
+    y = X @ np.ones(5) + rng.standard_t(3, 6000)
+    penalty = ElasticNet(np.full(5, 0.01), lower=np.full(5, -1.0), upper=np.full(5, 0.9))
+    problem = Problem(as_design(X), y, np.full(6000, 1 / 6000), Pinball(0.3), penalty, fit_intercept=True)
+    cold = solve(problem, Settings())
+    for start in (cold.coefficients, Coefficients(np.full(5, -1.0), 100.0)):
+        warm = solve(problem, Settings(), start)
+        assert warm.objective == pytest.approx(cold.objective, rel=1e-13)
+        assert warm.relative_gap <= 1e-13
+    assert solve(problem, Settings(), cold.coefficients).stats["n_ip_iter"] == 0
 
 
 def test_alphas_under_bounds_are_solved_together_on_one_gram_matrix():

@@ -51,8 +51,9 @@ class Support:
         known = self._known(working, gram, coef, support, factor)
         tolerance = BALANCED * float(np.abs(slope).max(initial=0.0))
         at_once = min(max_steps, steps_at_once(size, self.tuning))
+        limits = penalty.ends if penalty.limited else ()
         known, n_steps = _gram.settle(
-            gram, penalty.strength, penalty.positive, at_once, tolerance, coef, slope, support, factor, known
+            gram, penalty.strength, penalty.positive, at_once, tolerance, coef, slope, support, factor, known, *limits
         )
         self.features, self.factor = working[support[:known]], factor[:known, :known]
         return n_steps, n_steps < at_once

@@ -12,22 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._certificate import prove
 from ladreg._piecewise import linprog, piece_system, separable, ties
+from ladreg._piecewise.near_rows import LIMIT, among_near_rows, near_fit, near_limits, on_all_rows
 from ladreg._piecewise.piece_system import PieceSolution, system
 from ladreg._piecewise.row_problem import RowProblem
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
 from ladreg._tolerances import LEAST_GAP, PROVED_GAP, ROUNDING_GAP, SUMMED, VERTEX
 
-# Iteration limit of the interior point method, where the settings have none: it needs about 20.
-_LIMIT = 100
 # Largest number of guesses at the pieces.
 _GUESSES = 40
 # Largest number of guesses from the pieces of a start; the neighbours of a path are 1 to 3 apart.
 _GUESSES_NEAR = 6
-# A limit farther than 1e8 from zero, at unit scale, is no kink for the interior point method: it would round its sums;
-# the pieces stop at it all the same.
-_FAR = 1e8
 # Solve the system of the pieces 3 times for what is left: each solve but the first removes rounding of the last.
 _ROUNDS = 3
 
@@ -47,11 +44,12 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
     Notes
     -----
     1. Take out the features whose limits leave one value. Where the others fit every row at rest, that is the optimum.
-    2. A piecewise linear loss without ridges is a linear program.
+    2. A piecewise linear loss without ridges is a linear program; of many rows the rows near the fit of a sample and
+       of Newton steps on all rows are solved, the others held on their sides (see `preprocessing`).
     3. Without kinks of the loss solve the system of the pieces of `start`, if there is one, and correct the pieces
        until they stay.
     4. Where that proves nothing, take the pieces that an interior point method finds on all kinks, of rows and of
-       coefficients.
+       coefficients; of many rows with a piecewise linear loss first on few rows, as in 2.
     5. Where the optimum is not unique, go to the canonical one.
     """
     # 1.
@@ -65,25 +63,57 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
         rest = problem.penalty.rest.copy()
         return Uncertified(rest, centre, np.zeros(residual.size), 1, StopReason.EXACT, "rest", {})
     # 2.
-    if problem.loss.is_piecewise_linear and not problem.penalty.curved:
-        return linprog.solve_by_linprog(problem, settings, start)
-    # 3.
     table = RowProblem(problem, settings.tuned(PiecewiseTuning))
-    best, stats, limited = None, {"n_ip_iter": 0, "n_guesses": 0}, False
+    if problem.loss.is_piecewise_linear and not problem.penalty.curved:
+        return _of_few_rows(table, settings, start) or linprog.solve_by_linprog(problem, settings, start)
+    # 3.
+    stats = dict.fromkeys(("n_ip_iter", "n_guesses", "rows_solved", "n_passes", "n_rounds"), 0.0)
     if start is not None and not problem.loss.has_kink:  # too many rows come to a kink and leave it
-        best, stats["n_guesses"] = _settled(problem, _pieces_of(problem, start), None, _GUESSES_NEAR)
+        best, number = _settled(problem, _pieces_of(problem, start), None, _GUESSES_NEAR)
+        limited, stats["n_guesses"] = False, stats["n_guesses"] + number
     # 4.
-    if best is None or not _is_solved(problem, best, 0.0):
-        found, limit = _by_interior_point(table, settings, start), settings.limit(_LIMIT)
-        best, more = _settled(problem, _first(table, found), _as_it_is(table, found), _GUESSES)
-        stats = {"n_ip_iter": found.n_iter, "n_guesses": stats["n_guesses"] + more}
-        limited = found.n_iter >= limit and not found.is_optimal
+    if start is None or problem.loss.has_kink or not _is_solved(problem, best, 0.0):
+        best, limited = _by_kinks(table, settings, start, stats)
     # 5.
     best, unique = piece_system.canonical(problem, best)
     short = StopReason.ITERATION_LIMIT if limited else StopReason.STALLED
     stopped = StopReason.EXACT if _is_solved(problem, best, settings.tol) else short
-    n_iter = stats["n_ip_iter"] or stats["n_guesses"]
+    n_iter = int(stats["n_ip_iter"] or stats["n_guesses"])
     return Uncertified(best.coef, best.intercept, best.dual, n_iter, stopped, "interior point", stats, unique)
+
+
+def _by_kinks(
+    table: RowProblem, settings: Settings, start: Coefficients | None, stats: dict[str, float]
+) -> tuple[PieceSolution, bool]:
+    """Step 4: the answer, and whether the interior point method was ended by its limit."""
+    near = near_fit(table, settings, start, stats)
+    found = None if near is None else among_near_rows(*near, settings, stats)
+    if found is not None:
+        best, limited = _guessed(table, found, settings, stats)
+        if _is_solved(table.problem, best, settings.tol):
+            return best, limited
+    return _guessed(table, on_all_rows(table, settings, start), settings, stats)
+
+
+def _guessed(
+    table: RowProblem, found: separable.KinkPoint, settings: Settings, stats: dict[str, float]
+) -> tuple[PieceSolution, bool]:
+    """The answer of the pieces that the interior point method found, and whether that was ended by its limit."""
+    best, number = _settled(table.problem, _first(table, found), _as_it_is(table, found), _GUESSES)
+    stats["n_ip_iter"] += found.n_iter
+    stats["n_guesses"] += number
+    return best, found.n_iter >= settings.limit(LIMIT) and not found.is_optimal
+
+
+def _of_few_rows(table: RowProblem, settings: Settings, start: Coefficients | None) -> Uncertified | None:
+    """Step 2 for many rows; None where rows are few, or the answer is not proved."""
+    stats = dict.fromkeys(("rows_solved", "n_passes", "n_rounds", "n_lp_iter", "n_ip_iter"), 0.0)
+    near = near_fit(table, settings, start, stats)
+    found = None if near is None else linprog.solve_near_rows(*near, settings, stats)
+    if found is None:
+        return None
+    gap = prove(table.problem, found.coef, found.intercept, found.dual).relative_gap
+    return found if gap <= max(settings.tol, ROUNDING_GAP) else None
 
 
 def _is_solved(problem: Problem, best: PieceSolution, tol: float) -> bool:
@@ -99,13 +129,6 @@ def _is_solved(problem: Problem, best: PieceSolution, tol: float) -> bool:
     return best.proof.gap <= max(tol * size, SUMMED * max(size, float(problem.weight @ problem.null_residual() ** 2)))
 
 
-def _by_interior_point(table: RowProblem, settings: Settings, start: Coefficients | None) -> separable.KinkPoint:
-    problem = table.problem
-    near = problem.penalty.within(start.coef) if start is not None else problem.penalty.rest
-    begin = table.join(near, start.intercept if start is not None else problem.null_intercept())
-    return separable.solve(_program(table), begin, settings.limit(_LIMIT))
-
-
 def _without_fixed(
     problem: Problem, settings: Settings, start: Coefficients | None, fixed: NDArray[np.bool_]
 ) -> Uncertified:
@@ -118,41 +141,6 @@ def _without_fixed(
     found = solve_any_penalty(part, settings, near)
     values[others] = found.coef
     return replace(found, coef=values)
-
-
-def _program(table: RowProblem) -> separable.Kinks:
-    """The kinks of rows and coefficients, and the quadratic."""
-    problem, q = table.problem, table.n_columns
-    penalty, loss, weight = problem.penalty, problem.loss, problem.weight
-    strength, (lower, upper) = penalty.strength, penalty.ends
-    # Above zero, or below, the absolute value is linear.
-    linear = np.where(lower >= 0, strength, np.where(upper <= 0, -strength, 0.0))
-    kinked = np.flatnonzero((strength > 0) & (lower < 0) & (upper > 0))
-    below, above = _limited(problem)
-    ends = loss.interval() if not loss.has_kink else loss.kink()
-    rows = np.arange(0 if loss.is_square else problem.n_samples)
-    inner = weight[rows]
-    many, none = np.full(above.size, np.inf), np.zeros
-    hessian = table.gram if table.is_curved else np.zeros((q, q))
-    ridge = np.zeros(q)
-    ridge[: problem.n_features] = penalty.ridge
-    soft = none(rows.size) if loss.has_kink or loss.is_square else 1.0 / (loss.smoothness * inner)
-    return separable.Kinks(
-        A=table.rows(rows),
-        columns=np.concatenate([kinked, below, above]),
-        target=np.concatenate([problem.y[rows], none(kinked.size), lower[below], upper[above]]),
-        low=np.concatenate([ends[0] * inner, -strength[kinked], none(below.size), -many]),
-        high=np.concatenate([ends[1] * inner, strength[kinked], np.full(below.size, np.inf), none(above.size)]),
-        soft=np.append(soft, none(kinked.size + below.size + above.size)),
-        hessian=hessian + np.diag(ridge),
-        linear=table.linear - np.append(linear, none(q - linear.size)),
-    )
-
-
-def _limited(problem: Problem) -> tuple[Index, Index]:
-    """The features whose lower, and whose upper limit is near, or holds them off zero."""
-    lower, upper = problem.penalty.ends
-    return np.flatnonzero(lower > -_FAR), np.flatnonzero(upper < _FAR)
 
 
 @dataclass(frozen=True)
@@ -189,7 +177,7 @@ def _first(table: RowProblem, found: separable.KinkPoint) -> _Pieces:
     lower, upper = problem.penalty.ends
     strength = problem.penalty.strength
     kinked = np.flatnonzero((strength > 0) & (lower < 0) & (upper > 0))
-    below, above = _limited(problem)
+    below, above = near_limits(problem)
     at_zero, at_lower, at_upper = np.split(found.reached[n_rows:], np.cumsum([kinked.size, below.size]))
     still = np.zeros(coef.size, dtype=bool)
     for columns, reached, values in (

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, power_of_two
 from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
+from ladreg._piecewise.row_problem import Iterate
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
-from ladreg._tolerances import AT_END, FACE_GAP, HIGHS, LEAST_GAP, ROUNDING_GAP
+from ladreg._tolerances import AT_END, FACE_GAP, HIGHS, LEAST_GAP, ROUNDING_GAP, VERTEX
 
 # Iteration limit of HiGHS, far above its need: where weights differ by 1e22, or a round of refinement has only rounding
 # to remove, its simplex method, interior point method and crossover were seen to iterate forever.
@@ -84,6 +85,48 @@ def solve_by_linprog(problem: Problem, settings: Settings, start: Coefficients |
     if best.stopped.good and best.relative_gap > settings.tol:
         best = replace(best, stopped=StopReason.STALLED)
     return best.uncertified()
+
+
+def solve_near_rows(place: Iterate, size: int, settings: Settings, stats: dict[str, float]) -> Uncertified | None:
+    """Solve the LP of the `size` rows nearest to a fit, all others held on their sides, until all signs are right.
+
+    Parameters
+    ----------
+    place
+        A fit near the optimum.
+    size
+        Rows to begin with; those that were held on the wrong side are added.
+    settings
+        As in `solve_by_linprog`.
+    stats
+        Counts to add to.
+
+    Returns
+    -------
+    Uncertified or None
+        None where the LP failed, or too many rows were held on the wrong side.
+    """
+    table, problem = place.table, place.table.problem
+    method, options = _options(problem, settings, "highs-ds")
+    rows = place.nearest(min(size, problem.n_samples))
+    for _ in range(table.tuning.rounds):
+        stats["n_rounds"] += 1
+        stats["rows_solved"] += rows.size
+        answer = _solve_rows(problem, table.split(place.point), rows, method, options)
+        stats["n_lp_iter"] += answer.n_iter
+        if answer.coef is None:
+            return None
+        moved = table.predict(table.join(answer.coef, answer.intercept) - place.point)
+        stats["n_passes"] += 1
+        wrong = np.setdiff1d(place.crossed(moved, VERTEX), rows, assume_unique=True)
+        if wrong.size == 0:
+            name = f"linprog ({method}) on reduced rows"
+            best = _finish(problem, answer, max(int(stats["n_lp_iter"]), 1), name)
+            return refine(problem, settings, replace(best, stats=stats)).uncertified()
+        if wrong.size > rows.size:
+            return None
+        rows = np.sort(np.concatenate([rows, wrong]))
+    return None
 
 
 def refine(problem: Problem, settings: Settings, best: Solution) -> Solution:

@@ -38,7 +38,7 @@ def newton_step(
     point
         Coefficients, and an intercept last where q is one more than the number of features.
     penalty
-        Strengths of the features, without ridges.
+        Of the features; limits and ridges are for a dense H.
     ridges
         Fractions of the diagonal that may be added; the first always is, and suffices where there is a penalty.
     flat
@@ -51,13 +51,17 @@ def newton_step(
     3. Otherwise the intercept is eliminated, and the remaining lasso is solved exactly; by blocks, see `block_step`.
     """
     n_features = penalty.strength.size
-    penalised = bool(penalty.strength.any()) or penalty.positive
+    penalised = bool(penalty.strength.any()) or penalty.positive or penalty.limited
     if isinstance(hessian, BlockGram):
         regular = hessian.plus(np.arange(gradient.size), ridges[0] * hessian.lengths() ** 2)
         if penalised:
             return block_step(regular, gradient, point, penalty, newton_step)
         solve = regular.solver()
         return -gradient if solve is None else solve(-gradient)
+    if penalty.curved:
+        assert isinstance(hessian, np.ndarray)
+        raised = np.append(penalty.ridge, np.zeros(gradient.size - n_features))
+        hessian, gradient = hessian + np.diag(raised), gradient + raised * point
     # 1.
     size = power_of_two(np.sqrt(np.maximum(np.diag(hessian), 0.0)))
     scaled = np.ascontiguousarray(hessian / size / size[:, None])  # whose diagonal below is a view
@@ -97,12 +101,13 @@ def _penalised_step(hessian: Array, right: Array, begin: Array, penalty: Elastic
         inner = inner - np.outer(last, last) / hessian[-1, -1]
         slope -= last * (right[-1] / hessian[-1, -1])
     inner = np.ascontiguousarray(inner)
-    shrunk = ElasticNet(penalty.strength / size, penalty.positive)
+    limits = tuple(end * size for end in penalty.ends) if penalty.limited else ()
+    shrunk = ElasticNet(penalty.strength / size, penalty.positive, np.zeros(0), *limits)
     coef = begin[:n_features].copy()
     if penalty.positive:
         slope += inner @ np.minimum(coef, 0.0)
         coef = np.maximum(coef, 0.0)
-    _gram.gram_burst(inner, shrunk.strength, shrunk.positive, _BURST, coef, slope)
+    _gram.gram_burst(inner, shrunk.strength, shrunk.positive, _BURST, coef, slope, *limits)
     Support().settle(np.arange(n_features), inner, shrunk, coef, slope, 10 * n_features + 100)
     step = np.empty(begin.size)
     step[:n_features] = np.where(coef == 0, -begin[:n_features], coef - begin[:n_features])

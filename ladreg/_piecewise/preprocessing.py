@@ -82,7 +82,7 @@ def solve_reduced(
     # 2.
     if fewer and problem.n_samples >= 8 * tuning.middle_rows:
         middle = Iterate(table.sample(tuning.middle_rows), point)
-        _refine(middle, {"n_passes": 0})
+        refine(middle, {"n_passes": 0})
         point = middle.point
     place = Iterate(table, point)
     stats["n_passes"] += 1
@@ -94,7 +94,7 @@ def solve_reduced(
     exact = exact_fit.solve(place, limit, stats) if fewer and largest <= HALF_DIGITS else None
     if exact is not None:
         return _fitted(exact, stats)
-    size = _refine(place, stats) if fewer else problem.n_samples
+    size = refine(place, stats) if fewer else problem.n_samples
     # 3. and 4.
     gap = 0.1 * LEAST_GAP if table.is_curved else ROUNDING_GAP
     held, stopped = _reduced(place, size, gap, limit, stats)
@@ -235,7 +235,7 @@ def _pilot(table: RowProblem, limit: int, stats: dict[str, float]) -> Array:
     return found.coef
 
 
-def _refine(place: Iterate, stats: dict[str, float]) -> int:
+def refine(place: Iterate, stats: dict[str, float]) -> int:
     """Step 2, in place; returns the number of rows for the reduced problem.
 
     The Hessian comes from the density of residuals at zero.

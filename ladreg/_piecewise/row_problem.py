@@ -88,7 +88,27 @@ class RowProblem:
         """One-sided derivative of the penalty at a point, along a step."""
         coef, change = point[self.penalised], step[self.penalised]
         sizes = np.where(coef == 0, np.abs(change), np.sign(coef) * change)
-        return float((self.strength * sizes).sum())
+        cost = float((self.strength * sizes).sum())
+        return cost + float(self.ridge_slope(point) @ step[: self.problem.n_features]) if self.is_ridged else cost
+
+    @property
+    def is_ridged(self) -> bool:
+        """Whether the penalty has ridges."""
+        return self.problem.penalty.curved
+
+    def ridge_slope(self, point: Array) -> Array:
+        """The gradient of the ridges, without an entry for the intercept."""
+        return self.problem.penalty.ridge * point[: self.problem.n_features]
+
+    def distance(self, point: Array, step: Array) -> float:
+        """The multiple of a step at which the first coefficient comes to a limit; infinite without limits."""
+        penalty = self.problem.penalty
+        if not penalty.limited:
+            return np.inf
+        coef, change = point[: self.problem.n_features], step[: self.problem.n_features]
+        ends = np.where(change > 0, penalty.upper, penalty.lower)
+        moves = np.isfinite(ends) & (change != 0)
+        return max(float(np.min((ends[moves] - coef[moves]) / change[moves], initial=np.inf)), 0.0)
 
     def predict(self, point: Array) -> Array:
         """Predictions of all rows."""
@@ -224,6 +244,7 @@ class Iterate:
         turning = turning[np.abs(coef[turning]) < reach * np.abs(change[turning])]
         if table.problem.penalty.positive and turning.size:
             reach = min(reach, float(np.min(np.abs(coef[turning] / change[turning]))))
+        reach = min(reach, table.distance(self.point, step))
         last = count + turning.size
         lengths[count:last] = np.abs(coef[turning] / change[turning])
         rises[count:last] = np.abs(change[turning]) * 2 * table.strength[turning] / jump
@@ -233,11 +254,13 @@ class Iterate:
         return min(_line_search.weighted_select(lengths[:last], rises[:last], descent / jump, rate), reach)
 
     def _curvature(self, step: Array, moved: Array) -> float:
-        """The second derivative of the loss along a step, whose predictions are `moved`."""
+        """The second derivative of the objective along a step, whose predictions are `moved`."""
         table = self.table
+        ridge = float(table.ridge_slope(step) @ step[: table.problem.n_features]) if table.is_ridged else 0.0
         if table.has_gram:
-            return float(step @ table.gram @ step)
-        return table.problem.loss.curvature * float(table.problem.weight @ moved**2) if table.is_curved else 0.0
+            return float(step @ table.gram @ step) + ridge
+        loss = table.problem.loss.curvature * float(table.problem.weight @ moved**2) if table.is_curved else 0.0
+        return loss + ridge
 
     def advance(self, step: Array, moved: Array, length: float) -> None:
         """Go `length` times the step."""
