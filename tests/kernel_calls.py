@@ -124,6 +124,7 @@ def rows(*names):
         "a": some(N), "s": some(N, 1), "under": some(N, 2), "over": some(N, 3), "q": some(N, 4), "pushed": np.zeros(N),
         "bold": 0.9, "da": signed(N) / 9, "middle": 0.01, "to_under": signed(N, 5), "to_over": signed(N, 6),
         "push": signed(N, 2), "dunder": signed(N) / 9, "dover": signed(N, 1) / 9, "primal": 0.5, "rest": 0.6,
+        "above": np.zeros(N, dtype=bool), "near": room(), "turned": room(),
     }  # fmt: skip
     return lambda: {name: np.copy(values[name]) if np.ndim(values[name]) else values[name] for name in names}
 
@@ -308,6 +309,7 @@ CALLS = [
     Call(_line_search.weighted_select, rows("values", "weights", "goal", "rate"), ("values", "weights")),
     Call(_line_search.advance, rows("residual", "moved", "length", "changed"), ("residual", "changed")),
     Call(_line_search.crossed, rows("residual", "moved", "slack", "rows"), ("rows",)),
+    Call(_line_search.sides, rows("residual", "lengths", "radius", "above", "near", "turned"), ("near", "turned")),
     Call(_line_search.within, rows("residual", "radius", "rows"), ("rows",)),
     Call(
         _parametric.parametric,

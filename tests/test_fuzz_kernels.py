@@ -184,7 +184,7 @@ def test_other_types_are_refused_or_the_same(call):
         for other in other_types(value):
             result = attempt(call, {name: other})
             if not isinstance(result, REFUSED):
-                assert name in ("X", "data", "known", "uncertain"), (name, getattr(other, "dtype", other))
+                assert name in ("X", "data", "known", "uncertain", "above"), (name, getattr(other, "dtype", other))
                 same(result, expected)
         if name not in call.optional and name != "features":
             assert isinstance(attempt(call, {name: None}), REFUSED), name

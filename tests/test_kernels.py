@@ -183,6 +183,9 @@ def test_passes_over_residuals_are_their_references(seed):
         yield index[: kernels.within(residual, 0.5, index)].copy()
         yield index[: kernels.advance(left, moved, 0.7, index)].copy()
         yield left
+        above, turned = moved > 0, index.copy()
+        n_near, n_turned = kernels.sides(residual, weight, 0.5, above, index, turned)
+        yield from (index[:n_near], turned[:n_turned])
 
     for ours, twin in zip(results(_line_search), results(reference), strict=True):
         np.testing.assert_allclose(ours, twin, rtol=1e-13)

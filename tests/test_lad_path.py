@@ -5,7 +5,8 @@ import pytest
 
 from ladreg._certificate import prove
 from ladreg._kernels import _simplex
-from ladreg._piecewise import warm_simplex
+from ladreg._paths import solve_path
+from ladreg._piecewise import solve_folds, warm_simplex
 from ladreg._problem import Absolute, Combined, Pinball, Settings
 from ladreg._solvers import largest_alpha, solve, solve_alphas
 from tests.faults import always
@@ -71,6 +72,41 @@ def test_every_alpha_is_what_it_is_alone(name, X, y, more, loss):
             np.testing.assert_allclose(solution.coef, alone.coef, rtol=1e-8, atol=1e-11 * np.abs(alone.coef).max())
 
 
+@pytest.mark.parametrize(("name", "X", "y", "more"), list(tables())[:-2], ids=lambda v: v if isinstance(v, str) else "")
+def test_what_is_proved_of_a_fold_from_all_rows_is_its_own_fit(name, X, y, more):
+    problem = make(X, y, loss=Absolute() if len(name) % 2 else Pinball(0.3), **{"alpha": 1.0, **more})
+    path = solve_path(problem, alphas_of(problem, number=6), Settings(1e-12))
+    rng = np.random.default_rng(0)
+    folds = [rng.permutation(y.size)[: 4 * y.size // 5], rng.integers(0, y.size, y.size), np.arange(y.size // 2)]
+    found = solve_folds(problem, path.alphas, path.coef, path.intercept, folds, Settings(1e-12))
+    if name in ("normal", "weights", "strengths", "no intercept", "leverage", "far from zero", "units", "by columns"):
+        assert found.proved[:2, 3:].mean() > 0.8  # with larger alphas any value between two targets is optimal
+    assert not found.proved[2].any()  # it leaves out half of the rows
+    for fold, k in np.argwhere(found.proved)[::3]:
+        weight = np.bincount(folds[fold], problem.weight[folds[fold]], minlength=y.size)
+        single = make(X, y, **{"loss": problem.loss, **more, "weight": weight})
+        single = single.with_penalty(problem.penalty.times(path.alphas[k]))
+        alone = solve(single, Settings(1e-12))
+        coef, intercept = found.coef[fold, k], float(found.intercept[fold, k])
+        best = alone.objective
+        assert single.objective(coef, intercept) <= best * (1 + 1e-12) + 1e-14 * single.objective(0 * coef, 0.0)
+        if alone.relative_gap <= 1e-12:
+            np.testing.assert_allclose(coef, alone.coef, rtol=1e-8, atol=1e-11 * np.abs(alone.coef).max())
+
+
+def test_a_reference_that_is_no_solution_is_as_good_for_the_proof():
+    """Residuals are those of the points given, whatever they are: a worse one only moves more rows near."""
+    problem = well_behaved(6000, 4)
+    path = solve_path(problem, largest_alpha(problem) * np.geomspace(0.5, 1e-3, 5), Settings())
+    fold = [np.arange(6000)[np.arange(6000) % 5 > 0]]
+    near = solve_folds(problem, path.alphas, path.coef, path.intercept, fold, Settings())
+    far = solve_folds(problem, path.alphas, path.coef + 0.01, path.intercept - 0.02, fold, Settings())
+    assert near.proved.all()
+    assert far.proved.any()
+    np.testing.assert_allclose(far.coef[far.proved], near.coef[far.proved], rtol=1e-11)
+    assert far.rows_read > near.rows_read
+
+
 def test_optima_that_are_not_unique_are_canonical():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N_SAMPLES, 4))
@@ -103,6 +139,15 @@ def test_most_alphas_are_solved_from_those_before():
     assert np.mean([stats["n_pivots"] for stats in between]) < 40
     assert all(solution.relative_gap < 1e-13 for solution in found)
     assert sum(solution.unique for solution in found) >= 49
+
+
+def test_folds_read_few_rows_one_by_one():
+    problem = well_behaved()
+    path = solve_path(problem, largest_alpha(problem) * np.geomspace(1.0, 1e-3, 50), Settings())
+    folds = [np.flatnonzero(np.arange(problem.n_samples) % 5 != fold) for fold in range(5)]
+    found = solve_folds(problem, path.alphas, path.coef, path.intercept, folds, Settings())
+    assert found.proved.mean() > 0.97
+    assert found.rows_read < 6 * problem.n_samples  # the paths of the folds read 5 * 50 * 0.8 times all rows
 
 
 def test_alphas_near_each_other_are_proved_in_one_read():

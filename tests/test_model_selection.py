@@ -144,6 +144,37 @@ def test_the_elastic_net_is_grid_searched_over_both(shape, options):
     assert several.mse_path_.shape == (3, 6, 4)
 
 
+@pytest.mark.parametrize("cv", [5, ShuffleSplit(3, test_size=0.2, random_state=0), KFold(2)], ids=str)
+def test_losses_of_folds_that_are_solved_from_all_rows_are_grid_searchs(cv):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3500, 4))
+    y = X @ [2.0, -1.0, 0.3, 0.0] + rng.standard_t(1.2, 3500)
+    y[:3] = [1e9, -1e30, 1e200]
+    model = QuantileRegressorCV(quantile=0.4, alphas=8, eps=1e-2, cv=cv).fit(X[3:], y[3:])
+    scorer = make_scorer(mean_pinball_loss, alpha=0.4, greater_is_better=False)
+    plain = QuantileRegressor(quantile=0.4)
+    losses, search = searched(plain, {"alpha": model.alphas_}, X[3:], y[3:], cv, scorer)
+    np.testing.assert_allclose(model.pinball_path_, losses, rtol=1e-10)
+    assert model.alpha_ == search.best_params_["alpha"]
+    far = QuantileRegressorCV(quantile=0.4, alphas=model.alphas_, cv=[(np.arange(3000), np.arange(3000, 3500))])
+    far.fit(X, y)
+    fits = [plain.set_params(alpha=alpha).fit(X[:3000], y[:3000]).predict(X[3000:]) for alpha in far.alphas_]
+    alone = [mean_pinball_loss(y[3000:], fit, alpha=0.4) for fit in fits]
+    np.testing.assert_allclose(far.pinball_path_[:, 0], alone, rtol=1e-10)
+
+
+def test_a_grid_that_is_extended_keeps_the_folds_that_are_known():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3200, 3))
+    y = X @ [2.0, -1.0, 0.3] + rng.standard_t(2, 3200)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "alpha=.* is the smallest that was tried")
+        model = LADRegressorCV(alphas="auto", eps=0.5, cv=3).fit(X, y)
+        assert model.alphas_.size > 100
+        given = LADRegressorCV(alphas=model.alphas_[::9], cv=3).fit(X, y)
+    np.testing.assert_allclose(model.mae_path_[::9], given.mae_path_, rtol=1e-11)
+
+
 @pytest.mark.parametrize("options", [{}, {"fit_intercept": False}, {"positive": True, "solver": "linprog"}], ids=str)
 @pytest.mark.parametrize("shape", [(40, 5), (20, 30)], ids=str)
 def test_losses_of_lad_and_quantiles_are_grid_searchs(shape, options):

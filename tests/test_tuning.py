@@ -12,7 +12,7 @@ import scipy.sparse as sp
 import ladreg
 from ladreg._least_squares import LeastSquaresTuning
 from ladreg._paths import solve_path
-from ladreg._piecewise import PiecewiseTuning
+from ladreg._piecewise import PiecewiseTuning, solve_folds
 from ladreg._presolve import PresolveTuning
 from ladreg._problem import Absolute, Combined, ElasticNet, HalfSquared, Huber, Pinball, Settings
 from ladreg._solvers import solve, solve_alphas, solve_quantiles
@@ -99,6 +99,20 @@ def vertices(settings):
     return found
 
 
+def folds(settings):
+    """A fold from the path of all rows, and alone where that is not proved."""
+    X, y = table(4000, 5)
+    problem, fold = make(X, y, alpha=1.0), np.flatnonzero(np.arange(4000) % 4)
+    path = solve_path(problem, np.geomspace(0.3, 0.01, 4), settings)
+    found = solve_folds(problem, path.alphas, path.coef, path.intercept, [fold], settings)
+    part = make(X[fold], y[fold], alpha=1.0)
+    answers = of_path(part, solve_path(part, path.alphas, settings))
+    return [
+        (alone[0], found.coef[0, k], float(found.intercept[0, k]), 0.0) if found.proved[0, k] else alone
+        for k, alone in enumerate(answers)
+    ]
+
+
 def squares(n_samples, n_features, alpha, ridge=0.0, *, sparse=False):
     rng = np.random.default_rng(n_features)
     X = rng.standard_normal((n_samples, n_features)) + rng.standard_normal((n_samples, 1))
@@ -128,13 +142,17 @@ def paths(settings):
         squares(60, 90, 1.0, sparse=True),
         squares(50, 20, 1.0),
     ):
-        path = solve_path(problem, np.geomspace(1.0, 0.03, 12), settings)
-        assert all(reason.good for reason in path.stopped)
-        found += [
-            (problem.with_penalty(problem.penalty.times(alpha)), *path.at(k), float(path.gap[k]))
-            for k, alpha in enumerate(path.alphas)
-        ]
+        found += of_path(problem, solve_path(problem, np.geomspace(1.0, 0.03, 12), settings))
     return found
+
+
+def of_path(problem, path):
+    """Problems of a path with coefficients and gaps."""
+    assert all(reason.good for reason in path.stopped)
+    return [
+        (problem.with_penalty(problem.penalty.times(alpha)), *path.at(k), float(path.gap[k]))
+        for k, alpha in enumerate(path.alphas)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +171,7 @@ RECORDS = [
     # Without these two, the tables are too small for a Newton step on a sample of rows and for a reduced problem.
     Tuned(
         PiecewiseTuning(huber_sample=1000, vertex_rows=2000),
-        [large, small, curved, repeated, fitted, huber, square, quantiles, alphas, vertices],
+        [large, small, curved, repeated, fitted, huber, square, quantiles, alphas, folds, vertices],
         *(1e-10, 1e-12, 1e-8, 1e-9),
     ),
     Tuned(PresolveTuning(), [small, repeated], 1e-10, 1e-12, 1e-8, 1e-9),

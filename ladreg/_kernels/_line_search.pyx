@@ -106,3 +106,21 @@ def within(const double[::1] residual, double radius, Py_ssize_t[::1] rows):
             rows[count] = i
             count += fabs(residual[i]) <= radius
     return count
+
+
+def sides(const double[::1] residual, const double[::1] lengths, double radius, const unsigned char[::1] above,
+          Py_ssize_t[::1] near, Py_ssize_t[::1] turned):
+    """List the rows with ``|residual| <= radius * lengths``, and those where ``residual > 0`` is not what `above` says.
+
+    Both numbers of rows are returned.
+    """
+    cdef Py_ssize_t n = residual.shape[0], i, n_near = 0, n_turned = 0
+    cdef unsigned char now
+    check(of(residual, n) and of(lengths, n) and above.shape[0] == n and places(near, n) and places(turned, n))
+    with nogil:
+        for i in range(n):
+            now = residual[i] > 0
+            near[n_near] = turned[n_turned] = i
+            n_near += fabs(residual[i]) <= radius * lengths[i]
+            n_turned += now != above[i]
+    return n_near, n_turned

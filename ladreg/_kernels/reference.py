@@ -461,6 +461,24 @@ def within(residual: Array, radius: float, rows: NDArray[np.intp]) -> int:
     return found.size
 
 
+def sides(
+    residual: Array,
+    lengths: Array,
+    radius: float,
+    above: NDArray[np.bool_],
+    near: NDArray[np.intp],
+    turned: NDArray[np.intp],
+) -> tuple[int, int]:
+    """List the rows with ``|residual| <= radius * lengths``, and those where ``residual > 0`` is not what `above` says.
+
+    Both numbers of rows are returned.
+    """
+    close = np.flatnonzero(np.abs(residual) <= radius * lengths)
+    other = np.flatnonzero((residual > 0) != above)
+    near[: close.size], turned[: other.size] = close, other
+    return close.size, other.size
+
+
 def weigh(a: Array, s: Array, under: Array, over: Array, residual: Array, q: Array, pushed: Array) -> None:
     """Compute ``q``, and the predictor's right-hand side ``pushed = q * residual``."""
     q[:] = 1.0 / (under / a + over / s)

@@ -7,7 +7,7 @@ ones, so that its rows are not multiplied again. For more features, held-out row
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -28,6 +28,7 @@ from ladreg._least_squares import (
 from ladreg._paths.fold_moments import FoldMoments, Split, blocks
 from ladreg._paths.knots import path_of_knots
 from ladreg._paths.path import Path, drafted_path, losses_of, solve_path
+from ladreg._piecewise import FoldSolutions, shares_rows, solve_folds
 from ladreg._presolve import certified, clip_targets, scaled, solve_at_unit_scale
 from ladreg._problem import (
     TOO_LARGE,
@@ -288,6 +289,39 @@ def refitted(columns: Centred, coef: Array, settings: Settings) -> Array:
     return solve_lasso(free.problem, settings, Coefficients(coef, 0.0), columns=free).coef
 
 
+@dataclass(frozen=True)
+class KnownFits:
+    """The fits of all folds at some alphas, solved from the path of all rows; `penalty` is that at alpha = 1."""
+
+    penalty: ElasticNet
+    alphas: Array
+    found: FoldSolutions
+
+    def followed_by(self, other: KnownFits) -> KnownFits:
+        """The fits of both, at all their alphas."""
+        mine, theirs = self.found, other.found
+        found = FoldSolutions(
+            np.concatenate([mine.coef, theirs.coef], axis=1),
+            np.concatenate([mine.intercept, theirs.intercept], axis=1),
+            np.concatenate([mine.proved, theirs.proved], axis=1),
+            mine.rows_read + theirs.rows_read,
+        )
+        return KnownFits(self.penalty, np.concatenate([self.alphas, other.alphas]), found)
+
+    def fill(self, fold: int, alphas: Array, unit: ElasticNet, coef: Array, intercept: Array) -> NDArray[np.bool_]:
+        """Put the fits that are known into columns of `coef` and into `intercept`; which alphas are left."""
+        is_open = np.ones(alphas.size, dtype=bool)
+        if not np.array_equal(unit.strength, self.penalty.strength):
+            return is_open
+        place = {alpha: k for k, alpha in enumerate(self.alphas.tolist()) if self.found.proved[fold, k]}
+        for at, alpha in enumerate(alphas.tolist()):
+            k = place.get(alpha)
+            if k is not None:
+                coef[:, at], intercept[at] = self.found.coef[fold, k], self.found.intercept[fold, k]
+                is_open[at] = False
+        return is_open
+
+
 class Folds:
     """Cross-validation of a path with any loss: training rows are gathered for each fold.
 
@@ -319,37 +353,65 @@ class Folds:
         self.problem, self.splits, self.mixing, self.estimate = problem, splits, mixing, estimate
         self._clipped = clip_targets(problem)
         self.settings = settings
+        self._known: KnownFits | None = None
+
+    def shares_rows(self, problem: Problem) -> bool:
+        """Whether `know` makes folds faster; `problem` has the rows of weight above zero."""
+        is_plain = self.settings.solver == "auto" and problem.facts.weights_are_alike
+        return is_plain and shares_rows(problem, len(self.splits), self.settings)
+
+    def know(self, problem: Problem, path: Path) -> None:
+        """Solve the folds from the path of all rows, where `shares_rows` says that it helps.
+
+        The penalty at alpha = 1 must be the same in all folds.
+        """
+        new = ~np.isin(path.alphas, self._known.alphas) if self._known is not None else np.ones(path.alphas.size, bool)
+        place = np.cumsum(self.problem.weight > 0) - 1
+        trained = [place[self.rows(fold)[0]] for fold in range(len(self.splits))]
+        alphas = path.alphas[new]
+        found = solve_folds(problem, alphas, path.coef[:, new], path.intercept[new], trained, self.settings)
+        known = KnownFits(problem.penalty, alphas, found)
+        self._known = known if self._known is None else self._known.followed_by(known)
 
     def losses(self, fold: int, alphas: Array, unit: ElasticNet) -> Array:
         """Mean loss of the held-out rows for each alpha, less `constant`; `unit` is the penalty at alpha = 1."""
-        part = self._training(fold, unit)
-        return self._held_out(fold, part, self.path(part, alphas))
+        _, coef, intercept = self.fits(fold, alphas, unit)
+        return self._held_out(fold, coef, intercept)
 
     def losses_between_knots(self, fold: int, end: float, unit: ElasticNet) -> tuple[Array, Array]:
         """The knots of a path down to the alpha `end`, as `path_of_knots` gives them, and `losses` above each."""
-        part = self._training(fold, unit)
-        path = path_of_knots(part, end, self.settings)
-        return path.alphas, self._held_out(fold, part, path)
+        knots, coef, intercept = self.fits(fold, end, unit)
+        return knots, self._held_out(fold, coef, intercept)
 
     def fits(self, fold: int, alphas: Array | float, unit: ElasticNet) -> tuple[Array, Array, Array]:
         """The fits to the training rows: alphas, coefficients, a column for each, and intercepts.
 
         A number in the place of the alphas asks for those of all knots down to it.
         """
+        if not isinstance(alphas, np.ndarray):
+            part = self._training(fold, unit)
+            path = path_of_knots(part, alphas, self.settings)
+            return path.alphas, *relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
+        coef, intercept = np.zeros((self.problem.n_features, alphas.size), order="F"), np.zeros(alphas.size)
+        is_open = np.ones(alphas.size, dtype=bool)
+        if self._known is not None:
+            is_open = self._known.fill(fold, alphas, unit, coef, intercept)
+            if not is_open.any() and self.mixing == 1.0:
+                return alphas, coef, intercept
         part = self._training(fold, unit)
-        path = self.path(part, alphas) if isinstance(alphas, np.ndarray) else path_of_knots(part, alphas, self.settings)
-        coef, intercept = relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
-        return path.alphas, coef, intercept
+        if is_open.any():
+            path = self.path(part, alphas[is_open])
+            coef[:, is_open], intercept[is_open] = path.coef, path.intercept
+        return alphas, *relaxed(part, coef, intercept, self.mixing, self.settings)
 
     def _training(self, fold: int, unit: ElasticNet) -> Problem:
         """The problem of the training rows."""
         return self.estimate(self._part(self.rows(fold)[0], unit))
 
-    def _held_out(self, fold: int, part: Problem, path: Path) -> Array:
-        """Mean loss of the held-out rows, less `constant`, for each solution of a path of the training rows."""
-        coef, intercept = relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
+    def _held_out(self, fold: int, coef: Array, intercept: Array) -> Array:
+        """Mean loss of the held-out rows, less `constant`, for several fits."""
         test = self.rows(fold)[1]
-        held = self._part(test, part.penalty)
+        held = self._part(test, self.problem.penalty)
         if self._clipped is None:
             # `SquaredFolds` gives squares, whatever part of them the loss is.
             return losses_of(held, coef, intercept) * (2.0 / held.loss.curvature if held.loss.is_square else 1.0)

@@ -3,6 +3,7 @@
 from ladreg._piecewise.any_penalty import solve_any_penalty
 from ladreg._piecewise.cascade import solve_by_cascade
 from ladreg._piecewise.families import Family, FamilySolver, are_small
+from ladreg._piecewise.fold_vertices import FoldSolutions, shares_rows, solve_folds
 from ladreg._piecewise.huber_newton import solve_huber
 from ladreg._piecewise.interior_point import weighted_gram
 from ladreg._piecewise.knot_path import follows_knots, is_worth_copying, solve_all_knots, solve_along_knots
@@ -19,6 +20,7 @@ __all__ = [
     "Batch",
     "Family",
     "FamilySolver",
+    "FoldSolutions",
     "PiecewiseTuning",
     "Vertices",
     "are_small",
@@ -28,12 +30,14 @@ __all__ = [
     "is_bulky",
     "is_worth_copying",
     "newton_step",
+    "shares_rows",
     "solve_all_knots",
     "solve_all_quantiles",
     "solve_along_knots",
     "solve_any_penalty",
     "solve_by_cascade",
     "solve_by_linprog",
+    "solve_folds",
     "solve_huber",
     "solve_only_vertex",
     "solve_process",

@@ -133,6 +133,17 @@ class _Sequence:
             yield solution
 
 
+def is_followed(twin: Problem, tuning: PiecewiseTuning) -> bool:
+    """Whether a problem at unit scale has many rows and few columns, of a dense table, and no engine of its own."""
+    return (
+        twin.loss.is_piecewise_linear
+        and preprocessing.reduces(twin, tuning)
+        and isinstance(twin.design, DenseDesign)
+        and not (twin.penalty.excluded or twin.penalty.positive or twin.penalty.curved)
+        and 0 < twin.n_features + twin.fit_intercept <= tuning.process_columns
+    )
+
+
 def _line(known: list[tuple[float, KnownSolution]], value: float) -> tuple[KnownSolution, KnownSolution, float]:
     """The last solution, the one before it, and how far `value` is beyond the last, in units of their distance."""
     (first, left), (last, right) = known[0], known[-1]
@@ -154,14 +165,7 @@ class _Process:
         tuning = settings.tuned(PiecewiseTuning)
         twin, self.units = scaled(problem)
         self.table, self.tuning = RowProblem(twin, tuning), tuning
-        self.pays = (
-            preprocessing.reduces(twin, tuning)
-            and isinstance(twin.design, DenseDesign)
-            and problem.loss.is_piecewise_linear
-            and not (twin.penalty.excluded or twin.penalty.positive or twin.penalty.curved)
-            and 0 < self.table.n_columns <= tuning.process_columns
-            and merged_rows(twin, settings) is None
-        )
+        self.pays = is_followed(twin, tuning) and merged_rows(twin, settings) is None
         self.mass = self.table.backward(twin.weight) if self.pays else np.zeros(0)
         self.window = min(int(tuning.process_window * self.table.n_columns**0.5), twin.n_samples)
         # Products with the data at unit scale are those with the data as given, times powers of two.

@@ -124,6 +124,11 @@ class PiecewiseTuning:
     # Attempts at the simplex program, each with more rows.
     tries: int = number(3, 1, 100)
 
+    # Folds of a cross-validation.
+
+    # Rows per column of a fold's program, beside the penalised coefficients: others are held on their side.
+    fold_rows: int = number(16, 2, 10_000)
+
     # Many small problems.
 
     # Descent steps from least squares, or from the fit to all data. Of 1,000 x 6 three leave 6 exchanges, one leaves

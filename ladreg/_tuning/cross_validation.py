@@ -70,6 +70,22 @@ class Lot:
             paths.append(path)
         return paths
 
+    def with_known_folds(self) -> Lot:
+        """The same with the path of all rows, where folds are solved from it.
+
+        That is for one candidate, whose penalty is that of all folds.
+        """
+        first, folds = self.candidates[0], self.folds
+        is_same = len(self.candidates) == 1 and first.ranges is None
+        if not is_same or getattr(first.model, "_depends_on_rows", False):
+            return self
+        if not isinstance(folds, Folds) or not folds.shares_rows(first.problem):
+            return self
+        is_known = bool(self.paths) and np.array_equal(self.paths[0].alphas, first.alphas)
+        path = self.paths[0] if is_known else folds.path(first.problem, first.alphas)
+        folds.know(first.problem, path)
+        return replace(self, paths=[path])
+
 
 @dataclass(frozen=True)
 class Searched:
@@ -261,13 +277,13 @@ class CrossValidatedRegressor(TunedRegressor):
         Targets that have one alpha end together.
         """
         if self.max_features is None:
-            return lots, True
+            return [lot.with_known_folds() for lot in lots], True
         rows = [lot.limited(self.max_features) for lot in lots]
         rows = together(rows, knots=self._follows_knots)
         limited = []
         for lot, paths in zip(lots, rows, strict=True):
             candidates = [one.with_path(path) for one, path in zip(lot.candidates, paths, strict=True)]
-            limited.append(replace(lot, candidates=candidates, paths=paths))
+            limited.append(replace(lot, candidates=candidates, paths=paths).with_known_folds())
         pairs = [
             (one.alphas.size, other.alphas.size)
             for lot, short in zip(lots, limited, strict=True)

@@ -1,0 +1,340 @@
+"""The solutions of a cross-validation's folds along a path, from those of all rows.
+
+A fold leaves out few rows, so that its solution at each alpha is near that of all rows: most residuals keep their sign.
+The other rows form a small program for each fold, next to its optimum (as in Portnoy and Koenker 1997, doi
+10.1214/ss/1030037960, where a sample tells the signs). What each fold adds up over the rows with a known sign changes
+from alpha to alpha by the rows that change sides, so that X is read once for all folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._arrays import Array, Index, inverted
+from ladreg._kernels import _line_search
+from ladreg._piecewise.newton_step import newton_step
+from ladreg._piecewise.solution_process import is_followed
+from ladreg._piecewise.tuning import PiecewiseTuning
+from ladreg._piecewise.vertices import Batch, Vertices, solve_vertices
+from ladreg._presolve import scaled
+from ladreg._problem import ElasticNet, Problem, Settings
+from ladreg._tolerances import AT_END, VERTEX
+
+# Numbers in the residuals that are computed together (8 MB), and in the rows whose lengths are.
+_ENTRIES = 1 << 20
+# Numbers in the weights of the rows in each fold, at most (128 MB).
+_WEIGHTS = 1 << 24
+# A fold is near all rows if it leaves out at most 40 % of their weight.
+_LEFT_OUT = 0.4
+# Lengths are exact to more than 1 %: matrices with a condition number above 1e10 are refused.
+_LENGTH = 1.01
+
+
+@dataclass(frozen=True)
+class FoldSolutions:
+    """The solutions of some folds at some alphas, where they are `proved` to be the only optima.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_folds, n_alphas, n_features)
+        Coefficients.
+    intercept, proved : ndarray of shape (n_folds, n_alphas)
+        Intercepts, and whether the solution is proved.
+    rows_read : int
+        How many rows were read one by one; all rows are read once more for each alpha, by products of matrices.
+    """
+
+    coef: Array
+    intercept: Array
+    proved: NDArray[np.bool_]
+    rows_read: int
+
+
+def shares_rows(problem: Problem, n_folds: int, settings: Settings) -> bool:
+    """Whether the folds of a problem are worth solving from the solutions of all rows."""
+    return n_folds * problem.n_samples <= _WEIGHTS and is_followed(scaled(problem)[0], settings.tuned(PiecewiseTuning))
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what is not finite is not proved
+def solve_folds(
+    problem: Problem, alphas: Array, coef: Array, intercept: Array, folds: Sequence[Index], settings: Settings
+) -> FoldSolutions:
+    """Solve each fold at each alpha, from the solutions of all rows.
+
+    Parameters
+    ----------
+    problem
+        All rows, with the penalty at alpha = 1.
+    alphas
+        Decreasing.
+    coef, intercept
+        The solutions of all rows, of shape (n_features, n_alphas) and (n_alphas,). They are places to start from.
+    folds
+        The training rows of each fold; a row may be there several times.
+    settings
+        How many rows are tried.
+
+    Notes
+    -----
+    1. Residuals of all rows at the solution b for all rows. Rows that changed sides since the alpha before change the
+       sum of ``weight * x`` over the rows below the fit, one sum for each fold.
+    2. A Newton step from b predicts each fold's solution. Rows that may change sides on the way are near: with the
+       length ``|x|_S``, where ``x'd <= |x|_S |d|`` for the norm ``|d|^2 = d'S d`` and ``S = X'WX``, a row is far if its
+       residual exceeds ``|x|_S`` times a radius.
+    3. The near rows nearest to the prediction are solved with all other rows held on their side, all folds in one call.
+    4. A vertex is the only optimum if its basic duals are strictly inside their intervals, no near row is on another
+       side than it was held on, and its distance from b is within the radius, so that no far row is either.
+    """
+    counts = [np.bincount(rows, minlength=problem.n_samples) for rows in folds]
+    least = (1 - _LEFT_OUT) * float(problem.weight.sum())
+    near = [k for k, count in enumerate(counts) if float(problem.weight @ (count > 0)) >= least]
+    shape = len(folds), alphas.size, problem.n_features
+    solutions = FoldSolutions(np.zeros(shape), np.zeros(shape[:2]), np.zeros(shape[:2], dtype=bool), 0)
+    if not near:
+        return solutions
+    shared = _Folds(problem, [counts[k] for k in near], settings.tuned(PiecewiseTuning))
+    solutions.coef[near], solutions.intercept[near], solutions.proved[near] = shared.solved(alphas, coef, intercept)
+    return replace(solutions, rows_read=shared.rows_read)
+
+
+@dataclass(frozen=True)
+class _Program:
+    """Near rows at one alpha: b, numbers, values, residuals at b, weights in each fold, and sums over the far rows."""
+
+    point: Array
+    strength: Array
+    rows: Index
+    A: Array
+    residual: Array
+    weight: Array
+    far: Array
+    radius: float
+
+
+class _Folds:
+    """What all alphas share, and what is known at the last one."""
+
+    def __init__(self, problem: Problem, counts: Sequence[Index], tuning: PiecewiseTuning) -> None:
+        twin, self.units = scaled(problem)
+        self.problem, self.twin, self.tuning = problem, twin, tuning
+        self.lower, self.upper = twin.loss.interval()
+        n, self.q = twin.n_samples, twin.n_features + twin.fit_intercept
+        held = np.array([count if self.units.rows.size == 0 else count[self.units.rows] for count in counts])
+        self.weight = np.ascontiguousarray((held * twin.weight).T)
+        self.weight /= self.weight.sum(axis=0)
+        self.mass = self._sums(np.ones(n, dtype=bool))
+        self.above, self.below, self.rows_read = np.zeros(n, dtype=bool), self.mass, 0
+        self.near, self.turned = np.empty((2, n), dtype=np.intp)
+        self.radius, self.length = 0.0, np.zeros(0)
+        self.root: Array | None = None
+        if is_followed(twin, tuning):
+            self._measure()
+
+    def _measure(self) -> None:
+        """``|x|_S`` of each row, and the Cholesky factor of S, if that is regular: without it nothing is solved."""
+        X, n = self.twin.design, self.twin.n_samples
+        steps = [*range(0, n, max(_ENTRIES // self.q, 1)), n]
+        parts = [np.arange(*ends) for ends in pairwise(steps)]
+        S, border = np.zeros((self.q, self.q)), self.twin.fit_intercept
+        for part in parts:
+            A = X.rows(part, border=border)
+            S += (A * self.twin.weight[part, None]).T @ A
+        try:
+            root = np.asarray(np.linalg.cholesky(S), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            return
+        inverse = inverted(root)
+        if inverse is None:
+            return
+        self.root = root
+        square = [np.einsum("ij,ij->i", Z, Z) for Z in (X.rows(part, border=border) @ inverse.T for part in parts)]
+        self.length = _LENGTH * np.sqrt(np.concatenate(square))
+
+    def _sums(self, rows: NDArray[np.bool_]) -> Array:
+        """The sum of ``weight * x`` over some rows, for each fold."""
+        part = np.asfortranarray(self.weight * rows[:, None])
+        sums = np.asarray(self.twin.design.rmatvec(part)).T
+        return np.column_stack([sums, part.sum(axis=0)]) if self.twin.fit_intercept else np.ascontiguousarray(sums)
+
+    def solved(self, alphas: Array, coef: Array, intercept: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """Coefficients, intercepts, and whether they are proved, up to an alpha where too many are not."""
+        points, strength = self._points(coef, intercept), np.zeros(self.q)
+        penalty = self.problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
+        strength[: penalty.strength.size] = penalty.strength
+        found = np.zeros((self.weight.shape[1], alphas.size, self.q))
+        proved, failures = np.zeros(found.shape[:2], dtype=bool), 0
+        width = max(_ENTRIES // self.twin.n_samples, 1)
+        for k in range(alphas.size if self.root is not None else 0):
+            if k % width == 0:
+                residuals = self._residuals(points[k : k + width])
+            found[:, k], proved[:, k] = self._at(points[k], alphas[k] * strength, residuals[k % width], k == 0)
+            failures = 0 if proved[:, k].any() else failures + 1
+            if failures > self.tuning.patience:
+                break
+        return self._in_units(found, proved)
+
+    def _points(self, coef: Array, intercept: Array) -> Array:
+        """Solutions of all rows at unit scale, in rows."""
+        parts = [self.units.to_scaled(coef[:, k], float(intercept[k])) for k in range(intercept.size)]
+        table = np.array([np.append(part.coef, part.intercept) for part in parts]).reshape(len(parts), -1)
+        return np.ascontiguousarray(table[:, : self.q])
+
+    def _residuals(self, points: Array) -> Array:
+        p = self.twin.n_features
+        predicted = self.twin.design.matvec(np.ascontiguousarray(points[:, :p].T)).T
+        residuals = self.twin.y - predicted
+        if self.twin.fit_intercept:
+            residuals -= points[:, -1:]
+        return np.ascontiguousarray(residuals)
+
+    def _in_units(self, found: Array, proved: NDArray[np.bool_]) -> tuple[Array, Array, NDArray[np.bool_]]:
+        p, units = self.twin.n_features, self.units
+        coef, intercept = found[:, :, :p] * (units.column_scale * units.unit), np.zeros(proved.shape)
+        if self.twin.fit_intercept:
+            intercept = found[:, :, -1] * units.unit + units.y_shift - coef @ units.column_shift
+        return coef, intercept, proved & np.isfinite(coef).all(axis=2) & np.isfinite(intercept)
+
+    def _at(self, point: Array, strength: Array, residual: Array, first: bool) -> tuple[Array, NDArray[np.bool_]]:
+        """The solutions at one alpha, and whether they are proved."""
+        # 1.
+        if first:
+            self.radius = self._radius_of(residual, self.tuning.window_per_column * self.q)
+        n_near, n_turned = self._sides(residual)
+        turned = self.turned[:n_turned]
+        self.above[turned] ^= True
+        if first:
+            self.below = self._sums(~self.above)
+        else:
+            change = np.where(self.above[turned], -1.0, 1.0)
+            self.below = self.below + (self.weight[turned] * change[:, None]).T @ self._rows(turned)
+        for _ in range(self.tuning.tries):
+            program = self._program(point, strength, residual, n_near)
+            # 2.
+            predicted, factor = self._predicted(program)
+            distance = float(self._distance(predicted - point).max())
+            if distance <= 0.8 * self.radius or n_near > self.twin.n_samples // 2:
+                break
+            self.radius = 1.5 * distance
+            n_near, _ = self._sides(residual)
+        if factor is None or not np.isfinite(distance):
+            return predicted, np.zeros(predicted.shape[0], dtype=bool)
+        found, proved = self._vertices(program, predicted, factor)
+        reached = float(self._distance(found - point)[proved].max(initial=0.0))
+        self.radius = 1.4 * max(reached, distance)
+        return found, proved
+
+    def _rows(self, rows: Index) -> Array:
+        self.rows_read += rows.size
+        return self.twin.design.rows(rows, border=self.twin.fit_intercept)
+
+    def _radius_of(self, residual: Array, number: int) -> float:
+        """The radius within which `number` rows are near, or half of them."""
+        number = min(number, residual.size // 2)
+        return float(np.partition(np.abs(residual) / self.length, number)[number])
+
+    def _sides(self, residual: Array) -> tuple[int, int]:
+        """List near rows, `fold_rows` per column at least, and rows that have changed sides; their numbers."""
+        given = self.above, self.near, self.turned
+        n_near, n_turned = _line_search.sides(residual, self.length, self.radius, *given)
+        least = min(self.tuning.fold_rows * self.q, residual.size // 2)
+        if n_near < least:
+            self.radius = self._radius_of(residual, least)
+            n_near, _ = _line_search.sides(residual, self.length, self.radius, *given)
+        return n_near, n_turned
+
+    def _program(self, point: Array, strength: Array, residual: Array, n_near: int) -> _Program:
+        rows = self.near[:n_near].copy()
+        A, weight = self._rows(rows), self.weight[rows]
+        far = self.upper * self.mass - (self.upper - self.lower) * self.below
+        far -= (weight * self._ends(residual[rows] > 0)[:, None]).T @ A
+        return _Program(point, strength, rows, A, residual[rows], weight, far, self.radius)
+
+    def _ends(self, above: NDArray[np.bool_]) -> Array:
+        return np.where(above, self.upper, self.lower)
+
+    def _distance(self, steps: Array) -> Array:
+        """``|d|`` of each fold's step."""
+        assert self.root is not None
+        return np.asarray(np.linalg.norm(steps @ self.root, axis=1))
+
+    def _predicted(self, program: _Program) -> tuple[Array, Array | None]:
+        """Step 2: a Newton step for each fold, and the factor of the Hessian; None where that is singular."""
+        size, point, strength = np.abs(program.residual), program.point, program.strength
+        count = max(size.size // 2, 1)
+        nearest = np.argpartition(size, count - 1)[:count]
+        B, width = program.A[nearest], max(float(size[nearest].max()), VERTEX)
+        density = self.twin.weight[program.rows[nearest]] * ((self.upper - self.lower) / (2 * width))
+        hessian = (B * density[:, None]).T @ B
+        descent = program.far + (program.weight * self._ends(program.residual > 0)[:, None]).T @ program.A
+        used = (point != 0) | (strength == 0)
+        step = np.zeros(descent.shape)
+        try:
+            factor = np.asarray(np.linalg.cholesky(hessian), dtype=np.float64)
+            signed = descent - strength * np.sign(point)
+            step[:, used] = np.linalg.solve(hessian[np.ix_(used, used)], signed[:, used].T).T
+        except np.linalg.LinAlgError:
+            return point + step, None
+        predicted = point + step
+        # Other coefficients leave zero in some folds, or become zero.
+        beyond = ~used & (np.abs(descent - step @ hessian) > strength) | (predicted * point < 0) & (strength > 0)
+        penalty = ElasticNet(strength[: self.twin.n_features], positive=False)
+        for fold in np.flatnonzero(beyond.any(axis=1)):
+            predicted[fold] = point + newton_step(hessian, -descent[fold], point, penalty)
+        return predicted, factor
+
+    def _vertices(self, program: _Program, start: Array, factor: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Steps 3 and 4, again with more rows where some were held on the wrong side."""
+        A, weight, point = program.A, program.weight, program.point
+        (F, q), folds = start.shape, np.arange(start.shape[0])
+        penalised = np.flatnonzero(program.strength > 0)
+        for attempt in range(2):
+            # 3.
+            size = min(4**attempt * self.tuning.fold_rows * q, program.rows.size)
+            residual = program.residual[:, None] - A @ (start - point).T
+            distance, above = np.where(weight > 0, np.abs(residual), np.inf), residual > 0
+            chosen = np.argpartition(distance, size - 1, axis=0)[:size].T
+            sides = weight * self._ends(above)
+            sides[chosen.T, folds] = 0.0
+            batch = self._batch(program, chosen, program.far + sides.T @ A, penalised)
+            found = solve_vertices(batch, self.tuning, factor, start)
+            # 4.
+            basic = np.zeros((F, size + penalised.size), dtype=bool)
+            basic[folds[:, None], found.basis] = True
+            found.point[:, penalised] = np.where(basic[:, size:], 0.0, found.point[:, penalised])
+            wrong = ((program.residual[:, None] - A @ (found.point - point).T > 0) != above) & (weight > 0)
+            wrong[chosen.T, folds] = False
+            kept = found.found & ~wrong.any(axis=0)
+            if kept.all():
+                break
+            start = np.where(found.found[:, None] & np.isfinite(found.point), found.point, start)
+        proved = kept & self._are_optimal(found, batch)
+        return found.point, proved & (self._distance(found.point - point) <= program.radius)
+
+    def _batch(self, program: _Program, chosen: Index, linear: Array, penalised: Index) -> Batch:
+        """The programs of all folds; each penalised coefficient is one more row."""
+        (F, size), q, span = chosen.shape, self.q, self.upper - self.lower
+        strength, m = program.strength[penalised], size + penalised.size
+        A, y, weight = np.zeros((F, m, q)), np.zeros((F, m)), np.empty((F, m))
+        A[:, :size], y[:, :size] = program.A[chosen], self.twin.y[program.rows][chosen]
+        weight[:, :size] = program.weight[chosen, np.arange(F)[:, None]]
+        A[:, size + np.arange(penalised.size), penalised] = 1.0
+        weight[:, size:] = 2 * strength / span
+        linear[:, penalised] -= strength * ((self.upper + self.lower) / span)  # the ends are -strength and strength
+        at, ends = m * np.arange(F), (np.full(F, self.lower), np.full(F, self.upper))
+        return Batch(A.reshape(F * m, q), y.ravel(), weight.ravel(), np.full(F, m), at, at, at, *ends, linear)
+
+    def _are_optimal(self, found: Vertices, batch: Batch) -> NDArray[np.bool_]:
+        """Whether duals balance, and those of basic rows are strictly inside their intervals."""
+        F, q = batch.linear.shape
+        A, dual = batch.A.reshape(F, -1, q), found.dual.reshape(F, -1)
+        place = np.arange(F)[:, None], found.basis
+        inside, weight = dual[place], batch.weight.reshape(F, -1)[place]
+        room = np.minimum(inside - self.lower * weight, self.upper * weight - inside)
+        left = np.abs(batch.linear + np.matmul(dual[:, None], A)[:, 0])
+        sizes = np.abs(batch.linear) + np.matmul(np.abs(dual)[:, None], np.abs(A))[:, 0]
+        return found.found & (room > AT_END * weight).all(axis=1) & (left <= AT_END * sizes).all(axis=1)
