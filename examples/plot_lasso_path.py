@@ -78,5 +78,5 @@ plt.show()
 
 both = np.column_stack([y, np.log(y)])
 model = LassoCDCV(standardize=True, cv=folds, selection="1se", alpha_per_target=True).fit(X, both)
-for target, alpha, coef in zip(("salary", "logarithm"), model.alpha_, model.coef_, strict=True):
+for target, alpha, coef in zip(("salary", "logarithm"), np.ravel(model.alpha_), model.coef_, strict=True):
     print(f"{target:10s} alpha {alpha:8.3g}, {np.count_nonzero(coef)} features: {', '.join(X.columns[coef != 0])}")

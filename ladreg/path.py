@@ -537,8 +537,8 @@ def lad_path(
         raise ValueError("alphas must be None where quantiles are given: alpha is the penalty for all of them.")
     if max_features is not None:
         raise ValueError(f"max_features must be None where quantiles are given, got {max_features!r}: raise alpha.")
-    model = watched(QuantileRegressor(quantile=grid, alpha=alpha, **common), callbacks)
-    return (grid, *_quantiles(model, X, y, sample_weight, alpha_per_target, verbose))
+    several = watched(QuantileRegressor(quantile=grid, alpha=alpha, **common), callbacks)
+    return (grid, *_quantiles(several, X, y, sample_weight, alpha_per_target, verbose))
 
 
 def quantile_path(

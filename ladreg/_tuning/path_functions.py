@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,6 +28,8 @@ from ladreg._paths import Path, Ranges, last_alpha, path_of_knots, solve_path
 from ladreg._problem import Problem
 from ladreg._tuning.candidates import alpha_grid, check_not_empty, checked_alphas, together, warn_of
 from ladreg._tuning.targets import stacked, targets_of
+
+Model = TypeVar("Model", bound=CertifiedRegressor)
 
 Tell = Callable[[Path, int], None]
 
@@ -87,17 +89,18 @@ class FoundPaths:
         )
 
 
-def watched(model: CertifiedRegressor, callbacks: Any) -> CertifiedRegressor:
+def watched(model: Model, callbacks: Any) -> Model:
     """The model with these callbacks; a ValueError if they are none, or if scikit-learn has none."""
     if callbacks is None:
         return model
     wrong = f"callbacks must be None or a list of callbacks as scikit-learn has them, got {callbacks!r}"
-    if not hasattr(model, "set_callbacks"):
+    set_callbacks: Any = getattr(model, "set_callbacks", None)
+    if set_callbacks is None:
         raise ValueError(f"{wrong}: it has them from version 1.9 on.")
     if not isinstance(callbacks, list | tuple):
         raise ValueError(f"{wrong}.")
     try:
-        model.set_callbacks(*callbacks)
+        set_callbacks(*callbacks)
     except TypeError as error:
         raise ValueError(f"{wrong}: {error}") from None
     return model
