@@ -133,7 +133,7 @@ def enet_path(
     random_state : int, RandomState instance or None, default=None
         Not used.
     callbacks : list of callbacks, default=None
-        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
+        Callbacks of scikit-learn (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
 
     Returns
     -------
@@ -301,7 +301,7 @@ def lasso_path(
     random_state : int, RandomState instance or None, default=None
         Not used.
     callbacks : list of callbacks, default=None
-        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
+        Callbacks of scikit-learn (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
 
     Returns
     -------
@@ -454,7 +454,7 @@ def lad_path(
     verbose : bool or int, default=False
         Whether to print a line for each target when its path is done.
     callbacks : list of callbacks, default=None
-        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task,
+        Callbacks of scikit-learn (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task,
         with "knots" the whole path, and with quantiles the fit of a target.
 
     Returns
@@ -617,7 +617,7 @@ def quantile_path(
     verbose : bool or int, default=False
         Whether to print a line for each target when its path is done.
     callbacks : list of callbacks, default=None
-        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task,
+        Callbacks of scikit-learn (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task,
         and with "knots" the whole path.
 
     Returns
@@ -735,7 +735,7 @@ def quantile_process(
     verbose : bool or int, default=False
         Whether to print a line when the path is done.
     callbacks : list of callbacks, default=None
-        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: the whole path is one task.
+        Callbacks of scikit-learn (version 1.9 or later), such as ``[ProgressBar()]``: the whole path is one task.
 
     Returns
     -------
@@ -901,7 +901,7 @@ def huber_path(
     verbose : bool or int, default=False
         Whether to print a line for each target when its path is done.
     callbacks : list of callbacks, default=None
-        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
+        Callbacks of scikit-learn (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
 
     Returns
     -------
@@ -1029,7 +1029,7 @@ def combined_path(
     verbose : bool or int, default=False
         Whether to print a line for each target when its path is done.
     callbacks : list of callbacks, default=None
-        scikit-learn's callbacks (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
+        Callbacks of scikit-learn (version 1.9 or later), such as ``[ProgressBar()]``: each alpha is a task.
 
     Returns
     -------
