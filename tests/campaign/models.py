@@ -12,11 +12,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 import ladreg
+from ladreg._estimators import CertifiedRegressor
 from ladreg._paths import Path
 from tests.campaign.draws import Case
 from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer
-from tests.public import solutions
 
 # How often each is drawn. Those that choose alpha fit many times.
 NAMES = {
@@ -248,15 +248,28 @@ def deviations(X, weight):
 
 @contextmanager
 def witnesses():
-    """Collects the solutions of a fit, and the dual vectors of the steps of paths by their number."""
-    steps, put = {}, Path.put
+    """Collects the solutions that each estimator has stored last, and the dual vectors of the steps of each path.
+
+    Estimators of several targets have one for each of them, and functions one path for each, in their order.
+    """
+    fits, paths, empty, put, store = {}, {}, Path.empty, Path.put, CertifiedRegressor._store
+
+    def spied_empty(problem, alphas):
+        made = empty(problem, alphas)
+        paths[id(made)] = (made, {})
+        return made
 
     def spied_put(self, k, solution):
-        steps[k] = solution.dual
+        paths[id(self)][1][k] = solution.dual
         return put(self, k, solution)
 
-    with solutions() as stored, patch.object(Path, "put", spied_put):
-        yield stored, steps
+    def spied_store(self, data, problems, solutions):
+        fits[id(self)] = (self, solutions)
+        return store(self, data, problems, solutions)
+
+    spied = patch.multiple(Path, empty=staticmethod(spied_empty), put=spied_put)
+    with spied, patch.object(CertifiedRegressor, "_store", spied_store):
+        yield fits, paths
 
 
 # The warning of `QuantileRegressor(alpha=1)`, which an alpha that is drawn may be by chance.
@@ -272,15 +285,15 @@ def is_advice(message):
 def run(model, case: Case):
     """Fit and collect; every exception and every warning is accounted for."""
     outcome = Outcome()
-    with warnings.catch_warnings(record=True) as caught, witnesses() as (stored, steps):
+    with warnings.catch_warnings(record=True) as caught, witnesses() as (fits, paths):
         warnings.simplefilter("always")
         try:
             if model.name in PATHS:
-                found = _path(model, case, steps)
+                found = _path(model, case, paths)
             elif model.name == "StabilitySelection":
                 found = _stability(model, case, outcome)
             else:
-                found = _fit(model, case, stored)
+                found = _fit(model, case, fits)
         except Exception as error:  # all of them are findings, or refusals
             _failed(outcome, model, error)
             found = []
@@ -329,39 +342,52 @@ def _failed(outcome, model, error):
     outcome.complaints.append(f"{type(error).__name__}: {text} ({where})")
 
 
-def _fit(model, case, stored):
+def _fit(model, case, fits):
     fitted, y = model.made(), case.targets
     if model.parameters.get("warm_start"):
         fitted.set_params(alpha=2 * model.parameters["alpha"])
         fitted.fit(case.contained(), y, sample_weight=case.weight)
         fitted.set_params(alpha=model.parameters["alpha"])
     fitted.fit(case.contained(), y, sample_weight=case.weight)
-    alpha = fitted.alpha_ if model.tuned else model.parameters["alpha"]
     n_fits = np.atleast_2d(fitted.coef_).shape[0]
+    alphas = np.resize(fitted.alpha_ if model.tuned else model.parameters["alpha"], n_fits)
+    stored = [solution for _, solutions in fits.values() for solution in solutions]
     quantiles = np.resize(getattr(fitted, "quantile", None), n_fits)
     scales = np.resize(getattr(fitted, "scale_", None), n_fits)
     found = []
     for k, (coef, proof) in enumerate(zip(np.atleast_2d(fitted.coef_), fitted._certificates, strict=True)):
         target = None if case.others is None else y[:, k]
-        formula = formula_of(model, case, float(alpha), quantile=quantiles[k], scale=scales[k], y=target)
+        formula = formula_of(model, case, float(alphas[k]), quantile=quantiles[k], scale=scales[k], y=target)
         intercept = float(np.atleast_1d(fitted.intercept_)[k])
         values = [np.atleast_1d(one)[k] for one in (fitted.objective_, fitted.dual_gap_)]
         found.append((formula, Answer(coef, intercept, *values, False, proof["unique"], stored[k].dual)))
     return found
 
 
-def _path(model, case, steps):
-    values = model.made(X=case.contained(), y=case.y, sample_weight=case.weight)
+def _path(model, case, paths):
+    values = model.made(X=case.contained(), y=case.targets, sample_weight=case.weight)
+    steps = [known for _, known in paths.values()]
+    if case.others is None:
+        return _steps(model, case, values, steps[0])
+    found = []
+    for k, target in enumerate(case.targets.T):
+        alphas = values[0] if values[0].ndim == 1 else values[0][k]
+        part = [alphas, *(value[k] for value in values[1:])]
+        found += _steps(model, case, part, steps[k], target)
+    return found
+
+
+def _steps(model, case, values, steps, target=None):
+    """The fits of the path of one target; short paths of several end in NaN."""
     alphas, coefs, gaps = values[0], values[1], values[-1]
     found = []
-    for k, alpha in enumerate(alphas):
-        formula = formula_of(model, case, float(alpha))
+    for k, alpha in enumerate(alphas[np.isfinite(alphas)]):
+        formula = formula_of(model, case, float(alpha), y=target)
         coef = coefs[:, k]
         intercept = float(values[2][k]) if model.name == "lad_path" else LONG(0)
         if model.name != "lad_path" and formula.fit_intercept:
             intercept = formula.weight @ formula.residual(coef, 0)
-        witness = steps.get(k)
-        found.append((formula, Answer(coef, intercept, None, gaps[k], False, False, witness)))
+        found.append((formula, Answer(coef, intercept, None, gaps[k], False, False, steps.get(k))))
     return found
 
 

@@ -32,6 +32,8 @@ def add(rng, model, case):
         own["max_features"] = int(inner[2].integers(1, case.X.shape[1] + 1))
     if chances[3] < SEVERAL and _takes_several(model, case):
         _add_targets(inner[3], case)
+        if model.tuned or model.name in PATHS:
+            own["alpha_per_target"] = bool(inner[3].random() < 0.5)
     if model.at_largest and "bounds" in own:
         model.at_largest = False
         enlarge(model, case)
@@ -39,7 +41,7 @@ def add(rng, model, case):
 
 def _takes_several(model, case):
     single = np.ndim(model.parameters.get("quantile", 0.5)) == 0 and not model.at_largest
-    return single and not model.tuned and model.name not in PATHS and case.outliers is None
+    return single and case.outliers is None
 
 
 def _add_targets(rng, case):
