@@ -1,0 +1,88 @@
+"""Where a fit of absolute or quantile losses to rows in blocks is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ladreg._arrays import Array
+from ladreg._from_blocks.question import Question
+from ladreg._from_blocks.survey import Survey, Units
+from ladreg._problem import ElasticNet, Problem, Settings, Solution
+
+# Rows that estimate the density of residuals at zero: 60 for each column, or one in 64 of all rows.
+_PER_COLUMN, _PART = 60, 64
+# A tile may bring 64 rows more than eight times its share of the rows that are allowed.
+_SHARE, _EXTRA = 8, 64
+
+
+@dataclass
+class FitState:
+    """Where a fit is: a point at unit scale, with an intercept last, and the counts so far."""
+
+    question: Question
+    settings: Settings
+    seen: Survey
+    units: Units
+    penalty: ElasticNet
+    pilot: Problem
+    point: Array
+    budget: int
+    # Rows whose side is in doubt, the last step, the objective before it, and the Hessian, at unit scale.
+    doubt: float
+    step: Array
+    value: float = np.inf
+    hessian: Array | None = None
+    # Whether the last attempt failed, and the number of rows that it was to gather.
+    failed: bool = False
+    size: float = 0.0
+    # Whether rows near the fit were too many, so that means of groups of them are solved.
+    has_means: bool = False
+    # Distinct rows of all, as far as the sample tells; infinite where it does not.
+    n_distinct: float = np.inf
+    # The best coefficients so far, and the largest lower bound of the objective.
+    best: Solution | None = None
+    bound: float = 0.0
+    is_proved: bool = False
+    stats: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The slopes of the loss."""
+        return self.question.loss.kink()
+
+    @property
+    def columns(self) -> slice:
+        """The entries of the point that may move."""
+        return slice(None) if self.question.fit_intercept else slice(-1)
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of the features that may differ from zero, and the intercept."""
+        coef = self.point[:-1]
+        costly = (self.penalty.strength > 0) | self.penalty.positive
+        return int(np.count_nonzero(~costly | (coef != 0))) + int(self.question.fit_intercept)
+
+    def residual(self) -> Array:
+        """Residuals of the random rows of the sample."""
+        return self.pilot.residual(self.point[:-1], float(self.point[-1]))[: self.seen.n_random]
+
+    def most(self) -> int:
+        """Rows that a tile of 2^14 rows may bring."""
+        return int(_SHARE * self.budget / max(self.seen.n_rows / (1 << 14), 1.0)) + _EXTRA
+
+    def radius(self, sizes: Array, count: float) -> float:
+        """The size that about `count` of all rows are below, from the sizes in the sample."""
+        ordered = np.sort(sizes)
+        place = count * ordered.size / self.seen.n_rows
+        least = min(50, ordered.size - 1)
+        if place >= least:
+            return float(ordered[min(int(place), ordered.size - 1)])
+        return float(ordered[least]) * place / max(least, 1)
+
+
+def window(state: FitState) -> float:
+    """A width of residuals within which their density at zero is estimated."""
+    count = max(_PER_COLUMN * state.n_columns, state.seen.n_rows // _PART)
+    return state.radius(np.abs(state.residual()), count)

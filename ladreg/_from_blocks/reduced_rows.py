@@ -1,0 +1,180 @@
+"""The rows near a fit, means of all others, and what they prove of all rows in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ladreg._arrays import Array
+from ladreg._from_blocks.fit_state import FitState
+from ladreg._from_blocks.piecewise_tasks import Near, check, gather, gather_means, means_of
+from ladreg._from_blocks.refinement import rows_below, uncertainty
+from ladreg._from_blocks.side_by_side import Request
+from ladreg._problem import Coefficients, Problem, Solution, StopReason
+from ladreg._row_blocks import Rows, Summary, stacked
+from ladreg._solvers import solve_near_targets
+from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PROVED_GAP
+
+# Rounds of adding rows held on the wrong side: more were never needed where the rows in doubt fit into memory at all.
+_ROUNDS = 8
+# Gather 1.3 rows for each row that is expected to be in doubt, and at least 40 for each column and 2,000 in all.
+_SPARE, _LEAST, _FEWEST = 1.3, 40, 2000
+# Gather a quarter of the rows where they are too many.
+_FEWER = 4
+# Means that are farther from the fit than 64 typical residuals are moved there.
+_NEAR_MEAN = 64.0
+# Rows that are too many are solved as means of groups, whose numbers are 2^19 at most: 4 MB from each worker.
+_MEANS = 1 << 19
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A solution of a reduced problem, at unit scale and in the user's units."""
+
+    solution: Solution
+    coefficients: Coefficients
+    # What moving the means near took from the objective, and what it may cost the bound.
+    moved: float = 0.0
+    charge: float = 0.0
+
+
+def gathered(state: FitState) -> Generator[Request, Summary, tuple[Near, Summary]]:
+    """The rows nearest to the fit, fewer of them where they are too many; means where they are so in any case."""
+    spread = uncertainty(state)
+    moves = state.pilot.design.absolute_matvec(spread[:-1]) + spread[-1]
+    distance = np.abs(state.residual()) / np.maximum(moves[: state.seen.n_random], 1e-300)
+    least = _LEAST * max(state.n_columns, 1)
+    if state.n_distinct <= state.budget:
+        everything = Near(state.units, state.point, spread, np.inf)
+        seen = yield "gather", gather, (everything, state.most())
+        if not (_count(_brought(seen)) > 2 * state.budget or seen.sums["left out"]):
+            return everything, seen
+        state.n_distinct = np.inf
+    size = min(max(_SPARE * state.doubt, state.size, least, _FEWEST), state.budget, state.seen.n_rows)
+    widest: Near | None = None
+    while True:
+        near = Near(state.units, state.point, spread, state.radius(distance, size))
+        seen = yield "gather", gather, (near, state.most())
+        if not (_count(_brought(seen)) > 2 * state.budget or seen.sums["left out"]):
+            state.size = size
+            return near, seen
+        widest = widest or near
+        if size <= least or near.radius == 0:
+            state.stats["rows_needed"] = int(seen.sums["near"])
+            return (yield from _grouped(state, widest))
+        size = max(size / _FEWER, least)
+
+
+def _grouped(state: FitState, near: Near) -> Generator[Request, Summary, tuple[Near, Summary]]:
+    """Means of groups of the rows that are near."""
+    near = replace(near, radius=max(near.radius, HALF_DIGITS))  # fitted exactly, up to rounding
+    state.has_means = True
+    n_groups = max(min(state.budget, _MEANS // (state.seen.n_features + 2)) // 3, 1)
+    seen = yield "gather", gather_means, (near, n_groups)
+    seen.rows["plain"] = [means_of(seen, state.seen.is_sparse)]
+    return near, seen
+
+
+def _brought(seen: Summary) -> list[Rows]:
+    """The rows that a pass brought."""
+    return [*seen.rows.get("plain", []), *seen.rows.get("distinct", [])]
+
+
+def _count(parts: list[Rows]) -> int:
+    return sum(part.y.size for part in parts)
+
+
+def checked(state: FitState, near: Near, seen: Summary) -> Generator[Request, Summary, None]:
+    """Solve the gathered rows and check all rows; add those held on the wrong side, until there are none."""
+    parts, n_near = _brought(seen), seen.sums["near"]
+    for number in range(_ROUNDS):
+        candidate = _reduced(state, stacked(parts), seen)
+        n_gathered = _count(parts)
+        state.stats["rows_solved"] += n_gathered
+        state.stats["n_rounds"] += 1
+        seen = yield "certify", check, (near, state.ends, candidate.coefficients, state.most())
+        if seen.sums["near"] != n_near:
+            raise RuntimeError(
+                f"{n_near} rows were near the fit in one pass and {seen.sums['near']} in the next: the data changed, "
+                "or the workers have processors that round differently."
+            )
+        best = judge(state, candidate, seen)
+        # Rows that are fitted exactly, and were not gathered, may show that the optimum is unique.
+        is_open = not state.is_proved or not (best.unique or number)
+        joins = _brought(seen)
+        is_full = seen.sums["left out"] or n_gathered + _count(joins) > 2 * state.budget
+        if is_full and not state.has_means:
+            state.stats["rows_needed"] = int(n_near + seen.sums["joins"])
+        if not is_open or is_full or seen.sums["joins"] == 0:
+            return
+        parts, n_near = [*parts, *joins], n_near + seen.sums["joins"]
+        near = replace(near, checked=(*near.checked, candidate.coefficients))
+
+
+def _reduced(state: FitState, rows: Rows, seen: Summary) -> Candidate:
+    """Step 3: the optimum of the gathered rows and the means of the others."""
+    units, question = state.units, state.question
+    means: list[Array] = []
+    targets, weights, shifts, ends = [], [], [], []
+    for name, end in zip(("below", "above"), state.ends, strict=True):
+        weight = seen.sums[f"{name} w"]
+        if seen.sums[f"{name} n"] and weight > 0:
+            means.append(seen.sums[f"{name} x"] / weight)
+            targets.append(seen.sums[f"{name} y"] / weight)
+            weights.append(weight)
+            # The loss of a mean is linear: a far one, of gross outliers, comes near, as `_presolve/clipping.py` has it.
+            residual = float(targets[-1] - means[-1] @ state.point[:-1] - state.point[-1])
+            shifts.append(float(np.copysign(max(abs(residual) - _NEAR_MEAN, 0.0), residual)))
+            ends.append(end * weight)
+    problem = Problem(
+        rows_below(units.design(rows), np.reshape(means, (len(means), units.scale.size))),
+        np.concatenate([units.target(rows.y), np.subtract(targets, shifts)]),
+        np.concatenate([units.weight(rows), weights]),
+        question.loss,
+        state.penalty,
+        question.fit_intercept,
+    )
+    solution = solve_near_targets(problem, state.settings, Coefficients(state.point[:-1], float(state.point[-1])))
+    coef, intercept = units.to_original(solution.coef, solution.intercept)
+    coefficients = Coefficients(coef, intercept if question.fit_intercept else 0.0)
+    # The bound of the problem with the means where they were has the same dual, times their own targets.
+    off = np.array(ends) - solution.dual[rows.y.size :]
+    return Candidate(solution, coefficients, float(np.dot(shifts, ends)), float(np.dot(shifts, off)))
+
+
+def judge(state: FitState, candidate: Candidate, seen: Summary) -> Solution:
+    """Keep the coefficients with the least objective, and the largest lower bound; returns the best so far."""
+    units, question, solution = state.units, state.question, candidate.solution
+    coef = units.filled(candidate.coefficients.coef, state.seen.n_features)
+    objective = float(seen.sums["loss"]) + question.penalty.value(coef)
+    reduced, excess = (solution.objective + candidate.moved) * units.unit, float(seen.sums["excess"])
+    unproved = (solution.gap + max(candidate.charge, 0.0)) * units.unit
+    # What is neither on the wrong side nor in the gap of the reduced problem is the rounding of one of both objectives.
+    rounding = max(objective - reduced - excess, 0.0)
+    gap = unproved + excess + rounding
+    state.bound = max(state.bound, reduced - unproved)
+    null = float(seen.sums["null"])
+    size = objective if objective > EXACT_FIT * null else null
+    # Gross outliers, whose loss is that of moved means, are no measure of what is proved of the other rows.
+    near = size - candidate.moved * units.unit
+    is_proved = unproved + excess <= PROVED_GAP * near and rounding <= PROVED_GAP * size
+    if is_proved or state.best is None or objective < state.best.objective or gap < state.best.gap:
+        # No objective is below zero, and every bound is one for all coefficients.
+        gap = min(gap, objective)
+        state.best = Solution(
+            coef=coef,
+            intercept=candidate.coefficients.intercept,
+            dual=np.zeros(0),
+            objective=objective,
+            gap=gap,
+            relative_gap=gap / size if size > 0 else 0.0,
+            unique=solution.unique and is_proved,
+            n_iter=solution.n_iter,
+            stopped=StopReason.TOO_MANY_ROWS,
+            solver="reduced rows of blocks",
+            stats={**solution.stats, **state.stats},
+        )
+    state.is_proved = state.is_proved or is_proved
+    return state.best

@@ -1,0 +1,114 @@
+"""Newton steps on all rows in blocks, until few rows are in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ladreg._arrays import Array
+from ladreg._design import Design, as_design
+from ladreg._from_blocks.fit_state import FitState, window
+from ladreg._from_blocks.piecewise_tasks import look
+from ladreg._from_blocks.side_by_side import Request
+from ladreg._piecewise import doubtful, newton_step, weighted_gram
+from ladreg._problem import Coefficients
+from ladreg._row_blocks import Summary
+from ladreg._solvers import solve_near_targets
+from ladreg._tolerances import HALF_DIGITS
+
+# Newton steps on all rows, at most: more were never needed where the rows in doubt fit into memory at all.
+_STEPS = 8
+# Newton's step is not trusted where it differs from that of the sample by more than its length, as these are squared:
+# rows far out in X bend the objective, but are rarely near the fit.
+_AGREE = 1.0
+# Distance from the fit, in typical residuals, of rows that are never to be reached.
+_FAR = 1e6
+
+
+def refined(state: FitState) -> Generator[Request, Summary, None]:
+    """Step 2, in place, until the rows in doubt fit into memory; at least one step where an attempt failed."""
+    for _ in range(_STEPS):
+        width = window(state)
+        is_done = state.n_distinct <= state.budget or (state.stats["n_refined"] >= _STEPS and not state.failed)
+        if is_done or (state.doubt <= state.budget and not state.failed) or not width > HALF_DIGITS:
+            return
+        state.failed = False
+        seen = yield "refine", look, (state.units, state.ends, state.point, width)
+        state.stats["n_refined"] += 1
+        here = seen.sums["loss"] + state.penalty.value(state.point[:-1])
+        if here > state.value:  # the last step was too long: back half the way
+            state.step, state.doubt = -0.5 * state.step, 2.0 * state.doubt
+        else:
+            state.value = here
+            _newton(state, seen, width)
+        state.point = state.point + state.step
+
+
+def _newton(state: FitState, seen: Summary, width: float) -> None:
+    """The Newton step at a point, and the number of rows that it leaves in doubt."""
+    columns, gram = state.columns, seen.sums["gram"][state.columns, state.columns]
+    state.hessian = gram * ((state.ends[1] - state.ends[0]) / (2 * width))
+    part = newton_step(
+        state.hessian, -seen.sums["slope"][columns], state.point[columns], state.penalty, flat=HALF_DIGITS
+    )
+    other = (_corrected(state, seen) - state.point)[columns]
+    apart = part - other
+    is_far = apart @ gram @ apart > _AGREE * (other @ gram @ other)
+    if is_far or state.stats["n_failed"] or not state.penalty.is_plain:
+        part = other
+    state.step = np.zeros(state.point.size)
+    state.step[columns] = part
+    moved = float(np.sqrt(max(part @ gram @ part, 0.0) / max(seen.sums["mass"], 1e-300)))
+    state.doubt = doubtful(state.n_columns, int(seen.sums["near"]), moved / width)
+
+
+def _corrected(state: FitState, seen: Summary) -> Array:
+    """The optimum of the sample with the gradient of all rows at the point in place of its own.
+
+    Two rows far from the fit have the difference of the gradients.
+    """
+    pilot, (lower, upper) = state.pilot, state.ends
+    coef, intercept = state.point[:-1], float(state.point[-1])
+    _, slope, total = pilot.design.sweep(coef, pilot.y, intercept, pilot.weight, state.ends)
+    missing = seen.sums["slope"] - np.append(slope, total)
+    missing[-1] *= state.question.fit_intercept
+    below = abs(missing[-1]) + 1.0
+    above = (missing[-1] - lower * below) / upper
+    rows = np.array([missing[:-1] / (above * upper), np.zeros(coef.size)])
+    target = rows @ coef + intercept + np.array([_FAR, -_FAR])
+    problem = replace(
+        pilot,
+        design=rows_below(pilot.design, rows),
+        y=np.append(pilot.y, target),
+        weight=np.concatenate([pilot.weight, [above, below]]),
+    )
+    found = solve_near_targets(problem, state.settings, Coefficients(coef, intercept))
+    return np.append(found.coef, found.intercept)
+
+
+def rows_below(design: Design, means: Array) -> Design:
+    """The rows of a design, and rows at its scale below them, with the columns' scale kept beside their values."""
+    below: Any = means / design.scale
+    if sp.issparse(design.X):
+        parts: list[Any] = [design.X, sp.csr_array(below)]
+        X: Any = sp.csr_array(sp.vstack(parts, format="csr"))
+    else:
+        X = np.vstack([design.X - design.shift, below])
+    return as_design(X).rescaled(np.zeros(design.scale.size), design.scale)
+
+
+def uncertainty(state: FitState) -> Array:
+    """The uncertainty of each coefficient relative to the others."""
+    hessian = state.hessian
+    if hessian is None:
+        near = np.flatnonzero(np.abs(state.residual()) <= window(state))
+        rows = state.pilot.design.rows(near, border=True)
+        hessian = weighted_gram(rows, state.pilot.weight[near])[state.columns, state.columns]
+    diagonal = np.diag(hessian)
+    spread = np.zeros(state.point.size)
+    spread[state.columns] = 1.0 / np.sqrt(np.maximum(diagonal, max(1e-12 * float(diagonal.max(initial=0.0)), 1e-300)))
+    return np.asarray(spread / (float(spread.max(initial=0.0)) or 1.0))
