@@ -210,7 +210,10 @@ class HuberLossRegressor(L1Regressor):
         if again:
             return super()._block_problems(given, again)
         problem = L1Regressor._problems(self, given.sample, self._penalty(given.sample))[0]
-        scale = scale_of_blocks(given, problem, self._settings()) if self.scale == "mad" else float(self.scale)
+        if self.scale != "mad":
+            return [ScaledProblem.of(problem, self.epsilon, float(self.scale))]
+        scale, gap = scale_of_blocks(given, problem, self._settings())
+        self._warn_of_pilot("the fit by absolute values, from which the scale is estimated,", gap)
         return [ScaledProblem.of(problem, self.epsilon, scale)]
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:

@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -378,3 +379,24 @@ def test_the_pivotal_alpha_of_one_column_is_known():
     weight = np.repeat([1.0, 3.0], N // 2)
     found = LADRegressor(alpha="pivotal").fit(blocks.arrays(X[:, :1], y, weight, rows=3000).holding(4000)).alpha_
     assert found == pytest.approx(1.1 * 1.6449 * np.sqrt(weight @ weight) / weight.sum(), rel=0.02)
+
+
+def test_what_is_not_proved_is_relative_to_the_rows_that_are_not_far():
+    """The loss of gross outliers hides nothing of the other rows: a fit that is not proved is warned of."""
+    X, y, _ = table(18)
+    rng = np.random.default_rng(19)
+    y = np.where(rng.random(N) < 0.5, 0.0, y)
+    y[rng.choice(N, 40, replace=False)] = 1e13
+    with pytest.warns(ConvergenceWarning, match="More rows are near the fit"):
+        there = LADRegressor().fit(blocks.arrays(X, y, rows=3000).holding(300))
+    assert there.certificate_.gap > 1e-5
+
+
+def test_rows_without_numbers_are_near_the_fit_without_warnings():
+    """All rows are solved as the distinct ones: one of zeros has no uncertainty, which is not infinity times it."""
+    X = np.repeat(np.arange(4.0), 3000)[:, None]
+    y = np.tile([0.0, 1.0, 5.0], 4000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        there = LADRegressor(fit_intercept=False).fit(blocks.arrays(X, y, rows=1000).holding(2000))
+    assert there.objective_ == pytest.approx(LADRegressor(fit_intercept=False).fit(X, y).objective_, rel=1e-12)

@@ -10,7 +10,7 @@ from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor, quantile_path
 from ladreg._estimators import CertifiedRegressor
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
-from tests.campaign import claims, folds, models, problem
+from tests.campaign import blocks, claims, folds, models, problem
 from tests.campaign.draws import ALL_OPTIONS, Case
 from tests.campaign.exact import long_of, optimal_point, optimum
 from tests.campaign.formula import LONG, Formula, Loss
@@ -372,3 +372,9 @@ def test_dummies_that_depend_on_each_other_have_the_shortest_coefficients():
     centred = X - X.mean(axis=0)
     for coef in (coefs[:, -1], QuantileRegressor(quantile=quantile, alpha=0.0).fit(X, y).coef_):
         np.testing.assert_allclose(coef, np.linalg.pinv(centred, rcond=1e-12) @ (centred @ coef), atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", [*range(12), 1000014, 1000042, 1000106, 1000142])
+def test_tables_in_blocks_are_fitted_as_in_memory(seed):
+    """The last ones were wrong once: a warning of NumPy, gaps hidden by outliers, an objective, a scale not proved."""
+    assert blocks.compared(seed)[0] == []

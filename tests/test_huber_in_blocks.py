@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import HuberLossRegressor, blocks
 from ladreg._certificate import Curved, SquareSums, prove, prove_from_sums
@@ -74,6 +75,15 @@ def test_tables_of_other_kinds():
     exact = HuberLossRegressor().fit(blocks.arrays(X, X @ np.ones(4), rows=3000).holding(4000))
     np.testing.assert_allclose(exact.coef_, 1.0, rtol=1e-12)
     assert exact.scale_ < 1e-15
+
+
+def test_a_scale_from_a_fit_that_is_not_proved_is_said():
+    X, y, _ = table(7)
+    y = np.where(np.random.default_rng(0).random(N) < 0.5, 0.0, y - X[:, 3] / 2)
+    with pytest.warns(
+        ConvergenceWarning, match="the fit by absolute values, from which the scale is estimated, is proved"
+    ):
+        HuberLossRegressor().fit(blocks.arrays(X, y, rows=3000).holding(200))
 
 
 def test_given_coefficients_are_proved():

@@ -476,6 +476,17 @@ class CertifiedRegressor(
         """Whether a solution needs no warning."""
         return solution.stopped.good or solution.relative_gap <= min(self.tol, ROUNDING_GAP)
 
+    def _warn_of_pilot(self, what: str, relative_gap: float) -> None:
+        """Warn of a fit that comes before, and of whose optimum less is proved than `tol`."""
+        if relative_gap > max(self.tol, ROUNDING_GAP):
+            reason = StopReason.TOO_MANY_ROWS.value
+            warnings.warn(
+                f"{type(self).__name__}: {what} is proved to be within {relative_gap:.3g} of the optimum (relative). "
+                f"{reason[0].upper()}{reason[1:]}.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
     def _warn(self, solutions: list[Solution], stacklevel: int = 3) -> None:
         failed = [solution for solution in solutions if not self._is_done(solution)]
         if not failed:

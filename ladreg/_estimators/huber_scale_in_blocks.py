@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,14 +22,21 @@ from ladreg._presolve import scaled
 from ladreg._problem import Absolute, ElasticNet, Problem, Settings, Solution
 
 
-def scale_of_blocks(given: BlockData, problem: Problem, settings: Settings) -> float:
+class BlockScale(NamedTuple):
+    """A scale, and the relative gap that was proved of the fit by absolute values that it comes from."""
+
+    scale: float
+    relative_gap: float
+
+
+def scale_of_blocks(given: BlockData, problem: Problem, settings: Settings) -> BlockScale:
     """What `estimated_scale` finds for all rows, of which `problem` has the sample.
 
     It takes the passes of a fit by absolute values, and one or two more for the median of the residuals. The number of
     distinct rows is estimated where there are more than 16,384 of them and some are there twice.
     """
     if given.seen.is_complete:
-        return estimated_scale(problem, settings)[0]
+        return BlockScale(estimated_scale(problem, settings)[0], 0.0)
     absolute = without_penalty(problem)
     settings = replace(settings, max_iter=None)
     twin, units = scaled(absolute)
@@ -41,8 +48,8 @@ def scale_of_blocks(given: BlockData, problem: Problem, settings: Settings) -> f
         found, median, n_distinct = _fitted(given, none, settings)
         point, n_fitted = found.coefficients, 1
     if is_nothing(twin, *units.to_scaled(*point), median / units.unit):
-        return units.unit * least_scale(twin)
-    return corrected(median, n_fitted, n_distinct)
+        return BlockScale(units.unit * least_scale(twin), found.relative_gap)
+    return BlockScale(corrected(median, n_fitted, n_distinct), found.relative_gap)
 
 
 def _fitted(given: BlockData, absolute: Problem, settings: Settings) -> tuple[Solution, float, float]:

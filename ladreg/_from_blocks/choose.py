@@ -15,6 +15,7 @@ from ladreg._from_blocks.survey import Survey
 from ladreg._presolve import scaled
 from ladreg._problem import Absolute, Coefficients, Huber, Settings, Solution
 from ladreg._row_blocks import Summary
+from ladreg._solvers import solve
 
 
 def solve_blocks(
@@ -33,34 +34,35 @@ def solve_blocks(
     n_held
         Rows of the sample; half as many may be gathered.
     """
-    question, factor = _without_rounding(question, seen)
-    if isinstance(question.loss, Huber):
+    if not isinstance(question.loss, Huber):
+        return (yield from solve_piecewise_blocks(question, settings, seen, n_held))
+    if not scaled(question.of(seen.sample))[0].loss.has_kink:
         return (yield from solve_huber_blocks(question, settings, seen))
-    found = yield from solve_piecewise_blocks(question, settings, seen, n_held)
-    return _times(found, factor)
+    return (yield from _with_kink(question, question.loss, settings, seen, n_held))
+
+
+def _with_kink(
+    question: Question, loss: Huber, settings: Settings, seen: Survey, n_held: int
+) -> Generator[Request, Summary, Solution]:
+    """Huber's loss whose curved piece is lost in rounding: the fit by absolute values, proved in one more pass.
+
+    The loss is at least ``slope * |r| - slope * delta / 2``, with the slope at its end.
+    """
+    slope = loss.stiffness * loss.delta
+    penalty = question.penalty.rescaled(np.ones_like(question.penalty.strength), slope)
+    absolute = replace(question, loss=Absolute(), penalty=penalty)
+    if seen.is_complete:
+        return solve(question.of(seen.sample), settings)
+    found = yield from solve_piecewise_blocks(absolute, settings, seen, n_held)
+    least = replace(found, objective=found.objective * slope - slope * loss.delta / 2, gap=found.gap * slope)
+    judged = yield from judged_huber(question, seen, found.coefficients, least)
+    return replace(found, objective=judged.objective, gap=judged.gap, relative_gap=judged.relative_gap)
 
 
 def judged(
     question: Question, seen: Survey, given: Coefficients, best: Solution
 ) -> Generator[Request, Summary, Solution]:
     """Given coefficients with their proof, or the lower bound that was proved with the best ones, in one pass."""
-    question, factor = _without_rounding(question, seen)
     if isinstance(question.loss, Huber):
         return (yield from judged_huber(question, seen, given, best))
-    found = yield from judged_piecewise(question, seen, given, _times(best, 1.0 / factor))
-    return _times(found, factor)
-
-
-def _without_rounding(question: Question, seen: Survey) -> tuple[Question, float]:
-    """The question with a kink where Huber's curved piece is lost in rounding, and the factor of its objective."""
-    if not isinstance(question.loss, Huber) or not scaled(question.of(seen.sample))[0].loss.has_kink:
-        return question, 1.0
-    factor = question.loss.stiffness * question.loss.delta
-    penalty = question.penalty.rescaled(np.ones_like(question.penalty.strength), factor)
-    return replace(question, loss=Absolute(), penalty=penalty), factor
-
-
-def _times(solution: Solution, factor: float) -> Solution:
-    if factor == 1.0:
-        return solution
-    return replace(solution, objective=solution.objective * factor, gap=solution.gap * factor)
+    return (yield from judged_piecewise(question, seen, given, best))

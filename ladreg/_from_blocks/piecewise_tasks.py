@@ -43,7 +43,9 @@ class Near:
         """Whether each row is near, whether it is above the fit, and the design at unit scale."""
         design = self.units.design(rows)
         residual = self.units.target(rows.y) - design.matvec(self.point[:-1]) - self.point[-1]
-        near = np.abs(residual) <= self.radius * (design.absolute_matvec(self.spread[:-1]) + self.spread[-1])
+        near = np.full(residual.size, True)
+        if self.radius < np.inf:
+            near = np.abs(residual) <= self.radius * (design.absolute_matvec(self.spread[:-1]) + self.spread[-1])
         above = residual > 0
         for coefficients in self.checked:
             near |= _moved(self.units, rows, above, coefficients)[0]

@@ -169,7 +169,7 @@ def judge(state: FitState, candidate: Candidate, seen: Summary) -> Solution:
             dual=np.zeros(0),
             objective=objective,
             gap=gap,
-            relative_gap=gap / size if size > 0 else 0.0,
+            relative_gap=_relative(gap, size if is_proved else near),
             unique=solution.unique and is_proved,
             n_iter=solution.n_iter,
             stopped=StopReason.TOO_MANY_ROWS,
@@ -178,3 +178,8 @@ def judge(state: FitState, candidate: Candidate, seen: Summary) -> Solution:
         )
     state.is_proved = state.is_proved or is_proved
     return state.best
+
+
+def _relative(gap: float, size: float) -> float:
+    """The gap relative to a size; that of gross outliers would hide what is not proved of the other rows."""
+    return gap / size if size > 0 else (0.0 if gap == 0 else np.inf)

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from tests.campaign.blocks import check_blocks
 from tests.campaign.bounds import check_bounds
 from tests.campaign.draws import ALL_OPTIONS
 from tests.campaign.paths import check_paths
@@ -87,7 +88,10 @@ def main():
     parser.add_argument(
         "--bounds", type=int, metavar="N", help="N fits with bounds and ridges against Clarabel, instead"
     )
+    parser.add_argument("--blocks", type=int, metavar="N", help="N tables in blocks against memory, instead")
     options = parser.parse_args()
+    if options.blocks:
+        return check_blocks(options.blocks, options.seed)
     if options.bounds:
         return check_bounds(options.bounds, options.seed)
     if options.paths:
