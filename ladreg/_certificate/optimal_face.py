@@ -257,12 +257,16 @@ def predictions(problem: Problem, rows: Index | slice, features: Index, directio
     else:
         product = problem.design.take(rows).matvec(coef) + intercept
     small = SOLVED * (problem.design.reach() @ np.abs(coef) + np.abs(intercept))
-    for column, value, limit, each in zip(product.T, intercept, small, coef.T, strict=True):
-        # The intercept is a term of every row: SOLVED times its size is rounding in all rows.
-        column[np.abs(column) <= SOLVED * abs(value)] = 0.0
-        doubtful = np.flatnonzero((np.abs(column) <= limit) & (column != 0))
-        size = problem.design.take(rows[doubtful]).absolute_matvec(each) + abs(value)
-        column[doubtful] = np.where(np.abs(column[doubtful]) <= SOLVED * size, 0.0, column[doubtful])
+    # The intercept is a term of every row: SOLVED times its size is rounding in all rows.
+    product[np.abs(product) <= SOLVED * np.abs(intercept)] = 0.0
+    is_doubtful = (np.abs(product) <= small) & (product != 0)
+    doubtful = np.flatnonzero(is_doubtful.any(axis=1))
+    for begin in range(0, doubtful.size, BLOCK):
+        block = doubtful[begin : begin + BLOCK]
+        size = problem.design.take(rows[block]).absolute_matvec(coef) + np.abs(intercept)
+        part = product[block]
+        part[is_doubtful[block] & (np.abs(part) <= SOLVED * size)] = 0.0
+        product[block] = part
     return product
 
 

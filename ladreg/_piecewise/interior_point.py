@@ -109,6 +109,10 @@ class DualProgram(ABC):
     def short(self, dual: Array, point: Array) -> Array:
         """The residual of the equations, ``goal + Hb - A'd``."""
 
+    def asked(self, point: Array) -> float:  # noqa: ARG002 - for programs that know
+        """``goal'b`` of the coefficients that a point stands for; NaN where that is not known."""
+        return np.nan
+
     @abstractmethod
     def curved(self, point: Array) -> float:
         """``b'Hb``."""
@@ -237,6 +241,10 @@ class BoundedDual(DualProgram):
             goal = goal + self.A.T @ (self.stiffness * (self.A @ coef))
         return goal - self.backward(dual)
 
+    def asked(self, point: Array) -> float:
+        """``goal'b``."""
+        return float(self.goal @ point)
+
     def curved(self, coef: Array) -> float:
         """``b'Hb``."""
         if self.stiffness is not None:
@@ -306,10 +314,25 @@ class InteriorPointResult:
     n_iter: int
 
 
+@dataclass(frozen=True)
+class Unbounded:
+    """Coefficients along which the loss of the rows falls for ever: no dual is feasible (Farkas' lemma)."""
+
+    direction: Array
+
+
 def solve(
     program: DualProgram, coef: Array, *, tol: float, max_iter: int = 50, vertex: bool = True
 ) -> InteriorPointResult | None:
-    """Solve the program from `coef`; None where it broke down, as it does when no dual is feasible.
+    """`solve_or_fall`, with None where no dual is feasible as well."""
+    found = solve_or_fall(program, coef, tol=tol, max_iter=max_iter, vertex=vertex)
+    return None if isinstance(found, Unbounded) else found
+
+
+def solve_or_fall(
+    program: DualProgram, coef: Array, *, tol: float, max_iter: int = 50, vertex: bool = True
+) -> InteriorPointResult | Unbounded | None:
+    """Solve the program from `coef`; None where it broke down.
 
     Notes
     -----
@@ -318,14 +341,17 @@ def solve(
        got, with Mehrotra's second-order term.
     3. With `vertex`, guess the basic rows once they begin to stand out, and stop if they prove to be the only optimum.
     4. Stop at a relative complementarity of `tol` with the equations satisfied, or with the last usable iterate where
-       rounding stops the progress before.
+       rounding stops the progress before. Iterates that do not satisfy the equations may prove that no dual
+       does.
     """
     # The iterates of a program without a feasible dual go to infinity: overflow is expected there.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return _iterate(program, coef, tol, max_iter, vertex)
 
 
-def _iterate(program: DualProgram, coef: Array, tol: float, max_iter: int, vertex: bool) -> InteriorPointResult | None:
+def _iterate(
+    program: DualProgram, coef: Array, tol: float, max_iter: int, vertex: bool
+) -> InteriorPointResult | Unbounded | None:
     y = np.concatenate([program.y, -program.origin])
     lower = np.concatenate([program.lower, -program.strength])
     width = program.width
@@ -356,6 +382,8 @@ def _iterate(program: DualProgram, coef: Array, tol: float, max_iter: int, verte
             best = _finished(program, coef, *state, gap, iteration)
             if gap <= tol:
                 return best
+        elif _falls(program, coef, residual - y, lower, width):
+            return Unbounded(coef)
         # 2.
         _interior_point.weigh(*state, residual, q, pushed)
         # 3.
@@ -389,6 +417,14 @@ def _iterate(program: DualProgram, coef: Array, tol: float, max_iter: int, verte
         if not max(primal, dual) >= 1e-8:  # true for NaN, too
             break
     return best
+
+
+def _falls(program: DualProgram, coef: Array, change: Array, lower: Array, width: Array) -> bool:
+    """Whether the loss falls for ever along `coef`, where `change` are the residuals' changes, pseudo-rows last."""
+    if program.is_curved or program.ceiling is not None:
+        return False
+    rows, goal = float(lower @ change + width @ np.maximum(change, 0.0)), program.asked(coef)
+    return goal < 0 and rows + goal < -AT_END * (abs(rows) + abs(goal))
 
 
 def _clearest(q: Array, count: int) -> Index:

@@ -17,6 +17,7 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, prove
 from ladreg._design import BlockGram
 from ladreg._piecewise import exact_fit, interior_point, null_space, piece_system
+from ladreg._piecewise.covering import covering
 from ladreg._piecewise.interior_point import BoundedDual, weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.row_problem import Iterate, RowProblem
@@ -346,20 +347,34 @@ def _square(
 
 def _optimum(
     program: BoundedDual, is_narrow: bool, tol: float, limit: int, stats: dict[str, float]
-) -> interior_point.InteriorPointResult | None:
+) -> interior_point.InteriorPointResult | interior_point.Unbounded | None:
     """The optimum of a program, by its left null space where that has few dimensions."""
     found = null_space.solve(program, tol, limit, stats) if is_narrow else None
-    return found or interior_point.solve(program, np.zeros(program.goal.size), tol=tol, max_iter=limit)
+    return found or interior_point.solve_or_fall(program, np.zeros(program.goal.size), tol=tol, max_iter=limit)
+
+
+def _wrong(place: Iterate, rows: Index, step: Array, stats: dict[str, float], *, falls: bool = False) -> Index:
+    """Rows other than the chosen ones that a step puts on the other side.
+
+    Where the loss of the chosen rows `falls` for ever along the step, the rows that are passed within twice the way to
+    the minimum of all rows: with these, it does so no longer.
+    """
+    if rows.size == place.table.problem.n_samples:
+        return np.zeros(0, dtype=np.intp)
+    moved = place.table.predict(step)
+    stats["n_passes"] += 1
+    if falls:
+        moved *= 2.0 * place.search(step, moved)
+    return np.setdiff1d(place.crossed(moved, VERTEX), rows, assume_unique=True)
 
 
 def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats: dict[str, float]) -> _Held:
     """Solve the rows with the smallest residuals; add the other rows whose sign came out wrong, and solve again."""
     table, problem = place.table, place.table.problem
-    rows = place.nearest(size, scaled)
+    rows = covering(place, place.nearest(size, scaled))
     step = np.zeros(table.n_columns)
     for _ in range(table.tuning.rounds):
         stats["n_rounds"] += 1
-        stats["rows_solved"] += rows.size
         A = table.rows(rows)
         residual = place.residual[rows]
         goal = A.T @ table.sides(place.residual, rows) + place.smooth
@@ -370,14 +385,19 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
         program = table.program(rows, A, residual / reach, goal, origin, mass, reach)
         is_narrow = rows.size == problem.n_samples and null_space.is_narrow(problem)
         found = _optimum(program, is_narrow, tol, limit, stats)
+        if isinstance(found, interior_point.Unbounded):
+            step = found.direction * reach
+            wrong = _wrong(place, rows, step, stats, falls=True)
+            if not 0 < wrong.size <= 2 * size - rows.size:
+                return _Held(step)
+            rows = np.sort(np.concatenate([rows, wrong]))
+            continue
+        stats["rows_solved"] += rows.size
         if found is None:
             return _Held(step)
         stats["n_ip_iter"] += found.n_iter
         step = found.coef * reach
-        wrong = np.zeros(0, dtype=np.intp)
-        if rows.size < problem.n_samples:
-            wrong = np.setdiff1d(place.crossed(table.predict(step), VERTEX), rows, assume_unique=True)
-            stats["n_passes"] += 1
+        wrong = _wrong(place, rows, step, stats)
         if wrong.size == 0:
             dual = table.sides(place.residual)
             dual[rows] = found.dual / mass
