@@ -300,7 +300,7 @@ class CertifiedRegressor(
         """
         check_is_fitted(self)
         if is_dask(X):
-            return cast(Any, lazily(self.predict, X, self.intercept_.size if self.intercept_.ndim else None))
+            return cast(Any, lazily(self.predict, X, np.size(self.intercept_) if np.ndim(self.intercept_) else None))
         table: Any = validate_data(
             self, sound(X), reset=False, accept_sparse=("csr", "csc", "coo"), dtype=[np.float64, np.float32]
         )
