@@ -38,7 +38,7 @@ def main() -> None:
         draw(axes)
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.axis("off")
-        figure.savefig(STATIC / f"thumb_{name}.png", dpi=100)
+        figure.savefig(STATIC / f"thumb_{name}.png", dpi=100, transparent=True)
 
 
 if __name__ == "__main__":

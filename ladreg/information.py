@@ -604,7 +604,7 @@ class LADRegressorIC(InformationRegressor):
 
     Examples
     --------
-    One target in ten is wrong; two features of twenty matter:
+    10 % of the targets are outliers; two of twenty features are relevant:
 
     >>> import numpy as np
     >>> from ladreg import LADRegressorIC

@@ -654,7 +654,7 @@ class LADRegressorCV(CrossValidatedRegressor):
 
     Examples
     --------
-    One target in ten is wrong; two features of twenty matter:
+    10 % of the targets are outliers; two of twenty features are relevant:
 
     >>> import numpy as np
     >>> from ladreg import LADRegressorCV
@@ -1134,7 +1134,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
 
     Examples
     --------
-    One target in ten is wrong; two features of twenty matter:
+    10 % of the targets are outliers; two of twenty features are relevant:
 
     >>> import numpy as np
     >>> from ladreg import HuberLossRegressorCV

@@ -233,7 +233,7 @@ class QuantileRegressor(PivotalRegressor):
         return data.single and not self._several
 
     def _miscounted(self, n_problems: int, n_fitted: int) -> str:
-        return f"the targets of y and the quantiles ask for {n_problems} fits, but the model was fitted to {n_fitted}."
+        return f"the targets of y and the quantiles require {n_problems} fits, but the model was fitted to {n_fitted}."
 
     def _settings(self) -> Settings:
         given, options = super()._settings(), self.solver_options or {}

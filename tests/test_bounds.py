@@ -422,7 +422,7 @@ def test_bounds_that_make_no_sense_are_refused(bounds, message):
             type(model)(bounds=bounds).fit(X, y)
     with pytest.raises(ValueError, match=r"raised to 0 by positive=True\), upper -1"):
         LADRegressor(positive=True, bounds=(-2, -1)).fit(X, y)
-    with pytest.raises(ValueError, match=r"excludes feature 1, .* bounds ask for 0\.5 to 1"):
+    with pytest.raises(ValueError, match=r"excludes feature 1, .* bounds require 0\.5 to 1"):
         LADRegressor(penalty_weights=[1, np.inf, 1, 1, 1], bounds=([0, 0.5, 0, 0, 0], 1)).fit(X, y)
 
 
@@ -430,7 +430,7 @@ def test_coefficients_beyond_their_bounds_prove_nothing():
     X, y = table(9)
     model = LADRegressor(bounds=(-0.1, 0.2)).fit(X, y)
     model.coef_ = model.coef_ + 1.0
-    with pytest.raises(ValueError, match=r"coef_\[0\] is .*: bounds ask for -0.1 to 0.2"):
+    with pytest.raises(ValueError, match=r"coef_\[0\] is .*: bounds require -0.1 to 0.2"):
         model.verify(X, y)
     with pytest.raises(ValueError, match="bounds hold coefficients at their ends: x"):
         infer(LADRegressor(bounds=(-0.1, 0.2)).fit(X, y), X, y)

@@ -400,7 +400,7 @@ class CertifiedRegressor(
                 reason = "it must be >= 0 under positive=True"
             else:
                 lower, upper = problem.penalty.ends
-                reason = f"bounds ask for {lower[j]:g} to {upper[j]:g}"
+                reason = f"bounds require {lower[j]:g} to {upper[j]:g}"
             raise ValueError(f"coef_[{row}{j}]{name} is {coef[j]:g}: {reason}.")
         place = f"[{row[:-2]}]" if row and np.ndim(self.intercept_) else ""
         if not np.isfinite(intercept):
