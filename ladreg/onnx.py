@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from ladreg._arrays import Array, Index
 from ladreg._optional import optional
@@ -110,6 +111,17 @@ def _tell(skl2onnx: Any, estimator: type[BaseEstimator], shape: Any, convert: An
     skl2onnx.update_registered_converter(estimator, name, shape, convert, overwrite=True, **others)
 
 
+def _check_input(operator: Any) -> None:
+    """Raise an error where the model is not fitted, or the input has another number of columns than its fit had."""
+    model = operator.raw_operator
+    check_is_fitted(model)
+    widths: list[Any] = [one.type.shape[1] if len(one.type.shape) == 2 else None for one in operator.inputs]
+    if None not in widths and sum(widths) != model.n_features_in_:
+        raise ValueError(
+            f"The input has {sum(widths)} columns, but {type(model).__name__} was fitted to {model.n_features_in_}."
+        )
+
+
 def _prediction_type(operator: Any, width: int) -> Any:
     """The type of `width` predictions a row; a TypeError for inputs that are not numbers."""
     types = optional("skl2onnx.common.data_types", "onnx")
@@ -125,15 +137,18 @@ def _prediction_type(operator: Any, width: int) -> Any:
 
 
 def _linear_shape(operator: Any) -> None:
+    _check_input(operator)
     operator.outputs[0].type = _prediction_type(operator, np.atleast_2d(operator.raw_operator.coef_).shape[0])
 
 
 def _conformal_shape(operator: Any) -> None:
+    _check_input(operator)
     for output, width in zip(operator.outputs, (1, 2), strict=False):
         output.type = _prediction_type(operator, width)
 
 
 def _selection_shape(operator: Any) -> None:
+    _check_input(operator)
     first = operator.inputs[0]
     n_selected = int(operator.raw_operator.get_support().sum())
     operator.outputs[0].type = type(first.type)([first.get_first_dimension(), n_selected])

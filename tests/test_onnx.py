@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputRegressor
@@ -179,6 +180,28 @@ def test_inside_multioutput_and_with_categories(converted):
     encoder = ColumnTransformer([("names", OneHotEncoder(), ["sex"]), ("numbers", "passthrough", ["bmi", "bp"])])
     pipeline = make_pipeline(encoder, LADRegressor()).fit(frame, y)
     np.testing.assert_allclose(converted(pipeline, frame)[0].ravel(), pipeline.predict(frame), rtol=1e-6)
+
+
+def test_what_cannot_be_converted_is_named(converted):
+    for model in public.ONE_EACH:
+        with pytest.raises(NotFittedError, match=type(model).__name__):
+            converted(clone(model), X)
+    for fitted in (LADRegressor().fit(X, y), StabilitySelection(n_pairs=2, alphas=2).fit(X, y)):
+        with pytest.raises(ValueError, match=f"has 3 columns, but {type(fitted).__name__} was fitted to 10"):
+            converted(fitted, np.ascontiguousarray(X[:, :3]))
+
+
+def test_nothing_selected(converted):
+    selector = StabilitySelection(LassoCD(alpha=10.0), alphas=None, n_pairs=2).fit(X, y)
+    assert converted(selector, X)[0].shape == (len(X), 0)
+
+
+def test_intervals_at_the_end_of_a_pipeline(converted):
+    model = make_pipeline(StandardScaler(), ConformalQuantileRegressor(random_state=0)).fit(X, y)
+    expected = model.predict(X, return_interval=True)
+    median, interval = converted(model, X, options=INTERVALS)
+    np.testing.assert_allclose(median[:, 0], expected[0], rtol=1e-12)
+    np.testing.assert_allclose(interval, expected[1], rtol=1e-12)
 
 
 @pytest.mark.parametrize("opset", [13, 17, 21])
