@@ -183,7 +183,7 @@ def test_each_quantile_has_weights_of_its_own():
         assert several.alpha_max(X, Y)[k] == one.alpha_max(X, Y)
     wide = QuantileRegressor(quantile=quantiles, alpha=0.02, **ADAPTIVE).fit(WIDE, TARGET)
     assert wide.penalty_weights_.shape == (3, 50)
-    with pytest.raises(ValueError, match="ask for 2 fits, but the model was fitted to 3"):
+    with pytest.raises(ValueError, match="require 2 fits, but the model was fitted to 3"):
         several.set_params(quantile=[0.2, 0.5]).verify(X, Y)
 
 
@@ -261,7 +261,7 @@ def test_each_target_has_a_pilot(model, table, target):
         np.testing.assert_array_equal(found.penalty_weights_[k], alone.penalty_weights_)
         np.testing.assert_array_equal(found.coef_[k], alone.coef_)
         assert proofs[k] == alone.verify(table, single)
-    with pytest.raises(ValueError, match=r"y has 2 targets, but the model was fitted to 3|ask for 2 fits"):
+    with pytest.raises(ValueError, match=r"y has 2 targets, but the model was fitted to 3|require 2 fits"):
         found.verify(table, several[:, :2])
 
 

@@ -183,7 +183,7 @@ def test_data_that_change_between_passes_are_noticed(tmp_path):
     frames(tmp_path)
     data = blocks.parquet(tmp_path, target="y")
     os.utime(tmp_path / "part1.parquet", (1, 1))
-    with pytest.raises(BlockError, match=r"part1\.parquet, row group 0: the file was changed"):
+    with pytest.raises(BlockError, match=r"part1\.parquet, row group 0: the file has changed"):
         total(data)
 
 

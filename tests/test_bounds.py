@@ -408,7 +408,7 @@ def test_paths_and_cross_validation_are_single_fits():
         ((1, 2, 3), r"pair \(lower, upper\)"),
         ((1, 0), "feature 0: lower 1, upper 0. Exchange them"),
         ((0, [1, 1, -1, 1, 1]), "feature 2: lower 0, upper -1"),
-        ((np.nan, 1), r"bounds\[0\] has NaN for feature 0: -inf stands for no limit"),
+        ((np.nan, 1), r"bounds\[0\] has NaN for feature 0: -inf means no limit"),
         ((0, [1, np.nan, 1, 1, 1]), r"bounds\[1\] has NaN for feature 1: inf"),
         (([0, 0], 1), r"bounds\[0\] must be a number or have shape \(5,\).*got \(2,\)"),
         ((np.inf, np.inf), "feature 0: lower inf.*finite number"),

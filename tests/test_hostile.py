@@ -242,7 +242,7 @@ def test_squares_that_underflow_are_an_error(size):
 
 @pytest.mark.parametrize("size", [1e-200, 1e-160, 1e160, 1e200])
 def test_squares_of_standardised_columns_that_leave_float64_are_an_error(size):
-    with pytest.raises(OverflowError, match="squares of the columns' deviations leave float64"):
+    with pytest.raises(OverflowError, match="columns' standard deviations overflow or underflow float64"):
         ElasticNetCD(alpha=0.1, standardize=True).fit(X * size, y)
     same(
         LassoCD(alpha=0.1, standardize=True).fit(X * size, y), LassoCD(alpha=0.1, standardize=True).fit(X, y), 1 / size

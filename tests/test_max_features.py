@@ -111,7 +111,7 @@ def test_wide_tables_stop_early():
 @pytest.mark.parametrize("model", [LassoCDCV(alphas=5), LADRegressorCV(alphas=3), LassoCDIC(alphas=5)], ids=repr)
 def test_features_without_penalty_may_be_too_many(model):
     free = clone(model).set_params(penalty_weights=np.arange(10) > 2, max_features=2)
-    with pytest.raises(ValueError, match=r"max_features must be larger, got 2: .*unpenalised.* Raise it"):
+    with pytest.raises(ValueError, match=r"max_features must be larger, got 2: .*unpenalised.* Raise max_features"):
         free.fit(X, Y)
     with pytest.raises(ValueError, match="max_features must be larger, got 2"):
         lasso_path(X, Y, alphas=5, penalty_weights=np.arange(10) > 2, max_features=2)

@@ -307,8 +307,8 @@ def test_seeds_and_numbers_of_simulations():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (LADRegressor("pivot"), r"alpha must be a finite number >= 0, got 'pivot'\. It may be 'pivotal' as well"),
-        (QuantileRegressor(alpha=-1), r"alpha must be .* got -1\. It may be 'pivotal' as well"),
+        (LADRegressor("pivot"), r"alpha must be a finite number >= 0, got 'pivot'\. Or pass 'pivotal'"),
+        (QuantileRegressor(alpha=-1), r"alpha must be .* got -1\. Or pass 'pivotal'"),
         (LADRegressor(np.array(["pivotal"])), "alpha must be"),
         (HuberLossRegressor(alpha="pivotal"), r"alpha must be a finite number >= 0, got 'pivotal'\.$"),
         (CombinedLossRegressor(alpha="pivotal"), r"alpha must be a finite number >= 0, got 'pivotal'\.$"),
