@@ -12,7 +12,7 @@ import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from ladreg._arrays import Array, Index, MatrixLike
-from ladreg._certificate import column_rank
+from ladreg._certificate import column_rank, tied_rows
 from ladreg._estimators import Bounds, CertifiedRegressor, Data, MomentData, check_choice, check_real, quantile_of
 from ladreg._paths import Path, losses_of, relaxed
 from ladreg._problem import TOO_LARGE, Coefficients, Problem, Solution
@@ -135,8 +135,9 @@ class InformationRegressor(TunedRegressor):
         criterion += (2.0 if self.criterion == "aic" else np.log(n_samples)) * used
         if self.criterion == "ebic":
             p = int(np.count_nonzero(np.isfinite(problem.penalty.strength)))
+            size = np.count_nonzero(path.coef, axis=0) if problem.penalty.curved else used
             # Beyond p / 2 features the number of models falls again, which would reward more features.
-            some = np.minimum(used, p // 2)
+            some = np.minimum(size, p // 2)
             ways = scipy.special.gammaln(p + 1) - scipy.special.gammaln(some + 1) - scipy.special.gammaln(p - some + 1)
             criterion += 2.0 * self.ebic_gamma * ways
         if np.isnan(criterion).any():
@@ -446,6 +447,8 @@ class LADRegressorIC(InformationRegressor):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Smallest and largest values of coefficients, as in `LADRegressor`.
+    l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest is an L2 term, as in `LADRegressor`: one number. "knots" needs 1.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Penalty factors :math:`v_j \ge 0`, one per feature, as in `LADRegressor`: 0 leaves it unpenalised, infinity
         excludes it. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
@@ -547,6 +550,11 @@ class LADRegressorIC(InformationRegressor):
     (Tibshirani and Taylor 2012); with absolute loss it equals the number of rows fitted exactly, an estimate of the
     degrees of freedom too (Li and Zhu 2008). A relaxed fit has more degrees of freedom; the rank is used nevertheless.
 
+    With `l1_ratio` below 1 the degrees of freedom are the number of rows fitted exactly (their rank, if they are
+    linearly dependent), less one for the intercept. It is the sum over all rows of the derivative of the fitted value
+    with respect to the target: 1 in rows fitted exactly, which follow their targets, and 0 in the others, whose targets
+    do not move the fit (Li, Liu and Zhu 2007). EBIC then counts models by the number of features.
+
     The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`, the logarithm of the number of
     models with k of p features. BIC treats all models as equally likely, and selects too many features if p is large.
     Excluded features are not counted in p.
@@ -593,6 +601,9 @@ class LADRegressorIC(InformationRegressor):
     Tibshirani, R. J. and Taylor, J. (2012). Degrees of freedom in lasso problems. Annals of Statistics 40(2),
     1198-1232. doi:10.1214/12-AOS1003
 
+    Li, Y., Liu, Y. and Zhu, J. (2007). Quantile regression in reproducing kernel Hilbert spaces. JASA 102(477),
+    255-268. doi:10.1198/016214506000000979
+
     Li, Y. and Zhu, J. (2008). L1-norm quantile regression. Journal of Computational and Graphical Statistics 17(1),
     163-185. doi:10.1198/106186008X289155
 
@@ -634,6 +645,7 @@ class LADRegressorIC(InformationRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
         gamma: float = 1.0,
         post_selection: float | None = None,
@@ -653,6 +665,7 @@ class LADRegressorIC(InformationRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.bounds = bounds
+        self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
         self.gamma = gamma
         self.post_selection = post_selection
@@ -770,6 +783,8 @@ class QuantileRegressorIC(LADRegressorIC):
         Whether to restrict coefficients to be >= 0.
     bounds : tuple of two floats or array-likes, default=None
         Smallest and largest values of coefficients, as in `QuantileRegressor`.
+    l1_ratio : float, default=1.0
+        Share of the L1 penalty, the rest is an L2 term, as in `QuantileRegressor`: one number. "knots" needs 1.
     penalty_weights : array-like of shape (n_features,) or "adaptive", default=None
         Penalty factors :math:`v_j \ge 0`, one per feature, as in `QuantileRegressor`: 0 leaves it unpenalised, infinity
         excludes it. "adaptive" is :math:`1 / |\tilde b_j|^\gamma` with a pilot fit :math:`\tilde b` (see Notes).
@@ -874,6 +889,11 @@ class QuantileRegressorIC(LADRegressorIC):
     of freedom (Li and Zhu 2008). The extended criterion (Chen and Chen 2008) adds :math:`2 \gamma \log \binom{p}{k}`,
     the logarithm of the number of models with k of p features. Excluded features are not counted in p.
 
+    With `l1_ratio` below 1 the degrees of freedom are the number of rows fitted exactly (their rank, if they are
+    linearly dependent), less one for the intercept. It is the sum over all rows of the derivative of the fitted value
+    with respect to the target: 1 in rows fitted exactly, which follow their targets, and 0 in the others, whose targets
+    do not move the fit (Li, Liu and Zhu 2007). EBIC then counts models by the number of features.
+
     n is the number of rows, or the sum of the weights if all weights are integers, which then count as repeated rows;
     otherwise it is the number of rows with a non-zero weight.
 
@@ -907,6 +927,9 @@ class QuantileRegressorIC(LADRegressorIC):
 
     Koenker, R. and Machado, J. A. F. (1999). Goodness of fit and related inference processes for quantile regression.
     JASA 94(448), 1296-1310. doi:10.1080/01621459.1999.10473882
+
+    Li, Y., Liu, Y. and Zhu, J. (2007). Quantile regression in reproducing kernel Hilbert spaces. JASA 102(477),
+    255-268. doi:10.1198/016214506000000979
 
     Li, Y. and Zhu, J. (2008). L1-norm quantile regression. Journal of Computational and Graphical Statistics 17(1),
     163-185. doi:10.1198/106186008X289155
@@ -942,6 +965,7 @@ class QuantileRegressorIC(LADRegressorIC):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        l1_ratio: float = 1.0,
         penalty_weights: ArrayLike | Literal["adaptive"] | None = None,
         gamma: float = 1.0,
         post_selection: float | None = None,
@@ -962,6 +986,7 @@ class QuantileRegressorIC(LADRegressorIC):
             fit_intercept=fit_intercept,
             positive=positive,
             bounds=bounds,
+            l1_ratio=l1_ratio,
             penalty_weights=penalty_weights,
             gamma=gamma,
             post_selection=post_selection,
@@ -1009,12 +1034,15 @@ def degrees_of_freedom(problem: Problem, path: Path) -> NDArray[np.intp]:
     """Rank of the columns with a coefficient, for each point of a path (Tibshirani and Taylor 2012).
 
     It is their number where the optimum is a single point: a combination of them that is constant would be a direction
-    in which there are others.
+    in which there are others. With squares in the penalty, and a loss with a kink, it is the rank of these columns in
+    the rows that are fitted exactly, which follow their targets, while no other row moves the fit (Li et al. 2007).
     """
     used = path.coef != 0
     if problem.penalty.limited:  # a coefficient at its limit does not follow y
         lower, upper = problem.penalty.ends
         used &= (path.coef > lower[:, None]) & (path.coef < upper[:, None])
+    if problem.penalty.curved:
+        return np.array([_exact_rank(problem, path.at(k), used[:, k]) for k in range(path.alphas.size)], dtype=np.intp)
     ranks, known = np.count_nonzero(used, axis=0), dict[bytes, int]()
     doubtful = ~path.unique & (ranks > 0)
     union = np.flatnonzero(used[:, doubtful].any(axis=1))
@@ -1026,6 +1054,17 @@ def degrees_of_freedom(problem: Problem, path: Path) -> NDArray[np.intp]:
             known[key] = column_rank(problem, np.flatnonzero(used[:, k]))
         ranks[k] = known[key]
     return ranks
+
+
+def _exact_rank(problem: Problem, point: Coefficients, used: NDArray[np.bool_]) -> int:
+    """The rank of the chosen columns, less their means if there is an intercept, in the rows fitted exactly."""
+    rows = tied_rows(problem, *point)
+    if rows.size == 0:
+        return 0
+    part = replace(
+        problem, design=problem.design.take(rows), y=problem.y[rows], weight=np.full(rows.size, 1.0 / rows.size)
+    )
+    return column_rank(part, np.flatnonzero(used))
 
 
 def _universal(candidate: Candidate, n_samples: float) -> float:

@@ -487,3 +487,39 @@ def test_a_criterion_saved_before_it_had_a_scale_is_the_classical_one():
     assert old.scale == "classical"
     np.testing.assert_array_equal(old.fit(X, y).criterion_, model.criterion_)
     assert LADRegressorIC().scale == clone(LADRegressorIC()).scale == "robust"
+
+
+RIDGED = [
+    (LADRegressorIC, LADRegressor, {"l1_ratio": 0.5}),
+    (QuantileRegressorIC, QuantileRegressor, {"l1_ratio": 0.8, "quantile": 0.3}),
+    (LADRegressorIC, LADRegressor, {"l1_ratio": 0.5, "fit_intercept": False, "bounds": (-1, 2)}),
+]
+
+
+@pytest.mark.parametrize(("kind", "plain", "options"), RIDGED, ids=str)
+def test_degrees_of_freedom_with_squares_are_how_fits_follow_their_targets(kind, plain, options):
+    """The derivative of each fitted value in its own target, by differences."""
+    X, y = signal(16, 4, 2)
+    aic, bic = (kind(name, alphas=3, eps=0.03, **options).fit(X, y) for name in ("aic", "bic"))
+    freedom = (bic.criterion_ - aic.criterion_) / (np.log(16) - 2)
+    step = 1e-7
+    for alpha, expected in zip(aic.alphas_, freedom, strict=True):
+        model = plain(alpha=alpha, **options)
+        fits = model.fit(X, y).predict(X)
+        moved = [model.fit(X, y + step * row).predict(X)[k] for k, row in enumerate(np.eye(16))]
+        assert np.sum(moved - fits) / step == pytest.approx(expected + options.get("fit_intercept", True), abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", [LADRegressorIC, partial(QuantileRegressorIC, quantile=0.3)])
+def test_criteria_with_squares(kind):
+    X, y = signal(60, 8)
+    model = kind("ebic", alphas=6, l1_ratio=0.5).fit(X, y)
+    assert model.scale_ == pytest.approx(kind(alphas=6).fit(X, y).scale_, rel=1e-9)  # of the fit without penalty
+    assert model.alpha_ == model.alphas_[model.criterion_.argmin()]
+    assert model.certificate_.relative_gap < 1e-10
+    assert model.verify(X, y).relative_gap < 1e-10
+    twice = kind("ebic", alphas=model.alphas_, l1_ratio=0.5).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
+    weighted = kind("ebic", alphas=model.alphas_, l1_ratio=0.5).fit(X, y, np.full(60, 2.0))
+    np.testing.assert_allclose(twice.criterion_, weighted.criterion_, rtol=1e-7)
+    with pytest.raises(ValueError, match="knots are available only for a pure L1 penalty"):
+        kind(alphas="knots", l1_ratio=0.5).fit(X, y)
