@@ -310,6 +310,7 @@ CALLS = [
     Call(_line_search.advance, rows("residual", "moved", "length", "changed"), ("residual", "changed")),
     Call(_line_search.crossed, rows("residual", "moved", "slack", "rows"), ("rows",)),
     Call(_line_search.sides, rows("residual", "lengths", "radius", "above", "near", "turned"), ("near", "turned")),
+    Call(_line_search.off_ends, rows("residual", "dual", "weight", "lower", "upper", "rows"), ("rows",)),
     Call(_line_search.within, rows("residual", "radius", "rows"), ("rows",)),
     Call(
         _parametric.parametric,

@@ -185,7 +185,10 @@ def test_passes_over_residuals_are_their_references(seed):
         yield left
         above, turned = moved > 0, index.copy()
         n_near, n_turned = kernels.sides(residual, weight, 0.5, above, index, turned)
-        yield from (index[:n_near], turned[:n_turned])
+        yield from (index[:n_near].copy(), turned[:n_turned])
+        dual = np.where(moved > 0.5, moved, weight * np.where(residual > 0, 0.7, -0.3))
+        count, total = kernels.off_ends(residual, dual, weight, -0.3, 0.7, index)
+        yield from (index[:count], total)
 
     for ours, twin in zip(results(_line_search), results(reference), strict=True):
         np.testing.assert_allclose(ours, twin, rtol=1e-13)

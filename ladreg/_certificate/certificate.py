@@ -10,6 +10,7 @@ import numpy as np
 from ladreg._arrays import Array
 from ladreg._certificate.dual_projection import Projection
 from ladreg._certificate.uniqueness import is_single_point
+from ladreg._kernels import _line_search
 from ladreg._problem import Problem, Solution, StopReason
 from ladreg._tolerances import EXACT_FIT, FACE_GAP, PROVED_GAP, ROUNDED, SUMMED
 
@@ -127,15 +128,19 @@ def _proved_at_ends(problem: Problem, coef: Array, residual: Array, dual: Array,
         return None
     if not np.all(np.abs(products[columns]) <= ROUNDED * Projection(problem).sizes(dual, columns)):
         return None
-    (lower, upper), loss, at_ends, gap = problem.loss.interval(), 0.0, 0.0, 0.0
+    (lower, upper), loss = problem.loss.interval(), 0.0
+    residual, dual = np.ascontiguousarray(residual), np.ascontiguousarray(dual)
+    listed, found = np.empty(residual.size, dtype=np.intp), 0
     for block, weight in problem.blocks():
-        some, inside = residual[block], dual[block]
-        end = weight * np.where(some > 0, upper, lower)
-        rows = np.flatnonzero(inside != end)
-        part = float(end @ some)
-        loss += part
-        at_ends += part - float(end[rows] @ some[rows])
-        gap += problem.row_gap(some[rows], inside[rows] / shrink, weight[rows])
+        count, part = _line_search.off_ends(
+            residual[block], dual[block], weight, lower, upper, listed[found:][: weight.size]
+        )
+        listed[found : found + count] += block.start
+        found, loss = found + count, loss + part
+    rows = listed[:found]
+    some, weight = residual[rows], problem.weight[rows]
+    at_ends = loss - float((weight * np.where(some > 0, upper, lower)) @ some)
+    gap = problem.row_gap(some, dual[rows] / shrink, weight)
     objective = loss + penalty.value(coef)
     if not facts.least_ordinary < objective < np.inf:
         return None

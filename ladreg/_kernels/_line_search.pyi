@@ -22,3 +22,11 @@ def sides(
     near: NDArray[Any],
     turned: NDArray[Any],
 ) -> tuple[int, int]: ...
+def off_ends(
+    residual: NDArray[Any],
+    dual: NDArray[Any],
+    weight: NDArray[Any],
+    lower: float,
+    upper: float,
+    rows: NDArray[Any],
+) -> tuple[int, float]: ...

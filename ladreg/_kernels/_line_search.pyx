@@ -124,3 +124,24 @@ def sides(const double[::1] residual, const double[::1] lengths, double radius, 
             n_near += fabs(residual[i]) <= radius * lengths[i]
             n_turned += now != above[i]
     return n_near, n_turned
+
+
+def off_ends(const double[::1] residual, const double[::1] dual, const double[::1] weight, double lower, double upper,
+             Py_ssize_t[::1] rows):
+    """List the rows whose dual is not the end of its interval on the residual's side, ``weight * (lower or upper)``.
+
+    The sum of the ends times the residuals is returned after their number.
+    """
+    cdef Py_ssize_t n = residual.shape[0], i, count = 0
+    cdef double end, even = 0.0, odd = 0.0
+    check(of(residual, n) and of(dual, n) and of(weight, n) and places(rows, n))
+    with nogil:
+        for i in range(n):
+            end = weight[i] * (upper if residual[i] > 0 else lower)
+            rows[count] = i
+            count += dual[i] != end
+            if i % 2:
+                odd += end * residual[i]
+            else:
+                even += end * residual[i]
+    return count, even + odd

@@ -479,6 +479,19 @@ def sides(
     return close.size, other.size
 
 
+def off_ends(
+    residual: Array, dual: Array, weight: Array, lower: float, upper: float, rows: NDArray[np.intp]
+) -> tuple[int, float]:
+    """List the rows whose dual is not the end of its interval on the residual's side, ``weight * (lower or upper)``.
+
+    The sum of the ends times the residuals is returned after their number.
+    """
+    end = weight * np.where(residual > 0, upper, lower)
+    found = np.flatnonzero(dual != end)
+    rows[: found.size] = found
+    return found.size, float(end @ residual)
+
+
 def weigh(a: Array, s: Array, under: Array, over: Array, residual: Array, q: Array, pushed: Array) -> None:
     """Compute ``q``, and the predictor's right-hand side ``pushed = q * residual``."""
     q[:] = 1.0 / (under / a + over / s)
