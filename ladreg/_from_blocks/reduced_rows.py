@@ -90,7 +90,8 @@ def checked(state: FitState, near: Near, seen: Summary) -> Generator[Request, Su
     """Solve the gathered rows and check all rows; add those held on the wrong side, until there are none."""
     parts, n_near = _brought(seen), seen.sums["near"]
     for number in range(_ROUNDS):
-        candidate = _reduced(state, stacked(parts), seen)
+        parts = [stacked(parts)]  # in place of its parts: they are as large
+        candidate = _reduced(state, parts[0], seen)
         n_gathered = _count(parts)
         state.stats["rows_solved"] += n_gathered
         state.stats["n_rounds"] += 1

@@ -97,7 +97,9 @@ def rows_below(design: Design, means: Array) -> Design:
         parts: list[Any] = [design.X, sp.csr_array(below)]
         X: Any = sp.csr_array(sp.vstack(parts, format="csr"))
     else:
-        X = np.vstack([design.X - design.shift, below])
+        X = np.empty((design.n_samples + len(below), below.shape[1]))
+        np.subtract(design.X, design.shift, out=X[: design.n_samples])
+        X[design.n_samples :] = below
     return as_design(X).rescaled(np.zeros(design.scale.size), design.scale)
 
 

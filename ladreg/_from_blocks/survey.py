@@ -58,10 +58,13 @@ def survey(passes: Passes, n_sample: int, names: list[str] | None) -> Survey:
     seen = passes.total("survey", _survey, n_rows, min(n_sample, n_rows), names)
     if seen.sums["n"] == 0:
         raise ValueError("The weights must contain at least one non-zero number: all weights are zero.")
-    random, certain = stacked(seen.rows["sample"]), stacked(seen.rows["certain"])
-    is_complete = random.y.size == int(seen.sums["n"])
-    share = 1.0 if is_complete else (float(seen.sums["mass"]) - _mass(certain)) / (_mass(random) or 1.0)
-    sample = stacked([Rows(random.X, random.y, _weights(random) * share), certain])
+    random, certain = seen.rows.pop("sample"), seen.rows.pop("certain")
+    n_random = sum(part.y.size for part in random)
+    sample = stacked([*random, *certain])  # once: the sample is large
+    weight = _weights(sample)
+    is_complete = n_random == int(seen.sums["n"])
+    if not is_complete:
+        weight[:n_random] *= (float(seen.sums["mass"]) - weight[n_random:].sum()) / (weight[:n_random].sum() or 1.0)
     count = np.maximum(seen.sums["count"], 1)
     is_single = seen.high["itemsize"] == 4
     return Survey(
@@ -73,17 +76,13 @@ def survey(passes: Passes, n_sample: int, names: list[str] | None) -> Survey:
         is_sparse=sp.issparse(sample.X),
         dtype=np.dtype(np.float32 if is_single else np.float64),
         sample=sample,
-        n_random=random.y.size,
+        n_random=n_random,
         is_complete=is_complete,
     )
 
 
 def _weights(rows: Rows) -> Array:
     return np.ones(rows.y.size) if rows.weight is None else rows.weight
-
-
-def _mass(rows: Rows) -> float:
-    return float(_weights(rows).sum())
 
 
 def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[str] | None) -> Summary:

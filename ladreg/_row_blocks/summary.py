@@ -25,7 +25,9 @@ def picked(rows: Rows, index: Index) -> Rows:
 
 
 def stacked(parts: list[Rows]) -> Rows:
-    """All rows of several parts, which have weights."""
+    """All rows of several parts, which have weights; a single part as it is."""
+    if len(parts) == 1:
+        return parts[0]
     tables: list[Any] = [part.X for part in parts if part.y.size] or [parts[0].X]
     X: Any = sp.csr_array(sp.vstack(tables, format="csr")) if sp.issparse(tables[0]) else np.concatenate(tables)
     weights: list[Array] = [part.weight for part in parts if part.weight is not None]
