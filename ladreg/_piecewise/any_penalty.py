@@ -15,6 +15,7 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import prove
 from ladreg._piecewise import linprog, piece_system, separable, ties
 from ladreg._piecewise.near_rows import LIMIT, among_near_rows, near_fit, near_limits, on_all_rows
+from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.piece_system import PieceSolution, system
 from ladreg._piecewise.row_problem import RowProblem
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -47,7 +48,7 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
     2. A piecewise linear loss without ridges is a linear program; of many rows the rows near the fit of a sample and
        of Newton steps on all rows are solved, the others held on their sides (see `preprocessing`).
     3. Without kinks of the loss solve the system of the pieces of `start`, if there is one, and correct the pieces
-       until they stay.
+       until they stay. For a squared loss they are those of a lasso on the Gram matrix of all columns.
     4. Where that proves nothing, take the pieces that an interior point method finds on all kinks, of rows and of
        coefficients; of many rows with a piecewise linear loss first on few rows, as in 2.
     5. Where the optimum is not unique, go to the canonical one.
@@ -68,6 +69,8 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
         return _of_few_rows(table, settings, start) or linprog.solve_by_linprog(problem, settings, start)
     # 3.
     stats = dict.fromkeys(("n_ip_iter", "n_guesses", "rows_solved", "n_passes", "n_rounds"), 0.0)
+    if problem.loss.is_square:
+        start = _by_gram(table)
     if start is not None and not problem.loss.has_kink:  # too many rows come to a kink and leave it
         best, number = _settled(problem, _pieces_of(problem, start), None, _GUESSES_NEAR)
         limited, stats["n_guesses"] = False, stats["n_guesses"] + number
@@ -80,6 +83,15 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
     stopped = StopReason.EXACT if _is_solved(problem, best, settings.tol) else short
     n_iter = int(stats["n_ip_iter"] or stats["n_guesses"])
     return Uncertified(best.coef, best.intercept, best.dual, n_iter, stopped, "interior point", stats, unique)
+
+
+def _by_gram(table: RowProblem) -> Coefficients:
+    """The optimum of a squared loss up to the rounding of the Gram matrix of all columns."""
+    penalty = table.problem.penalty
+    point = table.join(penalty.rest, table.problem.null_intercept())
+    point = point + newton_step(table.gram, table.gram @ point - table.linear, point, penalty)
+    coef, intercept = table.split(point)
+    return Coefficients(penalty.within(coef), intercept)
 
 
 def _by_kinks(
