@@ -173,7 +173,9 @@ class Clipped:
         polished = replace(solution, coef=coef, intercept=intercept)
         keeps_signs = np.array_equal(np.sign(coef), np.sign(solution.coef))
         keeps_signs &= not self.original.penalty.forbidden(coef).size
-        return polished if keeps_signs and self._lightened(polished) < self._lightened(solution) else solution
+        if not (keeps_signs and self._lightened(polished) < self._lightened(solution)):
+            return solution
+        return replace(polished, objective=self.problem.objective(coef, intercept))
 
     def constant(self, weight: Array, rows: Index) -> float:
         """What the moves add to the mean loss of some rows with these weights, where all targets keep their side."""
