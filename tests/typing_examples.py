@@ -37,7 +37,7 @@ Floating = NDArray[np.floating]
 
 def stated(X: Floats, y: Floats) -> None:
     """What a checker is to find; nobody calls it."""
-    # One target: numbers. They are arrays for several targets, so that their type is open; what is no number is an error.
+    # One target: numbers. They are arrays for several targets, so that their type is open; a string is an error.
     model = LADRegressor().fit(X, y)
     assert_type(model, LADRegressor)
     assert_type(model.coef_, Floating)
