@@ -41,7 +41,7 @@ def next_by_lags(model, values, n_lags):
     "sktime",
     works="`make_reduction` with its strategies (recursive, direct, dirrec, multioutput); "
     "`ForecastingGridSearchCV` over `estimator__alpha`",
-    remark="Each step of multioutput is fitted by itself, so that its forecasts are those of direct.",
+    remark="Several targets are fitted separately, so that multioutput and direct give the same forecasts.",
 )
 def sktime():
     from sktime.forecasting.compose import make_reduction
@@ -68,7 +68,7 @@ def sktime():
     "skforecast",
     works="`ForecasterRecursive` and `ForecasterDirect` with weights, importances and conformal intervals; "
     "`grid_search_forecaster`",
-    remark="One quantile at a time: several predictions for a step are an error.",
+    remark="One quantile per forecaster: a list of quantiles raises an error.",
 )
 def skforecast():
     from skforecast.direct import ForecasterDirect
@@ -111,9 +111,8 @@ def treated(n_samples=800):
 @row(
     "EconML",
     "econml",
-    works="First stages of `LinearDML` and its like, with weights and several outcomes; final stages of `DML`; "
-    "metalearners",
-    remark="First stages of least absolute deviations suit errors that are symmetric: the theory asks for means.",
+    works="First stages of `LinearDML` with weights and several outcomes, final stages of `DML`, metalearners",
+    remark="Medians as first stages need symmetric errors, since the theory is about conditional means.",
 )
 def econml():
     from econml.dml import DML, LinearDML
@@ -140,8 +139,8 @@ def econml():
 @row(
     "DoubleML",
     "DoubleML",
-    works="Learners of `DoubleMLPLR` and its like; `tune_ml_models`",
-    remark="As with EconML, learners of medians suit errors that are symmetric.",
+    works="Learners of `DoubleMLPLR`, `tune_ml_models`",
+    remark="As for EconML: medians as learners need symmetric errors.",
 )
 def doubleml():
     import optuna
@@ -162,9 +161,9 @@ def doubleml():
 @row(
     "Feature-engine",
     "feature_engine",
-    works="Its selectors by performance: recursive elimination and addition, shuffling, probes",
-    remark="Pass `scoring`, which is that of classifiers by default. Theirs: `SklearnTransformerWrapper` takes "
-    "scikit-learn's own selectors alone; put `StabilitySelection` into the pipeline itself.",
+    works="Selection by recursive elimination, by shuffling and by probe features",
+    remark="Pass `scoring`; its default is for classifiers. `SklearnTransformerWrapper` accepts only a list of "
+    "scikit-learn's transformers: put `StabilitySelection` into the pipeline without it.",
 )
 def feature_engine():
     from feature_engine.selection import ProbeFeatureSelection, RecursiveFeatureElimination, SelectByShuffling
@@ -210,7 +209,7 @@ def mlxtend():
     "Optuna",
     "optuna",
     works="Studies of any parameter, with cross-validation as the objective",
-    remark="For alpha alone there are `LADRegressorCV` and its like, which fit the whole path.",
+    remark="To tune only alpha, `LADRegressorCV` and the other `CV` estimators compute the whole path.",
 )
 def optuna():
     import optuna
@@ -231,8 +230,8 @@ def optuna():
     "Dask",
     "dask",
     "distributed",
-    works="The joblib backend `dask`: searches and our `n_jobs`, with the same bits; arrays and frames in `fit` and "
-    "`predict`: :doc:`dask`",
+    works="The joblib backend `dask` for searches and for `n_jobs` of ladreg, with bit-identical results; arrays and "
+    "frames in `fit` and `predict`: :doc:`dask`",
 )
 def dask():
     import dask.array as da
@@ -278,7 +277,7 @@ def category_encoders():
     "Fairlearn",
     "fairlearn",
     works="`MetricFrame`, `CorrelationRemover`, `GridSearch` and `ExponentiatedGradient` with bounded group losses",
-    remark="Its losses have an interval: scale y into it first.",
+    remark="Its losses are defined on an interval: scale y to it first.",
 )
 def fairlearn():
     from fairlearn.metrics import MetricFrame

@@ -24,8 +24,8 @@ from tests.clients.table import row
     "skl2onnx",
     "onnxruntime",
     works="`to_onnx` of every estimator, alone or in pipelines and meta-estimators, after :func:`ladreg.onnx.register`",
-    remark="Pass float64 tables for float64 predictions. Some of skl2onnx's own steps hand on float32, one-hot "
-    "encoding among them.",
+    remark="Pass float64 input for float64 predictions. Some converters of skl2onnx, such as that of one-hot encoding, "
+    "return float32.",
 )
 def onnx():
     import onnxruntime
@@ -43,7 +43,7 @@ def onnx():
     "skops",
     "skops",
     works="`dump` and `load` of every fitted estimator, model cards",
-    remark="`trusted` takes the name of the class, and nothing else: see below.",
+    remark="`trusted` needs only the name of the class: see below.",
 )
 def skops():
     from skops import card, io
@@ -64,8 +64,8 @@ def skops():
     "MLflow",
     "mlflow",
     works="`log_model`, `load_model` and `pyfunc`",
-    remark="`log_model` saves by skops, and without `skops_trusted_types` it is an error: see below. `autolog` sees "
-    "scikit-learn's own classes alone.",
+    remark="`log_model` saves by skops and raises an error without `skops_trusted_types`: see below. `autolog` logs "
+    "only scikit-learn's own classes.",
 )
 def mlflow():
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -95,8 +95,8 @@ def mlflow():
     "SHAP",
     "shap",
     works="`LinearExplainer` and `Explainer` of every regressor, with several quantiles or targets too",
-    remark="`Explainer(model, X)` reads `coef_` and `intercept_`: the sorting of `rearrange=True` and the correction "
-    "of `ConformalQuantileRegressor` are not part of it. `Explainer(model.predict, X)` explains what is predicted.",
+    remark="`Explainer(model, X)` uses `coef_` and `intercept_`, without the sorting of `rearrange=True` or the "
+    "correction of `ConformalQuantileRegressor`. `Explainer(model.predict, X)` explains the predictions.",
 )
 def shap():
     import shap
@@ -119,7 +119,7 @@ def shap():
     np.testing.assert_allclose(found.values.sum(axis=1) + found.base_values, sorted_.predict(few[:50]), rtol=1e-9)
 
 
-@row("LIME", "lime", works="`LimeTabularExplainer` of `predict`, and with one of our models as `model_regressor`")
+@row("LIME", "lime", works="`LimeTabularExplainer` of `predict`, also with a ladreg model as `model_regressor`")
 def lime():
     from lime.lime_tabular import LimeTabularExplainer
 
@@ -139,8 +139,9 @@ def lime():
     "mapie",
     works="`SplitConformalRegressor` and `CrossConformalRegressor`; `ConformalizedQuantileRegressor` of "
     "`QuantileRegressor`, and of any three fitted models (lower, upper, median) with `prefit=True`",
-    remark="Theirs: without `prefit` it knows quantile models by four names of classes, so that "
-    "`QuantileRegressorCV` is an error. :class:`~ladreg.ConformalQuantileRegressor` fits the three quantiles together.",
+    remark="Without `prefit`, MAPIE accepts only four class names, `QuantileRegressor` among them: "
+    "`QuantileRegressorCV` raises an error. :class:`~ladreg.ConformalQuantileRegressor` fits the three quantiles "
+    "together.",
 )
 def mapie():
     from mapie.regression import ConformalizedQuantileRegressor, CrossConformalRegressor, SplitConformalRegressor
