@@ -8,10 +8,8 @@ kept their side, and its residuals are the start of the next problem.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
@@ -21,12 +19,20 @@ from ladreg._design import DenseDesign
 from ladreg._kernels import _line_search
 from ladreg._piecewise import preprocessing
 from ladreg._piecewise.row_problem import Iterate, RowProblem
-from ladreg._piecewise.shared_rows import KnownSolution, solve_on_same_rows
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._piecewise.warm_simplex import ProcessPoint, ReducedRows, newton
 from ladreg._presolve import merged_rows, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._tolerances import AT_END, PROVED_GAP
+
+
+@dataclass(frozen=True)
+class KnownSolution:
+    """What is known at a solution or a guess; `dual` and the rows `near` the fit only at a solution of the process."""
+
+    place: ProcessPoint
+    dual: Array | None = None
+    near: ReducedRows | None = None
 
 
 @dataclass(frozen=True)
@@ -74,19 +80,8 @@ def solve_process(
     rows are few, sparse or repeated, or columns many.
     """
     sequence = _Sequence(settings, solve, from_zero, start)
-    given = zip(values.tolist(), problems, strict=True)
-    waiting = deque(islice(given, 1))
-    while waiting:
-        is_first_open = True
-        if sequence.goes_on(*waiting[0]):
-            waiting.extend(islice(given, settings.tuned(PiecewiseTuning).together - len(waiting)))
-            for solution in sequence.several(list(waiting)):
-                is_first_open = False
-                waiting.popleft()
-                yield solution
-        if is_first_open:
-            yield sequence.one(*waiting.popleft())
-        waiting.extend(islice(given, int(not waiting)))
+    for value, problem in zip(values.tolist(), problems, strict=True):
+        yield sequence.one(value, problem)
 
 
 class _Sequence:
@@ -119,18 +114,6 @@ class _Sequence:
             here = self.process.known(*self.last) if found is None else found[1]
             self.known = [self.known[-1], (value, here)] if self.failures < self.tuning.patience else []
         return solution
-
-    def goes_on(self, value: float, problem: Problem) -> bool:
-        """Whether the rows near the last solution are enough for the next one."""
-        return self.process is not None and len(self.known) == 2 and self.process.goes_on(self.known, value, problem)
-
-    def several(self, following: list[tuple[float, Problem]]) -> Iterator[Solution]:
-        """Solve the next problems on the rows near the last solution, up to the first that needs others."""
-        assert self.process is not None
-        for value, solution, here in self.process.run(self.known, following):
-            self.known, self.failures = [self.known[-1], (value, here)], 0
-            self.last, self.before = solution.coefficients, value
-            yield solution
 
 
 def is_followed(twin: Problem, tuning: PiecewiseTuning) -> bool:
@@ -168,8 +151,6 @@ class _Process:
         self.pays = is_followed(twin, tuning) and merged_rows(twin, settings) is None
         self.mass = self.table.backward(twin.weight) if self.pays else np.zeros(0)
         self.window = min(int(tuning.process_window * self.table.n_columns**0.5), twin.n_samples)
-        # Products with the data at unit scale are those with the data as given, times powers of two.
-        self.sums_are_exact = not (self.units.column_shift.any() or self.units.rows.size)
         # How many rows the last prediction missed, whether the line through the last two solutions would have missed
         # few, and how much of the last Newton step was right.
         self.missed, self.straight, self.length = 0.0, False, 1.0
@@ -245,28 +226,6 @@ class _Process:
             place = self._moved(found.place, found.place.point, found.place.residual)
             near, missed = None, 0.0
         return None
-
-    def goes_on(self, known: list[tuple[float, KnownSolution]], value: float, problem: Problem) -> bool:
-        """Whether the rows near the last solution are enough for the next one."""
-        right, left, ahead = _line(known, value)
-        line = right.place.point + ahead * (right.place.point - left.place.point)
-        return (
-            self.straight
-            and self.sums_are_exact
-            and right.near is not None
-            and right.dual is not None
-            and right.near.ends == problem.loss.interval()
-            and right.near.reaches(line, self.tuning.worse * self.missed)
-        )
-
-    def run(
-        self, known: list[tuple[float, KnownSolution]], following: list[tuple[float, Problem]]
-    ) -> Iterator[tuple[float, Solution, KnownSolution]]:
-        """Solve problems on the rows near the last solution, up to the first that needs others."""
-        twins = [(value, problem, self._twin(problem)) for value, problem in following]
-        for draft, solution, here in solve_on_same_rows(known, twins, self.table, self.units, self.mass, self.missed):
-            self.missed = draft.missed
-            yield draft.value, solution, here
 
     def _twin(self, problem: Problem) -> Problem:
         units = self.units

@@ -113,8 +113,6 @@ class PiecewiseTuning:
     long_step: float = number(0.05, 0.0, 0.5)
     # Consecutive failures after which the remaining problems are solved one by one.
     patience: int = number(3, 1, 1000)
-    # Problems that are solved on the same rows before all rows are read, at most: each takes n numbers of memory.
-    together: int = number(16, 1, 1000)
     # Rows per column of the simplex program, at least.
     simplex_rows: int = number(10, 1, 10_000)
     # Newton steps before the simplex method.

@@ -237,14 +237,6 @@ class ReducedRows:
         rows = np.flatnonzero(self.above != self.begun)
         return self.A[rows].T @ np.where(self.above[rows], -self.weight[rows], self.weight[rows])
 
-    def sides(self) -> Array:
-        """The dual of these rows at the end on their side."""
-        return self._sides(self.above)
-
-    def products(self, dual: Array) -> Array:
-        """``X'dual`` over all rows, for a dual of all rows that has the others on their side."""
-        return self.held + self.A.T @ dual[self.rows]
-
     def beyond(self, dual: Array) -> Array:
         """Change of ``X'dual`` if these rows were all at the end of their interval on their side."""
         return self.A.T @ (self._sides(self.above) - dual[self.rows])
