@@ -420,7 +420,7 @@ def test_more_that_makes_no_sense():
         QuantileRegressorCV(quantile=[0.1, 0.9]).fit(X, y)
     with pytest.raises(ValueError, match="quantile must be"):
         QuantileRegressorCV(quantile=1.0).fit(X, y)
-    for ratio, message in ((1.5, "l1_ratio"), ([], "l1_ratio"), ([0.5, -0.1], "l1_ratio"), (0.0, "an L2 term alone")):
+    for ratio, message in ((1.5, "l1_ratio"), ([], "l1_ratio"), ([0.5, -0.1], "l1_ratio"), (0.0, "no largest alpha")):
         with pytest.raises(ValueError, match=message):
             ElasticNetCDCV(l1_ratio=ratio).fit(X, y)
     ridge = ElasticNetCDCV(l1_ratio=0.0, alphas=[0.1, 1.0], cv=3).fit(X, y)
