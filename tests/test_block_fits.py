@@ -240,6 +240,14 @@ def test_more_rows_than_may_be_held_are_fitted_exactly():
     assert assert_same(LADRegressor(), sp.csr_array(X * (X > 1)), y).certificate_.unique
 
 
+def test_means_are_of_rows_near_the_best_point():
+    """The groups of the first point do not prove it: those at the optimum that they lead to do."""
+    rng = np.random.default_rng(20)
+    X = rng.standard_normal((20_000, 5))
+    y = np.where(rng.random(20_000) < 0.5, 0.0, np.abs(X.sum(axis=1) + rng.standard_normal(20_000)))
+    assert_same(LADRegressor(alpha=0.05), X, y, n_passes=12)
+
+
 def test_what_is_not_proved_is_said():
     """The groups are so few that their means have not duals enough."""
     X, y, _ = table(11)

@@ -173,7 +173,7 @@ def _leant(penalty: ElasticNet, coef: Array, sums: SquareSums, fixed: Index) -> 
     if fixed.size > _MOST:
         return None
     gram = sums.gram[np.ix_(fixed, fixed)]
-    length = np.sqrt(np.diag(gram))
+    length = np.sqrt(np.maximum(np.diag(gram), 0.0))  # a constant column may have less than nothing by rounding
     length[length == 0] = 1.0
     cosines = gram / length / length[:, None]
     try:

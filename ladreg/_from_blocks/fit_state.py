@@ -43,6 +43,9 @@ class FitState:
     n_distinct: float = np.inf
     # The best coefficients so far, and the largest lower bound of the objective.
     best: Solution | None = None
+    best_point: Array = field(default_factory=lambda: np.zeros(0))
+    # The point of the last Newton step, where means are of rows near another one.
+    refined_point: Array | None = None
     bound: float = 0.0
     is_proved: bool = False
     stats: dict[str, float] = field(default_factory=dict)

@@ -62,11 +62,16 @@ def solve_piecewise_blocks(
         return solve(question.of(seen.sample), settings)
     state = _begun(question, settings, seen, n_held)
     for _ in range(_ATTEMPTS):
-        yield from refined(state)
+        if not state.has_means:
+            yield from refined(state)
         found = yield from gathered(state)
         yield from checked(state, *found)
-        if state.is_proved or state.has_means:
+        if state.is_proved:
             break
+        if state.has_means:
+            # Rows that are fitted exactly at the best point so far have means that are: groups of others have not.
+            state.refined_point = state.point if state.refined_point is None else state.refined_point
+            state.point = state.best_point
         state.failed, state.size = True, _WIDER * state.size
         state.stats["n_failed"] += 1
     return (yield from _answer(state))
@@ -107,6 +112,8 @@ def _begun(question: Question, settings: Settings, seen: Survey, n_held: int) ->
 def _answer(state: FitState) -> Generator[Request, Summary, Solution]:
     """The best coefficients with their proof; those of the last step, without more of a proof than none, if not one."""
     if state.best is None or (not state.is_proved and state.best.gap > HALF_DIGITS * state.best.objective):
+        if state.refined_point is not None:
+            state.point = state.refined_point
         coef, intercept = state.units.to_original(state.point[:-1], float(state.point[-1]))
         last = Coefficients(coef, intercept if state.question.fit_intercept else 0.0)
         nothing = Near(state.units, state.point, np.zeros(state.point.size), -1.0)

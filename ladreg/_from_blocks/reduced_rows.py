@@ -161,9 +161,10 @@ def judge(state: FitState, candidate: Candidate, seen: Summary) -> Solution:
     # Gross outliers, whose loss is that of moved means, are no measure of what is proved of the other rows.
     near = size - candidate.moved * units.unit
     is_proved = unproved + excess <= PROVED_GAP * near and rounding <= PROVED_GAP * size
-    if is_proved or state.best is None or objective < state.best.objective or gap < state.best.gap:
+    if is_proved or _is_better(state.best, objective, gap):
         # No objective is below zero, and every bound is one for all coefficients.
         gap = min(gap, objective)
+        state.best_point = np.append(solution.coef, solution.intercept)
         state.best = Solution(
             coef=coef,
             intercept=candidate.coefficients.intercept,
@@ -178,9 +179,17 @@ def judge(state: FitState, candidate: Candidate, seen: Summary) -> Solution:
             stats={**solution.stats, **state.stats},
         )
     state.is_proved = state.is_proved or is_proved
+    assert state.best is not None
     return state.best
 
 
 def _relative(gap: float, size: float) -> float:
     """The gap relative to a size; that of gross outliers would hide what is not proved of the other rows."""
     return gap / size if size > 0 else (0.0 if gap == 0 else np.inf)
+
+
+def _is_better(best: Solution | None, objective: float, gap: float) -> bool:
+    """Whether an objective is less than the best so far, or the same up to rounding with a smaller gap."""
+    if best is None or objective < best.objective * (1.0 - PROVED_GAP):
+        return True
+    return objective <= best.objective * (1.0 + PROVED_GAP) and gap < best.gap
