@@ -117,6 +117,19 @@ def test_thousands_of_dummies_make_no_dense_matrix_of_their_number():
     assert peak < 0.15 * 8 * X.shape[1] ** 2
 
 
+def test_the_rows_of_groups_are_not_copied():
+    """X stores 7 numbers a row, values and indices: it is not copied, the fit has vectors of one number a row alone."""
+    X, y = many_groups(40_000, 400)
+    tracemalloc.start()
+    try:
+        solution = solved(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert solution.gap <= 1e-12 * solution.objective
+    assert peak <= 37 * y.nbytes
+
+
 @pytest.mark.parametrize(
     ("model", "gap"),
     [

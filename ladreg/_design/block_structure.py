@@ -7,7 +7,7 @@ pattern depends on which values are stored, so that it is found once for all wei
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, cholesky_solver, is_definite, is_regular
+from ladreg._arrays import BLOCK, Array, Index, cholesky_solver, is_definite, is_regular
 from ladreg._kernels import _blocks, _rows
 from ladreg._tolerances import AT_END
 
@@ -114,20 +114,29 @@ class BlockPattern:
 
         The number is -1 where a row has no value in D.
         """
-        chosen = X if index.size == X.shape[0] else X[index]
-        column = self.place[chosen.indices]
-        data = chosen.data * scale[chosen.indices]
-        row = np.repeat(np.arange(index.size), np.diff(chosen.indptr))
-        group, value = np.full(index.size, -1), np.zeros(index.size)
-        inside = (column < 0) & (data != 0)
-        group[row[inside]], value[row[inside]] = -1 - column[inside], data[inside]
-        other = column >= 0
-        begin = np.concatenate([[0], np.cumsum(np.bincount(row[other], minlength=index.size))])
-        shape = (index.size, self.others.size - self.border)
-        rest = sp.csr_array((data[other], column[other], begin), shape=shape)
-        if self.border:
-            rest = sp.csr_array(sp.hstack([rest, sp.csr_array(np.ones((index.size, 1)))]))
-        return group, value, rest
+        n_rows, border = index.size, int(self.border)
+        group, value, begin = np.full(n_rows, -1), np.zeros(n_rows), np.zeros(n_rows + 1, dtype=X.indptr.dtype)
+        for first, row, column, _ in self._blocks_of(X, scale, index):
+            length = min(BLOCK, n_rows - first)
+            begin[first + 1 : first + length + 1] = np.bincount(row[column >= 0], minlength=length) + border
+        np.cumsum(begin, out=begin)
+        data, columns = np.ones(begin[-1]), np.full(begin[-1], self.others.size - 1, dtype=X.indices.dtype)
+        for first, row, column, entry in self._blocks_of(X, scale, index):
+            inside, other = (column < 0) & (entry != 0), np.flatnonzero(column >= 0)
+            group[first + row[inside]], value[first + row[inside]] = -1 - column[inside], entry[inside]
+            # Each row before has one entry more than its values in S where there is an intercept: that of its column.
+            place = begin[first] + np.arange(other.size) + border * row[other]
+            data[place], columns[place] = entry[other], column[other]
+        return group, value, sp.csr_array((data, columns, begin), shape=(n_rows, self.others.size))
+
+    def _blocks_of(self, X: sp.csr_array, scale: Array, index: Index) -> Iterator[tuple[int, Index, Index, Array]]:
+        """Blocks of the chosen rows: the first row's number; and of each value its row there, its place, and it."""
+        for first in range(0, index.size, BLOCK):
+            rows = index[first : first + BLOCK]
+            whole = index.size == X.shape[0]
+            chosen = X[first : first + rows.size] if whole else X[rows]
+            row = np.repeat(np.arange(rows.size), np.diff(chosen.indptr))
+            yield first, row, self.place[chosen.indices], chosen.data * scale[chosen.indices]
 
     def _cross(self, values: Array) -> sp.csr_array:
         return sp.csr_array((values, self.indices, self.begin), shape=(self.separate.size, self.others.size))

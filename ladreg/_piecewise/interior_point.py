@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import LinearOperator
 
 from ladreg._arrays import Array, Index, cholesky_solver, square_solver
 from ladreg._design import BlockGram
@@ -28,6 +29,10 @@ from ladreg._tolerances import AT_END, HALF_DIGITS, INSIDE
 _BLOCK = 2048
 # The infinite end of a half line is replaced by one at 1e25 times the distance of the start from the other end.
 _FAR = 1e25
+
+
+# A matrix, or its products alone where a program has a Gram matrix by blocks.
+Rows = Array | sp.csr_array | LinearOperator
 
 
 def weighted_gram(A: Array | sp.csr_array, weight: Array) -> Array:
@@ -129,7 +134,7 @@ class BoundedDual(DualProgram):
     Attributes
     ----------
     A
-        Rows, dense or sparse, of shape (m, q).
+        Rows, dense, sparse or by their products, of shape (m, q).
     hessian
         H, None for zero.
     stiffness
@@ -138,7 +143,7 @@ class BoundedDual(DualProgram):
         ``A' diag(weight) A`` in blocks, as a function of the weights, where A has many columns that share no row.
     """
 
-    A: Array | sp.csr_array
+    A: Rows
     y: Array
     lower: Array
     upper: Array
@@ -177,6 +182,7 @@ class BoundedDual(DualProgram):
 
     def rows(self, index: Index) -> Array:
         """The chosen rows, dense; none of them a pseudo-row."""
+        assert not isinstance(self.A, LinearOperator)
         picked = self.A[index]
         return picked if isinstance(picked, np.ndarray) else np.asarray(picked.toarray())
 
@@ -194,6 +200,7 @@ class BoundedDual(DualProgram):
             found = self._factor_by_rows(self.A, rows, q[n_rows:])
             if found is not None:
                 return found
+        assert not isinstance(self.A, LinearOperator)  # which has `gram`
         gram = weighted_gram(self.A, rows)
         if self.penalised.size:
             gram[self.penalised, self.penalised] += q[n_rows:]
@@ -379,7 +386,7 @@ def _iterate(
         gap = complementarity / (float(width @ np.abs(residual)) + program.curved(coef) + 1e-300)
         # 4.
         if gap <= max(HALF_DIGITS, tol) and np.abs(short).max(initial=0.0) <= met * scale:
-            best = _finished(program, coef, *state, gap, iteration)
+            best = _finished(program, coef, *state, gap, iteration, (push, pushed))
             if gap <= tol:
                 return best
         elif _falls(program, coef, residual - y, lower, width):
@@ -445,14 +452,37 @@ def clear_vertex(program: DualProgram, residual: Array, dual: Array, basic: Inde
 
 
 def _finished(
-    program: DualProgram, coef: Array, a: Array, s: Array, under: Array, over: Array, relative_gap: float, n_iter: int
+    program: DualProgram,
+    coef: Array,
+    a: Array,
+    s: Array,
+    under: Array,
+    over: Array,
+    relative_gap: float,
+    n_iter: int,
+    space: tuple[Array, Array],
 ) -> InteriorPointResult:
-    """The result at an iterate: the larger member of each complementary pair decides if a row is basic or at an end."""
+    """The result at an iterate: the larger member of each complementary pair decides if a row is basic or at an end.
+
+    `space` is overwritten.
+    """
     n_rows = program.y.size
-    width = np.maximum(program.width, 1e-300)
+    width = program.width
+    np.maximum(width, 1e-300, out=width)
     # Where every row is fitted, residuals are rounding and do not give their typical size.
-    spread = max(float(np.mean((over + under)[:n_rows])), 1e-3 * float(np.mean(np.abs(program.y))), 1e-300)
-    above, below = np.log((s / width) / (over / spread)), np.log((a / width) / (under / spread))
+    spread = max(
+        float(np.mean(over[:n_rows]) + np.mean(under[:n_rows])), 1e-3 * float(np.mean(np.abs(program.y))), 1e-300
+    )
+    above, below = space
+    _logarithm_of_ratio(s, over, width, spread, above)
+    _logarithm_of_ratio(a, under, width, spread, below)
     inside = program.lower + a[:n_rows]
     dual = np.where(above[:n_rows] < 0, program.upper, np.where(below[:n_rows] < 0, program.lower, inside))
     return InteriorPointResult(coef, dual, inside, np.minimum(above, below), relative_gap, max(n_iter, 1))
+
+
+def _logarithm_of_ratio(distance: Array, multiplier: Array, width: Array, spread: float, ratio: Array) -> None:
+    """``log((distance / width) / (multiplier / spread))``, written to `ratio`."""
+    np.divide(distance, width, out=ratio)
+    ratio /= multiplier / spread
+    np.log(ratio, out=ratio)

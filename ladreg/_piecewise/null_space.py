@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
+from scipy.sparse.linalg import LinearOperator
 
 from ladreg._arrays import Array, Index, cholesky_solver
 from ladreg._design import SparseDesign
@@ -151,6 +152,7 @@ def solve(program: BoundedDual, tol: float, max_iter: int, stats: dict[str, floa
 
 def _solved(program: BoundedDual, tol: float, max_iter: int, stats: dict[str, float]) -> InteriorPointResult | None:
     """`solve`, without the handling of errors."""
+    assert not isinstance(program.A, LinearOperator)  # which stands for the rows of groups alone
     orthogonal = Orthogonal.of(program.A if isinstance(program.A, np.ndarray) else program.A.toarray())
     if program.y.size - orthogonal.rank > _NARROW * orthogonal.rank:
         return None

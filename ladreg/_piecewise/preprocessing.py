@@ -375,7 +375,9 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
     step = np.zeros(table.n_columns)
     for _ in range(table.tuning.rounds):
         stats["n_rounds"] += 1
-        A = table.rows(rows)
+        everything = rows.size == problem.n_samples
+        is_narrow = everything and null_space.is_narrow(problem)
+        A = table.every_row() if everything and table.has_blocks and not is_narrow else table.rows(rows)
         residual = place.residual[rows]
         goal = A.T @ table.sides(place.residual, rows) + place.smooth
         reach = float(np.abs(residual).max())
@@ -383,7 +385,6 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
         mass = 1.0 / float(problem.weight[rows].mean())
         origin = place.point[table.penalised] / reach
         program = table.program(rows, A, residual / reach, goal, origin, mass, reach)
-        is_narrow = rows.size == problem.n_samples and null_space.is_narrow(problem)
         found = _optimum(program, is_narrow, tol, limit, stats)
         if isinstance(found, interior_point.Unbounded):
             step = found.direction * reach

@@ -12,11 +12,12 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import LinearOperator
 
 from ladreg._arrays import Array, Index
 from ladreg._design import BlockGram, SparseDesign
 from ladreg._kernels import _line_search
-from ladreg._piecewise.interior_point import BoundedDual
+from ladreg._piecewise.interior_point import BoundedDual, Rows
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import TOO_LARGE, Coefficients, Problem
 
@@ -137,6 +138,11 @@ class RowProblem:
             return rows
         return self.problem.design.rows(index, border=self.problem.fit_intercept)
 
+    def every_row(self) -> LinearOperator:
+        """All rows by their products alone: nothing is copied."""
+        shape = self.problem.n_samples, self.n_columns
+        return LinearOperator(shape=shape, matvec=self.predict, rmatvec=self.backward, dtype=np.float64)
+
     def sides(self, residual: Array, rows: Index | slice = slice(None)) -> Array:
         """The dual of the chosen rows at the end of their interval, on the residual's side."""
         return self.problem.weight[rows] * np.where(residual[rows] > 0, self.upper, self.lower)
@@ -144,7 +150,7 @@ class RowProblem:
     def program(
         self,
         rows: Index,
-        A: Array | sp.csr_array,
+        A: Rows,
         residual: Array,
         goal: Array,
         origin: Array,
