@@ -8,7 +8,7 @@ from alpha to alpha by the rows that change sides, so that X is read once for al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -25,12 +25,14 @@ from ladreg._presolve import scaled
 from ladreg._problem import ElasticNet, Problem, Settings
 from ladreg._tolerances import AT_END, VERTEX
 
-# Numbers in the residuals that are computed together (8 MB), and in the rows whose lengths are.
-_ENTRIES = 1 << 20
+# Numbers in the residuals that are computed together (8 MB), and in the rows that are copied together (1 MB).
+_ENTRIES, _COPIED = 1 << 20, 1 << 17
 # Numbers in the weights of the rows in each fold, at most (128 MB).
 _WEIGHTS = 1 << 24
 # A fold is near all rows if it leaves out at most 40 % of their weight.
 _LEFT_OUT = 0.4
+# Sums are made anew, a few rows at a time, where more than an eighth of the rows changed sides: these are copied.
+_TURNED = 1 / 8
 # Lengths are exact to more than 1 %: matrices with a condition number above 1e10 are refused.
 _LENGTH = 1.01
 
@@ -90,7 +92,7 @@ def solve_folds(
     4. A vertex is the only optimum if its basic duals are strictly inside their intervals, no near row is on another
        side than it was held on, and its distance from b is within the radius, so that no far row is either.
     """
-    counts = [np.bincount(rows, minlength=problem.n_samples) for rows in folds]
+    counts = [_counts(rows, problem.n_samples) for rows in folds]
     least = (1 - _LEFT_OUT) * float(problem.weight.sum())
     near = [k for k, count in enumerate(counts) if float(problem.weight @ (count > 0)) >= least]
     shape = len(folds), alphas.size, problem.n_features
@@ -100,6 +102,12 @@ def solve_folds(
     shared = _Folds(problem, [counts[k] for k in near], settings.tuned(PiecewiseTuning))
     solutions.coef[near], solutions.intercept[near], solutions.proved[near] = shared.solved(alphas, coef, intercept)
     return replace(solutions, rows_read=shared.rows_read)
+
+
+def _counts(rows: Index, n_samples: int) -> NDArray[np.unsignedinteger]:
+    """How often each row is there, in a byte each where that is enough."""
+    found = np.bincount(rows, minlength=n_samples)
+    return found.astype(np.min_scalar_type(int(found.max(initial=0))))
 
 
 @dataclass(frozen=True)
@@ -124,8 +132,9 @@ class _Folds:
         self.problem, self.twin, self.tuning = problem, twin, tuning
         self.lower, self.upper = twin.loss.interval()
         n, self.q = twin.n_samples, twin.n_features + twin.fit_intercept
-        held = np.array([count if self.units.rows.size == 0 else count[self.units.rows] for count in counts])
-        self.weight = np.ascontiguousarray((held * twin.weight).T)
+        self.weight = np.empty((n, len(counts)))
+        for fold, count in enumerate(counts):
+            np.multiply(count if self.units.rows.size == 0 else count[self.units.rows], twin.weight, self.weight[:, fold])
         self.weight /= self.weight.sum(axis=0)
         self.mass = self._sums(np.ones(n, dtype=bool))
         self.above, self.below, self.rows_read = np.zeros(n, dtype=bool), self.mass, 0
@@ -137,12 +146,8 @@ class _Folds:
 
     def _measure(self) -> None:
         """``|x|_S`` of each row, and the Cholesky factor of S, if that is regular: without it nothing is solved."""
-        X, n = self.twin.design, self.twin.n_samples
-        steps = [*range(0, n, max(_ENTRIES // self.q, 1)), n]
-        parts = [np.arange(*ends) for ends in pairwise(steps)]
-        S, border = np.zeros((self.q, self.q)), self.twin.fit_intercept
-        for part in parts:
-            A = X.rows(part, border=border)
+        S = np.zeros((self.q, self.q))
+        for part, A in self._parts():
             S += (A * self.twin.weight[part, None]).T @ A
         try:
             root = np.asarray(np.linalg.cholesky(S), dtype=np.float64)
@@ -152,14 +157,21 @@ class _Folds:
         if inverse is None:
             return
         self.root = root
-        square = [np.einsum("ij,ij->i", Z, Z) for Z in (X.rows(part, border=border) @ inverse.T for part in parts)]
+        square = [np.einsum("ij,ij->i", Z, Z) for Z in (A @ inverse.T for _, A in self._parts())]
         self.length = _LENGTH * np.sqrt(np.concatenate(square))
+
+    def _parts(self) -> Iterator[tuple[slice, Array]]:
+        """All rows, a few at a time, with their places."""
+        n = self.twin.n_samples
+        for begin, end in pairwise([*range(0, n, max(_COPIED // self.q, 1)), n]):
+            yield slice(begin, end), self.twin.design.rows(np.arange(begin, end), border=self.twin.fit_intercept)
 
     def _sums(self, rows: NDArray[np.bool_]) -> Array:
         """The sum of ``weight * x`` over some rows, for each fold."""
-        part = np.asfortranarray(self.weight * rows[:, None])
-        sums = np.asarray(self.twin.design.rmatvec(part)).T
-        return np.column_stack([sums, part.sum(axis=0)]) if self.twin.fit_intercept else np.ascontiguousarray(sums)
+        sums = np.zeros((self.weight.shape[1], self.q))
+        for part, A in self._parts():
+            sums += (self.weight[part] * rows[part, None]).T @ A
+        return sums
 
     def solved(self, alphas: Array, coef: Array, intercept: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Coefficients, intercepts, and whether they are proved, up to an alpha where too many are not."""
@@ -186,11 +198,11 @@ class _Folds:
 
     def _residuals(self, points: Array) -> Array:
         p = self.twin.n_features
-        predicted = self.twin.design.matvec(np.ascontiguousarray(points[:, :p].T)).T
-        residuals = self.twin.y - predicted
+        residuals = np.ascontiguousarray(self.twin.design.matvec(np.ascontiguousarray(points[:, :p].T)).T)
+        np.subtract(self.twin.y, residuals, out=residuals)
         if self.twin.fit_intercept:
             residuals -= points[:, -1:]
-        return np.ascontiguousarray(residuals)
+        return residuals
 
     def _in_units(self, found: Array, proved: NDArray[np.bool_]) -> tuple[Array, Array, NDArray[np.bool_]]:
         p, units = self.twin.n_features, self.units
@@ -207,7 +219,7 @@ class _Folds:
         n_near, n_turned = self._sides(residual)
         turned = self.turned[:n_turned]
         self.above[turned] ^= True
-        if first:
+        if first or n_turned > _TURNED * residual.size:
             self.below = self._sums(~self.above)
         else:
             change = np.where(self.above[turned], -1.0, 1.0)
