@@ -134,7 +134,8 @@ class _Folds:
         n, self.q = twin.n_samples, twin.n_features + twin.fit_intercept
         self.weight = np.empty((n, len(counts)))
         for fold, count in enumerate(counts):
-            np.multiply(count if self.units.rows.size == 0 else count[self.units.rows], twin.weight, self.weight[:, fold])
+            held = count if self.units.rows.size == 0 else count[self.units.rows]
+            np.multiply(held, twin.weight, out=self.weight[:, fold])
         self.weight /= self.weight.sum(axis=0)
         self.mass = self._sums(np.ones(n, dtype=bool))
         self.above, self.below, self.rows_read = np.zeros(n, dtype=bool), self.mass, 0
