@@ -17,6 +17,7 @@ from ladreg._problem import (
     TOO_LARGE,
     Coefficients,
     Engine,
+    Huber,
     Problem,
     Settings,
     Solution,
@@ -123,7 +124,24 @@ def solve_at_unit_scale(
         start = units.to_scaled(*start)
     with np.errstate(over="ignore", invalid="ignore"):  # NaN fails the proof
         solution = certified(problem, units, engine(twin, settings, start))
+        curved = _with_curve(problem, twin, units)
+        if curved is not None and solution.relative_gap > ROUNDING_GAP:
+            start = units.to_scaled(*solution.coefficients)
+            other = certified(problem, units, engine(curved, settings, start))
+            solution = other if other.gap < solution.gap else solution
     return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, settings.tol) else solution
+
+
+def _with_curve(problem: Problem, twin: Problem, units: Scaling) -> Problem | None:
+    """The twin of Huber's loss with its curved piece, where scaling made a kink of that; None where it did not.
+
+    At the kink the dual of a row is any in the interval, on the curved piece it is the weight times the residual: where
+    rows are fitted exactly up to rounding, the kink proves a gap of ``delta^2 / 2``, whatever the objective.
+    """
+    if not (isinstance(problem.loss, Huber) and twin.loss.has_kink):
+        return None
+    loss = problem.loss.with_curve(units.unit)
+    return None if loss is None else replace(twin, loss=loss)
 
 
 def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:

@@ -14,9 +14,11 @@ import numpy as np
 
 from ladreg._arrays import Array
 
-# A part of the combined loss below 1e-30 times the other part, at a residual of one unit, is lost in rounding.
+# A part of the combined loss below 1e-30 times the other part, at a residual of one unit, is lost in rounding. So is a
+# curved piece of Huber's loss narrower than 1e-30 units.
 _VANISHES = 1e-30
-# Slopes of Huber's loss with delta below 2e-8 units are lost in the rounding of residuals: only a kink is left.
+# Huber's loss with delta below 2e-8 units is solved as a kink first: residuals on its curved piece have less than half
+# of their digits.
 _NARROW = 2e-8
 
 
@@ -454,3 +456,11 @@ class Huber(_Kind):
             return self, factor
         factor = float(np.ldexp(1.0, int(np.frexp(factor)[1]) - 1))
         return Huber(self.delta / unit, self.stiffness * unit / factor * unit), factor
+
+    def with_curve(self, unit: float) -> Huber | None:
+        """The loss in the units in which `rescaled` makes a kink of it, curved as it is.
+
+        None if delta is below `_VANISHES * unit`.
+        """
+        width = self.delta / unit
+        return Huber(width, 1.0 / width) if width >= _VANISHES else None

@@ -10,7 +10,7 @@ from itertools import chain, tee
 import numpy as np
 
 from ladreg._arrays import Array
-from ladreg._certificate import certify
+from ladreg._certificate import certify, prove
 from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import (
     dual_at,
@@ -26,6 +26,7 @@ from ladreg._piecewise import (
     solve_process,
 )
 from ladreg._presolve import (
+    Scaling,
     clip,
     clip_at,
     generates_columns,
@@ -36,7 +37,7 @@ from ladreg._presolve import (
 )
 from ladreg._problem import Coefficients, Pinball, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import alpha_max
-from ladreg._tolerances import FACE_GAP, SAME_KNOT
+from ladreg._tolerances import FACE_GAP, ROUNDING_GAP, SAME_KNOT
 
 
 def solve(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
@@ -117,12 +118,23 @@ def _judged(problem: Problem, coef: Array, intercept: float) -> Solution:
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
     """A dual for given coefficients, from the data alone.
 
-    For a loss that is smooth at unit scale these are the residuals' slopes. For a loss with a kink the dual of the rows
-    that are fitted exactly is determined if the coefficients are optimal; if not, the problem is solved for its dual.
+    For a loss that is smooth, as given or at unit scale, these are the residuals' slopes; or the dual of the kink that
+    it is at unit scale, if that proves more. For a loss with a kink the dual of the rows that are fitted exactly is
+    determined if the coefficients are optimal; if not, the problem is solved for its dual.
     """
     twin, units = scaled(problem)
-    if not twin.loss.has_kink:
-        return problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
+    if problem.loss.has_kink and twin.loss.has_kink:
+        return _dual_of_kink(problem, twin, units, coef, intercept)
+    slopes = problem.weight * problem.loss.derivative(problem.residual(coef, intercept))
+    gap = prove(problem, coef, intercept, slopes).relative_gap if twin.loss.has_kink else 0.0
+    if gap <= ROUNDING_GAP:
+        return slopes
+    dual = _dual_of_kink(problem, twin, units, coef, intercept)
+    return dual if prove(problem, coef, intercept, dual).relative_gap < gap else slopes
+
+
+def _dual_of_kink(problem: Problem, twin: Problem, units: Scaling, coef: Array, intercept: float) -> Array:
+    """A dual of a problem whose twin's loss has a kink, for given coefficients."""
     if twin.loss.is_piecewise_linear and not (problem.penalty.excluded or problem.penalty.curved):
         dual = dual_at(twin, *units.to_scaled(coef, intercept))
         if dual is not None:
