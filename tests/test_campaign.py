@@ -12,7 +12,7 @@ from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
 from tests.campaign import blocks, claims, folds, models, problem
 from tests.campaign.draws import ALL_OPTIONS, Case
-from tests.campaign.exact import long_of, optimal_point, optimum
+from tests.campaign.exact import long_of, optimal_point, optimum, optimum_near
 from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer, best_gap, complaints, refuted
 from tests.campaign.oracles import linear_rival
@@ -172,6 +172,33 @@ def test_exact_optimum_of_the_lasso_and_ridge():
     twins = Formula.of(np.hstack([x, x]), y, None, HALF, [0.5, 0.5])
     assert optimum(twins) == 0.875
     assert optimum(Formula.of(x, y, None, Loss(0.5, 0.5, 0.5), [0.0])) is None
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_an_exact_optimum_is_found_from_coefficients_near_it(seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.integers(-2, 3, (6, 3)), rng.integers(-3, 4, 6)
+    X[:, 2] = X[:, 1] if seed % 5 == 0 else X[:, 2]  # the system of both is singular
+    lower = rng.choice([-np.inf, 0.0, -0.5, 0.25], 3)
+    bounds = (lower, np.maximum(rng.choice([np.inf, -0.5, 0.0, 0.5], 3), lower)) if seed % 2 else None
+    strength, ridge = rng.choice([0.0, 0.3, np.inf], 3), rng.choice([0.0, 0.5], 3)
+    if bounds is not None:
+        strength = np.minimum(strength, 1.0)
+    weight = 10.0 ** rng.choice([-20, 0, 20], 6) if seed % 3 == 0 else None
+    formula = Formula.of(X, y, weight, HALF, strength, ridge=ridge, bounds=bounds)
+    known = optimum(formula)
+    assert known is not None
+    _, coef, intercept = optimal_point(formula)
+    assert optimum_near(formula, coef) == known
+    # Wrong signs are corrected, or nothing is found: never another objective.
+    anywhere = np.clip(rng.integers(-1, 2, 3), *formula.limits)
+    assert optimum_near(formula, np.where(np.isinf(strength), 0, anywhere)) in (known, None)
+    # Weights of 1e20 hide from long arithmetic what light rows cost; fractions see it.
+    answer = Answer(coef.astype(float), intercept, None, 0.0, False)
+    moved = replace(answer, coef=np.clip(answer.coef + np.where(np.isinf(strength), 0, 0.3), *formula.limits))
+    assert not complaints(formula, answer)
+    short = formula.objective(moved.coef, moved.intercept) - long_of(known)
+    assert bool(complaints(formula, moved)) == (short > formula.allowed(moved.coef, moved.intercept))
 
 
 def test_the_linear_program_finds_what_exact_arithmetic_does():

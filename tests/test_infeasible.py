@@ -149,7 +149,7 @@ def test_verify_refuses_another_number_of_quantiles():
     X, y = table(2)
     fitted = QuantileRegressor(quantile=[0.1, 0.5, 0.9], alpha=0).fit(X, y)
     for quantile, number in (([0.1, 0.9], 2), (0.5, 1)):
-        with pytest.raises(ValueError, match=f"ask for {number} fits, but the model was fitted to 3"):
+        with pytest.raises(ValueError, match=f"require {number} fits, but the model was fitted to 3"):
             fitted.set_params(quantile=quantile).verify(X, y)
 
 

@@ -9,11 +9,24 @@ import numpy as np
 
 from tests.campaign.formula import LONG
 
+# Largest number of patterns of signs that are tried from given coefficients.
+GUESSES = 20
+
 
 def optimum(formula):
     """The optimum of a formula with a piecewise linear or squared loss; None for other losses."""
     found = _best(formula)
     return None if found is None else found[0]
+
+
+def optimum_near(formula, coef):
+    """The optimum with a squared loss, from the signs of coefficients near it; None where these do not lead to it.
+
+    Nothing but the start depends on the coefficients: what is returned meets all conditions of the optimum exactly.
+    """
+    if not (formula.loss.square and formula.loss.smooth and np.isinf(formula.loss.bend)):
+        return None
+    return _table(formula).stationary_near([rational(b) for b in np.asarray(coef, LONG)[np.isfinite(formula.strength)]])
 
 
 def optimal_point(formula):
@@ -199,7 +212,52 @@ class Table:
                 return self.objective(beta), beta
         return None
 
-    def _at(self, signs):
+    def stationary_near(self, coef):
+        """The objective where the optimality conditions hold, from the pieces of given coefficients; None if not found.
+
+        A coefficient that comes out with another sign becomes zero, one beyond a limit stays at it, one whose slope is
+        too large leaves zero or its limit. Dependent columns have the coefficient zero.
+        """
+        states = []
+        for b, (low, high), s in zip(coef, self.limits, self.strength, strict=True):
+            end = next((end for end in (low, high) if end is not None and b == end), None)
+            sign = (b > 0) - (b < 0)
+            states.append(("at", end) if end is not None else sign or int(not s))
+        for _ in range(GUESSES):
+            beta = self._at(states, dependent=True)
+            if self._allows(beta) and self._is_optimal(beta, states):
+                used = [j for j in range(self.size) if j >= self.p or states[j] in (1, -1)]
+                slopes, goals = self._slopes(beta), [*self.strength, Fraction(0)]
+                ridges, signs = [*self.ridge, Fraction(0)], [*states, 0]
+                if any(slopes[j] != goals[j] * signs[j] + ridges[j] * beta[j] for j in used):
+                    return None  # dependent columns, whose equations contradict each other
+                return self.objective(beta)
+            states = self._corrected(states, beta)
+        return None
+
+    def _corrected(self, states, beta):
+        slopes, after = self._slopes(beta), []
+        for j, (low, high) in enumerate(self.limits):
+            state, b, s = states[j], beta[j], self.strength[j]
+            if state in (1, -1):
+                beyond = low if low is not None and b < low else high if high is not None and b > high else None
+                turned = 0 if b * state < 0 and s > 0 else state
+                after.append(turned if beyond is None else ("at", beyond))
+                continue
+            left = slopes[j] - self.ridge[j] * b
+            if left > (s if b >= 0 else -s) and b != high:
+                state = 1 if b >= 0 else -1
+            elif left < (-s if b <= 0 else s) and b != low:
+                state = -1 if b <= 0 else 1
+            after.append(state)
+        return after
+
+    def _slopes(self, beta):
+        """The slope of minus the loss in each unknown."""
+        pulls = [2 * rational(self.loss.square) * w * r for w, r in zip(self.weight, self.residuals(beta), strict=True)]
+        return [_dot(self.X, pulls, j) for j in range(self.size)]
+
+    def _at(self, signs, *, dependent=False):
         """The zero of the gradient over the features with a sign, None if there is no single one."""
         used = [j for j in range(self.size) if j >= self.p or signs[j] in (1, -1)]
         fixed = {j: sign[1] for j, sign in enumerate(signs) if isinstance(sign, tuple)}
@@ -212,7 +270,7 @@ class Table:
             if j < self.p:
                 gram[place][place] += self.ridge[j]
                 goal[place] -= self.strength[j] * signs[j]
-        found = solved(gram, goal)
+        found = solved(gram, goal, dependent=dependent)
         if found is None:
             return None
         beta = [Fraction(0)] * self.size
@@ -221,11 +279,9 @@ class Table:
         return beta
 
     def _is_optimal(self, beta, signs):
-        residuals = self.residuals(beta)
-        double = 2 * rational(self.loss.square)
+        slopes = self._slopes(beta)
         for j in range(self.p):
-            slope = double * sum(w * x[j] * r for w, x, r in zip(self.weight, self.X, residuals, strict=True))
-            low, high = self.limits[j]
+            slope, (low, high) = slopes[j], self.limits[j]
             if signs[j] in (1, -1):
                 wrong = beta[j] * signs[j] < 0 and self.strength[j] > 0
             else:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tests.campaign.exact import exact_gap, long_of, optimum
+from tests.campaign.exact import exact_gap, long_of, optimum, optimum_near
 from tests.campaign.formula import EPS, LONG, ROUNDINGS
 from tests.campaign.simplex import simplex_optimum
 
 # Of at most this number of features all patterns of signs can be tried; with limits there are five states of each.
 MOST_SIGNS, MOST_ENDS = 6, 4
+# Of at most this number the signs of the answer are corrected in fractions until they are those of the optimum.
+MOST_COLUMNS = 20
 
 
 @dataclass
@@ -272,7 +274,8 @@ def _known_optimum(formula, answer):
         linear = replace(formula, loss=replace(formula.loss, square=0.0))
         return simplex_optimum(linear, answer.coef, answer.intercept)
     few = np.count_nonzero(np.isfinite(formula.strength)) <= (MOST_SIGNS if formula.bounds is None else MOST_ENDS)
-    found = optimum(formula) if few else None
+    found = optimum_near(formula, answer.coef) if formula.strength.size <= MOST_COLUMNS else None
+    found = optimum(formula) if found is None and few else found
     return None if found is None else long_of(found)
 
 
