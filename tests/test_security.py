@@ -17,9 +17,9 @@ from tests import public
 PACKAGE = Path(ladreg.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPORTS = {
-    "__future__", "abc", "bisect", "collections", "concurrent", "contextlib", "copy", "dataclasses", "enum",
-    "functools", "html", "importlib", "inspect", "itertools", "joblib", "math", "numbers", "operator", "threading",
-    "time", "typing", "warnings", "ladreg", "numpy", "scipy", "sklearn", "threadpoolctl",
+    "__future__", "abc", "bisect", "collections", "concurrent", "contextlib", "contextvars", "copy", "dataclasses",
+    "enum", "functools", "html", "importlib", "inspect", "itertools", "joblib", "math", "numbers", "operator",
+    "threading", "time", "typing", "warnings", "ladreg", "numpy", "scipy", "sklearn", "threadpoolctl",
 }  # fmt: skip
 # `ladreg.blocks` reads the files that it is given, and says which.
 READERS = ("blocks.py", "_row_blocks/")

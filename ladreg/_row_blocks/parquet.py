@@ -18,13 +18,49 @@ MISSING = ("error", "drop")
 
 
 @dataclass(frozen=True)
-class _Unit:
-    """One row group: its fragment, what it is called, its rows, and size and time of change of its file."""
+class _File:
+    """A file: where it is, how it is read, its size and time of change, and what its folder says of its rows.
 
-    fragment: Any
-    name: str
-    n_rows: int
+    Not a fragment of pyarrow's, which has the statistics of all row groups: a scheduler keeps a copy for each task.
+    """
+
+    path: str
+    format: Any
+    filesystem: Any
     stamp: tuple[int, int | None]
+    partition: Any
+
+    @classmethod
+    def of(cls, fragment: Any) -> _File:
+        """The file of a fragment."""
+        everywhere = optional("pyarrow.dataset", "parquet").scalar(True)
+        partition = None if fragment.partition_expression.equals(everywhere) else fragment.partition_expression
+        path, filesystem = fragment.path, fragment.filesystem
+        return cls(path, fragment.format, filesystem, _stamp(filesystem, path), partition)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the file is no longer what it was."""
+        return _stamp(self.filesystem, self.path) != self.stamp
+
+    def row_group(self, number: int) -> Any:
+        """The fragment of one row group."""
+        given = () if self.partition is None else (self.partition,)
+        return self.format.make_fragment(self.path, self.filesystem, *given, row_groups=[number])
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One row group: its file, its number there, and its rows."""
+
+    file: _File
+    number: int
+    n_rows: int
+
+    @property
+    def name(self) -> str:
+        """What the row group is called."""
+        return f"{self.file.path}, row group {self.number}"
 
 
 class Parquet:
@@ -121,10 +157,10 @@ class Parquet:
     def _table(self, k: int) -> Any:
         """Block k without missing values."""
         unit = self._units[k]
-        if _stamp(unit.fragment) != unit.stamp:
+        if unit.file.is_changed:
             raise BlockError(f"{unit.name}: the file has changed since it was first opened.")
         used = [*self.columns, self.target, *([] if self.weight is None else [self.weight])]
-        table = unit.fragment.to_table(
+        table = unit.file.row_group(unit.number).to_table(
             schema=self._schema, columns=list(dict.fromkeys(used)), filter=self.filter, use_threads=False
         )
         holed = [name for name in used if table[name].null_count]
@@ -157,20 +193,15 @@ def _dataset(given: Any) -> Any:
 def _units(fragment: Any, filter: Any) -> list[_Unit]:  # noqa: A002
     """The row groups of a file, but for those that the filter excludes."""
     try:
-        parts = fragment.split_by_row_group(filter=filter)
-        stamp = _stamp(fragment)
-        return [
-            _Unit(part, f"{part.path}, row group {group.id}", int(group.num_rows), stamp)
-            for part in parts
-            for group in part.row_groups
-        ]
+        parts, file = fragment.split_by_row_group(filter=filter), _File.of(fragment)
+        return [_Unit(file, int(group.id), int(group.num_rows)) for part in parts for group in part.row_groups]
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
         raise BlockError(f"{fragment.path} could not be read: {type(error).__name__}: {error}") from error
 
 
-def _stamp(fragment: Any) -> tuple[int, int | None]:
+def _stamp(filesystem: Any, path: str) -> tuple[int, int | None]:
     """Size and time of change of a file."""
-    info = fragment.filesystem.get_file_info(fragment.path)
+    info = filesystem.get_file_info(path)
     return int(info.size or 0), info.mtime_ns
 
 
