@@ -133,3 +133,22 @@ def test_intercepts_of_squares_are_returned_last(fit_intercept):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(last, intercepts)
     assert len(n_iters) == 5
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("far", [1e3, 1e250])
+@pytest.mark.parametrize("model", [LADRegressorCV(cv=2), LADRegressorIC()], ids=lambda one: type(one).__name__)
+def test_the_fit_has_no_coefficient_that_is_zero_on_the_path(model, far, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-3, 4, (24, 3)).astype(float)
+    X[:, 0] = X[:, 2] - 2 * X[:, 1]
+    y = -2 * X[:, 0]
+    y[:9] = rng.choice([-1, 1], 9) * far
+    # Solved again, the column without penalty comes out as 1e-16.
+    model = clone(model).set_params(alphas=5, penalty_weights=[0, 1, 0], fit_intercept=False)
+    model.fit(X, y)
+    k = np.flatnonzero(model.alphas_ == model.alpha_)[0]
+    assert not np.any(model.coef_[model.coef_path_[:, k] == 0])
+    np.testing.assert_allclose(model.coef_, [-2, 0, 0], atol=1e-12)
+    assert model.certificate_.relative_gap <= 1e-13
+    assert model.verify(X, y).relative_gap <= 1e-13

@@ -10,6 +10,7 @@ from ladreg._solvers.choose import (
     solve_quantile_knots,
     solve_quantiles,
     verify,
+    with_zeros_of,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "solve_quantile_knots",
     "solve_quantiles",
     "verify",
+    "with_zeros_of",
 ]

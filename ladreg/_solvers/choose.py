@@ -115,6 +115,30 @@ def _judged(problem: Problem, coef: Array, intercept: float) -> Solution:
     return certify(problem, coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="verify")
 
 
+def with_zeros_of(problem: Problem, solution: Solution, point: Coefficients, tol: float) -> Solution:
+    """The solution with the coefficients of `point`, where it has others than zero that are zero there by rounding.
+
+    It stays as it is where its dual proves less of the point than of its own coefficients.
+    """
+    if not np.any((solution.coef != 0) & (point.coef == 0)):
+        return solution
+    clipped = clip_at(problem, *point)
+    posed, total = (problem, 1.0) if clipped is None else (clipped.problem, clipped.total)
+    found = certify(
+        posed,
+        *point,
+        solution.dual / total,
+        n_iter=solution.n_iter,
+        stopped=solution.stopped,
+        solver=solution.solver,
+        stats=solution.stats,
+        unique=solution.unique,
+    )
+    if clipped is not None:
+        found = clipped.restored(found, tol) if clipped.keeps(found) else solution
+    return found if found.relative_gap <= max(solution.relative_gap, ROUNDING_GAP) else solution
+
+
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:
     """A dual for given coefficients, from the data alone.
 

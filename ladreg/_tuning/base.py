@@ -39,6 +39,7 @@ from ladreg._estimators import (
 from ladreg._paths import Path, Ranges, last_alpha, path_of_knots, relaxed
 from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution
 from ladreg._row_blocks import Passes, Source
+from ladreg._solvers import with_zeros_of
 from ladreg._tuning.candidates import Candidate, Choice, alpha_grid, checked_alphas, warn_of
 from ladreg._tuning.targets import Target, blank, part_of, stack, targets_of
 
@@ -271,6 +272,7 @@ class TunedRegressor(CertifiedRegressor):
             del self.knots_
         problem = candidate.problem.with_penalty(self._penalty_of_choice(present(data)))
         solution = choice.solver(problem, self._settings(), path.at(k))
+        solution = with_zeros_of(problem, solution, path.at(k), self.tol)
         coefs, intercepts = path.coef.T, path.intercept
         mixed = solution.coef[:, None], np.array([solution.intercept])
         if self._mixing < 1.0:
