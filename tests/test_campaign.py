@@ -44,6 +44,13 @@ def test_problems_that_once_failed(part):
     assert not tally.failures, tally.report()
 
 
+@pytest.mark.parametrize("seed", [2302000000207, 2302000001578, 2302000001930])
+def test_the_pieces_of_an_answer_that_is_not_proved_are_corrected(seed):
+    verdict = problem.judged(seed)
+    assert not verdict.warned
+    assert not verdict.complaints
+
+
 def fitted(model, case):
     """The only formula and answer of a model on a case."""
     outcome = models.run(model, case)

@@ -50,7 +50,8 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
     3. Without kinks of the loss solve the system of the pieces of `start`, if there is one, and correct the pieces
        until they stay. For a squared loss they are those of a lasso on the Gram matrix of all columns.
     4. Where that proves nothing, take the pieces that an interior point method finds on all kinks, of rows and of
-       coefficients; of many rows with a piecewise linear loss first on few rows, as in 2.
+       coefficients; of many rows with a piecewise linear loss first on few rows, as in 2. Without kinks of the loss the
+       pieces of an answer that is not proved are corrected once more, as those of a start.
     5. Where the optimum is not unique, go to the canonical one.
     """
     # 1.
@@ -77,6 +78,10 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
     # 4.
     if start is None or problem.loss.has_kink or not _is_solved(problem, best, 0.0):
         best, limited = _by_kinks(table, settings, start, stats)
+        if not (problem.loss.has_kink or limited or _is_solved(problem, best, settings.tol)):
+            near = Coefficients(best.coef, best.intercept)
+            other, number = _settled(problem, _pieces_of(problem, near), None, _GUESSES_NEAR)
+            best, stats["n_guesses"] = best.better(other), stats["n_guesses"] + number
     # 5.
     best, unique = piece_system.canonical(problem, best)
     short = StopReason.ITERATION_LIMIT if limited else StopReason.STALLED
