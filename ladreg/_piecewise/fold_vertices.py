@@ -127,7 +127,9 @@ class _Program:
 class _Folds:
     """What all alphas share, and what is known at the last one."""
 
-    def __init__(self, problem: Problem, counts: Sequence[NDArray[np.unsignedinteger]], tuning: PiecewiseTuning) -> None:
+    def __init__(
+        self, problem: Problem, counts: Sequence[NDArray[np.unsignedinteger]], tuning: PiecewiseTuning
+    ) -> None:
         twin, self.units = scaled(problem)
         self.problem, self.twin, self.tuning = problem, twin, tuning
         self.lower, self.upper = twin.loss.interval()
