@@ -355,7 +355,6 @@ def assert_like_memory(seed):
     X, y, w, model = drawn(seed)
     there = clone(model).fit(blocks.arrays(X, y, w, rows=1500).holding(2000))
     here = clone(model).fit(X, y, w)
-    # The certificate of blocks is relative to the objective with far targets, that of memory without.
     np.testing.assert_allclose(there.objective_, here.objective_, rtol=1e-12)
     if here.certificate_.unique:
         reach = np.append(np.abs(X).max(axis=0).toarray() if sp.issparse(X) else np.abs(X).max(axis=0), 1.0)
@@ -401,6 +400,42 @@ def test_what_is_not_proved_is_relative_to_the_rows_that_are_not_far():
     with pytest.warns(ConvergenceWarning, match="More rows are near the fit"):
         there = LADRegressor().fit(blocks.arrays(X, y, rows=3000).holding(300))
     assert there.certificate_.gap > 1e-5
+
+
+@pytest.mark.parametrize("held", [1000, 2000, 4000])
+@pytest.mark.parametrize("quantile", [0.5, 0.8])
+def test_how_far_far_targets_are_changes_nothing(quantile, held):
+    """Their size is in the objective alone: not in the coefficients, and not in what is proved of the other rows."""
+    X, y, w = table(20, n=8000, p=2)
+    rng = np.random.default_rng(21)
+    far = rng.choice(8000, 80, replace=False)
+    away = np.where(rng.random(80) < 0.7, 1.0, -1.0) * rng.uniform(1.0, 2.0, 80)
+    model, found, others = QuantileRegressor(quantile=quantile, alpha=0.01), [], np.delete(np.arange(8000), far)
+    for size in (1e6, 1e9, 1e12):
+        y[far] = size * away
+        data = blocks.arrays(X, y, w, rows=1500).holding(held)
+        there, here = clone(model).fit(data), clone(model).fit(X, y, w)
+        residual = y - here.predict(X)
+        cost = (w * np.maximum(quantile * residual, (quantile - 1) * residual))[others].sum() / w.sum()
+        for proof in (there.certificate_, here.certificate_, there.verify(data), here.verify(data)):
+            assert proof.relative_gap < 1e-12
+            assert proof.gap < 1e-12 * cost
+        assert there.n_passes_ <= 4
+        assert there.objective_ == pytest.approx(here.objective_, rel=1e-14)
+        found.append([*there.coef_, there.intercept_])
+        np.testing.assert_allclose(found[-1], [*here.coef_, here.intercept_], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(found, [found[0]] * 3, rtol=1e-14)
+
+
+def test_far_targets_that_the_fit_follows_are_solved_where_they_are():
+    """A rare column whose sampled rows have ordinary targets, and most others far ones."""
+    rng = np.random.default_rng(4)
+    X, y, _ = table(22, n=4000, p=2)
+    rare = np.zeros(4000)
+    at = np.sort(rng.choice(2000, 60, replace=False))
+    rare[at] = rng.choice([1.0, -1.0, 3.0], 60)
+    y[at[8:]] += 1e9
+    assert_same(LADRegressor(), np.column_stack([X, rare]), y, rows=1000, held=600, n_passes=8)
 
 
 def test_rows_without_numbers_are_near_the_fit_without_warnings():

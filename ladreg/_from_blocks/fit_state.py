@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -46,7 +46,12 @@ class FitState:
     best_point: Array = field(default_factory=lambda: np.zeros(0))
     # The point of the last Newton step, where means are of rows near another one.
     refined_point: Array | None = None
-    bound: float = 0.0
+    bound: float = -np.inf
+    # What moving far targets near took from the objective of the best coefficients, and from the bound; neither is in
+    # the numbers above. Whether the last point that was checked is beyond one of these targets.
+    beyond: float = 0.0
+    beyond_bound: float = 0.0
+    has_crossed: bool = False
     is_proved: bool = False
     stats: dict[str, float] = field(default_factory=dict)
 
@@ -70,6 +75,14 @@ class FitState:
     def residual(self) -> Array:
         """Residuals of the random rows of the sample."""
         return self.pilot.residual(self.point[:-1], float(self.point[-1]))[: self.seen.n_random]
+
+    def restore_far_targets(self) -> None:
+        """Far targets where they are, in the best objective and the bound as in all sums to come."""
+        self.units = replace(self.units, far=None)
+        self.bound += self.beyond_bound
+        if self.best is not None:
+            self.best = replace(self.best, objective=self.best.objective + self.beyond)
+        self.value, self.beyond, self.beyond_bound, self.has_crossed = np.inf, 0.0, 0.0, False
 
     def most(self) -> int:
         """Rows that a tile of 2^14 rows may bring."""

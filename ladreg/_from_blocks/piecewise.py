@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ladreg._from_blocks.far_targets import FarTargets
 from ladreg._from_blocks.fit_state import FitState
-from ladreg._from_blocks.piecewise_tasks import Near, check
+from ladreg._from_blocks.piecewise_tasks import Near, check, compare
 from ladreg._from_blocks.question import Question
-from ladreg._from_blocks.reduced_rows import Candidate, checked, gathered, judge
+from ladreg._from_blocks.reduced_rows import Candidate, checked, constant, gathered, judge
 from ladreg._from_blocks.refinement import refined
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
@@ -57,6 +58,9 @@ def solve_piecewise_blocks(
     4. Check all rows. The loss of a mean is at most the mean of the losses, so that the lower bound that is proved
        for the problem of step 3 is one for all rows, whatever their sides; and if no row is on another side than it was
        held on, both have the same objective. Rows on another side are gathered as well, and step 3 is done again.
+
+    In steps 2 to 4 gross outliers in y are near the fit, on their side of it (`FarTargets`): their loss is linear,
+    and its size would round away what is known of the other rows. Where the fit comes to one of them, all are put back.
     """
     if seen.is_complete:
         return solve(question.of(seen.sample), settings)
@@ -68,6 +72,12 @@ def solve_piecewise_blocks(
         yield from checked(state, *found)
         if state.is_proved:
             break
+        if state.has_crossed:
+            # The fit follows targets that are far from all others: from now on they are where they are.
+            state.restore_far_targets()
+            state.failed = True
+            state.stats["n_failed"] += 1
+            continue
         if state.has_means:
             # Rows that are fitted exactly at the best point so far have means that are: groups of others have not.
             state.refined_point = state.point if state.refined_point is None else state.refined_point
@@ -87,6 +97,9 @@ def _begun(question: Question, settings: Settings, seen: Survey, n_held: int) ->
     penalty = units.penalty(question.penalty)
     pilot = replace(whole, design=units.design(seen.sample), y=units.target(whole.y), penalty=penalty)
     found = solve(pilot, settings)
+    coefficients = Coefficients(*units.to_original(found.coef, found.intercept))
+    residual = pilot.residual(found.coef, found.intercept) * units.unit
+    units = replace(units, far=FarTargets.of(whole.y, whole.weight, residual, coefficients))
     point = np.append(found.coef, found.intercept)
     state = FitState(
         question,
@@ -118,15 +131,15 @@ def _answer(state: FitState) -> Generator[Request, Summary, Solution]:
         last = Coefficients(coef, intercept if state.question.fit_intercept else 0.0)
         nothing = Near(state.units, state.point, np.zeros(state.point.size), -1.0)
         seen = yield "certify", check, (nothing, state.ends, last, 0)
-        judge(state, Candidate(_without_proof(state), last), seen)
+        # The bound of zero is that of the loss with far targets where they are.
+        judge(state, Candidate(_without_proof(state), last, charge=constant(state, seen)), seen)
     best = state.best
     assert best is not None
+    gap = min(best.gap, best.objective - state.bound)  # without what far targets add to both: it would round
+    best = replace(best, objective=best.objective + state.beyond, stats={**best.stats, **state.stats})
     if state.is_proved:
-        return replace(best, stopped=StopReason.EXACT, stats={**best.stats, **state.stats})
-    gap = min(best.gap, best.objective - state.bound)
-    return replace(
-        best, gap=gap, relative_gap=best.relative_gap * (gap / best.gap), stats={**best.stats, **state.stats}
-    )
+        return replace(best, stopped=StopReason.EXACT)
+    return replace(best, gap=gap, relative_gap=best.relative_gap * (gap / best.gap))
 
 
 def _without_proof(state: FitState) -> Solution:
@@ -139,15 +152,16 @@ def _without_proof(state: FitState) -> Solution:
 def judged_piecewise(
     question: Question, seen: Survey, given: Coefficients, best: Solution
 ) -> Generator[Request, Summary, Solution]:
-    """Given coefficients with the lower bound that was proved with the best ones, in one pass."""
-    nothing = np.zeros(seen.n_features + 1)
-    units = Units.of(seen, None, 0.0, 1.0, False)
-    nowhere = Near(units, nothing, nothing, -1.0)
-    answer = yield "verify", check, (nowhere, question.loss.kink(), given, 0)
-    objective = float(answer.sums["loss"]) + question.penalty.value(given.coef)
-    null = float(answer.sums["null"])
-    size = objective if objective > EXACT_FIT * null else null
-    gap = max(objective - best.objective, 0.0) + best.gap
+    """Given coefficients with the lower bound that was proved with the best ones, in one pass over both."""
+    whole, other = question.of(seen.sample), Coefficients(best.coef, best.intercept)
+    far = FarTargets.of(whole.y, whole.weight, whole.residual(*other), other)
+    units = replace(Units.of(seen, None, 0.0, 1.0, False), far=far)
+    answer = yield "verify", compare, (units, question.loss.kink(), given, other)
+    penalty = question.penalty.value(given.coef)
+    ordinary, null = float(answer.sums["loss"]) + penalty, float(answer.sums["null"])
+    size = ordinary if ordinary > EXACT_FIT * null else null
+    objective = ordinary + float(answer.sums["moved loss"]) + float(answer.sums["far"])
+    gap = max(float(answer.sums["more"]) + penalty - question.penalty.value(best.coef), 0.0) + best.gap
     relative = gap / size if size > 0 else 0.0
     return replace(
         best,

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._from_blocks.far_targets import Far
 from ladreg._from_blocks.survey import Units, uniform
 from ladreg._piecewise import weighted_gram
 from ladreg._problem import Coefficients
@@ -31,6 +32,7 @@ class Near:
     A row is near if its residual at `point` (at unit scale) is at most `radius` times ``|x| @ spread``, the uncertainty
     of its prediction; or if its residual at one of `checked` (coefficients in the user's units) is on the other side,
     or zero. The others keep the side that they have at `point`. That depends on the row alone: nothing is kept of any.
+    Rows whose targets were moved are never near, and are held on the side that they were moved along.
     """
 
     units: Units
@@ -39,16 +41,21 @@ class Near:
     radius: float
     checked: tuple[Coefficients, ...] = ()
 
-    def of(self, rows: Rows) -> tuple[Mask, Mask, Any]:
-        """Whether each row is near, whether it is above the fit, and the design at unit scale."""
+    def of(self, rows: Rows, far: Far) -> tuple[Mask, Mask, Any]:
+        """Whether each row is near, whether it is above the fit, and the design at unit scale.
+
+        `rows` are those of `Units.with_near_targets`, and `far` its moves.
+        """
         design = self.units.design(rows)
         residual = self.units.target(rows.y) - design.matvec(self.point[:-1]) - self.point[-1]
         near = np.full(residual.size, True)
         if self.radius < np.inf:
             near = np.abs(residual) <= self.radius * (design.absolute_matvec(self.spread[:-1]) + self.spread[-1])
         above = residual > 0
+        above[far.rows] = far.distance > 0
         for coefficients in self.checked:
             near |= _moved(self.units, rows, above, coefficients)[0]
+        near[far.rows] = False
         return near, above, design
 
 
@@ -75,6 +82,7 @@ def look(
     width: float,
 ) -> Summary:
     """At a point of unit scale: loss, gradient, and the weighted products of the rows within `width` of the fit."""
+    rows, _ = units.with_near_targets(rows)
     design, weight = units.design(rows), units.weight(rows)
     residual, slope, total = design.sweep(point[:-1], units.target(rows.y), float(point[-1]), weight, ends)
     near = np.flatnonzero((np.abs(residual) <= width) & (weight > 0))
@@ -96,9 +104,10 @@ def gather(
     most: int,
 ) -> Summary:
     """The rows that are near, at most `most`, and the sums of the others by sides."""
-    is_near, above, design = near.of(rows)
+    rows, far = near.units.with_near_targets(rows)
+    is_near, above, design = near.of(rows, far)
     weight = near.units.weight(rows)
-    found = held_sums(near.units, rows, design, weight, is_near, above)
+    found = held_sums(near.units, rows, design, weight, is_near, above, far)
     chosen = np.flatnonzero(is_near & (weight > 0))
     found.sums["near"] = chosen.size
     _bring(found, rows, chosen, most)
@@ -107,9 +116,10 @@ def gather(
 
 def gather_means(place: Place, rows: Rows, near: Near, n_groups: int) -> Summary:
     """As `gather`, but the rows that are near are summed up in groups of one side, drawn by their numbers."""
-    is_near, above, design = near.of(rows)
+    rows, far = near.units.with_near_targets(rows)
+    is_near, above, design = near.of(rows, far)
     weight = near.units.weight(rows)
-    found = held_sums(near.units, rows, design, weight, is_near, above)
+    found = held_sums(near.units, rows, design, weight, is_near, above, far)
     chosen = np.flatnonzero(is_near & (weight > 0))
     some = picked(rows, chosen)
     coef, level = near.point[:-1], float(near.point[-1])
@@ -151,17 +161,63 @@ def _bring(found: Summary, rows: Rows, chosen: Index, most: int) -> None:
         found.rows["distinct" if is_many else "plain"] = [some]
 
 
-def held_sums(units: Units, rows: Rows, design: Any, weight: Array, is_near: Mask, above: Mask) -> Summary:
-    """Sums of weights, weighted columns and targets, at unit scale, of the rows held above and below the fit."""
+def held_sums(units: Units, rows: Rows, design: Any, weight: Array, is_near: Mask, above: Mask, far: Far) -> Summary:
+    """Sums of weights, weighted columns and targets, at unit scale, of the rows held above and below the fit.
+
+    Rows whose targets were moved have sums of their own, and that of the weighted distances.
+    """
     sums: dict[str, Any] = {}
     target = units.target(rows.y)
-    for name, side in (("above", above), ("below", ~above)):
-        held = np.where(~is_near & side, weight, 0.0)
-        sums[f"{name} n"] = int(np.count_nonzero(held))
-        sums[f"{name} w"] = float(held.sum())
-        sums[f"{name} y"] = float(held @ target)
-        sums[f"{name} x"] = design.rmatvec(held)
+    ordinary = np.where(is_near, 0.0, weight)
+    ordinary[far.rows] = 0.0
+    far_design = design.take(far.rows)
+    for name, side in (("below", ~above), ("above", above)):
+        held, moved = np.where(side, ordinary, 0.0), np.where(side[far.rows], weight[far.rows], 0.0)
+        sums |= _sums_of(name, design, target, held)
+        sums |= _sums_of("far " + name, far_design, target[far.rows], moved)
+        sums[f"far {name} distance"] = float(moved @ np.abs(far.distance)) / units.unit
     return Summary(sums=sums)
+
+
+def _sums_of(name: str, design: Any, target: Array, weight: Array) -> dict[str, Any]:
+    return {
+        f"{name} n": int(np.count_nonzero(weight)),
+        f"{name} w": float(weight.sum()),
+        f"{name} y": float(weight @ target),
+        f"{name} x": design.rmatvec(weight),
+    }
+
+
+def compare(
+    place: Place,  # noqa: ARG001
+    rows: Rows,
+    units: Units,
+    ends: tuple[float, float],
+    given: Coefficients,
+    other: Coefficients,
+) -> Summary:
+    """The loss of given coefficients, in the sums of `check`, and how much more it is than that of others."""
+    (lower, upper), weight, design = ends, units.weight(rows), units.own_design(rows)
+    rows, far = units.with_near_targets(rows)
+    residuals = [rows.y - design.matvec(coef) - intercept for coef, intercept in (given, other)]
+    losses = [np.maximum(upper * residual, lower * residual) for residual in residuals]
+    moves = []
+    for residual, loss in zip(residuals, losses, strict=True):
+        there, slope = residual[far.rows] + far.distance, np.where(far.distance > 0, upper, lower)
+        keeps = (residual[far.rows] > 0) == (far.distance > 0)
+        move = slope * far.distance  # but for rows that change their side
+        moves.append(np.where(keeps, move, np.maximum(upper * there, lower * there) - loss[far.rows]))
+    ordinary = weight.copy()
+    ordinary[far.rows] = 0.0
+    return Summary(
+        sums={
+            "loss": float(ordinary @ losses[0]),
+            "moved loss": float(weight[far.rows] @ losses[0][far.rows]),
+            "far": float(weight[far.rows] @ moves[0]),
+            "more": float(weight @ (losses[0] - losses[1]) + weight[far.rows] @ (moves[0] - moves[1])),
+            "null": float(ordinary @ np.maximum(upper * rows.y, lower * rows.y)),
+        }
+    )
 
 
 def check(
@@ -174,25 +230,35 @@ def check(
 ) -> Summary:
     """A point in the user's own units: its loss, what held rows on the other side add to the gap, and these rows.
 
-    The sums of the rows that are still held come along, so that the next problem can be made of this pass.
+    The sums of the rows that are still held come along, so that the next problem can be made of this pass. All sums are
+    those of the targets that were moved near, which stay held; "far" is what the move took from the loss.
     """
     units, (lower, upper) = near.units, ends
-    is_near, above, design = near.of(rows)
+    rows, far = units.with_near_targets(rows)
+    is_near, above, design = near.of(rows, far)
     weight = units.weight(rows)
     moved, residual = _moved(units, rows, above, coefficients)
+    crossed = int(np.count_nonzero(moved[far.rows] & (weight[far.rows] > 0)))
+    moved[far.rows] = False
     joins = moved & ~is_near & (weight > 0)
-    found = held_sums(units, rows, design, weight, is_near | moved, above)
+    found = held_sums(units, rows, design, weight, is_near | moved, above, far)
     # A held row counts as linear beyond zero; its loss is more than that where it is on the other side.
     assumed = np.where(above, upper, lower) * residual
     excess = np.where(is_near, 0.0, np.maximum(upper * residual, lower * residual) - assumed)
     chosen = np.flatnonzero(joins)
+    loss, null = (np.maximum(upper * values, lower * values) for values in (residual, rows.y))
+    ordinary, there = weight.copy(), residual[far.rows] + far.distance
+    ordinary[far.rows] = 0.0
     found.sums |= {
-        "loss": float(weight @ np.maximum(upper * residual, lower * residual)),
+        "loss": float(ordinary @ loss),
+        "moved loss": float(weight[far.rows] @ loss[far.rows]),
+        "far": float(weight[far.rows] @ (np.maximum(upper * there, lower * there) - loss[far.rows])),
+        "far crossed": crossed,
         "excess": float(weight @ np.maximum(excess, 0.0)),
         "near": int(np.count_nonzero(is_near & (weight > 0))),
         "joins": chosen.size,
         "crossed": int(np.count_nonzero(joins & (excess > 0))),
-        "null": float(weight @ np.maximum(upper * rows.y, lower * rows.y)),
+        "null": float(ordinary @ null),
     }
     _bring(found, rows, chosen, most)
     return found

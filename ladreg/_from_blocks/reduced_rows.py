@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, Index
+from ladreg._certificate import prove
 from ladreg._from_blocks.fit_state import FitState
 from ladreg._from_blocks.piecewise_tasks import Near, check, gather, gather_means, means_of
 from ladreg._from_blocks.refinement import rows_below, uncertainty
@@ -15,7 +16,7 @@ from ladreg._from_blocks.side_by_side import Request
 from ladreg._problem import Coefficients, Problem, Solution, StopReason
 from ladreg._row_blocks import Rows, Summary, stacked
 from ladreg._solvers import solve_near_targets
-from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PROVED_GAP
+from ladreg._tolerances import AT_END, EXACT_FIT, HALF_DIGITS, PROVED_GAP
 
 # Rounds of adding rows held on the wrong side: more were never needed where the rows in doubt fit into memory at all.
 _ROUNDS = 8
@@ -27,6 +28,21 @@ _FEWER = 4
 _NEAR_MEAN = 64.0
 # Rows that are too many are solved as means of groups, whose numbers are 2^19 at most: 4 MB from each worker.
 _MEANS = 1 << 19
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """The mean of held rows, at unit scale; the slope of their loss; how far it is moved to come near.
+
+    `distance` is how far the targets of the rows were moved before, in the mean.
+    """
+
+    x: Array
+    y: float
+    weight: float
+    end: float
+    shift: float
+    distance: float
 
 
 @dataclass(frozen=True)
@@ -108,7 +124,7 @@ def checked(state: FitState, near: Near, seen: Summary) -> Generator[Request, Su
         is_full = seen.sums["left out"] or n_gathered + _count(joins) > 2 * state.budget
         if is_full and not state.has_means:
             state.stats["rows_needed"] = int(n_near + seen.sums["joins"])
-        if not is_open or is_full or seen.sums["joins"] == 0:
+        if not is_open or is_full or state.has_crossed or seen.sums["joins"] == 0:
             return
         parts, n_near = [*parts, *joins], n_near + seen.sums["joins"]
         near = replace(near, checked=(*near.checked, candidate.coefficients))
@@ -117,53 +133,93 @@ def checked(state: FitState, near: Near, seen: Summary) -> Generator[Request, Su
 def _reduced(state: FitState, rows: Rows, seen: Summary) -> Candidate:
     """Step 3: the optimum of the gathered rows and the means of the others."""
     units, question = state.units, state.question
-    means: list[Array] = []
-    targets, weights, shifts, ends = [], [], [], []
-    for name, end in zip(("below", "above"), state.ends, strict=True):
-        weight = seen.sums[f"{name} w"]
-        if seen.sums[f"{name} n"] and weight > 0:
-            means.append(seen.sums[f"{name} x"] / weight)
-            targets.append(seen.sums[f"{name} y"] / weight)
-            weights.append(weight)
-            # The loss of a mean is linear: a far one, of gross outliers, comes near, as `_presolve/clipping.py` has it.
-            residual = float(targets[-1] - means[-1] @ state.point[:-1] - state.point[-1])
-            shifts.append(float(np.copysign(max(abs(residual) - _NEAR_MEAN, 0.0), residual)))
-            ends.append(end * weight)
+    means = _means(state, seen)
     problem = Problem(
-        rows_below(units.design(rows), np.reshape(means, (len(means), units.scale.size))),
-        np.concatenate([units.target(rows.y), np.subtract(targets, shifts)]),
-        np.concatenate([units.weight(rows), weights]),
+        rows_below(units.design(rows), np.reshape([mean.x for mean in means], (len(means), units.scale.size))),
+        np.concatenate([units.target(rows.y), [mean.y - mean.shift for mean in means]]),
+        np.concatenate([units.weight(rows), [mean.weight for mean in means]]),
         question.loss,
         state.penalty,
         question.fit_intercept,
     )
     solution = solve_near_targets(problem, state.settings, Coefficients(state.point[:-1], float(state.point[-1])))
+    far = rows.y.size + np.flatnonzero([mean.distance > 0 for mean in means])
+    solution = _proved_at_fit(problem, solution, far)
     coef, intercept = units.to_original(solution.coef, solution.intercept)
     coefficients = Coefficients(coef, intercept if question.fit_intercept else 0.0)
+    moved = sum(mean.shift * mean.end * mean.weight for mean in means)
     # The bound of the problem with the means where they were has the same dual, times their own targets.
-    off = np.array(ends) - solution.dual[rows.y.size :]
-    return Candidate(solution, coefficients, float(np.dot(shifts, ends)), float(np.dot(shifts, off)))
+    charge = 0.0
+    for mean, dual in zip(means, solution.dual[rows.y.size :], strict=True):
+        off = mean.end * mean.weight - float(dual)
+        if not mean.distance:
+            charge += mean.shift * off
+        elif abs(off) > AT_END * mean.weight:
+            charge += (abs(mean.shift) + mean.distance) * abs(off)
+    return Candidate(solution, coefficients, moved, max(charge, 0.0))
+
+
+def _means(state: FitState, seen: Summary) -> list[_Mean]:
+    """The means of the held rows of each side, and of those whose targets were moved near."""
+    means = []
+    for kind in ("", "far "):
+        for name, end in zip(("below", "above"), state.ends, strict=True):
+            side = kind + name
+            weight = seen.sums[f"{side} w"]
+            if seen.sums[f"{side} n"] and weight > 0:
+                x, y = seen.sums[f"{side} x"] / weight, float(seen.sums[f"{side} y"] / weight)
+                # The loss of a mean is linear: a far one comes near, as `_presolve/clipping.py` has it.
+                residual = float(y - x @ state.point[:-1] - state.point[-1])
+                shift = float(np.copysign(max(abs(residual) - _NEAR_MEAN, 0.0), residual))
+                distance = seen.sums[f"far {name} distance"] / weight if kind else 0.0
+                means.append(_Mean(x, y, weight, end, shift, distance))
+    return means
+
+
+def _proved_at_fit(problem: Problem, solution: Solution, far: Index) -> Solution:
+    """The solution with the proof of far means no farther from the fit than other rows, if their duals are at an end.
+
+    The gap of a row is its residual times the distance of its dual from the end, which is rounding there.
+    """
+    if far.size == 0:
+        return solution
+    residual = problem.residual(solution.coef, solution.intercept)
+    size = np.abs(residual)
+    size[far] = 0.0
+    y = problem.y.copy()
+    y[far] -= np.copysign(np.maximum(np.abs(residual[far]) - float(size.max(initial=0.0)), 0.0), residual[far])
+    proof = prove(replace(problem, y=y), solution.coef, solution.intercept, solution.dual)
+    ends = np.where(residual[far] > 0, problem.loss.kink()[1], problem.loss.kink()[0])
+    off = np.abs(proof.dual[far] - ends * problem.weight[far])
+    if proof.gap < solution.gap and (off <= AT_END * problem.weight[far]).all():
+        return replace(solution, dual=proof.dual, gap=proof.gap)
+    return solution
 
 
 def judge(state: FitState, candidate: Candidate, seen: Summary) -> Solution:
     """Keep the coefficients with the least objective, and the largest lower bound; returns the best so far."""
     units, question, solution = state.units, state.question, candidate.solution
     coef = units.filled(candidate.coefficients.coef, state.seen.n_features)
-    objective = float(seen.sums["loss"]) + question.penalty.value(coef)
+    # The objective of rows whose targets were not moved; gross outliers are no measure of what is proved of these.
+    ordinary = float(seen.sums["loss"]) + question.penalty.value(coef)
+    null = float(seen.sums["null"])
+    size = ordinary if ordinary > EXACT_FIT * null else null
+    objective = ordinary + float(seen.sums["moved loss"])
     reduced, excess = (solution.objective + candidate.moved) * units.unit, float(seen.sums["excess"])
-    unproved = (solution.gap + max(candidate.charge, 0.0)) * units.unit
+    unproved = (solution.gap + candidate.charge) * units.unit
     # What is neither on the wrong side nor in the gap of the reduced problem is the rounding of one of both objectives.
     rounding = max(objective - reduced - excess, 0.0)
     gap = unproved + excess + rounding
     state.bound = max(state.bound, reduced - unproved)
-    null = float(seen.sums["null"])
-    size = objective if objective > EXACT_FIT * null else null
-    # Gross outliers, whose loss is that of moved means, are no measure of what is proved of the other rows.
-    near = size - candidate.moved * units.unit
+    # Nor are those whose loss is that of moved means.
+    near = min(size, size + float(seen.sums["moved loss"]) - candidate.moved * units.unit)
     is_proved = unproved + excess <= PROVED_GAP * near and rounding <= PROVED_GAP * size
+    state.has_crossed = seen.sums["far crossed"] > 0 and not is_proved
+    state.beyond_bound = constant(state, seen) * units.unit
     if is_proved or _is_better(state.best, objective, gap):
         # No objective is below zero, and every bound is one for all coefficients.
-        gap = min(gap, objective)
+        gap = min(gap, objective + float(seen.sums["far"]))
+        state.beyond = float(seen.sums["far"])
         state.best_point = np.append(solution.coef, solution.intercept)
         state.best = Solution(
             coef=coef,
@@ -181,6 +237,11 @@ def judge(state: FitState, candidate: Candidate, seen: Summary) -> Solution:
     state.is_proved = state.is_proved or is_proved
     assert state.best is not None
     return state.best
+
+
+def constant(state: FitState, seen: Summary) -> float:
+    """What far targets lost by being moved near, at unit scale, for coefficients that keep them on their side."""
+    return abs(state.ends[0]) * seen.sums["far below distance"] + state.ends[1] * seen.sums["far above distance"]
 
 
 def _relative(gap: float, size: float) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, power_of_two
 from ladreg._design import Design, as_design
+from ladreg._from_blocks.far_targets import NO_MOVES, Far, FarTargets
 from ladreg._problem import ElasticNet
 from ladreg._row_blocks import BlockError, Passes, Place, Rows, Summary, picked, stacked
 
@@ -218,6 +219,8 @@ class Units:
     kept: Index | None
     # The largest size of a number of each column, in the user's units.
     reach: Array
+    # Targets that are moved near; None: none are.
+    far: FarTargets | None = None
 
     @classmethod
     def of(cls, seen: Survey, kept: Index | None, y_shift: float, unit: float, centred: bool) -> Units:
@@ -236,6 +239,13 @@ class Units:
     def design(self, rows: Rows) -> Design:
         """The kept columns at unit scale."""
         return self.own_design(rows).rescaled(self.shift, self.scale)
+
+    def with_near_targets(self, rows: Rows) -> tuple[Rows, Far]:
+        """Rows with far targets moved near, and the moves."""
+        if self.far is None:
+            return rows, NO_MOVES
+        y, far = self.far.moved(rows.y, self.own_design(rows))
+        return rows._replace(y=y), far
 
     def target(self, y: Array) -> Array:
         """Targets at unit scale."""

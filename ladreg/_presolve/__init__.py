@@ -4,6 +4,7 @@ from ladreg._presolve.clipping import clip, clip_at, clip_targets, solve_clipped
 from ladreg._presolve.column_generation import generates_columns, largest, solve_by_columns
 from ladreg._presolve.duplicate_columns import Repeats, repeats
 from ladreg._presolve.duplicate_rows import merged_rows
+from ladreg._presolve.extremes import REACH, centre_and_reach
 from ladreg._presolve.scaling import (
     Scaling,
     certified,
@@ -15,9 +16,11 @@ from ladreg._presolve.scaling import (
 from ladreg._presolve.tuning import PresolveTuning
 
 __all__ = [
+    "REACH",
     "PresolveTuning",
     "Repeats",
     "Scaling",
+    "centre_and_reach",
     "certified",
     "clip",
     "clip_at",

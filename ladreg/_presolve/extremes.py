@@ -35,11 +35,16 @@ def far_targets(y: Array, weight: Array, edge: float) -> tuple[float, float, Ind
         # The shortest fifth of the targets is narrower than any majority of them: most data need no other check.
         if fifth and high - low <= REACH * float((glance[fifth:] - glance[: glance.size - fifth]).min()):
             return None
-        centre = _median(y, weight)
-        distance = np.abs(y - centre)
-        reach = REACH * max(_typical(distance, weight, centre), edge)
-        rows = np.flatnonzero(distance > reach) if reach > 0 else np.zeros(0, dtype=np.intp)
+        centre, reach = centre_and_reach(y, weight, edge)
+        rows = np.flatnonzero(np.abs(y - centre) > reach) if reach > 0 else np.zeros(0, dtype=np.intp)
     return (centre, reach, rows) if rows.size else None
+
+
+def centre_and_reach(y: Array, weight: Array, edge: float) -> tuple[float, float]:
+    """The median target, and the distance from it beyond which targets are far; zero where none has a typical one."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre = _median(y, weight)
+        return centre, REACH * max(_typical(np.abs(y - centre), weight, centre), edge)
 
 
 def _typical(distance: Array, weight: Array, centre: float) -> float:
