@@ -104,6 +104,18 @@ def test_fenchel_young_terms_are_those_of_a_grid():
         assert penalty.fenchel_young(np.array([coef]), nearest)[0] <= 1e-15
 
 
+def test_the_proximal_operator_is_a_minimum_over_a_grid():
+    rng = np.random.default_rng(1)
+    for positive in [True, False] * 100:
+        lower, upper = (0.0, np.inf) if positive else np.sort(rng.choice([-2.0, -1.0, 0.0, 0.5, 1.5], 2))
+        limits = () if positive else (np.array([lower]), np.array([upper]))
+        penalty = ElasticNet(np.array([rng.choice([0.0, 0.7])]), positive, np.array([rng.choice([0.0, 0.3])]), *limits)
+        z, step = rng.normal(scale=2.0), rng.uniform(0.1, 3.0)
+        grid = np.append(np.linspace(lower, min(upper, 10.0), 2001), penalty.prox(np.array([z]), step))
+        values = [0.5 * (b - z) ** 2 + step * penalty.value(np.array([b])) for b in grid]
+        assert values[-1] <= min(values) + 1e-12
+
+
 def primal(problem):
     """The optimum of a piecewise linear loss by linprog on the primal, which shares nothing with the solvers."""
     X, (n, p) = problem.design.rows(np.arange(problem.n_samples)), (problem.n_samples, problem.n_features)
