@@ -10,10 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 
 from ladreg import HuberLossRegressor, LADRegressor, LassoCD, QuantileRegressor, fit_many
+from ladreg._certificate import VertexRows, prove_vertices
 from ladreg._design import as_design
 from ladreg._kernels import _simplex
 from ladreg._piecewise import Family, FamilySolver, PiecewiseTuning
-from ladreg._problem import Pinball
+from ladreg._problem import Absolute, Pinball
 from tests.faults import always
 
 N = 600
@@ -180,6 +181,16 @@ def test_a_vertex_that_is_wrong_is_not_proved(place):
         found = fit_many(QuantileRegressor(quantile=0.3, alpha=0), X, y, groups=GROUPS % 3)
     assert found.n_single == 3
     assert found.relative_gap.max() <= 1e-12
+
+
+def test_a_dual_that_does_not_balance_a_column_proves_nothing():
+    """A median of five rows: the sum of the duals is zero, or the bound is none."""
+    rows = VertexRows(
+        np.ones((5, 1)), np.array([0.0, 1.0, 2.0, 3.0, 10.0]), np.full(5, 0.2), np.array([0]), np.array([5])
+    )
+    for left, gap in [(0.0, 0.0), (1e-9, np.inf)]:
+        dual = np.array([-0.2, -0.2, left, 0.2, 0.2])
+        assert prove_vertices(Absolute(), rows, np.array([[2.0]]), dual, np.array([[2]])).gap == [gap]
 
 
 @pytest.mark.parametrize("factor", [0.25, 4.0])
