@@ -307,3 +307,25 @@ def test_rows_at_an_end_by_rounding_hide_no_gap():
         dual[:3] = -0.9 * problem.weight[:3]
         hidden = 0.9e-40 * problem.weight[3]
         assert prove(problem, np.zeros(1), 0.0, dual).gap == pytest.approx(hidden, rel=1e-12, abs=0.0)
+
+
+def test_a_fit_of_twelve_digits_is_not_exact():
+    """Residuals of 3e-13 of y are no rounding: a dual that proves nothing has a relative gap of one."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 2))
+    y = X @ [1.0, 2.0] + 5.0
+    problem = make(X, y * (1 + 3e-13 * rng.choice([-1.0, 1.0], 50)))
+    assert prove(problem, np.array([1.0, 2.0]), 5.0, np.zeros(50)).relative_gap == pytest.approx(1.0, rel=1e-12)
+    rounded = make(X, y * (1 + 3e-15 * rng.choice([-1.0, 1.0], 50)))
+    assert prove(rounded, np.array([1.0, 2.0]), 5.0, np.zeros(50)).relative_gap < 1e-12
+
+
+def test_a_dual_near_the_end_of_its_interval_is_not_at_it():
+    """The median is a row whose dual is 2e-8 of its interval's length from the end: the optimum is a single point."""
+    y, middle, apart = [0.0, 1.0, 3.0], 0.2, 4e-8
+    weight = np.array([0.4 - middle * (1 - apart) / 2, middle, 0.4 + middle * (1 - apart) / 2])
+    problem = make(np.zeros((3, 0)), y, weight=weight)
+    dual = np.array([-weight[0], weight[0] - weight[2], weight[2]])
+    found = certify(problem, np.zeros(0), 1.0, dual, n_iter=0, stopped=StopReason.GIVEN, solver="test")
+    assert found.unique
+    assert found.relative_gap <= 1e-15
