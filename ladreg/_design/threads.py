@@ -43,5 +43,5 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], n_numbers: i
 
 
 def n_threads() -> int:
-    """The number of threads that may read: as many as BLAS has, 1 inside any thread but the main one."""
+    """The number of threads that may read: the number of BLAS's threads, and 1 inside any thread but the main one."""
     return n_blas_threads() if threading.current_thread() is threading.main_thread() else 1

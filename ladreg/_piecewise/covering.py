@@ -14,7 +14,7 @@ from ladreg._piecewise.row_problem import Iterate
 
 # Rows are added to a column until it asks at most 0.8 of what they allow: a dual needs room in all columns together.
 _ASKED = 0.8
-# Rows times as many as before are too many: most rows are fitted exactly, or the place is far from the optimum.
+# No row is added where that would more than double them: most rows are then fitted exactly, or the optimum is far away.
 _MOST = 2
 
 
@@ -46,16 +46,21 @@ def covering(place: Iterate, rows: Index) -> Index:
 
 def _equations(place: Iterate, rows: Index) -> tuple[Array, Array]:
     """What the rows add to each column's equation, and how far their intervals reach from the middle."""
-    table = place.table
-    A, weight = table.rows(rows), table.problem.weight[rows]
-    pulled = table.sides(place.residual, rows) - weight * ((table.lower + table.upper) / 2)
+    A, (pulled, room) = place.table.rows(rows), _pulls(place, rows)
     size = np.abs(A) if isinstance(A, np.ndarray) else abs(A)
-    return A.T @ pulled, size.T @ (weight * ((table.upper - table.lower) / 2))
+    return A.T @ pulled, size.T @ room
+
+
+def _pulls(place: Iterate, rows: Index) -> tuple[Array, Array]:
+    """The duals of held rows, measured from the middle of their intervals, and half the lengths of these."""
+    table, weight = place.table, place.table.problem.weight[rows]
+    pulled = table.sides(place.residual, rows) - weight * ((table.lower + table.upper) / 2)
+    return pulled, weight * ((table.upper - table.lower) / 2)
 
 
 def _nearest_of(place: Iterate, column: int, chosen: NDArray[np.bool_], asked: float, allowed: float) -> Index:
     """The rows with a value in the column that must join, the smallest residuals first."""
-    table, problem = place.table, place.table.problem
+    problem = place.table.problem
     if not abs(asked) > _ASKED * allowed:  # rows that joined for other columns were enough
         return np.zeros(0, dtype=np.intp)
     if column < problem.n_features:
@@ -66,9 +71,8 @@ def _nearest_of(place: Iterate, column: int, chosen: NDArray[np.bool_], asked: f
     if others.size > np.count_nonzero(chosen):  # the column is not rare
         return others[:0]
     others = others[np.argsort(np.abs(place.residual[others]), kind="stable")]
-    weight, value = problem.weight[others], value[others]
-    pulled = table.sides(place.residual, others) - weight * ((table.lower + table.upper) / 2)
+    value, (pulled, room) = value[others], _pulls(place, others)
     asked_then = np.abs(asked + np.cumsum(value * pulled))
-    allowed_then = allowed + np.cumsum(np.abs(value) * weight) * ((table.upper - table.lower) / 2)
+    allowed_then = allowed + np.cumsum(np.abs(value) * room)
     enough = np.flatnonzero(asked_then <= _ASKED * allowed_then)
     return others[: enough[0] + 1] if enough.size else others
