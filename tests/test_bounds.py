@@ -279,6 +279,20 @@ def test_alpha_max_is_where_the_first_coefficient_moves(model, bounds):
     assert np.any(kind(**{**given, "alpha": 0.999 * largest}).fit(X, y).coef_ != rest)
 
 
+@pytest.mark.parametrize("l1_ratio", [0.5, 1 - 1e-6])
+def test_at_alpha_max_coefficients_are_at_rest_beside_dependent_free_columns(l1_ratio):
+    weights, kept = np.r_[0.0, 0.0, np.ones(8)], np.r_[0.1, np.zeros(7)]
+    bounds = np.r_[-9.0, -9.0, 0.1, np.full(7, -1.0)], np.r_[np.full(9, 1.0), np.inf]
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X, y = rng.standard_normal((30, 10)), rng.integers(0, 4, 30)
+        X[:, 1] = 2 * X[:, 0]
+        options = {"penalty_weights": weights, "bounds": bounds, "l1_ratio": l1_ratio}
+        coef = ElasticNetCD(alpha_max(X, y, **options), **options).fit(X, y).coef_
+        assert coef[0] != 0
+        np.testing.assert_array_equal(coef[2:], kept)
+
+
 @pytest.mark.parametrize("model", [LassoCDCV(cv=3), ElasticNetCDCV(l1_ratio=0.7, cv=3, standardize=True)], ids=repr)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_paths_and_held_out_errors_under_bounds_are_those_of_single_fits(model, weighted):

@@ -21,7 +21,7 @@ from ladreg._arrays import (
 )
 from ladreg._design import Design
 from ladreg._problem import Problem
-from ladreg._tolerances import AT_END, PINNED, SOLVED
+from ladreg._tolerances import AT_END, PINNED, SOLVED, SUMMED
 
 # Tables of groups with more than 100 directions that may be dependent are decomposed like others.
 _MOST_FLAT = 100
@@ -146,7 +146,7 @@ def optimal_face(
         target=target,
         features=features,
         feature_side=feature_side[features],
-        fixed=problem.penalty.fixed(slope)[features],
+        fixed=_determined(problem, dual, slope)[features],
     )
 
 
@@ -169,7 +169,7 @@ def _within_limits(
     low = np.where(slope > strength + near, upper, np.where(slope > -strength + near, rest, lower))
     # Slopes are beyond their strength by rounding where there is no limit.
     low, high = np.where(low == np.inf, rest, low), np.where(high == -np.inf, rest, high)
-    there = penalty.fixed(slope)
+    there = _determined(problem, dual, slope)
     known = ~np.isnan(there)
     low[known] = high[known] = there[known]
     features = np.flatnonzero(low < high)
@@ -186,6 +186,22 @@ def _within_limits(
         rest=origin,
         room=(high - low)[features],
     )
+
+
+def _determined(problem: Problem, dual: Array, slope: Array) -> Array:
+    """The coefficients that the slopes determine where there is a ridge; NaN elsewhere.
+
+    A coefficient is at rest or at a limit where a change of its slope by rounding would move it there.
+    """
+    penalty = problem.penalty
+    there = penalty.fixed(slope)
+    if not penalty.curved:
+        return there
+    rounding = SUMMED * float(np.abs(dual).sum()) * problem.design.reach()
+    least, most = penalty.fixed(slope - rounding), penalty.fixed(slope + rounding)
+    for end in (*penalty.ends, penalty.rest):
+        there = np.where((least <= end) & (end <= most), end, there)
+    return there
 
 
 def _inside(problem: Problem, dual: Array, rows: Index, at_end: float) -> Index:
