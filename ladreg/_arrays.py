@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import frexp, ldexp
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +22,14 @@ else:
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+# The smallest number that has all its digits.
+TINY = float(np.finfo(np.float64).tiny)
+# An array without numbers.
+NOTHING: Array = np.zeros(0)
+NOTHING.flags.writeable = False
+# No index.
+NONE: Index = np.zeros(0, dtype=np.intp)
+NONE.flags.writeable = False
 # A table of numbers: an array, a data frame, nested lists, a sparse array or a sparse matrix.
 MatrixLike = ArrayLike | sp.sparray | sp.spmatrix | SparseABC
 
@@ -49,6 +58,11 @@ def power_of_two(size: Array) -> Array:
     """The largest power of two that is at most each size; 1 for zero. Clipped to a range whose inverse is finite."""
     power = (np.asarray(size, dtype=np.float64).view(np.int64) & _EXPONENT).view(np.float64)
     return np.where(size > 0, np.minimum(np.maximum(power, 2.0**-1000), 2.0**1000), 1.0)
+
+
+def unit_of(size: float) -> float:
+    """`power_of_two` of one number."""
+    return ldexp(0.5, frexp(min(max(size, 2.0**-1000), 2.0**1000))[1]) if size > 0 else 1.0
 
 
 def constant(value: float, size: int) -> Array:

@@ -41,7 +41,7 @@ def prove(problem: Problem, coef: Array, intercept: float, dual: Array) -> Proof
     if not problem.is_feasible(coef, intercept):
         return _nothing_proved(problem, dual)
     residual, products = problem.facts.audit(coef, intercept, dual)
-    return prove_from_products(problem, coef, residual, dual, products)
+    return _proved(problem, coef, residual, dual, products)
 
 
 def _nothing_proved(problem: Problem, dual: Array) -> Proof:
@@ -56,6 +56,11 @@ def prove_from_products(problem: Problem, coef: Array, residual: Array, dual: Ar
     """
     if not problem.is_feasible(coef, 0.0):
         return _nothing_proved(problem, dual)
+    return _proved(problem, coef, residual, dual, products)
+
+
+def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
+    """`prove_from_products` of feasible coefficients."""
     at_ends = _proved_at_ends(problem, coef, residual, dual, products)
     if at_ends is not None:
         return at_ends
@@ -122,11 +127,8 @@ def _proved_at_ends(problem: Problem, coef: Array, residual: Array, dual: Array,
         return None
     if not penalty.is_plain or penalty.positive:
         return None
-    columns = np.append(penalty.free_features, p) if problem.fit_intercept else penalty.free_features
-    shrink = max(penalty.overrun(products[:p]), 1.0)
-    if not shrink <= 1.0 + PROVED_GAP:
-        return None
-    if not np.all(np.abs(products[columns]) <= ROUNDED * Projection(problem).sizes(dual, columns)):
+    shrink = penalty.overrun(products[:p])
+    if not (shrink <= 1.0 + PROVED_GAP and Projection(problem).is_balanced(dual, products)):
         return None
     (lower, upper), loss = problem.loss.interval(), 0.0
     residual, dual = np.ascontiguousarray(residual), np.ascontiguousarray(dual)
@@ -141,7 +143,7 @@ def _proved_at_ends(problem: Problem, coef: Array, residual: Array, dual: Array,
     some, weight = residual[rows], problem.weight[rows]
     at_ends = loss - float((weight * np.where(some > 0, upper, lower)) @ some)
     gap = problem.row_gap(some, dual[rows] / shrink, weight)
-    objective = loss + penalty.value(coef)
+    objective = loss + penalty.cost(coef)
     if not facts.least_ordinary < objective < np.inf:
         return None
     slope = products[:p] / shrink

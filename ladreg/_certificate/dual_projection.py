@@ -91,22 +91,34 @@ class Projection:
     def _orthogonal(
         self, dual: Array, products: Array, elastic: Callable[[Array], Array], free: Index
     ) -> tuple[Array, Array] | None:
-        columns = np.append(free, self.problem.n_features) if self.problem.fit_intercept else free
+        columns = self._columns(free)
         correct: Callable[[Array], _Correction] | None = None
         # At most three times: one projection leaves an error of order eps * cond(Z), which the next ones remove.
         for _ in range(3):
-            if np.all(np.abs(products[columns]) <= ROUNDED * self.sizes(dual, columns)):
+            if self._are_zero(dual, products, columns, ROUNDED):
                 return dual, products[: self.problem.n_features]
             correct = correct or self._corrector(elastic(dual), free)
             dual = self._without(dual, *correct(products[columns]))
             products = np.append(self.problem.design.rmatvec(dual), dual.sum())
-        small = np.all(np.abs(products[columns]) <= ORTHOGONAL * self.sizes(dual, columns))
+        small = self._are_zero(dual, products, columns, ORTHOGONAL)
         return (dual, products[: self.problem.n_features]) if small else None
 
-    def sizes(self, dual: Array, columns: Index | None = None) -> Array:
-        """Upper bounds of ``|X|'|dual|`` and, last, of the sum of ``|dual|``: the scale of rounding in ``X'dual``.
+    def is_balanced(self, dual: Array, products: Array) -> bool:
+        """Whether the products of the dual with the free columns are zero up to rounding."""
+        return self._are_zero(dual, products, self._columns(self.problem.penalty.free_features), ROUNDED)
 
-        Only the bounds of `columns`, if given.
+    def _columns(self, free: Index) -> Index:
+        """The numbers of the free features, and that of the intercept, which is the number of features."""
+        return np.append(free, self.problem.n_features) if self.problem.fit_intercept else free
+
+    def _are_zero(self, dual: Array, products: Array, columns: Index, rounding: float) -> bool:
+        """Whether the chosen products are zero, up to `rounding` times their size."""
+        if columns.size == 0:
+            return True
+        return bool((np.abs(products) <= rounding * self.sizes(dual))[columns].all())
+
+    def sizes(self, dual: Array) -> Array:
+        """Upper bounds of ``|X|'|dual|`` and, last, of the sum of ``|dual|``: the scale of rounding in ``X'dual``.
 
         Each row counts as its weight times the largest ``|dual| / weight``, since its own dual may be rounding of zero.
         If weights differ widely, each row counts as its own ``|dual|``.
@@ -116,11 +128,10 @@ class Projection:
             magnitudes, largest = self.problem.facts.magnitudes, total
         else:
             magnitudes, largest = self.problem.design.magnitudes(np.abs(dual)), 1.0
-        if columns is None:
-            return np.append(largest * magnitudes, total)
-        chosen, inside = np.full(columns.size, total), columns < magnitudes.size
-        chosen[inside] = largest * magnitudes[columns[inside]]
-        return chosen
+        sizes = np.empty(magnitudes.size + 1)
+        np.multiply(magnitudes, largest, out=sizes[:-1])
+        sizes[-1] = total
+        return sizes
 
     def size_of_sum(self, dual: Array) -> float:
         """The last entry of `sizes`, which needs no pass over X."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import NOTHING, Array, Index
 from ladreg._design.block_structure import BlockGram, BlockPattern
 
 # Columns with a variance of at most 1e-28 times their mean square are constant up to rounding.
@@ -25,8 +25,8 @@ class Design(ABC):
     """A design matrix of shape (n_samples, n_features)."""
 
     X: Any
-    shift: Array = field(default_factory=lambda: np.zeros(0))
-    scale: Array = field(default_factory=lambda: np.zeros(0))
+    shift: Array = field(default_factory=lambda: NOTHING)
+    scale: Array = field(default_factory=lambda: NOTHING)
     # Cached facts about X, which every design with the same X shares.
     _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -52,7 +52,7 @@ class Design(ABC):
 
     def rescaled(self, shift: Array, scale: Array) -> Self:
         """The columns of this design, `shift` subtracted and `scale` multiplied; X is shared, not copied."""
-        return replace(self, shift=self.shift + shift / self.scale, scale=self.scale * scale)
+        return type(self)(self.X, self.shift + shift / self.scale, self.scale * scale, self._known)
 
     @property
     @abstractmethod
@@ -95,8 +95,8 @@ class Design(ABC):
     @abstractmethod
     def audit(
         self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
-    ) -> tuple[Array, Array, float, Array | None]:
-        """Residual ``y - offset - X @ coef``, ``X'dual``, the sum of `dual`, and `magnitudes` where `sizes`."""
+    ) -> tuple[Array, Array, Array | None]:
+        """Residual ``y - offset - X @ coef``, ``X'dual`` followed by the sum of `dual`, `magnitudes` where `sizes`."""
 
     @abstractmethod
     def magnitudes(self, weight: Array) -> Array:
@@ -132,6 +132,10 @@ class Design(ABC):
     @abstractmethod
     def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
         """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
+
+    def table(self, border: bool = False) -> Array:
+        """All rows as a dense array; a column of ones last if `border`."""
+        return self.rows(np.arange(self.n_samples), border=border)
 
     @abstractmethod
     def take(self, index: Index | slice) -> Self:

@@ -121,16 +121,20 @@ class DenseDesign(Design):
         for _ in self._in_order(work):
             pass
 
-    def _sum(self, add: Callable[[slice, NDArray[np.floating], Array], object]) -> Array:
-        """The sum, one number a column, of what is added to zeros for each block of rows."""
+    def _sum(self, add: Callable[[slice, NDArray[np.floating], Array], object], *shape: int) -> Array:
+        """The sum of what is added to zeros for each block of rows; by default one number a column."""
+        shape = shape or (self.n_features,)
 
         def part(block: slice, raw: NDArray[np.floating]) -> Array:
-            values = np.zeros(self.n_features)
+            values = np.zeros(shape)
             add(block, raw, values)
             return values
 
-        total = np.zeros(self.n_features)
-        for values in self._in_order(part):
+        parts = self._in_order(part)
+        total = next(parts, None)
+        if total is None:
+            return np.zeros(shape)
+        for values in parts:
             total += values
         return total
 
@@ -193,38 +197,28 @@ class DenseDesign(Design):
         self, coef: Array, y: Array, offset: float, weight: Array, ends: tuple[float, float]
     ) -> tuple[Array, Array, float]:
         """Residual, and the product with the dual at the residuals' ends, in one read of X."""
-        residual, slope, total = np.empty(self.n_samples), np.zeros(self.n_features), 0.0
-        scaled, shift = self.scale * coef, self._shift
+        residual, scaled, shift = np.empty(self.n_samples), self.scale * coef, self._shift
 
-        def sweep(block: slice, raw: NDArray[np.floating]) -> tuple[float, Array]:
-            part = np.zeros(self.n_features)
+        def sweep(block: slice, raw: NDArray[np.floating], part: Array) -> None:
             given = shift, scaled, y[block], offset, weight[block], *ends
-            return _rows.sweep(raw, *given, residual[block], part), part
+            part[-1] = _rows.sweep(raw, *given, residual[block], part[:-1])
 
-        for of_block, part in self._in_order(sweep):
-            total += of_block
-            slope += part
-        return residual, slope * self.scale, total
+        products = self._sum(sweep, self.n_features + 1)
+        return residual, products[:-1] * self.scale, float(products[-1])
 
     def audit(
         self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
-    ) -> tuple[Array, Array, float, Array | None]:
-        """Residual, product with a dual, and magnitudes, in one read of X."""
-        residual, slope, total = np.empty(self.n_samples), np.zeros(self.n_features), 0.0
-        size = np.zeros(self.n_features) if sizes else None
-        scaled, shift = self.scale * coef, self._shift
+    ) -> tuple[Array, Array, Array | None]:
+        """Residual, product with a dual and its sum, and magnitudes, in one read of X."""
+        residual, scaled, shift = np.empty(self.n_samples), self.scale * coef, self._shift
 
-        def audit(block: slice, raw: NDArray[np.floating]) -> tuple[float, Array, Array | None]:
-            part, sizes = np.zeros(self.n_features), None if size is None else np.zeros(self.n_features)
+        def audit(block: slice, raw: NDArray[np.floating], part: Array) -> None:
             given = shift, scaled, y[block], offset, weight[block], dual[block]
-            return _rows.audit(raw, *given, residual[block], part, sizes), part, sizes
+            part[0, -1] = _rows.audit(raw, *given, residual[block], part[0, :-1], part[1, :-1] if sizes else None)
 
-        for of_block, part, of_columns in self._in_order(audit):
-            total += of_block
-            slope += part
-            if size is not None and of_columns is not None:
-                size += of_columns
-        return residual, slope * self.scale, total, None if size is None else size * self.scale
+        sums = self._sum(audit, 2, self.n_features + 1)
+        sums[:, :-1] *= self.scale
+        return residual, sums[0], sums[1, :-1] if sizes else None
 
     def magnitudes(self, weight: Array) -> Array:
         """Column sums of ``weight * |x|``."""
@@ -278,15 +272,17 @@ class DenseDesign(Design):
         return stats
 
     def _column_stats(self) -> Array:
-        none = np.array([[np.inf], [-np.inf], [0.0], [0.0]]).repeat(self.n_features, axis=1)
-
         def of_block(_: slice, raw: NDArray[np.floating]) -> Array:
-            part = none.copy()
+            part = np.zeros((4, self.n_features))
+            part[0], part[1] = np.inf, -np.inf
             _rows.column_stats(raw, part)
             return part
 
-        stats = none.copy()
-        for part in self._in_order(of_block):
+        parts = self._in_order(of_block)
+        stats = next(parts, None)
+        if stats is None:
+            return of_block(slice(0), self.X)
+        for part in parts:
             np.minimum(stats[0], part[0], out=stats[0])
             np.maximum(stats[1], part[1], out=stats[1])
             stats[2:] += part[2:]
@@ -318,12 +314,18 @@ class DenseDesign(Design):
 
     def _extent(self, centred: bool) -> tuple[Array, Array]:
         lowest, highest, total, _ = self._stats
-        # Halved first: sum and difference of two huge numbers overflow. A constant column is its own middle, exactly.
-        middle = np.where(lowest == highest, lowest, lowest / 2 + highest / 2) - self.shift
-        half = highest / 2 - lowest / 2
-        far = (np.abs(middle) > _FAR * half) if centred else np.zeros(self.n_features, dtype=bool)
-        size = np.where(self.shift == 0, total / max(self.n_samples, 1), np.maximum(half, np.abs(middle)))
-        return np.where(far, middle, 0.0) * self.scale, np.where(far, half, size) * self.scale
+        size, shift = total / max(self.n_samples, 1), self._shift
+        if centred or shift is not None:
+            # Halved first: sum and difference of two huge numbers overflow. A constant column is its own middle.
+            low, high = lowest / 2, highest / 2
+            half, middle = high - low, np.where(lowest == highest, lowest, low + high)
+            if shift is not None:
+                middle -= shift
+                size = np.where(shift == 0, size, np.maximum(half, np.abs(middle)))
+            far = np.abs(middle) > _FAR * half
+            if centred and far.any():
+                return np.where(far, middle, 0.0) * self.scale, np.where(far, half, size) * self.scale
+        return np.zeros(self.n_features), size * self.scale
 
     def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
         """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
@@ -336,13 +338,23 @@ class DenseDesign(Design):
         for begin in range(0, index.size, step):
             part = index[begin : begin + step]
             raw = self._picked(part) if features is None else self.X[np.ix_(part, features)]
-            values = chosen[begin : begin + step, :n_columns]
-            if self._shift is None:
-                np.multiply(raw, self.scale[columns], out=values)
-            else:
-                np.subtract(raw, self.shift[columns], out=values)
-                values *= self.scale[columns]
+            self._write(raw, columns, chosen[begin : begin + step, :n_columns])
         return chosen
+
+    def table(self, border: bool = False) -> Array:
+        """All rows as a dense array; a column of ones last if `border`."""
+        table = np.empty((self.n_samples, self.n_features + border))
+        self._write(self.X, slice(None), table[:, : self.n_features])
+        table[:, self.n_features :] = 1.0
+        return table
+
+    def _write(self, raw: NDArray[np.floating], columns: Index | slice, out: Array) -> None:
+        """Write rows of X in the chosen columns, shifted and scaled, to `out`."""
+        if self._shift is None:
+            np.multiply(raw, self.scale[columns], out=out)
+        else:
+            np.subtract(raw, self.shift[columns], out=out)
+            out *= self.scale[columns]
 
     def take(self, index: Index | slice) -> Self:
         """The design of the chosen rows; those of a slice are shared, not copied."""

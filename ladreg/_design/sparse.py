@@ -107,10 +107,10 @@ class SparseDesign(Design):
 
     def audit(
         self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
-    ) -> tuple[Array, Array, float, Array | None]:
-        """Residual, product with a dual, and magnitudes."""
+    ) -> tuple[Array, Array, Array | None]:
+        """Residual, product with a dual and its sum, and magnitudes."""
         residual = (y - offset) - self.matvec(coef)
-        return residual, self.rmatvec(dual), float(dual.sum()), self.magnitudes(weight) if sizes else None
+        return residual, np.append(self.rmatvec(dual), dual.sum()), self.magnitudes(weight) if sizes else None
 
     def _mapped(self, values: Array) -> Any:
         """The same pattern with other values, in float64."""

@@ -26,9 +26,10 @@ _WAITING = 4
 def in_order(work: Callable[[Item], Result], items: Iterable[Item], n_numbers: int) -> Iterator[Result]:
     """``map(work, items)``, by several threads where the items have many numbers; `work` must release the GIL."""
     number = n_threads() if n_numbers >= _MANY else 1
-    if number == 1:
-        yield from map(work, items)
-        return
+    return map(work, items) if number == 1 else _by_threads(work, items, number)
+
+
+def _by_threads(work: Callable[[Item], Result], items: Iterable[Item], number: int) -> Iterator[Result]:
     rest, waiting = iter(items), deque[Future[Result]]()
     pool = ThreadPoolExecutor(number, thread_name_prefix="ladreg")
     try:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ladreg._arrays import Array, power_of_two
+from ladreg._arrays import Array, unit_of
 from ladreg._estimators.base import CertifiedRegressor
 from ladreg._estimators.own_penalties import OwnPenalties
 from ladreg._estimators.validation import Data, feature_weights, present
@@ -142,7 +142,7 @@ def _ridge(data: Data, target: Array, unit: Array, fit_intercept: bool) -> Array
     for first in range(0, n_samples, _BLOCK):
         window = slice(first, min(first + _BLOCK, n_samples))
         kernel[:, window] = up(down(np.eye(n_samples)[:, window]))
-    scale = float(power_of_two(np.abs(target).max()))  # squares of y stay within float64
+    scale = unit_of(float(np.abs(target).max()))  # squares of y stay within float64
     y = target / scale
     y = y - (data.weight @ y if fit_intercept else 0.0)
     values, vectors = np.linalg.eigh((kernel + kernel.T) / 2.0)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 from sklearn.utils.parallel import Parallel, delayed
 
-from ladreg._arrays import BLOCK, Array, Index, power_of_two
+from ladreg._arrays import BLOCK, Array, Index, unit_of
 from ladreg._inference.fit import Fit, Sample
 from ladreg._piecewise import Batch, PiecewiseTuning, Vertices, solve_vertices
 from ladreg._problem import Pinball, Settings
@@ -72,7 +72,7 @@ class NearRows:
         if root is not None:
             near = np.abs(fit.residual) <= radius * _lengths(sample, root)
         rows = np.flatnonzero(near)
-        unit = float(power_of_two(np.abs(fit.residual[rows]).max(initial=0.0))[()])
+        unit = unit_of(float(np.abs(fit.residual[rows]).max(initial=0.0)))
         score = sample.weight * np.where(fit.residual > 0, quantile, quantile - 1)
         score[rows] = 0.0
         inverse = None if root is None else np.asarray(np.linalg.inv(root) * unit, dtype=np.float64)

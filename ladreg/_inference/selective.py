@@ -86,7 +86,7 @@ def full_sigma(fit: LassoFit) -> float:
             "coefficients: pass sigma."
         )
     root = np.sqrt(fit.weight)[:, None]
-    columns = fit.design.rows(np.arange(n), border=fit.fit_intercept) * root
+    columns = fit.design.table(fit.fit_intercept) * root
     target = root[:, 0] * fit.residual
     apart = target - columns @ least_squares(columns, target)
     return float(np.sqrt(n / (n - p) * (apart @ apart)))

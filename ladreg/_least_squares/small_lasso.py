@@ -72,7 +72,7 @@ def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | Non
 
 def _centred(problem: Problem) -> tuple[Array, Array, Array, float]:
     """The table and the target without their weighted means, and these; means of zero where there is no intercept."""
-    A = problem.design.rows(np.arange(problem.n_samples))
+    A = problem.design.table()
     if not problem.fit_intercept:
         return A, problem.y, np.zeros(A.shape[1]), 0.0
     mean, y_mean = problem.weight @ A, float(problem.weight @ problem.y)

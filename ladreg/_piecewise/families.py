@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, power_of_two
+from ladreg._arrays import Array, Index, power_of_two, unit_of
 from ladreg._certificate import VertexRows, prove_vertices
 from ladreg._design import DenseDesign, Design
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -105,7 +105,7 @@ class FamilySolver:
         self._A = np.ascontiguousarray(near.rows(everything, border=family.fit_intercept))
         self._y_shift = typical(family.y) if family.fit_intercept else 0.0
         moved = family.y - self._y_shift
-        self._unit = float(power_of_two(np.array(median(np.abs(moved), positive=True))))
+        self._unit = unit_of(median(np.abs(moved), positive=True))
         self._target = moved / self._unit
 
     def blocks(self) -> Iterator[Index]:

@@ -19,7 +19,7 @@ import scipy.optimize
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, power_of_two
+from ladreg._arrays import Array, unit_of
 from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
 from ladreg._piecewise.row_problem import Iterate
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -209,8 +209,8 @@ def _solve_rows(
     fixed_slope, fixed_sum = problem.design.rmatvec(dual), dual.sum()
     # 1. Scaling: the chosen residuals, and a typical weight, become numbers near one.
     reach = float(np.abs(residual[rows]).max(initial=0.0))
-    unit = float(power_of_two(np.array(reach))) if rows.size < problem.n_samples else 1.0
-    mass = float(power_of_two(np.array(np.median(problem.weight))))
+    unit = unit_of(reach) if rows.size < problem.n_samples else 1.0
+    mass = unit_of(float(np.median(problem.weight)))
     # 2. Penalised features: one bounded column each, or a fixed slope where the sign of the coefficient is settled.
     strength = problem.penalty.strength
     coef = origin.coef

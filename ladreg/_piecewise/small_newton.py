@@ -54,7 +54,7 @@ def solve_small_table(problem: Problem, settings: Settings, start: Coefficients 
     is_free = problem.penalty.is_nothing
     if not (is_small and is_free and isinstance(problem.design, DenseDesign)):
         return None
-    A = problem.design.rows(np.arange(n), border=problem.fit_intercept)
+    A = problem.design.table(problem.fit_intercept)
     delta = float(problem.loss.residual_at(np.array(problem.loss.interval()[1])))
     table = _Table(A, problem.y, problem.weight, delta)
     # 1.

@@ -328,8 +328,8 @@ class _Process:
         coef, intercept = units.to_original(*table.split(point))
         # The loss is homogeneous: the dual does not depend on the units.
         given = units.dual_to_original(dual, problem.n_samples) if units.rows.size else dual
-        residual, slope, total, _ = problem.design.audit(coef, problem.y, intercept, problem.weight, given, False)
-        proof = prove_from_products(problem, coef, residual, given, np.append(slope, total))
+        residual, products, _ = problem.design.audit(coef, problem.y, intercept, problem.weight, given, False)
+        proof = prove_from_products(problem, coef, residual, given, products)
         solution = Solution(
             coef=coef,
             intercept=intercept,
@@ -349,6 +349,6 @@ class _Process:
         below = place.below + near.turned()
         if not units.column_shift.any():
             # Sums over all rows do not accumulate the rounding of many updates.
-            sums = np.append(slope * units.column_scale, total)[: table.n_columns]
+            sums = np.append(products[:-1] * units.column_scale, products[-1])[: table.n_columns]
             below = (upper * self.mass - sums - near.beyond(dual)) / (upper - lower)
         return solution, KnownSolution(ProcessPoint(point, residual, above, below), dual, near)

@@ -122,7 +122,7 @@ def _vertex(problem: Problem, tuning: PiecewiseTuning) -> _Vertex | None:
     is_linear = problem.loss.is_piecewise_linear and problem.penalty.is_nothing
     if not (is_small and is_linear and problem.y.any() and isinstance(problem.design, DenseDesign)):
         return None
-    A = problem.design.rows(np.arange(n), border=problem.fit_intercept)
+    A = problem.design.table(problem.fit_intercept)
     lower, upper = problem.loss.interval()
     zero, weight = np.zeros(1, dtype=np.intp), np.ascontiguousarray(problem.weight)
     ends = np.array([lower]), np.array([upper])

@@ -7,11 +7,11 @@ solvers that square (coordinate descent) then behave the same for y in micrometr
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ladreg._arrays import Array, power_of_two
+from ladreg._arrays import NONE, TINY, Array, Index, power_of_two, unit_of
 from ladreg._certificate import certify
 from ladreg._problem import (
     TOO_LARGE,
@@ -42,7 +42,7 @@ class Scaling:
     `factor` times the scaled one. `rows` are the numbers of the twin's rows, empty where the twin has all rows.
     """
 
-    rows: NDArray[np.intp]
+    rows: Index
     column_shift: Array
     column_scale: Array
     y_shift: float
@@ -88,8 +88,8 @@ def typical(y: Array) -> float:
 def scaled(problem: Problem) -> tuple[Problem, Scaling]:
     """The problem without rows of weight zero, with columns and target of ordinary size."""
     y, weight, design = problem.y, problem.weight, problem.design
-    rows = np.zeros(0, dtype=np.intp)
-    if weight.min(initial=1.0) <= 0:
+    rows: Index = NONE
+    if not problem.facts.all_present:
         rows = np.flatnonzero(weight > 0)
         y, weight, design = y[rows], weight[rows], design.take(rows)
     shift, distance = design.extent(problem.fit_intercept)
@@ -97,21 +97,15 @@ def scaled(problem: Problem) -> tuple[Problem, Scaling]:
     y_shift = typical(y) if problem.fit_intercept else 0.0
     y = y - y_shift
     # The median: a few extreme targets must not make the others smaller than a solver's tolerance.
-    unit = float(power_of_two(np.array(median(np.abs(y), positive=True))))
+    unit = unit_of(median(np.abs(y), positive=True))
     with np.errstate(over="ignore"):
         loss, factor = problem.loss.rescaled(unit)
-    if not np.isfinite(factor):
+    if not isfinite(factor):
         raise OverflowError(TOO_LARGE)
-    if factor < np.finfo(np.float64).tiny:  # sums of denormal numbers would have few digits, or none
+    if factor < TINY:  # sums of denormal numbers would have few digits, or none
         raise OverflowError(TOO_SMALL)
-    twin = replace(
-        problem,
-        design=design.rescaled(shift, scale),
-        y=y / unit,
-        weight=weight,
-        loss=loss,
-        penalty=problem.penalty.rescaled(scale * unit, factor),
-    )
+    design, penalty = design.rescaled(shift, scale), problem.penalty.rescaled(scale * unit, factor)
+    twin = Problem(design, y / unit, weight, loss, penalty, problem.fit_intercept)
     return twin, Scaling(rows, shift, scale, y_shift, unit, factor)
 
 

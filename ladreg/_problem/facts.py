@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ladreg._arrays import Array
+from ladreg._arrays import BLOCK, Array
 from ladreg._design import Design
 from ladreg._problem.losses import Loss
 from ladreg._tolerances import EXACT_FIT
@@ -33,10 +33,15 @@ class Facts:
     def audit(self, coef: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
         """The residual, and ``X'dual`` followed by the sum of the dual; sets `magnitudes` if they are not yet known."""
         is_first = "magnitudes" not in self.__dict__
-        residual, slope, total, sizes = self.design.audit(coef, self.y, intercept, self.weight, dual, is_first)
+        residual, products, sizes = self.design.audit(coef, self.y, intercept, self.weight, dual, is_first)
         if sizes is not None:
             self.__dict__["magnitudes"] = sizes
-        return residual, np.append(slope, total)
+        return residual, products
+
+    @cached_property
+    def one_weight(self) -> Array | None:
+        """The weights of a block of rows, contiguous, where all rows share one number in memory; None elsewhere."""
+        return np.array(self.weight[:BLOCK]) if self.weight.strides == (0,) else None
 
     @cached_property
     def all_present(self) -> bool:

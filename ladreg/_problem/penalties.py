@@ -8,11 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import NONE, NOTHING, Array, Index
 
 # Ridges are at most 1e300, so that products with them are finite.
 HUGE = 1e300
-_NONE = np.zeros(0, dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,9 @@ class ElasticNet:
 
     strength: Array
     positive: bool = False
-    ridge: Array = field(default_factory=lambda: np.zeros(0))
-    lower: Array = field(default_factory=lambda: np.zeros(0))
-    upper: Array = field(default_factory=lambda: np.zeros(0))
+    ridge: Array = field(default_factory=lambda: NOTHING)
+    lower: Array = field(default_factory=lambda: NOTHING)
+    upper: Array = field(default_factory=lambda: NOTHING)
 
     def __post_init__(self) -> None:
         if self.ridge.size != self.strength.size:
@@ -157,7 +156,7 @@ class ElasticNet:
         """The features whose coefficients are outside the domain."""
         outside = ~np.isfinite(coef)
         if not (self.positive or self.limited or self.excluded or outside.any()):
-            return _NONE
+            return NONE
         if self.positive:
             outside |= coef < 0
         if self.limited:
@@ -168,8 +167,10 @@ class ElasticNet:
 
     def value(self, coef: Array) -> float:
         """``sum(strength * |coef| + ridge * coef^2 / 2)``, infinite outside the domain."""
-        if self.forbidden(coef).size:
-            return np.inf
+        return np.inf if self.forbidden(coef).size else self.cost(coef)
+
+    def cost(self, coef: Array) -> float:
+        """`value` of coefficients inside the domain."""
         if self.is_zero:
             return 0.0
         used = np.flatnonzero(coef != 0)

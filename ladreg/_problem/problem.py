@@ -105,15 +105,17 @@ class Problem:
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Blocks of rows, whose temporary arrays stay in the cache, and their weights."""
-        for begin in range(0, self.n_samples, BLOCK):
+        one, n_samples = self.facts.one_weight, self.design.n_samples
+        for begin in range(0, n_samples, BLOCK):
             block = slice(begin, begin + BLOCK)
-            yield block, np.ascontiguousarray(self.weight[block])
+            weight = self.weight[block] if one is None else one[: n_samples - begin]
+            yield block, np.ascontiguousarray(weight)
 
     def value(self, residual: Array, coef: Array) -> float:
-        """The objective for a known residual; an OverflowError if the objective is not finite."""
+        """The objective for a known residual of feasible coefficients; an OverflowError if it is not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
             value = sum(float(weight @ self.loss.value(residual[block])) for block, weight in self.blocks())
-            value += self.penalty.value(coef)
+            value += self.penalty.cost(coef)
         if not np.isfinite(value):
             raise OverflowError(TOO_LARGE)
         return value
@@ -125,10 +127,13 @@ class Problem:
 
     def within_interval(self, dual: Array) -> Array:
         """The dual brought into the loss's interval."""
-        lower, upper = self.loss.interval()
         clipped = np.empty(self.n_samples)
         for block, weight in self.blocks():
-            clipped[block] = weight * np.minimum(np.maximum(self.ratio(dual[block], weight), lower), upper)
+            ratio = self.ratio(dual[block], weight)
+            if self.loss.has_bounded_slopes:
+                lower, upper = self.loss.interval()
+                np.minimum(np.maximum(ratio, lower, out=ratio), upper, out=ratio)
+            np.multiply(weight, ratio, out=clipped[block])
         return clipped
 
     def row_gap(self, residual: Array, dual: Array, weight: Array) -> float:

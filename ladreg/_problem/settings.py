@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from functools import cache
+from typing import Any, Protocol, TypeVar, cast
 
 from ladreg._problem.problem import Problem
 from ladreg._problem.solution import Coefficients, Solution, Uncertified
@@ -17,6 +18,12 @@ def number(default: _Number, least: _Number, most: _Number) -> _Number:
     """A field of a tuning record: its default, and the range in which solvers find the same optimum."""
     made: Any = field(default=default, metadata={"least": least, "most": most})
     return made
+
+
+@cache
+def _usual(kind: Any) -> Any:
+    """The tuning record of this class with the default numbers."""
+    return kind()
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,8 @@ class Settings:
 
     def tuned(self, kind: type[_Tuning]) -> _Tuning:
         """The tuning record of this class: the one given, or one with the default numbers."""
-        return next((record for record in self.tuning if isinstance(record, kind)), None) or kind()
+        given = next((record for record in self.tuning if isinstance(record, kind)), None)
+        return given or _usual(cast(Hashable, kind))
 
 
 class Solver(Protocol):

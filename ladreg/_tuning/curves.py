@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from ladreg._arrays import Array, power_of_two
+from ladreg._arrays import Array, unit_of
 from ladreg._problem import TOO_LARGE
 
 # Try smaller alphas if the last decade of a grid took more than a tenth of a standard error off the mean loss: near its
@@ -67,7 +67,7 @@ class Curves:
     def standard_error(self) -> float:
         """The standard error of the smallest mean, over the folds."""
         lots = self.losses[self.best]
-        unit = float(power_of_two(np.abs(lots).max()))  # squares of losses of any size neither overflow nor vanish
+        unit = unit_of(float(np.abs(lots).max()))  # squares of losses of any size neither overflow nor vanish
         return float((lots / unit).std(ddof=1)) / np.sqrt(lots.size) * unit if lots.size > 1 else 0.0
 
     @property
