@@ -61,6 +61,38 @@ def test_narrow_and_wide_pieces():
     assert_same(HuberLossRegressor(epsilon=1e-12), X, y, n_passes=12)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e-5])
+@pytest.mark.parametrize("kind", ["plain", "lasso", "exact", "offset", "outliers", "ridges"])
+def test_narrow_pieces_are_proved_to_rounding(kind, scale):
+    """Few rows are on the curved piece: Newton's steps go on from the fit by absolute values."""
+    X, y, w = table(5, 1500)
+    if kind == "exact":
+        y = np.where(np.arange(y.size) % 8 > 2, X @ [1, 0.2, 0, 0.5], y)
+    X = X if kind == "offset" else X * [1, 1, 1, 0.001]
+    y = np.where(np.arange(y.size) % 100 == 0, 1e9, y) if kind == "outliers" else y
+    others = {"lasso": {"alpha": 0.05}, "ridges": {"alpha": 1e-3, "l1_ratio": 0.5, "positive": True}}.get(kind, {})
+    model = HuberLossRegressor(scale=scale, **others)
+    data = blocks.arrays(X, y, w, rows=500).holding(600)
+    there, here = clone(model).fit(data), clone(model).fit(X, y, w)
+    assert there.objective_ == pytest.approx(here.objective_, rel=1e-13, abs=0)
+    assert there.certificate_.relative_gap <= 1e-13
+    assert there.verify(data).relative_gap <= 1e-13
+    assert there.n_passes_ <= 12
+
+
+def test_the_bound_of_a_narrow_piece_is_below_better_coefficients():
+    """Rows that are fitted exactly pull the optimum off them, by parts of the piece."""
+    X = np.ones((400, 1))
+    y = np.where(np.arange(400) % 4 == 3, 1.0, 0.0)
+    data, delta = blocks.arrays(X, y, rows=100).holding(100), 1e-9
+    model = HuberLossRegressor(epsilon=2.0, scale=delta / 2, fit_intercept=False).fit(data)
+    assert model.coef_[0] == pytest.approx(delta / 3, rel=1e-12, abs=0)
+    assert model.certificate_.gap <= 1e-12 * delta**2
+    model.coef_ = np.zeros(1)
+    # At zero the gap is that of the squares: 3/4 (delta / 3)^2 / 2.
+    assert model.verify(data).gap == pytest.approx(delta**2 / 24, rel=1e-6, abs=0)
+
+
 def test_tables_of_other_kinds():
     X, y, _ = table(2)
     rng = np.random.default_rng(3)
@@ -111,19 +143,25 @@ def test_sums_prove_no_more_than_rows(seed):
     penalty = ElasticNet(np.full(p, 0.1 * (seed % 3)), positive=seed % 2 == 0)
     problem = Problem(as_design(X), y, w, Huber(delta), penalty, fit_intercept=False)
     best = solve(problem, Settings())
-    for size in (0.0, 1e-9, 1e-4, 0.1, 10.0):
+    for size, lean in zip((0.0, 1e-9, 1e-4, 0.1, 10.0, 0.1, 1e-4), (0, 0, 0, 0, 0, 1e-3, 0.3), strict=True):
         coef = penalty.within(best.coef + size * rng.standard_normal(p))
         residual = y - X @ coef
-        clipped = np.clip(residual, -delta, delta)
-        inside = np.where(np.abs(residual) <= 0.999 * delta, w, 0.0)
+        leant = residual - X @ (lean * rng.standard_normal(p))
+        clipped = np.clip(leant, -delta, delta)
+        inside = np.where(np.abs(leant) <= 0.999 * delta, w, 0.0)
+        off = inside * (residual - clipped)
         curved = Curved(
+            loss=float(w @ Huber(delta).value(residual)),
             mass=float(inside.sum()),
-            slope=X.T @ (inside * residual),
-            total=float(inside @ residual),
+            slope=X.T @ (inside * clipped),
+            total=float(inside @ clipped),
+            off_slope=X.T @ off,
+            off_total=float(off.sum()),
             reach=np.abs(X).max(axis=0),
             inner=0.999 * delta,
             end=delta,
-            beyond=delta * float(w @ (np.abs(residual) - np.abs(clipped))),
+            beyond=float(w @ (clipped * (residual - clipped))),
+            apart=float(w @ Huber(delta).fenchel_young(residual, clipped)),
         )
         sums = SquareSums(
             squares=float(w @ clipped**2),

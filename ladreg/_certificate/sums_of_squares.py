@@ -20,27 +20,41 @@ _MOST = 4_000
 
 @dataclass(frozen=True)
 class Curved:
-    """Sums over the rows that are inside the curved piece of Huber's loss, and what lies beyond that piece.
+    """Sums over the rows whose duals are inside the curved piece of Huber's loss, and what lies beyond that piece.
+
+    The dual per weight of a row is a residual, clipped to the piece: its own, or that at other coefficients, which may
+    have more digits than the given ones.
 
     Attributes
     ----------
+    loss
+        Of the weighted loss of all rows.
     mass, slope, total
-        Of their weights, of weighted residuals times the columns less their means, and of weighted residuals.
+        Of the weights of the rows inside, of their duals times the columns less their means, and of their duals.
+    off_slope, off_total
+        As `slope` and `total`, of weighted residuals less duals.
     reach
-        The largest distance of each column from its mean over these rows.
+        The largest distance of each column from its mean over the rows inside.
     inner, end
-        Their residuals are at most `inner` in size, and the piece ends at `end`.
+        Their duals per weight are at most `inner` in size, and the piece ends at `end`.
     beyond
-        Of ``weight * end * (|residual| - end)`` over the rows outside the piece.
+        Of ``dual * (residual - dual / weight)`` over all rows.
+    apart
+        Of the Fenchel-Young terms of residuals and duals, weighted, over all rows: zero where duals are those of the
+        residuals.
     """
 
+    loss: float
     mass: float
     slope: Array
     total: float
+    off_slope: Array
+    off_total: float
     reach: Array
     inner: float
     end: float
     beyond: float
+    apart: float
 
     def overrun(self, lean: Array, constant: float) -> float:
         """The factor by which duals per weight, less ``columns @ lean + constant``, exceed the piece, at least 1."""
@@ -55,8 +69,7 @@ class SquareSums:
     Attributes
     ----------
     squares
-        Of weighted squared residuals; for Huber's loss, residuals are clipped to the curved piece here and in
-        `slope` and `total`.
+        Of weighted squared residuals; for Huber's loss, of the duals per weight, as in `slope` and `total`.
     slope
         Of weighted residuals times the columns, less their means if there is an intercept.
     total
@@ -83,7 +96,7 @@ class SquareSums:
     @property
     def loss(self) -> float:
         """The weighted loss."""
-        return 0.5 * self.squares + (0.0 if self.curved is None else self.curved.beyond)
+        return 0.5 * self.squares if self.curved is None else self.curved.loss
 
 
 @dataclass(frozen=True)
@@ -99,9 +112,9 @@ def prove_from_sums(penalty: ElasticNet, coef: Array, sums: SquareSums) -> SumPr
     """What `certificate.prove` finds for coefficients of a squared loss or Huber's, from sums over the rows.
 
     Duals are ``weight * (residual - columns @ lean - constant) / shrink`` for any lean: the sums give their slopes, and
-    the gap of each, ``mean((residual - dual / weight)^2) / 2`` and the terms of the features. Under Huber's loss only
-    rows inside the curved piece lean, all residuals are clipped to it, and what lies beyond it adds
-    ``(1 - 1 / shrink) * beyond`` to the gap.
+    the gap of each, ``mean((residual - dual / weight)^2) / 2`` and the terms of the features. Under Huber's loss the
+    residuals are those of `Curved`, and only rows inside the curved piece lean. The Fenchel-Young term of a row with
+    residual r is ``(t - s)^2 / 2 + (s - t) (r - s)`` more for a dual t than for a dual s.
 
     1. The lean makes the slopes of free features zero, and the constant the sum of the dual.
     2. A second dual has the slopes of nonzero coefficients, and those above their strengths, at their strengths: the
@@ -147,9 +160,9 @@ def _gap(penalty: ElasticNet, coef: Array, sums: SquareSums, more: NDArray[np.bo
         return np.inf
     slope = np.where(penalty.free(), 0.0, slope)
     shrink, curved = penalty.overrun(slope), sums.curved
-    mass, inner_slope, inner_total, outer = 1.0, sums.slope, sums.total, 0.0
+    mass, inner_slope, inner_total = 1.0, sums.slope, sums.total
     if curved is not None:
-        mass, inner_slope, inner_total, outer = curved.mass, curved.slope, curved.total, curved.beyond
+        mass, inner_slope, inner_total = curved.mass, curved.slope, curved.total
     if sums.fit_intercept and not mass > 0:
         return np.inf  # no row is left to make the sum of the dual zero
     constant = sums.total / mass if sums.fit_intercept else 0.0
@@ -158,10 +171,13 @@ def _gap(penalty: ElasticNet, coef: Array, sums: SquareSums, more: NDArray[np.bo
     part = 1.0 - 1.0 / shrink
     crossed = float(inner_slope @ lean) + constant * inner_total
     bent = float(lean @ (sums.gram @ lean)) + constant**2 * mass
-    rows = 0.5 * (part**2 * sums.squares + 2.0 * part / shrink * crossed + bent / shrink**2) + part * outer
+    rows = max(0.5 * (part**2 * sums.squares + 2.0 * part / shrink * crossed + bent / shrink**2), 0.0)
+    if curved is not None:
+        off = float(curved.off_slope @ lean) + constant * curved.off_total
+        rows = max(rows + curved.apart + part * curved.beyond + off / shrink, 0.0)
     features = penalty.fenchel_young(coef, slope / shrink)
     features[penalty.free_features] = 0.0
-    gap = max(rows, 0.0) + float(features.sum())
+    gap = rows + float(features.sum())
     return gap if np.isfinite(gap) else np.inf
 
 

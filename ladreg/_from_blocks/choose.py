@@ -12,10 +12,13 @@ from ladreg._from_blocks.piecewise import judged_piecewise, solve_piecewise_bloc
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey
-from ladreg._presolve import scaled
-from ladreg._problem import Absolute, Coefficients, Huber, Settings, Solution
+from ladreg._problem import Absolute, Coefficients, Huber, Settings, Solution, StopReason
 from ladreg._row_blocks import Summary
 from ladreg._solvers import solve
+
+# Newton's steps start from the sample where it has at least 5 rows per column on the curved piece: where there are few,
+# other rows are there for the fit to all rows, and the steps may not end.
+_PER_COLUMN = 5
 
 
 def solve_blocks(
@@ -36,27 +39,32 @@ def solve_blocks(
     """
     if not isinstance(question.loss, Huber):
         return (yield from solve_piecewise_blocks(question, settings, seen, n_held))
-    if not scaled(question.of(seen.sample))[0].loss.has_kink:
-        return (yield from solve_huber_blocks(question, settings, seen))
+    whole = question.of(seen.sample)
+    if seen.is_complete:
+        return solve(whole, settings)
+    near = solve(whole, settings)
+    n_inside = np.count_nonzero(np.abs(whole.residual(*near.coefficients)) <= question.loss.delta)
+    if n_inside >= _PER_COLUMN * (np.count_nonzero(near.coef) + question.fit_intercept):
+        found = yield from solve_huber_blocks(question, settings, seen, near.coefficients)
+        if found.stopped is not StopReason.STALLED:
+            return found
     return (yield from _with_kink(question, question.loss, settings, seen, n_held))
 
 
 def _with_kink(
     question: Question, loss: Huber, settings: Settings, seen: Survey, n_held: int
 ) -> Generator[Request, Summary, Solution]:
-    """Huber's loss whose curved piece is lost in rounding: the fit by absolute values, proved in one more pass.
+    """Huber's loss whose curved piece is narrow: the fit by absolute values is the start.
 
-    The loss is at least ``slope * |r| - slope * delta / 2``, with the slope at its end.
+    The loss is at least ``slope * |r| - slope * delta / 2``, with the slope at its end. Where that bound leaves more
+    than rounding, Newton's steps follow: rows that are fitted exactly are those on the curved piece.
     """
     slope = loss.stiffness * loss.delta
     penalty = question.penalty.rescaled(np.ones_like(question.penalty.strength), slope)
     absolute = replace(question, loss=Absolute(), penalty=penalty)
-    if seen.is_complete:
-        return solve(question.of(seen.sample), settings)
     found = yield from solve_piecewise_blocks(absolute, settings, seen, n_held)
     least = replace(found, objective=found.objective * slope - slope * loss.delta / 2, gap=found.gap * slope)
-    judged = yield from judged_huber(question, seen, found.coefficients, least)
-    return replace(found, objective=judged.objective, gap=judged.gap, relative_gap=judged.relative_gap)
+    return (yield from solve_huber_blocks(question, settings, seen, found.coefficients, least))
 
 
 def judged(

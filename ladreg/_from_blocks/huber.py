@@ -3,241 +3,158 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ladreg._arrays import Array, is_regular
-from ladreg._certificate import Curved, SquareSums, prove_from_sums
 from ladreg._design import as_design
+from ladreg._from_blocks.huber_passes import HuberSolution, HuberStep, PosedHuber
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.side_by_side import Request
-from ladreg._from_blocks.survey import Survey, Units
+from ladreg._from_blocks.survey import Survey
 from ladreg._piecewise import newton_step
 from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, ElasticNet, HalfSquared, Huber, Problem, Settings, Solution, StopReason
-from ladreg._row_blocks import Place, Rows, Summary
+from ladreg._row_blocks import Summary
 from ladreg._solvers import solve
-from ladreg._tolerances import AT_END, EPS, INSIDE, PROVED_GAP, ROUNDED
+from ladreg._tolerances import AT_END, EPS, PINNED, PROVED_GAP, ROUNDED, ROUNDING_GAP, SUMMED
 
 # Newton steps, at most, where the settings have no limit: each is a pass.
 _STEPS = 50
-# A step is the last where the gap is at most 1e-22 of the squares: coefficients then have eleven digits.
-_LAST = 1e-22
 # Where a gap that is small enough did not fall to a quarter by a step, the rest is rounding.
 _FALLS = 0.25
+# Stop after 8 steps that did not prove a smaller gap.
+_PATIENCE = 8
+# A point stays where predictions would move by at most 1e-4 of the curved piece, which costs its square.
+_STAYS = 1e-4
 # Ridges to try in turn, as fractions of the diagonal, as in memory.
 _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
 
 
-@dataclass(frozen=True)
-class _Posed:
-    """A question at unit scale: the loss is ``factor`` times Huber's loss of slope one."""
-
-    question: Question
-    seen: Survey
-    units: Units
-    delta: float
-    factor: float
-    penalty: ElasticNet
-
-    @classmethod
-    def of(cls, question: Question, seen: Survey, y_shift: float, unit: float) -> _Posed:
-        """The question with targets less `y_shift` in units of `unit`, a power of two."""
-        assert isinstance(question.loss, Huber)
-        finite = np.isfinite(question.penalty.strength)
-        kept = None if finite.all() else np.flatnonzero(finite)
-        units = Units.of(seen, kept, y_shift, unit, question.fit_intercept)
-        factor = question.loss.stiffness * unit * unit
-        penalty = question.penalty if kept is None else question.penalty.at(kept)
-        penalty = penalty.rescaled(units.scale * unit, factor)
-        return cls(question, seen, units, question.loss.delta / unit, factor, penalty)
-
-    def in_units(self, coef: Array, intercept: float) -> Coefficients:
-        """Coefficients of the kept features in the user's units, within their limits."""
-        coef, intercept = self.units.to_original(coef, intercept)
-        penalty = self.question.penalty
-        if penalty.limited:
-            penalty = penalty if self.units.kept is None else penalty.at(self.units.kept)
-            coef = penalty.within(coef)
-        return Coefficients(coef, intercept if self.question.fit_intercept else 0.0)
-
-    def asks(self, point: Coefficients) -> Request:
-        """The pass at coefficients in the user's units."""
-        return (
-            "newton",
-            _pieces,
-            (self.units, self.delta, point, self.penalty.rest * (self.units.scale * self.units.unit)),
-        )
-
-    def proved(self, point: Coefficients, found: Summary) -> _Step:
-        """What a pass proves of coefficients in the user's units."""
-        coef = point.coef / (self.units.scale * self.units.unit)
-        sums = self._sums(found)
-        proof = prove_from_sums(self.penalty, coef, sums)
-        return _Step(point, coef, proof.objective, proof.gap, proof.relative_gap, sums.squares, found)
-
-    def _sums(self, found: Summary) -> SquareSums:
-        sums, n_features = found.sums, self.units.scale.size
-        gram, mass = sums["gram"][:-1, :-1], float(sums["gram"][-1, -1])
-        intercept = self.question.fit_intercept
-        mean = np.zeros(n_features)
-        if intercept and mass > 0:
-            mean = sums["gram"][-1, :-1] / mass
-            gram = gram - mass * np.outer(mean, mean)
-        low, high = (
-            (part if self.units.kept is None else part[self.units.kept]) for part in (self.seen.low, self.seen.high)
-        )
-        ends = [np.abs((end - self.units.shift) * self.units.scale - mean) for end in (low, high)]
-        curved = Curved(
-            mass=mass,
-            slope=sums["inner slope"] - mean * sums["inner total"],
-            total=float(sums["inner total"]),
-            reach=np.maximum(*ends),
-            inner=(1.0 - INSIDE) * self.delta,
-            end=self.delta,
-            beyond=float(sums["beyond"]),
-        )
-        return SquareSums(
-            squares=float(sums["squares"]),
-            slope=sums["slope"] - mean * sums["total"],
-            total=float(sums["total"]),
-            gram=np.ascontiguousarray(gram),
-            column_squares=sums["column squares"],
-            y_square=2.0 * float(sums["null"]),
-            fit_intercept=intercept,
-            curved=curved,
-        )
-
-    def solution(self, step: _Step, stopped: StopReason, stats: dict[str, float], unique: bool) -> Solution:
-        """The coefficients of a step with their proof."""
-        return Solution(
-            coef=self.units.filled(step.point.coef, self.seen.n_features),
-            intercept=step.point.intercept,
-            dual=np.zeros(0),
-            objective=step.objective * self.factor,
-            gap=step.gap * self.factor,
-            relative_gap=step.relative_gap,
-            unique=unique,
-            n_iter=max(int(stats.get("n_newton", 1)), 1),
-            stopped=stopped,
-            solver="Newton on blocks",
-            stats=stats,
-        )
-
-
-@dataclass(frozen=True)
-class _Step:
-    """Coefficients in the user's units and at unit scale, the proof, and what a pass found there."""
-
-    point: Coefficients
-    coef: Array
-    objective: float
-    gap: float
-    relative_gap: float
-    squares: float
-    found: Summary
-
-    @property
-    def is_last(self) -> bool:
-        """Whether what is left is rounding."""
-        return self.gap <= _LAST * self.squares
-
-    @property
-    def is_proved(self) -> bool:
-        """Whether the gap is small beside the part of the loss that gross outliers do not dominate."""
-        return self.gap <= PROVED_GAP * self.squares
-
-
-def solve_huber_blocks(question: Question, settings: Settings, seen: Survey) -> Generator[Request, Summary, Solution]:
+def solve_huber_blocks(
+    question: Question, settings: Settings, seen: Survey, start: Coefficients, known: Solution | None = None
+) -> Generator[Request, Summary, Solution]:
     """Minimise Huber's loss over the rows of blocks; yields what it asks of the rows.
 
     Parameters
     ----------
     question
-        Loss `Huber`, with a curved piece that is wider than rounding; any penalty.
+        Loss `Huber`; any penalty.
     settings
         As for data in memory; `max_iter` is the limit of steps, None for 50.
     seen
         The survey of the same rows.
+    start
+        A fit to the sample, or to all rows.
+    known
+        A fit of absolute values to all rows, and the bound of Huber's loss that it proves. Steps from there end as soon
+        as that bound leaves no more than rounding.
 
     Notes
     -----
-    1. Solve the sample. Where it is all rows, this is the solution.
-    2. A pass sums up, at a point, the gradient and the products of the rows inside the curved piece. They prove the
+    1. A pass sums up, at a point, the gradient and the products of the rows inside the curved piece. They prove the
        point (`_certificate/sums_of_squares.py`), and give the next one: the minimum of the loss with these pieces and
        the penalty. Where the objective rose, half of the step is tried.
-    3. Stop where the proved gap is rounding. Where no row changes its piece a step is exact, and each step changes
+    2. Stop where the proved gap is rounding. Where no row changes its piece a step is exact, and each step changes
        few: the number of rows that do falls with the square of the step.
+
+    Coefficients in the user's units are rounded, which a narrow piece shows. The dual is that of the numbers before
+    they were rounded (`HuberStep.lean`), and the gap the sum of the Fenchel-Young terms of rows.
     """
-    whole = question.of(seen.sample)
-    if seen.is_complete:
-        return solve(whole, settings)
-    # 1.
-    start = solve(whole, settings)
-    _, scaling = scaled(whole)
-    posed = _Posed.of(question, seen, scaling.y_shift, scaling.unit)
-    kept = posed.units.kept
-    point = Coefficients(start.coef if kept is None else start.coef[kept], start.intercept)
-    best: _Step | None = None
-    stopped, stats, length = StopReason.ITERATION_LIMIT, {"n_newton": 0.0}, 1.0
-    # 2.
-    for _ in range(max(settings.limit(_STEPS), 1)):
-        step = posed.proved(point, (yield posed.asks(point)))
-        stats["n_newton"] += 1
-        rose = best is not None and step.objective > best.objective * (1.0 + ROUNDED) and not step.is_proved
-        if best is None or not rose:
-            fell = best is None or step.gap <= _FALLS * best.gap
-            best = step if best is None or step.gap <= best.gap or not best.is_proved else best
-            # 3.
-            if best.is_last or (best.is_proved and not fell):
-                stopped = StopReason.EXACT
-                break
-            move, length = _newton(posed, best), 1.0
-        else:
-            length *= 0.5
-            if length < EPS:
-                stopped = StopReason.STALLED
-                break
-        point = _moved(posed, best, move, length)
-    assert best is not None
+    _, scaling = scaled(question.of(seen.sample))
+    posed = PosedHuber.of(question, seen, scaling.unit, start)
+    stats = {"n_newton": 0.0} if known is None else {**known.stats, "n_newton": 0.0}
+    best, stopped = yield from _descended(posed, posed.of_kept(start), settings, known, stats)
+    if known is not None and stats["n_newton"] == 1:
+        return posed.solution(best, stopped, stats, known.unique)
     unique = best.is_proved and _is_unique(posed, best)
     if best.is_proved and not unique and posed.penalty.is_nothing:
-        point = _shortest(posed, best)
-        step = posed.proved(point, (yield posed.asks(point)))
+        point, lean = _shortest(posed, best)
+        step = posed.proved(point, lean, (yield posed.asks(point, lean)))
         best = step if step.is_proved else best
     return posed.solution(best, stopped, stats, unique)
+
+
+def _descended(
+    posed: PosedHuber, point: Coefficients, settings: Settings, known: Solution | None, stats: dict[str, float]
+) -> Generator[Request, Summary, tuple[HuberStep, StopReason]]:
+    """The steps from a point: the one with the least gap, and why there are no more."""
+    lean, length, since = np.zeros(posed.units.scale.size + 1), 1.0, 0
+    here: HuberStep | None = None
+    best: HuberStep | None = None
+    for _ in range(max(settings.limit(_STEPS), 1)):
+        step = posed.proved(point, lean, (yield posed.asks(point, lean)))
+        stats["n_newton"] += 1
+        bounded = step if known is None else posed.bounded(step, known)
+        since = since + 1 if best is not None and bounded.gap >= best.gap else 0
+        best = bounded if since == 0 else best
+        assert best is not None
+        if known is not None and best.gap <= ROUNDING_GAP * best.size:
+            return best, StopReason.EXACT
+        if since == _PATIENCE or not step.found.sums["gram"].any():
+            return best, StopReason.STALLED if known is None or known.stopped.good else known.stopped
+        rose = here is not None and step.objective > here.objective * (1.0 + ROUNDED) and not step.is_proved
+        if here is None or not rose:
+            fell = here is None or step.gap <= _FALLS * here.gap
+            here = step if here is None or step.gap <= here.gap or not here.is_proved else here
+            if here.is_last or (here.is_proved and not fell):
+                return best, StopReason.EXACT
+            move, length = _newton(posed, here), 1.0
+        else:
+            length *= 0.5
+        point, lean = _moved(posed, here, move, length)
+    assert best is not None
+    return best, StopReason.ITERATION_LIMIT
 
 
 def judged_huber(
     question: Question, seen: Survey, given: Coefficients, best: Solution
 ) -> Generator[Request, Summary, Solution]:
-    """Given coefficients, proved in one pass by their own dual, or by the bound of the best ones."""
+    """Given coefficients, proved in one pass by the dual of the best ones, or by the bound that is known of these."""
     unit = float(np.ldexp(1.0, int(np.frexp(question.loss.delta)[1]))) if isinstance(question.loss, Huber) else 1.0
-    posed = _Posed.of(question, seen, 0.0, unit)
-    kept = posed.units.kept
-    point = Coefficients(given.coef if kept is None else given.coef[kept], given.intercept)
-    step = posed.proved(point, (yield posed.asks(point)))
-    other = max(step.objective - best.objective / posed.factor, 0.0) + best.gap / posed.factor
-    if other < step.gap:
-        step = replace(step, gap=other, relative_gap=step.relative_gap * (other / step.gap))
+    posed = PosedHuber.of(question, seen, unit, best.coefficients)
+    point, other = posed.of_kept(given), posed.of_kept(best.coefficients)
+    change = np.append(other.coef - point.coef, other.intercept - point.intercept)
+    if isinstance(best, HuberSolution):
+        kept = posed.units.kept
+        change += best.lean if kept is None else best.lean[np.append(kept, -1)]
+    lean = posed.lean_of(change)
+    step = posed.proved(point, lean, (yield posed.asks(point, lean)))
+    step = posed.bounded(step, best)
     is_near = step.relative_gap <= PROVED_GAP
     return posed.solution(step, StopReason.GIVEN, {}, best.unique and is_near)
 
 
-def _newton(posed: _Posed, step: _Step) -> Array:
+def _newton(posed: PosedHuber, step: HuberStep) -> Array:
     """The move, at unit scale with an intercept last, to the minimum of the loss with the pieces of a point."""
-    sums, intercept = step.found.sums, posed.question.fit_intercept
+    sums, intercept, penalty = step.found.sums, posed.question.fit_intercept, posed.penalty
     columns = slice(None) if intercept else slice(-1)
     hessian = np.ascontiguousarray(sums["gram"][columns, columns])
-    gradient = -np.append(sums["slope"], sums["total"])[columns]
-    point = np.append(step.coef, 0.0)[columns]
-    if posed.penalty.is_plain:
-        move = newton_step(hessian, gradient, point, posed.penalty, _RIDGES, flat=AT_END)
+    slope = np.append(sums["slope"], sums["total"])[columns]
+    point = (np.append(step.coef, 0.0) + step.lean)[columns]
+    if penalty.is_plain:
+        move = newton_step(hessian, -slope, point, penalty, _RIDGES, flat=AT_END)
+        move = _settled(hessian, slope, point, penalty, move)
     else:
-        move = _penalised_move(hessian, gradient, point, posed.penalty)
+        move = _penalised_move(hessian, -slope, point, penalty)
     return move if intercept else np.append(move, 0.0)
+
+
+def _settled(hessian: Array, slope: Array, point: Array, penalty: ElasticNet, move: Array) -> Array:
+    """The move with the digits of the slopes, which those of large coefficients hide; zeros stay zero."""
+    if not (penalty.strength.any() or penalty.positive):
+        return move
+    n_features = penalty.strength.size
+    there = (point + move)[:n_features]
+    is_open = np.append(~penalty.at_kink(there), np.ones(point.size - n_features, dtype=bool))
+    chosen, held = np.flatnonzero(is_open), np.flatnonzero(~is_open)
+    result = np.where(is_open, 0.0, -point)
+    wanted = np.append(penalty.nearest_slope(there, slope[:n_features]), np.zeros(point.size - n_features))
+    left = (slope - wanted)[chosen] - hessian[np.ix_(chosen, held)] @ result[held]
+    some, free = np.ascontiguousarray(hessian[np.ix_(chosen, chosen)]), np.zeros(np.count_nonzero(is_open[:n_features]))
+    result[chosen] = newton_step(some, -left, point[chosen], ElasticNet(free), _RIDGES, flat=AT_END)
+    is_same = np.sign((point + result)[:n_features]) == np.sign(there)
+    return result if is_same.all() else move
 
 
 def _penalised_move(hessian: Array, gradient: Array, point: Array, penalty: ElasticNet) -> Array:
@@ -249,7 +166,7 @@ def _penalised_move(hessian: Array, gradient: Array, point: Array, penalty: Elas
         last = hessian[-1, :n_features]
         inner, slope = inner - np.outer(last, last) / hessian[-1, -1], slope + last * (gradient[-1] / hessian[-1, -1])
     values, vectors = np.linalg.eigh(inner)
-    values = np.maximum(values, _RIDGES[0] * max(float(values[-1]), 1e-300))
+    values = np.maximum(values, _RIDGES[0] * float(np.diag(hessian).max()))
     root = np.sqrt(n_features * values)[:, None] * vectors.T
     # With R'R = n H, the target R b + n R^-T s has the gradient -s at b; each row weighs 1 / n.
     target = root @ point[:n_features] + (vectors.T @ slope) * np.sqrt(n_features / values)
@@ -262,18 +179,31 @@ def _penalised_move(hessian: Array, gradient: Array, point: Array, penalty: Elas
     return move
 
 
-def _moved(posed: _Posed, step: _Step, move: Array, length: float) -> Coefficients:
-    """A point on the way of a move, in the user's units: what becomes zero by the whole move is zero exactly."""
-    there = step.coef + length * move[:-1]
-    change = posed.in_units(there, 0.0).coef - step.point.coef
-    moved = posed.in_units(there, 0.0).coef
+def _moved(posed: PosedHuber, step: HuberStep, move: Array, length: float) -> tuple[Coefficients, Array]:
+    """A point on the way of a move, in the user's units, and what rounding took from it, at unit scale.
+
+    What becomes zero by the whole move is zero exactly. Where predictions would move by little more than their
+    rounding, the point stays: residuals there have the same rounding again, so that the dual converges.
+    """
+    units, old = posed.units, step.point
+    scale, whole = units.scale * units.unit, step.lean + length * move
+    there = step.coef + whole[:-1]
+    coef = posed.in_units(there, 0.0).coef
+    change = coef.astype(np.longdouble) - old.coef
     # The intercept belongs to shifted columns: theirs moves by what the change of coefficients takes along.
-    intercept = step.point.intercept + length * float(move[-1]) * posed.units.unit
-    intercept -= float(posed.units.shift @ change)
-    return Coefficients(moved, intercept if posed.question.fit_intercept else 0.0)
+    level = whole[-1] * np.longdouble(units.unit) - units.shift @ change
+    intercept = float(old.intercept + level) if posed.question.fit_intercept else 0.0
+    size = float(units.reach @ np.abs(coef) + abs(intercept)) / units.unit
+    little = max(SUMMED * size, min(PINNED * size, _STAYS * posed.delta))
+    if posed.reach @ np.abs(whole) <= little and np.array_equal(coef == 0, old.coef == 0):
+        return old, posed.visible(whole)
+    lean = np.append(whole[:-1] - change / scale, (level - (np.longdouble(intercept) - old.intercept)) / units.unit)
+    lean[:-1][posed.penalty.at_kink(coef / scale)] = 0.0
+    lean[-1] *= posed.question.fit_intercept
+    return Coefficients(coef, intercept), posed.visible(lean.astype(np.float64))
 
 
-def _shortest(posed: _Posed, step: _Step) -> Coefficients:
+def _shortest(posed: PosedHuber, step: HuberStep) -> tuple[Coefficients, Array]:
     """The shortest coefficients among those with the same predictions of the rows inside the curved piece."""
     n_columns = posed.units.scale.size + posed.question.fit_intercept
     gram = step.found.sums["gram"][:n_columns, :n_columns]
@@ -287,7 +217,7 @@ def _shortest(posed: _Posed, step: _Step) -> Coefficients:
     return _moved(posed, step, np.append(change / posed.units.scale, intercept), 1.0)
 
 
-def _is_unique(posed: _Posed, step: _Step) -> bool:
+def _is_unique(posed: PosedHuber, step: HuberStep) -> bool:
     """Whether the rows inside the curved piece determine every coefficient that an optimal dual leaves open."""
     sums, penalty = step.found.sums, posed.penalty
     slope = sums["slope"]
@@ -301,36 +231,3 @@ def _is_unique(posed: _Posed, step: _Step) -> bool:
     hessian = sums["gram"][np.ix_(chosen, chosen)].copy()
     hessian[np.arange(open_ones.size), np.arange(open_ones.size)] += penalty.ridge[open_ones]
     return not chosen.size or is_regular(hessian)
-
-
-@np.errstate(over="ignore", invalid="ignore")  # an objective that is not finite is reported
-def _pieces(
-    place: Place,  # noqa: ARG001
-    rows: Rows,
-    units: Units,
-    delta: float,
-    point: Coefficients,
-    rest: Array,
-) -> Summary:
-    """At a point in the user's units: loss, gradient, and the products of the rows inside the curved piece."""
-    design, own, weight = units.design(rows), units.own_design(rows), units.weight(rows)
-    residual = (rows.y - own.matvec(point.coef) - point.intercept) / units.unit
-    residual[weight == 0] = 0.0
-    size, clipped = np.abs(residual), np.minimum(np.maximum(residual, -delta), delta)
-    inside = np.where(size <= (1.0 - INSIDE) * delta, weight, 0.0)
-    dual, part = weight * clipped, inside * residual
-    null = np.abs(rows.y - own.matvec(rest) if rest.any() else rows.y) / units.unit
-    null[weight == 0] = 0.0
-    features = np.arange(units.scale.size)
-    found: dict[str, Any] = {
-        "squares": float(dual @ clipped),
-        "beyond": delta * float(weight @ (size - np.abs(clipped))),
-        "slope": design.rmatvec(dual),
-        "total": float(dual.sum()),
-        "inner slope": design.rmatvec(part),
-        "inner total": float(part.sum()),
-        "gram": design.gram(inside, features, border=True),
-        "column squares": design.curvatures(weight, np.zeros(features.size)),
-        "null": float(weight @ Huber(delta).value(null)),
-    }
-    return Summary(sums=found)
