@@ -198,14 +198,13 @@ def is_regular(gram: Array) -> bool:
     return is_definite(_nearer_to_singular(gram, gram.shape[0]))
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def _nearer_to_singular(gram: Array, number: int) -> Array:
     """The Gram matrix of columns scaled to length one, with ``AT_END * number`` subtracted from its diagonal.
 
     Columns whose length is zero or not finite become NaN.
     """
     size = np.sqrt(gram.diagonal())
-    size[~((size > 0) & np.isfinite(size))] = np.nan
+    size[~((size > 0) & (size < np.inf))] = np.nan
     gram = gram / size / size[:, None]
     np.einsum("ii->i", gram)[:] -= AT_END * number
     return np.asarray(gram)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
@@ -187,4 +186,5 @@ class LADRegressor(PivotalRegressor):
         return Absolute()
 
     def _settings(self) -> Settings:
-        return replace(super()._settings(), solver=self.solver, options=self.solver_options or {})
+        options = self.solver_options or {}
+        return Settings(tol=self.tol, max_iter=self.max_iter, solver=self.solver, options=options)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from ladreg._arrays import Array, MatrixLike
+from ladreg._arrays import TINY, Array, MatrixLike
 from ladreg._estimators import (
     Bounds,
     Data,
@@ -203,17 +202,18 @@ class ElasticNetCD(WeightedRegressor):
     def _weighted(self, data: Data, alpha: float, weights: Array) -> ElasticNet:
         excluded = np.isinf(weights)
         strength = alpha * np.where(excluded, 0.0, weights)
-        unit = data.design.deviations(data.weight) if self.standardize else np.ones_like(strength)
-        share, ridge = strength * (1.0 - self.l1_ratio), np.zeros_like(strength)
+        unit: Array | float = data.design.deviations(data.weight) if self.standardize else 1.0
+        ridge = None
         with np.errstate(over="ignore"):  # an infinite strength makes a coefficient zero
-            np.multiply(share, unit**2, out=ridge, where=share > 0)
             penalised = np.where(excluded, np.inf, strength * self.l1_ratio * unit)
-        lost = (ridge < np.finfo(np.float64).tiny) | np.isinf(ridge)
-        if self.standardize and np.any(lost & (share > 0)):
-            raise OverflowError(
-                "the squares of the columns' standard deviations overflow or underflow float64. Scale the columns to "
-                "ordinary sizes."
-            )
+            if self.l1_ratio < 1:
+                share = strength * (1.0 - self.l1_ratio)
+                ridge = np.multiply(share, unit**2, out=np.zeros_like(share), where=share > 0)
+                if self.standardize and np.any(((ridge < TINY) | np.isinf(ridge)) & (share > 0)):
+                    raise OverflowError(
+                        "the squares of the columns' standard deviations overflow or underflow float64. Scale the "
+                        "columns to ordinary sizes."
+                    )
         return Limits.of(self.bounds, bool(self.positive), weights).penalty(penalised, ridge)
 
     def _fit_blocks(self, X: Any, y: Any, sample_weight: Any) -> None:
@@ -238,7 +238,8 @@ class ElasticNetCD(WeightedRegressor):
         return verified_by_moments(self, X, y, sample_weight)
 
     def _settings(self) -> Settings:
-        return replace(super()._settings(), precompute=None if self.precompute == "auto" else bool(self.precompute))
+        precompute = None if self.precompute == "auto" else bool(self.precompute)
+        return Settings(tol=self.tol, max_iter=self.max_iter, precompute=precompute)
 
     @property
     def penalty(self) -> str | None:

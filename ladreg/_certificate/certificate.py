@@ -189,7 +189,8 @@ def _feature_gap(problem: Problem, coef: Array, slope: Array) -> float:
     if free.size == coef.size:
         return 0.0
     features = problem.penalty.fenchel_young(coef, slope)
-    features[free] = 0.0
+    if free.size:
+        features[free] = 0.0
     return float(features.sum())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ladreg._arrays import Array, MatrixLike
+from ladreg._arrays import NOTHING, Array, MatrixLike
 from ladreg._estimators.adaptive import WeightedRegressor, check_in_memory
 from ladreg._estimators.in_blocks import BlockData
 from ladreg._estimators.limits import Bounds, Limits
@@ -40,7 +40,7 @@ class ScaledPenalty(ElasticNet):
         """Strengths ``alpha * l1_ratio * units``, the rest ridges; infinite units stay so, whatever `alpha` is."""
         excluded = np.isinf(units)
         finite = alpha * np.where(excluded, 0.0, units)
-        strength, ridge = np.where(excluded, np.inf, l1_ratio * finite), np.zeros(0)
+        strength, ridge = np.where(excluded, np.inf, l1_ratio * finite), NOTHING
         if l1_ratio < 1.0:
             ridge = np.minimum((1.0 - l1_ratio) * finite, HUGE)
         return cls(strength, limits.positive, ridge, limits.lower, limits.upper, alpha=alpha)

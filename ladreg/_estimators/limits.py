@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ladreg._arrays import Array
+from ladreg._arrays import NOTHING, Array
 from ladreg._problem import ElasticNet
 
 # What the parameter `bounds` may be.
@@ -26,7 +26,7 @@ class Limits:
     @classmethod
     def of(cls, bounds: Any, positive: bool, weights: Array) -> Limits:
         """The limits of the features with these penalty weights; a ValueError where no coefficient is allowed."""
-        none = np.zeros(0)
+        none = NOTHING
         if bounds is None:
             return cls(positive, none, none)
         if not isinstance(bounds, tuple | list | np.ndarray) or len(bounds) != 2:
@@ -44,7 +44,7 @@ class Limits:
 
     def penalty(self, strength: Array, ridge: Array | None = None) -> ElasticNet:
         """The penalty with these limits."""
-        return ElasticNet(strength, self.positive, np.zeros(0) if ridge is None else ridge, self.lower, self.upper)
+        return ElasticNet(strength, self.positive, NOTHING if ridge is None else ridge, self.lower, self.upper)
 
 
 def _ends(k: int, value: Any, n_features: int) -> Array:

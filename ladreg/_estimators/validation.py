@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from math import isfinite
 from numbers import Integral, Number, Real
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
-from ladreg._arrays import Array, MatrixLike, constant
+from ladreg._arrays import TINY, Array, MatrixLike, constant
 from ladreg._design import Design, as_design
 from ladreg._row_blocks import is_source
 
@@ -61,7 +62,7 @@ def check_real(name: str, value: Any, low: float = -np.inf, high: float = np.inf
     """Raise a ValueError that names the parameter unless `value` is a finite number from `low` to `high`."""
     is_number = isinstance(value, Real) and value is not True and value is not False
     number = float(value) if is_number else np.nan
-    if np.isfinite(number) and (low < number < high if open_ends else low <= number <= high):
+    if isfinite(number) and (low < number < high if open_ends else low <= number <= high):
         return
     if high < np.finfo(float).max:
         wanted = f"strictly between {low:g} and {high:g}" if open_ends else f"from {low:g} to {high:g}"
@@ -272,7 +273,7 @@ def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
 
 
 def _is_denormal(sizes: Array) -> NDArray[np.bool_]:
-    return (sizes > 0) & (sizes < np.finfo(np.float64).tiny)
+    return (sizes > 0) & (sizes < TINY)
 
 
 def _without(name: str, values: Array, denormal: NDArray[np.bool_]) -> Array:
@@ -280,7 +281,7 @@ def _without(name: str, values: Array, denormal: NDArray[np.bool_]) -> Array:
     if not denormal.any():
         return values
     warnings.warn(
-        f"{name} has denormal numbers (smaller than {np.finfo(np.float64).tiny:.3g}; for weights, relative to the "
+        f"{name} has denormal numbers (smaller than {TINY:.3g}; for weights, relative to the "
         "largest), which have lost precision: they are treated as zero.",
         UserWarning,
         stacklevel=5,

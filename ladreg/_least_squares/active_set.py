@@ -60,13 +60,14 @@ class Support:
 
     def _known(self, working: Index, gram: Array, coef: Array, support: Index, factor: Array) -> int:
         """Write the support and its factor into the kernel's arrays; returns their size, 0 where no factor is known."""
-        place = np.full(1 + max(working.max(initial=0), self.features.max(initial=0)), -1, dtype=np.intp)
-        place[working] = np.arange(working.size)
-        at = place[self.features]
-        if at.size and at.min() >= 0 and np.count_nonzero(coef[at]) >= at.size - self.tuning.downdates:
-            support[: at.size], factor[: at.size, : at.size] = at, self.factor
-            return int(at.size)
-        at = np.flatnonzero(coef)
+        if self.features.size:
+            place = np.full(1 + max(working.max(initial=0), self.features.max(initial=0)), -1, dtype=np.intp)
+            place[working] = np.arange(working.size)
+            at = place[self.features]
+            if at.min() >= 0 and np.count_nonzero(coef[at]) >= at.size - self.tuning.downdates:
+                support[: at.size], factor[: at.size, : at.size] = at, self.factor
+                return int(at.size)
+        at = coef.nonzero()[0]
         lower = factored(gram, at)
         if lower is None:
             return 0
@@ -76,12 +77,13 @@ class Support:
 
 def factored(gram: Array, chosen: Index) -> Array | None:
     """The Cholesky factor of the Gram matrix of the chosen features, None where that is not safely regular."""
-    part = gram[np.ix_(chosen, chosen)]
+    part = gram[chosen[:, None], chosen]
     try:
         lower = np.asarray(np.linalg.cholesky(part), dtype=np.float64)
     except np.linalg.LinAlgError:
         return None
-    return lower if np.min(np.diag(lower) ** 2 / np.diag(part), initial=1.0) > PIVOT else None  # None for NaN too
+    left = lower.diagonal() ** 2 / part.diagonal()
+    return lower if left.min(initial=1.0) > PIVOT else None  # None for NaN too
 
 
 def steps_at_once(size: int, tuning: LeastSquaresTuning) -> int:

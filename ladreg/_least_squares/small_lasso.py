@@ -37,7 +37,8 @@ def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | Non
     A, y, mean, y_mean = _centred(problem)
     weighted = A * problem.weight[:, None]
     gram, square = weighted.T @ A, float(problem.weight @ (y * y))
-    if not (square > 0 and np.all(gram.diagonal() > CONSTANT * (gram.diagonal() + mean * mean))):
+    variance = gram.diagonal()
+    if not (square > 0 and (variance > CONSTANT * (variance + mean * mean)).all()):
         return None
     # 2.
     coef, slope = np.zeros(p), y @ weighted
@@ -55,8 +56,8 @@ def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | Non
     reach = penalty.excess(slope) / shrink + slope_margin(problem, spread, gap)
     active = np.flatnonzero(reach >= penalty.strength * (1 - AT_END))
     is_single = active.size == 0 or is_regular(gram[active[:, None], active])
-    kept = without_rounding(penalty, coef, spread, square)
-    if not (done and gap <= max(settings.tol, SQUARES_GAP) * square and is_single and np.array_equal(coef, kept)):
+    is_whole = (coef == without_rounding(penalty, coef, spread, square)).all()
+    if not (done and gap <= max(settings.tol, SQUARES_GAP) * square and is_single and is_whole):
         return None
     return Uncertified(
         coef=coef,

@@ -169,12 +169,12 @@ def solve_vertices(
         the optima, of shape (n_problems, q); without them each problem starts at its least squares fit.
     """
     number, q = batch.linear.shape
-    total = np.concatenate([[0], np.cumsum(batch.count)]).astype(np.intp)
+    ends = batch.count.cumsum(dtype=np.intp)
     found = Vertices(
         point=np.zeros((number, q)) if start is None else np.array(start, order="C"),
         basis=np.zeros((number, q), dtype=np.intp),
-        dual=np.zeros(total[-1]),
-        dual_at=total[:-1],
+        dual=np.zeros(ends[-1] if number else 0),
+        dual_at=ends - batch.count,
         n_exchanges=np.zeros(number, dtype=np.intp),
     )
     _simplex.vertices(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import NOTHING, Array, Index
 from ladreg._certificate import prove, relative_gap
 from ladreg._presolve.extremes import REACH, far_targets, lowered, steps
 from ladreg._problem import (
@@ -270,9 +270,7 @@ def clip(problem: Problem) -> Clipped | None:
     """The clipped problem; None where no target is far and no weight heavy."""
     if not problem.loss.has_bounded_slopes:
         return None
-    lower, upper = problem.loss.interval()
-    edge = float(np.abs(problem.loss.residual_at(np.array([lower, upper]))).max())
-    far, at = far_targets(problem.y, problem.weight, edge), np.zeros(0)
+    far, at = far_targets(problem.y, problem.weight, problem.loss), NOTHING
     if problem.loss.has_kink and not problem.facts.weights_are_alike:  # other losses fit no row exactly
         at = steps(problem.weight, problem.n_features + problem.fit_intercept)
     if far is None and at.size == 0:

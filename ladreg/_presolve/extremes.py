@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ladreg._arrays import Array, Index
+from ladreg._problem import Loss
 from ladreg._tolerances import VERTEX
 
 # A target is far beyond this many typical distances from the median target.
@@ -23,10 +24,10 @@ _GLANCE = 256
 _SAMPLE = 10_000
 
 
-def far_targets(y: Array, weight: Array, edge: float) -> tuple[float, float, Index] | None:
+def far_targets(y: Array, weight: Array, loss: Loss) -> tuple[float, float, Index] | None:
     """The median target, the distance from it beyond which targets are far, and the rows of these; None without any.
 
-    `edge` is the residual beyond which the loss is linear.
+    The loss is linear beyond the residuals of its interval's ends, which count as typical distances if they are larger.
     """
     low, high = float(y.min(initial=np.inf)), float(y.max(initial=-np.inf))
     glance = np.sort(y[:: y.size // _GLANCE + 1])
@@ -35,6 +36,7 @@ def far_targets(y: Array, weight: Array, edge: float) -> tuple[float, float, Ind
         # The shortest fifth of the targets is narrower than any majority of them: most data need no other check.
         if fifth and high - low <= REACH * float((glance[fifth:] - glance[: glance.size - fifth]).min()):
             return None
+        edge = float(np.abs(loss.residual_at(np.array(loss.interval()))).max())
         centre, reach = centre_and_reach(y, weight, edge)
         rows = np.flatnonzero(np.abs(y - centre) > reach) if reach > 0 else np.zeros(0, dtype=np.intp)
     return (centre, reach, rows) if rows.size else None
