@@ -204,10 +204,10 @@ def _nearer_to_singular(gram: Array, number: int) -> Array:
     Columns whose length is zero or not finite become NaN.
     """
     size = np.sqrt(gram.diagonal())
-    size[~((size > 0) & (size < np.inf))] = np.nan
+    size = np.where((size > 0) & (size < np.inf), size, np.nan)
     gram = gram / size / size[:, None]
-    np.einsum("ii->i", gram)[:] -= AT_END * number
-    return np.asarray(gram)
+    gram.flat[:: size.size + 1] -= AT_END * number
+    return gram
 
 
 def is_definite(gram: Array) -> bool:

@@ -10,13 +10,13 @@ rest, and the centre of a product is the product of the centres: each term of it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import BLOCK, Array, Index, SquareSolver, least_squares, null_space, power_of_two, square_solver
+from ladreg._cached import cached_property
 from ladreg._certificate.optimal_face import Face, edges, predictions, sides
 from ladreg._tolerances import AT_END
 

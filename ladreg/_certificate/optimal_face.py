@@ -8,7 +8,6 @@ feature strictly inside its dual constraint is zero; at the boundary its coeffic
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from ladreg._arrays import (
     is_regular,
     power_of_two,
 )
+from ladreg._cached import cached_property
 from ladreg._design import Design
 from ladreg._problem import Problem
 from ladreg._tolerances import AT_END, PINNED, SOLVED, SUMMED

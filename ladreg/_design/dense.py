@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Self, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, constant
+from ladreg._cached import cached_property
 from ladreg._design.base import Design
 from ladreg._design.sparse import SparseDesign
 from ladreg._design.threads import in_order

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index
+from ladreg._cached import cached_property
 from ladreg._design.base import Design
 from ladreg._design.block_structure import BlockGram, BlockPattern
 

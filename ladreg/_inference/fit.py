@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from ladreg._arrays import Array, Index, MatrixLike
+from ladreg._cached import cached_property
 from ladreg._certificate import tied_rows
 from ladreg._estimators import LastStep, Verified, is_adaptive, verified, warn_user
 from ladreg._inference.regressors import Regressors, null_columns

@@ -9,7 +9,6 @@ where that has no minimum. Rows far from the fit are not read for it, as for the
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from scipy.optimize import linprog
 from scipy.special import stdtr, stdtrit
 
 from ladreg._arrays import Array, inverted, null_space
+from ladreg._cached import cached_property
 from ladreg._certificate import tied_rows
 from ladreg._design import as_design
 from ladreg._estimators import warn_user

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ladreg._arrays import Array, Index
+from ladreg._cached import cached_property
 from ladreg._certificate import slope_margin
 from ladreg._design import CONSTANT, DenseDesign, Design, SparseDesign
 from ladreg._kernels import _cd

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from ladreg._arrays import Array, Index
+from ladreg._cached import cached_property
 from ladreg._design import SparseDesign
 from ladreg._least_squares.centred import Centred, GradientCheck
 from ladreg._tolerances import LEAST_GAP

@@ -8,13 +8,13 @@ at the end on its side.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
 from ladreg._arrays import Array, Index
+from ladreg._cached import cached_property
 from ladreg._design import BlockGram, SparseDesign
 from ladreg._kernels import _line_search
 from ladreg._piecewise.interior_point import BoundedDual, Rows

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._cached import cached_property
 from ladreg._design import Design, SparseDesign
 from ladreg._problem import ElasticNet
 from ladreg._tolerances import SOLVED

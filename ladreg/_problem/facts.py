@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from ladreg._arrays import BLOCK, Array
+from ladreg._cached import cached_property
 from ladreg._design import Design
 from ladreg._problem.losses import Loss
 from ladreg._tolerances import EXACT_FIT

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import NONE, NOTHING, Array, Index
+from ladreg._cached import cached_property
 
 # Ridges are at most 1e300, so that products with them are finite.
 HUGE = 1e300
@@ -173,8 +173,8 @@ class ElasticNet:
         """`value` of coefficients inside the domain."""
         if self.is_zero:
             return 0.0
-        used = np.flatnonzero(coef != 0)
-        value = float(np.sum(self.strength[used] * np.abs(coef[used])))
+        used = coef.nonzero()[0]
+        value = float((self.strength[used] * np.abs(coef[used])).sum())
         return value + 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2)) if self.curved else value
 
     def prox(self, z: Array, step: float = 1.0) -> Array:
@@ -198,7 +198,7 @@ class ElasticNet:
     @cached_property
     def free_features(self) -> Index:
         """The numbers of the features that are free."""
-        return np.flatnonzero(self._free)
+        return self._free.nonzero()[0]
 
     @cached_property
     def one_sided(self) -> NDArray[np.bool_]:
@@ -305,7 +305,7 @@ class ElasticNet:
 
     def _absolute_term(self, coef: Array, slope: Array) -> Array:
         terms = np.zeros(coef.size)
-        used = np.flatnonzero(coef != 0)
+        used = coef.nonzero()[0]
         here = coef[used]
         terms[used] = absolute_terms(self.strength[used], here, slope[used])
         return terms

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from ladreg._arrays import BLOCK, Array
+from ladreg._cached import cached_property
 from ladreg._design import Design
 from ladreg._problem.facts import Facts
 from ladreg._problem.losses import Loss

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ladreg._cached import cached_property
 from ladreg._row_blocks.passes import Job
 from ladreg._row_blocks.source import BlockError, Source, checked
 from ladreg._row_blocks.summary import Summary

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 from ladreg._arrays import Array, unit_of
+from ladreg._cached import cached_property
 from ladreg._problem import TOO_LARGE
 
 # Try smaller alphas if the last decade of a grid took more than a tenth of a standard error off the mean loss: near its
