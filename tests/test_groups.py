@@ -58,12 +58,13 @@ MODELS = {
 TARGETS = ["noise", "integers", "few values"]
 
 
-@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 @pytest.mark.parametrize("shape", TABLES.values(), ids=TABLES)
-def test_the_sparse_fit_is_the_dense_one(shape, model, target):
-    """Each pair of a table, a model and a target meets all three kinds of weights: none, whole numbers, any."""
-    seed = list(TABLES.values()).index(shape) + list(MODELS.values()).index(model) + TARGETS.index(target)
+def test_the_sparse_fit_is_the_dense_one(shape, model):
+    """Each table, and each model, meets at least 7 of 9 pairs of a target and weights: none, whole numbers, any."""
+    row, column = list(TABLES.values()).index(shape), list(MODELS.values()).index(model)
+    seed = row + column
+    target = TARGETS[seed // 3 % 3]
     rng = np.random.default_rng(seed)
     X = table(*shape, rng)
     y = X @ rng.standard_normal(X.shape[1]) + rng.standard_t(2, X.shape[0])

@@ -251,9 +251,9 @@ def test_duplicate_columns_have_equal_shares(loss, shape):
 @every_loss
 def test_storage_does_not_matter(loss):
     rng = np.random.default_rng(5)
-    X = np.where(rng.random((80, 300)) < 0.6, 0.0, rng.standard_normal((80, 300)))
-    y = rng.integers(0, 5, 80).astype(float)
-    for columns in (6, 300):
+    X = np.where(rng.random((60, 150)) < 0.6, 0.0, rng.standard_normal((60, 150)))
+    y = rng.integers(0, 5, 60).astype(float)
+    for columns in (6, 150):
         dense = solve(make(X[:, :columns], y, loss=loss, alpha=0.05))
         for kind in (np.asfortranarray, sp.csr_array, sp.csc_matrix):
             found = solve(make(kind(X[:, :columns]), y, loss=loss, alpha=0.05))
