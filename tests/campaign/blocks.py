@@ -15,6 +15,8 @@ from tests.campaign.draws import draw
 from tests.campaign.formula import LONG
 from tests.campaign.models import RANGE, draw_model, formula_of, is_advice
 
+# Part of the problems that come with a table in blocks.
+SHARE = 0.005
 # How often each is drawn.
 NAMES = {"LADRegressor": 4, "QuantileRegressor": 4, "HuberLossRegressor": 3, "LassoCD": 1, "ElasticNetCD": 1}
 # Relative difference of two objectives that are both proved, beside the rounding of their terms.
@@ -22,8 +24,12 @@ AGREE = 1e-12
 
 
 def drawn(seed):
+    """A model and a table of an integer."""
+    return posed(np.random.default_rng([28, seed]))
+
+
+def posed(rng):
     """A model, and a table of some hundred rows, most of which are not those of another drawn table."""
-    rng = np.random.default_rng([28, seed])
     case = draw(rng)
     n_rows = int(10.0 ** rng.uniform(2.3, 3.4))
     index = rng.integers(0, case.y.size, n_rows)
@@ -45,8 +51,17 @@ def drawn(seed):
 
 
 def compared(seed):
-    """Complaints about one table; whether blocks were warned of; None where data or parameters are refused."""
-    model, case, rows, held, is_sparse = drawn(seed)
+    """Complaints about one table, and whether blocks were warned of."""
+    return _compared(*drawn(seed))
+
+
+def found(rng):
+    """Model, case and complaints of a table of the main draw."""
+    drawn_table = posed(rng)
+    return *drawn_table[:2], _compared(*drawn_table)[0]
+
+
+def _compared(model, case, rows, held, is_sparse):
     if case.others is not None:
         case = replace(case, others=None)
     X = sp.csr_array(case.X) if is_sparse else case.X

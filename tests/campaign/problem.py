@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tests.campaign import folds, options, outliers
+from tests.campaign import blocks, folds, options, outliers
 from tests.campaign.centre import off_centre
 from tests.campaign.claims import broken_claims
 from tests.campaign.draws import ALL_KINDS, ALL_OPTIONS, draw
@@ -71,17 +71,21 @@ def judged(seed, only=""):
     verdict.complaints += broken_claims(seed, model, case)
     if case.outliers is None and not verdict.complaints:
         _ask_others(rng, verdict, model, case, outcome, chances)
-    if not verdict.complaints:
-        _ask_about_folds(verdict)
+    for number, other in ((1, folds), (3, blocks)):
+        if not verdict.complaints:
+            _ask_about(other, number, verdict)
     return verdict
 
 
-def _ask_about_folds(verdict):
-    """A share of the integers stand for a problem of held-out rows as well, drawn by a generator of its own."""
-    rng = np.random.default_rng(np.random.SeedSequence([verdict.seed, 1]))
-    if rng.random() >= folds.SHARE:
+def _ask_about(other, number, verdict):
+    """A share of the integers stand for a problem of another kind as well, drawn by a generator of its own.
+
+    These are held-out rows of cross-validations, and tables in blocks.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([verdict.seed, number]))
+    if rng.random() >= other.SHARE:
         return
-    model, case, said = folds.found(rng)
+    model, case, said = other.found(rng)
     verdict.compared += 1
     if said:
         verdict.name, verdict.ills, verdict.parameters, verdict.complaints = (
