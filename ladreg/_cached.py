@@ -6,12 +6,11 @@ properties of small tables: 6 % of a fit.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 __all__ = ["cached_property"]
 
-if TYPE_CHECKING or sys.version_info >= (3, 12):
+if TYPE_CHECKING:
     from functools import cached_property
 else:
 
