@@ -144,3 +144,28 @@ def test_systems_of_the_combined_loss_have_no_more_equations_than_columns(n):
     assert model.certificate_.relative_gap < 1e-12
     assert np.count_nonzero(np.abs(y - model.predict(X)) < 1e-12) > 4
     assert 4 < max(sizes) <= 2 * 4
+
+
+def rare_dummies(n, p, rng):
+    """A factor of 20 levels and a number, beside `p` dummies with 3 to 60 rows each that overlap."""
+    level = (rng.integers(0, 20, n)[:, None] == np.arange(1, 20)).astype(float)
+    dummies = np.zeros((n, p))
+    for column in dummies.T:
+        column[rng.choice(n, rng.integers(3, 60), replace=False)] = 1.0
+    return np.hstack([level, rng.standard_normal((n, 1)), dummies])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("model", [LADRegressor(), QuantileRegressor(quantile=0.6, alpha=0)], ids=repr)
+def test_columns_without_rows_near_the_fit_are_fitted_to_their_own(model, seed):
+    """A plane of the factor alone holds for nine rows in ten; of a dummy, any part of the rows may be off it."""
+    rng = np.random.default_rng(seed)
+    n, p = 8000, 60
+    X = rare_dummies(n, p, rng)
+    wrong = rng.random(n) < 0.1
+    y = X[:, :19] @ rng.integers(1, 9, 19) + np.where(wrong, rng.integers(1, 4, n), 0)
+    model, stats = fitted(model, X, y)
+    assert model.certificate_.relative_gap < 1e-12
+    assert stats["rung"] == 1
+    # 20 per column, which is a quarter of the rows: all others are tied, or held on their side.
+    assert stats["rows_solved"] <= 20 * (X.shape[1] + 1)

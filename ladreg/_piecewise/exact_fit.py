@@ -10,14 +10,11 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, prove
-from ladreg._piecewise import interior_point, ties
-from ladreg._piecewise.interior_point import BoundedDual
+from ladreg._piecewise import ties
+from ladreg._piecewise.exact_plane import Plane, improved, least_tied, nearest_plane, restricted
 from ladreg._piecewise.row_problem import Iterate, RowProblem
-from ladreg._problem import Coefficients, Optimum
-from ladreg._tolerances import HALF_DIGITS, PINNED, ROUNDED, ROUNDING_GAP, SINGULAR, SUMMED
-
-# Improve the guess by least squares of the rows with residuals up to each of these sizes in turn, at unit scale.
-_NEAR = (1e-5, 1e-8, 1e-11)
+from ladreg._problem import Optimum
+from ladreg._tolerances import ROUNDING_GAP
 
 
 def solve(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | None:
@@ -40,8 +37,9 @@ def solve(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | None
     Notes
     -----
     1. The plane: absolute values of the rows nearest to the place, solved alone; then least squares of the rows that
-       are tied there.
+       are tied there. Directions that these leave open follow other rows.
     2. The dual: rows off the plane have the slope of their residual; tied rows, together, balance them and the penalty.
+       A column that asks for more than its tied rows can give is not yet at its optimum: it is fitted to its own rows.
     3. Where the tied rows do not determine the coefficients, the canonical optimum.
     """
     if place.table.n_columns == 0 or not np.isfinite(place.table.strength).all():
@@ -57,104 +55,40 @@ def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | No
     """`solve`, without the handling of errors."""
     table, problem = place.table, place.table.problem
     # 1.
-    step = _plane(place, limit, stats)
-    if step is None:
+    point = nearest_plane(place, limit, stats)
+    if point is None:
         return None
-    point = _improved(table, place.point + step, stats)
-    coef, intercept = _without_rounding(table, point)
-    residual = problem.residual(coef, intercept)
-    terms = np.abs(problem.y) + problem.design.absolute_matvec(coef) + abs(intercept)
-    is_tied = np.abs(residual) <= SUMMED * (1.0 + terms)
-    tied = np.flatnonzero(is_tied)
-    stats["n_passes"] += 2
-    if tied.size < least_tied(table) or (problem.penalty.positive and coef.min(initial=0.0) < 0):
-        return None
-    # 2.
-    dual = np.where(is_tied, 0.0, problem.weight * problem.loss.derivative(residual))
-    slope = table.join(problem.penalty.strength * np.sign(coef), 0.0)
-    everything = np.arange(problem.n_features)
-    goal = slope - table.backward(dual)
-    found = ties.balanced(problem, tied, everything, problem.fit_intercept, np.zeros(tied.size), goal)
+    for _ in range(table.tuning.rounds):
+        plane = Plane.at(table, point, stats)
+        if plane.tied.size < least_tied(table) or (problem.penalty.positive and plane.coef.min(initial=0.0) < 0):
+            return None
+        # 2.
+        plane, asked, beyond = plane.settled(table)
+        if beyond.size == 0:
+            return _proved(table, plane, asked)
+        basis = np.zeros((table.n_columns, beyond.size))
+        basis[beyond, np.arange(beyond.size)] = 1.0
+        change = restricted(table, plane.residual, point, basis, limit, stats)
+        if change is None:
+            return None
+        point = improved(table, point + change, stats)
+    return None
+
+
+def _proved(table: RowProblem, plane: Plane, asked: Array) -> Optimum | None:
+    """The optimum with a dual of the tied rows that gives what the columns ask; None where that does not prove it."""
+    problem, dual = table.problem, plane.dual.copy()
+    everything, none = np.arange(problem.n_features), np.zeros(plane.tied.size)
+    found = ties.balanced(problem, plane.tied, everything, problem.fit_intercept, none, asked)
     if found is None:
         return None
-    dual[tied] = found
+    dual[plane.tied] = found
     # 3.
-    answer = _canonical(table, Optimum(coef, intercept, dual), tied)
+    answer = _canonical(table, Optimum(plane.coef, plane.intercept, dual), plane.tied)
     proof = prove(problem, *answer)
+    answer = answer._replace(dual=proof.dual)
     # A gap below the rounding of the residuals is as good as zero.
-    least = ROUNDED * max(map(abs, problem.loss.kink())) * float(problem.weight @ terms)
-    return answer if proof.gap <= max(ROUNDING_GAP * proof.objective, least) else None
-
-
-def least_tied(table: RowProblem) -> int:
-    """The least number of tied rows of an exact fit: a vertex with fewer is an ordinary one."""
-    return table.tuning.tied_per_column * table.n_columns
-
-
-def _plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array | None:
-    """The change of the point that best fits the rows nearest to it, by absolute values and without a penalty.
-
-    By least squares where all of these rows can be fitted exactly. None where fewer rows are tied than `least_tied`.
-    """
-    table = place.table
-    rows = place.nearest(table.per_column(table.tuning.rows_per_column))
-    residual = place.residual[rows]
-    reach = float(np.abs(residual).max())
-    if reach <= HALF_DIGITS:
-        return np.zeros(table.n_columns)
-    A = table.rows(rows)
-    if isinstance(A, np.ndarray):
-        square = np.asarray(np.linalg.lstsq(A, residual, rcond=PINNED)[0], dtype=np.float64)
-        if float(np.abs(residual - A @ square).max()) <= HALF_DIGITS * max(reach, 1.0):
-            return square
-    weight = table.problem.weight[rows] / table.problem.weight[rows].mean()
-    none = np.zeros(0)
-    program = BoundedDual(
-        A=A,
-        y=residual / reach,
-        lower=-weight,
-        upper=weight,
-        goal=np.zeros(table.n_columns),
-        penalised=np.zeros(0, dtype=np.intp),
-        strength=none,
-        origin=none,
-        tuning=table.tuning,
-    )
-    found = interior_point.solve(program, np.zeros(table.n_columns), tol=ROUNDING_GAP, max_iter=limit)
-    if found is None:
-        return None
-    stats["rows_solved"] += rows.size
-    stats["n_ip_iter"] += found.n_iter
-    step = found.coef * reach
-    n_tied = np.count_nonzero(np.abs(residual - A @ step) <= _NEAR[0])
-    return step if n_tied >= least_tied(table) else None
-
-
-def _improved(table: RowProblem, point: Array, stats: dict[str, float]) -> Array:
-    """The point that fits the tied rows in least squares."""
-    problem = table.problem
-    for near in _NEAR:
-        residual = problem.residual(*table.split(point))
-        stats["n_passes"] += 1
-        distance = np.abs(residual)
-        if float(distance.max(initial=0.0, where=distance <= near)) <= SUMMED:
-            break
-        chosen = (distance <= near).astype(np.float64)
-        gram = problem.design.gram(chosen, np.arange(problem.n_features), problem.fit_intercept)
-        size = np.sqrt(gram.diagonal())
-        size = np.where(size > 0, size, 1.0)
-        inverse = np.linalg.pinv(gram / size / size[:, None], rcond=SINGULAR, hermitian=True)
-        point = point + inverse @ (table.backward(chosen * residual) / size) / size
-        stats["n_passes"] += 2
-    return point
-
-
-def _without_rounding(table: RowProblem, point: Array) -> Coefficients:
-    """Coefficients and intercept at a point, zero where they are rounding."""
-    coef, intercept = table.split(point)
-    size = np.abs(coef) * table.problem.design.reach()
-    least = SUMMED * max(1.0, float(size.max(initial=0.0)))
-    return Coefficients(np.where(size <= least, 0.0, coef), intercept if abs(intercept) > least else 0.0)
+    return answer if proof.gap <= max(ROUNDING_GAP * proof.objective, plane.rounding(table)) else None
 
 
 def _canonical(table: RowProblem, answer: Optimum, tied: Index) -> Optimum:

@@ -18,6 +18,7 @@ from ladreg._certificate import canonical_optimum, prove
 from ladreg._design import BlockGram
 from ladreg._piecewise import exact_fit, interior_point, null_space, piece_system
 from ladreg._piecewise.covering import covering
+from ladreg._piecewise.exact_plane import is_exact, least_tied
 from ladreg._piecewise.interior_point import BoundedDual, weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.row_problem import Iterate, RowProblem
@@ -197,7 +198,7 @@ def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> p
 def _refitted(table: RowProblem, point: Array, limit: int, stats: dict[str, float]) -> Optimum | None:
     """The optimum by `exact_fit` where a solution of all rows fits more rows exactly than a vertex does."""
     residual = table.problem.residual(*table.split(point))
-    if np.count_nonzero(np.abs(residual) <= HALF_DIGITS) < exact_fit.least_tied(table):
+    if np.count_nonzero(np.abs(residual) <= HALF_DIGITS) < least_tied(table):
         return None
     return exact_fit.solve(Iterate(table, point), limit, stats)
 
@@ -388,6 +389,8 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
         found = _optimum(program, is_narrow, tol, limit, stats)
         if isinstance(found, interior_point.Unbounded):
             step = found.direction * reach
+            if not scaled and is_exact(place):
+                return _Held(step)
             wrong = _wrong(place, rows, step, stats, falls=True)
             if not 0 < wrong.size <= 2 * size - rows.size:
                 return _Held(step)

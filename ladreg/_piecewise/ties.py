@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ladreg._arrays import Array, Index, pivoted_triangle
+from ladreg._arrays import Array, Index, null_space, pivoted_triangle
 from ladreg._problem import Problem
 from ladreg._tolerances import INSIDE, PINNED, TIED_EIGENVALUE
 
 # Rows per block that are compared with the basis.
 _BLOCK = 4096
+# Rows per column whose rank is computed at once.
+_SOME = 4
 # Largest number of steps towards a dual inside its intervals.
 _STEPS = 30
 # A step that would leave the intervals goes 0.9 of the way to the first end.
@@ -33,15 +35,22 @@ def basis(problem: Problem, rows: Index, features: Index, border: bool) -> Index
     size = problem.design.reach()[features]
     size = np.append(size, 1.0) if border else size
     size = np.where(size > 0, size, 1.0)
+    some = _SOME * size.size
     for begin in range(0, rows.size, _BLOCK):
-        block = np.concatenate([found, rows[begin : begin + _BLOCK]])
-        matrix = problem.design.rows(block, features, border) / size
-        r, order = pivoted_triangle(matrix.T)
-        diagonal = np.abs(np.diag(r))
-        rank = int(np.count_nonzero(diagonal > PINNED * diagonal.max(initial=0.0)))
-        found = block[order[:rank]]
-        if rank == size.size:
-            break
+        block = rows[begin : begin + _BLOCK]
+        while block.size:
+            block, rest = np.concatenate([found, block[:some]]), block[some:]
+            matrix = problem.design.rows(block, features, border) / size
+            r, order = pivoted_triangle(matrix.T)
+            diagonal = np.abs(np.diag(r))
+            rank = int(np.count_nonzero(diagonal > PINNED * diagonal.max(initial=0.0)))
+            found = block[order[:rank]]
+            if rank == size.size:
+                return np.sort(found)
+            # Rows that others span are left out by a product: a QR with pivoting costs far more.
+            null = null_space(matrix[order[:rank]])
+            outside = np.abs(problem.design.rows(rest, features, border) / size @ null) > PINNED
+            block = rest[outside.any(axis=1)]
     return np.sort(found)
 
 

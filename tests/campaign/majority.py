@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-# How often each is drawn.
-MAJORITY, FAR = 0.15, 0.05
+# How often each is drawn; of the exact majorities, how often rare dummies stand beside the other columns.
+MAJORITY, FAR, RARE = 0.15, 0.05, 0.3
 OTHERS = ("gross", "above", "noise", "rounding", "zeros", "integer")
 
 
 def settle(rng, case):
     """Replace the target, or move the columns, of some cases; `rng` is not the one that the rest is drawn from."""
+    rare = rng.spawn(1)[0]
     if rng.random() < MAJORITY:
+        if rare.random() < RARE:
+            _rare_dummies(rare, case)
         _exact_majority(rng, case)
     if rng.random() < FAR:
         shift = float(rng.choice([1e6, 1e9, 1.7e12]))
@@ -19,11 +22,26 @@ def settle(rng, case):
         case.ills.append(f"columns at {shift:g}")
 
 
+def _rare_dummies(rng, case):
+    """Dummies of a few rows each, that overlap, before the other columns; of all rows of some, none is on the plane."""
+    repeated = case.X[rng.integers(0, case.y.size, int(rng.integers(100, 401)))]
+    dummies = np.zeros((repeated.shape[0], int(rng.integers(3, 9))))
+    for column in dummies.T:
+        column[rng.choice(column.size, int(rng.integers(1, 6)), replace=False)] = 1.0
+    case.X = np.hstack([dummies, repeated + rng.integers(-2, 3, repeated.shape)])
+    case.y = np.zeros(repeated.shape[0])
+    if case.free is not None:
+        case.free = np.append(np.ones(dummies.shape[1], dtype=bool), case.free)
+    case.ills.append("rare dummies")
+
+
 def _exact_majority(rng, case):
     """From half of the rows to all of them on a plane of small integers."""
     n_samples, n_features = case.X.shape
     kind = str(rng.choice(OTHERS))
     wrong = rng.random(n_samples) < rng.uniform(0, 0.5)
+    if "rare dummies" in case.ills:
+        wrong |= case.X[:, 0] != 0
     plane = case.X @ rng.integers(-2, 3, n_features) + float(rng.integers(-2, 3))
     size = 10.0 ** rng.uniform(-2, 6, n_samples)
     case.y = {
