@@ -219,10 +219,12 @@ class SparseDesign(Design):
 
     def gram(self, weight: Array, features: Index, border: bool) -> Array:
         """``Z' diag(weight) Z`` for the chosen columns, followed by a column of ones if `border`."""
-        Z = sp.csr_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :]
-        if border:
-            Z = sp.hstack([Z, sp.csr_array(np.ones((self.n_samples, 1)))], format="csr")
-        return np.asarray((Z.T @ (Z * weight[:, None])).toarray())
+        Z = self._columns(features)
+        product = (Z.T @ _weighted(Z, weight)).toarray()
+        if not border:
+            return np.asarray(product)
+        total = np.asarray(Z.T @ weight)
+        return np.block([[product, total[:, None]], [total, weight.sum()]])
 
     def blocks(self, border: bool) -> BlockPattern | None:
         """Columns no two of which share a row, and the others; None where there are few such columns."""
@@ -256,13 +258,23 @@ class SparseDesign(Design):
         """Products of chosen columns with others, ``Z_f' diag(weight) Z_o``."""
         right = self._columns(others)
         left = right if features is others else self._columns(features)
-        return np.asarray((sp.csr_array(left.T) @ (sp.csr_array(right) * weight[:, None])).toarray())
+        return np.asarray((left.T @ _weighted(right, weight)).toarray())
 
     def _columns(self, features: Index) -> sp.csc_array:
-        """A copy of the chosen columns, scaled."""
-        return sp.csc_array(sp.csc_array(self.X[:, features], dtype=np.float64) * self.scale[features][None, :])
+        """The chosen columns, scaled."""
+        whole = features.size == self.n_features and bool(np.all(features[1:] > features[:-1]))
+        chosen = sp.csc_array(self.X if whole else self.X[:, features])
+        lengths = np.diff(chosen.indptr)
+        values = np.asarray(chosen.data, dtype=np.float64) * np.repeat(self.scale[features], lengths)
+        return sp.csc_array((values, chosen.indices, chosen.indptr), shape=chosen.shape)
 
     def transposed_csc(self, index: Index) -> sp.csc_array:
         """Transpose of the chosen rows, in the form that an LP solver takes."""
         chosen = sp.csr_array(self.X[index], dtype=np.float64)
         return sp.csc_array((chosen * self.scale[None, :]).T)
+
+
+def _weighted(columns: sp.csc_array, weight: Array) -> sp.csr_array:
+    """The columns with their rows multiplied by weights, stored by rows, as a product from the left reads them."""
+    values = columns.data * weight[columns.indices]
+    return sp.csc_array((values, columns.indices, columns.indptr), shape=columns.shape).tocsr()
