@@ -17,6 +17,7 @@ from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer, best_gap, complaints, refuted
 from tests.campaign.oracles import linear_rival
 from tests.campaign.paths import drawn
+from tests.campaign.record import Record, page_table, ranges, read, summed
 from tests.campaign.simplex import simplex_optimum
 from tests.campaign.table import Tally
 
@@ -49,6 +50,33 @@ def test_the_pieces_of_an_answer_that_is_not_proved_are_corrected(seed):
     verdict = problem.judged(seed)
     assert not verdict.warned
     assert not verdict.complaints
+
+
+def test_records_of_one_commit_are_summed_and_others_refused(tmp_path):
+    first, pieces = ALL_OPTIONS, [(ALL_OPTIONS, ALL_OPTIONS + 3), (ALL_OPTIONS + 3, ALL_OPTIONS + 6)]
+    whole, file = Tally(), tmp_path / "record"
+    for piece in pieces:
+        # A second call goes on where the first was ended.
+        record = Record(file, "one")
+        assert record.left(pieces)[0] == piece
+        verdicts = [problem.judged(seed) for seed in range(*piece)]
+        verdicts[0].complaints = ["silent wrong: a test"]
+        record.add(piece, verdicts)
+        for verdict in verdicts:
+            whole.add(verdict)
+    assert Record(file, "one").left(pieces) == []
+    lines = read([file])
+    tally, complaints = summed(lines)
+    assert tally.total == whole.total
+    assert len(complaints) == 2
+    assert ranges(lines) == [(first, first + 6)]
+    assert "commit ``one``" in page_table(lines)
+    with pytest.raises(ValueError, match="one commit"):
+        summed([lines[0], {**lines[1], "commit": "two"}])
+    with pytest.raises(ValueError, match="twice"):
+        summed([*lines, lines[0]])
+    with pytest.raises(ValueError, match="not of two"):
+        Record(file, "two")
 
 
 def fitted(model, case):
@@ -359,7 +387,7 @@ def claims_of(seeds):
     found = []
     for seed in seeds:
         model, case = problem.replayed(seed)
-        found += claims.broken_claims(seed, model, case)
+        found += claims.broken_claims(seed, model, case, models.run(model, case).fitted)
     return found
 
 
@@ -393,10 +421,11 @@ def test_held_out_errors_in_short(block):
 def test_the_judge_of_held_out_errors_refutes_wrong_ones():
     model, case = folds.posed(np.random.default_rng(0))
     train, test = next(iter(model.parameters["cv"].split(case.X)))
-    alpha = float(np.max(model.parameters["alphas"]))
-    error = float(model.made().fit(case.contained(), case.y, sample_weight=case.weight).mse_path_[0, 0])
-    assert folds._held_out(model, case, train, test, alpha, error) == []
-    assert "disagreement" in folds._held_out(model, case, train, test, alpha, 1.001 * error)[0]
+    fitted = model.made().fit(case.contained(), case.y, sample_weight=case.weight)
+    alphas, errors = fitted.alphas_, fitted.mse_path_[:, 0]
+    assert folds._held_out(model, case, train, test, alphas, errors) == []
+    errors[0] *= 1.001
+    assert "disagreement" in folds._held_out(model, case, train, test, alphas, errors)[0]
 
 
 def test_dummies_that_depend_on_each_other_have_the_shortest_coefficients():

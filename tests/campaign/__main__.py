@@ -16,27 +16,30 @@ from tests.campaign.bounds import check_bounds
 from tests.campaign.draws import ALL_OPTIONS
 from tests.campaign.paths import check_paths
 from tests.campaign.problem import Verdict, judged, replayed
+from tests.campaign.record import Record, commit
 from tests.campaign.table import Tally, told
-from tests.campaign.worker import TOO_LONG, work
+from tests.campaign.worker import PIECE, TOO_LONG, work
 
 
-def campaign(options):
+def campaign(options, record=None):
     """Start the processes and sum up what they send."""
     for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[threads] = "1"  # for the processes that are spawned, before they load NumPy
     context = multiprocessing.get_context("spawn")
-    results, tally = context.Queue(), Tally()
+    results, taken, tally = context.Queue(), context.Value("q", 0), Tally()
     first = ALL_OPTIONS + options.seed * 10**9
-    last = first + options.problems if options.problems else first + 10**9
+    last = first + options.problems if options.problems else first + 10**7
     deadline = np.inf if options.problems else time.time() + 60 * options.minutes
+    pieces = [(begin, min(begin + PIECE, last)) for begin in range(first, last, PIECE)]
+    pieces = pieces if record is None else record.left(pieces)
     workers = []
-    for k in range(options.jobs):
+    for _ in range(options.jobs):
         current = context.Value("q", -1)
-        task = (first + k, options.jobs, last, deadline, options.only, current, results)
+        task = (pieces, taken, deadline, options.only, current, results)
         workers.append((context.Process(target=work, args=task, daemon=True), current))
         workers[-1][0].start()
     try:
-        _collect(tally, workers, results)
+        _collect(tally, workers, results, record)
     except KeyboardInterrupt:
         print("interrupted: this is what there is", file=sys.stderr)
     for worker, _ in workers:
@@ -44,22 +47,28 @@ def campaign(options):
     return tally
 
 
-def _collect(tally, workers, results):
+def _collect(tally, workers, results, record):
     open_ends = len(workers)
     while open_ends:
         try:
-            batch = results.get(timeout=5)
+            found = results.get(timeout=5)
         except queue.Empty:
             dead = [(worker, current) for worker, current in workers if worker.exitcode not in (None, 0)]
             for worker, current in dead:
                 text = f"the process ended with {worker.exitcode}: a crash, or more than {TOO_LONG} s"
-                tally.add(Verdict(current.value, "crash", [], {}, complaints=[text]))
+                verdict = Verdict(current.value, "crash", [], {}, complaints=[text])
+                tally.add(verdict)
+                print(told(verdict), file=sys.stderr, flush=True)
                 workers.remove((worker, current))
                 open_ends -= 1
             continue
-        if batch is None:
+        if found is None:
             open_ends -= 1
-        for verdict in batch or ():
+            continue
+        piece, verdicts = found
+        if record is not None:
+            record.add(piece, verdicts)
+        for verdict in verdicts:
             tally.add(verdict)
             if verdict.complaints:
                 print(told(verdict), file=sys.stderr, flush=True)
@@ -89,7 +98,10 @@ def main():
         "--bounds", type=int, metavar="N", help="N fits with bounds and ridges against Clarabel, instead"
     )
     parser.add_argument("--blocks", type=int, metavar="N", help="N tables in blocks against memory, instead")
+    parser.add_argument("--record", metavar="FILE", help="append the counts of each piece, or go on where FILE ends")
     options = parser.parse_args()
+    if options.record and options.only:
+        parser.error("--record is of all estimators: leave out --only")
     if options.blocks:
         return check_blocks(options.blocks, options.seed)
     if options.bounds:
@@ -98,8 +110,9 @@ def main():
         return check_paths(options.paths, options.seed)
     if options.replay is not None:
         return replay(options.replay)
+    record = Record(options.record, commit()) if options.record else None
     start = time.time()
-    tally = campaign(options)
+    tally = campaign(options, record)
     print(tally.report())
     rate = tally.total["problems"] / (time.time() - start) / options.jobs
     print(f"\n{rate:.0f} problems a second and process", file=sys.stderr)

@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import ElasticNet
+from sklearn.linear_model import enet_path
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
 import ladreg
@@ -81,8 +81,7 @@ def found(rng):
     said = [f"leaked {one.category.__name__}: {one.message} ({one.filename}:{one.lineno})" for one in leaked]
     warned = len(caught) > 0
     for k, (train, test) in enumerate(model.parameters["cv"].split(case.X)):
-        for alpha, error in zip(fitted.alphas_, fitted.mse_path_[:, k], strict=True):
-            said += _held_out(model, case, train, test, float(alpha), float(error))
+        said += _held_out(model, case, train, test, fitted.alphas_, fitted.mse_path_[:, k])
     for k, alpha in enumerate(fitted.alphas_):
         formula = formula_of(model, case, float(alpha))
         answer = Answer(fitted.coef_path_[:, k], fitted.intercept_path_[k], None, 0.0, warned)
@@ -90,8 +89,8 @@ def found(rng):
     return model, case, said
 
 
-def _held_out(model, case, train, test, alpha, error):
-    """Whether scikit-learn's fit to the training rows has another error in those that are held out."""
+def _held_out(model, case, train, test, alphas, errors):
+    """Whether scikit-learn's fits to the training rows have other errors in those that are held out."""
     own = model.parameters
     weight = np.ones(case.y.size, LONG) if case.weight is None else case.weight.astype(LONG)
     X, y = case.X.astype(LONG), case.y.astype(LONG)
@@ -101,17 +100,27 @@ def _held_out(model, case, train, test, alpha, error):
     columns, target = (X - means[0]) / unit, y - means[1]
     root = np.sqrt(part * train.size)
     Z, t = (columns[train] * root[:, None]).astype(float), (target[train] * root).astype(float)
-    gram = Z.T @ Z / train.size + alpha * (1 - own["l1_ratio"]) * np.eye(Z.shape[1])
-    rival = ElasticNet(alpha, l1_ratio=own["l1_ratio"], positive=own["positive"], fit_intercept=False)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        coef = rival.set_params(tol=1e-13, max_iter=100_000).fit(Z, t).coef_
-    values = np.linalg.eigvalsh(gram[np.ix_(coef != 0, coef != 0)])
-    if caught or (values.size and values[0] < REGULAR * np.trace(gram)):
-        return []
-    wanted = np.average((target[test] - columns[test] @ coef.astype(LONG)) ** 2, weights=weight[test])
-    if abs(error - wanted) <= 1e-4 * wanted + 1e-9 * np.var(case.y):
-        return []
-    return [
-        f"disagreement: the error of held-out rows is {wanted:.9g}, mse_path_ has {error:.9g}, at alpha={alpha:.4g}"
-    ]
+    gram, said = Z.T @ Z / train.size, []
+    for alpha, error, coef in zip(alphas, errors, _rivals(Z, t, alphas, own), strict=True):
+        support = np.flatnonzero(coef)
+        curved = gram + alpha * (1 - own["l1_ratio"]) * np.eye(Z.shape[1])
+        values = np.linalg.eigvalsh(curved[np.ix_(support, support)])
+        if not np.isfinite(coef).all() or (values.size and values[0] < REGULAR * np.trace(curved)):
+            continue
+        wanted = np.average((target[test] - columns[test] @ coef.astype(LONG)) ** 2, weights=weight[test])
+        if abs(error - wanted) > 1e-4 * wanted + 1e-9 * np.var(case.y):
+            place = f"mse_path_ has {error:.9g}, at alpha={alpha:.4g}"
+            said.append(f"disagreement: the error of held-out rows is {wanted:.9g}, {place}")
+    return said
+
+
+def _rivals(Z, t, alphas, own):
+    """scikit-learn's coefficients at each alpha, each a start for the next; NaN where a fit did not converge."""
+    order, found = np.argsort(-alphas), np.full((alphas.size, Z.shape[1]), np.nan)
+    same = {"l1_ratio": own["l1_ratio"], "positive": own["positive"], "tol": 1e-13, "max_iter": 100_000}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, coefs, gaps = enet_path(np.asfortranarray(Z), t, alphas=alphas[order], **same)
+    ended = gaps * t.size <= same["tol"] * (t @ t)  # where it warns of no convergence
+    found[order[ended]] = coefs.T[ended]
+    return found

@@ -76,6 +76,8 @@ class Outcome:
     answers: list[tuple[Formula, Answer]] = field(default_factory=list)
     refused: str = ""
     complaints: list[str] = field(default_factory=list)
+    # The estimator, if it is one that predicts and its fit succeeded.
+    fitted: ladreg.LADRegressor | None = None
 
     @property
     def warned(self):
@@ -293,7 +295,7 @@ def run(model, case: Case):
             elif model.name == "StabilitySelection":
                 found = _stability(model, case, outcome)
             else:
-                found = _fit(model, case, fits)
+                outcome.fitted, found = _fit(model, case, fits)
         except Exception as error:  # all of them are findings, or refusals
             _failed(outcome, model, error)
             found = []
@@ -361,7 +363,7 @@ def _fit(model, case, fits):
         intercept = float(np.atleast_1d(fitted.intercept_)[k])
         values = [np.atleast_1d(one)[k] for one in (fitted.objective_, fitted.dual_gap_)]
         found.append((formula, Answer(coef, intercept, *values, False, proof["unique"], stored[k].dual)))
-    return found
+    return fitted, found
 
 
 def _path(model, case, paths):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def add(rng, model, case):
             estimator = model.parameters["estimator"]
             estimator.set_params(bounds=_bounds(inner[0], case, None, estimator.positive))
         return
-    own, takes = model.parameters, inspect.signature(getattr(ladreg, model.name)).parameters
+    own, takes = model.parameters, _taken(model.name)
     if chances[0] < BOUNDED:
         own["bounds"] = _bounds(inner[0], case, own.get("penalty_weights"), own["positive"])
     ratio = "penalty_l1_ratio" if model.name in COMBINED else "l1_ratio"
@@ -37,6 +38,12 @@ def add(rng, model, case):
     if model.at_largest and "bounds" in own:
         model.at_largest = False
         enlarge(model, case)
+
+
+@cache
+def _taken(name):
+    """The parameters of a model."""
+    return frozenset(inspect.signature(getattr(ladreg, name)).parameters)
 
 
 def _takes_several(model, case):

@@ -68,7 +68,7 @@ def judged(seed, only=""):
     for formula, answer in outcome.answers:
         spoiled = case.outliers is not None
         verdict.complaints += outliers.judge(formula, answer, case) if spoiled else complaints(formula, answer)
-    verdict.complaints += broken_claims(seed, model, case)
+    verdict.complaints += broken_claims(seed, model, case, outcome.fitted)
     if case.outliers is None and not verdict.complaints:
         _ask_others(rng, verdict, model, case, outcome, chances)
     for number, other in ((1, folds), (3, blocks)):
