@@ -72,6 +72,18 @@ def constant(value: float, size: int) -> Array:
     return values
 
 
+def difference(values: Array, others: Array) -> Array:
+    """The difference; that of two of `constant` is a constant again."""
+    if values.strides == others.strides == (0,):
+        return constant(float(values[0]) - float(others[0]), values.size)
+    return values - others
+
+
+def multiplied(values: Array, factor: float) -> Array:
+    """The product; that of a `constant` is a constant again."""
+    return constant(float(values[0]) * factor, values.size) if values.strides == (0,) else values * factor
+
+
 def inverted(matrix: Array) -> Array | None:
     """The inverse of a square matrix; None if its condition number is at least 1e10."""
     try:

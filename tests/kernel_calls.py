@@ -122,8 +122,8 @@ def rows(*names):
         "values": some(N, 1), "weights": some(N, 4), "goal": 1.0, "rate": 0.1, "length": 0.7, "changed": room(),
         "slack": 0.1, "rows": room(), "radius": 0.5, "keys": some(N), "groups": room(), "first": room(),
         "a": some(N), "s": some(N, 1), "under": some(N, 2), "over": some(N, 3), "q": some(N, 4), "pushed": np.zeros(N),
-        "bold": 0.9, "da": signed(N) / 9, "middle": 0.01, "to_under": signed(N, 5), "to_over": signed(N, 6),
-        "push": signed(N, 2), "dunder": signed(N) / 9, "dover": signed(N, 1) / 9, "primal": 0.5, "rest": 0.6,
+        "bold": 0.9, "da": signed(N) / 9, "middle": 0.01,
+        "dunder": signed(N) / 9, "dover": signed(N, 1) / 9, "primal": 0.5, "rest": 0.6,
         "above": np.zeros(N, dtype=bool), "near": room(), "turned": room(),
     }  # fmt: skip
     return lambda: {name: np.copy(values[name]) if np.ndim(values[name]) else values[name] for name in names}
@@ -191,6 +191,12 @@ def in_blocks(index):
     }  # fmt: skip
 
 
+def full_blocks():
+    """`in_blocks` where every product of D and S is stored, and no place of one."""
+    none = np.zeros(0, dtype=np.int32)
+    return in_blocks(np.int64) | {"position": none, "begin": np.array([0, 3, 6, 9], np.int32), "cross": np.zeros(9)}
+
+
 def disjoint(index):
     columns, starts = grouped(index)
     return {
@@ -254,6 +260,9 @@ CALLS = [
         )
         for index in (np.int32, np.int64)
     ),
+    Call(
+        _blocks.block_gram, full_blocks, ("diagonal", "cross", "inner"), ("indices", "indptr", "begin"), free=("place",)
+    ),
     Call(_hash_groups.group, rows("keys", "groups", "first"), ("groups", "first")),
     Call(_homotopy.homotopy, walking, ("count", "found", "values", "n_knots", "uncertain")),
     Call(_dual_norms.largest_parts, lambda: {**slopes(), "part": np.zeros(2), "where": room(2)}, ("part", "where")),
@@ -263,17 +272,13 @@ CALLS = [
         ("counts", "features"),
         free=("features",),
     ),
-    Call(_interior_point.weigh, rows(*STATE, "residual", "q", "pushed"), ("q", "pushed")),
-    Call(_interior_point.predict, rows(*STATE, "residual", "q", "moved", "bold", "da"), ("da",)),
-    Call(
-        _interior_point.correct,
-        rows(*STATE, "residual", "q", "da", "middle", "to_under", "to_over", "push", "pushed"),
-        ("to_under", "to_over", "push", "pushed"),
-    ),
+    Call(_interior_point.weigh, rows(*STATE, "q"), ("q",)),
+    Call(_interior_point.predict, rows(*STATE, "residual", "bold", "moved"), ("moved",)),
+    Call(_interior_point.correct, rows(*STATE, "residual", "da", "middle", "pushed"), ("pushed",)),
     Call(
         _interior_point.direct,
-        rows(*STATE, "q", "push", "moved", "bold", "da", "to_under", "to_over"),
-        ("da", "to_under", "to_over"),
+        rows(*STATE, "residual", "middle", "bold", "moved", "da", "dover"),
+        ("moved", "da", "dover"),
     ),
     Call(_interior_point.step, rows(*STATE, "da", "dunder", "dover", "primal", "rest"), STATE),
     Call(_rows.forward, rows("X", "shift", "coef", "y", "offset", "out"), ("out",), optional=("shift",)),

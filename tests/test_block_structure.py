@@ -8,7 +8,7 @@ from ladreg._design import as_design
 from ladreg._kernels import _blocks, reference_blocks
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
-from tests.kernel_calls import disjoint, in_blocks
+from tests.kernel_calls import disjoint, full_blocks, in_blocks
 
 
 def dummies(codes, n_levels=None):
@@ -34,6 +34,17 @@ def test_kernels_are_their_reference(function, index):
     for name, ours in calls[0].items():
         if function == "block_gram" or name == "label":
             np.testing.assert_allclose(ours, calls[1][name], rtol=1e-14)
+
+
+def test_products_that_are_all_stored_need_no_places():
+    calls = [full_blocks() for _ in range(2)]
+    for kernels, call in zip((_blocks, reference_blocks), calls, strict=True):
+        kernels.block_gram(**call)
+    for name in ("diagonal", "cross", "inner"):
+        np.testing.assert_allclose(calls[0][name], calls[1][name], rtol=1e-14)
+    for crossed in (0, 20):
+        pattern = as_design(grouped(crossed=crossed)).blocks(True)
+        assert (pattern.position.size == 0) == (crossed == 0)
 
 
 @pytest.mark.parametrize("n_classes", [1, 2, 6])

@@ -122,7 +122,7 @@ def attempt(call, changes):
 
 
 def arrays(call):
-    return {name: value for name, value in call.make().items() if isinstance(value, np.ndarray)}
+    return {name: value for name, value in call.make().items() if isinstance(value, np.ndarray) and value.size}
 
 
 def same(one, other):

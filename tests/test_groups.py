@@ -118,17 +118,19 @@ def test_thousands_of_dummies_make_no_dense_matrix_of_their_number():
     assert peak < 0.15 * 8 * X.shape[1] ** 2
 
 
-def test_the_rows_of_groups_are_not_copied():
-    """X stores 7 numbers a row, values and indices: it is not copied, the fit has vectors of one number a row alone."""
-    X, y = many_groups(40_000, 400)
+@pytest.mark.parametrize(("crossed", "most"), [(0, 2.0), (40, 2.1)])
+def test_a_fit_to_groups_needs_twice_the_memory_of_x(crossed, most):
+    """X stores 7 or 9 numbers of 8 bytes a row, values and indices: a fit has vectors of one number a row alone."""
+    X, y = many_groups(40_000, 400, crossed)
+    model = LADRegressor()
     tracemalloc.start()
     try:
-        solution = solved(X, y)
+        model.fit(X, y)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert solution.gap <= 1e-12 * solution.objective
-    assert peak <= 37 * y.nbytes
+    assert model.certificate_.relative_gap <= 1e-12
+    assert peak <= most * (X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_row_passes_refuse_what_does_not_fit():
     with pytest.raises(ValueError, match="different lengths"):
         _line_search.within(five, 1.0, np.zeros(6, dtype=np.intp))
     with pytest.raises(ValueError, match="different lengths"):
-        _interior_point.weigh(five, five, five, five, five, five, six)
+        _interior_point.weigh(five, five, five, five, six)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -223,16 +223,17 @@ def test_interior_point_arithmetic_is_its_reference(seed):
 
     def results(kernels):
         a, s, under, over = here = state.copy()
-        q, pushed, push, da, to_under, to_over = np.zeros((6, 50))
-        kernels.weigh(*here, residual, q, pushed)
-        yield kernels.predict(*here, residual, q, moved, 0.99, da)
+        q, pushed, dover = np.zeros((3, 50))
+        da, step = moved.copy(), moved.copy()
+        kernels.weigh(*here, q)
+        yield kernels.predict(*here, residual, 0.99, da)
         yield da.copy()
-        kernels.correct(*here, residual, q, da, 0.01, to_under, to_over, push, pushed)
-        yield from (q.copy(), pushed.copy(), push.copy(), to_under.copy(), to_over.copy())
-        lengths = kernels.direct(*here, q, push, moved, 0.99, da, to_under, to_over)
+        kernels.correct(*here, residual, da, 0.01, pushed)
+        yield from (q, pushed)
+        lengths = kernels.direct(*here, residual, 0.01, 0.99, step, da, dover)
         yield lengths
-        yield kernels.step(*here, da, to_under, to_over, *lengths)
-        yield from (da, to_under, to_over, a, s, under, over)
+        yield kernels.step(*here, step, da, dover, *lengths)
+        yield from (step, da, dover, a, s, under, over)
 
     for ours, twin in zip(results(_interior_point), results(reference), strict=True):
         np.testing.assert_allclose(ours, twin, rtol=1e-9, atol=1e-10)

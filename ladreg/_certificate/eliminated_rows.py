@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import BLOCK, Array, Index, SquareSolver, least_squares, null_space, power_of_two, square_solver
 from ladreg._cached import cached_property
 from ladreg._certificate.optimal_face import Face, edges, predictions, sides
+from ladreg._problem import Problem
 from ladreg._tolerances import AT_END
 
 # The centre is found in up to 40 dimensions that do not fall apart into intervals: it takes the range of every residual
@@ -222,20 +223,17 @@ class EliminatedRows:
             return OpenFace(point, np.zeros((self.n_columns, 0)), np.zeros(0, dtype=np.intp))
         if null.shape[1] > _MOST_NULL and near is not None:
             return self._beside(near)
-        everything = np.arange(problem.n_samples)
-        group, value, rest = problem.design.block_rows(everything, problem.fit_intercept)
-        is_other = self._is_other()
-        rest = rest if is_other.all() else sp.csr_array(rest[:, is_other])
+        group, value = problem.design.block_groups(np.arange(problem.n_samples), problem.fit_intercept)
         own = _groups(self._numbers(), group)
-        basis = self._basis(null, own, value, rest)
-        moving = predictions(problem, everything, face.features, basis).any(axis=1)
-        del rest
+        del group
+        basis = self._basis(null, own, value)
+        moving = _moving(problem, face.features, basis)
         # Groups that move with the basis, or whose coefficient both moves and keeps its sign, are not on their own.
         coupled = np.zeros(self.separate.size, dtype=bool)
         coupled[own[moving & (own >= 0)]] = True
         coupled |= (self._feature_side() != 0) & basis[self.separate].any(axis=1)
         coupled &= self.open_groups
-        if np.any(moving) and null.shape[1] + np.count_nonzero(coupled) > _MOST_COUPLED:
+        if moving.any() and null.shape[1] + np.count_nonzero(coupled) > _MOST_COUPLED:
             return None if near is None else self._beside(near)
         alone = np.flatnonzero(self.open_groups & ~coupled)
         middle = self._middles(alone, point, own, value)
@@ -253,7 +251,7 @@ class EliminatedRows:
             point += self._solved(face.problem.y[face.pinned] - face.target - self.forward(point))
         return OpenFace(point, np.zeros((point.size, 0)), np.zeros(0, dtype=np.intp))
 
-    def _basis(self, null: Array, own: Index, value: Array, rest: sp.csr_array) -> Array:
+    def _basis(self, null: Array, own: Index, value: Array) -> Array:
         """The directions of `null`, in which each group's coefficient keeps a row where it is: a pinned row, if any."""
         basis = np.zeros((self.n_columns, null.shape[1]))
         basis[self.others] = null
@@ -263,7 +261,8 @@ class EliminatedRows:
                 self.open_groups, _largest(own, value, self.separate.size), np.append(pinned, -1)[self.pivot]
             )
             there = np.flatnonzero(first >= 0)
-            moved = (rest[first[there]] @ null) / value[first[there]][:, None]
+            rest = self.face.problem.design.block_rows(first[there], self.face.problem.fit_intercept)[2]
+            moved = (rest[:, self._is_other()] @ null) / value[first[there]][:, None]
             basis[self.separate[there]] = -moved
         return basis
 
@@ -337,6 +336,18 @@ class EliminatedRows:
         units = np.zeros((self.n_columns, int(self.open_groups.sum())))
         units[self.separate[self.open_groups], np.arange(units.shape[1])] = 1.0
         return np.hstack([basis, units])
+
+
+def _moving(problem: Problem, features: Index, basis: Array) -> NDArray[np.bool_]:
+    """The rows whose prediction changes along some direction of the basis."""
+    n_samples, n_directions = problem.n_samples, basis.shape[1]
+    moving = np.zeros(n_samples, dtype=bool)
+    # The predictions of a block are at most a quarter of a number for each row of the table.
+    size = max(BLOCK, n_samples // (4 * max(n_directions, 1)))
+    for first in range(0, n_samples if n_directions else 0, size):
+        rows = np.arange(first, min(first + size, n_samples))
+        moving[rows] = predictions(problem, rows, features, basis).any(axis=1)
+    return moving
 
 
 def _triangle(matrix: sp.csr_array) -> tuple[Array, Array]:

@@ -161,6 +161,10 @@ class Design(ABC):
         """`gram` of all columns, in the blocks of `blocks`."""
         raise NotImplementedError
 
+    def block_groups(self, index: Index, border: bool) -> tuple[Index, Array]:
+        """`BlockPattern.groups`: each chosen row's column in D, and the value there."""
+        raise NotImplementedError
+
     def block_rows(self, index: Index, border: bool) -> tuple[Index, Array, sp.csr_array]:
         """`BlockPattern.rows`: each chosen row's column in D, the value there, and the values in S."""
         raise NotImplementedError

@@ -26,8 +26,8 @@ _MOST_ROWS = 0.25
 # At least 32 columns, and as many as half of the others, make D worth its bookkeeping.
 _LEAST = 32
 _PART = 0.5
-# Mark pairs of columns in a table of D x S where that has at most 8 entries per stored value; sort the pairs otherwise.
-_TABLE = 8
+# Mark pairs of columns in a table of D x S where that has at most 4 entries per stored value; sort the pairs otherwise.
+_TABLE = 4
 # Squared lengths of columns above tiny / eps have all their digits; shorter columns of D are left out.
 _NORMAL = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 # Eigenvalues below 1e-13 of the largest count as zero in a Schur complement that is not regular.
@@ -48,6 +48,7 @@ class BlockPattern:
         Whether the last column of S is the intercept's.
     position, indices, begin
         The products D x S that may differ from zero: CSR indices, and the place in them of each stored value of X.
+        There are no places, which would be one number a stored value, where all products may differ from zero.
     """
 
     separate: Index
@@ -109,25 +110,30 @@ class BlockPattern:
         inner *= of_others[:, None]
         return BlockGram(self.separate, self.others, diagonal * of_separate**2, self._cross(cross), inner)
 
-    def rows(self, X: sp.csr_array, scale: Array, index: Index) -> tuple[Index, Array, sp.csr_array]:
-        """The chosen rows of X times `scale`: number in D and value of the column of D, and the values in S.
+    def groups(self, X: sp.csr_array, scale: Array, index: Index) -> tuple[Index, Array]:
+        """The chosen rows of X times `scale`: number and value of the column of D, -1 and 0 where there is none."""
+        group, value = np.full(index.size, -1), np.zeros(index.size)
+        for first, row, column, entry in self._blocks_of(X, scale, index):
+            inside = (column < 0) & (entry != 0)
+            group[first + row[inside]], value[first + row[inside]] = -1 - column[inside], entry[inside]
+        return group, value
 
-        The number is -1 where a row has no value in D.
-        """
+    def rows(self, X: sp.csr_array, scale: Array, index: Index) -> tuple[Index, Array, sp.csr_array]:
+        """`groups`, and the values in S."""
         n_rows, border = index.size, int(self.border)
-        group, value, begin = np.full(n_rows, -1), np.zeros(n_rows), np.zeros(n_rows + 1, dtype=X.indptr.dtype)
+        begin = np.zeros(n_rows + 1, dtype=X.indptr.dtype)
         for first, row, column, _ in self._blocks_of(X, scale, index):
             length = min(BLOCK, n_rows - first)
             begin[first + 1 : first + length + 1] = np.bincount(row[column >= 0], minlength=length) + border
         np.cumsum(begin, out=begin)
         data, columns = np.ones(begin[-1]), np.full(begin[-1], self.others.size - 1, dtype=X.indices.dtype)
         for first, row, column, entry in self._blocks_of(X, scale, index):
-            inside, other = (column < 0) & (entry != 0), np.flatnonzero(column >= 0)
-            group[first + row[inside]], value[first + row[inside]] = -1 - column[inside], entry[inside]
+            other = np.flatnonzero(column >= 0)
             # Each row before has one entry more than its values in S where there is an intercept: that of its column.
             place = begin[first] + np.arange(other.size) + border * row[other]
             data[place], columns[place] = entry[other], column[other]
-        return group, value, sp.csr_array((data, columns, begin), shape=(n_rows, self.others.size))
+        rest = sp.csr_array((data, columns, begin), shape=(n_rows, self.others.size))
+        return *self.groups(X, scale, index), rest
 
     def _blocks_of(self, X: sp.csr_array, scale: Array, index: Index) -> Iterator[tuple[int, Index, Index, Array]]:
         """Blocks of the chosen rows: the first row's number; and of each value its row there, its place, and it."""
@@ -144,28 +150,40 @@ class BlockPattern:
 
 def _pairs(X: sp.csr_array, place: Index, n_separate: int, size: int, border: bool) -> tuple[Any, Any, Any]:
     """`position`, `indices` and `begin` of the pattern."""
-    kind = X.indices.dtype
-    # The column of D that has a value in each row; a last one stands for none.
-    columns = place[X.indices]
-    own = np.full(X.shape[0], n_separate)
-    inside = np.flatnonzero(columns < 0)
-    row = np.searchsorted(X.indptr, inside, side="right") - 1
-    own[row] = -1 - columns[inside]
-    own = np.repeat(own, np.diff(X.indptr))
-    coupled = (columns >= 0) & (own < n_separate)
-    key = own[coupled] * size + columns[coupled]
     ends = np.arange(n_separate) * size + size - 1 if border else np.zeros(0, dtype=np.intp)
-    position = np.zeros(X.indices.size, dtype=kind)
+    known = None
     if n_separate * size <= _TABLE * X.indices.size:
         known = np.zeros(n_separate * size, dtype=bool)
-        known[key] = known[ends] = True
+        known[ends] = True
+        for _, _, key in _coupled(X, place, size):
+            known[key] = True
         pairs = np.flatnonzero(known)
-        position[coupled] = (np.cumsum(known) - 1)[key]
     else:
-        pairs, inverse = np.unique(np.concatenate([key, ends]), return_inverse=True)
-        position[coupled] = inverse[: key.size]
-    begin = np.searchsorted(pairs, np.arange(n_separate + 1) * size)
-    return position, (pairs % max(size, 1)).astype(kind), begin.astype(kind)
+        pairs = np.unique(np.concatenate([ends, *(np.unique(key) for _, _, key in _coupled(X, place, size))]))
+    kind = np.int32 if pairs.size <= np.iinfo(np.int32).max else np.int64
+    begin = np.searchsorted(pairs, np.arange(n_separate + 1) * size).astype(kind)
+    indices = (pairs % max(size, 1)).astype(kind)
+    if pairs.size == n_separate * size:
+        return np.zeros(0, dtype=kind), indices, begin
+    position = np.zeros(X.indices.size, dtype=kind)
+    number = None if known is None else np.cumsum(known, dtype=kind)
+    for stored, coupled, key in _coupled(X, place, size):
+        position[stored][coupled] = np.searchsorted(pairs, key) if number is None else number[key] - 1
+    return position, indices, begin
+
+
+def _coupled(X: sp.csr_array, place: Index, size: int) -> Iterator[tuple[slice, NDArray[np.bool_], Index]]:
+    """Blocks of rows: their stored values, which are in S beside a value in D, and the places of these in D x S."""
+    for first in range(0, X.shape[0], BLOCK):
+        begin = X.indptr[first : first + BLOCK + 1]
+        stored = slice(int(begin[0]), int(begin[-1]))
+        row, column = np.repeat(np.arange(begin.size - 1), np.diff(begin)), place[X.indices[stored]]
+        inside = column < 0
+        own = np.full(begin.size - 1, -1)
+        own[row[inside]] = -1 - column[inside]
+        own = own[row]
+        coupled = ~inside & (own >= 0)
+        yield stored, coupled, own[coupled] * size + column[coupled]
 
 
 @dataclass(frozen=True)

@@ -248,6 +248,12 @@ class SparseDesign(Design):
         assert blocks is not None
         return blocks.gram(self._by_rows, self.scale, weight)
 
+    def block_groups(self, index: Index, border: bool) -> tuple[Index, Array]:
+        """`BlockPattern.groups`: each chosen row's column in D, and the value there."""
+        blocks = self.blocks(border)
+        assert blocks is not None
+        return blocks.groups(self._by_rows, self.scale, index)
+
     def block_rows(self, index: Index, border: bool) -> tuple[Index, Array, sp.csr_array]:
         """`BlockPattern.rows`: each chosen row's column in D, the value there, and the values in S."""
         blocks = self.blocks(border)

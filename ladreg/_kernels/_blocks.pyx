@@ -4,6 +4,11 @@ from libc.stdlib cimport calloc, free
 
 from ladreg._kernels._check cimport index_t, indexes, of, places, spaced, starts, table
 
+# The type of places among the products D x S, of which there are fewer than stored values.
+ctypedef fused place_t:
+    int
+    long long
+
 
 cdef bint is_csr(const index_t[::1] indices, const index_t[::1] indptr, Py_ssize_t n_rows, Py_ssize_t n_columns) noexcept:
     """Whether these are the indices of a CSR array of n_rows rows and n_columns columns."""
@@ -83,31 +88,35 @@ cdef bint are_places(const index_t[::1] values, Py_ssize_t count, Py_ssize_t n) 
 
 
 def block_gram(const double[::1] data, const index_t[::1] indices, const index_t[::1] indptr, const double[:] weight,
-               const Py_ssize_t[::1] place, const index_t[::1] position, const index_t[::1] begin, bint border,
+               const Py_ssize_t[::1] place, const place_t[::1] position, const place_t[::1] begin, bint border,
                double[::1] diagonal, double[::1] cross, double[:, ::1] inner):
     """Add ``A.T @ diag(weight) @ A`` of a CSR array in three blocks.
 
     Column j is number ``place[j]`` of the columns S if that is >= 0, and otherwise number ``-1 - place[j]`` of the
     columns D, at most one of which has a value in each row. `diagonal` is the block D x D; `cross` has the stored
     values of the block D x S in CSR order, whose row g begins at ``begin[g]``; `inner` is the block S x S. The product
-    of value t with its row's value in D is added at ``cross[position[t]]``. With `border` the last column of S is one
-    of ones that A does not store; its product with g is the last of row g.
+    of value t with its row's value in D is added at ``cross[position[t]]``; where `position` is empty, `cross` stores
+    all of D x S. With `border` the last column of S is one of ones that A does not store; its product with g is the
+    last of row g.
     """
     cdef Py_ssize_t n_rows = weight.shape[0], n_columns = place.shape[0], n_separate = diagonal.shape[0]
     cdef Py_ssize_t size = inner.shape[0], i, j, a, b, c, own, last = size - 1
     cdef double value, entry, along
-    cdef bint any_cross = cross.shape[0] > 0
+    cdef bint any_cross = cross.shape[0] > 0, is_full = position.shape[0] == 0
     cdef bint fits = table(inner, size, size) and spaced(weight, n_rows) and of(data, indices.shape[0])
     fits = fits and of(diagonal, n_separate) and of(cross, cross.shape[0]) and places(place, n_columns)
     fits = fits and is_csr(indices, indptr, n_rows, n_columns) and starts(begin, n_separate)
-    fits = fits and are_places(position, indices.shape[0], cross.shape[0]) if cross.shape[0] else fits and (
-        position.shape[0] == indices.shape[0])
+    if is_full:
+        fits = fits and cross.shape[0] == n_separate * size
+    elif any_cross:
+        fits = fits and are_places(position, indices.shape[0], cross.shape[0])
     if not fits or (border and size == 0):
         raise ValueError("not a CSR array, or arrays of other lengths, or not aligned")
     for j in range(n_columns):
         fits = fits and -n_separate <= place[j] < size - border
     for j in range(n_separate):
         fits = fits and 0 <= begin[j] <= cross.shape[0] and <Py_ssize_t> begin[j] + border <= begin[j + 1]
+        fits = fits and not (is_full and begin[j] != j * size)
     if not fits or begin[0] != 0 or begin[n_separate] != cross.shape[0]:
         raise ValueError("places outside of the blocks")
     with nogil:
@@ -123,7 +132,7 @@ def block_gram(const double[::1] data, const index_t[::1] indices, const index_t
                 if c < 0:
                     continue
                 if own >= 0 and any_cross:
-                    cross[position[a]] += along * data[a]
+                    cross[own * size + c if is_full else position[a]] += along * data[a]
                 value = weight[i] * data[a]
                 for b in range(indptr[i], a + 1):
                     j = place[indices[b]]

@@ -2,7 +2,8 @@
 """Row-wise arithmetic of the interior point method; `reference.py` is its specification.
 
 ``a`` and ``s`` are a dual's distances from its lower and upper bound, `under` and `over` their multipliers, ``q`` the
-inverse of ``under / a + over / s``; the prefix ``d`` marks a step. All arrays have one length.
+inverse of ``under / a + over / s``; the prefix ``d`` marks a step. All arrays have one length. What a pass can compute
+from these is computed again, since a vector of one number a row costs more memory than it saves time.
 """
 from ladreg._kernels._check cimport of
 
@@ -12,22 +13,36 @@ cdef void check(bint fits) except *:
         raise ValueError("arrays of different lengths, or not aligned")
 
 
-def weigh(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
-          const double[::1] residual, double[::1] q, double[::1] pushed):
-    """Compute ``q``, and the predictor's right-hand side ``pushed = q * residual``."""
+cdef struct Right:
+    # The inverses of a and s, q, and Mehrotra's right-hand sides: of the two complementarities, and of both.
+    double of_a, of_s, q, to_under, to_over, push
+
+
+cdef inline Right right_hand_side(double a, double s, double under, double over, double residual, double da,
+                                  double center) noexcept nogil:
+    """Centred, with the second-order term of the predictor's step `da`."""
+    cdef Right right
+    right.of_a, right.of_s = 1.0 / a, 1.0 / s
+    right.q = 1.0 / (under * right.of_a + over * right.of_s)
+    right.to_under = center - a * under + da * (under * (1.0 + da * right.of_a))
+    right.to_over = center - s * over + da * (over * (da * right.of_s - 1.0))
+    right.push = residual - over + under + right.to_under * right.of_a - right.to_over * right.of_s
+    return right
+
+
+def weigh(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over, double[::1] q):
+    """Compute ``q``."""
     cdef Py_ssize_t i
     cdef Py_ssize_t n = a.shape[0]
-    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n)
-          and of(q, n) and of(pushed, n))
+    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(q, n))
     with nogil:
         for i in range(n):
             q[i] = 1.0 / (under[i] / a[i] + over[i] / s[i])
-            pushed[i] = q[i] * residual[i]
 
 
 def predict(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
-            const double[::1] residual, const double[::1] q, const double[::1] moved, double bold, double[::1] da):
-    """Compute the step `da` towards complementarity zero.
+            const double[::1] residual, double bold, double[::1] moved):
+    """Replace the predictions `moved` by the step of ``a`` towards complementarity zero.
 
     Returns
     -------
@@ -35,19 +50,20 @@ def predict(const double[::1] a, const double[::1] s, const double[::1] under, c
         Complementarity after the longest step: at most the fraction `bold` of the way to the boundary.
     """
     cdef Py_ssize_t i
-    cdef double primal = bold, dual = bold, one = 0, two = 0, three = 0, both = 0, step, dunder, dover, ratio
+    cdef double primal = bold, dual = bold, one = 0, two = 0, three = 0, both = 0
+    cdef double step, dunder, dover, ratio, of_a, of_s
     cdef Py_ssize_t n = a.shape[0]
-    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n)
-          and of(q, n) and of(moved, n) and of(da, n))
+    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n) and of(moved, n))
     with nogil:
         for i in range(n):
-            step = q[i] * (residual[i] - moved[i])
-            da[i] = step
-            ratio = step / s[i]
+            of_a, of_s = 1.0 / a[i], 1.0 / s[i]
+            step = (residual[i] - moved[i]) / (under[i] * of_a + over[i] * of_s)
+            moved[i] = step
+            ratio = step * of_s
             primal = ratio if ratio > primal else primal
             dover = over[i] * (ratio - 1.0)
             dual = 1.0 - ratio if 1.0 - ratio > dual else dual
-            ratio = -step / a[i]
+            ratio = -step * of_a
             primal = ratio if ratio > primal else primal
             dunder = under[i] * (ratio - 1.0)
             dual = 1.0 - ratio if 1.0 - ratio > dual else dual
@@ -61,29 +77,24 @@ def predict(const double[::1] a, const double[::1] s, const double[::1] under, c
 
 
 def correct(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
-            const double[::1] residual, const double[::1] q, const double[::1] da, double center,
-            double[::1] to_under, double[::1] to_over, double[::1] push, double[::1] pushed):
-    """Compute Mehrotra's right-hand side: centred, with the predictor's second-order term; ``pushed = q * push``."""
+            const double[::1] residual, const double[::1] da, double center, double[::1] pushed):
+    """Compute q times Mehrotra's right-hand side: centred, with the second-order term of the predictor's step `da`."""
     cdef Py_ssize_t i
-    cdef double dunder, dover
+    cdef Right right
     cdef Py_ssize_t n = a.shape[0]
-    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n)
-          and of(q, n) and of(da, n) and of(to_under, n) and of(to_over, n)
-          and of(push, n) and of(pushed, n))
+    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n) and of(da, n) and of(pushed, n))
     with nogil:
         for i in range(n):
-            dunder = -under[i] * (1.0 + da[i] / a[i])
-            dover = over[i] * (da[i] / s[i] - 1.0)
-            to_under[i] = center - a[i] * under[i] - da[i] * dunder
-            to_over[i] = center - s[i] * over[i] + da[i] * dover
-            push[i] = residual[i] - over[i] + under[i] + to_under[i] / a[i] - to_over[i] / s[i]
-            pushed[i] = q[i] * push[i]
+            right = right_hand_side(a[i], s[i], under[i], over[i], residual[i], da[i], center)
+            pushed[i] = right.q * right.push
 
 
 def direct(const double[::1] a, const double[::1] s, const double[::1] under, const double[::1] over,
-           const double[::1] q, const double[::1] push, const double[::1] moved, double bold, double[::1] da,
-           double[::1] to_under, double[::1] to_over):
-    """Compute the corrected step `da`; the steps of `under` and `over` replace the right-hand sides.
+           const double[::1] residual, double center, double bold, double[::1] moved, double[::1] da,
+           double[::1] dover):
+    """Replace the predictions `moved` by the corrected step of ``a``, and the predictor's step `da` by that of `under`.
+
+    `dover` gets the step of `over`.
 
     Returns
     -------
@@ -92,23 +103,24 @@ def direct(const double[::1] a, const double[::1] s, const double[::1] under, co
     """
     cdef Py_ssize_t i
     cdef double primal = bold, dual = bold, move, ratio
+    cdef Right right
     cdef Py_ssize_t n = a.shape[0]
-    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(q, n)
-          and of(push, n) and of(moved, n) and of(da, n) and of(to_under, n)
-          and of(to_over, n))
+    check(of(a, n) and of(s, n) and of(under, n) and of(over, n) and of(residual, n)
+          and of(moved, n) and of(da, n) and of(dover, n))
     with nogil:
         for i in range(n):
-            move = q[i] * (push[i] - moved[i])
-            da[i] = move
-            to_under[i] = (to_under[i] - under[i] * move) / a[i]
-            to_over[i] = (to_over[i] + over[i] * move) / s[i]
-            ratio = -move / a[i]
+            right = right_hand_side(a[i], s[i], under[i], over[i], residual[i], da[i], center)
+            move = right.q * (right.push - moved[i])
+            moved[i] = move
+            da[i] = (right.to_under - under[i] * move) * right.of_a
+            dover[i] = (right.to_over + over[i] * move) * right.of_s
+            ratio = -move * right.of_a
             primal = ratio if ratio > primal else primal
-            ratio = move / s[i]
+            ratio = move * right.of_s
             primal = ratio if ratio > primal else primal
-            ratio = -to_under[i] / under[i]
+            ratio = -da[i] / under[i]
             dual = ratio if ratio > dual else dual
-            ratio = -to_over[i] / over[i]
+            ratio = -dover[i] / over[i]
             dual = ratio if ratio > dual else dual
     return min(1.0, bold / primal), min(1.0, bold / dual)
 

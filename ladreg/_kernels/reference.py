@@ -492,10 +492,9 @@ def off_ends(
     return found.size, float(end @ residual)
 
 
-def weigh(a: Array, s: Array, under: Array, over: Array, residual: Array, q: Array, pushed: Array) -> None:
-    """Compute ``q``, and the predictor's right-hand side ``pushed = q * residual``."""
+def weigh(a: Array, s: Array, under: Array, over: Array, q: Array) -> None:
+    """Compute ``q``."""
     q[:] = 1.0 / (under / a + over / s)
-    pushed[:] = q * residual
 
 
 def _lengths(
@@ -508,44 +507,34 @@ def _lengths(
     return min(1.0, bold / primal), min(1.0, bold / dual)
 
 
-def predict(
-    a: Array,
-    s: Array,
-    under: Array,
-    over: Array,
-    residual: Array,
-    q: Array,
-    moved: Array,
-    bold: float,
-    da: Array,
-) -> float:
-    """Compute the step `da` towards complementarity zero; return the complementarity after the longest step."""
-    da[:] = q * (residual - moved)
+def predict(a: Array, s: Array, under: Array, over: Array, residual: Array, bold: float, moved: Array) -> float:
+    """Replace the predictions `moved` by the step of ``a`` towards complementarity zero.
+
+    Returns the complementarity after the longest step.
+    """
+    da = (residual - moved) / (under / a + over / s)
+    moved[:] = da
     dunder, dover = -under - under * da / a, -over + over * da / s
     primal, dual = _lengths(a, s, under, over, (da, dunder, dover), bold)
     return float((a + primal * da) @ (under + dual * dunder) + (s - primal * da) @ (over + dual * dover))
 
 
-def correct(
-    a: Array,
-    s: Array,
-    under: Array,
-    over: Array,
-    residual: Array,
-    q: Array,
-    da: Array,
-    center: float,
-    to_under: Array,
-    to_over: Array,
-    push: Array,
-    pushed: Array,
-) -> None:
-    """Compute Mehrotra's right-hand side: centred, with the predictor's second-order term; ``pushed = q * push``."""
+def _right_hand_sides(
+    a: Array, s: Array, under: Array, over: Array, residual: Array, da: Array, center: float
+) -> tuple[Array, Array, Array]:
+    """Mehrotra's, of the two complementarities and of both: centred, with the predictor's second-order term."""
     dunder, dover = -under - under * da / a, -over + over * da / s
-    to_under[:] = center - a * under - da * dunder
-    to_over[:] = center - s * over + da * dover
-    push[:] = residual - over + under + to_under / a - to_over / s
-    pushed[:] = q * push
+    to_under = center - a * under - da * dunder
+    to_over = center - s * over + da * dover
+    return to_under, to_over, residual - over + under + to_under / a - to_over / s
+
+
+def correct(
+    a: Array, s: Array, under: Array, over: Array, residual: Array, da: Array, center: float, pushed: Array
+) -> None:
+    """Compute q times Mehrotra's right-hand side."""
+    push = _right_hand_sides(a, s, under, over, residual, da, center)[2]
+    pushed[:] = push / (under / a + over / s)
 
 
 def direct(
@@ -553,19 +542,22 @@ def direct(
     s: Array,
     under: Array,
     over: Array,
-    q: Array,
-    push: Array,
-    moved: Array,
+    residual: Array,
+    center: float,
     bold: float,
+    moved: Array,
     da: Array,
-    to_under: Array,
-    to_over: Array,
+    dover: Array,
 ) -> tuple[float, float]:
-    """Compute the corrected step `da`; the steps of `under` and `over` replace the right-hand sides."""
-    da[:] = q * (push - moved)
-    to_under[:] = (to_under - under * da) / a
-    to_over[:] = (to_over + over * da) / s
-    return _lengths(a, s, under, over, (da, to_under, to_over), bold)
+    """Replace the predictions `moved` by the corrected step of ``a``, and the predictor's step `da` by that of `under`.
+
+    `dover` gets the step of `over`.
+    """
+    to_under, to_over, push = _right_hand_sides(a, s, under, over, residual, da, center)
+    moved[:] = (push - moved) / (under / a + over / s)
+    da[:] = (to_under - under * moved) / a
+    dover[:] = (to_over + over * moved) / s
+    return _lengths(a, s, under, over, (moved, da, dover), bold)
 
 
 def step(

@@ -55,6 +55,7 @@ def block_gram(
         for t in stored[number < 0]:
             own = -1 - place[indices[t]]
             diagonal[own] += weight[i] * data[t] ** 2
-            cross[position[others]] += weight[i] * data[t] * data[others]
+            where = position[others] if position.size else own * inner.shape[0] + place[indices[others]]
+            cross[where] += weight[i] * data[t] * data[others]
             if border:
                 cross[begin[own + 1] - 1] += weight[i] * data[t]

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 
-from ladreg._arrays import Array, Index, cholesky_solver, square_solver
+from ladreg._arrays import Array, Index, cholesky_solver, difference, square_solver
 from ladreg._design import BlockGram
 from ladreg._kernels import _interior_point, _rows
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -46,6 +47,11 @@ def weighted_gram(A: Array | sp.csr_array, weight: Array) -> Array:
         return gram
     _rows.sparse_gram(A.data, A.indices, A.indptr, weight, gram)
     return gram
+
+
+def transposed_product(A: Rows, dual: Array) -> Array:
+    """``A.T @ dual``; the transpose that SciPy makes of an operator would copy `dual`."""
+    return np.asarray(A.rmatvec(dual) if isinstance(A, LinearOperator) else A.T @ dual)
 
 
 _DEFAULT = PiecewiseTuning()
@@ -93,11 +99,11 @@ class DualProgram(ABC):
     def width(self) -> Array:
         """The length of each interval, pseudo-rows last; a typical length for half lines."""
         pseudo = 2 * self.strength if self.ceiling is None else self.strength + self.ceiling
-        return np.concatenate([self.upper - self.lower, pseudo])
+        return _followed(difference(self.upper, self.lower), pseudo)
 
     @abstractmethod
     def forward(self, point: Array) -> Array:
-        """The predictions of all rows at a point, pseudo-rows last."""
+        """The predictions of all rows at a point, pseudo-rows last, as a new array."""
 
     @abstractmethod
     def backward(self, dual: Array) -> Array:
@@ -106,6 +112,8 @@ class DualProgram(ABC):
     @abstractmethod
     def factor(self, q: Array) -> Callable[[Array], Array] | None:
         """The map from ``backward(q * push) - short`` to the step of the point; None where the matrix is singular.
+
+        It must not refer to the array `q`, which is overwritten.
 
         The step's predictions ``moved`` are those for which ``q * (push - moved)`` makes up for `short`.
         """
@@ -175,7 +183,7 @@ class BoundedDual(DualProgram):
     def backward(self, dual: Array) -> Array:
         """A.T @ dual, pseudo-rows included."""
         n_rows = self.y.size
-        product: Array = self.A.T @ dual[:n_rows]
+        product = transposed_product(self.A, dual[:n_rows])
         if self.penalised.size:
             product[self.penalised] += dual[n_rows:]
         return product
@@ -197,7 +205,7 @@ class BoundedDual(DualProgram):
             return self.gram(rows).plus(self.penalised, q[n_rows:]).solver()
         wide = size < self.tuning.wide * n_columns and n_columns - self.penalised.size < 0.5 * size
         if wide and isinstance(self.A, np.ndarray) and self.hessian is None:
-            found = self._factor_by_rows(self.A, rows, q[n_rows:])
+            found = self._factor_by_rows(self.A, rows.copy(), q[n_rows:])
             if found is not None:
                 return found
         assert not isinstance(self.A, LinearOperator)  # which has `gram`
@@ -245,7 +253,7 @@ class BoundedDual(DualProgram):
         """The residual of the equations, ``goal + Hb - A'd``."""
         goal = self.goal if self.hessian is None else self.goal + self.hessian @ coef
         if self.stiffness is not None:
-            goal = goal + self.A.T @ (self.stiffness * (self.A @ coef))
+            goal = goal + transposed_product(self.A, self.stiffness * (self.A @ coef))
         return goal - self.backward(dual)
 
     def asked(self, point: Array) -> float:
@@ -359,8 +367,10 @@ def solve_or_fall(
 def _iterate(
     program: DualProgram, coef: Array, tol: float, max_iter: int, vertex: bool
 ) -> InteriorPointResult | Unbounded | None:
-    y = np.concatenate([program.y, -program.origin])
-    lower = np.concatenate([program.lower, -program.strength])
+    # Vectors of one number a row decide how much memory a fit takes: beside y, bounds and the last usable iterate
+    # there are at most eight at a time. A name is deleted where its vector is not needed until it is made again.
+    y = _followed(program.y, -program.origin)
+    lower = _followed(program.lower, -program.strength)
     width = program.width
     scale = float(np.abs(program.goal).max(initial=0.0)) + float(width.sum())
     # 1. a and s are the dual's distances from its bounds, under and over their multipliers: at the optimum the residual
@@ -368,49 +378,52 @@ def _iterate(
     residual = y - program.forward(coef)
     floor = 0.1 * max(float(np.mean(np.abs(residual))), HALF_DIGITS)
     a, s = 0.5 * width, 0.5 * width
-    state = a, s, np.maximum(-residual, 0.0) + floor, np.maximum(residual, 0.0) + floor
+    state = a, s, np.maximum(-residual, 0.0), np.maximum(residual, 0.0)
+    for multiplier in state[2:]:
+        multiplier += floor
     if program.ceiling is not None:
         # A half line is an interval with its other end far away.
         half = slice(program.y.size, None)
         s[half] *= _FAR
         state[3][half] = floor / _FAR
     complementarity = float(a @ state[2] + s @ state[3])
-    tuning = program.tuning
-    q, pushed, push, da, to_under, to_over = np.empty((6, y.size))
+    tuning, space = program.tuning, np.empty(y.size)
     basic = np.zeros(0, dtype=np.intp)
-    best: InteriorPointResult | None = None
+    best: _Iterate | None = None
     # Unmet equations of a flat program show that no dual is feasible; those of a curved program are rounding.
     met = INSIDE if program.is_curved else AT_END
     for iteration in range(max_iter):
-        short = program.short(lower + a, coef)
+        short = program.short(np.add(lower, a, out=space), coef)
         gap = complementarity / (float(width @ np.abs(residual)) + program.curved(coef) + 1e-300)
         # 4.
         if gap <= max(HALF_DIGITS, tol) and np.abs(short).max(initial=0.0) <= met * scale:
-            best = _finished(program, coef, *state, gap, iteration, (push, pushed))
+            best = None
+            best = _Iterate.of(program, coef, *state, gap, iteration, space)
             if gap <= tol:
-                return best
+                break
         elif _falls(program, coef, residual - y, lower, width):
             return Unbounded(coef)
         # 2.
-        _interior_point.weigh(*state, residual, q, pushed)
+        _interior_point.weigh(*state, space)
         # 3.
         if vertex and gap <= tuning.guess and not program.is_curved and program.ceiling is None:
-            basic, before = _clearest(q, program.n_basic), basic
+            basic, before = _clearest(space, program.n_basic), basic
             if program.n_basic <= tuning.inverse_columns or np.array_equal(basic, before):
                 exact = program.vertex(basic, gap, iteration) if basic.size else None
                 if exact is not None:
                     return exact
-        factor = program.factor(q) if np.isfinite(gap) else None
+        factor = program.factor(space) if np.isfinite(gap) else None
         if factor is None:
             break
-        moved = program.forward(factor(program.backward(pushed) - short))
-        after = max(_interior_point.predict(*state, residual, q, moved, tuning.step, da), 0.0)
+        np.multiply(space, residual, out=space)
+        da = program.forward(factor(program.backward(space) - short))
+        after = max(_interior_point.predict(*state, residual, tuning.step, da), 0.0)
         center = (after / complementarity) ** 3 * complementarity / (2 * y.size)
         for attempt in (1, 2):
-            _interior_point.correct(*state, residual, q, da, center, to_under, to_over, push, pushed)
-            step = factor(program.backward(pushed) - short)
+            _interior_point.correct(*state, residual, da, center, space)
+            step = factor(program.backward(space) - short)
             moved = program.forward(step)
-            primal, dual = _interior_point.direct(*state, q, push, moved, tuning.step, da, to_under, to_over)
+            primal, dual = _interior_point.direct(*state, residual, center, tuning.step, moved, da, space)
             if attempt == 2 or not program.is_curved or min(primal, dual) >= tuning.short_step:
                 break
             # Drop the second-order term and centre more: with it, the iterates may cycle.
@@ -418,12 +431,13 @@ def _iterate(
             center = max(center, tuning.centred * complementarity / (2 * y.size))
         if program.is_curved:  # H couples the dual with the coefficients: one length for both
             primal = dual = min(primal, dual)
-        complementarity = _interior_point.step(*state, da, to_under, to_over, primal, dual)
+        complementarity = _interior_point.step(*state, moved, da, space, primal, dual)
+        del moved, da
         coef = coef + dual * step
-        residual = y - program.forward(coef)
+        np.subtract(y, program.forward(coef), out=residual)
         if not max(primal, dual) >= 1e-8:  # true for NaN, too
             break
-    return best
+    return None if best is None else best.result(program)
 
 
 def _falls(program: DualProgram, coef: Array, change: Array, lower: Array, width: Array) -> bool:
@@ -443,7 +457,7 @@ def _clearest(q: Array, count: int) -> Index:
 
 def clear_vertex(program: DualProgram, residual: Array, dual: Array, basic: Index) -> bool:
     """Whether basic duals are inside their intervals and other residuals differ from zero, both by `AT_END`."""
-    lower = np.concatenate([program.lower, -program.strength])
+    lower = _followed(program.lower, -program.strength)
     place = (dual[basic] - lower[basic]) / program.width[basic]
     off = np.abs(residual)
     off[basic] = np.inf
@@ -451,38 +465,67 @@ def clear_vertex(program: DualProgram, residual: Array, dual: Array, basic: Inde
     return bool(place.min() > AT_END and place.max() < 1 - AT_END and off.min() > AT_END * largest)
 
 
-def _finished(
-    program: DualProgram,
-    coef: Array,
-    a: Array,
-    s: Array,
-    under: Array,
-    over: Array,
-    relative_gap: float,
-    n_iter: int,
-    space: tuple[Array, Array],
-) -> InteriorPointResult:
-    """The result at an iterate: the larger member of each complementary pair decides if a row is basic or at an end.
+def _followed(rows: Array, pseudo: Array) -> Array:
+    """One number a row, followed by those of the pseudo-rows; `rows` itself where there are none."""
+    return np.concatenate([rows, pseudo]) if pseudo.size else rows
 
-    `space` is overwritten.
+
+@dataclass(frozen=True)
+class _Iterate:
+    """What an iterate says of each row, in little memory.
+
+    The larger member of each complementary pair decides if a row is basic (`rank` above zero) or at an end of its
+    interval: `end` is 1 for the upper, -1 for the lower, and 0 for a row that is basic.
     """
-    n_rows = program.y.size
-    width = program.width
-    np.maximum(width, 1e-300, out=width)
-    # Where every row is fitted, residuals are rounding and do not give their typical size.
-    spread = max(
-        float(np.mean(over[:n_rows]) + np.mean(under[:n_rows])), 1e-3 * float(np.mean(np.abs(program.y))), 1e-300
-    )
-    above, below = space
-    _logarithm_of_ratio(s, over, width, spread, above)
-    _logarithm_of_ratio(a, under, width, spread, below)
-    inside = program.lower + a[:n_rows]
-    dual = np.where(above[:n_rows] < 0, program.upper, np.where(below[:n_rows] < 0, program.lower, inside))
-    return InteriorPointResult(coef, dual, inside, np.minimum(above, below), relative_gap, max(n_iter, 1))
+
+    coef: Array
+    inside: Array
+    end: NDArray[np.int8]
+    rank: NDArray[np.float32]
+    relative_gap: float
+    n_iter: int
+
+    @classmethod
+    def of(
+        cls,
+        program: DualProgram,
+        coef: Array,
+        a: Array,
+        s: Array,
+        under: Array,
+        over: Array,
+        relative_gap: float,
+        n_iter: int,
+        space: Array,
+    ) -> _Iterate:
+        """Read the state of the method; `space` is overwritten."""
+        n_rows = program.y.size
+        width = program.width
+        if not width.min() >= 1e-300:
+            width = np.maximum(width, 1e-300)
+        # Where every row is fitted, residuals are rounding and do not give their typical size.
+        spread = max(
+            float(np.mean(over[:n_rows]) + np.mean(under[:n_rows])), 1e-3 * float(np.mean(np.abs(program.y))), 1e-300
+        )
+        above = _logarithm_of_ratio(s, over, width, spread, space)
+        end = np.where(above[:n_rows] < 0, np.int8(1), np.int8(0))
+        rank = above.astype(np.float32)
+        below = _logarithm_of_ratio(a, under, width, spread, space)
+        end[(end == 0) & (below[:n_rows] < 0)] = -1
+        np.minimum(rank, below, out=rank, casting="same_kind")
+        return cls(coef, program.lower + a[:n_rows], end, rank, relative_gap, n_iter)
+
+    def result(self, program: DualProgram) -> InteriorPointResult:
+        """The result if this is the last usable iterate."""
+        dual = np.where(self.end > 0, program.upper, np.where(self.end < 0, program.lower, self.inside))
+        return InteriorPointResult(
+            self.coef, dual, self.inside, self.rank.astype(np.float64), self.relative_gap, max(self.n_iter, 1)
+        )
 
 
-def _logarithm_of_ratio(distance: Array, multiplier: Array, width: Array, spread: float, ratio: Array) -> None:
+def _logarithm_of_ratio(distance: Array, multiplier: Array, width: Array, spread: float, ratio: Array) -> Array:
     """``log((distance / width) / (multiplier / spread))``, written to `ratio`."""
     np.divide(distance, width, out=ratio)
-    ratio /= multiplier / spread
-    np.log(ratio, out=ratio)
+    ratio *= spread
+    ratio /= multiplier
+    return np.log(ratio, out=ratio)

@@ -189,8 +189,8 @@ class NullSpaceDual(DualProgram):
         return self.orthogonal.rank
 
     def forward(self, point: Array) -> Array:
-        """The point."""
-        return point
+        """The point, in a new array."""
+        return point.copy()
 
     def backward(self, dual: Array) -> Array:
         """The dual."""
@@ -198,10 +198,11 @@ class NullSpaceDual(DualProgram):
 
     def factor(self, q: Array) -> Callable[[Array], Array] | None:
         """The map from g to the predictions ``(g - N v) / q`` orthogonal to N, Q the diagonal of `q`."""
-        solve = cholesky_solver(weighted_gram(self.basis, 1.0 / q))
+        inverse = 1.0 / q
+        solve = cholesky_solver(weighted_gram(self.basis, inverse))
         if solve is None:
             return None
-        return lambda right: (right - self.basis @ solve((right / q) @ self.basis)) / q
+        return lambda right: (right - self.basis @ solve((right * inverse) @ self.basis)) * inverse
 
     def short(self, dual: Array, point: Array) -> Array:  # noqa: ARG002 no part of the program is smooth
         """The part of the dual, with a minus sign, that is not orthogonal to the columns."""

@@ -19,7 +19,7 @@ from ladreg._design import BlockGram
 from ladreg._piecewise import exact_fit, interior_point, null_space, piece_system
 from ladreg._piecewise.covering import covering
 from ladreg._piecewise.exact_plane import is_exact, least_tied
-from ladreg._piecewise.interior_point import BoundedDual, weighted_gram
+from ladreg._piecewise.interior_point import BoundedDual, transposed_product, weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -108,9 +108,10 @@ def solve_reduced(
     unique = None
     if stopped.good and table.is_curved:
         exact, unique = _settled(place, held)
-    elif stopped.good:
-        exact = _finished(table, held, Coefficients(*table.split(place.point + held.step)))
     coef, intercept = table.split(place.point + held.step)
+    del place  # its residuals are one number a row
+    if stopped.good and not table.is_curved:
+        exact = _finished(table, held, Coefficients(coef, intercept))
     assert held.dual is not None
     coef, intercept, dual = exact or Optimum(coef, intercept, held.dual)
     return Uncertified(
@@ -313,7 +314,7 @@ class _Held:
     """The solution of a reduced problem, all other rows held on their sides; without a dual where it is not valid.
 
     `step` is the change of the point, `products` are those of the dual with the columns, `square` is a second guess at
-    the dual, with as many basic rows as columns; `rank` and `inside` are the interior point's.
+    the dual, with as many basic rows as columns; `rank` and `inside` are the interior point's, for a curved loss.
     """
 
     step: Array
@@ -379,13 +380,16 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
         everything = rows.size == problem.n_samples
         is_narrow = everything and null_space.is_narrow(problem)
         A = table.every_row() if everything and table.has_blocks and not is_narrow else table.rows(rows)
-        residual = place.residual[rows]
-        goal = A.T @ table.sides(place.residual, rows) + place.smooth
-        reach = float(np.abs(residual).max())
+        goal = transposed_product(A, table.sides(place.residual, rows)) + place.smooth
+        # At coefficients of zero the residuals are the targets, which are of ordinary size.
+        as_they_are = everything and not place.point.any()
+        residual = place.residual if as_they_are else place.residual[rows]
+        reach = 1.0 if as_they_are else float(np.abs(residual).max())
         reach = reach if reach > SUMMED else 1.0
         mass = 1.0 / float(problem.weight[rows].mean())
         origin = place.point[table.penalised] / reach
-        program = table.program(rows, A, residual / reach, goal, origin, mass, reach)
+        residual = residual if as_they_are else residual / reach
+        program = table.program(rows, A, residual, goal, origin, mass, reach)
         found = _optimum(program, is_narrow, tol, limit, stats)
         if isinstance(found, interior_point.Unbounded):
             step = found.direction * reach
@@ -403,13 +407,16 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
         step = found.coef * reach
         wrong = _wrong(place, rows, step, stats)
         if wrong.size == 0:
-            dual = table.sides(place.residual)
-            dual[rows] = found.dual / mass
-            products = A.T @ dual[rows] - goal
+            dual = found.dual / mass
+            if not everything:
+                dual = table.sides(place.residual)
+                dual[rows] = found.dual / mass
+            products = transposed_product(A, dual if everything else dual[rows]) - goal
             products = products if problem.fit_intercept else np.append(products, 0.0)
-            return _Held(
-                step, dual, rows, products, _square(table, rows, found, dual, mass), found.rank, found.inside / mass
-            )
+            square = _square(table, rows, found, dual, mass)
+            if not table.is_curved:
+                return _Held(step, dual, rows, products, square)
+            return _Held(step, dual, rows, products, square, found.rank, found.inside / mass)
         if wrong.size > rows.size:
             return _Held(step)
         rows = np.sort(np.concatenate([rows, wrong]))

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, multiplied
 from ladreg._cached import cached_property
 from ladreg._design import BlockGram, SparseDesign
 from ladreg._kernels import _line_search
@@ -158,13 +158,13 @@ class RowProblem:
         reach: float = 1.0,
     ) -> BoundedDual:
         """The dual program of the chosen rows, whose values are `A`, in units of `reach`; `mass` scales weights."""
-        weight = self.problem.weight[rows] * mass
         everything = rows.size == self.problem.n_samples
+        weight = multiplied(self.problem.weight if everything else self.problem.weight[rows], mass)
         return BoundedDual(
             A=A,
             y=residual,
-            lower=self.lower * weight,
-            upper=self.upper * weight,
+            lower=multiplied(weight, self.lower),
+            upper=multiplied(weight, self.upper),
             goal=goal * mass,
             penalised=self.penalised,
             strength=self.strength * mass,
@@ -212,8 +212,11 @@ class Iterate:
         self.total = np.append(slope, total) if problem.fit_intercept else slope
         # Uncertainty of each coefficient relative to the others; None until the first Hessian is known.
         self.spread: Array | None = None
-        # Work space for row numbers: its pages cost nothing until they are written.
-        self._index = np.empty(problem.n_samples, dtype=np.intp)
+
+    @cached_property
+    def _index(self) -> Index:
+        """Work space for row numbers."""
+        return np.empty(self.residual.size, dtype=np.intp)
 
     @property
     def smooth(self) -> Array:
