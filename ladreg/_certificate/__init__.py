@@ -12,14 +12,16 @@ from ladreg._certificate.certificate import (
 )
 from ladreg._certificate.optimal_face import column_rank, tied_rows
 from ladreg._certificate.path_certificates import Answers, costs, largest_parts, proofs, reaching
-from ladreg._certificate.sums_of_squares import Curved, SquareSums, prove_from_sums
+from ladreg._certificate.sums_of_squares import Curved, Kink, SquareSums, SumProof, prove_from_sums
 from ladreg._certificate.vertex_certificates import VertexRows, prove_vertices
 
 __all__ = [
     "Answers",
     "Curved",
+    "Kink",
     "Proof",
     "SquareSums",
+    "SumProof",
     "VertexRows",
     "canonical_optimum",
     "certify",

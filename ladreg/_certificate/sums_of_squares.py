@@ -1,4 +1,4 @@
-"""The proof of a squared loss, or Huber's, from sums over its rows, for rows that are not in memory."""
+"""The proof of a squared, Huber's or the combined loss from sums over its rows, for rows that are not in memory."""
 
 from __future__ import annotations
 
@@ -63,6 +63,35 @@ class Curved:
 
 
 @dataclass(frozen=True)
+class Kink:
+    """Sums of the absolute part of the combined loss, ``height * |residual|`` beside ``residual^2 / 2``.
+
+    Each row has a dual of the kink within ``[-height, height]``.
+
+    Attributes
+    ----------
+    height
+        The slope of the absolute part.
+    slope, total
+        Of weighted residuals times the columns, less their means if there is an intercept, and of weighted residuals:
+        the products of the dual without the kink's part.
+    loss
+        Of ``weight * height * |residual|``.
+    open
+        Of ``weight * (height * |residual| - residual * dual)``, with the kink's dual: terms >= 0.
+    null
+        Of ``weight * height * |y|``, with targets less the predictions of coefficients at rest.
+    """
+
+    height: float
+    slope: Array
+    total: float
+    loss: float
+    open: float
+    null: float
+
+
+@dataclass(frozen=True)
 class SquareSums:
     """Sums over rows, for weights of sum one.
 
@@ -71,7 +100,8 @@ class SquareSums:
     squares
         Of weighted squared residuals; for Huber's loss, of the duals per weight, as in `slope` and `total`.
     slope
-        Of weighted residuals times the columns, less their means if there is an intercept.
+        Of weighted residuals times the columns, less their means if there is an intercept. For the combined loss the
+        kink's dual is added to each residual here and in `total`.
     total
         Of weighted residuals.
     gram
@@ -82,6 +112,8 @@ class SquareSums:
         Whether there is an intercept.
     curved
         For Huber's loss, the rows inside the curved piece: `gram` and the means are theirs.
+    kink
+        For the combined loss, its absolute part.
     """
 
     squares: float
@@ -92,11 +124,19 @@ class SquareSums:
     y_square: float
     fit_intercept: bool
     curved: Curved | None = None
+    kink: Kink | None = None
 
     @property
     def loss(self) -> float:
         """The weighted loss."""
+        if self.kink is not None:
+            return 0.5 * self.squares + self.kink.loss
         return 0.5 * self.squares if self.curved is None else self.curved.loss
+
+    @property
+    def height(self) -> float:
+        """The slope of the absolute part of the loss."""
+        return 0.0 if self.kink is None else self.kink.height
 
 
 @dataclass(frozen=True)
@@ -109,12 +149,13 @@ class SumProof:
 
 
 def prove_from_sums(penalty: ElasticNet, coef: Array, sums: SquareSums) -> SumProof:
-    """What `certificate.prove` finds for coefficients of a squared loss or Huber's, from sums over the rows.
+    """What `certificate.prove` finds for coefficients of a squared, Huber's or the combined loss, from sums over rows.
 
     Duals are ``weight * (residual - columns @ lean - constant) / shrink`` for any lean: the sums give their slopes, and
     the gap of each, ``mean((residual - dual / weight)^2) / 2`` and the terms of the features. Under Huber's loss the
     residuals are those of `Curved`, and only rows inside the curved piece lean. The Fenchel-Young term of a row with
-    residual r is ``(t - s)^2 / 2 + (s - t) (r - s)`` more for a dual t than for a dual s.
+    residual r is ``(t - s)^2 / 2 + (s - t) (r - s)`` more for a dual t than for a dual s. Under the combined loss duals
+    have the kink's dual as well, divided by `shrink`, which adds ``open + (1 - 1 / shrink) * (loss - open)``.
 
     1. The lean makes the slopes of free features zero, and the constant the sum of the dual.
     2. A second dual has the slopes of nonzero coefficients, and those above their strengths, at their strengths: the
@@ -143,7 +184,7 @@ def _outside(penalty: ElasticNet, slope: Array) -> NDArray[np.bool_]:
 def _gap(penalty: ElasticNet, coef: Array, sums: SquareSums, more: NDArray[np.bool_]) -> float:
     """The gap of the dual whose lean corrects free features and some `more`; infinite where there is none."""
     fixed = penalty.free() | more
-    allowed = ORTHOGONAL * np.sqrt(sums.column_squares * sums.squares)
+    allowed = ORTHOGONAL * np.sqrt(sums.column_squares) * (np.sqrt(sums.squares) + sums.height)
     for _ in range(_ROUNDS):
         leant = _leant(penalty, coef, sums, np.flatnonzero(fixed))
         if leant is None:
@@ -159,8 +200,10 @@ def _gap(penalty: ElasticNet, coef: Array, sums: SquareSums, more: NDArray[np.bo
     if loose.any():
         return np.inf
     slope = np.where(penalty.free(), 0.0, slope)
-    shrink, curved = penalty.overrun(slope), sums.curved
+    shrink, curved, kink = penalty.overrun(slope), sums.curved, sums.kink
     mass, inner_slope, inner_total = 1.0, sums.slope, sums.total
+    if kink is not None:
+        inner_slope, inner_total = kink.slope, kink.total
     if curved is not None:
         mass, inner_slope, inner_total = curved.mass, curved.slope, curved.total
     if sums.fit_intercept and not mass > 0:
@@ -172,6 +215,8 @@ def _gap(penalty: ElasticNet, coef: Array, sums: SquareSums, more: NDArray[np.bo
     crossed = float(inner_slope @ lean) + constant * inner_total
     bent = float(lean @ (sums.gram @ lean)) + constant**2 * mass
     rows = max(0.5 * (part**2 * sums.squares + 2.0 * part / shrink * crossed + bent / shrink**2), 0.0)
+    if kink is not None:
+        rows += kink.open + part * (kink.loss - kink.open)
     if curved is not None:
         off = float(curved.off_slope @ lean) + constant * curved.off_total
         rows = max(rows + curved.apart + part * curved.beyond + off / shrink, 0.0)
@@ -215,7 +260,10 @@ def _relative(coef: Array, sums: SquareSums, objective: float, gap: float) -> fl
     if gap <= 0:
         return 0.0
     size = np.sqrt(sums.y_square) + float(np.abs(coef) @ np.sqrt(sums.column_squares))
-    null = 0.5 * sums.y_square
-    if objective > min(EXACT_FIT**2 * null, 0.5 * (SUMMED * size) ** 2) and gap > 0.5 * (EPS * size) ** 2:
+    null = 0.0 if sums.kink is None else sums.kink.null
+    exact = 0.5 * EXACT_FIT**2 * sums.y_square + EXACT_FIT * null
+    null += 0.5 * sums.y_square
+    summed, rounded = (0.5 * (part * size) ** 2 + sums.height * part * size for part in (SUMMED, EPS))
+    if objective > min(exact, summed) and gap > rounded:
         return gap / objective
     return gap / null if null > 0 else np.inf
