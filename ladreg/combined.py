@@ -6,7 +6,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from ladreg._estimators import NO_BLOCKS, Bounds, L1Regressor, check_real
+from ladreg._estimators import Bounds, L1Regressor, check_real
 from ladreg._problem import Absolute, Combined, Loss, Squared
 
 
@@ -75,6 +75,8 @@ class CombinedLossRegressor(L1Regressor):
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, if they are all strings.
+    n_passes_ : int
+        Number of passes over the rows; only for data in blocks of rows or from Dask.
 
     See Also
     --------
@@ -86,7 +88,8 @@ class CombinedLossRegressor(L1Regressor):
     Notes
     -----
     The quadratic program is reduced to the rows near the fit, as in `LADRegressor`; these are solved by an interior
-    point method, and the resulting linear system is solved up to rounding.
+    point method, and the resulting linear system is solved up to rounding. Rows in blocks are usually read four times
+    (see the guide, Data larger than memory).
 
     ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
     fit, to the power `gamma` (Zou 2006). The pilot is the fit of the same loss without penalty if there are more rows
@@ -143,9 +146,6 @@ class CombinedLossRegressor(L1Regressor):
 
     def _check_loss(self) -> None:
         check_real("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
-
-    def _check_blocks(self) -> None:
-        raise TypeError(NO_BLOCKS.format(type(self).__name__))
 
     def _loss(self) -> Loss:
         if self.l1_ratio == 1:

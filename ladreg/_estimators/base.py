@@ -225,8 +225,8 @@ class CertifiedRegressor(
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
             Training data. float32 and float64 are not copied, in any memory order. `LADRegressor`, `QuantileRegressor`,
-            `HuberLossRegressor`, `LassoCD` and `ElasticNetCD` also take data in blocks of rows (`ladreg.blocks`), which
-            contain y and weights, and Dask arrays and DataFrames.
+            `HuberLossRegressor`, `CombinedLossRegressor`, `LassoCD` and `ElasticNetCD` also take data in blocks of rows
+            (`ladreg.blocks`), which contain y and weights, and Dask arrays and DataFrames.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target; each column of a two-dimensional y is fitted separately, and a single column is treated as
             one-dimensional. None if X is data in blocks.

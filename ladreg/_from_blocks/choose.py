@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from ladreg._from_blocks.combined import judged_combined, solve_combined_blocks
 from ladreg._from_blocks.huber import judged_huber, solve_huber_blocks
 from ladreg._from_blocks.piecewise import judged_piecewise, solve_piecewise_blocks
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey
+from ladreg._presolve import scaled
 from ladreg._problem import Absolute, Coefficients, Huber, Settings, Solution, StopReason
 from ladreg._row_blocks import Summary
 from ladreg._solvers import solve
@@ -29,7 +31,7 @@ def solve_blocks(
     Parameters
     ----------
     question
-        Loss `Absolute`, `Pinball` or `Huber`; any penalty.
+        Loss `Absolute`, `Pinball`, `Huber`, `Combined` or `Squared`; any penalty.
     settings
         As for data in memory.
     seen
@@ -37,6 +39,10 @@ def solve_blocks(
     n_held
         Rows of the sample; half as many may be gathered.
     """
+    if question.loss.curvature > 0:
+        if scaled(question.of(seen.sample))[0].loss.is_piecewise_linear:
+            return (yield from _without_square(question, settings, seen, n_held))
+        return (yield from solve_combined_blocks(question, settings, seen, n_held))
     if not isinstance(question.loss, Huber):
         return (yield from solve_piecewise_blocks(question, settings, seen, n_held))
     whole = question.of(seen.sample)
@@ -67,10 +73,25 @@ def _with_kink(
     return (yield from solve_huber_blocks(question, settings, seen, found.coefficients, least))
 
 
+def _without_square(
+    question: Question, settings: Settings, seen: Survey, n_held: int
+) -> Generator[Request, Summary, Solution]:
+    """The combined loss whose square is lost in rounding: the fit by absolute values."""
+    if seen.is_complete:
+        return solve(question.of(seen.sample), settings)
+    slope = question.loss.kink()[1]
+    penalty = question.penalty.rescaled(np.ones_like(question.penalty.strength), slope)
+    absolute = replace(question, loss=Absolute(), penalty=penalty)
+    found = yield from solve_piecewise_blocks(absolute, settings, seen, n_held)
+    return replace(found, objective=found.objective * slope, gap=found.gap * slope)
+
+
 def judged(
     question: Question, seen: Survey, given: Coefficients, best: Solution
 ) -> Generator[Request, Summary, Solution]:
     """Given coefficients with their proof, or the lower bound that was proved with the best ones, in one pass."""
     if isinstance(question.loss, Huber):
         return (yield from judged_huber(question, seen, given, best))
+    if question.loss.curvature > 0:
+        return (yield from judged_combined(question, seen, given, best))
     return (yield from judged_piecewise(question, seen, given, best))

@@ -40,7 +40,7 @@ class EquivalentRows:
         shift = total.near if fit_intercept else np.zeros_like(total.near)
         constant = total.constant
         tables = [
-            _rows(part, np.where(constant, total.about(shift), part.about(shift)), constant) for part in given.folds
+            rows_like(part, np.where(constant, total.about(shift), part.about(shift)), constant) for part in given.folds
         ]
         size = shift.size + 1
         weight = np.repeat([part.mass / total.mass / size for part in given.folds], size)
@@ -50,7 +50,7 @@ class EquivalentRows:
         return cls(X, y, weight / weight.sum(), folds, shift)
 
 
-def _rows(moments: CentredMoments, centre: Array, constant: NDArray[np.bool_]) -> Array:
+def rows_like(moments: CentredMoments, centre: Array, constant: NDArray[np.bool_]) -> Array:
     """One row more than columns, of equal weights, with these products about the mean `centre`.
 
     With Q orthonormal columns that sum to zero, and ``R'R`` the mean products, they are ``centre + sqrt(n) Q R``.

@@ -1,4 +1,4 @@
-"""Where a fit of absolute or quantile losses to rows in blocks is."""
+"""Where a fit of absolute, quantile or combined losses to rows in blocks is."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from ladreg._arrays import Array
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._problem import ElasticNet, Problem, Settings, Solution
+from ladreg._row_blocks import merged, picked
 
 # Rows that estimate the density of residuals at zero: 60 for each column, or one in 64 of all rows.
 _PER_COLUMN, _PART = 60, 64
 # A tile may bring 64 rows more than eight times its share of the rows that are allowed.
 _SHARE, _EXTRA = 8, 64
+# Rows that a fit to a sample of m of n rows leaves in doubt: 5 n sqrt(q / m), for q columns.
+_SAMPLED = 5.0
+# A table whose sample has at most half as many distinct rows as rows is solved as its distinct rows, if they are few.
+_REPEATED = 0.5
+# The sample is compared as a whole where at most 0.95 of 4096 of its rows are distinct.
+_ALIKE, _COMPARED = 0.95, 1 << 12
 
 
 @dataclass
@@ -54,6 +61,28 @@ class FitState:
     has_crossed: bool = False
     is_proved: bool = False
     stats: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        question: Question,
+        settings: Settings,
+        seen: Survey,
+        units: Units,
+        pilot: Problem,
+        point: Array,
+        n_held: int,
+    ) -> FitState:
+        """At the fit of the sample, the problem `pilot` at unit scale; half of `n_held` rows may be gathered."""
+        step, budget = np.zeros(point.size), max(n_held // 2, 1)
+        state = cls(question, settings, seen, units, pilot.penalty, pilot, point, budget, doubt=0.0, step=step)
+        some = np.arange(min(seen.n_random, _COMPARED))
+        if merged(picked(seen.sample, some)).y.size <= _ALIKE * some.size:
+            n_distinct = merged(seen.sample).y.size
+            state.n_distinct = n_distinct if n_distinct <= _REPEATED * seen.sample.y.size else np.inf
+        state.doubt = _SAMPLED * seen.n_rows * float(np.sqrt(state.n_columns / pilot.n_samples))
+        state.stats = {"n_refined": 0, "n_failed": 0, "rows_solved": 0, "n_rounds": 0}
+        return state
 
     @property
     def ends(self) -> tuple[float, float]:

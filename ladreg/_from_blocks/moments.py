@@ -166,9 +166,9 @@ def _moments(place: Place, rows: Rows, folds: RowFolds | ColumnFolds, names: lis
         )
     found: dict[float, CentredMoments] = {}
     for fold, chosen in folds.split(place, rows):
-        weight = np.ones(rows.y[chosen].size) if rows.weight is None else rows.weight[chosen]
-        if weight.any():
-            found[fold] = _of_rows(rows.X[chosen], rows.y[chosen], weight)
+        part = moments_of(rows.X[chosen], rows.y[chosen], None if rows.weight is None else rows.weight[chosen])
+        if part is not None:
+            found[fold] = part
         if len(found) * n_columns**2 > _MOST:
             raise ValueError(
                 f"{place.name}: the column given by cv has too many distinct values: each value is a fold."
@@ -184,32 +184,39 @@ def _moments(place: Place, rows: Rows, folds: RowFolds | ColumnFolds, names: lis
     )
 
 
-def _of_rows(X: Any, y: Array, weight: Array) -> CentredMoments:
+def moments_of(X: Any, y: Array, weight: Array | None, scale: Array | None = None) -> CentredMoments | None:
+    """The moments of rows, their columns times `scale`, powers of two; None where no row has a weight above zero."""
+    weight = np.ones(y.size) if weight is None else weight
+    scale = np.ones(X.shape[1]) if scale is None else scale
+    return _of_rows(X, y, weight, scale) if weight.any() else None
+
+
+def _of_rows(X: Any, y: Array, weight: Array, scale: Array) -> CentredMoments:
     """The moments of rows of which some have a weight."""
     if isinstance(X, np.ndarray):
-        return _about(X, np.asarray(as_design(X).means(weight / weight.sum())), y, weight)
-    found = _about(X, np.zeros(X.shape[1]), y, weight)
+        return _about(X, np.asarray(as_design(X).means(weight / weight.sum())), y, weight, scale)
+    found = _about(X, np.zeros(X.shape[1]), y, weight, scale)
     mean = found.mean[:-1]
-    square = as_design(X).curvatures(weight, mean)
+    square = as_design(X).rescaled(np.zeros(mean.size), scale).curvatures(weight, mean)
     np.einsum("ii->i", found.products)[:-1] = square
     if np.all(found.mass * mean**2 <= _FAR * square):
         return found
     step = max(_DENSE // X.shape[1], 1)
     slices = [slice(a, a + step) for a in range(0, y.size, step)]
-    parts = [_of_rows(X[a].toarray(), y[a], weight[a]) for a in slices if weight[a].any()]
+    parts = [_of_rows(X[a].toarray(), y[a], weight[a], scale) for a in slices if weight[a].any()]
     return reduce(lambda before, part: before + part, parts)
 
 
-def _about(X: Any, near: Array, y: Array, weight: Array) -> CentredMoments:
+def _about(X: Any, near: Array, y: Array, weight: Array, scale: Array) -> CentredMoments:
     """The moments by products about `near`, which is zero or the means of the columns up to rounding."""
     mass, p = float(weight.sum()), X.shape[1]
     y_near = float(weight @ y) / mass
     target = y - y_near
-    design = as_design(X).rescaled(near, np.ones(p)) if near.any() else as_design(X)
+    design = as_design(X).rescaled(near, scale)
     inner, outer = design.moments(weight, np.column_stack([np.ones(y.size), target]))
     products = np.empty((p + 1, p + 1))
     products[:p, :p], products[:p, p], products[p, :p] = inner, outer[:, 1], outer[:, 1]
     products[p, p] = weight @ target**2
     rest = np.append(outer[:, 0], weight @ target) / mass
     products -= np.outer(rest * mass, rest)
-    return CentredMoments(mass, np.append(near, y_near), rest, products)
+    return CentredMoments(mass, np.append(near * scale, y_near), rest, products)

@@ -17,18 +17,12 @@ from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, Settings, Solution, StopReason
-from ladreg._row_blocks import Summary, merged, picked
+from ladreg._row_blocks import Summary
 from ladreg._solvers import solve
 from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PROVED_GAP
 
-# Rows that a fit to a sample of m of n rows leaves in doubt: 5 n sqrt(q / m), for q columns.
-_SAMPLED = 5.0
 # Where the answer of the gathered rows is not proved, four times as many are tried, after another step; three times.
 _WIDER, _ATTEMPTS = 4, 4
-# A table whose sample has at most half as many distinct rows as rows is solved as its distinct rows, if they are few.
-_REPEATED = 0.5
-# The sample is compared as a whole where at most 0.95 of 4096 of its rows are distinct.
-_ALIKE, _COMPARED = 0.95, 1 << 12
 
 
 def solve_piecewise_blocks(
@@ -101,25 +95,7 @@ def _begun(question: Question, settings: Settings, seen: Survey, n_held: int) ->
     residual = pilot.residual(found.coef, found.intercept) * units.unit
     units = replace(units, far=FarTargets.of(whole.y, whole.weight, residual, coefficients))
     point = np.append(found.coef, found.intercept)
-    state = FitState(
-        question,
-        settings,
-        seen,
-        units,
-        penalty,
-        pilot,
-        point,
-        max(n_held // 2, 1),
-        doubt=0.0,
-        step=np.zeros(point.size),
-    )
-    some = np.arange(min(seen.n_random, _COMPARED))
-    if merged(picked(seen.sample, some)).y.size <= _ALIKE * some.size:
-        n_distinct = merged(seen.sample).y.size
-        state.n_distinct = n_distinct if n_distinct <= _REPEATED * seen.sample.y.size else np.inf
-    state.doubt = _SAMPLED * seen.n_rows * float(np.sqrt(state.n_columns / pilot.n_samples))
-    state.stats = {"n_refined": 0, "n_failed": 0, "rows_solved": 0, "n_rounds": 0}
-    return state
+    return FitState.of(question, settings, seen, units, pilot, point, n_held)
 
 
 def _answer(state: FitState) -> Generator[Request, Summary, Solution]:

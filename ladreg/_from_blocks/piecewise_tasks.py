@@ -54,12 +54,12 @@ class Near:
         above = residual > 0
         above[far.rows] = far.distance > 0
         for coefficients in self.checked:
-            near |= _moved(self.units, rows, above, coefficients)[0]
+            near |= moved_rows(self.units, rows, above, coefficients)[0]
         near[far.rows] = False
         return near, above, design
 
 
-def _moved(units: Units, rows: Rows, above: Mask, coefficients: Coefficients) -> tuple[Mask, Array]:
+def moved_rows(units: Units, rows: Rows, above: Mask, coefficients: Coefficients) -> tuple[Mask, Array]:
     """Rows on the other side or at zero, up to rounding, and the residuals; in the user's units."""
     coef, intercept = coefficients
     design = units.own_design(rows)
@@ -110,7 +110,7 @@ def gather(
     found = held_sums(near.units, rows, design, weight, is_near, above, far)
     chosen = np.flatnonzero(is_near & (weight > 0))
     found.sums["near"] = chosen.size
-    _bring(found, rows, chosen, most)
+    bring(found, rows, chosen, most)
     return found
 
 
@@ -151,7 +151,7 @@ def means_of(seen: Summary, is_sparse: bool) -> Rows:
     return Rows(X, seen.sums["group y"][present] / weight[present], weight[present])
 
 
-def _bring(found: Summary, rows: Rows, chosen: Index, most: int) -> None:
+def bring(found: Summary, rows: Rows, chosen: Index, most: int) -> None:
     """Add the chosen rows, the distinct ones where they are many; none where these are more than `most`."""
     some = picked(rows, chosen)
     is_many = chosen.size > min(most, rows.y.size // _PART)
@@ -237,7 +237,7 @@ def check(
     rows, far = units.with_near_targets(rows)
     is_near, above, design = near.of(rows, far)
     weight = units.weight(rows)
-    moved, residual = _moved(units, rows, above, coefficients)
+    moved, residual = moved_rows(units, rows, above, coefficients)
     crossed = int(np.count_nonzero(moved[far.rows] & (weight[far.rows] > 0)))
     moved[far.rows] = False
     joins = moved & ~is_near & (weight > 0)
@@ -260,5 +260,5 @@ def check(
         "crossed": int(np.count_nonzero(joins & (excess > 0))),
         "null": float(ordinary @ null),
     }
-    _bring(found, rows, chosen, most)
+    bring(found, rows, chosen, most)
     return found

@@ -65,7 +65,7 @@ def gathered(state: FitState) -> Generator[Request, Summary, tuple[Near, Summary
     if state.n_distinct <= state.budget:
         everything = Near(state.units, state.point, spread, np.inf)
         seen = yield "gather", gather, (everything, state.most())
-        if not (_count(_brought(seen)) > 2 * state.budget or seen.sums["left out"]):
+        if not (_count(brought(seen)) > 2 * state.budget or seen.sums["left out"]):
             return everything, seen
         state.n_distinct = np.inf
     size = min(max(_SPARE * state.doubt, state.size, least, _FEWEST), state.budget, state.seen.n_rows)
@@ -73,7 +73,7 @@ def gathered(state: FitState) -> Generator[Request, Summary, tuple[Near, Summary
     while True:
         near = Near(state.units, state.point, spread, state.radius(distance, size))
         seen = yield "gather", gather, (near, state.most())
-        if not (_count(_brought(seen)) > 2 * state.budget or seen.sums["left out"]):
+        if not (_count(brought(seen)) > 2 * state.budget or seen.sums["left out"]):
             state.size = size
             return near, seen
         widest = widest or near
@@ -93,7 +93,7 @@ def _grouped(state: FitState, near: Near) -> Generator[Request, Summary, tuple[N
     return near, seen
 
 
-def _brought(seen: Summary) -> list[Rows]:
+def brought(seen: Summary) -> list[Rows]:
     """The rows that a pass brought."""
     return [*seen.rows.get("plain", []), *seen.rows.get("distinct", [])]
 
@@ -104,7 +104,7 @@ def _count(parts: list[Rows]) -> int:
 
 def checked(state: FitState, near: Near, seen: Summary) -> Generator[Request, Summary, None]:
     """Solve the gathered rows and check all rows; add those held on the wrong side, until there are none."""
-    parts, n_near = _brought(seen), seen.sums["near"]
+    parts, n_near = brought(seen), seen.sums["near"]
     for number in range(_ROUNDS):
         parts = [stacked(parts)]  # in place of its parts: they are as large
         candidate = _reduced(state, parts[0], seen)
@@ -120,7 +120,7 @@ def checked(state: FitState, near: Near, seen: Summary) -> Generator[Request, Su
         best = judge(state, candidate, seen)
         # Rows that are fitted exactly, and were not gathered, may show that the optimum is unique.
         is_open = not state.is_proved or not (best.unique or number)
-        joins = _brought(seen)
+        joins = brought(seen)
         is_full = seen.sums["left out"] or n_gathered + _count(joins) > 2 * state.budget
         if is_full and not state.has_means:
             state.stats["rows_needed"] = int(n_near + seen.sums["joins"])

@@ -18,7 +18,14 @@ from tests.campaign.models import RANGE, draw_model, formula_of, is_advice
 # Part of the problems that come with a table in blocks.
 SHARE = 0.005
 # How often each is drawn.
-NAMES = {"LADRegressor": 4, "QuantileRegressor": 4, "HuberLossRegressor": 3, "LassoCD": 1, "ElasticNetCD": 1}
+NAMES = {
+    "LADRegressor": 4,
+    "QuantileRegressor": 4,
+    "HuberLossRegressor": 3,
+    "CombinedLossRegressor": 3,
+    "LassoCD": 1,
+    "ElasticNetCD": 1,
+}
 # Relative difference of two objectives that are both proved, beside the rounding of their terms.
 AGREE = 1e-12
 

@@ -1,0 +1,132 @@
+"""The reduced problem of the combined loss: the rows near a fit, and few rows with the moments of all others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ladreg._arrays import Array
+from ladreg._from_blocks.combined_tasks import UnitMoments
+from ladreg._from_blocks.equivalent_rows import rows_like
+from ladreg._from_blocks.moments import CentredMoments
+from ladreg._from_blocks.refinement import rows_below
+from ladreg._problem import Coefficients, Problem, Settings
+from ladreg._row_blocks import Rows, Summary
+from ladreg._solvers import solve, solve_near_targets
+from ladreg._tolerances import AT_END
+
+# Both rows of a pair are 2 of the largest residuals of such rows from the fit, and 4 where one of them crossed the fit.
+_APART, _FAILURES = 2.0, 6
+# The weights of a pair are at least a tenth of their sum.
+_UNEQUAL = 0.8
+# Directions in which a mean square is at most 1e-18 of the largest are left as they are.
+_FLAT = AT_END**2
+
+
+@dataclass(frozen=True)
+class HeldRows:
+    """Few rows with the moments of all rows that are held, at unit scale, one more than columns and target.
+
+    A held row with residual r on the side s costs ``height * s * r + r^2 / 2``. The rows stand for the squares, and
+    `pull`, the products of the rest with the columns and with ones, for the rest. There are no rows where none is held.
+    """
+
+    X: Array
+    y: Array
+    weight: float
+    pull: Array
+
+    @classmethod
+    def of(cls, moments: UnitMoments, seen: Summary, kept: Rows, height: float) -> HeldRows:
+        """From the moments of all rows, the sums of the held ones by sides, and the rows that are kept."""
+        sums, n_features = seen.sums, moments.mean.size - 1
+        nothing = np.zeros(n_features + 1)
+        if not height:
+            return cls._like(moments, moments.mean, moments.products, 1.0, nothing)
+        both = [np.append(sums[f"{side} x"], sums[f"{side} w"]) for side in ("above", "below")]
+        mass = float(sums["above w"]) + float(sums["below w"])
+        if not mass > 0:
+            return cls(np.zeros((0, n_features)), np.zeros(0), 0.0, nothing)
+        mean = np.append((both[0] + both[1])[:-1], sums["above y"] + sums["below y"]) / mass
+        products = moments.without(kept, mean, mass)
+        return cls._like(moments, mean, products, mass, height * (both[0] - both[1]))
+
+    @classmethod
+    def _like(cls, moments: UnitMoments, mean: Array, products: Array, mass: float, pull: Array) -> HeldRows:
+        given = CentredMoments(mass, np.zeros(mean.size), mean, products)
+        table = rows_like(given, mean, moments.constant)
+        return cls(np.ascontiguousarray(table[:, :-1]), table[:, -1].copy(), mass, pull)
+
+    @property
+    def pulls(self) -> Array:
+        """A number for each row, linear in its columns, whose products with the columns are `pull`."""
+        columns = np.column_stack([self.X, np.ones(self.y.size)])
+        gram = columns.T @ columns * (self.weight / self.y.size)
+        length = np.sqrt(np.diag(gram))
+        length[length == 0] = 1.0
+        found = np.linalg.lstsq(gram / length / length[:, None], self.pull / length, rcond=_FLAT)[0]
+        return np.asarray(columns @ (found / length))
+
+    def residual(self, point: Array) -> Array:
+        """Residuals at a point with an intercept last."""
+        return self.y - self.X @ point[:-1] - point[-1]
+
+    def apart(self, point: Array, height: float) -> float:
+        """A distance that is more than the residuals near a point, and enough for the pulls; more would cost digits."""
+        if not self.y.size:
+            return 1.0
+        residual = float(np.abs(self.residual(point)).max())
+        return max(_APART * max(residual, 1.0), float(np.abs(self.pulls).max()) / _UNEQUAL - height)
+
+    def below(self, problem: Problem, distance: float) -> Problem:
+        """The problem with these rows below its own: each as a pair whose targets are moved up and down by a distance.
+
+        With weights ``(1 + s) / 2`` and ``(1 - s) / 2`` a pair costs, beside a constant, ``r^2 / 2 + s * (height +
+        distance) * r``, as long as r is less than the distance. Where the loss is a square, targets are moved instead.
+        """
+        if not self.y.size:
+            return problem
+        height, pulls = problem.loss.kink()[1], self.pulls
+        if height:
+            share = pulls / (height + distance)
+            X, targets = np.concatenate([self.X, self.X]), [self.y + distance, self.y - distance]
+            weights = [(1.0 + share) / 2.0, (1.0 - share) / 2.0]
+        else:
+            X, targets, weights = self.X, [self.y + pulls], [np.ones(self.y.size)]
+        return replace(
+            problem,
+            design=rows_below(problem.design, X),
+            y=np.concatenate([problem.y, *targets]),
+            weight=np.append(problem.weight, np.concatenate(weights) * (self.weight / self.y.size)),
+        )
+
+
+@dataclass(frozen=True)
+class ReducedFit:
+    """The optimum of a reduced problem at unit scale, with an intercept last, and the kink's dual of the kept rows.
+
+    `sides` are duals per weight. `unique` says whether the reduced problem has no other optimum.
+    """
+
+    point: Array
+    sides: Array
+    unique: bool
+    n_iter: int
+
+
+def solve_held(kept: Problem, held: HeldRows, settings: Settings, start: Array) -> ReducedFit:
+    """Solve the kept rows, and those that stand for the held ones below them, all at unit scale."""
+    height = kept.loss.kink()[1]
+    distance, point = held.apart(start, height), start
+    for _ in range(_FAILURES):
+        problem = held.below(kept, distance)
+        near = Coefficients(point[:-1], float(point[-1]))
+        solution = (solve_near_targets if height else solve)(problem, settings, near)
+        point = np.append(solution.coef, solution.intercept)
+        if not height or np.abs(held.residual(point)).max(initial=0.0) < distance:
+            break
+        distance = 2.0 * held.apart(point, height)
+    # A dual beyond the kink's ends is the end and what the square has.
+    sides = np.clip(solution.dual[: kept.y.size] / kept.weight, -height, height)
+    return ReducedFit(point, sides, solution.unique, solution.n_iter)

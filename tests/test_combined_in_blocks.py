@@ -1,0 +1,165 @@
+"""The combined loss from rows in blocks: moments for squares, rows near the fit, and the proof from sums."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from ladreg import CombinedLossRegressor, blocks
+from ladreg._certificate import Kink, SquareSums, prove, prove_from_sums
+from ladreg._design import as_design
+from ladreg._problem import Combined, ElasticNet, Problem, Settings
+from ladreg._solvers import solve
+
+N = 8_000
+
+
+def table(seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((N, 4)) * [1, 10, 0.1, 1] + [0, 3, 0, 1000]
+    return X, X @ [1, 0.2, 0, 0.5] + rng.standard_t(2, N), rng.uniform(0.5, 2, N)
+
+
+def assert_same(model, X, y, w=None, *, held=2000, n_passes=4):
+    there = clone(model).fit(blocks.arrays(X, y, w, rows=1500).holding(held))
+    here = clone(model).fit(X, y, w)
+    assert there.objective_ == pytest.approx(here.objective_, rel=1e-12, abs=0)
+    reach = np.append(np.abs(X).max(axis=0).toarray() if sp.issparse(X) else np.abs(X).max(axis=0), 1.0)
+    found, known = (np.append(one.coef_, one.intercept_) * reach for one in (there, here))
+    np.testing.assert_allclose(found, known, rtol=0, atol=1e-9 * np.abs(known).max())
+    assert there.certificate_.relative_gap <= 1e-12
+    assert there.certificate_.unique == here.certificate_.unique
+    assert there.n_passes_ <= n_passes
+    return there
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"alpha": 0.05},
+        {"positive": True, "penalty_weights": [1, 0, np.inf, 1], "alpha": 0.1},
+        {"bounds": ([-1, 0.1, 0, -1], [0.5, 1, 1, 2])},
+        {"alpha": 0.1, "penalty_l1_ratio": 0.3},
+        {"fit_intercept": False},
+    ],
+)
+def test_the_fit_is_that_of_memory(parameters):
+    X, y, w = table()
+    assert_same(CombinedLossRegressor(**parameters), X, y)
+    assert_same(CombinedLossRegressor(0.95, **parameters), X, y, w)
+
+
+def test_either_part_may_be_small_or_nothing():
+    X, y, w = table(1)
+    for ratio, n_passes in ((0.0, 3), (1e-40, 3), (1e-6, 4), (1 - 1e-9, 6), (1.0, 4)):
+        assert_same(CombinedLossRegressor(ratio), X, y, w, n_passes=n_passes)
+    assert_same(CombinedLossRegressor(), X, 1e-40 * y, n_passes=6)
+    assert_same(CombinedLossRegressor(), X, 1e40 * y, n_passes=4)
+
+
+def test_tables_of_other_kinds():
+    X, y, _ = table(2)
+    rng = np.random.default_rng(3)
+    dummies = np.eye(6)[rng.integers(0, 6, N)]
+    assert_same(CombinedLossRegressor(0.9), dummies[:, 1:], rng.poisson(3, N) * 1.0)
+    assert_same(CombinedLossRegressor(), sp.csr_array(dummies), y, rng.integers(0, 3, N) * 1.0, held=500, n_passes=6)
+    assert_same(CombinedLossRegressor(), X, np.where(rng.random(N) < 0.01, 1e12, y), held=500, n_passes=6)
+    assert_same(CombinedLossRegressor(), X, np.round(y))
+    assert_same(CombinedLossRegressor(), np.column_stack([X, X[:, 0] + X[:, 1]]), y, n_passes=6)
+    assert_same(CombinedLossRegressor(), rng.standard_cauchy((N, 3)), y, n_passes=6)
+    exact = CombinedLossRegressor().fit(blocks.arrays(X, X @ np.ones(4), rows=1500).holding(2000))
+    np.testing.assert_allclose(exact.coef_, 1.0, rtol=1e-12)
+
+
+def test_rows_that_are_too_many_end_with_the_best_point():
+    """Nine of ten targets are zero, and these rows are fitted exactly: they are more than may be held."""
+    X, y, _ = table(4)
+    y = np.where(np.random.default_rng(5).random(N) < 0.9, 0.0, y - X[:, 3] / 2)
+    with pytest.warns(ConvergenceWarning, match="rows are near it"):
+        there = CombinedLossRegressor(0.999).fit(blocks.arrays(X, y, rows=1500).holding(120))
+    here = CombinedLossRegressor(0.999).fit(X, y)
+    assert there.objective_ == pytest.approx(here.objective_, rel=1e-12, abs=0)
+    assert there.certificate_.bound <= here.objective_
+    assert there.n_passes_ <= 8
+
+
+def test_what_is_not_proved_is_said():
+    X, y, _ = table(6)
+    X = np.column_stack([X, X[:, 0] + 1e-8 * np.random.default_rng(0).standard_normal(N)])
+    with pytest.warns(ConvergenceWarning, match="did not reach tol"):
+        there = CombinedLossRegressor(tol=0.0).fit(blocks.arrays(X, y, rows=1500).holding(2000))
+    assert there.certificate_.bound <= CombinedLossRegressor().fit(X[:, :4], y).objective_
+
+
+def test_bits_do_not_depend_on_the_readers():
+    X, y, w = table(7)
+    data = blocks.arrays(X, y, w, rows=1500).holding(2000)
+    first = CombinedLossRegressor(0.8, 0.01).fit(data)
+    for n_workers in (1, 3):
+        with ThreadPoolExecutor(n_workers) as pool:
+            again = clone(first).fit(data.on(pool))
+        assert again.coef_.tobytes() == first.coef_.tobytes()
+        assert (again.intercept_, again.certificate_) == (first.intercept_, first.certificate_)
+
+
+def test_given_coefficients_are_proved():
+    X, y, w = table(8)
+    data = blocks.arrays(X, y, w, rows=1500).holding(2000)
+    model = CombinedLossRegressor(alpha=0.01).fit(X, y, w)
+    best = model.objective_
+    assert model.verify(data).relative_gap < 1e-12
+    model.coef_ = model.coef_ + 1e-3
+    there, here = model.verify(data), model.verify(X, y, w)
+    assert there.objective == pytest.approx(here.objective, rel=1e-13, abs=0)
+    assert there.bound == pytest.approx(best, rel=1e-12, abs=0)
+    assert not there.unique
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sums_prove_no_more_than_rows(seed):
+    """The bound of the sums is below the optimum, wherever the coefficients are, whatever the kink's dual."""
+    rng = np.random.default_rng(seed)
+    n, p, height = 60, 3, 10.0 ** rng.integers(-2, 2)
+    X, w = rng.standard_normal((n, p)), rng.uniform(0.5, 2.0, n)
+    w /= w.sum()
+    y = X @ np.ones(p) + rng.standard_t(2, n)
+    penalty = ElasticNet(np.full(p, 0.1 * (seed % 3)), positive=seed % 2 == 0)
+    problem = Problem(as_design(X), y, w, Combined(height, 0.5), penalty, fit_intercept=False)
+    best = solve(problem, Settings())
+    sides = np.clip(best.dual / w, -height, height)
+    for size in (0.0, 1e-9, 1e-4, 0.1, 10.0):
+        coef = penalty.within(best.coef + size * rng.standard_normal(p))
+        residual = y - X @ coef
+        for dual in (sides, height * np.sign(residual), height * rng.uniform(-1, 1, n)):
+            sums = sums_at(X, y, w, height, residual, dual)
+            proof = prove_from_sums(penalty, coef, sums)
+            assert proof.objective == pytest.approx(problem.objective(coef, 0.0), rel=1e-13, abs=0)
+            assert proof.objective - proof.gap <= best.objective * (1 + 1e-13)
+            if dual is sides and size <= 1e-9:
+                other = prove(problem, coef, 0.0, best.dual)
+                assert proof.gap <= max(2.0 * other.gap, 1e-12 * proof.objective)
+
+
+def sums_at(X, y, w, height, residual, dual):
+    kink = Kink(
+        height=height,
+        slope=X.T @ (w * residual),
+        total=float(w @ residual),
+        loss=height * float(w @ np.abs(residual)),
+        open=float(w @ (height * np.abs(residual) - dual * residual)),
+        null=height * float(w @ np.abs(y)),
+    )
+    return SquareSums(
+        squares=float(w @ residual**2),
+        slope=X.T @ (w * (residual + dual)),
+        total=float(w @ (residual + dual)),
+        gram=X.T @ (w[:, None] * X),
+        column_squares=w @ X**2,
+        y_square=float(w @ y**2),
+        fit_intercept=False,
+        kink=kink,
+    )
