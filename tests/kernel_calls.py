@@ -157,6 +157,18 @@ def several(factor):
     }  # fmt: skip
 
 
+def near():
+    """Two folds of seven rows near zero, two penalised coefficients and a free one."""
+    weight, strength = np.column_stack([some(N), some(N, 1) * (np.arange(N) != 2)]), some(P) / 10
+    strength[2] = 0.0
+    return {
+        "A": TABLE.copy(), "y": signed(N), "residual": signed(N), "weight": weight, "at": np.zeros(P),
+        "strength": strength, "hessian": GRAM.copy(), "linear": (weight * np.sign(signed(N))[:, None]).T @ TABLE / 2,
+        "lower": -0.5, "upper": 0.5, "point": np.zeros((2, P)),
+        "exchanges": room(2), "rows": 4, "steps": 2, "per_column": 2, "most": 50, "tolerance": 1e-9, "zero": 1e-12,
+    }  # fmt: skip
+
+
 def falling():
     y, side = signed(N), np.where(signed(N) > 0, 1.0, -1.0)
     return {
@@ -349,5 +361,11 @@ CALLS = [
             limits={"steps": HUGE, "per_column": HUGE, "most": HUGE},
         )
         for factor in (False, True)
+    ),
+    Call(
+        _simplex.near_vertices,
+        near,
+        ("point", "exchanges"),
+        limits={"rows": HUGE, "steps": HUGE, "per_column": HUGE, "most": HUGE},
     ),
 ]  # fmt: skip

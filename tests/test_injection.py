@@ -38,7 +38,17 @@ KERNELS = [
     if not name.startswith("_") and callable(getattr(module, name))
 ]
 # See `test_the_ways_of_large_tables`; `sides` lists rows, and writes no number that could be NaN.
-OF_LARGE_TABLES = {"group", "crossed", "dense_burst", "sparse_burst", "pivot", "magnitudes", "vertices", "sides"}
+OF_LARGE_TABLES = {
+    "group",
+    "crossed",
+    "dense_burst",
+    "sparse_burst",
+    "pivot",
+    "magnitudes",
+    "vertices",
+    "sides",
+    "near_vertices",
+}
 
 
 def fit_with(case, fault):

@@ -604,6 +604,51 @@ def test_vertices_agree_with_their_twin_and_are_optimal(seed, started):
     np.testing.assert_allclose(objectives[0], objectives[1], rtol=1e-11)
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.02, 0.2])
+@pytest.mark.parametrize("seed", range(4))
+def test_folds_on_near_rows_agree_with_their_twin_and_are_optimal(seed, penalty):
+    """The other rows keep their side; a start that is no prediction may leave a fold without a proof."""
+    rng = np.random.default_rng(seed)
+    n, q, tau = 600, int(rng.integers(2, 7)), 0.4
+    X = np.column_stack([rng.standard_normal((n, q - 1)), np.ones(n)])
+    at = rng.standard_normal(q) * (np.arange(q) % 3 != 1)
+    y = X @ at + rng.standard_t(3, n)
+    weight = (rng.random((n, 5)) < 0.8) * rng.uniform(0.5, 1.5, (n, 1)) / n
+    strength = np.where(np.arange(q) < q - 1, penalty, 0.0)
+    residual = y - X @ at
+    near = np.flatnonzero(np.abs(residual) < 0.8)
+    linear = (weight * np.where(residual > 0, tau, tau - 1)[:, None]).T @ X
+    hessian = X[near].T @ X[near] / (1.6 * n)
+    found = []
+    for kernels in (_simplex, reference_simplex):
+        point, made = np.tile(at, (5, 1)), np.zeros(5, dtype=np.intp)
+        kernels.near_vertices(
+            X[near], y[near], residual[near], weight[near], at, strength, hessian, linear, tau - 1, tau,
+            point, made, 16 * q, 3, 5, 500, 1e-9, 1e-12,
+        )  # fmt: skip
+        found.append((point, made >= 0))
+    (point, proved), (exact, known) = found
+    assert proved.sum() >= 4
+    assert np.all(known[proved])
+    np.testing.assert_allclose(point[proved], exact[proved], rtol=1e-9, atol=1e-12)
+
+
+def test_a_fold_whose_other_near_rows_change_sides_is_not_proved():
+    """Two rows take part, and four times as many: the optimum is beyond all of these."""
+    A, y = np.ones((100, 1)), np.linspace(-1.0, 1.0, 100)
+    at, weight = np.array([-0.9]), np.full((100, 1), 0.01)
+    residual, one = y - at[0], np.zeros(1)
+    linear = np.array([[np.where(residual > 0, 0.005, -0.005).sum()]])
+    for rows, is_proved in ((2, False), (100, True)):
+        point, made = np.array([[-0.9]]), np.zeros(1, dtype=np.intp)
+        _simplex.near_vertices(
+            A, y, residual, weight, at, one, np.full((1, 1), 1e6), linear + 1e-4, -0.5, 0.5,
+            point, made, rows, 0, 1, 500, 1e-9, 1e-12,
+        )  # fmt: skip
+        assert (made[0] >= 0) == is_proved
+    assert abs(point[0, 0]) < 0.05
+
+
 def test_rows_held_on_the_wrong_side_join():
     """A start at which the nearest rows say nothing of the optimum: its 5 q rows are not enough."""
     rng = np.random.default_rng(0)

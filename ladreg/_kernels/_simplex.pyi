@@ -39,3 +39,23 @@ def vertices(
     tolerance: float,
     zero: float,
 ) -> None: ...
+def near_vertices(
+    A: A,
+    y: A,
+    residual: A,
+    weight: A,
+    at: A,
+    strength: A,
+    hessian: A,
+    linear: A,
+    lower: float,
+    upper: float,
+    point: A,
+    exchanges: A,
+    rows: int,
+    steps: int,
+    per_column: int,
+    most: int,
+    tolerance: float,
+    zero: float,
+) -> None: ...

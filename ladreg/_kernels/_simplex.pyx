@@ -7,7 +7,7 @@ from libc.stdlib cimport calloc, free
 
 from ladreg._kernels._check cimport below, of, places, table
 
-cdef extern from "vertex.h":
+cdef extern from "near_rows.h":
     ctypedef struct Crossings:
         double *when
         double *rise
@@ -50,6 +50,35 @@ cdef extern from "vertex.h":
     Py_ssize_t c_pivot "pivot"(Simplex *s, double tolerance, Py_ssize_t most) nogil
     Py_ssize_t solve_vertex(const Rows *p, Room *w, const Limits *limits, int started, double *point,
                             Py_ssize_t *basis, double *dual) nogil
+    ctypedef struct Near:
+        Py_ssize_t m, q, folds
+        const double *A
+        const double *y
+        const double *residual
+        const double *weight
+        const double *point
+        const double *strength
+        const double *hessian
+        double lower, upper, tolerance
+    ctypedef struct Space:
+        double *columns
+        double *moved
+        double *step
+        double *sum
+        unsigned char *side
+        Py_ssize_t *penalised
+        Crossings order
+        double *A
+        double *y
+        double *weight
+        double *dual
+        Py_ssize_t *basis
+        Factor part
+        Room room
+    void transpose(const Near *p, double *columns) nogil
+    int factorised(const Near *p, Factor *f) nogil
+    Py_ssize_t solve_fold(const Near *p, Space *s, const Limits *limits, Py_ssize_t fold, const double *linear,
+                          Py_ssize_t rows, double *point) nogil
 
 # Cap on numbers of the caller, so that products with numbers of columns do not overflow, and every call ends.
 cdef Py_ssize_t _MOST = 1 << 20
@@ -122,6 +151,24 @@ def pivot(const double[:, ::1] A, double[::1] residual, const double[::1] lower,
     return done
 
 
+cdef Py_ssize_t room_of(Py_ssize_t largest, Py_ssize_t q) noexcept:
+    """How many numbers the work space of a vertex takes, for problems whose rows and columns are `largest` together."""
+    return largest * (q + 13) + 2 * q * q + 4 * q
+
+
+cdef void furnish(Room *w, Py_ssize_t largest, Py_ssize_t q, double **rest) noexcept:
+    """Lay out the work space of a vertex in the memory that is left."""
+    w.residual, w.move, w.crossings.when = take(rest, largest), take(rest, largest), take(rest, largest)
+    w.crossings.rise, w.crossings.row = take(rest, largest), <Py_ssize_t *> take(rest, largest)
+    w.gradient, w.step, w.factor.size, w.factor.stride = take(rest, q), take(rest, q), q, q
+    w.chosen.A, w.chosen.residual, w.chosen.lower = take(rest, largest * q), take(rest, largest), take(rest, largest)
+    w.chosen.upper, w.chosen.width, w.chosen.move = take(rest, largest), take(rest, largest), take(rest, largest)
+    w.number, w.chosen.basis = <Py_ssize_t *> take(rest, largest), <Py_ssize_t *> take(rest, largest)
+    w.chosen.goal, w.chosen.inside, w.chosen.inverse = take(rest, q), take(rest, q), take(rest, q * q)
+    w.factor.values = take(rest, q * q)
+    w.chosen.crossings = w.crossings
+
+
 def vertices(const double[:, ::1] A, const double[::1] y, const double[::1] weight, const double[:, ::1] linear,
              const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] count,
              const Py_ssize_t[::1] row_at, const Py_ssize_t[::1] y_at, const Py_ssize_t[::1] weight_at,
@@ -162,19 +209,11 @@ def vertices(const double[:, ::1] A, const double[::1] y, const double[::1] weig
     for k in range(number):
         largest = max(largest, count[k])
     largest += q
-    work = room(largest * (q + 13) + 2 * q * q + 4 * q)
+    work = room(room_of(largest, q))
     rest = work
-    w.residual, w.move, w.crossings.when = take(&rest, largest), take(&rest, largest), take(&rest, largest)
-    w.crossings.rise, w.crossings.row = take(&rest, largest), <Py_ssize_t *> take(&rest, largest)
-    w.gradient, w.step, w.factor.size, w.factor.stride = take(&rest, q), take(&rest, q), q, q
-    w.chosen.A, w.chosen.residual, w.chosen.lower = take(&rest, largest * q), take(&rest, largest), take(&rest, largest)
-    w.chosen.upper, w.chosen.width, w.chosen.move = take(&rest, largest), take(&rest, largest), take(&rest, largest)
-    w.number, w.chosen.basis = <Py_ssize_t *> take(&rest, largest), <Py_ssize_t *> take(&rest, largest)
-    w.chosen.goal, w.chosen.inside, w.chosen.inverse = take(&rest, q), take(&rest, q), take(&rest, q * q)
-    w.factor.values = take(&rest, q * q)
+    furnish(&w, largest, q, &rest)
     if started:
         w.factor.values = <double *> &factor[0, 0]
-    w.chosen.crossings = w.crossings
     p.q = q
     with nogil:
         for k in range(number):
@@ -184,4 +223,59 @@ def vertices(const double[:, ::1] A, const double[::1] y, const double[::1] weig
                 continue
             p.A, p.y, p.weight = &A[row_at[k], 0], &y[y_at[k]], &weight[weight_at[k]]
             exchanges[k] = solve_vertex(&p, &w, &limits, started, &point[k, 0], &basis[k, 0], &dual[dual_at[k]])
+    free(work)
+
+
+def near_vertices(const double[:, ::1] A, const double[::1] y, const double[::1] residual,
+                  const double[:, ::1] weight, const double[::1] at, const double[::1] strength,
+                  const double[:, ::1] hessian, const double[:, ::1] linear, double lower, double upper,
+                  double[:, ::1] point, Py_ssize_t[::1] exchanges, Py_ssize_t rows, Py_ssize_t steps,
+                  Py_ssize_t per_column, Py_ssize_t most, double tolerance, double zero):
+    """Solve the folds of a table on the rows `A` near the point `at`, where they have the residuals `residual`.
+
+    Fold k has the weights in column k of `weight`, and `linear[k]` is X'dual of all its rows with each at the end of
+    its interval, on its side at that point. A coefficient costs `strength` times its size. `hessian` is that of the
+    loss, about. The rows of `point` are starts, from which a Newton step is made; the vertices found are written there.
+    `rows` near rows take part beside the penalised coefficients, four times as many in a second attempt; other limits
+    are those of `vertices`.
+
+    Each fold's number of exchanges is written to `exchanges`, or -1 where the vertex is not proved to be the only
+    optimum as long as rows that are not near keep their side.
+    """
+    cdef Py_ssize_t m = A.shape[0], q = A.shape[1], folds = point.shape[0], k, largest
+    cdef Near p
+    cdef Space s
+    cdef Limits limits
+    cdef double *work
+    cdef double *rest
+    check(table(A, m, q) and of(y, m) and of(residual, m) and table(weight, m, folds) and of(at, q) and of(strength, q)
+          and table(hessian, q, q) and table(linear, folds, q) and table(point, folds, q)
+          and places(exchanges, folds) and 0 < q <= m and folds > 0)
+    check(lower < upper)
+    rows = max(min(rows, m), 1)
+    largest = min(4 * rows, m) + q
+    limits.steps, limits.most = min(steps, _MOST), min(most, _MOST)
+    limits.per_column = max(min(per_column, _MOST), 0)
+    limits.tolerance, limits.zero = tolerance, zero
+    work = room(m * q + 5 * m + 4 * q + largest * (q + 3) + q * q + room_of(largest + q, q))
+    rest = work
+    s.columns, s.moved, s.side = take(&rest, m * q), take(&rest, m), <unsigned char *> take(&rest, m)
+    s.order.when, s.order.rise, s.order.row = take(&rest, m), take(&rest, m), <Py_ssize_t *> take(&rest, m)
+    s.step, s.sum, s.penalised = take(&rest, q), take(&rest, q), <Py_ssize_t *> take(&rest, q)
+    s.basis = <Py_ssize_t *> take(&rest, q)
+    s.A, s.y, s.weight, s.dual = (
+        take(&rest, largest * q), take(&rest, largest), take(&rest, largest), take(&rest, largest)
+    )
+    s.part.size, s.part.stride, s.part.values = 0, q, take(&rest, q * q)
+    furnish(&s.room, largest + q, q, &rest)
+    p.m, p.q, p.folds, p.A, p.y, p.residual = m, q, folds, &A[0, 0], &y[0], &residual[0]
+    p.weight, p.point, p.strength, p.hessian = &weight[0, 0], &at[0], &strength[0], &hessian[0, 0]
+    p.lower, p.upper, p.tolerance = lower, upper, tolerance
+    with nogil:
+        transpose(&p, s.columns)
+        for k in range(folds):
+            exchanges[k] = -1
+        if factorised(&p, &s.room.factor):
+            for k in range(folds):
+                exchanges[k] = solve_fold(&p, &s, &limits, k, &linear[k, 0], rows, &point[k, 0])
     free(work)

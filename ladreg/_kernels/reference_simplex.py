@@ -1,4 +1,4 @@
-"""The simplex method in plain NumPy: the specification of `simplex.h` and `vertex.h`."""
+"""The simplex method in plain NumPy: the specification of `simplex.h`, `vertex.h` and `near_rows.h`."""
 
 from __future__ import annotations
 
@@ -105,6 +105,40 @@ def vertices(
         exchanges[k], point[k], basis[k], dual[dual_at[k] : dual_at[k] + n] = _vertex(
             rows, target, mass, ends, linear[k], point[k], tolerance, most
         )
+
+
+def near_vertices(
+    A: Array,
+    y: Array,
+    residual: Array,
+    weight: Array,
+    at: Array,
+    strength: Array,
+    hessian: Array,  # noqa: ARG001 - no Newton step is made
+    linear: Array,
+    lower: float,
+    upper: float,
+    point: Array,
+    exchanges: Index,
+    rows: int,  # noqa: ARG001 - all rows take part
+    steps: int,  # noqa: ARG001 - likewise
+    per_column: int,  # noqa: ARG001 - likewise
+    most: int,
+    tolerance: float,
+    zero: float,  # noqa: ARG001 - likewise
+) -> None:
+    """Solve each fold on all rows that are near, by exchanges from its start."""
+    penalised, span = np.flatnonzero(strength > 0), upper - lower
+    table, target = np.concatenate([A, np.eye(at.size)[penalised]]), np.append(y, np.zeros(penalised.size))
+    for k in range(point.shape[0]):
+        far = linear[k] - A.T @ (weight[:, k] * np.where(residual > 0, upper, lower))
+        far[penalised] -= strength[penalised] * (upper + lower) / span
+        mass = np.append(weight[:, k], 2 * strength[penalised] / span)
+        ends = mass * lower, mass * upper
+        exchanges[k], point[k], basis, dual = _vertex(table, target, mass, ends, far, point[k], tolerance, most)
+        inside = np.minimum(dual - ends[0], ends[1] - dual)[basis]
+        if not np.all(inside > tolerance * mass[basis]):
+            exchanges[k] = -1
 
 
 def _descended(

@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, inverted
-from ladreg._kernels import _line_search
-from ladreg._piecewise.newton_step import newton_step
+from ladreg._kernels import _line_search, _simplex
 from ladreg._piecewise.solution_process import is_followed
 from ladreg._piecewise.tuning import PiecewiseTuning
-from ladreg._piecewise.vertices import Batch, Vertices, solve_vertices
 from ladreg._presolve import scaled
-from ladreg._problem import ElasticNet, Problem, Settings
+from ladreg._problem import Problem, Settings
 from ladreg._tolerances import AT_END, VERTEX
 
 # Numbers in the residuals that are computed together (8 MB), and in the rows that are copied together (1 MB).
@@ -33,6 +31,8 @@ _WEIGHTS = 1 << 24
 _LEFT_OUT = 0.4
 # Sums are made anew, a few rows at a time, where more than an eighth of the rows changed sides: these are copied.
 _TURNED = 1 / 8
+# A radius that was too small becomes at most four times as large: a vertex of too few rows may be anywhere.
+_WIDER = 4.0
 # Lengths are exact to more than 1 %: matrices with a condition number above 1e10 are refused.
 _LENGTH = 1.01
 
@@ -85,9 +85,9 @@ def solve_folds(
     -----
     1. Residuals of all rows at the solution b for all rows. Rows that changed sides since the alpha before change the
        sum of ``weight * x`` over the rows below the fit, one sum for each fold.
-    2. A Newton step from b predicts each fold's solution. Rows that may change sides on the way are near: with the
-       length ``|x|_S``, where ``x'd <= |x|_S |d|`` for the norm ``|d|^2 = d'S d`` and ``S = X'WX``, a row is far if its
-       residual exceeds ``|x|_S`` times a radius.
+    2. A fold's solution is predicted as far from b as it was at the alpha before, and a Newton step from there. Rows
+       that may change sides on the way are near: with the length ``|x|_S``, where ``x'd <= |x|_S |d|`` for the norm
+       ``|d|^2 = d'S d`` and ``S = X'WX``, a row is far if its residual exceeds ``|x|_S`` times a radius.
     3. The near rows nearest to the prediction are solved with all other rows held on their side, all folds in one call.
     4. A vertex is the only optimum if its basic duals are strictly inside their intervals, no near row is on another
        side than it was held on, and its distance from b is within the radius, so that no far row is either.
@@ -110,20 +110,6 @@ def _counts(rows: Index, n_samples: int) -> NDArray[np.unsignedinteger]:
     return found.astype(np.min_scalar_type(int(found.max(initial=0))))
 
 
-@dataclass(frozen=True)
-class _Program:
-    """Near rows at one alpha: b, numbers, values, residuals at b, weights in each fold, and sums over the far rows."""
-
-    point: Array
-    strength: Array
-    rows: Index
-    A: Array
-    residual: Array
-    weight: Array
-    far: Array
-    radius: float
-
-
 class _Folds:
     """What all alphas share, and what is known at the last one."""
 
@@ -143,6 +129,7 @@ class _Folds:
         self.above, self.below, self.rows_read = np.zeros(n, dtype=bool), self.mass, 0
         self.near, self.turned = np.empty((2, n), dtype=np.intp)
         self.radius, self.length = 0.0, np.zeros(0)
+        self.offset = np.zeros((len(counts), self.q))
         self.root: Array | None = None
         if is_followed(twin, tuning):
             self._measure()
@@ -227,20 +214,19 @@ class _Folds:
         else:
             change = np.where(self.above[turned], -1.0, 1.0)
             self.below = self.below + (self.weight[turned] * change[:, None]).T @ self._rows(turned)
+        # 2.
         for _ in range(self.tuning.tries):
-            program = self._program(point, strength, residual, n_near)
-            # 2.
-            predicted, factor = self._predicted(program)
-            distance = float(self._distance(predicted - point).max())
-            if distance <= 0.8 * self.radius or n_near > self.twin.n_samples // 2:
+            found = point + self.offset
+            proved, distance = self._near_vertices(self.near[:n_near], point, strength, residual, found)
+            proved &= distance <= self.radius
+            farthest = float(distance.max())
+            if proved.all() or not farthest > self.radius or n_near > self.twin.n_samples // 2:
                 break
-            self.radius = 1.5 * distance
+            self.radius *= min(1.5 * farthest / max(self.radius, VERTEX), _WIDER)
             n_near, _ = self._sides(residual)
-        if factor is None or not np.isfinite(distance):
-            return predicted, np.zeros(predicted.shape[0], dtype=bool)
-        found, proved = self._vertices(program, predicted, factor)
-        reached = float(self._distance(found - point)[proved].max(initial=0.0))
-        self.radius = 1.4 * max(reached, distance)
+        if proved.any():
+            self.radius = 1.4 * float(distance[proved].max())
+        self.offset = np.where(np.isfinite(distance)[:, None], found - point, 0.0)
         return found, proved
 
     def _rows(self, rows: Index) -> Array:
@@ -262,94 +248,41 @@ class _Folds:
             n_near, _ = _line_search.sides(residual, self.length, self.radius, *given)
         return n_near, n_turned
 
-    def _program(self, point: Array, strength: Array, residual: Array, n_near: int) -> _Program:
-        rows = self.near[:n_near].copy()
-        A, weight = self._rows(rows), self.weight[rows]
-        far = self.upper * self.mass - (self.upper - self.lower) * self.below
-        far -= (weight * self._ends(residual[rows] > 0)[:, None]).T @ A
-        return _Program(point, strength, rows, A, residual[rows], weight, far, self.radius)
+    def _near_vertices(
+        self, near: Index, point: Array, strength: Array, residual: Array, found: Array
+    ) -> tuple[NDArray[np.bool_], Array]:
+        """Steps 3 and 4 from the rows of `found`, which are updated; what is proved, and distances from b.
 
-    def _ends(self, above: NDArray[np.bool_]) -> Array:
-        return np.where(above, self.upper, self.lower)
+        The Hessian is that of all rows, from the density of residuals at zero.
+        """
+        span, tuning = self.upper - self.lower, self.tuning
+        A, exchanges = self._rows(near), np.empty(found.shape[0], dtype=np.intp)
+        step = max(near.size // (tuning.window_per_column * self.q), 1)
+        some, part = near[::step], A[::step]
+        density = self.twin.weight[some] * (span * step / (2 * max(self.radius, VERTEX))) / self.length[some]
+        _simplex.near_vertices(
+            A,
+            self.twin.y[near],
+            residual[near],
+            self.weight[near],
+            point,
+            strength,
+            (part * density[:, None]).T @ part,
+            self.upper * self.mass - span * self.below,
+            self.lower,
+            self.upper,
+            found,
+            exchanges,
+            tuning.fold_rows * self.q,
+            tuning.descent_steps,
+            tuning.simplex_rows,
+            tuning.exchanges * (self.q + 1),
+            AT_END,
+            VERTEX,
+        )
+        return exchanges >= 0, self._distance(found - point)
 
     def _distance(self, steps: Array) -> Array:
         """``|d|`` of each fold's step."""
         assert self.root is not None
         return np.asarray(np.linalg.norm(steps @ self.root, axis=1))
-
-    def _predicted(self, program: _Program) -> tuple[Array, Array | None]:
-        """Step 2: a Newton step for each fold, and the factor of the Hessian; None where that is singular."""
-        size, point, strength = np.abs(program.residual), program.point, program.strength
-        count = max(size.size // 2, 1)
-        nearest = np.argpartition(size, count - 1)[:count]
-        B, width = program.A[nearest], max(float(size[nearest].max()), VERTEX)
-        density = self.twin.weight[program.rows[nearest]] * ((self.upper - self.lower) / (2 * width))
-        hessian = (B * density[:, None]).T @ B
-        descent = program.far + (program.weight * self._ends(program.residual > 0)[:, None]).T @ program.A
-        used = (point != 0) | (strength == 0)
-        step = np.zeros(descent.shape)
-        try:
-            factor = np.asarray(np.linalg.cholesky(hessian), dtype=np.float64)
-            signed = descent - strength * np.sign(point)
-            step[:, used] = np.linalg.solve(hessian[np.ix_(used, used)], signed[:, used].T).T
-        except np.linalg.LinAlgError:
-            return point + step, None
-        predicted = point + step
-        # Other coefficients leave zero in some folds, or become zero.
-        beyond = ~used & (np.abs(descent - step @ hessian) > strength) | (predicted * point < 0) & (strength > 0)
-        penalty = ElasticNet(strength[: self.twin.n_features], positive=False)
-        for fold in np.flatnonzero(beyond.any(axis=1)):
-            predicted[fold] = point + newton_step(hessian, -descent[fold], point, penalty)
-        return predicted, factor
-
-    def _vertices(self, program: _Program, start: Array, factor: Array) -> tuple[Array, NDArray[np.bool_]]:
-        """Steps 3 and 4, again with more rows where some were held on the wrong side."""
-        A, weight, point = program.A, program.weight, program.point
-        (F, q), folds = start.shape, np.arange(start.shape[0])
-        penalised = np.flatnonzero(program.strength > 0)
-        for attempt in range(2):
-            # 3.
-            size = min(4**attempt * self.tuning.fold_rows * q, program.rows.size)
-            residual = program.residual[:, None] - A @ (start - point).T
-            distance, above = np.where(weight > 0, np.abs(residual), np.inf), residual > 0
-            chosen = np.argpartition(distance, size - 1, axis=0)[:size].T
-            sides = weight * self._ends(above)
-            sides[chosen.T, folds] = 0.0
-            batch = self._batch(program, chosen, program.far + sides.T @ A, penalised)
-            found = solve_vertices(batch, self.tuning, factor, start)
-            # 4.
-            basic = np.zeros((F, size + penalised.size), dtype=bool)
-            basic[folds[:, None], found.basis] = True
-            found.point[:, penalised] = np.where(basic[:, size:], 0.0, found.point[:, penalised])
-            wrong = ((program.residual[:, None] - A @ (found.point - point).T > 0) != above) & (weight > 0)
-            wrong[chosen.T, folds] = False
-            kept = found.found & ~wrong.any(axis=0)
-            if kept.all():
-                break
-            start = np.where(found.found[:, None] & np.isfinite(found.point), found.point, start)
-        proved = kept & self._are_optimal(found, batch)
-        return found.point, proved & (self._distance(found.point - point) <= program.radius)
-
-    def _batch(self, program: _Program, chosen: Index, linear: Array, penalised: Index) -> Batch:
-        """The programs of all folds; each penalised coefficient is one more row."""
-        (F, size), q, span = chosen.shape, self.q, self.upper - self.lower
-        strength, m = program.strength[penalised], size + penalised.size
-        A, y, weight = np.zeros((F, m, q)), np.zeros((F, m)), np.empty((F, m))
-        A[:, :size], y[:, :size] = program.A[chosen], self.twin.y[program.rows][chosen]
-        weight[:, :size] = program.weight[chosen, np.arange(F)[:, None]]
-        A[:, size + np.arange(penalised.size), penalised] = 1.0
-        weight[:, size:] = 2 * strength / span
-        linear[:, penalised] -= strength * ((self.upper + self.lower) / span)  # the ends are -strength and strength
-        at, ends = m * np.arange(F), (np.full(F, self.lower), np.full(F, self.upper))
-        return Batch(A.reshape(F * m, q), y.ravel(), weight.ravel(), np.full(F, m), at, at, at, *ends, linear)
-
-    def _are_optimal(self, found: Vertices, batch: Batch) -> NDArray[np.bool_]:
-        """Whether duals balance, and those of basic rows are strictly inside their intervals."""
-        F, q = batch.linear.shape
-        A, dual = batch.A.reshape(F, -1, q), found.dual.reshape(F, -1)
-        place = np.arange(F)[:, None], found.basis
-        inside, weight = dual[place], batch.weight.reshape(F, -1)[place]
-        room = np.minimum(inside - self.lower * weight, self.upper * weight - inside)
-        left = np.abs(batch.linear + np.matmul(dual[:, None], A)[:, 0])
-        sizes = np.abs(batch.linear) + np.matmul(np.abs(dual)[:, None], np.abs(A))[:, 0]
-        return found.found & (room > AT_END * weight).all(axis=1) & (left <= AT_END * sizes).all(axis=1)
