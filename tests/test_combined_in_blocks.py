@@ -49,7 +49,7 @@ def assert_same(model, X, y, w=None, *, held=2000, n_passes=4):
 )
 def test_the_fit_is_that_of_memory(parameters):
     X, y, w = table()
-    assert_same(CombinedLossRegressor(**parameters), X, y)
+    assert_same(CombinedLossRegressor(**parameters), X, y, n_passes=6)
     assert_same(CombinedLossRegressor(0.95, **parameters), X, y, w)
 
 
@@ -71,6 +71,7 @@ def test_tables_of_other_kinds():
     assert_same(CombinedLossRegressor(), X, np.round(y))
     assert_same(CombinedLossRegressor(), np.column_stack([X, X[:, 0] + X[:, 1]]), y, n_passes=6)
     assert_same(CombinedLossRegressor(), rng.standard_cauchy((N, 3)), y, n_passes=6)
+    assert_same(CombinedLossRegressor(), np.column_stack([X[:, 0], np.full(N, 3.0)]), y + 1e6, n_passes=6)
     exact = CombinedLossRegressor().fit(blocks.arrays(X, X @ np.ones(4), rows=1500).holding(2000))
     np.testing.assert_allclose(exact.coef_, 1.0, rtol=1e-12)
 

@@ -23,16 +23,18 @@ from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, Combined, HalfSquared, Settings, Solution, StopReason
 from ladreg._row_blocks import Rows, Summary, stacked
 from ladreg._solvers import solve
-from ladreg._tolerances import HALF_DIGITS, PROVED_GAP
+from ladreg._tolerances import HALF_DIGITS, PROVED_GAP, SUMMED
 
 # Newton steps on all rows, at most, and rounds of solving the rows near the fit, for each attempt.
 _STEPS, _ROUNDS = 8, 8
 # Where the answer is not proved, four times as many rows are tried, after another step; three times.
 _WIDER, _ATTEMPTS = 4, 4
-# A fit is the last where the gap, but for the kink, is at most 1e-22 of the squares: coefficients have eleven digits.
+# A fit is the last where the gap, but for rounding, is at most 1e-22 of the squares: coefficients have eleven digits.
 _LAST = 1e-22
 # Where a gap that is small enough did not fall to a quarter by a correction, the rest is rounding.
 _FALLS = 0.25
+# Pairs of rows are 2 of the largest residuals of such rows from the fit: more would cost digits.
+_APART = 2.0
 # The absolute part of the loss, as its slope at unit scale.
 _ENDS = (-1.0, 1.0)
 
@@ -133,7 +135,8 @@ class _Fit:
 class _Step:
     """Coefficients in the user's units, their proof, and what is left to gain.
 
-    `left` is the gap but for the kink, `slope` the products of the dual with the columns, an intercept's last.
+    `left` is the gap but for residuals that are rounding, `slope` what the products of the dual with the columns, an
+    intercept's last, miss.
     """
 
     given: Coefficients
@@ -289,12 +292,12 @@ def _checked(fit: _Fit, near: Near, seen: Summary) -> Generator[Request, Summary
     """
     state, n_near = fit.state, seen.sums["near"]
     parts, last, slope = brought(seen), np.inf, np.zeros(state.point.size)
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS):
         parts = [stacked(parts)] if parts else []
         kept = parts[0] if parts else _no_rows(state)
         held = HeldRows.of(fit.known, seen, kept, fit.height)
         held = replace(held, pull=held.pull + slope)
-        found = _solved(fit, kept, held)
+        found = _solved(fit, kept, held, number)
         given = fit.in_units(found.point)
         seen = yield fit.asks(near, given, state.most())
         if seen.sums["near"] != n_near:
@@ -333,20 +336,21 @@ def _no_rows(state: FitState) -> Rows:
     return Rows(sample.X[:0], sample.y[:0], np.zeros(0))
 
 
-def _solved(fit: _Fit, kept: Rows, held: HeldRows) -> ReducedFit:
+def _solved(fit: _Fit, kept: Rows, held: HeldRows, number: int) -> ReducedFit:
     """Step 3: the optimum of the kept rows and those that stand for the others."""
     state = fit.state
     state.stats["rows_solved"] += kept.y.size
     state.stats["n_rounds"] += 1
     units = state.units
     problem = replace(state.pilot, design=units.design(kept), y=units.target(kept.y), weight=units.weight(kept))
-    return solve_held(problem, held, state.settings, state.point)
+    # Another distance in each round: where the engine misses a piece by rounding, it may not do so again.
+    return solve_held(problem, held, state.settings, state.point, _APART + number)
 
 
 def _proved(fit: _Fit, given: Coefficients, kept: Rows, found: ReducedFit, seen: Summary) -> _Step:
     """Step 4: what the sums of a pass prove of coefficients."""
     state = fit.state
-    square, kink, slope = _sums(fit, given, kept, found.sides, seen)
+    square, rounding, slope = _sums(fit, given, kept, found.sides, seen)
     units, intercept = state.units, state.question.fit_intercept
     coef = given.coef / (units.scale * units.unit)
     proof = prove_from_sums(state.penalty, coef, square)
@@ -356,35 +360,41 @@ def _proved(fit: _Fit, given: Coefficients, kept: Rows, found: ReducedFit, seen:
         proof=proof,
         unique=found.unique,
         n_iter=found.n_iter,
-        left=max(proof.gap - kink.open, 0.0),
+        left=max(proof.gap - rounding, 0.0),
         size=square.squares,
         crossed=int(seen.sums["crossed"]) if fit.height else 0,
         slope=np.append(apart, slope[-1] * intercept),
     )
 
 
-def _sums(fit: _Fit, given: Coefficients, kept: Rows, sides: Array, seen: Summary) -> tuple[SquareSums, Kink, Array]:
-    """The sums over all rows, and the products of the dual with the columns, an intercept's last, as they are.
+def _sums(fit: _Fit, given: Coefficients, kept: Rows, sides: Array, seen: Summary) -> tuple[SquareSums, float, Array]:
+    """The sums over all rows, what rows at the kink up to rounding have of the gap, and the products of the dual.
+
+    The products are those with the columns as they are, and with ones last.
 
     The dual of a kept row is given by `sides`. That of a held one is at the end on its side, and has no gap.
     """
     state, sums, moments, height = fit.state, seen.sums, fit.known, fit.height
     units, intercept = state.units, state.question.fit_intercept
     design, weight = units.design(kept), units.weight(kept)
-    residual = (kept.y - units.own_design(kept).matvec(given.coef) - given.intercept) / units.unit
+    own, rounding = units.own_design(kept), 0.0
+    residual = (kept.y - own.matvec(given.coef) - given.intercept) / units.unit
     pull = weight * sides
     near = height * float(sums["near absolute"])
     if state.has_means:  # the sizes are those of all rows of the groups
         left = max(near - float(pull @ residual), 0.0)
     else:
         left = float(weight @ np.maximum(height * np.abs(residual) - sides * residual, 0.0))
-    mean = np.append(moments.mean[:-1], 0.0) * intercept
+        size = own.absolute_matvec(np.abs(given.coef)) + np.abs(kept.y) + abs(given.intercept)
+        off = np.where(np.abs(residual) * units.unit > SUMMED * size, residual, 0.0)
+        rounding = left - float(weight @ np.maximum(height * np.abs(off) - sides * off, 0.0))
     curved = np.append(sums["slope"], sums["total"])
     slope = curved + height * np.append(sums["side slope"], sums["side total"])
     slope += np.append(design.rmatvec(pull), pull.sum())
+    centred_curved, centred = (moments.centred_slope(part) if intercept else part[:-1] for part in (curved, slope))
     kink = Kink(
         height=height,
-        slope=(curved - mean * curved[-1])[:-1],
+        slope=centred_curved,
         total=float(curved[-1]),
         loss=height * float(sums["absolute"]),
         open=left,
@@ -392,7 +402,7 @@ def _sums(fit: _Fit, given: Coefficients, kept: Rows, sides: Array, seen: Summar
     )
     square = SquareSums(
         squares=float(sums["squares"]),
-        slope=(slope - mean * slope[-1])[:-1],
+        slope=centred,
         total=float(slope[-1]),
         gram=moments.gram(intercept),
         column_squares=moments.column_squares,
@@ -400,4 +410,4 @@ def _sums(fit: _Fit, given: Coefficients, kept: Rows, sides: Array, seen: Summar
         fit_intercept=intercept,
         kink=kink,
     )
-    return square, kink, slope
+    return square, rounding, slope

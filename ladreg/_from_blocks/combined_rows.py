@@ -16,8 +16,8 @@ from ladreg._row_blocks import Rows, Summary
 from ladreg._solvers import solve, solve_near_targets
 from ladreg._tolerances import AT_END
 
-# Both rows of a pair are 2 of the largest residuals of such rows from the fit, and 4 where one of them crossed the fit.
-_APART, _FAILURES = 2.0, 6
+# Where a row of a pair crossed the fit, pairs are twice as far from it, six times.
+_FAILURES = 6
 # The weights of a pair are at least a tenth of their sum.
 _UNEQUAL = 0.8
 # Directions in which a mean square is at most 1e-18 of the largest are left as they are.
@@ -72,12 +72,12 @@ class HeldRows:
         """Residuals at a point with an intercept last."""
         return self.y - self.X @ point[:-1] - point[-1]
 
-    def apart(self, point: Array, height: float) -> float:
+    def apart(self, point: Array, height: float, times: float) -> float:
         """A distance that is more than the residuals near a point, and enough for the pulls; more would cost digits."""
         if not self.y.size:
             return 1.0
         residual = float(np.abs(self.residual(point)).max())
-        return max(_APART * max(residual, 1.0), float(np.abs(self.pulls).max()) / _UNEQUAL - height)
+        return max(times * max(residual, 1.0), float(np.abs(self.pulls).max()) / _UNEQUAL - height)
 
     def below(self, problem: Problem, distance: float) -> Problem:
         """The problem with these rows below its own: each as a pair whose targets are moved up and down by a distance.
@@ -115,10 +115,13 @@ class ReducedFit:
     n_iter: int
 
 
-def solve_held(kept: Problem, held: HeldRows, settings: Settings, start: Array) -> ReducedFit:
-    """Solve the kept rows, and those that stand for the held ones below them, all at unit scale."""
+def solve_held(kept: Problem, held: HeldRows, settings: Settings, start: Array, times: float) -> ReducedFit:
+    """Solve the kept rows, and those that stand for the held ones below them, all at unit scale.
+
+    Both rows of a pair are `times` the largest residual of a held row from the fit.
+    """
     height = kept.loss.kink()[1]
-    distance, point = held.apart(start, height), start
+    distance, point = held.apart(start, height, times), start
     for _ in range(_FAILURES):
         problem = held.below(kept, distance)
         near = Coefficients(point[:-1], float(point[-1]))
@@ -126,7 +129,7 @@ def solve_held(kept: Problem, held: HeldRows, settings: Settings, start: Array) 
         point = np.append(solution.coef, solution.intercept)
         if not height or np.abs(held.residual(point)).max(initial=0.0) < distance:
             break
-        distance = 2.0 * held.apart(point, height)
+        distance = 2.0 * held.apart(point, height, times)
     # A dual beyond the kink's ends is the end and what the square has.
     sides = np.clip(solution.dual[: kept.y.size] / kept.weight, -height, height)
     return ReducedFit(point, sides, solution.unique, solution.n_iter)

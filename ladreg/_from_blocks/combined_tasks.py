@@ -112,6 +112,10 @@ class UnitMoments:
         """The mean squares of the columns of X."""
         return (np.diag(self.products) + self.mean**2)[:-1]
 
+    def centred_slope(self, slope: Array) -> Array:
+        """Products of a vector with the columns less their means, from those as they are and, last, its sum."""
+        return np.where(self.constant[:-1], 0.0, slope[:-1] - self.mean[:-1] * slope[-1])
+
     def gram(self, fit_intercept: bool) -> Array:
         """The mean products of the columns of X, less their means if there is an intercept."""
         inner = self.products[:-1, :-1]
