@@ -342,7 +342,8 @@ def _moving(problem: Problem, features: Index, basis: Array) -> NDArray[np.bool_
     """The rows whose prediction changes along some direction of the basis."""
     n_samples, n_directions = problem.n_samples, basis.shape[1]
     moving = np.zeros(n_samples, dtype=bool)
-    # The predictions of a block are at most a quarter of a number for each row of the table.
+    # The predictions of a block are a quarter of a number for each row of the table, or those of `BLOCK` rows: shorter
+    # blocks cost time, since each scales the basis.
     size = max(BLOCK, n_samples // (4 * max(n_directions, 1)))
     for first in range(0, n_samples if n_directions else 0, size):
         rows = np.arange(first, min(first + size, n_samples))

@@ -314,7 +314,8 @@ class _Held:
     """The solution of a reduced problem, all other rows held on their sides; without a dual where it is not valid.
 
     `step` is the change of the point, `products` are those of the dual with the columns, `square` is a second guess at
-    the dual, with as many basic rows as columns; `rank` and `inside` are the interior point's, for a curved loss.
+    the dual, with as many basic rows as columns; `rank` and `inside` are the interior point's. For all rows of a
+    piecewise linear loss, which needs none of them, `rows`, `rank` and `inside` are None.
     """
 
     step: Array
@@ -327,16 +328,16 @@ class _Held:
 
 
 def _square(
-    table: RowProblem, rows: Index, found: interior_point.InteriorPointResult, dual: Array, mass: float
+    table: RowProblem, rows: Index | slice, found: interior_point.InteriorPointResult, dual: Array, mass: float
 ) -> Array | None:
     """The dual with as many basic rows as columns, those of largest rank; None where that does not apply.
 
     Next to a degenerate vertex the interior point's ranks do not decide which rows are basic.
     """
-    rank = found.rank[: rows.size]
+    rank = found.rank[: found.inside.size]
     count = int(np.sum(rank > 0))
     bound = table.penalised.size or table.is_curved
-    if count == table.n_columns or bound or rows.size <= table.n_columns:
+    if count == table.n_columns or bound or rank.size <= table.n_columns:
         return None
     basic = np.argpartition(-rank, table.n_columns)[: table.n_columns]
     ends = table.problem.weight[rows] * np.where(found.inside > 0, table.upper, table.lower)
@@ -361,8 +362,6 @@ def _wrong(place: Iterate, rows: Index, step: Array, stats: dict[str, float], *,
     Where the loss of the chosen rows `falls` for ever along the step, the rows that are passed within twice the way to
     the minimum of all rows: with these, it does so no longer.
     """
-    if rows.size == place.table.problem.n_samples:
-        return np.zeros(0, dtype=np.intp)
     moved = place.table.predict(step)
     stats["n_passes"] += 1
     if falls:
@@ -373,24 +372,22 @@ def _wrong(place: Iterate, rows: Index, step: Array, stats: dict[str, float], *,
 def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats: dict[str, float]) -> _Held:
     """Solve the rows with the smallest residuals; add the other rows whose sign came out wrong, and solve again."""
     table, problem = place.table, place.table.problem
+    if size >= problem.n_samples:
+        return _every_row(place, tol, limit, stats)
     rows = covering(place, place.nearest(size, scaled))
     step = np.zeros(table.n_columns)
     for _ in range(table.tuning.rounds):
+        if rows.size == problem.n_samples:
+            return _every_row(place, tol, limit, stats)
         stats["n_rounds"] += 1
-        everything = rows.size == problem.n_samples
-        is_narrow = everything and null_space.is_narrow(problem)
-        A = table.every_row() if everything and table.has_blocks and not is_narrow else table.rows(rows)
+        A = table.rows(rows)
+        residual = place.residual[rows]
         goal = transposed_product(A, table.sides(place.residual, rows)) + place.smooth
-        # At coefficients of zero the residuals are the targets, which are of ordinary size.
-        as_they_are = everything and not place.point.any()
-        residual = place.residual if as_they_are else place.residual[rows]
-        reach = 1.0 if as_they_are else float(np.abs(residual).max())
-        reach = reach if reach > SUMMED else 1.0
+        reach = _reach(residual)
         mass = 1.0 / float(problem.weight[rows].mean())
         origin = place.point[table.penalised] / reach
-        residual = residual if as_they_are else residual / reach
-        program = table.program(rows, A, residual, goal, origin, mass, reach)
-        found = _optimum(program, is_narrow, tol, limit, stats)
+        program = table.program(rows, A, residual / reach, goal, origin, mass, reach)
+        found = _optimum(program, False, tol, limit, stats)
         if isinstance(found, interior_point.Unbounded):
             step = found.direction * reach
             if not scaled and is_exact(place):
@@ -407,17 +404,53 @@ def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats
         step = found.coef * reach
         wrong = _wrong(place, rows, step, stats)
         if wrong.size == 0:
-            dual = found.dual / mass
-            if not everything:
-                dual = table.sides(place.residual)
-                dual[rows] = found.dual / mass
-            products = transposed_product(A, dual if everything else dual[rows]) - goal
-            products = products if problem.fit_intercept else np.append(products, 0.0)
+            dual = table.sides(place.residual)
+            dual[rows] = found.dual / mass
+            products = _with_intercept(problem, transposed_product(A, dual[rows]) - goal)
             square = _square(table, rows, found, dual, mass)
-            if not table.is_curved:
-                return _Held(step, dual, rows, products, square)
             return _Held(step, dual, rows, products, square, found.rank, found.inside / mass)
         if wrong.size > rows.size:
             return _Held(step)
         rows = np.sort(np.concatenate([rows, wrong]))
     return _Held(step)
+
+
+def _every_row(place: Iterate, tol: float, limit: int, stats: dict[str, float]) -> _Held:
+    """Solve all rows. Vectors of one number a row are its memory: `place.residual` is not kept meanwhile."""
+    table, problem = place.table, place.table.problem
+    stats["n_rounds"] += 1
+    is_narrow = null_space.is_narrow(problem)
+    by_products = table.has_blocks and not is_narrow
+    A = table.every_row() if by_products else table.rows(np.arange(problem.n_samples))
+    goal = transposed_product(A, table.sides(place.residual)) + place.smooth
+    # At coefficients of zero the residuals are the targets, which are of ordinary size.
+    reach = _reach(place.residual) if place.point.any() else 1.0
+    residual = place.residual / reach if place.point.any() else problem.y
+    place.forget_residual()
+    mass = 1.0 / float(problem.weight.mean())
+    program = table.program(None, A, residual, goal, place.point[table.penalised] / reach, mass, reach)
+    found = _optimum(program, is_narrow, tol, limit, stats)
+    if isinstance(found, interior_point.Unbounded):
+        return _Held(found.direction * reach)
+    stats["rows_solved"] += problem.n_samples
+    if found is None:
+        return _Held(np.zeros(table.n_columns))
+    stats["n_ip_iter"] += found.n_iter
+    dual = found.dual / mass
+    products = _with_intercept(problem, transposed_product(A, dual) - goal)
+    square = _square(table, slice(None), found, dual, mass)
+    if not table.is_curved:
+        return _Held(found.coef * reach, dual, None, products, square)
+    rows = np.arange(problem.n_samples)
+    return _Held(found.coef * reach, dual, rows, products, square, found.rank, found.inside / mass)
+
+
+def _reach(residual: Array) -> float:
+    """The largest residual; one where all are rounding."""
+    largest = float(np.abs(residual).max())
+    return largest if largest > SUMMED else 1.0
+
+
+def _with_intercept(problem: Problem, products: Array) -> Array:
+    """The products of a dual with all columns, and with ones: zero where there is no intercept."""
+    return products if problem.fit_intercept else np.append(products, 0.0)

@@ -149,7 +149,7 @@ class RowProblem:
 
     def program(
         self,
-        rows: Index,
+        rows: Index | None,
         A: Rows,
         residual: Array,
         goal: Array,
@@ -157,9 +157,12 @@ class RowProblem:
         mass: float,
         reach: float = 1.0,
     ) -> BoundedDual:
-        """The dual program of the chosen rows, whose values are `A`, in units of `reach`; `mass` scales weights."""
-        everything = rows.size == self.problem.n_samples
-        weight = multiplied(self.problem.weight if everything else self.problem.weight[rows], mass)
+        """The dual program of the chosen rows (None for all), whose values are `A`, in units of `reach`.
+
+        `mass` scales weights.
+        """
+        everything = rows is None or rows.size == self.problem.n_samples
+        weight = multiplied(self.problem.weight if rows is None else self.problem.weight[rows], mass)
         return BoundedDual(
             A=A,
             y=residual,
@@ -214,9 +217,18 @@ class Iterate:
         self.spread: Array | None = None
 
     @cached_property
+    def residual(self) -> Array:
+        """The residuals at the point, one number a row."""
+        return self.table.problem.residual(*self.table.split(self.point))
+
+    def forget_residual(self) -> None:
+        """Free the residuals; where they are asked for they are computed again."""
+        self.__dict__.pop("residual", None)
+
+    @cached_property
     def _index(self) -> Index:
         """Work space for row numbers."""
-        return np.empty(self.residual.size, dtype=np.intp)
+        return np.empty(self.table.problem.n_samples, dtype=np.intp)
 
     @property
     def smooth(self) -> Array:
