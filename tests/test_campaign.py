@@ -64,7 +64,8 @@ def test_records_of_one_commit_are_summed_and_others_refused(tmp_path):
         record.add(piece, verdicts)
         for verdict in verdicts:
             whole.add(verdict)
-    assert Record(file, "one").left(pieces) == []
+    longer = [pieces[0], (first + 3, first + 9)]
+    assert Record(file, "one").left(longer) == [(first + 6, first + 9)]
     lines = read([file])
     tally, complaints = summed(lines)
     assert tally.total == whole.total

@@ -56,11 +56,17 @@ class Record:
         other = {line["commit"] for line in lines} - {commit}
         if other:
             raise ValueError(f"{path} is the record of {', '.join(sorted(other))}, not of {commit}")
-        self.pieces = {(line["first"], line["last"]) for line in lines}
+        self.ends = {line["first"]: line["last"] for line in lines}
 
     def left(self, pieces):
-        """The pieces that are not recorded yet."""
-        return [piece for piece in pieces if piece not in self.pieces]
+        """What is not recorded yet of the pieces."""
+        found = []
+        for first, last in pieces:
+            while first in self.ends:
+                first = self.ends[first]
+            if first < last:
+                found.append((first, last))
+        return found
 
     def add(self, piece, verdicts):
         """Append the line of a piece."""
@@ -77,7 +83,7 @@ class Record:
         }
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        self.pieces.add(piece)
+        self.ends[piece[0]] = piece[1]
 
 
 def read(paths):
