@@ -15,8 +15,9 @@ from ladreg import (
     QuantileRegressorCV,
     lad_path,
 )
+from ladreg._certificate import certify
 from ladreg._presolve import clip
-from ladreg._problem import Huber, Pinball
+from ladreg._problem import Huber, Pinball, StopReason
 from tests.problems import make, oracle, solve
 
 MODELS = {
@@ -76,6 +77,34 @@ def test_objective_is_that_of_a_linear_program_on_near_targets(alpha):
         found = solve(make(X, far, alpha=alpha))
         problem = make(X, near, alpha=alpha)
         assert problem.objective(found.coef, found.intercept) <= oracle(problem) * (1 + 1e-9)
+
+
+def stopped_at(clipped, intercept, far_dual):
+    """What a solver of the near targets hands in that was stopped at an intercept, with a dual of its two far rows."""
+    dual = np.r_[np.full(8, -2 * far_dual / 8), far_dual, far_dual]
+    given = {"n_iter": 1, "stopped": StopReason.ITERATION_LIMIT, "solver": "stopped"}
+    return certify(clipped.problem, np.zeros(1), intercept, dual, **given)
+
+
+def two_far():
+    """A quantile at two of ten targets, which are far."""
+    problem = make(np.zeros((10, 1)), np.r_[np.arange(8.0), 1e9, 1e9], loss=Pinball(0.9))
+    return problem, clip(problem)
+
+
+def test_an_answer_of_a_stopped_solver_is_proved_for_targets_as_they_are():
+    problem, clipped = two_far()
+    solution = stopped_at(clipped, 4.0, 0.04)
+    assert clipped.keeps(solution)
+    found = clipped.restored(solution, 1e-10)
+    missed = problem.objective(np.zeros(1), 4.0) - problem.objective(np.zeros(1), 1e9)
+    assert missed == pytest.approx(1e8, rel=1e-6)
+    assert found.gap >= missed * (1 - 1e-12)
+
+
+def test_a_stopped_solver_may_not_pass_a_target_that_was_moved():
+    problem, clipped = two_far()
+    assert not clipped.keeps(stopped_at(clipped, 1e6, 0.09))
 
 
 def test_tiny_ordinary_targets_count_beside_outliers_of_size_one():

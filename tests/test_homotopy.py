@@ -31,14 +31,14 @@ def table(rng, n_samples, n_features):
 
 def walked(
     kernel, X, y, *, strength=None, positive=False, alphas=None, largest=None, reach=0.5, budget=10**4, room=None,
-    most_knots=10**4,
+    most_knots=10**4, shift=None,
 ):  # fmt: skip
     """Alphas, coefficients of those that were solved, the knots before each, and who is in doubt."""
     n_samples, n_features = X.shape
     strength = np.ones(n_features) if strength is None else strength
     root = np.full(n_samples, n_samples**-0.5)
-    mean, target = X.mean(axis=0), (y - y.mean()) * root
-    slope = ((X - mean) * root[:, None]).T @ target
+    shift, target = X.mean(axis=0) if shift is None else shift, (y - y.mean()) * root
+    slope = ((X - shift) * root[:, None]).T @ target
     if alphas is None:
         alphas = np.max((slope if positive else np.abs(slope)) / strength) * FACTORS
     room = min(n_samples, n_features) if room is None else room
@@ -46,7 +46,7 @@ def walked(
     found, values = np.zeros(alphas.size * room, dtype=np.intp), np.zeros(alphas.size * room)
     in_doubt = np.zeros(n_features, dtype=bool)
     number = kernel.homotopy(
-        X, mean, np.ones(n_features), root, target, slope, strength, positive, alphas, room,
+        X, shift, np.ones(n_features), root, target, slope, strength, positive, alphas, room,
         n_features if largest is None else largest, reach, budget, most_knots, count, found, values, n_knots,
         TUNING.clear, 1e-28, in_doubt,
     )  # fmt: skip
@@ -199,6 +199,19 @@ def test_who_comes_near_between_two_looks_is_in_doubt():
     assert part[0] < 1 - TUNING.clear < part[1]
     assert part[2] < 0.9
     assert in_doubt[3]
+
+
+@pytest.mark.parametrize("order", ["F", "C"])
+def test_a_shift_of_columns_is_subtracted_whatever_their_means(order):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X, y = table(rng, 20, 300)
+        shift = rng.choice([-1.0, 0.0, 1.0], 300)
+        with_shift = walked(_homotopy, np.array(X + shift, order=order), y, shift=shift, largest=60)
+        without = walked(_homotopy, X, y, shift=np.zeros(300), largest=60)
+        for one, other in zip(with_shift[:3], without[:3], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(with_shift[3], without[3])
 
 
 def test_few_are_in_doubt():

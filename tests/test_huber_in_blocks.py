@@ -200,6 +200,17 @@ def test_the_median_of_residuals_is_exact(kind):
     assert number == (n if w is None else np.count_nonzero(w))
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sampled_rows_weigh_as_much_as_all_rows(weighted):
+    rng = np.random.default_rng(8)
+    X, y = rng.standard_normal((12_000, 3)), rng.standard_normal(12_000)
+    X[:, 2] *= rng.random(12_000) < 0.001
+    w = rng.integers(0, 4, 12_000) * 1.0 if weighted else None
+    seen = survey(Passes(blocks.arrays(X, y, w, rows=1000).source), 4000, None)
+    assert seen.n_random < seen.sample.y.size < 6000
+    assert seen.sample.weight.sum() == pytest.approx(12_000 if w is None else w.sum(), rel=1e-12)
+
+
 def test_distinct_rows_are_counted():
     rng = np.random.default_rng(6)
     few = np.column_stack([rng.integers(0, 20, (50_000, 2)), rng.integers(0, 20, 50_000)]).astype(float)

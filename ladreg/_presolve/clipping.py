@@ -116,16 +116,17 @@ class Clipped:
 
     def restored(self, solution: Solution, tol: float) -> Solution:
         """The solution of the original problem, its gap relative to the objective without the losses of far targets."""
-        solution = self._polished(solution)
+        solution, near = self._polished(solution), self.problem
         if self._relative(self.problem, solution, solution.gap) > ROUNDING_GAP:
-            proof = prove(self._at_fit(solution), solution.coef, solution.intercept, solution.dual)
+            at_fit = self._at_fit(solution)
+            proof = prove(at_fit, solution.coef, solution.intercept, solution.dual)
             if proof.gap < solution.gap:
-                solution = replace(solution, dual=proof.dual, gap=proof.gap)
-        weight, distance = self.problem.weight[self.rows], self._distance()
+                solution, near = replace(solution, dual=proof.dual, gap=proof.gap), at_fit
+        weight, moved = self.problem.weight[self.rows], np.abs(self.original.y - near.y)[self.rows]
         with np.errstate(over="ignore", invalid="ignore"):
             # The bound of the original is lower where the dual of a moved target is not at the end of its interval.
-            gap = solution.gap + float(self._off_end(solution) @ np.abs(distance))
-            objective = self.total * (solution.objective + float((weight * self._ends()) @ distance))
+            gap = solution.gap + float(self._off_end(solution) @ moved)
+            objective = self.total * (solution.objective + float((weight * self._ends()) @ self._distance()))
         if not np.isfinite(objective):
             raise OverflowError(TOO_LARGE)
         relative_gap, rounding = self._relative(self.problem, solution, gap), self._lightened(solution)
