@@ -103,7 +103,7 @@ def test_an_answer_of_a_stopped_solver_is_proved_for_targets_as_they_are():
 
 
 def test_a_stopped_solver_may_not_pass_a_target_that_was_moved():
-    problem, clipped = two_far()
+    _, clipped = two_far()
     assert not clipped.keeps(stopped_at(clipped, 1e6, 0.09))
 
 
