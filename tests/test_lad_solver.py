@@ -246,6 +246,18 @@ def test_a_real_time_limit():
     assert solve(problem, time_limit=1e-3, solver="linprog").stopped is StopReason.TIME_LIMIT
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_simplex_begins_near_the_optimum(weighted):
+    """At the weighted least squares fit: where noise is small, about one exchange per column is left."""
+    made = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((60, 6))
+        y = X @ (10 * rng.standard_normal(6)) + 0.1 * rng.standard_normal(60)
+        made += solve(make(X, y, weight=10.0 ** rng.uniform(-2, 2, 60) if weighted else None)).stats["n_exchanges"]
+    assert made <= 10 * 7
+
+
 def test_work_is_counted():
     stats = solve(stackloss().problem, solver="linprog").stats
     assert stats["rows_solved"] == 21
