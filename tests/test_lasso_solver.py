@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,8 @@ from sklearn.linear_model import Lasso
 
 from ladreg import LassoCD, alpha_max
 from ladreg._certificate import certify
-from ladreg._design import as_design
+from ladreg._design import DenseDesign, as_design
+from ladreg._kernels import _rows
 from ladreg._least_squares import Centred, LeastSquaresTuning, residual_descent, solve_lasso
 from ladreg._least_squares.centred import duality_gap
 from ladreg._problem import ElasticNet, HalfSquared, Settings, StopReason
@@ -345,3 +347,34 @@ def test_a_support_as_large_as_the_rank_is_solved_exactly():
         solution = solve(lasso(X, y, share * edge))
         assert solution.gap < 1e-12 * (y @ y)
         assert np.count_nonzero(solution.coef) >= 15
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_lasso_of_many_rows_reads_the_table_five_times(order):
+    """Ranges, slopes at zero, residual and slopes of the solution, certificate; the working set is copied, once."""
+    n_samples, n_features = 20_000, 50
+    rng = np.random.default_rng(0)
+    X = np.asarray(rng.standard_normal((n_samples, n_features)), order=order)
+    y = X[:, :10].sum(axis=1) + rng.standard_normal(n_samples)
+    read, copied, gathered = Counter(), Counter(), DenseDesign._columns
+
+    def reads(name, pass_over):
+        def call(block, *rest):
+            read[name] += block.size
+            return pass_over(block, *rest)
+
+        return call
+
+    def columns(self, block, features, **options):
+        values = gathered(self, block, features, **options)
+        copied[features.tobytes()] += values.shape[0]
+        return values
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("forward", "backward", "sweep", "audit", "column_stats", "magnitudes", "curvatures"):
+            patch.setattr(_rows, name, reads(name, getattr(_rows, name)))
+        patch.setattr(DenseDesign, "_columns", columns)
+        model = LassoCD(0.1, tol=1e-6).fit(X, y)
+    assert model.certificate_.relative_gap <= 1e-6
+    assert read == {"column_stats": X.size, "backward": 2 * X.size, "forward": X.size, "audit": X.size}
+    assert list(copied.values()) == [n_samples]

@@ -33,10 +33,14 @@ _WALK_BYTES = 1 << 22
 _STRETCH = 1 << 11
 # Columns with a scale above 2^400 or below 2^-400 are multiplied by it before they are squared, not after.
 _TAME = 2.0**400
-# Gathering a column costs as much as 4 products with it.
-_GATHERING = 4
-# Bytes (as float64) per block of rows for products of columns with each other, which gain from larger blocks.
+# Gathering a column costs as much as 4 products with it if columns are contiguous, and as 16 if rows are (400,000 x 50,
+# 2026-11).
+_GATHERING, _SCATTERED = 4, 16
+# Bytes (as float64) per block of rows for products of columns with each other that are not copied.
 _PRODUCT_BYTES = 1 << 22
+# Columns that are copied for their products have at least twice as many rows per block as there are columns: the sum of
+# the blocks' products costs less than the products.
+_TALL = 2
 # Dummies of a dense X are looked for where it has at least 64 columns and at most a tenth of its values is not zero. A
 # sample of 256 rows says whether to look at all values.
 _FEWEST, _FILLED, _SAMPLED = 64, 0.1, 256
@@ -106,7 +110,7 @@ class DenseDesign(Design):
         """Blocks of rows of X, copied if neither rows nor columns of X are contiguous."""
         straight = self._is_straight
         # Contiguous columns are read in stretches of at least `_STRETCH` rows.
-        by_columns = straight and self.X.strides[0] == self.X.itemsize
+        by_columns = straight and self._by_columns
         n_bytes = _WALK_BYTES if straight else _CHUNK_BYTES
         for block in self._slices(max(n_bytes, by_columns * 8 * _STRETCH * self.n_features)):
             raw = self.X[block]
@@ -169,13 +173,21 @@ class DenseDesign(Design):
             slope *= self.scale
         return slope.T
 
+    @property
+    def _by_columns(self) -> bool:
+        """Whether columns are contiguous."""
+        return bool(self.X.strides[0] == self.X.itemsize)
+
     def _is_most(self, features: Index, vector: Array) -> bool:
         """Whether a product of one vector with all columns costs less than gathering the chosen ones."""
-        return vector.ndim == 1 and _GATHERING * features.size > self.n_features
+        cost = _GATHERING if self._by_columns else _SCATTERED
+        return vector.ndim == 1 and cost * features.size > self.n_features
 
     def matvec_of(self, features: Index, coef: Array) -> Array:
         """`matvec` of coefficients that are zero in all but the chosen columns."""
-        if self._is_most(features, coef):
+        # Of contiguous columns `matvec` passes by four neighbours whose coefficients are all zero.
+        passes_by = self._by_columns and self.n_features <= self.n_samples
+        if self._is_most(features, coef) or (coef.ndim == 1 and passes_by):
             everywhere = np.zeros(self.n_features)
             everywhere[features] = coef
             return self.matvec(everywhere)
@@ -390,7 +402,8 @@ class DenseDesign(Design):
         result = np.zeros((features.size, others.size))
         uniform = _is_uniform(weight)
         before, after = self._scales
-        for block in self._slices(_PRODUCT_BYTES, max(features.size, others.size)):
+        width = max(features.size, others.size)
+        for block in self._slices(min(max(_CHUNK_BYTES, 8 * _TALL * width**2), _PRODUCT_BYTES), width):
             root = None if uniform else np.sqrt(weight[block])
             # The product of a matrix with its own transpose takes half the time.
             right = self._multiplied(block, others, before, root)
@@ -446,9 +459,8 @@ class DenseDesign(Design):
             if self._shift is None:
                 return raw.astype(np.float64, copy=copy or not self._is_straight)
             return np.subtract(raw, self.shift, dtype=np.float64)
-        by_columns = self.X.strides[0] == self.X.itemsize
         # If columns are contiguous, `np.take` would first copy the whole block.
-        chosen = raw.T[features].T if by_columns else np.take(raw, features, axis=1)
+        chosen = raw.T[features].T if self._by_columns else np.take(raw, features, axis=1)
         values = chosen.astype(np.float64, copy=False)
         if self._shift is not None:
             values -= self.shift[features]
