@@ -118,11 +118,18 @@ def test_thousands_of_dummies_make_no_dense_matrix_of_their_number():
     assert peak < 0.15 * 8 * X.shape[1] ** 2
 
 
-@pytest.mark.parametrize(("crossed", "most"), [(0, 1.8), (40, 1.9)])
-def test_a_fit_to_groups_needs_less_than_twice_the_memory_of_x(crossed, most):
-    """X stores 7 or 9 numbers of 8 bytes a row, values and indices: a fit has vectors of one number a row alone."""
+@pytest.mark.parametrize(
+    ("model", "crossed", "most"),
+    [
+        (LADRegressor(), 0, 1.8),
+        (LADRegressor(), 40, 1.9),
+        (HuberLossRegressor(), 0, 4.0),
+        (CombinedLossRegressor(), 0, 5.5),
+    ],
+)
+def test_a_fit_to_groups_needs_vectors_of_one_number_a_row_alone(model, crossed, most):
+    """X stores 7 or 9 numbers of 8 bytes a row, values and indices: a fit to medians needs less than twice as many."""
     X, y = many_groups(40_000, 400, crossed)
-    model = LADRegressor()
     tracemalloc.start()
     try:
         model.fit(X, y)

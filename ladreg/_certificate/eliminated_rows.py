@@ -89,7 +89,7 @@ class EliminatedRows:
         separate, others = number[pattern.separate], number[pattern.others]
         group, value, rest = design.block_rows(face.pinned, border)
         own = _groups(separate, group)
-        rest = sp.csr_array(rest[:, others >= 0])
+        rest = rest if (others >= 0).all() else sp.csr_array(rest[:, others >= 0])
         pivot = _largest(own, value, int(np.count_nonzero(separate >= 0)))
         is_left = np.ones(own.size, dtype=bool)
         is_left[pivot[pivot >= 0]] = False
@@ -98,7 +98,7 @@ class EliminatedRows:
         first = pivot[own[left[grouped]]]
         ratio = value[left[grouped]] / value[first]
         multiples = sp.csr_array((ratio, (grouped, first)), shape=(left.size, own.size))
-        reduced = sp.csr_array(rest[left] - multiples @ rest)
+        reduced = _less_multiples(rest, left, multiples)
         square = reduced.shape[0] == reduced.shape[1]
         return cls(
             face,
@@ -336,6 +336,14 @@ class EliminatedRows:
         units = np.zeros((self.n_columns, int(self.open_groups.sum())))
         units[self.separate[self.open_groups], np.arange(units.shape[1])] = 1.0
         return np.hstack([basis, units])
+
+
+def _less_multiples(rest: sp.csr_array, left: Index, multiples: sp.csr_array) -> sp.csr_array:
+    """``rest[left] - multiples @ rest``, a block of rows at a time: SciPy needs four times the memory of the result."""
+    if left.size <= BLOCK:
+        return sp.csr_array(rest[left] - multiples @ rest)
+    blocks = (slice(first, first + BLOCK) for first in range(0, left.size, BLOCK))
+    return sp.csr_array(sp.vstack([rest[left[block]] - multiples[block] @ rest for block in blocks]))
 
 
 def _moving(problem: Problem, features: Index, basis: Array) -> NDArray[np.bool_]:
