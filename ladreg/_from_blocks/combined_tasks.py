@@ -45,11 +45,15 @@ def measure(
     point: Coefficients,
     rest: Array,
     most: int,
+    tilt: Array | None = None,
 ) -> Summary:
     """At a point in the user's units: squares and sizes of residuals, and products of residuals and of sides.
 
     Sides are those of rows that are not near, at the point. Rows that are held on another side than that, or are at
     zero, come along, with the sums of those that are still held.
+
+    With a `tilt`, coefficients at unit scale with an intercept last, the sides of near rows are its predictions,
+    clipped to -1 and 1; the gap of these, and the products of the columns in rows that are not clipped, come along.
     """
     units = near.units
     design, own, weight = units.design(rows), units.own_design(rows), units.weight(rows)
@@ -60,6 +64,14 @@ def measure(
     found = held_sums(units, rows, design, weight, is_near | moved, above, NO_MOVES)
     size, pull = np.abs(residual), weight * residual
     side = np.where(is_near, 0.0, weight * np.sign(residual))
+    if tilt is not None:
+        share = design.matvec(tilt[:-1]) + tilt[-1]
+        inside, share = is_near & (np.abs(share) < 1.0), np.clip(share, -1.0, 1.0)
+        side = np.where(is_near, weight * share, side)
+        found.sums |= {
+            "near open": float(np.where(is_near, weight, 0.0) @ np.maximum(size - share * residual, 0.0)),
+            "near gram": design.gram(np.where(inside, weight, 0.0), np.arange(units.scale.size), border=True),
+        }
     null = np.abs(rows.y - own.matvec(rest) if rest.any() else rows.y) / units.unit
     null[weight == 0] = 0.0
     chosen = np.flatnonzero(moved)
