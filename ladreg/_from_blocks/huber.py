@@ -136,7 +136,7 @@ def _newton(posed: PosedHuber, step: HuberStep) -> Array:
         move = newton_step(hessian, -slope, point, penalty, _RIDGES, flat=AT_END)
         move = _settled(hessian, slope, point, penalty, move)
     else:
-        move = _penalised_move(hessian, -slope, point, penalty)
+        move = penalised_move(hessian, -slope, point, penalty)
     return move if intercept else np.append(move, 0.0)
 
 
@@ -157,7 +157,7 @@ def _settled(hessian: Array, slope: Array, point: Array, penalty: ElasticNet, mo
     return result if is_same.all() else move
 
 
-def _penalised_move(hessian: Array, gradient: Array, point: Array, penalty: ElasticNet) -> Array:
+def penalised_move(hessian: Array, gradient: Array, point: Array, penalty: ElasticNet) -> Array:
     """The minimum of ``gradient'd + d'Hd / 2 + penalty(point + d)``, as a fit of squares to few rows."""
     n_features = penalty.strength.size
     inner, slope = hessian[:n_features, :n_features], -gradient[:n_features]

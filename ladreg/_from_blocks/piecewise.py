@@ -15,6 +15,7 @@ from ladreg._from_blocks.reduced_rows import Candidate, checked, constant, gathe
 from ladreg._from_blocks.refinement import refined
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
+from ladreg._from_blocks.tied_dual import prove_ties
 from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, Settings, Solution, StopReason
 from ladreg._row_blocks import Summary
@@ -23,6 +24,8 @@ from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PROVED_GAP
 
 # Where the answer of the gathered rows is not proved, four times as many are tried, after another step; three times.
 _WIDER, _ATTEMPTS = 4, 4
+# Rounds of adding rows held on the wrong side: more were never needed where the rows in doubt fit into memory at all.
+_ROUNDS = 8
 
 
 def solve_piecewise_blocks(
@@ -63,7 +66,14 @@ def solve_piecewise_blocks(
         if not state.has_means:
             yield from refined(state)
         found = yield from gathered(state)
-        yield from checked(state, *found)
+        is_first = state.has_means and state.refined_point is None
+        yield from checked(state, *found, n_rounds=1 if is_first else _ROUNDS)
+        if is_first and not (state.is_proved or state.has_crossed):
+            by_means = state.best, state.best_point
+            yield from _judged_last(state)
+            yield from prove_ties(state)
+            if not state.is_proved:  # means of rows near the best point of these may lead on
+                state.best, state.best_point = by_means
         if state.is_proved:
             break
         if state.has_crossed:
@@ -103,12 +113,8 @@ def _answer(state: FitState) -> Generator[Request, Summary, Solution]:
     if state.best is None or (not state.is_proved and state.best.gap > HALF_DIGITS * state.best.objective):
         if state.refined_point is not None:
             state.point = state.refined_point
-        coef, intercept = state.units.to_original(state.point[:-1], float(state.point[-1]))
-        last = Coefficients(coef, intercept if state.question.fit_intercept else 0.0)
-        nothing = Near(state.units, state.point, np.zeros(state.point.size), -1.0)
-        seen = yield "certify", check, (nothing, state.ends, last, 0)
-        # The bound of zero is that of the loss with far targets where they are.
-        judge(state, Candidate(_without_proof(state), last, charge=constant(state, seen)), seen)
+        yield from _judged_last(state)
+        yield from prove_ties(state)
     best = state.best
     assert best is not None
     gap = min(best.gap, best.objective - state.bound)  # without what far targets add to both: it would round
@@ -116,6 +122,16 @@ def _answer(state: FitState) -> Generator[Request, Summary, Solution]:
     if state.is_proved:
         return replace(best, stopped=StopReason.EXACT)
     return replace(best, gap=gap, relative_gap=best.relative_gap * (gap / best.gap))
+
+
+def _judged_last(state: FitState) -> Generator[Request, Summary, None]:
+    """The objective of the point of the last step, of which nothing is proved."""
+    coef, intercept = state.units.to_original(state.point[:-1], float(state.point[-1]))
+    last = Coefficients(coef, intercept if state.question.fit_intercept else 0.0)
+    nothing = Near(state.units, state.point, np.zeros(state.point.size), -1.0)
+    seen = yield "certify", check, (nothing, state.ends, last, 0)
+    # The bound of zero is that of the loss with far targets where they are.
+    judge(state, Candidate(_without_proof(state), last, charge=constant(state, seen)), seen)
 
 
 def _without_proof(state: FitState) -> Solution:

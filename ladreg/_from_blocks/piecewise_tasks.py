@@ -61,16 +61,22 @@ class Near:
 
 def moved_rows(units: Units, rows: Rows, above: Mask, coefficients: Coefficients) -> tuple[Mask, Array]:
     """Rows on the other side or at zero, up to rounding, and the residuals; in the user's units."""
+    residual, is_zero = residuals(units, rows, coefficients)
+    return ((residual > 0) != above) | is_zero, residual
+
+
+def residuals(units: Units, rows: Rows, coefficients: Coefficients) -> tuple[Array, Mask]:
+    """The residuals in the user's units, and which are zero up to rounding."""
     coef, intercept = coefficients
     design = units.own_design(rows)
     residual = rows.y - design.matvec(coef) - intercept
     size = np.abs(rows.y) + (units.reach @ np.abs(coef) + abs(intercept))
-    doubtful = np.flatnonzero(np.abs(residual) <= PINNED * size)
-    moved = (residual > 0) != above
+    is_zero = np.abs(residual) <= PINNED * size
+    doubtful = np.flatnonzero(is_zero)
     if doubtful.size:
         terms = design.take(doubtful).absolute_matvec(np.abs(coef)) + np.abs(rows.y[doubtful]) + abs(intercept)
-        moved[doubtful] |= np.abs(residual[doubtful]) <= PINNED * terms
-    return moved, residual
+        is_zero[doubtful] = np.abs(residual[doubtful]) <= PINNED * terms
+    return residual, is_zero
 
 
 def look(

@@ -18,8 +18,6 @@ from ladreg._row_blocks import Rows, Summary, stacked
 from ladreg._solvers import solve_near_targets
 from ladreg._tolerances import AT_END, EXACT_FIT, HALF_DIGITS, PROVED_GAP
 
-# Rounds of adding rows held on the wrong side: more were never needed where the rows in doubt fit into memory at all.
-_ROUNDS = 8
 # Gather 1.3 rows for each row that is expected to be in doubt, and at least 40 for each column and 2,000 in all.
 _SPARE, _LEAST, _FEWEST = 1.3, 40, 2000
 # Gather a quarter of the rows where they are too many.
@@ -102,10 +100,10 @@ def _count(parts: list[Rows]) -> int:
     return sum(part.y.size for part in parts)
 
 
-def checked(state: FitState, near: Near, seen: Summary) -> Generator[Request, Summary, None]:
+def checked(state: FitState, near: Near, seen: Summary, n_rounds: int) -> Generator[Request, Summary, None]:
     """Solve the gathered rows and check all rows; add those held on the wrong side, until there are none."""
     parts, n_near = brought(seen), seen.sums["near"]
-    for number in range(_ROUNDS):
+    for number in range(n_rounds):
         parts = [stacked(parts)]  # in place of its parts: they are as large
         candidate = _reduced(state, parts[0], seen)
         n_gathered = _count(parts)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import blocks
+from ladreg._problem import StopReason
 from tests.campaign import options
 from tests.campaign.draws import draw
 from tests.campaign.formula import LONG
@@ -119,7 +120,9 @@ def _judged(model, case, here, there, here_warned, there_warned):
             found.append(f"false proof: {other}, and memory finds {values[0]:.17g} (blocks {values[1]:.17g})")
         if abs(other.objective - values[1]) > slack:
             found.append(f"silent wrong: the objective is {values[1]:.17g}, not {other.objective:.17g}")
-        if not there_warned and values[1] > values[0] + slack + (here_warned * one.gap):
+        # Within the tolerance there is no warning of a fit that says that it stopped before it was exact.
+        short = other.gap if other.stopped == StopReason.TOO_MANY_ROWS.value else 0.0
+        if not there_warned and values[1] > values[0] + slack + (here_warned * one.gap) + short:
             found.append(f"disagreement: {values[1]:.17g} in blocks, {values[0]:.17g} in memory, no warning")
     return found
 
