@@ -169,3 +169,14 @@ def test_columns_without_rows_near_the_fit_are_fitted_to_their_own(model, seed):
     assert stats["rung"] == 1
     # 20 per column, which is a quarter of the rows: all others are tied, or held on their side.
     assert stats["rows_solved"] <= 20 * (X.shape[1] + 1)
+
+
+def test_duals_of_few_tied_rows_balance_what_few_others_ask():
+    """One row in fifty is off the plane: the duals of one tied row in three, at most, need not be zero."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((12_000, 3))
+    y = X @ np.ones(3) + np.where(rng.random(12_000) < 0.02, rng.exponential(1.0, 12_000), 0.0)
+    model, stats = fitted(LADRegressor(), X, y)
+    assert model.certificate_.unique
+    assert model.certificate_.relative_gap < 1e-12
+    assert stats["rows_balanced"] <= 4000

@@ -31,6 +31,7 @@ def covering(place: Iterate, rows: Index) -> Index:
     asked += place.smooth
     allowed[table.penalised] += table.strength
     short = np.flatnonzero(np.abs(asked) > _ASKED * allowed)
+    short = short[_may_be_rare(place, short, rows)] if short.size else short
     if short.size == 0:
         return rows
     chosen = np.zeros(problem.n_samples, dtype=bool)
@@ -42,6 +43,15 @@ def covering(place: Iterate, rows: Index) -> Index:
         asked, allowed = asked + more, allowed + room
     covered = np.flatnonzero(chosen)
     return covered if covered.size <= _MOST * rows.size else rows
+
+
+def _may_be_rare(place: Iterate, columns: Index, rows: Index) -> NDArray[np.bool_]:
+    """Whether the rows with a value in each column weigh no more than twice what the chosen rows do, as far as the mean
+    and the largest of the column's values tell.
+    """
+    table, problem = place.table, place.table.problem
+    mean = table.join(problem.facts.magnitudes, float(problem.weight.sum()))[columns]
+    return np.asarray(mean <= 2 * float(problem.weight[rows].sum()) * table.join(problem.design.reach(), 1.0)[columns])
 
 
 def _equations(place: Iterate, rows: Index) -> tuple[Array, Array]:

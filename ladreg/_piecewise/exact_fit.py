@@ -16,6 +16,9 @@ from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._problem import Optimum
 from ladreg._tolerances import ROUNDING_GAP
 
+# Columns that half of the rows, or fewer, have a value in may be fitted again; with others the plane is another one.
+_RARE = 0.5
+
 
 def solve(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | None:
     """Coefficients, intercept and dual of the optimum at unit scale, where most rows near a place fit exactly.
@@ -65,24 +68,27 @@ def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | No
         # 2.
         plane, asked, beyond = plane.settled(table)
         if beyond.size == 0:
-            return _proved(table, plane, asked)
+            return _proved(table, plane, asked, stats)
         basis = np.zeros((table.n_columns, beyond.size))
         basis[beyond, np.arange(beyond.size)] = 1.0
-        change = restricted(table, plane.residual, point, basis, limit, stats)
+        change = restricted(table, plane.residual, point, basis, limit, stats, part=_RARE)
         if change is None:
             return None
         point = improved(table, point + change, stats)
     return None
 
 
-def _proved(table: RowProblem, plane: Plane, asked: Array) -> Optimum | None:
+def _proved(table: RowProblem, plane: Plane, asked: Array, stats: dict[str, float]) -> Optimum | None:
     """The optimum with a dual of the tied rows that gives what the columns ask; None where that does not prove it."""
     problem, dual = table.problem, plane.dual.copy()
-    everything, none = np.arange(problem.n_features), np.zeros(plane.tied.size)
-    found = ties.balanced(problem, plane.tied, everything, problem.fit_intercept, none, asked)
+    found = ties.balanced_by_few(
+        problem, plane.tied, np.arange(problem.n_features), problem.fit_intercept, asked, plane.ends(table)[2]
+    )
     if found is None:
         return None
-    dual[plane.tied] = found
+    rows, inside = found
+    stats["rows_balanced"] = rows.size
+    dual[rows] = inside
     # 3.
     answer = _canonical(table, Optimum(plane.coef, plane.intercept, dual), plane.tied)
     proof = prove(problem, *answer)

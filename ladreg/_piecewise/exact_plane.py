@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, least_squares
+from ladreg._arrays import Array, Index, cholesky_solver, least_squares
 from ladreg._piecewise import interior_point
 from ladreg._piecewise.interior_point import BoundedDual
 from ladreg._piecewise.row_problem import Iterate, RowProblem
@@ -123,7 +123,13 @@ def nearest_plane(place: Iterate, limit: int, stats: dict[str, float]) -> Array 
 def is_exact(place: Iterate) -> bool:
     """Whether some coefficients fit all of the rows nearest to a place exactly."""
     rows = place.nearest(place.table.per_column(place.table.tuning.rows_per_column))
-    return _through(place.table.rows(rows), place.residual[rows]) is not None
+    A, residual = place.table.rows(rows), place.residual[rows]
+    if isinstance(A, np.ndarray):
+        # Normal equations, however inexact, leave less than half of such residuals, and most of others.
+        solve = cholesky_solver(A.T @ A)
+        if solve is not None and np.abs(residual - A @ solve(A.T @ residual)).max() > 0.5 * np.abs(residual).max():
+            return False
+    return _through(A, residual) is not None
 
 
 def _through(A: interior_point.Rows, residual: Array) -> Array | None:
@@ -206,10 +212,17 @@ def _open(table: RowProblem, chosen: NDArray[np.bool_]) -> Array:
 
 
 def restricted(
-    table: RowProblem, residual: Array, point: Array, basis: Array, limit: int, stats: dict[str, float]
+    table: RowProblem,
+    residual: Array,
+    point: Array,
+    basis: Array,
+    limit: int,
+    stats: dict[str, float],
+    *,
+    part: float = 1.0,
 ) -> Array | None:
     """The change along a basis that makes the losses of its rows, and the penalty, smallest; None where nothing moves,
-    or the problem is not of this kind.
+    more than a part of all rows does, or the problem is not of this kind.
 
     Its rows are those that move along it, evenly spaced ones where these are many.
     """
@@ -220,6 +233,8 @@ def restricted(
     rows = np.flatnonzero(np.abs(table.predict(basis @ mixed)) > HALF_DIGITS)
     stats["n_passes"] += 1
     most = table.per_column(table.tuning.rows_per_column)
+    if rows.size > part * problem.n_samples:
+        return None
     if rows.size > most:
         rows = rows[np.arange(most) * rows.size // most]
     A, y, weight = np.asarray(table.rows(rows) @ basis), residual[rows], problem.weight[rows]

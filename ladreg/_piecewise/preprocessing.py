@@ -93,7 +93,8 @@ def solve_reduced(
         return Uncertified(
             *table.split(point), np.zeros(problem.n_samples), 1, StopReason.EXACT, "interior point", stats
         )
-    exact = exact_fit.solve(place, limit, stats) if fewer and largest <= HALF_DIGITS else None
+    may_be_exact = fewer and (largest <= HALF_DIGITS or is_exact(place))
+    exact = exact_fit.solve(place, limit, stats) if may_be_exact else None
     if exact is not None:
         return _fitted(exact, stats)
     size = refine(place, stats) if fewer else problem.n_samples

@@ -6,9 +6,12 @@ columns: a basis of the rows takes the place of all of them, and their dual is f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ladreg._arrays import Array, Index, null_space, pivoted_triangle
+from ladreg._design import DenseDesign
 from ladreg._problem import Problem
 from ladreg._tolerances import INSIDE, PINNED, TIED_EIGENVALUE
 
@@ -22,8 +25,12 @@ _STEPS = 30
 _SHORT = 0.9
 # Give up at a step below 0.1 of the change; where a dual exists, the steps of the tests are at least 0.35.
 _LEAST = 0.1
-# Stop after 3 successive full steps: each but the first removes rounding of the last.
-_WHOLE = 3
+# Numbers of the rows that are copied at once (256 kB, within a cache).
+_PASS = 1 << 15
+# Rows are left out where the others can give 8 times what is asked of them.
+_ROOM = 8.0
+# Stop after 2 successive full steps: the second removes rounding of the first.
+_WHOLE = 2
 
 
 def basis(problem: Problem, rows: Index, features: Index, border: bool) -> Index:
@@ -76,12 +83,11 @@ def balanced(problem: Problem, rows: Index, features: Index, border: bool, held:
     """
     lower, upper = (end * problem.weight[rows] for end in problem.loss.kink())
     dual, left = held, goal
+    A = _Rows(problem, rows, features, border)
     whole = 0
     for _ in range(_STEPS):
         room = np.maximum(np.minimum(dual - lower, upper - dual), 0.0)
-        elastic = np.zeros(problem.n_samples)
-        elastic[rows] = room * (room / (upper - lower))
-        change, product = _change(problem, rows, features, border, elastic, left)
+        change, product = _change(A, room * (room / (upper - lower)), left)
         ends = np.where(change > 0, upper, lower) - dual
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = float(np.min(np.where(change != 0, ends / change, np.inf), initial=np.inf))
@@ -97,6 +103,26 @@ def balanced(problem: Problem, rows: Index, features: Index, border: bool, held:
     return None
 
 
+def balanced_by_few(
+    problem: Problem, rows: Index, features: Index, border: bool, goal: Array, allowed: Array
+) -> tuple[Index, Array] | None:
+    """Rows, evenly spaced among the given ones, and a dual of theirs with the products `goal`; all rows if need be.
+
+    `allowed` are the largest products of the rows with each column. The rows that are left out have a dual of zero.
+    """
+    asked = np.abs(goal) / np.where(allowed > 0, allowed, np.inf)
+    part = _ROOM * float(asked.max(initial=0.0))
+    while True:
+        number = max(int(part * rows.size), _SOME * _SOME * goal.size)
+        few = rows if 2 * number >= rows.size else rows[np.arange(number) * rows.size // number]
+        found = balanced(problem, few, features, border, np.zeros(few.size), goal)
+        if found is not None:
+            return few, found
+        if few.size == rows.size:
+            return None
+        part = 8 * number / rows.size
+
+
 def spread(
     problem: Problem, rows: Index, features: Index, border: bool, held: Array, basis: Index, change: Array
 ) -> Array:
@@ -110,20 +136,53 @@ def spread(
     found = balanced(problem, rows, features, border, held, goal)
     if found is not None:
         return found
-    elastic = np.zeros(problem.n_samples)
-    elastic[rows] = problem.weight[rows]
-    return held + _change(problem, rows, features, border, elastic, goal)[0]
+    return held + _change(_Rows(problem, rows, features, border), problem.weight[rows], goal)[0]
 
 
-def _change(
-    problem: Problem, rows: Index, features: Index, border: bool, elastic: Array, goal: Array
-) -> tuple[Array, Array]:
+class _Rows:
+    """Rows of a problem: their Gram matrix, and their products; a dense X is read in blocks."""
+
+    def __init__(self, problem: Problem, rows: Index, features: Index, border: bool) -> None:
+        self.problem, self.rows, self.features, self.border = problem, rows, features, border
+        self.is_dense = isinstance(problem.design, DenseDesign)
+
+    def _blocks(self) -> Iterator[tuple[slice, Array]]:
+        step = max(1, _PASS // (self.features.size + 1))
+        for begin in range(0, self.rows.size, step):
+            block = slice(begin, begin + step)
+            yield block, self.problem.design.rows(self.rows[block], self.features, self.border)
+
+    def gram(self, elastic: Array) -> Array:
+        """``A' diag(elastic) A``."""
+        if not self.is_dense:
+            weight = np.zeros(self.problem.n_samples)
+            weight[self.rows] = elastic
+            return self.problem.design.gram(weight, self.features, self.border)
+        gram = np.zeros((self.features.size + self.border,) * 2)
+        for block, values in self._blocks():
+            values *= np.sqrt(elastic[block])[:, None]
+            gram += values.T @ values
+        return gram
+
+    def change(self, elastic: Array, u: Array) -> tuple[Array, Array]:
+        """``elastic * A u``, and its products with A."""
+        design, n_features = self.problem.design, self.features.size
+        if not self.is_dense:
+            predicted = design.matvec_of(self.features, u[:n_features])[self.rows]
+            change = elastic * (predicted + (u[-1] if self.border else 0.0))
+            product = design.rmatvec_at(self.rows, change)[self.features]
+            return change, np.append(product, change.sum()) if self.border else product
+        change, product = np.empty(elastic.size), np.zeros(u.size)
+        for block, values in self._blocks():
+            change[block] = elastic[block] * (values @ u)
+            product += values.T @ change[block]
+        return change, product
+
+
+def _change(A: _Rows, elastic: Array, goal: Array) -> tuple[Array, Array]:
     """The change ``elastic * A u`` of the rows' dual that comes nearest to the goal, and its products."""
-    gram = problem.design.gram(elastic, features, border)
+    gram = A.gram(elastic)
     size = np.sqrt(gram.diagonal())
     size = np.where(size > 0, size, 1.0)
     u = np.linalg.pinv(gram / size / size[:, None], rcond=TIED_EIGENVALUE, hermitian=True) @ (goal / size) / size
-    predicted = problem.design.matvec_of(features, u[: features.size])[rows]
-    change = elastic[rows] * (predicted + (u[-1] if border else 0.0))
-    product = problem.design.rmatvec_at(rows, change)[features]
-    return change, np.append(product, change.sum()) if border else product
+    return A.change(elastic, u)
