@@ -1,7 +1,7 @@
 """Properties that are computed once: those of functools, without the lock that they have before Python 3.12.
 
 Two threads that need a property at the same time may both compute it. The lock was measured to take longer than most
-properties of small tables: 6 % of a fit.
+properties of small tables take, several per cent of a fit.
 """
 
 from __future__ import annotations
