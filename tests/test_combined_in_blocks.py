@@ -84,6 +84,19 @@ def test_rows_fitted_exactly_may_be_too_many():
     assert_same(CombinedLossRegressor(0.9, alpha=0.1, positive=True), X, y, held=120, n_passes=12)
 
 
+@pytest.mark.parametrize("seed", [2, 7])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_point_where_too_many_rows_are_fitted_is_no_optimum_for_that(seed):
+    """The optimum of the sample fits all zeros exactly; that of all rows does not, though not by much."""
+    rng = np.random.default_rng(seed)
+    x, slope = rng.standard_normal((N, 1)), 1.6 if seed == 2 else 1.8
+    y = np.where(rng.random(N) < 0.45, 0.0, slope * x[:, 0] + rng.standard_normal(N))
+    there = CombinedLossRegressor(0.99).fit(blocks.arrays(x, y, rows=1500).holding(120))
+    here = CombinedLossRegressor(0.99).fit(x, y)
+    assert there.certificate_.bound <= here.objective_ * (1 + 1e-12)
+    assert there.certificate_.relative_gap <= 1e-12 or there.objective_ > here.objective_
+
+
 def test_what_is_not_proved_is_said():
     X, y, _ = table(6)
     X = np.column_stack([X, X[:, 0] + 1e-8 * np.random.default_rng(0).standard_normal(N)])

@@ -211,12 +211,14 @@ def _tilted(fit: CombinedFit) -> Generator[Request, Summary, None]:
     near = Near(state.units, state.point, pinned, HALF_DIGITS)
     intercept = state.question.fit_intercept
     found = ReducedFit(state.point, np.zeros(0), is_regular(fit.known.gram(intercept)), 1)
+    last = np.inf
     for _ in range(_TILTS):
         seen = yield fit.asks(near, given, 0, tilt)
         step = proved(fit, given, no_rows(state), found, seen)
         fit.keep(step, state.point)
-        if step.is_proved or not seen.sums["near"]:
+        if step.is_proved or not seen.sums["near"] or not step.proof.gap < last:
             return
+        last = step.proof.gap
         columns = np.append(~state.penalty.at_kink(state.point[:-1]) | (step.slope[:-1] != 0), intercept)
         gram = fit.height * seen.sums["near gram"][np.ix_(columns, columns)]
         tilt[columns] -= np.linalg.lstsq(gram, step.slope[columns], rcond=SOLVED)[0]
