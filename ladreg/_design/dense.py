@@ -273,7 +273,9 @@ class DenseDesign(Design):
             yield block, self._values(self.X[block])
 
     def _values(self, raw: NDArray[np.floating]) -> Array:
-        return (raw.astype(np.float64) - self.shift) * self.scale
+        values: Array = raw - self.shift
+        values *= self.scale
+        return values
 
     @property
     def _stats(self) -> Array:

@@ -104,7 +104,9 @@ def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[st
     pick, certain = _sampled(place.first, rows.y.size, n_rows, n_sample), np.zeros(0, dtype=np.intp)
     if n_sample < n_rows:
         certain = _certain(rows, pick, low, high, n_sample / n_rows)
-        pick = np.setdiff1d(pick, certain)
+        others = np.ones(rows.y.size, dtype=bool)
+        others[certain] = False
+        pick = pick[others[pick]]
     if weight is not None:
         pick, certain = pick[weight[pick] > 0], certain[weight[certain] > 0]
     return Summary(
@@ -171,7 +173,7 @@ def _sampled(first: int, size: int, n_rows: int, n_sample: int) -> Index:
     stretches = np.arange(low, high)
     rows = ((stretches + uniform(stretches)) * (n_rows / n_sample)).astype(np.int64)
     rows = np.minimum(rows, n_rows - 1) - first
-    return np.unique(rows[(rows >= 0) & (rows < size)]).astype(np.intp)
+    return _distinct(rows[(rows >= 0) & (rows < size)], size)
 
 
 def _certain(rows: Rows, pick: Index, low: Array, high: Array, share: float) -> Index:
@@ -188,7 +190,7 @@ def _certain(rows: Rows, pick: Index, low: Array, high: Array, share: float) -> 
         columns: Any = X[:, lone].tocsc()
         ends = zip(columns.indptr[:-1], columns.indptr[1:], strict=True)
         more.extend(columns.indices[a:b][:_RARE_ROWS].astype(np.intp) for a, b in ends)
-        return np.unique(np.concatenate(more))
+        return _distinct(np.concatenate(more), rows.y.size)
     distance = np.abs(X - np.median(X[:: max(1, rows.y.size // _FEW)], axis=0))
     farthest = np.argmax(distance, axis=0)
     more.append(farthest)
@@ -200,7 +202,14 @@ def _certain(rows: Rows, pick: Index, low: Array, high: Array, share: float) -> 
     for j in np.flatnonzero((low < high) & (least >= most)).tolist():
         other = X[:, j] != (some[0, j] if pick.size else low[j])
         more.append(np.flatnonzero(other)[:_RARE_ROWS])
-    return np.unique(np.concatenate(more))
+    return _distinct(np.concatenate(more), rows.y.size)
+
+
+def _distinct(numbers: NDArray[Any], size: int) -> Index:
+    """Row numbers below `size`, each once and in order; by a mask, where `numpy.unique` would hash or sort them."""
+    present = np.zeros(size, dtype=bool)
+    present[numbers] = True
+    return np.flatnonzero(present)
 
 
 @dataclass(frozen=True)
