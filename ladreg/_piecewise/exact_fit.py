@@ -14,7 +14,7 @@ from ladreg._piecewise import ties
 from ladreg._piecewise.exact_plane import Plane, improved, least_tied, nearest_plane, restricted
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._problem import Optimum
-from ladreg._tolerances import ROUNDING_GAP
+from ladreg._tolerances import INSIDE, ROUNDING_GAP
 
 # Columns that half of the rows, or fewer, have a value in may be fitted again; with others the plane is another one.
 _RARE = 0.5
@@ -61,8 +61,13 @@ def _solved(place: Iterate, limit: int, stats: dict[str, float]) -> Optimum | No
     point = nearest_plane(place, limit, stats)
     if point is None:
         return None
+    last = np.inf
     for _ in range(table.tuning.rounds):
         plane = Plane.at(table, point, stats)
+        loss = float(problem.weight @ np.abs(plane.residual))
+        if loss > (1.0 - INSIDE) * last:
+            return None
+        last = loss
         if plane.tied.size < least_tied(table) or (problem.penalty.positive and plane.coef.min(initial=0.0) < 0):
             return None
         # 2.

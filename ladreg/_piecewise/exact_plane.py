@@ -17,7 +17,7 @@ from ladreg._piecewise import interior_point
 from ladreg._piecewise.interior_point import BoundedDual
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._problem import Coefficients
-from ladreg._tolerances import AT_END, HALF_DIGITS, PINNED, ROUNDED, ROUNDING_GAP, SINGULAR, SUMMED
+from ladreg._tolerances import AT_END, HALF_DIGITS, PINNED, ROUNDED, ROUNDING_GAP, SINGULAR, SUMMED, VERTEX
 
 # Improve the guess by least squares of the rows with residuals up to each of these sizes in turn, at unit scale.
 _NEAR = (1e-5, 1e-8, 1e-11)
@@ -44,7 +44,7 @@ class Plane:
         coef, intercept = _without_rounding(table, point)
         residual = problem.residual(coef, intercept)
         terms = np.abs(problem.y) + problem.design.absolute_matvec(coef) + abs(intercept)
-        is_tied = np.abs(residual) <= SUMMED * (1.0 + terms)
+        is_tied = np.abs(residual) <= VERTEX * (1.0 + terms)
         dual = np.where(is_tied, 0.0, problem.weight * problem.loss.derivative(residual))
         stats["n_passes"] += 2
         return cls(coef, intercept, residual, terms, np.flatnonzero(is_tied), dual)
