@@ -176,8 +176,9 @@ def falling():
         "strength": np.stack([some(P)] * 2), "centre": np.zeros((2, P)), "widening": True, "lower": -0.5,
         "upper": 0.5, "kind": room(P), "size": 0, "basis": room(P),
         "active": room(P), "sign": np.ones(P), "inverse": np.zeros((P, P)), "side": side, "alpha": 50.0,
-        "alphas": np.array([0.1]), "knots": np.zeros(12), "by_long_steps": False, "coef": np.zeros((12, P)),
-        "dual": np.zeros((12, N)), "sizes": room(12), "exchanges": room(12), "read": room(12), "most": 50,
+        "alphas": np.array([0.1]), "knots": np.zeros(12), "by_long_steps": False, "near": 3,
+        "coef": np.zeros((12, P)), "dual": np.zeros((12, N)), "sizes": room(12), "exchanges": room(12),
+        "read": room(12), "most": 50,
     }  # fmt: skip
 
 

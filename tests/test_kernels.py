@@ -721,7 +721,7 @@ def test_a_parametric_process_is_its_reference(n_samples, n_features):
         count = 200
         knots, coef, dual = np.zeros(count), np.zeros((count, n_features + 1)), np.zeros((count, n_samples))
         counts = [np.zeros(count, dtype=np.intp) for _ in range(3)]
-        state = kernel(*given.values(), np.array([0.1]), knots, False, coef, dual, *counts, 500)
+        state = kernel(*given.values(), np.array([0.1]), knots, False, 99, coef, dual, *counts, 500)
         size = state[2]
         assert state[0] == 0
         assert state[4] > 10
@@ -744,7 +744,7 @@ def test_a_parametric_path_is_its_reference(n_samples, n_features, positive, way
         given = falling(n_samples, n_samples, n_features, positive)
         knots, coef, dual = np.zeros(count), np.zeros((count, n_features + 1)), np.zeros((count, n_samples))
         counts = [np.zeros(count, dtype=np.intp) for _ in range(3)]
-        state = kernel(*given.values(), alphas, knots if all_knots else None, long_steps, coef, dual, *counts, 500)
+        state = kernel(*given.values(), alphas, knots if all_knots else None, long_steps, 99, coef, dual, *counts, 500)
         size = state[2]
         assert state[0] == 0
         assert state[4] > 4
@@ -752,3 +752,18 @@ def test_a_parametric_path_is_its_reference(n_samples, n_features, positive, way
         results.append((state, knots, coef, dual, given["side"], given["inverse"][:size, :size], *counts, *changed))
     for ours, twin in zip(*results, strict=True):
         np.testing.assert_allclose(ours, twin, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("near", [1, 6, 20])
+def test_long_steps_that_follow_few_rows_end_at_the_same_vertices(near):
+    """Rows that are not followed along an edge turn at its end, where they are on the wrong side of the fit."""
+    alphas, answers = np.geomspace(30.0, 0.05, 20), []
+    for number in (near, 60):
+        given = falling(60, 60, 4, False)
+        coef, dual = np.zeros((20, 5)), np.zeros((20, 60))
+        counts = [np.zeros(20, dtype=np.intp) for _ in range(3)]
+        state = _parametric.parametric(*given.values(), alphas, None, True, number, coef, dual, *counts, 5000)
+        assert state[:2] == (0, 20)
+        answers.append((coef, dual, counts[0], given["side"]))
+    for few, every in zip(*answers, strict=True):
+        np.testing.assert_allclose(few, every, rtol=1e-8, atol=1e-9)

@@ -25,6 +25,7 @@ def parametric(
     alphas: Array,
     knots: Array | None,
     by_long_steps: bool,
+    near: int,
     coef: Array,
     dual: Array,
     sizes: Index,

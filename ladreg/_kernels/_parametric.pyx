@@ -44,6 +44,11 @@ cdef extern from "long_steps.h":
         double *part
         Crossings crossings
         char *is_active
+        Py_ssize_t wanted, n_near
+        Py_ssize_t *near
+        char *is_near
+        double reach
+        double *wide
     ctypedef struct Output:
         Py_ssize_t room, count
         const double *alphas
@@ -68,7 +73,7 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
                const double[:, ::1] weight, const double[:, ::1] strength, const double[:, ::1] centre,
                bint widening, double lower, double upper, Py_ssize_t[::1] kind, Py_ssize_t size, Py_ssize_t[::1] basis, Py_ssize_t[::1] active,
                double[::1] sign, double[:, ::1] inverse, double[::1] side, double alpha,
-               const double[::1] alphas, double[::1] knots, bint by_long_steps, double[:, ::1] coef, double[:, ::1] dual,
+               const double[::1] alphas, double[::1] knots, bint by_long_steps, Py_ssize_t near, double[:, ::1] coef, double[:, ::1] dual,
                Py_ssize_t[::1] sizes, Py_ssize_t[::1] exchanges, Py_ssize_t[::1] read, Py_ssize_t most):
     """Follow ``sum_i weight_i * rho(y_i - rows_i'b) + sum_j width_j |b_j| + alpha * centre'b`` while alpha falls.
 
@@ -82,7 +87,8 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
     made and rows read before it to `exchanges` and `read`. There is one for each of the alphas, which do not rise, if
     `knots` is None; otherwise one at each knot above ``alphas[0]``, whose alphas go to `knots`, and one there. There
     are at most `most` exchanges. With `by_long_steps` (and `knots` None) they go from one alpha to the next without
-    its knots; the vertex to begin with need not be optimal, and the alphas, above zero, may have any order.
+    its knots; the vertex to begin with need not be optimal, and the alphas, above zero, may have any order. They follow
+    about `near` rows with small residuals along their edges, and all rows where these are not twice as many.
 
     Returns
     -------
@@ -103,11 +109,11 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
             and (of(alphas, count) if knots is None else of(alphas, 1) and of(knots, count) and not by_long_steps)):
         raise ValueError("arrays of different lengths, or not aligned")
     if not (n > 0 and q > 0 and room == min(n, q) and 0 <= size <= room and below(basis, room, n)
-            and below(active, room, q) and most >= 0):
+            and below(active, room, q) and most >= 0 and near > 0):
         raise ValueError("a number that is out of range")
     if count == 0:
         return 0, 0, size, alpha, 0, 0
-    work = <double *> calloc(6 * n + 7 * room + 2 * q + q // sizeof(double) + 1, sizeof(double))
+    work = <double *> calloc(7 * n + 7 * room + 3 * q + (n + q) // sizeof(double) + 3, sizeof(double))
     if work == NULL:
         raise MemoryError
     rest = work
@@ -121,7 +127,9 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
     s.coef, s.rate, s.step, s.part = take(&rest, room), take(&rest, room), take(&rest, room), take(&rest, room)
     s.dual, s.crossings.when, s.crossings.rise = take(&rest, n), take(&rest, n + room), take(&rest, n + room)
     s.crossings.row = <Py_ssize_t *> take(&rest, n + room)
+    s.near, s.wide, s.wanted, s.n_near, s.reach = <Py_ssize_t *> take(&rest, n + 1), take(&rest, q), min(near, n), 0, 0.0
     s.is_active = <char *> take(&rest, q // sizeof(double) + 1)
+    s.is_near = <char *> take(&rest, n // sizeof(double) + 1)
     for i in range(size):
         s.is_active[active[i]] = 1
     out.room, out.count, out.alphas, out.knots = count, 0, &alphas[0], NULL

@@ -47,6 +47,11 @@ typedef struct {
     double *rate, *fall, *step, *move, *part; /* work space: room, q, room, n and room numbers */
     Crossings crossings;           /* work space of long steps: n + room entries */
     char *is_active;               /* per column */
+    /* Of long steps: how many rows are to be near the fit, those that are, which these are, how large their residuals
+       were, and a vector of q numbers, zero between two uses. */
+    ptrdiff_t wanted, n_near, *near;
+    char *is_near;
+    double reach, *wide;
 } Parametric;
 
 /* An event: basic row `leaves` (or -1) or column `enters` (or -1), the sign, and by how much alpha falls before it. */
@@ -147,14 +152,20 @@ INLINE void solve_dual(Parametric *s, const Data *data, double alpha, double *re
         dual[s->basis[k]] += s->step[k];
 }
 
-/* Coefficients, residuals, dual and slopes of the perturbed problem, from the data. O(n q + size (2 n + 6 size)). */
-INLINE void recompute(Parametric *s)
+/* Coefficients and residuals of the perturbed problem, from the data. Uses `step` and `part`. O(size (n + 3 size)). */
+INLINE void solve_fit(Parametric *s)
 {
     solve_coefficients(s, &s->perturbed, s->coef);
     memcpy(s->residual, s->perturbed.y, (size_t)s->n * sizeof(double));
     for (ptrdiff_t l = 0; l < s->size; l++)
         s->step[l] = -s->coef[l];
     add_multiples(s->size, s->n, s->columns, s->active, s->step, s->residual);
+}
+
+/* Coefficients, residuals, dual and slopes of the perturbed problem, from the data. O(n q + size (2 n + 6 size)). */
+INLINE void recompute(Parametric *s)
+{
+    solve_fit(s);
     solve_dual(s, &s->perturbed, s->alpha, s->dual);
     for (ptrdiff_t j = 0; j < s->q; j++)
         s->slope[j] = dot(s->n, s->columns + j * s->n, s->dual) - s->alpha * s->perturbed.centre[j];
@@ -225,11 +236,9 @@ INLINE double exact_alpha(Parametric *s, const Event *event, double *restrict du
            / (event->sign * s->widening * data->strength[j] + data->centre[j] - rate);
 }
 
-/* The edge that an event opens: the change of the active coefficients to `step`, of all predictions to `move`; returns the
-   largest change of a prediction. O(size (n + size)). */
-INLINE double open_edge(Parametric *s, const Event *event)
+/* The edge that an event opens: the change of the active coefficients to `step`. O(size^2). */
+INLINE void open_edge(Parametric *s, const Event *event)
 {
-    double largest = 1e-300;
     if (event->leaves >= 0) {
         for (ptrdiff_t l = 0; l < s->size; l++)
             s->step[l] = -event->sign * s->inverse[l * s->room + event->leaves];
@@ -238,6 +247,12 @@ INLINE double open_edge(Parametric *s, const Event *event)
             s->part[k] = -event->sign * s->columns[event->enters * s->n + s->basis[k]];
         inverse_times(s, s->part, s->step);
     }
+}
+
+/* The change of all predictions along the edge, to `move`; returns the largest one. O(size n). */
+INLINE double change_predictions(Parametric *s, const Event *event)
+{
+    double largest = 1e-300;
     memset(s->move, 0, (size_t)s->n * sizeof(double));
     add_multiples(s->size, s->n, s->columns, s->active, s->step, s->move);
     if (event->enters >= 0)
@@ -249,11 +264,10 @@ INLINE double open_edge(Parametric *s, const Event *event)
     return largest;
 }
 
-/* Go along the edge. O(n + size). */
-INLINE void move_along(Parametric *s, const Event *event, double length)
+/* Go along the edge, after the residuals. O(size). */
+INLINE void move_coefficients(Parametric *s, const Event *event, double length)
 {
     axpy(s->size, length, s->step, s->coef);
-    axpy(s->n, -length, s->move, s->residual);
     if (event->leaves >= 0) /* its residual grows from zero at rate one */
         s->residual[s->basis[event->leaves]] = event->sign * length;
     if (event->enters >= 0)
@@ -274,7 +288,8 @@ INLINE ptrdiff_t move_to_next_vertex(Parametric *s, const Event *event, ptrdiff_
         const ptrdiff_t i = s->basis[event->leaves];
         s->dual[i] = s->perturbed.weight[i] * (event->sign > 0 ? s->upper : s->lower);
     }
-    largest = open_edge(s, event);
+    open_edge(s, event);
+    largest = change_predictions(s, event);
     /* The residuals change by -move. */
     for (ptrdiff_t i = 0; i < s->n; i++) {
         const double toward = s->side[i] * s->move[i];
@@ -300,8 +315,10 @@ INLINE ptrdiff_t move_to_next_vertex(Parametric *s, const Event *event, ptrdiff_
             }
         }
     }
-    if (met >= 0 || *zero >= 0)
-        move_along(s, event, length);
+    if (met >= 0 || *zero >= 0) {
+        axpy(s->n, -length, s->move, s->residual);
+        move_coefficients(s, event, length);
+    }
     return met;
 }
 

@@ -89,6 +89,7 @@ def parametric(
     alphas: Array,
     knots: Array | None,
     by_long_steps: bool,
+    followed: int,  # noqa: ARG001 - all rows are
     coef: Array,
     dual: Array,
     sizes: Index,

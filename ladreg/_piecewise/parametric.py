@@ -119,6 +119,7 @@ class Walk:
         self.lower, self.upper = problem.loss.interval()
         self.n_exchanges = self.rows_read = 0
         self._long_steps_pay, self._by_long_steps = n_rows >= tuning.long_step_rows * n_columns, False
+        self._near = self._least_near = tuning.near_rows * n_columns
         self.is_done, self.is_stuck, self.least_watched = False, False, _WATCHED
         self.place = self._begin(problem.fit_intercept)
         self._fit_free_columns()
@@ -265,6 +266,8 @@ class Walk:
                 break
             watched = np.union1d(watched, missed)
             self.place = start
+        if self._by_long_steps:  # rows that are not followed may keep steps from an end
+            self._near = max(self._near // 2, self._least_near) if count else min(2 * self._near, start.side.size)
         self.is_stuck = why == _NO_PIVOT
         return why, count
 
@@ -325,6 +328,7 @@ class Walk:
             alphas,
             found.alphas if all_knots else None,
             self._by_long_steps,
+            self._near,
             coef,
             found.dual,
             found.size,

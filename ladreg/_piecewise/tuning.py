@@ -97,6 +97,10 @@ class PiecewiseTuning:
     # Rows per column from which long steps go from alpha to alpha, past the knots between them: 3,000 x 20 takes a
     # quarter of the time for 20 alphas, 200 x 100 as long either way.
     long_step_rows: int = number(4, 1, 1 << 20)
+    # Rows per column near the fit, at least, that long steps follow along their edges; all rows where the table has
+    # less than twice as many. Of 1,000 x 50 a path takes 0.6 times as long as with all rows; with two per column it
+    # takes 1.2 times as many exchanges, of 2,900 x 100 1.5 times.
+    near_rows: int = number(5, 1, 1 << 20)
 
     # Sequences of problems.
 
