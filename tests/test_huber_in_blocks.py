@@ -182,12 +182,17 @@ def test_sums_prove_no_more_than_rows(seed):
             assert proof.gap <= max(2.0 * other.gap, 1e-12 * proof.objective)
 
 
-@pytest.mark.parametrize("kind", ["plain", "ties", "even", "weights"])
+@pytest.mark.parametrize("kind", ["plain", "ties", "even", "weights", "zeros", "two values"])
 def test_the_median_of_residuals_is_exact(kind):
+    """Also where just over half of them are zero, and where half of them have one size and half another."""
     rng = np.random.default_rng(5)
-    n = 12_000 if kind == "even" else 12_001
+    n = 12_000 if kind in ("even", "two values") else 12_001
     X, y = rng.standard_normal((n, 2)), rng.standard_t(2, n)
     y = np.round(y, 1) if kind == "ties" else y
+    if kind == "zeros":
+        y[rng.permutation(n)[:6050]] = 0.25
+    elif kind == "two values":
+        y = 0.25 + np.resize([1e-9, -3e9], n)
     w = rng.integers(0, 4, n) * 1.0 if kind == "weights" else None
     point = Coefficients(np.zeros(2), 0.25)
     size = np.repeat(np.abs(y - 0.25), 1 if w is None else w.astype(int))

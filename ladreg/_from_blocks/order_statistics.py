@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ladreg._arrays import Array
 from ladreg._design import as_design
@@ -15,12 +16,14 @@ from ladreg._from_blocks.survey import Survey
 from ladreg._problem import Coefficients
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
 
-# Intervals of values whose weights are summed, where too many rows are near an order statistic to be gathered.
+# Intervals of values whose weights are summed, where too many rows are near an order statistic to be gathered. Of the
+# 2^64 numbers four of these sums find a single one, zero included.
 _BINS = 1 << 16
 # An order statistic is first looked for within 4 standard errors of that of the sample, and 2 of its rows.
 _ERRORS, _MORE = 4.0, 2
-# Intervals that are tried, at most: each is 20,000 times shorter than the one before.
-_ROUNDS = 20
+# Intervals that are tried, at most: one of the sample, two outside of it, four parts, and the values in the last.
+_ROUNDS = 10
+_SIGN = np.uint64(1 << 63)  # the bit of the sign
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def selected(
     Notes
     -----
     1. Start from an interval about the order statistic of the sample. If it has too many rows, sum up the weights in
-       each of 65,536 equal parts; the part that holds the goals is the next interval.
+       each of 65,536 parts with equally many floating-point numbers; the part that holds the goals is the next
+       interval. Where it is no shorter, the two goals are two values that many rows have.
     2. The values in the interval come to memory, repeated ones once.
     """
     low, high, share = _first_interval(seen, measure, low_goal / seen.mass, high_goal / seen.mass)
@@ -107,16 +111,31 @@ def _first_interval(seen: Survey, measure: Distance, low: float, high: float) ->
 
 
 def _narrowed(low: float, high: float, goals: tuple[float, float], sums: dict[str, Any]) -> tuple[float, float, float]:
-    """The part of an interval that holds two cumulative weights, with its neighbours, and the number of rows there."""
-    if "bins" not in sums:
-        return low, high, np.inf
+    """The part of an interval that holds two cumulative weights, and the number of rows to gather from it."""
     reached = np.cumsum(sums["bins"])
     first, last = (min(int(np.searchsorted(reached, goal)), _BINS - 1) for goal in goals)
-    first, last = max(first - 1, 0), min(last + 2, _BINS)
-    step = (high - low) / _BINS
-    if not step > np.spacing(max(abs(low), abs(high))):
+    (start, end), step = _places(np.array([low, high])).tolist(), _step(low, high)
+    edges = start + first * step, min(start + (last + 1) * step - 1, end)
+    if edges[1] - edges[0] > (end - start) // 2:
         return low, high, 0.0
-    return low + first * step, low + last * step if last < _BINS else high, float(sums["counts"][first:last].sum())
+    return *_numbers(np.array(edges, dtype=np.uint64)).tolist(), float(sums["counts"][first : last + 1].sum())
+
+
+def _places(values: Array) -> NDArray[np.uint64]:
+    """The place of each number in the order of all floating-point numbers."""
+    bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
+    return np.where(bits >= _SIGN, ~bits, bits | _SIGN)
+
+
+def _numbers(places: NDArray[np.uint64]) -> Array:
+    """The numbers at these places."""
+    return np.where(places >= _SIGN, places ^ _SIGN, ~places).view(np.float64)
+
+
+def _step(low: float, high: float) -> int:
+    """How many floating-point numbers each part of an interval has."""
+    start, end = _places(np.array([low, high])).tolist()
+    return int(end - start) // _BINS + 1
 
 
 def _values(
@@ -143,7 +162,8 @@ def _values(
         high={"below": float(value[under].max(initial=-np.inf)), "most": float(value.max(initial=-np.inf))},
     )
     if not gathers:
-        part = np.minimum(((value[inside] - low) * (_BINS / (high - low))).astype(np.intp), _BINS - 1)
+        start = _places(np.array([low]))
+        part = ((_places(value[inside]) - start) // np.uint64(_step(low, high))).astype(np.intp)
         found.sums["bins"] = np.bincount(part, weight[inside], minlength=_BINS).astype(np.float64)
         found.sums["counts"] = np.bincount(part, minlength=_BINS)
         return found
