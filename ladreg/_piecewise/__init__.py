@@ -2,10 +2,10 @@
 
 from ladreg._piecewise.any_penalty import solve_any_penalty
 from ladreg._piecewise.cascade import solve_by_cascade
+from ladreg._piecewise.dual_program import weighted_gram
 from ladreg._piecewise.families import Family, FamilySolver, are_small
 from ladreg._piecewise.fold_vertices import FoldSolutions, shares_rows, solve_folds
 from ladreg._piecewise.huber_newton import solve_huber
-from ladreg._piecewise.interior_point import weighted_gram
 from ladreg._piecewise.knot_path import follows_knots, is_worth_copying, solve_all_knots, solve_along_knots
 from ladreg._piecewise.linprog import dual_at, solve_by_linprog
 from ladreg._piecewise.newton_step import newton_step

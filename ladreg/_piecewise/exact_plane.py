@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, cholesky_solver, least_squares
 from ladreg._piecewise import interior_point
-from ladreg._piecewise.interior_point import BoundedDual
+from ladreg._piecewise.bounded_dual import BoundedDual
+from ladreg._piecewise.dual_program import Rows
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._problem import Coefficients
 from ladreg._tolerances import AT_END, HALF_DIGITS, PINNED, ROUNDED, ROUNDING_GAP, SINGULAR, SUMMED, VERTEX
@@ -132,7 +133,7 @@ def is_exact(place: Iterate) -> bool:
     return _through(A, residual) is not None
 
 
-def _through(A: interior_point.Rows, residual: Array) -> Array | None:
+def _through(A: Rows, residual: Array) -> Array | None:
     """The shortest change that fits the rows exactly; None where none does, and of sparse rows off the plane."""
     reach = float(np.abs(residual).max())
     if reach <= HALF_DIGITS:
@@ -145,7 +146,7 @@ def _through(A: interior_point.Rows, residual: Array) -> Array | None:
 
 def _smallest(
     table: RowProblem,
-    A: interior_point.Rows,
+    A: Rows,
     residual: Array,
     lower: Array,
     upper: Array,

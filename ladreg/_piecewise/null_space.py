@@ -17,8 +17,8 @@ from scipy.sparse.linalg import LinearOperator
 from ladreg._arrays import Array, Index, cholesky_solver
 from ladreg._design import SparseDesign
 from ladreg._piecewise import interior_point
-from ladreg._piecewise.interior_point import (
-    BoundedDual,
+from ladreg._piecewise.bounded_dual import BoundedDual
+from ladreg._piecewise.dual_program import (
     DualProgram,
     InteriorPointResult,
     clear_vertex,

@@ -17,9 +17,10 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, prove
 from ladreg._design import BlockGram
 from ladreg._piecewise import exact_fit, interior_point, null_space, piece_system
+from ladreg._piecewise.bounded_dual import BoundedDual
 from ladreg._piecewise.covering import covering
+from ladreg._piecewise.dual_program import InteriorPointResult, transposed_product, weighted_gram
 from ladreg._piecewise.exact_plane import is_exact, least_tied
-from ladreg._piecewise.interior_point import BoundedDual, transposed_product, weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -329,7 +330,7 @@ class _Held:
 
 
 def _square(
-    table: RowProblem, rows: Index | slice, found: interior_point.InteriorPointResult, dual: Array, mass: float
+    table: RowProblem, rows: Index | slice, found: InteriorPointResult, dual: Array, mass: float
 ) -> Array | None:
     """The dual with as many basic rows as columns, those of largest rank; None where that does not apply.
 
@@ -351,7 +352,7 @@ def _square(
 
 def _optimum(
     program: BoundedDual, is_narrow: bool, tol: float, limit: int, stats: dict[str, float]
-) -> interior_point.InteriorPointResult | interior_point.Unbounded | None:
+) -> InteriorPointResult | interior_point.Unbounded | None:
     """The optimum of a program, by its left null space where that has few dimensions."""
     found = null_space.solve(program, tol, limit, stats) if is_narrow else None
     return found or interior_point.solve_or_fall(program, np.zeros(program.goal.size), tol=tol, max_iter=limit)

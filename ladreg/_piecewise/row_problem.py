@@ -17,7 +17,8 @@ from ladreg._arrays import Array, Index, multiplied
 from ladreg._cached import cached_property
 from ladreg._design import BlockGram, SparseDesign
 from ladreg._kernels import _line_search
-from ladreg._piecewise.interior_point import BoundedDual, Rows
+from ladreg._piecewise.bounded_dual import BoundedDual
+from ladreg._piecewise.dual_program import Rows
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import TOO_LARGE, Coefficients, Problem
 

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, cholesky_solver
-from ladreg._piecewise.interior_point import weighted_gram
+from ladreg._piecewise.dual_program import weighted_gram
 from ladreg._tolerances import HALF_DIGITS, LEAST_GAP
 
 # Go 0.995 of the way to the boundary: Mehrotra's (1992, doi 10.1137/0802028) usual fraction.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _simplex
 from ladreg._piecewise import preprocessing
-from ladreg._piecewise.interior_point import weighted_gram
+from ladreg._piecewise.dual_program import weighted_gram
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem
