@@ -1,7 +1,7 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
 from ladreg._estimators.adaptive import WeightedRegressor, check_in_memory, is_adaptive
-from ladreg._estimators.base import CertifiedRegressor, Verified, Versioned, all_or_nothing, stored, verified
+from ladreg._estimators.base import CertifiedRegressor, Verified, verified
 from ladreg._estimators.callbacks import (
     CallbackSupportMixin,
     root_task,
@@ -20,6 +20,7 @@ from ladreg._estimators.moments_in_blocks import MomentData, names_of, opened, v
 from ladreg._estimators.own_penalties import penalties_of
 from ladreg._estimators.pipelines import LastStep
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha, quantile_of
+from ladreg._estimators.state import Versioned, all_or_nothing, stored
 from ladreg._estimators.validation import (
     NO_BLOCKS,
     Data,
