@@ -11,21 +11,22 @@ from ladreg._arrays import Array, is_regular
 from ladreg._from_blocks.combined_rows import HeldRows, ReducedFit, solve_held
 from ladreg._from_blocks.combined_state import CombinedFit, half_squared, no_rows, proved
 from ladreg._from_blocks.combined_tasks import measure
-from ladreg._from_blocks.fit_state import FitState, window
-from ladreg._from_blocks.piecewise_tasks import Near, look
+from ladreg._from_blocks.fit_state import FitState
+from ladreg._from_blocks.piecewise_tasks import Near
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.reduced_rows import brought, gathered
+from ladreg._from_blocks.refinement import descended
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
-from ladreg._piecewise import doubtful, newton_step
+from ladreg._piecewise import newton_step
 from ladreg._problem import Coefficients, Settings, Solution, StopReason
 from ladreg._row_blocks import Rows, Summary, stacked
 from ladreg._solvers import solve
 from ladreg._tolerances import HALF_DIGITS, PROVED_GAP, SOLVED
 
-# Newton steps on all rows, at most, and rounds of solving the rows near the fit, for each attempt.
-_STEPS, _ROUNDS = 8, 8
-# Where the answer is not proved, four times as many rows are tried, after another step; three times.
+# Rounds of solving the rows near the fit, at most, for each attempt.
+_ROUNDS = 8
+# Where the answer is not proved, four times the rows are tried after another step, in four attempts at most.
 _WIDER, _ATTEMPTS = 4, 4
 # Where a gap that is small enough did not fall to a quarter by a correction, the rest is rounding.
 _FALLS = 0.25
@@ -123,38 +124,19 @@ def _nothing(state: FitState) -> Generator[Request, Summary, tuple[Near, Summary
 
 
 def _refined(fit: CombinedFit) -> Generator[Request, Summary, None]:
-    """Step 2, in place, until the rows in doubt fit into memory; at least one step where an attempt failed."""
-    state = fit.state
-    for _ in range(_STEPS):
-        width = window(state)
-        is_done = state.n_distinct <= state.budget or (state.stats["n_refined"] >= _STEPS and not state.failed)
-        if is_done or (state.doubt <= state.budget and not state.failed) or not width > HALF_DIGITS:
-            return
-        state.failed = False
-        seen = yield "refine", look, (state.units, _ENDS, state.point, width)
-        state.stats["n_refined"] += 1
-        square, slope = fit.known.squares(state.point)
-        here = 0.5 * square + fit.height * seen.sums["loss"] + state.penalty.value(state.point[:-1])
-        if here > state.value:  # the last step was too long: back half the way
-            state.step, state.doubt = -0.5 * state.step, 2.0 * state.doubt
-        else:
-            state.value = here
-            _newton(fit, seen, slope, width)
-        state.point = state.point + state.step
+    """Step 2, in place."""
+    state, columns = fit.state, fit.state.columns
 
+    def loss(seen: Summary) -> float:
+        return 0.5 * fit.known.squares(state.point)[0] + fit.height * float(seen.sums["loss"])
 
-def _newton(fit: CombinedFit, seen: Summary, slope: Array, width: float) -> None:
-    """The Newton step at a point, and the number of rows that it leaves in doubt."""
-    state, sums = fit.state, seen.sums
-    columns = state.columns
-    gram = sums["gram"][columns, columns]
-    state.hessian = gram * (fit.height / width) + fit.known.bordered_gram()[columns, columns]
-    slope = slope + fit.height * sums["slope"]
-    part = newton_step(state.hessian, -slope[columns], state.point[columns], state.penalty, flat=HALF_DIGITS)
-    state.step = np.zeros(state.point.size)
-    state.step[columns] = part
-    moved = float(np.sqrt(max(part @ gram @ part, 0.0) / max(sums["mass"], 1e-300)))
-    state.doubt = doubtful(state.n_columns, int(sums["near"]), moved / width)
+    def newton(seen: Summary, width: float) -> tuple[Array, Array]:
+        gram = seen.sums["gram"][columns, columns]
+        hessian = gram * (fit.height / width) + fit.known.bordered_gram()[columns, columns]
+        slope = (fit.known.squares(state.point)[1] + fit.height * seen.sums["slope"])[columns]
+        return hessian, newton_step(hessian, -slope, state.point[columns], state.penalty, flat=HALF_DIGITS)
+
+    return descended(state, _ENDS, loss, newton)
 
 
 def _checked(fit: CombinedFit, near: Near, seen: Summary) -> Generator[Request, Summary, bool]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,40 +31,57 @@ _FAR = 1e6
 
 
 def refined(state: FitState) -> Generator[Request, Summary, None]:
-    """Step 2, in place, until the rows in doubt fit into memory; at least one step where an attempt failed."""
+    """Step 2 for a piecewise linear loss."""
+    return descended(state, state.ends, lambda seen: float(seen.sums["loss"]), partial(_newton, state))
+
+
+def descended(
+    state: FitState,
+    ends: tuple[float, float],
+    loss: Callable[[Summary], float],
+    newton: Callable[[Summary, float], tuple[Array, Array]],
+) -> Generator[Request, Summary, None]:
+    """Newton steps, in place, until the rows in doubt fit into memory; at least one where an attempt failed.
+
+    `ends` are the slopes of the loss beside its kink. From what a pass saw at the point, `loss` makes the loss of all
+    rows; `newton`, which also takes the window, the Hessian and the step of the columns that may move.
+    """
     for _ in range(_STEPS):
         width = window(state)
         is_done = state.n_distinct <= state.budget or (state.stats["n_refined"] >= _STEPS and not state.failed)
         if is_done or (state.doubt <= state.budget and not state.failed) or not width > HALF_DIGITS:
             return
         state.failed = False
-        seen = yield "refine", look, (state.units, state.ends, state.point, width)
+        seen = yield "refine", look, (state.units, ends, state.point, width)
         state.stats["n_refined"] += 1
-        here = seen.sums["loss"] + state.penalty.value(state.point[:-1])
+        here = loss(seen) + state.penalty.value(state.point[:-1])
         if here > state.value:  # the last step was too long: back half the way
             state.step, state.doubt = -0.5 * state.step, 2.0 * state.doubt
         else:
             state.value = here
-            _newton(state, seen, width)
+            state.hessian, part = newton(seen, width)
+            _take(state, seen, part, width)
         state.point = state.point + state.step
 
 
-def _newton(state: FitState, seen: Summary, width: float) -> None:
-    """The Newton step at a point, and the number of rows that it leaves in doubt."""
+def _take(state: FitState, seen: Summary, part: Array, width: float) -> None:
+    """Make a change of the columns that may move the next step, and count the rows that it leaves in doubt."""
+    gram = seen.sums["gram"][state.columns, state.columns]
+    state.step = np.zeros(state.point.size)
+    state.step[state.columns] = part
+    moved = float(np.sqrt(max(part @ gram @ part, 0.0) / max(seen.sums["mass"], 1e-300)))
+    state.doubt = doubtful(state.n_columns, int(seen.sums["near"]), moved / width)
+
+
+def _newton(state: FitState, seen: Summary, width: float) -> tuple[Array, Array]:
+    """The Hessian at a point, and the Newton step, or that of the sample where the two are far apart."""
     columns, gram = state.columns, seen.sums["gram"][state.columns, state.columns]
-    state.hessian = gram * ((state.ends[1] - state.ends[0]) / (2 * width))
-    part = newton_step(
-        state.hessian, -seen.sums["slope"][columns], state.point[columns], state.penalty, flat=HALF_DIGITS
-    )
+    hessian = gram * ((state.ends[1] - state.ends[0]) / (2 * width))
+    part = newton_step(hessian, -seen.sums["slope"][columns], state.point[columns], state.penalty, flat=HALF_DIGITS)
     other = (_corrected(state, seen) - state.point)[columns]
     apart = part - other
     is_far = apart @ gram @ apart > _AGREE * (other @ gram @ other)
-    if is_far or state.stats["n_failed"] or not state.penalty.is_plain:
-        part = other
-    state.step = np.zeros(state.point.size)
-    state.step[columns] = part
-    moved = float(np.sqrt(max(part @ gram @ part, 0.0) / max(seen.sums["mass"], 1e-300)))
-    state.doubt = doubtful(state.n_columns, int(seen.sums["near"]), moved / width)
+    return hessian, other if is_far or state.stats["n_failed"] or not state.penalty.is_plain else part
 
 
 def _corrected(state: FitState, seen: Summary) -> Array:
