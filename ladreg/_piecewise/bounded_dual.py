@@ -59,7 +59,7 @@ class BoundedDual(DualProgram):
 
     @property
     def n_basic(self) -> int:
-        """Number of basic rows of a vertex: as many as columns."""
+        """Number of basic rows of a vertex: the number of columns."""
         return self.A.shape[1]
 
     def forward(self, coef: Array) -> Array:

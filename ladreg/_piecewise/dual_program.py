@@ -15,7 +15,7 @@ from ladreg._kernels import _rows
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._tolerances import AT_END
 
-# Copy at least 2048 rows at a time, and at least as many as columns, for a weighted Gram matrix: larger copies cost
+# For a weighted Gram matrix copy 2048 rows at a time, or the number of columns if that is more: larger copies cost
 # memory, smaller ones sums of Gram matrices.
 _BLOCK = 2048
 
