@@ -238,7 +238,9 @@ def _proved(
     if unit.fit_intercept:
         intercept = group.coef[:, -1] * units.unit + units.y_shift - coef @ units.column_shift
     used = np.flatnonzero(coef.any(axis=0))
-    residual = unit.y - unit.design.matvec_of(used, np.ascontiguousarray(coef[:, used].T)).T - intercept[:, None]
+    residual = np.empty_like(dual)  # one contiguous row per alpha, as the dual
+    np.subtract(unit.y, unit.design.matvec_of(used, np.ascontiguousarray(coef[:, used].T)).T, out=residual)
+    residual -= intercept[:, None]
     slope = unit.design.rmatvec(np.asfortranarray(dual.T)).T
     given = Answers(group.alphas, used, coef[:, used], residual, dual, slope, dual.sum(axis=1))
     found = proofs(unit, given)
@@ -246,7 +248,7 @@ def _proved(
     excluded = np.isinf(unit.penalty.strength)
     active = size >= np.multiply.outer((1 - AT_END) * group.alphas, np.where(excluded, 0.0, unit.penalty.strength))
     n_active = np.count_nonzero(active & ~excluded, axis=1) + unit.fit_intercept
-    unique = (inside.sum(axis=1) == group.size) & (n_active == group.size)
+    unique = (np.count_nonzero(inside, axis=1) == group.size) & (n_active == group.size)
     exchanges, read = np.diff(group.exchanges, prepend=before[0]), np.diff(group.read, prepend=before[1])
     for k in range(group.alphas.size):
         yield Solution(
