@@ -151,7 +151,7 @@ class DenseDesign(Design):
             return result
         result, scaled = np.empty((self.n_samples, *coef.shape[1:])), self.scale[:, None] * coef
         for block, raw in self._walkable():
-            result[block] = (raw if self._shift is None else raw - self._shift) @ scaled
+            np.matmul(raw if self._shift is None else raw - self._shift, scaled, out=result[block])
         return result
 
     def rmatvec(self, dual: Array) -> Array:
@@ -193,7 +193,7 @@ class DenseDesign(Design):
             return self.matvec(everywhere)
         result, scaled = np.empty((self.n_samples, *coef.shape[1:])), (self.scale[features] * coef.T).T
         for block in self._slices(_WALK_BYTES, features.size):
-            result[block] = self._columns(block, features) @ scaled
+            np.matmul(self._columns(block, features), scaled, out=result[block])
         return result
 
     def rmatvec_of(self, features: Index, dual: Array) -> Array:
