@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg import LADRegressor, QuantileRegressor, lad_path, quantile_path, quantile_process
+from ladreg import LADRegressor, LADRegressorCV, QuantileRegressor, lad_path, quantile_path, quantile_process
 from ladreg._certificate import prove
 from ladreg._piecewise import PiecewiseTuning, follows_knots
 from ladreg._problem import Absolute, Pinball, Settings
-from ladreg._solvers import largest_alpha, solve, solve_alphas, solve_quantile_knots
+from ladreg._solvers import confirm, largest_alpha, solve, solve_alphas, solve_quantile_knots
 from ladreg.metrics import pinball_loss
 from tests.campaign.paths import drawn
 from tests.problems import make
@@ -350,3 +350,43 @@ def test_the_process_has_an_exchange_for_each_solution():
     problem = make(X, X.sum(axis=1) + rng.standard_normal(100), loss=Pinball(0.05))
     found = [solution for _, solution in solve_quantile_knots(problem, 0.95, Settings())]
     assert all(solution.unique and solution.stats["n_exchanges"] == 1 for solution in found[1:])
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_solutions_of_a_path_are_confirmed(block):
+    """Its optimum is that of a solver, from the dual of the alpha; from that of another alpha a solver is asked."""
+    for seed in range(12 * block, 12 * block + 12):
+        X, y, more = random_table(seed)
+        unit = make(X, y, **more)
+        largest = largest_alpha(unit)
+        if largest <= 0:
+            continue
+        alphas = largest * np.array([0.7, 0.1])
+        found = list(solve_alphas(unit, alphas, Settings()))
+        for k, alpha in enumerate(alphas):
+            problem = unit.with_penalty(unit.penalty.times(alpha))
+            expected = solve(problem, Settings())
+            for given in found:
+                solution = confirm(problem, Settings(), given.coefficients, found=given)
+                assert solution.relative_gap <= max(1e-12, expected.relative_gap), seed
+                proof = prove(problem, solution.coef, solution.intercept, solution.dual)
+                assert proof.gap <= max(1e-12, expected.relative_gap) * proof.objective
+                assert abs(solution.objective - expected.objective) <= 1e-9 * expected.objective
+            sure = confirm(problem, Settings(), found=found[k])
+            np.testing.assert_allclose(sure.coef, expected.coef, rtol=1e-7, atol=1e-9)
+
+
+def test_last_fit_of_a_cross_validation_is_its_vertex():
+    """No engine solves again what the path of all rows has solved; the certificate is that of the data."""
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((150, 6))
+    y = X[:, 0] + rng.standard_t(2, 150)
+    for far, weight in ((1.0, None), (1e8, None), (1.0, rng.integers(1, 4, 150))):
+        y[:3] *= far
+        model = LADRegressorCV(alphas=20, cv=3).fit(X, y, sample_weight=weight)
+        single = LADRegressor(alpha=model.alpha_).fit(X, y, sample_weight=weight)
+        assert (model.certificate_.solver, single.certificate_.solver) == ("parametric simplex", "interior point")
+        assert model.certificate_.relative_gap <= 1e-14
+        assert model.verify(X, y, sample_weight=weight).relative_gap <= 1e-13
+        np.testing.assert_allclose(model.coef_, single.coef_, rtol=1e-12, atol=1e-14)
+        y[:3] /= far

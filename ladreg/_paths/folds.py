@@ -41,7 +41,7 @@ from ladreg._problem import (
     StopReason,
     Uncertified,
 )
-from ladreg._solvers import solve
+from ladreg._solvers import confirm, solve
 from ladreg._tolerances import PROVED_GAP
 
 # Do so for sparse columns if each squared mean is at most 1e3 times the variance: they are centred in their products.
@@ -146,7 +146,13 @@ class SquaredFolds:
         """The penalty of a problem of all rows, at unit scale."""
         return problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
 
-    def path(self, problem: Problem, alphas: Array, most: int | None = None) -> Path:
+    def path(
+        self,
+        problem: Problem,
+        alphas: Array,
+        most: int | None = None,
+        keep: int | None = None,  # noqa: ARG002 - a point of the path has its residuals for a dual
+    ) -> Path:
         """The solutions for all rows, not certified, from the centred columns and Gram matrix of the folds.
 
         It ends as `solve_path` says of `most`.
@@ -435,13 +441,13 @@ class Folds:
             given, design=given.design.take(rows), y=given.y[rows], weight=weight / weight.sum(), penalty=penalty
         )
 
-    def solver_at(self, path: Path, k: int) -> Solver:  # noqa: ARG002 - the points of the path are certified
-        """The solver of the k-th problem of a path."""
-        return solve
+    def solver_at(self, path: Path, k: int) -> Solver:
+        """The solver of the k-th problem of a path: its kept solution, if there is one and the data prove it again."""
+        return partial(confirm, found=path.kept[k]) if k in path.kept else solve
 
-    def path(self, problem: Problem, alphas: Array, most: int | None = None) -> Path:
-        """The solutions for the rows of `problem`; the path ends as `solve_path` says of `most`."""
-        return solve_path(problem, alphas, self.settings, most)
+    def path(self, problem: Problem, alphas: Array, most: int | None = None, keep: int | None = None) -> Path:
+        """The solutions for the rows of `problem`, as `solve_path` gives them."""
+        return solve_path(problem, alphas, self.settings, most, keep=keep)
 
 
 def folds_of(

@@ -48,6 +48,8 @@ class Path:
         Counted work of a lasso path by working sets, as in `solve_lasso_path`.
     ends : ndarray of shape (n_alphas,) or None
         Where each solution is that of a whole range of alphas, the lower end of the range.
+    kept : dict of int to Solution
+        The solution with its dual for the alpha that `keep` of `solve_path` names, where alphas were solved together.
     """
 
     alphas: Array
@@ -61,6 +63,7 @@ class Path:
     stopped: list[StopReason]
     stats: dict[str, int] = field(default_factory=dict)
     ends: Array | None = None
+    kept: dict[int, Solution] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, problem: Problem, alphas: Array) -> Path:
@@ -142,6 +145,7 @@ def solve_path(
     settings: Settings,
     most: int | None = None,
     done: Done | None = None,
+    keep: int | None = None,
 ) -> Path:
     """Solve a problem for each alpha, a multiple of its penalty.
 
@@ -158,13 +162,18 @@ def solve_path(
         The path ends before the first solution with more coefficients that are not zero.
     done
         Called with the path and the index of each of its solutions, once that one is proved.
+    keep
+        The index of the alpha whose solution, with its dual, is to be in `Path.kept`; not for the squared loss.
     """
-    together = problem.loss.is_square and (works_in_gram(problem, settings) or not problem.penalty.limited)
-    solve_all = _solve_squares if together else _solve_each
-    return solve_all(problem, alphas, settings, most, done or (lambda _path, _k: None)).within(most)
+    done = done or (lambda _path, _k: None)
+    if problem.loss.is_square and (works_in_gram(problem, settings) or not problem.penalty.limited):
+        return _solve_squares(problem, alphas, settings, most, done).within(most)
+    return _solve_each(problem, alphas, settings, most, done, keep).within(most)
 
 
-def _solve_each(problem: Problem, alphas: Array, settings: Settings, most: int | None, done: Done) -> Path:
+def _solve_each(
+    problem: Problem, alphas: Array, settings: Settings, most: int | None, done: Done, keep: int | None
+) -> Path:
     """One alpha after the other, to the first solution that `most` forbids."""
     path, square = Path.empty(problem, alphas), problem.loss.is_square
     together = None if square or settings.solver != "auto" else iter(solve_alphas(problem, alphas, settings))
@@ -176,7 +185,10 @@ def _solve_each(problem: Problem, alphas: Array, settings: Settings, most: int |
             if square and path.stopped[k].good and not path.gap[k] <= goal:
                 path.stopped[k] = StopReason.STALLED
         else:
-            path.put(k, as_proved(next(together), settings.tol))
+            solution = as_proved(next(together), settings.tol)
+            path.put(k, solution)
+            if k == keep:
+                path.kept[k] = solution
         done(path, k)
         if most is not None and np.count_nonzero(path.coef[:, k]) > most:
             break

@@ -187,11 +187,17 @@ def settled(problem: Problem, vertex: Solution) -> Solution:
 
 def canonical(problem: Problem, solution: Solution) -> Solution:
     """Step 3: the canonical optimum of the face that a vertex's dual describes; the vertex where that fails."""
+    found = on_face(problem, solution)
+    return solution if found is None else found
+
+
+def on_face(problem: Problem, solution: Solution) -> Solution | None:
+    """The canonical optimum of the face that the dual of a solution describes, certified; None where that fails."""
     twin, units = scaled(problem)
     dual = solution.dual if not units.rows.size else solution.dual[units.rows]
     found = canonical_optimum(twin, dual * (units.unit / units.factor))
     if found is None:
-        return solution
+        return None
     coef, intercept = units.to_original(*found[:2])
     return certify(
         problem,
@@ -200,7 +206,7 @@ def canonical(problem: Problem, solution: Solution) -> Solution:
         units.dual_to_original(found[2], problem.n_samples),
         n_iter=solution.n_iter,
         stopped=StopReason.EXACT,
-        solver=NAME,
+        solver=solution.solver,
         stats=solution.stats,
     )
 

@@ -1,6 +1,7 @@
 """The choice of the engine for a problem, the largest useful alpha, and certificates of given fits."""
 
 from ladreg._solvers.choose import (
+    confirm,
     largest_alpha,
     recover_dual,
     solve,
@@ -14,6 +15,7 @@ from ladreg._solvers.choose import (
 )
 
 __all__ = [
+    "confirm",
     "largest_alpha",
     "recover_dual",
     "solve",

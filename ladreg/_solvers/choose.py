@@ -16,6 +16,7 @@ from ladreg._piecewise import (
     dual_at,
     follows_knots,
     is_bulky,
+    on_face,
     solve_all_knots,
     solve_all_quantiles,
     solve_along_knots,
@@ -37,7 +38,7 @@ from ladreg._presolve import (
 )
 from ladreg._problem import Coefficients, Pinball, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import alpha_max
-from ladreg._tolerances import FACE_GAP, ROUNDING_GAP, SAME_KNOT
+from ladreg._tolerances import FACE_GAP, PROVED_GAP, ROUNDING_GAP, SAME_KNOT
 
 
 def solve(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
@@ -137,6 +138,26 @@ def with_zeros_of(problem: Problem, solution: Solution, point: Coefficients, tol
     if clipped is not None:
         found = clipped.restored(found, tol) if clipped.keeps(found) else solution
     return found if found.relative_gap <= max(solution.relative_gap, ROUNDING_GAP) else solution
+
+
+def confirm(problem: Problem, settings: Settings, start: Coefficients | None = None, *, found: Solution) -> Solution:
+    """The canonical optimum of the face that the dual of `found` describes, where the data prove it.
+
+    Elsewhere, and for losses with a curved piece, limits or ridges, that of `solve` from `start`.
+    """
+    if not (problem.loss.is_piecewise_linear and problem.penalty.is_plain):
+        return solve(problem, settings, start)
+    posed = _by_groups(problem)
+    clipped = clip(posed)
+    if clipped is None:
+        solution = on_face(posed, found)
+    else:
+        solution = on_face(clipped.problem, replace(found, dual=found.dual / clipped.total))
+        is_kept = solution is not None and clipped.keeps(solution)
+        solution = clipped.restored(solution, settings.tol) if solution is not None and is_kept else None
+    if solution is not None and solution.relative_gap <= PROVED_GAP:
+        return solution
+    return solve(problem, settings, start)
 
 
 def recover_dual(problem: Problem, coef: Array, intercept: float) -> Array:

@@ -222,7 +222,7 @@ class CrossValidatedRegressor(TunedRegressor):
             self._advise_smaller(float(alphas[k]), name)
         choices = []
         for lot, curves in zip(found.lots, found.curves, strict=True):
-            fit, path = lot.target.fit, self._path(lot, best)
+            fit, path = lot.target.fit, self._path(lot, best, k)
             fit.alpha_min_, fit.alpha_1se_ = float(alphas[lowest]), float(alphas[near])
             fit._keep(curves, np.array([lot.folds.constant(fold) for fold in range(len(given.splits))]))
             choices.append(Choice(lot.candidates, best, k, path, lot.folds.solver_at(path, k)))
@@ -242,12 +242,12 @@ class CrossValidatedRegressor(TunedRegressor):
         folds = make(problem, given.splits, self._settings(), mixing=self._mixing, estimate=model._estimated)
         return Lot(target, folds, target.candidates, [])
 
-    def _path(self, lot: Lot, best: int) -> Path:
-        """The path of all rows of the best candidate."""
+    def _path(self, lot: Lot, best: int, k: int) -> Path:
+        """The path of all rows of the best candidate, with the dual at the k-th alpha where it is solved here."""
         candidate = lot.candidates[best]
         if candidate.ranges is not None:
             return candidate.path(self._settings())
-        return lot.paths[best] if lot.paths else lot.folds.path(candidate.problem, candidate.alphas)
+        return lot.paths[best] if lot.paths else lot.folds.path(candidate.problem, candidate.alphas, keep=k)
 
     def _searched(self, lots: list[Lot], given: HeldOut) -> Searched:
         """The losses of held-out rows; with `alphas="auto"` along longer grids while the best alpha is the last."""
