@@ -130,7 +130,11 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
     2. Split the coordinates into blocks that no vector connects. The sum of costs is one sum per block.
     3. A block of one coordinate is an interval: take its middle. In others, find the range of each direction, and solve
        the least-squares problem.
+
+    In one dimension every row is such a block, and nothing has to be merged.
     """
+    if move.shape[1] == 1:
+        return _one_interval(move[:, 0], slack, side, cost)
     directions = _Directions.of(move, slack, side, cost)
     if _is_one_block(directions.vector):
         return _block(directions)
@@ -151,6 +155,16 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
         fit.append(found[0] @ spanning[own])
         goal.append(found[1])
     return np.vstack(fit), np.concatenate(goal)
+
+
+def _one_interval(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Array, Array]:
+    """`equations` in one dimension."""
+    limit, above = slack / move, side * move > 0
+    low, high = limit[~above].max(initial=-np.inf), limit[above].min(initial=np.inf)
+    # An infinite end is an effect of rounding of the dual: the other end takes its place.
+    low, high = high if np.isinf(low) else low, low if np.isinf(high) else high
+    number = int(np.isfinite(low) and bool(np.any(cost > 0)))
+    return np.ones((number, 1)), np.full(number, low / 2 + high / 2)
 
 
 def _is_one_block(vector: Array) -> bool:
