@@ -6,7 +6,7 @@ import pytest
 from ladreg._certificate import prove
 from ladreg._kernels import _simplex
 from ladreg._paths import solve_path
-from ladreg._piecewise import solve_folds, warm_simplex
+from ladreg._piecewise import follow_folds, solve_folds, warm_simplex
 from ladreg._problem import Absolute, Combined, Pinball, Settings
 from ladreg._solvers import largest_alpha, solve, solve_alphas
 from tests.faults import always
@@ -94,6 +94,30 @@ def test_what_is_proved_of_a_fold_from_all_rows_is_its_own_fit(name, X, y, more)
             np.testing.assert_allclose(coef, alone.coef, rtol=1e-8, atol=1e-11 * np.abs(alone.coef).max())
 
 
+@pytest.mark.parametrize(("name", "X", "y", "more"), list(tables())[:-2], ids=lambda v: v if isinstance(v, str) else "")
+def test_all_rows_and_folds_that_are_followed_together_are_their_own_fits(name, X, y, more):
+    problem = make(X, y, loss=Absolute() if len(name) % 2 else Pinball(0.3), **{"alpha": 1.0, **more})
+    alphas = alphas_of(problem, number=6)[3] * np.geomspace(1.0, 0.5, 5)
+    path = solve_path(problem, alphas, Settings(1e-12))
+    folds = [np.flatnonzero(np.arange(y.size) % 5), np.arange(y.size // 2)]
+    found, whole = follow_folds(problem, alphas, folds, Settings(1e-12), path.at(0))
+    if name in ("normal", "weights", "strengths", "no intercept", "leverage", "far from zero", "units", "by columns"):
+        assert whole.proved[0, 1:].sum() == 4
+        assert found.proved[0, 1:].all()
+    assert not found.proved[1].any()  # it leaves out half of the rows
+    alone = solve_folds(problem, alphas, path.coef, path.intercept, folds, Settings(1e-12))
+    for k in range(1, whole.proved.size):
+        single = problem.with_penalty(problem.penalty.times(alphas[k]))
+        rounding = 1e-14 * single.objective(0 * path.coef[:, k], 0.0)
+        objective = single.objective(whole.coef[0, k], float(whole.intercept[0, k]))
+        assert objective <= path.objective[k] * (1 + 1e-12) + rounding
+        largest = np.abs(path.coef[:, k]).max()
+        if path.relative_gap[k] <= 1e-12:
+            np.testing.assert_allclose(whole.coef[0, k], path.coef[:, k], rtol=1e-8, atol=1e-11 * largest)
+        if found.proved[0, k] and alone.proved[0, k]:
+            np.testing.assert_allclose(found.coef[0, k], alone.coef[0, k], rtol=1e-8, atol=1e-11 * largest)
+
+
 def test_a_reference_that_is_no_solution_is_as_good_for_the_proof():
     """Residuals are those of the points given, whatever they are: a worse one only moves more rows near."""
     problem = well_behaved(6000, 4)
@@ -148,6 +172,12 @@ def test_folds_read_few_rows_one_by_one():
     found = solve_folds(problem, path.alphas, path.coef, path.intercept, folds, Settings())
     assert found.proved.mean() > 0.97
     assert found.rows_read < 6 * problem.n_samples  # the paths of the folds read 5 * 50 * 0.8 times all rows
+    together, whole = follow_folds(problem, path.alphas, folds, Settings(), path.at(0))
+    assert whole.proved[0, 1:].all()
+    assert whole.proved.size == path.alphas.size
+    assert together.proved.mean() > 0.97
+    assert together.rows_read < 7 * problem.n_samples
+    np.testing.assert_allclose(whole.coef[0, 1:], path.coef[:, 1:].T, rtol=1e-9, atol=1e-12)
 
 
 def test_a_row_on_the_wrong_side_is_found():

@@ -28,7 +28,7 @@ from ladreg._least_squares import (
 from ladreg._paths.fold_moments import FoldMoments, Split, blocks
 from ladreg._paths.knots import path_of_knots
 from ladreg._paths.path import Path, drafted_path, losses_of, solve_path
-from ladreg._piecewise import FoldSolutions, shares_rows, solve_folds
+from ladreg._piecewise import FoldSolutions, follow_folds, shares_rows, solve_folds
 from ladreg._presolve import certified, clip_targets, scaled, solve_at_unit_scale
 from ladreg._problem import (
     TOO_LARGE,
@@ -366,16 +366,46 @@ class Folds:
         is_plain = self.settings.solver == "auto" and problem.facts.weights_are_alike
         return is_plain and shares_rows(problem, len(self.splits), self.settings)
 
+    @property
+    def knows(self) -> bool:
+        """Whether the folds were solved from the path of all rows at some alphas."""
+        return self._known is not None
+
+    def follow(self, problem: Problem, alphas: Array) -> Path:
+        """The path of all rows, solved together with the folds, where `shares_rows` says that it helps.
+
+        The penalty at alpha = 1 must be the same in all folds. Gaps are not computed where a vertex is proved to be the
+        only optimum.
+        """
+        path = Path.empty(problem, alphas)
+        path.fill(slice(0, 1), self.path(problem, alphas[:1]))
+        found, whole = follow_folds(problem, alphas, self._trained(), self.settings, path.at(0))
+        done = whole.proved.size
+        proved = slice(1, done)
+        path.coef[:, proved], path.intercept[proved] = whole.coef[0, proved].T, whole.intercept[0, proved]
+        for values in (path.objective, path.gap, path.relative_gap):
+            values[proved] = np.nan
+        path.unique[proved] = True
+        self._known = KnownFits(problem.penalty, alphas[:done], found)
+        if done < alphas.size:
+            rest = self.path(problem, alphas[done:])
+            path.fill(slice(done, alphas.size), rest)
+            self.know(problem, rest)
+        return path
+
+    def _trained(self) -> list[Index]:
+        """The training rows of each fold, numbered among the rows with a weight above zero."""
+        place = np.cumsum(self.problem.weight > 0) - 1
+        return [place[self.rows(fold)[0]] for fold in range(len(self.splits))]
+
     def know(self, problem: Problem, path: Path) -> None:
         """Solve the folds from the path of all rows, where `shares_rows` says that it helps.
 
         The penalty at alpha = 1 must be the same in all folds.
         """
         new = ~np.isin(path.alphas, self._known.alphas) if self._known is not None else np.ones(path.alphas.size, bool)
-        place = np.cumsum(self.problem.weight > 0) - 1
-        trained = [place[self.rows(fold)[0]] for fold in range(len(self.splits))]
         alphas = path.alphas[new]
-        found = solve_folds(problem, alphas, path.coef[:, new], path.intercept[new], trained, self.settings)
+        found = solve_folds(problem, alphas, path.coef[:, new], path.intercept[new], self._trained(), self.settings)
         known = KnownFits(problem.penalty, alphas, found)
         self._known = known if self._known is None else self._known.followed_by(known)
 

@@ -119,6 +119,12 @@ class Path:
         """The solution for one alpha."""
         return Coefficients(self.coef[:, k], float(self.intercept[k]))
 
+    def fill(self, part: slice, other: Path) -> None:
+        """Fill in the solutions of another path for some of the alphas."""
+        self.coef[:, part], self.intercept[part] = other.coef, other.intercept
+        self.objective[part], self.gap[part], self.relative_gap[part] = other.objective, other.gap, other.relative_gap
+        self.n_iter[part], self.unique[part], self.stopped[part] = other.n_iter, other.unique, other.stopped
+
     def put(self, k: int, solution: Solution) -> None:
         """Fill in the solution for one alpha."""
         self.coef[:, k], self.intercept[k] = solution.coef, solution.intercept

@@ -4,7 +4,7 @@ from ladreg._piecewise.any_penalty import solve_any_penalty
 from ladreg._piecewise.cascade import solve_by_cascade
 from ladreg._piecewise.dual_program import weighted_gram
 from ladreg._piecewise.families import Family, FamilySolver, are_small
-from ladreg._piecewise.fold_vertices import FoldSolutions, shares_rows, solve_folds
+from ladreg._piecewise.fold_vertices import FoldSolutions, follow_folds, shares_rows, solve_folds
 from ladreg._piecewise.huber_newton import solve_huber
 from ladreg._piecewise.knot_path import follows_knots, is_worth_copying, on_face, solve_all_knots, solve_along_knots
 from ladreg._piecewise.linprog import dual_at, solve_by_linprog
@@ -26,6 +26,7 @@ __all__ = [
     "are_small",
     "doubtful",
     "dual_at",
+    "follow_folds",
     "follows_knots",
     "is_bulky",
     "is_worth_copying",

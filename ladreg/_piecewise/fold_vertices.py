@@ -19,8 +19,9 @@ from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _line_search, _simplex
 from ladreg._piecewise.solution_process import is_followed
 from ladreg._piecewise.tuning import PiecewiseTuning
+from ladreg._piecewise.warm_simplex import newton
 from ladreg._presolve import scaled
-from ladreg._problem import Problem, Settings
+from ladreg._problem import Coefficients, ElasticNet, Problem, Settings
 from ladreg._tolerances import AT_END, VERTEX
 
 # Numbers in the residuals that are computed together (8 MB), and in the rows that are copied together (1 MB).
@@ -56,10 +57,18 @@ class FoldSolutions:
     proved: NDArray[np.bool_]
     rows_read: int
 
+    @classmethod
+    def none(cls, n_folds: int, n_alphas: int, n_features: int) -> FoldSolutions:
+        """Nothing is proved."""
+        shape = n_folds, n_alphas, n_features
+        return cls(np.zeros(shape), np.zeros(shape[:2]), np.zeros(shape[:2], dtype=bool), 0)
+
 
 def shares_rows(problem: Problem, n_folds: int, settings: Settings) -> bool:
     """Whether the folds of a problem are worth solving from the solutions of all rows."""
-    return n_folds * problem.n_samples <= _WEIGHTS and is_followed(scaled(problem)[0], settings.tuned(PiecewiseTuning))
+    return (n_folds + 1) * problem.n_samples <= _WEIGHTS and is_followed(
+        scaled(problem)[0], settings.tuned(PiecewiseTuning)
+    )
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what is not finite is not proved
@@ -92,16 +101,57 @@ def solve_folds(
     4. A vertex is the only optimum if its basic duals are strictly inside their intervals, no near row is on another
        side than it was held on, and its distance from b is within the radius, so that no far row is either.
     """
+    near, counts = _near(problem, folds)
+    solutions = FoldSolutions.none(len(folds), alphas.size, problem.n_features)
+    if not near:
+        return solutions
+    shared = _Folds(problem, counts, settings.tuned(PiecewiseTuning))
+    solutions.coef[near], solutions.intercept[near], solutions.proved[near] = shared.solved(alphas, coef, intercept)
+    return replace(solutions, rows_read=shared.rows_read)
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what is not finite is not proved
+def follow_folds(
+    problem: Problem,
+    alphas: Array,
+    folds: Sequence[Index],
+    settings: Settings,
+    first: Coefficients,
+) -> tuple[FoldSolutions, FoldSolutions]:
+    """`solve_folds` together with the solutions of all rows, which are one more fold.
+
+    A Newton step of all rows from their last solution predicts the next one, and residuals are those at the prediction,
+    so that X is read once for each alpha.
+
+    Parameters
+    ----------
+    problem, alphas, folds, settings
+        As for `solve_folds`.
+    first
+        The solution of all rows at the first alpha.
+
+    Returns
+    -------
+    tuple of FoldSolutions
+        The solutions of the folds, and those of all rows, up to the alpha before the first one at which those of all
+        rows are not proved.
+    """
+    near, counts = _near(problem, folds)
+    every = np.ones(problem.n_samples, dtype=np.uint8)
+    shared = _Folds(problem, [*counts, every], settings.tuned(PiecewiseTuning))
+    coef, intercept, proved = shared.followed(alphas if near else alphas[:0], first)
+    solutions = FoldSolutions.none(len(folds), proved.shape[1], problem.n_features)
+    solutions.coef[near], solutions.intercept[near], solutions.proved[near] = coef[:-1], intercept[:-1], proved[:-1]
+    whole = FoldSolutions(coef[-1:], intercept[-1:], proved[-1:], 0)
+    return replace(solutions, rows_read=shared.rows_read), whole
+
+
+def _near(problem: Problem, folds: Sequence[Index]) -> tuple[list[int], list[NDArray[np.unsignedinteger]]]:
+    """The folds that are near all rows, and how often each row is in them."""
     counts = [_counts(rows, problem.n_samples) for rows in folds]
     least = (1 - _LEFT_OUT) * float(problem.weight.sum())
     near = [k for k, count in enumerate(counts) if float(problem.weight @ (count > 0)) >= least]
-    shape = len(folds), alphas.size, problem.n_features
-    solutions = FoldSolutions(np.zeros(shape), np.zeros(shape[:2]), np.zeros(shape[:2], dtype=bool), 0)
-    if not near:
-        return solutions
-    shared = _Folds(problem, [counts[k] for k in near], settings.tuned(PiecewiseTuning))
-    solutions.coef[near], solutions.intercept[near], solutions.proved[near] = shared.solved(alphas, coef, intercept)
-    return replace(solutions, rows_read=shared.rows_read)
+    return near, [counts[k] for k in near]
 
 
 def _counts(rows: Index, n_samples: int) -> NDArray[np.unsignedinteger]:
@@ -129,6 +179,8 @@ class _Folds:
         self.above, self.below, self.rows_read = np.zeros(n, dtype=bool), self.mass, 0
         self.near, self.turned = np.empty((2, n), dtype=np.intp)
         self.radius, self.length = 0.0, np.zeros(0)
+        # Where residuals were computed last for `followed`, and the Hessian there.
+        self.reference, self.hessian = np.zeros(self.q), np.zeros((self.q, self.q))
         self.offset = np.zeros((len(counts), self.q))
         self.root: Array | None = None
         if is_followed(twin, tuning):
@@ -165,26 +217,81 @@ class _Folds:
 
     def solved(self, alphas: Array, coef: Array, intercept: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Coefficients, intercepts, and whether they are proved, up to an alpha where too many are not."""
-        points, strength = self._points(coef, intercept), np.zeros(self.q)
-        penalty = self.problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
-        strength[: penalty.strength.size] = penalty.strength
+        points, strength = self._points(coef, intercept), self._strength()
         found = np.zeros((self.weight.shape[1], alphas.size, self.q))
         proved, failures = np.zeros(found.shape[:2], dtype=bool), 0
         width = max(_ENTRIES // self.twin.n_samples, 1)
         for k in range(alphas.size if self.root is not None else 0):
             if k % width == 0:
                 residuals = self._residuals(points[k : k + width])
-            found[:, k], proved[:, k] = self._at(points[k], alphas[k] * strength, residuals[k % width], k == 0)
+            found[:, k], proved[:, k] = self._at(points[k], alphas[k] * strength, residuals[k % width], first=k == 0)
             failures = 0 if proved[:, k].any() else failures + 1
             if failures > self.tuning.patience:
                 break
         return self._in_units(found, proved)
+
+    def followed(self, alphas: Array, first: Coefficients) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """`solved` where the last fold is all rows, from its own solutions, which are proved after the first one."""
+        strength, found = self._strength(), np.zeros((self.weight.shape[1], alphas.size, self.q))
+        proved, k = np.zeros(found.shape[:2], dtype=bool), 0
+        last = self._points(first.coef[:, None], np.array([first.intercept]))[0]
+        while k < alphas.size and self.root is not None:
+            now = alphas[k] * strength
+            if k == 0:
+                self.reference = last
+                found[:, k], proved[:, k] = self._at(last, now, self._residual(last), first=True)
+                found[-1, k] = last
+            else:
+                found[:, k], proved[:, k] = self._near_prediction(self._predicted(last, now), now)
+                if not proved[-1, k]:
+                    break
+            # Folds are predicted from the solution of all rows, and not from where that was predicted.
+            last = found[-1, k]
+            self.offset -= last - self.reference
+            k += 1
+        return self._in_units(found[:, :k], proved[:, :k])
+
+    def _near_prediction(self, point: Array, strength: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """`_at` from a prediction, and again from where all rows come to, until everything is proved."""
+        predicted = point
+        for left in reversed(range(1 + self.tuning.tries)):
+            self.reference, before = point, self.offset
+            found, proved = self._at(point, strength, self._residual(point), tries=1 if left else 0)
+            if proved.all() or not left:
+                break
+            if float(self._distance(found[-1:] - point)[0]) <= self.radius:
+                point, self.offset = found[-1].copy(), found - found[-1]
+            else:  # the vertex of the wrong rows
+                point, self.offset = self._predicted(point, strength), before
+        if proved.any():
+            self.radius = 1.4 * float(self._distance(found[proved] - predicted).max())
+        return found, proved
+
+    def _predicted(self, last: Array, strength: Array) -> Array:
+        """A Newton step of all rows from their last solution, with the Hessian at the point of the last residuals."""
+        descent = self.upper * self.mass[-1] - (self.upper - self.lower) * self.below[-1]
+        descent -= self.hessian @ (last - self.reference)
+        return last + newton(self.hessian, -descent, last, ElasticNet(strength, positive=False))
+
+    def _strength(self) -> Array:
+        """The strength of the penalty at alpha = 1 and at unit scale, zero for the intercept."""
+        penalty = self.problem.penalty.rescaled(self.units.column_scale * self.units.unit, self.units.factor)
+        strength = np.zeros(self.q)
+        strength[: penalty.strength.size] = penalty.strength
+        return strength
 
     def _points(self, coef: Array, intercept: Array) -> Array:
         """Solutions of all rows at unit scale, in rows."""
         parts = [self.units.to_scaled(coef[:, k], float(intercept[k])) for k in range(intercept.size)]
         table = np.array([np.append(part.coef, part.intercept) for part in parts]).reshape(len(parts), -1)
         return np.ascontiguousarray(table[:, : self.q])
+
+    def _residual(self, point: Array) -> Array:
+        p = self.twin.n_features
+        residual = self.twin.design.matvec(point[:p])
+        np.subtract(self.twin.y, residual, out=residual)
+        residual -= point[p:].sum()
+        return residual
 
     def _residuals(self, points: Array) -> Array:
         p = self.twin.n_features
@@ -201,8 +308,10 @@ class _Folds:
             intercept = found[:, :, -1] * units.unit + units.y_shift - coef @ units.column_shift
         return coef, intercept, proved & np.isfinite(coef).all(axis=2) & np.isfinite(intercept)
 
-    def _at(self, point: Array, strength: Array, residual: Array, first: bool) -> tuple[Array, NDArray[np.bool_]]:
-        """The solutions at one alpha, and whether they are proved."""
+    def _at(
+        self, point: Array, strength: Array, residual: Array, *, first: bool = False, tries: int = 0
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """The solutions at one alpha, and whether they are proved; `tries` radii are tried, the usual number if 0."""
         # 1.
         if first:
             self.radius = self._radius_of(residual, self.tuning.window_per_column * self.q)
@@ -215,7 +324,7 @@ class _Folds:
             change = np.where(self.above[turned], -1.0, 1.0)
             self.below = self.below + (self.weight[turned] * change[:, None]).T @ self._rows(turned)
         # 2.
-        for _ in range(self.tuning.tries):
+        for _ in range(tries or self.tuning.tries):
             found = point + self.offset
             proved, distance = self._near_vertices(self.near[:n_near], point, strength, residual, found)
             proved &= distance <= self.radius
@@ -260,6 +369,7 @@ class _Folds:
         step = max(near.size // (tuning.window_per_column * self.q), 1)
         some, part = near[::step], A[::step]
         density = self.twin.weight[some] * (span * step / (2 * max(self.radius, VERTEX))) / self.length[some]
+        self.hessian = (part * density[:, None]).T @ part
         _simplex.near_vertices(
             A,
             self.twin.y[near],
@@ -267,7 +377,7 @@ class _Folds:
             self.weight[near],
             point,
             strength,
-            (part * density[:, None]).T @ part,
+            self.hessian,
             self.upper * self.mass - span * self.below,
             self.lower,
             self.upper,

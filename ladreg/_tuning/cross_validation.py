@@ -82,6 +82,8 @@ class Lot:
         if not isinstance(folds, Folds) or not folds.shares_rows(first.problem):
             return self
         is_known = bool(self.paths) and np.array_equal(self.paths[0].alphas, first.alphas)
+        if not (is_known or folds.knows):
+            return replace(self, paths=[folds.follow(first.problem, first.alphas)])
         path = self.paths[0] if is_known else folds.path(first.problem, first.alphas)
         folds.know(first.problem, path)
         return replace(self, paths=[path])
