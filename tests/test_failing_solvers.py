@@ -164,7 +164,7 @@ LIMITED = {
     "lad": (LADRegressor(alpha=0.001), TIED),
     "lad by reduction": (LADRegressor(), MANY),
     "lad by linprog": (LADRegressor(alpha=0.1, solver="linprog"), SMALL),
-    "quantiles": (QuantileRegressor(quantile=[0.2, 0.5], alpha=0.01), SMALL),
+    "quantiles": (QuantileRegressor(quantile=[0.2, 0.5], alpha=0.01), MANY),
     "combined": (CombinedLossRegressor(alpha=0.01), TIED),
     "huber": (HuberLossRegressor(alpha=0.01), SMALL),
     "lasso": (LassoCD(alpha=1e-4), WIDE),

@@ -1,5 +1,6 @@
 """Paths from knot to knot: every alpha is what it is alone, and knots are those of exact arithmetic."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
@@ -9,11 +10,13 @@ import scipy.sparse as sp
 
 from ladreg import LADRegressor, LADRegressorCV, QuantileRegressor, lad_path, quantile_path, quantile_process
 from ladreg._certificate import prove
+from ladreg._kernels import _parametric
 from ladreg._piecewise import PiecewiseTuning, follows_knots
 from ladreg._problem import Absolute, Pinball, Settings
-from ladreg._solvers import confirm, largest_alpha, solve, solve_alphas, solve_quantile_knots
+from ladreg._solvers import confirm, largest_alpha, solve, solve_alphas, solve_quantile_knots, solve_quantiles
 from ladreg.metrics import pinball_loss
 from tests.campaign.paths import drawn
+from tests.faults import always
 from tests.problems import make
 
 
@@ -286,6 +289,61 @@ def test_every_quantile_is_what_it_is_alone(block):
                 assert high > low
                 low = high
             assert low == pytest.approx(0.98, rel=1e-15)
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_a_list_of_quantiles_is_what_each_is_alone(block):
+    walked = total = 0
+    for seed in range(block, 24, 8):
+        X, y, more = random_table(seed)
+        median = make(X, y, **more | {"loss": Pinball(0.5)})
+        largest, rng = largest_alpha(median), np.random.default_rng(seed)
+        if not largest > 0:
+            continue
+        penalty = median.penalty.times(largest * rng.choice([0.5, 0.1, 0.01]))
+        problems = [replace(median, loss=Pinball(tau), penalty=penalty) for tau in rng.uniform(0.02, 0.98, 3)]
+        for problem, solution in zip(problems, solve_quantiles(problems, Settings(1e-12)), strict=True):
+            alone, size = solve(problem, Settings(1e-12)), problem.objective(np.zeros(X.shape[1]), 0.0)
+            total += 1
+            walked += solution.solver == "parametric simplex"
+            assert solution.objective <= alone.objective * (1 + 1e-12) + 1e-14 * size, seed
+            assert prove(problem, solution.coef, solution.intercept, solution.dual).gap <= 1e-12 * size, seed
+            if alone.relative_gap < 1e-12:
+                unit = np.abs(alone.coef).max(initial=1e-3)
+                np.testing.assert_allclose(solution.coef, alone.coef, rtol=1e-8, atol=1e-8 * unit, err_msg=str(seed))
+                assert solution.unique == alone.unique, seed
+    assert walked >= (0.3 if block == 6 else 0.9) * total  # quantiles among far targets (6) are solved alone
+
+
+def test_a_list_of_quantiles_shares_its_exchanges():
+    """Single fits of a wide table walk from the largest alpha; of a list only the first quantile does."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 60))
+    y, taus = X[:, :3].sum(axis=1) + rng.standard_t(2, 40), [0.7, 0.2, 0.3, 0.5, 0.3]
+    alpha = 0.05 * QuantileRegressor(alpha=1.0).alpha_max(X, y)
+    together = QuantileRegressor(quantile=taus, alpha=alpha).fit(X, y)
+    problem = make(X, y, loss=Pinball(0.5), alpha=alpha)
+    problems = [replace(problem, loss=Pinball(tau)) for tau in taus]
+    found, alone = solve_quantiles(problems, Settings()), [solve(one, Settings()) for one in problems]
+    exchanges = [sum(one.stats["n_exchanges"] for one in solutions) for solutions in (found, alone)]
+    assert 2 * exchanges[0] < exchanges[1]
+    np.testing.assert_array_equal(together.coef_, [solution.coef for solution in found])
+
+
+def test_a_list_that_cannot_be_walked_is_solved_one_by_one():
+    """Penalties that differ, and a walk without a pivot."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 4))
+    problem = make(X, X.sum(axis=1) + rng.standard_t(2, 60), loss=Pinball(0.3), alpha=0.02)
+    problems = [problem, replace(problem, loss=Pinball(0.6))]
+    expected = [solve(one, Settings()).objective for one in problems]
+    with always(_parametric, "parametric", lambda _, *given: (3, 0, given[10], given[16], 0, 0)):
+        found = solve_quantiles(problems, Settings())
+    assert not any("n_exchanges" in solution.stats for solution in found)
+    assert [solution.objective for solution in found] == pytest.approx(expected, rel=1e-13)
+    other = problems[1].with_penalty(problem.penalty.times(2.0))
+    found = solve_quantiles([problem, other], Settings())
+    assert found[1].objective == pytest.approx(solve(other, Settings()).objective, rel=1e-13)
 
 
 def test_quantiles_of_a_sample_change_at_its_ranks():

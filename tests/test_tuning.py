@@ -79,7 +79,9 @@ def quantiles(settings):
     """A sequence over quantiles."""
     X, y = table(4000, 3)
     problems = [make(X, y, loss=Pinball(tau)) for tau in (0.2, 0.3, 0.4, 0.5)]
-    return of_solutions(problems, solve_quantiles(problems, settings))
+    penalised = make(*table(200, 4), loss=Pinball(0.2), alpha=0.05)
+    walked = [penalised, replace(penalised, loss=Pinball(0.6))]
+    return of_solutions(problems + walked, solve_quantiles(problems, settings) + solve_quantiles(walked, settings))
 
 
 def alphas(settings):

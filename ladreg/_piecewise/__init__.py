@@ -11,7 +11,7 @@ from ladreg._piecewise.linprog import dual_at, solve_by_linprog
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.null_space import is_bulky
 from ladreg._piecewise.preprocessing import doubtful
-from ladreg._piecewise.quantile_knots import solve_all_quantiles
+from ladreg._piecewise.quantile_knots import follows_quantiles, solve_all_quantiles, solve_along_quantiles
 from ladreg._piecewise.solution_process import solve_process
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._piecewise.vertices import Batch, Vertices, solve_only_vertex, solve_vertices
@@ -28,6 +28,7 @@ __all__ = [
     "dual_at",
     "follow_folds",
     "follows_knots",
+    "follows_quantiles",
     "is_bulky",
     "is_worth_copying",
     "newton_step",
@@ -36,6 +37,7 @@ __all__ = [
     "solve_all_knots",
     "solve_all_quantiles",
     "solve_along_knots",
+    "solve_along_quantiles",
     "solve_any_penalty",
     "solve_by_cascade",
     "solve_by_linprog",

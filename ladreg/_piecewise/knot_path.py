@@ -83,13 +83,24 @@ def solve_along_knots(
     found = _proved_vertices(unit, alphas, settings)
     for alpha in alphas.tolist():
         solution = next(found, None)
-        if solution is None or not (solution.unique and solution.relative_gap <= PROVED_GAP):
+        if solution is None or not is_only_optimum(solution):
             problem = unit.with_penalty(unit.penalty.times(alpha))
-            if solution is not None:
-                solution = canonical(problem, solution)
-            solution = proved(problem, solution, settings, solve, last)
+            solution = finished(problem, solution, settings, solve, last)
         last = solution.coefficients
         yield solution
+
+
+def is_only_optimum(vertex: Solution) -> bool:
+    """Whether a vertex is proved to be the only optimum."""
+    return vertex.unique and vertex.relative_gap <= PROVED_GAP
+
+
+def finished(
+    problem: Problem, vertex: Solution | None, settings: Settings, solve: Solver, start: Coefficients | None
+) -> Solution:
+    """Steps 3 and 4, for a vertex that is not proved to be the only optimum, or none."""
+    found = None if vertex is None else canonical(problem, vertex)
+    return proved(problem, found, settings, solve, start)
 
 
 def solve_all_knots(

@@ -1,4 +1,4 @@
-"""All solutions of quantile regression with the same penalty, from one quantile to another: a walk from knot to knot.
+"""Quantile regression with the same penalty, from one quantile to another: a walk along the knots of the quantile.
 
 The solution is piecewise constant in the quantile (Koenker and d'Orey 1987, doi 10.2307/2347802), with an L1 penalty as
 well: what changes with the quantile is linear in it.
@@ -6,20 +6,86 @@ well: what changes with the quantile is linear in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._certificate import certify
-from ladreg._piecewise.knot_path import NAME, WALKS, distinct, settled
+from ladreg._piecewise.knot_path import NAME, WALKS, distinct, finished, follows_knots, is_only_optimum, settled
 from ladreg._piecewise.parametric import Walk
 from ladreg._piecewise.ranges import pieces
+from ladreg._piecewise.solution_process import is_followed
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Pinball, Problem, Settings, Solution, Solver, StopReason
 from ladreg._tolerances import EXACT_FIT, PROVED_GAP
+
+
+def follows_quantiles(problem: Problem, number: int, settings: Settings) -> bool:
+    """Whether that number of quantiles with the penalty of `problem` are worth solving by one walk.
+
+    Not where only the rows near each fit are solved, or where exchanges are dear for the number of quantiles. With two
+    columns per row or more each single fit would be a walk of its own.
+    """
+    tuning = settings.tuned(PiecewiseTuning)
+    n_rows, n_columns = problem.n_samples, problem.n_features + problem.fit_intercept
+    affordable = tuning.walk_entries * min(number - 1, tuning.walk_quantiles)
+    return (
+        number > 1
+        and (n_rows * n_columns <= affordable or n_columns >= 2 * n_rows)
+        and follows_knots(problem, np.ones(1), settings)
+        and not is_followed(scaled(problem)[0], tuning)
+    )
+
+
+def solve_along_quantiles(
+    problems: Iterable[Problem], values: Array, settings: Settings, *, solve: Solver
+) -> Iterator[Solution]:
+    """Solve problems that differ in their quantile by one walk.
+
+    Parameters
+    ----------
+    problems
+        Problems that share design, target, weights and penalty.
+    values
+        Their quantiles, which do not fall.
+    settings
+        Passed to `solve`.
+    solve
+        The solver for a problem on its own.
+
+    Notes
+    -----
+    1. Follow the path of the penalty down to the one that is given, at the first quantile; then the quantile. Each
+       vertex is certified on its problem.
+    2. One that is not the only optimum goes to the canonical one; what is not proved to rounding is solved on its own.
+    """
+    posed = list(problems)
+    found = _vertices_at(posed, values, settings)
+    last: Coefficients | None = None
+    for problem in posed:
+        solution = next(found, None)
+        if solution is None or not is_only_optimum(solution):
+            solution = finished(problem, solution, settings, solve, last)
+        last = solution.coefficients
+        yield solution
+
+
+def _vertices_at(problems: list[Problem], quantiles: Array, settings: Settings) -> Iterator[Solution]:
+    """The vertices at quantiles that do not fall, certified; fewer if the walk gets stuck."""
+    twin, units = scaled(problems[0])
+    walk, k, before = Walk(twin, settings.tuned(PiecewiseTuning)), 0, 0
+    for _ in walk.at(np.ones(1)):
+        pass
+    if walk.is_stuck:
+        return
+    walk.turn(1.0, float(quantiles[0]))
+    for group in walk.at(1.0 - quantiles):
+        for coef, dual, n_exchanges in zip(group.coef, group.dual, group.exchanges.tolist(), strict=True):
+            yield _certified(problems[k], twin, units, walk, coef, dual, n_exchanges - before)
+            k, before = k + 1, n_exchanges
 
 
 def solve_all_quantiles(
@@ -87,29 +153,27 @@ def _followed(
         np.maximum(group.alphas, 1.0 - high, out=group.alphas)  # a walk that is about to get stuck may go beyond
         for k in distinct(group.alphas, above).tolist():
             below, knot = float(group.alphas[k]), group.dual[k].copy()
-            inside, middle = (above + below) / 2, (dual + knot) / 2
-            coef = np.zeros(twin.n_features)
-            coef[walk.features] = group.coef[k, : walk.features.size]
-            intercept = float(group.coef[k, -1]) if twin.fit_intercept else 0.0
-            dual_there = np.clip(middle, 0.0, twin.weight) - inside * twin.weight
-            n_exchanges = int(group.exchanges[k])
-            single = replace(problem, loss=Pinball(1.0 - inside))
-            yield 1.0 - below, _certified(single, units, coef, intercept, dual_there, max(n_exchanges - before, 1))
+            n_exchanges, single = int(group.exchanges[k]), replace(problem, loss=Pinball(1.0 - (above + below) / 2))
+            middle = (dual + knot) / 2
+            yield 1.0 - below, _certified(single, twin, units, walk, group.coef[k], middle, n_exchanges - before)
             above, dual, before = below, knot, n_exchanges
 
 
 def _certified(
-    problem: Problem, units: Scaling, coef: Array, intercept: float, dual: Array, n_exchanges: int
+    problem: Problem, twin: Problem, units: Scaling, walk: Walk, point: Array, dual: Array, n_exchanges: int
 ) -> Solution:
-    """A vertex at unit scale, certified on the problem as given."""
-    coef, intercept = units.to_original(coef, intercept)
+    """A vertex of a walk along quantiles, certified on the problem as given."""
+    scaled_coef = np.zeros(twin.n_features)
+    scaled_coef[walk.features] = point[: walk.features.size]
+    coef, intercept = units.to_original(scaled_coef, float(point[-1]) if twin.fit_intercept else 0.0)
+    dual = np.clip(dual, 0.0, twin.weight) + problem.loss.interval()[0] * twin.weight
     return certify(
         problem,
         np.maximum(coef, 0.0) if problem.penalty.positive else coef,
         intercept if problem.fit_intercept else 0.0,
         units.dual_to_original(dual, problem.n_samples),
-        n_iter=n_exchanges,
+        n_iter=max(n_exchanges, 1),
         stopped=StopReason.EXACT,
         solver=NAME,
-        stats={"n_exchanges": n_exchanges},
+        stats={"n_exchanges": max(n_exchanges, 1)},
     )

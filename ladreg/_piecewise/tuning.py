@@ -102,6 +102,16 @@ class PiecewiseTuning:
     # takes 1.2 times as many exchanges, of 2,900 x 100 1.5 times.
     near_rows: int = number(5, 1, 1 << 20)
 
+    # Lists of quantiles.
+
+    # Rows times columns for each quantile beyond the first, up to which one walk takes the list: all share what the
+    # first quantile costs. At .01 alpha_max three quantiles of 500 x 120 take 0.7 times as long as single fits, two of
+    # 500 x 200 1.4 times.
+    walk_entries: int = number(1 << 15, 1, 1 << 30)
+    # Quantiles beyond the first that count, at most: with more columns an exchange costs too much. At .01 alpha_max 9
+    # quantiles take 0.6 times as long as single fits of 1,000 x 100, and 1.2 times of 1,000 x 240.
+    walk_quantiles: int = number(4, 1, 1000)
+
     # Sequences of problems.
 
     # Columns, at most: basic rows are exchanged one by one, each in the square of the columns.

@@ -15,11 +15,13 @@ from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import (
     dual_at,
     follows_knots,
+    follows_quantiles,
     is_bulky,
     on_face,
     solve_all_knots,
     solve_all_quantiles,
     solve_along_knots,
+    solve_along_quantiles,
     solve_any_penalty,
     solve_by_cascade,
     solve_by_linprog,
@@ -195,14 +197,17 @@ def largest_alpha(problem: Problem) -> float:
 def solve_quantiles(
     problems: Sequence[Problem], settings: Settings, start: tuple[float, Coefficients] | None = None
 ) -> list[Solution]:
-    """Solve problems that differ in their quantiles only, each from those beside it, in their order.
+    """Solve problems that differ in their quantiles, by one walk or each from those beside it, in their order.
 
-    `start` is a quantile near the lowest one, and its solution.
+    `start` is a quantile near the lowest one, and its solution. Problems with penalties of their own are not walked.
     """
     values = np.array([problem.loss.interval()[1] for problem in problems])
     order = np.argsort(values, kind="stable")
-    plain = problems[0].penalty.is_plain
-    engine = partial(solve_process, start=start) if plain else _solve_one_by_one
+    penalty, engine = problems[0].penalty, _solve_one_by_one
+    if penalty.is_plain:
+        same = start is None and all(problem.penalty is penalty for problem in problems)
+        walks = same and follows_quantiles(problems[0], values.size, settings)
+        engine = solve_along_quantiles if walks else partial(solve_process, start=start)
     found = _solve_in_order((_by_groups(problems[place]) for place in order), values[order], settings, engine)
     solutions = dict(zip(order.tolist(), found, strict=True))
     return [solutions[place] for place in range(len(problems))]
