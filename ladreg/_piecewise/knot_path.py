@@ -235,13 +235,16 @@ def _proved_vertices(unit: Problem, alphas: Array, settings: Settings) -> Iterat
 def _proved(
     unit: Problem, twin: Problem, units: Scaling, walk: Walk, group: Vertices, before: tuple[int, int]
 ) -> Iterator[Solution]:
-    """The solutions of a group of vertices; `before` counts the exchanges and rows read for the groups before it."""
+    """The solutions of a group of vertices; `before` counts the exchanges and rows read for the groups before it.
+
+    The group's duals become those of the solutions.
+    """
     lower, upper = twin.loss.interval()
     n_features = walk.features.size
     width = AT_END * (upper - lower)
     inside = (group.dual < (upper - width) * twin.weight) & (group.dual > (lower + width) * twin.weight)
     np.clip(group.dual, lower * twin.weight, upper * twin.weight, out=group.dual)
-    dual = group.dual * (units.factor / units.unit)
+    dual = np.multiply(group.dual, units.factor / units.unit, out=group.dual)
     if units.rows.size:
         full = np.zeros((dual.shape[0], unit.n_samples))
         full[:, units.rows] = dual
