@@ -165,7 +165,7 @@ def test_an_interrupted_path_can_be_asked_for_again(path):
 )
 def test_a_warning_that_is_an_error_leaves_the_estimator_as_it_was(case):
     model, data = CASES[case]
-    if case == "quantiles":  # a list for few rows is one walk, which reaches no limit
+    if case in ("quantiles", "lad, folds"):  # few rows are solved by walks, which reach no limit
         data = faults.MANY
     model = clone(model).fit(*data).set_params(max_iter=1, tol=0.0)
     state = bits(model)
