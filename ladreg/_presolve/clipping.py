@@ -27,7 +27,7 @@ from ladreg._problem import (
     Solver,
     StopReason,
 )
-from ladreg._tolerances import AT_END, INSIDE, ROUNDING_GAP
+from ladreg._tolerances import AT_END, HALF_DIGITS, INSIDE, ROUNDING_GAP
 
 # A moved target must stay away from a fit that is one of several optima by more than 0.75 of the reach.
 _SEVERAL = 0.75
@@ -84,6 +84,11 @@ class Clipped:
             wrong |= self._off_end(solution) > 0
         ratio = solution.dual[self.heavy] / weight[self.heavy]
         loose = np.minimum(ratio - lower, upper - ratio) <= _INSIDE * (upper - lower)
+        # A penalty that dwarfs the losses hides that heavy rows are not fitted exactly.
+        part = self.problem.design.take(self.heavy)
+        residual = self.problem.y[self.heavy] - part.matvec(solution.coef) - solution.intercept
+        terms = np.abs(self.problem.y[self.heavy]) + part.absolute_matvec(solution.coef) + abs(solution.intercept)
+        loose |= np.abs(residual) > HALF_DIGITS * terms
         return self.rows[wrong], self.heavy[loose]
 
     def keeps(self, solution: Solution) -> bool:
