@@ -85,10 +85,9 @@ class Clipped:
         ratio = solution.dual[self.heavy] / weight[self.heavy]
         loose = np.minimum(ratio - lower, upper - ratio) <= _INSIDE * (upper - lower)
         # A penalty that dwarfs the losses hides that heavy rows are not fitted exactly.
-        part = self.problem.design.take(self.heavy)
-        residual = self.problem.y[self.heavy] - part.matvec(solution.coef) - solution.intercept
-        terms = np.abs(self.problem.y[self.heavy]) + part.absolute_matvec(solution.coef) + abs(solution.intercept)
-        loose |= np.abs(residual) > HALF_DIGITS * terms
+        size = self.problem.design.take(self.heavy).absolute_matvec(solution.coef) + abs(solution.intercept)
+        size += np.abs(self.problem.y[self.heavy])
+        loose |= np.abs(self._missed(self.problem, solution)) > HALF_DIGITS * size
         return self.rows[wrong], self.heavy[loose]
 
     def keeps(self, solution: Solution) -> bool:
@@ -171,8 +170,7 @@ class Clipped:
             return solution
         used = np.flatnonzero(solution.coef)
         rows = self.original.design.rows(self.heavy, used, self.original.fit_intercept)
-        missed = self.original.y[self.heavy] - self.original.design.take(self.heavy).matvec(solution.coef)
-        change = np.linalg.lstsq(rows, missed - solution.intercept, rcond=None)[0]
+        change = np.linalg.lstsq(rows, self._missed(self.original, solution), rcond=None)[0]
         coef = solution.coef.copy()
         coef[used] += change[: used.size]
         intercept = solution.intercept + (float(change[-1]) if self.original.fit_intercept else 0.0)
@@ -226,6 +224,11 @@ class Clipped:
     def _sides(self) -> Array:
         """+1 for moved targets above the fit, -1 below."""
         return np.where(self.original.y[self.rows] > self.problem.y[self.rows], 1.0, -1.0)
+
+    def _missed(self, problem: Problem, solution: Solution) -> Array:
+        """The residuals of the heavy rows."""
+        fitted = problem.design.take(self.heavy).matvec(solution.coef)
+        return np.asarray(problem.y[self.heavy] - fitted - solution.intercept)
 
     def _lightened(self, solution: Solution) -> float:
         """How much more the heavy rows cost in the original than here: rounding, as these rows are fitted exactly."""
