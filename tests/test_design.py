@@ -46,6 +46,7 @@ def test_products(pair):
     block = np.arange(10.0).reshape(5, 2)
     np.testing.assert_allclose(design.matvec(block), dense @ block, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(design.absolute_matvec(block), np.abs(dense) @ block, rtol=1e-12)
+    np.testing.assert_allclose(design.reach(), np.abs(dense).max(axis=0), rtol=1e-12)
     np.testing.assert_allclose(design.rmatvec(np.arange(40.0)), np.arange(40.0) @ dense, rtol=1e-12, atol=1e-12)
 
 
@@ -145,6 +146,13 @@ def test_rescaling_twice_is_rescaling_once(pair):
     shift = np.zeros(5) if sp.issparse(design.X) else np.linspace(0, 1, 5)
     again = design.rescaled(shift, 2 * SCALE)
     np.testing.assert_allclose(again.rows(np.arange(40)), (dense - shift) * 2 * SCALE, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.csc_array])
+def test_the_reach_of_a_sparse_column_does_not_depend_on_other_columns(kind):
+    table = np.array([[0.0, 1e-9, 0.0, -1e9], [0.0, -2e-9, 3.0, 0.0]])
+    np.testing.assert_array_equal(as_design(kind(table)).reach(), [0.0, 2e-9, 3.0, 1e9])
+    np.testing.assert_array_equal(as_design(kind((3, 2))).reach(), [0.0, 0.0])
 
 
 def test_the_design_shares_its_array():

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import BLOCK, Array, Index
 from ladreg._cached import cached_property
 from ladreg._design.base import Design
 from ladreg._design.block_structure import BlockGram, BlockPattern
@@ -164,9 +164,9 @@ class SparseDesign(Design):
         return np.asarray(self._mapped(np.abs(self._data())) @ (self.scale * np.abs(coef).T).T)
 
     def reach(self) -> Array:
-        """An upper bound of the sizes in each column."""
+        """The largest size in each column."""
         if "largest" not in self._known:
-            self._known["largest"] = max(float(self.X.data.max(initial=0.0)), -float(self.X.data.min(initial=0.0)))
+            self._known["largest"] = _largest(self.X)
         return np.asarray(self._known["largest"] * self.scale)
 
     def spread(self, centred: bool) -> Array:  # noqa: ARG002 - the mean square about the mean is no larger
@@ -278,6 +278,21 @@ class SparseDesign(Design):
         """Transpose of the chosen rows, in the form that an LP solver takes."""
         chosen = sp.csr_array(self.X[index], dtype=np.float64)
         return sp.csc_array((chosen * self.scale[None, :]).T)
+
+
+def _largest(X: Any) -> Array:
+    """The largest absolute value of each column of a CSR or CSC array; a block at a time, since sizes are a copy."""
+    largest = np.zeros(X.shape[1])
+    if X.format == "csc":
+        stored = np.flatnonzero(np.diff(X.indptr))
+        begins, data = X.indptr[stored], X.data[: X.indptr[-1]]
+        if stored.size:
+            largest[stored] = np.maximum(np.maximum.reduceat(data, begins), -np.minimum.reduceat(data, begins))
+        return largest
+    for begin in range(0, X.indptr[-1], BLOCK):
+        part = slice(begin, min(begin + BLOCK, X.indptr[-1]))
+        np.maximum.at(largest, X.indices[part], np.abs(X.data[part]))
+    return largest
 
 
 def _weighted(columns: sp.csc_array, weight: Array) -> sp.csr_array:

@@ -291,16 +291,14 @@ def _without(name: str, values: Array, denormal: NDArray[np.bool_]) -> Array:
 
 def _without_denormal_columns(design: Design) -> Design:
     """The design with zero for columns of denormal numbers only; beside other numbers denormal ones do no harm."""
-    X: Any = design.X
-    if not hasattr(X, "indptr"):
-        denormal = _is_denormal(design.reach())
-        return as_design(_without("X", X, denormal)) if denormal.any() else design
-    if not _is_denormal(np.abs(X.data)).any():
+    denormal = _is_denormal(design.reach())
+    if not denormal.any():
         return design
+    X: Any = design.X
+    if not _is_sparse(X):
+        return as_design(_without("X", X, denormal))
     columns = np.repeat(np.arange(X.shape[1]), np.diff(X.indptr)) if X.format == "csc" else X.indices
-    largest = np.zeros(X.shape[1])
-    np.maximum.at(largest, columns, np.abs(X.data))
-    data = _without("X", X.data, _is_denormal(largest)[columns])
+    data = _without("X", X.data, denormal[columns])
     return as_design(type(X)((data, X.indices, X.indptr), shape=X.shape))
 
 
