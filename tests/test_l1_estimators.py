@@ -141,6 +141,16 @@ def test_alpha_max_where_the_rows_on_the_kink_have_no_room():
         assert LADRegressor().alpha_max(X, y + shift, sample_weight=weight) == pytest.approx(0.75, rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_alpha_max_where_the_row_on_the_kink_weighs_less_than_the_rounding_of_others(seed):
+    """Two rows of 3e11 below and above, rounded: whatever the light rows' duals, they add less than 1e-15."""
+    draw = np.random.default_rng(seed)
+    X, y = draw.integers(-2, 3, (6, 2)).astype(float), np.arange(6.0)
+    weight = np.array([1e11, 2e11, *1e-4 * draw.uniform(0.1, 1, 3), 3e11])
+    slopes = np.array([-1, -2, 0, 0, 0, 3]) @ X / 6
+    assert LADRegressor().alpha_max(X, y, sample_weight=weight) == pytest.approx(np.abs(slopes).max(), rel=1e-12)
+
+
 @family
 @pytest.mark.parametrize("positive", [False, True])
 def test_alpha_max_does_not_depend_on_the_origin_of_columns(model, positive):

@@ -92,14 +92,16 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
 def _at_ends(problem: Problem, dual: Array, total: float, tied: Index) -> Array | None:
     """The dual that balances `total` where tied rows can do so at an end of their intervals only.
 
-    A linear program fails where there is less room than its tolerance. The tied rows share `total` by their weights.
+    A linear program fails where there is less room than its tolerance, or than the rounding of `total`, whose terms
+    may be 1e12 times as heavy as the tied rows. These share `total` by their weights.
     """
     weight = problem.weight[tied]
-    share = -total / (float(weight.sum()) or 1.0)
-    if not problem.fit_intercept or min(abs(share - end) for end in problem.loss.kink()) > HALF_DIGITS:
+    mass = float(weight.sum()) or 1.0
+    share, least = -total / mass, HALF_DIGITS + SUMMED * float(np.abs(dual).sum()) / mass
+    if not problem.fit_intercept or min(abs(share - end) for end in problem.loss.kink()) > least:
         return None
     balanced = dual.copy()
-    balanced[tied] = share * weight
+    balanced[tied] = float(np.clip(share, *problem.loss.kink())) * weight
     return balanced
 
 
