@@ -89,7 +89,7 @@ def _on_face(
         moved = _centre_of(problem, face, pinned)
         if moved is None:
             return None
-        point = moved
+        point = pinned.fitted(moved)
     # A penalised coefficient that is zero in exact arithmetic comes out as rounding, perhaps of the wrong sign.
     values = point[: face.features.size]
     small = SOLVED * np.abs(point).max(initial=1.0)
@@ -113,7 +113,8 @@ class _Pinned:
     """The equations of the pinned rows in the active columns: one solution, and a basis of what they leave open.
 
     `rows` are the rows that may move along the basis, `balance` is the change of the pinned rows' dual that changes
-    its products with the columns by a given error, and `products` are these products for a given change.
+    its products with the columns by a given error, and `products` are these products for a given change. `fitted`
+    makes a point that is far along the basis solve the equations again, which the basis does but for rounding.
     """
 
     point: Array
@@ -121,6 +122,7 @@ class _Pinned:
     rows: Index | slice
     balance: Callable[[Array], Array]
     products: Callable[[Array], Array]
+    fitted: Callable[[Array], Array] = np.asarray
 
     @classmethod
     def of(cls, face: Face, near: Coefficients | None) -> _Pinned | None:
@@ -151,8 +153,16 @@ class _Pinned:
         if matrix.size:
             for _ in range(2):
                 point += least_squares(matrix, target - matrix @ point)
-        shortest = partial(least_squares, matrix.T)
-        return cls(point, null_space(matrix), rows, shortest, partial(np.matmul, matrix.T))
+        shortest, fitted = partial(least_squares, matrix.T), partial(_fitted, matrix, target)
+        return cls(point, null_space(matrix), rows, shortest, partial(np.matmul, matrix.T), fitted)
+
+
+def _fitted(matrix: Array, target: Array, point: Array) -> Array:
+    """The solution of equations next to a point, where that misses them by more than rounding."""
+    left = target - matrix @ point
+    if np.abs(left).max(initial=0.0) <= SOLVED:
+        return point
+    return point + least_squares(matrix, left)
 
 
 def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:

@@ -81,6 +81,8 @@ def replay(seed):
     print(f"{model}\nills = {case.ills}\ncontainer = {case.container!r}")
     print(f"X = {case.X!r}\ny = {case.y!r}\nweight = {case.weight!r}")
     verdict = judged(seed)
+    if repr(verdict.parameters) != repr(model.parameters):
+        print(f"complaint about another problem of this integer: {verdict.name} {verdict.parameters} {verdict.ills}")
     print(f"warned = {verdict.warned}\nrefused = {verdict.refused!r}\nverdict: {verdict.complaints or 'no complaint'}")
     return int(bool(verdict.complaints))
 
