@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -159,8 +160,10 @@ def main():
         run(options.design, options.n, counts, options.repetitions, options.seconds, options.methods)
         if options.counts:
             options.counts.write_text(json.dumps(saved))
-    print("\n".join(table(saved)))
+    lines = table(saved)
+    print("\n".join(lines))
+    return int(any("**no**" in line for line in lines))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -98,8 +99,10 @@ def main():
         run(options.p, saved.setdefault(str(options.p), {"done": 0}), options.repetitions, options.seconds)
         if options.counts:
             options.counts.write_text(json.dumps(saved))
-    print("\n".join(table(saved)))
+    lines = table(saved)
+    print("\n".join(lines))
+    return int(any("**no**" in line for line in lines))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import sys
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,6 +20,9 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from ladreg import LADRegressor, blocks
+
+# What a fit may take: reads of the files, memory of this process, and the part of the objective that is not proved.
+PASSES, MEGABYTES, GAP = 4, 600, 1e-12
 
 
 def make(folder, n_rows, n_columns, n_files=40):
@@ -67,7 +71,8 @@ def main():
         f"wall {fit_wall:.1f} s, {fit_wall / wall:.1f} reads; processor {fit_used:.1f} s, {fit_used / used:.1f} reads"
     )
     print(model.certificate_)
+    return int(model.n_passes_ > PASSES or peak > MEGABYTES or model.certificate_.relative_gap > GAP)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
