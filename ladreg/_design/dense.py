@@ -302,6 +302,11 @@ class DenseDesign(Design):
             stats[2:] += part[2:]
         return stats
 
+    def ranges(self) -> tuple[Array, Array, Array]:
+        """Smallest and largest value of each column of X, and the sum of sizes, which is not finite where X is not."""
+        lowest, highest, total, _ = self._stats
+        return lowest, highest, total
+
     def means(self, weight: Array) -> Array:
         """Column means, weighted by `weight` of sum one; equal weights need no pass."""
         if weight.strides == (0,) and self._shift is None and np.isfinite(self._stats[3]).all():

@@ -13,13 +13,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
+from ladreg._design import Design
 from ladreg._from_blocks.far_targets import Far
 from ladreg._from_blocks.survey import Units, uniform
 from ladreg._piecewise import weighted_gram
 from ladreg._problem import Coefficients
 from ladreg._row_blocks import Place, Rows, Summary, merged, picked
-from ladreg._tolerances import PINNED
+from ladreg._tolerances import HALF_DIGITS, PINNED
 
+# Rows are copied for a product where they are at most half of all.
+_MANY = 0.5
 # Rows of a tile are compared with each other where more than a quarter of them is near.
 _PART = 4
 Mask = NDArray[np.bool_]
@@ -48,15 +51,26 @@ class Near:
         """
         design = self.units.design(rows)
         residual = self.units.target(rows.y) - design.matvec(self.point[:-1]) - self.point[-1]
-        near = np.full(residual.size, True)
-        if self.radius < np.inf:
-            near = np.abs(residual) <= self.radius * (design.absolute_matvec(self.spread[:-1]) + self.spread[-1])
+        near = self._is_close(design, residual)
         above = residual > 0
         above[far.rows] = far.distance > 0
         for coefficients in self.checked:
             near |= moved_rows(self.units, rows, above, coefficients)[0]
         near[far.rows] = False
         return near, above, design
+
+    def _is_close(self, design: Design, residual: Array) -> Mask:
+        """Whether each residual is within the radius; sizes are computed of rows that may be within it."""
+        if self.radius == np.inf:
+            return np.full(residual.size, True)
+        size, units, (spread, last) = np.abs(residual), self.units, (self.spread[:-1], self.spread[-1])
+        most = float((units.reach + np.abs(units.shift)) * units.scale @ spread + last)
+        close = size <= self.radius * most * (1.0 + HALF_DIGITS)
+        few = np.flatnonzero(close)
+        if few.size > _MANY * size.size:
+            return np.asarray(size <= self.radius * (design.absolute_matvec(spread) + last))
+        close[few] = size[few] <= self.radius * (design.take(few).absolute_matvec(spread) + last)
+        return close
 
 
 def moved_rows(units: Units, rows: Rows, above: Mask, coefficients: Coefficients) -> tuple[Mask, Array]:
@@ -170,19 +184,27 @@ def bring(found: Summary, rows: Rows, chosen: Index, most: int) -> None:
 def held_sums(units: Units, rows: Rows, design: Any, weight: Array, is_near: Mask, above: Mask, far: Far) -> Summary:
     """Sums of weights, weighted columns and targets, at unit scale, of the rows held above and below the fit.
 
-    Rows whose targets were moved have sums of their own, and that of the weighted distances.
+    Rows whose targets were moved have sums of their own (`far_sums`).
     """
-    sums: dict[str, Any] = {}
     target = units.target(rows.y)
     ordinary = np.where(is_near, 0.0, weight)
     ordinary[far.rows] = 0.0
-    far_design = design.take(far.rows)
+    sums = far_sums(units, target, design, weight, far)
     for name, side in (("below", ~above), ("above", above)):
-        held, moved = np.where(side, ordinary, 0.0), np.where(side[far.rows], weight[far.rows], 0.0)
-        sums |= _sums_of(name, design, target, held)
+        sums |= _sums_of(name, design, target, np.where(side, ordinary, 0.0))
+    return Summary(sums=sums)
+
+
+def far_sums(units: Units, target: Array, design: Any, weight: Array, far: Far) -> dict[str, Any]:
+    """The sums of the rows whose targets were moved, by the side of the move, and of the weighted distances."""
+    sums: dict[str, Any] = {}
+    far_design = design.take(far.rows)
+    above = far.distance > 0
+    for name, side in (("below", ~above), ("above", above)):
+        moved = np.where(side, weight[far.rows], 0.0)
         sums |= _sums_of("far " + name, far_design, target[far.rows], moved)
         sums[f"far {name} distance"] = float(moved @ np.abs(far.distance)) / units.unit
-    return Summary(sums=sums)
+    return sums
 
 
 def _sums_of(name: str, design: Any, target: Array, weight: Array) -> dict[str, Any]:
@@ -190,7 +212,7 @@ def _sums_of(name: str, design: Any, target: Array, weight: Array) -> dict[str, 
         f"{name} n": int(np.count_nonzero(weight)),
         f"{name} w": float(weight.sum()),
         f"{name} y": float(weight @ target),
-        f"{name} x": design.rmatvec(weight),
+        f"{name} x": design.rmatvec(weight) if weight.size else np.zeros(design.scale.size),
     }
 
 
@@ -236,23 +258,27 @@ def check(
 ) -> Summary:
     """A point in the user's own units: its loss, what held rows on the other side add to the gap, and these rows.
 
-    The sums of the rows that are still held come along, so that the next problem can be made of this pass. All sums are
-    those of the targets that were moved near, which stay held; "far" is what the move took from the loss.
+    The sums of these rows by the sides that they were held on come along: without them, the sums of the held rows are
+    those of the next problem. All sums are those of the targets that were moved near, which stay held; "far" is what
+    the move took from the loss.
     """
     units, (lower, upper) = near.units, ends
     rows, far = units.with_near_targets(rows)
     is_near, above, design = near.of(rows, far)
-    weight = units.weight(rows)
+    weight, target = units.weight(rows), units.target(rows.y)
     moved, residual = moved_rows(units, rows, above, coefficients)
     crossed = int(np.count_nonzero(moved[far.rows] & (weight[far.rows] > 0)))
+    wrong = np.flatnonzero(moved & ~is_near)
     moved[far.rows] = False
-    joins = moved & ~is_near & (weight > 0)
-    found = held_sums(units, rows, design, weight, is_near | moved, above, far)
-    # A held row counts as linear beyond zero; its loss is more than that where it is on the other side.
-    assumed = np.where(above, upper, lower) * residual
-    excess = np.where(is_near, 0.0, np.maximum(upper * residual, lower * residual) - assumed)
-    chosen = np.flatnonzero(joins)
+    chosen = wrong[moved[wrong] & (weight[wrong] > 0)]
+    found, some, sides = Summary(sums=far_sums(units, target, design, weight, far)), design.take(chosen), above[chosen]
+    for name, side in (("below", ~sides), ("above", sides)):
+        found.sums |= _sums_of(f"joining {name}", some, target[chosen], np.where(side, weight[chosen], 0.0))
+    mass = weight[chosen]
+    found.sums["joining size"] = np.append(some.magnitudes(mass), mass @ np.abs(target[chosen]))
     loss, null = (np.maximum(upper * values, lower * values) for values in (residual, rows.y))
+    # A held row counts as linear beyond zero; its loss is more than that where it is on the other side.
+    excess = np.maximum(loss[wrong] - np.where(above[wrong], upper, lower) * residual[wrong], 0.0)
     ordinary, there = weight.copy(), residual[far.rows] + far.distance
     ordinary[far.rows] = 0.0
     found.sums |= {
@@ -260,10 +286,9 @@ def check(
         "moved loss": float(weight[far.rows] @ loss[far.rows]),
         "far": float(weight[far.rows] @ (np.maximum(upper * there, lower * there) - loss[far.rows])),
         "far crossed": crossed,
-        "excess": float(weight @ np.maximum(excess, 0.0)),
+        "excess": float(weight[wrong] @ excess),
         "near": int(np.count_nonzero(is_near & (weight > 0))),
         "joins": chosen.size,
-        "crossed": int(np.count_nonzero(joins & (excess > 0))),
         "null": float(ordinary @ null),
     }
     bring(found, rows, chosen, most)

@@ -24,6 +24,9 @@ _SPARE, _LEAST, _FEWEST = 1.3, 40, 2000
 _FEWER = 4
 # Means that are farther from the fit than 64 typical residuals are moved there.
 _NEAR_MEAN = 64.0
+# The sums of held rows are less those that join, but for rounding of the larger: held rows are summed anew where less
+# than half of a side's weight is left, or where those that join have half of the mean size of a column (1, about).
+_LEFT = 0.5
 # Rows that are too many are solved as means of groups, whose numbers are 2^19 at most: 4 MB from each worker.
 _MEANS = 1 << 19
 
@@ -102,10 +105,10 @@ def _count(parts: list[Rows]) -> int:
 
 def checked(state: FitState, near: Near, seen: Summary, n_rounds: int) -> Generator[Request, Summary, None]:
     """Solve the gathered rows and check all rows; add those held on the wrong side, until there are none."""
-    parts, n_near = brought(seen), seen.sums["near"]
+    parts, n_near, held = brought(seen), seen.sums["near"], seen
     for number in range(n_rounds):
         parts = [stacked(parts)]  # in place of its parts: they are as large
-        candidate = _reduced(state, parts[0], seen)
+        candidate = _reduced(state, parts[0], held)
         n_gathered = _count(parts)
         state.stats["rows_solved"] += n_gathered
         state.stats["n_rounds"] += 1
@@ -126,6 +129,22 @@ def checked(state: FitState, near: Near, seen: Summary, n_rounds: int) -> Genera
             return
         parts, n_near = [*parts, *joins], n_near + seen.sums["joins"]
         near = replace(near, checked=(*near.checked, candidate.coefficients))
+        held = _still_held(held, seen) or (yield "gather", gather, (near, 0))
+
+
+def _still_held(held: Summary, seen: Summary) -> Summary | None:
+    """The sums of the held rows without those that join; None where too little is left of them."""
+    sums = dict(held.sums)
+    if not float(seen.sums["joining size"].max()) <= _LEFT:
+        return None
+    for side in ("below", "above"):
+        for part in "nwyx":
+            sums[f"{side} {part}"] = held.sums[f"{side} {part}"] - seen.sums[f"joining {side} {part}"]
+        if not sums[f"{side} n"]:
+            sums[f"{side} w"] = 0.0
+        elif sums[f"{side} w"] < _LEFT * held.sums[f"{side} w"]:
+            return None
+    return Summary(sums=sums)
 
 
 def _reduced(state: FitState, rows: Rows, seen: Summary) -> Candidate:

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, power_of_two
-from ladreg._design import Design, as_design
+from ladreg._design import DenseDesign, Design, as_design
 from ladreg._from_blocks.far_targets import NO_MOVES, Far, FarTargets
 from ladreg._problem import ElasticNet
 from ladreg._row_blocks import BlockError, Passes, Place, Rows, Summary, picked, stacked
@@ -88,22 +88,20 @@ def _weights(rows: Rows) -> Array:
 
 def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[str] | None) -> Summary:
     """Checks, ranges and sampled rows of a tile."""
-    check_numbers(place, rows, names)
-    X, weight = rows.X, rows.weight
-    is_sparse = sp.issparse(X)
-    if is_sparse:
+    X, weight, design = rows.X, rows.weight, as_design(rows.X)
+    check_numbers(place, rows, names, design)
+    if not isinstance(design, DenseDesign):
         size = np.asarray(abs(X).sum(axis=0), dtype=np.float64).ravel()
         count = np.bincount(X.indices, minlength=X.shape[1])
         reach = np.zeros(X.shape[1])
         np.maximum.at(reach, X.indices, np.abs(X.data).astype(np.float64))
         low, high = -reach, reach
     else:
-        low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
-        size = np.abs(X).sum(axis=0, dtype=np.float64)
+        low, high, size = design.ranges()
         count = np.full(X.shape[1], rows.y.size)
     pick, certain = _sampled(place.first, rows.y.size, n_rows, n_sample), np.zeros(0, dtype=np.intp)
     if n_sample < n_rows:
-        certain = _certain(rows, pick, low, high, n_sample / n_rows)
+        certain = _certain(rows, pick, (low, high, size), n_sample / n_rows)
         others = np.ones(rows.y.size, dtype=bool)
         others[certain] = False
         pick = pick[others[pick]]
@@ -122,8 +120,8 @@ def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[st
     )
 
 
-def check_numbers(place: Place, rows: Rows, names: list[str] | None) -> None:
-    """A BlockError that names the first number that is none, or a weight below zero."""
+def check_numbers(place: Place, rows: Rows, names: list[str] | None, design: Design | None = None) -> None:
+    """A BlockError that names the first number that is none, or a weight below zero; `design` is one of the rows."""
     X, y, weight = rows
     is_sparse: bool = sp.issparse(X)
     if weight is not None and not (weight.min(initial=0.0) >= 0 and np.isfinite(weight.sum())):
@@ -135,6 +133,8 @@ def check_numbers(place: Place, rows: Rows, names: list[str] | None) -> None:
     if not np.isfinite(y.sum()) and not np.isfinite(y).all():
         row = int(np.flatnonzero(~np.isfinite(y))[0])
         raise BlockError(f"{place.name}: the target of row {place.offset + row} is {y[row]:g}, which is not a number.")
+    if design is not None and design.is_finite:
+        return
     values: Any = X.data if is_sparse else X
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum(dtype=np.float64)) or np.isfinite(values).all():
@@ -176,11 +176,15 @@ def _sampled(first: int, size: int, n_rows: int, n_sample: int) -> Index:
     return _distinct(rows[(rows >= 0) & (rows < size)], size)
 
 
-def _certain(rows: Rows, pick: Index, low: Array, high: Array, share: float) -> Index:
+def _certain(rows: Rows, pick: Index, ranges: tuple[Array, Array, Array], share: float) -> Index:
     """Rows farthest out in each column, those of the largest weights, and a few for each column that varies in the
-    tile, but not in its sampled rows. `share` is the sample's part of all rows.
+    tile, but not in its sampled rows.
+
+    `ranges` are the smallest and largest value, and the sum of sizes, of each column of the tile, `share` is the
+    sample's part of all rows.
     """
     X: Any = rows.X
+    low, high, size = ranges
     n_far = max(int(_FAR_ROWS * share * rows.y.size / X.shape[1]), 1)
     more: list[NDArray[np.intp]] = [np.zeros(0, dtype=np.intp)]
     if rows.weight is not None:
@@ -191,12 +195,16 @@ def _certain(rows: Rows, pick: Index, low: Array, high: Array, share: float) -> 
         ends = zip(columns.indptr[:-1], columns.indptr[1:], strict=True)
         more.extend(columns.indices[a:b][:_RARE_ROWS].astype(np.intp) for a, b in ends)
         return _distinct(np.concatenate(more), rows.y.size)
-    distance = np.abs(X - np.median(X[:: max(1, rows.y.size // _FEW)], axis=0))
-    farthest = np.argmax(distance, axis=0)
-    more.append(farthest)
+    middle = np.median(X[:: max(1, rows.y.size // _FEW)], axis=0)
+    end = np.where(middle - low > high - middle, low, high)
+    more.append(np.argmax(end.astype(X.dtype) == X, axis=0))
     n_far = min(n_far, rows.y.size - 1)
-    far = distance[farthest, np.arange(farthest.size)] > _TAIL * distance.mean(axis=0)
-    more.extend(np.argpartition(-distance[:, j], n_far)[:n_far] for j in np.flatnonzero(far).tolist())
+    reach = np.abs(end - middle)
+    # The mean distance from the middle is at least the mean size less that of the middle.
+    for j in np.flatnonzero(reach > _TAIL * np.maximum(size / rows.y.size - np.abs(middle), 0.0)).tolist():
+        distance = np.abs(X[:, j] - middle[j])
+        if reach[j] > _TAIL * distance.mean():
+            more.append(np.argpartition(-distance, n_far)[:n_far])
     some = X[pick]
     least, most = some.min(axis=0, initial=np.inf), some.max(axis=0, initial=-np.inf)
     for j in np.flatnonzero((low < high) & (least >= most)).tolist():
