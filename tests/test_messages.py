@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
-from ladreg import LADRegressor, LADRegressorCV, LADRegressorIC, QuantileRegressor, QuantileRegressorCV, lad_path
+from ladreg import (
+    LADRegressor,
+    LADRegressorCV,
+    LADRegressorIC,
+    LassoCD,
+    QuantileRegressor,
+    QuantileRegressorCV,
+    lad_path,
+)
 from tests.public import ONE_EACH, REGRESSORS, data_functions
 
 rng = np.random.default_rng(0)
@@ -84,6 +93,17 @@ def test_the_advice_for_far_columns_works(origin, width):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         LADRegressor().fit(stamps - stamps.mean(), target)
+
+
+@pytest.mark.parametrize("seed", [127, 150, 180])
+def test_a_lasso_of_far_columns_is_warned_of_with_an_excluded_feature_as_well(seed):
+    rng = np.random.default_rng(seed)
+    far = np.round(100 * (rng.standard_normal((26, 1)) + 0.1 * rng.standard_normal((26, 6)))) + 1.7e12
+    target = (rng.random(26) < 0.2) * 1.0
+    bounds = ([-2e-4, -np.inf, 1e-4, -np.inf, -1e-4, 0], [-1e-4, np.inf, 2e-4, np.inf, 1e-3, np.inf])
+    model = LassoCD(4e-4, bounds=bounds, penalty_weights=[1, 1, 1, 0, 1, np.inf], standardize=True)
+    with pytest.warns(ConvergenceWarning, match="subtract their means from columns of X far from zero"):
+        model.fit(far, target)
 
 
 def hostile():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import certify
+from ladreg._presolve.scaling import with_stall
 from ladreg._presolve.tuning import PresolveTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver
 from ladreg._tolerances import AT_END
@@ -52,7 +53,7 @@ def solve_by_columns(
     2. Solve the problem of these features.
     3. Add features whose slope exceeds their strength, at most as many as the problem has, the largest ratios first;
        solve again. Ties are added as well, so that the canonical optimum is that of all features.
-    4. Certify the answer on all features.
+    4. Certify the answer on all features, where products with the dual have another rounding.
     """
     penalty, tuning = problem.penalty, settings.tuned(PresolveTuning)
     allowed = np.isfinite(penalty.strength)
@@ -79,7 +80,7 @@ def solve_by_columns(
             break
         inside |= new
     # 4.
-    return certify(
+    solution = certify(
         problem,
         *near,
         found.dual,
@@ -89,6 +90,7 @@ def solve_by_columns(
         stats={**found.stats, "n_columns": features.size, "n_column_rounds": rounds},
         unique=found.unique,
     )
+    return with_stall(problem, solution, settings.tol)
 
 
 def _ratio(problem: Problem, dual: Array) -> Array:

@@ -123,7 +123,7 @@ def solve_at_unit_scale(
             start = units.to_scaled(*solution.coefficients)
             other = certified(problem, units, engine(curved, settings, start))
             solution = other if other.gap < solution.gap else solution
-    return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, settings.tol) else solution
+    return with_stall(problem, solution, settings.tol)
 
 
 def _with_curve(problem: Problem, twin: Problem, units: Scaling) -> Problem | None:
@@ -138,8 +138,12 @@ def _with_curve(problem: Problem, twin: Problem, units: Scaling) -> Problem | No
     return None if loss is None else replace(twin, loss=loss)
 
 
+def with_stall(problem: Problem, solution: Solution, tol: float) -> Solution:
+    """The solution, as stalled where the proof on the user's own numbers misses by far the tolerance that was met."""
+    return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, tol) else solution
+
+
 def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
-    """Whether a tolerance that was met on the twin is missed by far in the proof on the user's own numbers."""
     if not (solution.stopped.good and problem.loss.is_square) or solution.gap <= ROUNDING_GAP * solution.objective:
         return False
     with np.errstate(over="ignore"):  # infinite squares allow any gap; an infinite objective is an error elsewhere
