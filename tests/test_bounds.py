@@ -279,6 +279,18 @@ def test_alpha_max_is_where_the_first_coefficient_moves(model, bounds):
     assert np.any(kind(**{**given, "alpha": 0.999 * largest}).fit(X, y).coef_ != rest)
 
 
+@pytest.mark.parametrize("origin", [1e6, 1e9])
+def test_alpha_max_under_bounds_does_not_depend_on_where_columns_are(origin):
+    bounds = [0.02, -np.inf, 0, 0.01, -np.inf], [np.inf, -0.2, np.inf, np.inf, np.inf]
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X, y = np.round(100 * rng.standard_normal((26, 5))), rng.standard_normal(26)
+        largest = alpha_max(X + origin, y, bounds=bounds)
+        assert largest == pytest.approx(alpha_max(X, y, bounds=bounds), rel=1e-13, abs=0)
+        coef = LassoCD(largest, bounds=bounds).fit(X + origin, y).coef_
+        np.testing.assert_array_equal(coef, np.clip(0.0, *bounds))
+
+
 @pytest.mark.parametrize("l1_ratio", [0.5, 1 - 1e-6])
 def test_at_alpha_max_coefficients_are_at_rest_beside_dependent_free_columns(l1_ratio):
     weights, kept = np.r_[0.0, 0.0, np.ones(8)], np.r_[0.1, np.zeros(7)]

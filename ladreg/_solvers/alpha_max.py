@@ -30,7 +30,8 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
     Notes
     -----
     1. Solve the problem without penalised features; far targets that it keeps on their side are brought near. Columns
-       are moved to the origin: their distance from it would multiply the rounding of the dual's sum.
+       are moved to the origin: their distance from it would multiply the rounding of the dual's sum, and that of
+       residuals where limits hold coefficients off zero.
     2. The slopes of a smooth loss there determine how strong the penalty must be.
     3. Where residuals are zero, on the kink, the dual may be chosen: a linear program minimises the largest slope.
        It has few features at first; features whose slopes turn out to be larger are added.
@@ -41,13 +42,14 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
     if penalised.size == 0:
         return 0.0
     # 1.
+    if problem.fit_intercept:
+        shift, _ = problem.design.extent(True)
+        problem = replace(problem, design=problem.design.rescaled(shift, np.ones(problem.n_features)))
     if penalty.rest.any():
         at_rest = problem.design.matvec(np.where(penalty.strength > 0, penalty.rest, 0.0))
         problem = replace(problem, y=problem.y - at_rest)
     if problem.fit_intercept:
-        shift, _ = problem.design.extent(True)
-        design = problem.design.rescaled(shift, np.ones(problem.n_features))
-        problem = replace(problem, design=design, y=problem.y - typical(problem.y))
+        problem = replace(problem, y=problem.y - typical(problem.y))
     coef, intercept, known = np.zeros(problem.n_features), problem.null_intercept(), None
     if free.size:
         part = replace(problem, design=problem.design.select(free), penalty=penalty.at(free))
