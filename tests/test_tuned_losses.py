@@ -249,3 +249,13 @@ def test_most_rows_on_a_plane_are_no_obstacle():
     model = HuberLossRegressorCV(alphas=3, cv=4).fit(X, y)
     assert np.isfinite(losses(model)).all()
     assert 0 < model.scale_ < 1e-15
+
+
+def test_targets_that_need_no_feature_are_no_obstacle():
+    """The largest useful alpha is zero, and the grid of a table that is solved with its folds has equal alphas."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(-3, 4, (3000, 2)).astype(float), np.round(2 * rng.standard_normal(3000))
+    model = LADRegressorCV(alphas=3).fit(X, y)
+    assert (model.alphas_ == 1.0).all()
+    assert not model.coef_.any()
+    assert model.certificate_.relative_gap <= 1e-12

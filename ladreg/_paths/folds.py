@@ -405,6 +405,8 @@ class Folds:
         """
         new = ~np.isin(path.alphas, self._known.alphas) if self._known is not None else np.ones(path.alphas.size, bool)
         alphas = path.alphas[new]
+        if alphas.size == 0:  # a grid of equal alphas
+            return
         found = solve_folds(problem, alphas, path.coef[:, new], path.intercept[new], self._trained(), self.settings)
         known = KnownFits(problem.penalty, alphas, found)
         self._known = known if self._known is None else self._known.followed_by(known)
