@@ -100,7 +100,7 @@ class InformationRegressor(TunedRegressor):
         counted = total <= 2.0**53 and bool(np.all(weight == np.floor(weight)))
         return total if counted else float(np.count_nonzero(data.weight))
 
-    def _prepared_blocks(self, passes: Passes, params: dict[str, Any]) -> tuple[MomentData, float]:
+    def _prepared_blocks(self, passes: Passes, n_held: int, params: dict[str, Any]) -> tuple[MomentData, float]:  # noqa: ARG002
         """The moments of all rows, and the number of samples, counted as in memory."""
         if params:
             raise TypeError(f"fit got an unexpected argument {min(params)!r}.")

@@ -218,7 +218,7 @@ class ElasticNetCD(WeightedRegressor):
 
     def _fit_blocks(self, X: Any, y: Any, sample_weight: Any) -> None:
         check_in_memory(self.penalty_weights)
-        given = MomentData.of(opened(X, y, sample_weight), None, bool(self.fit_intercept))
+        given = MomentData.of(opened(X, y, sample_weight)[0], None, bool(self.fit_intercept))
         problem = self._problems(given.data, self._penalty(given.data))[0]
         solution = self._solve([problem], [self._start_in(given)])[0]
         solution = given.certified(problem, solution, self._settings())

@@ -11,12 +11,13 @@ from ladreg._estimators.callbacks import (
     with_callbacks,
 )
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
+from ladreg._estimators.folds_in_blocks import FoldedData
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.huber_scale_in_blocks import scale_of_blocks
-from ladreg._estimators.in_blocks import BlockData, are_blocks
+from ladreg._estimators.in_blocks import BlockData, are_blocks, names_of, opened
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor, PosedBlocks
 from ladreg._estimators.limits import Bounds, Limits
-from ladreg._estimators.moments_in_blocks import MomentData, names_of, opened, verified_by_moments
+from ladreg._estimators.moments_in_blocks import MomentData, verified_by_moments
 from ladreg._estimators.own_penalties import penalties_of
 from ladreg._estimators.pipelines import LastStep
 from ladreg._estimators.pivotal import checked_quantiles, pivotal_alpha, quantile_of
@@ -46,6 +47,7 @@ __all__ = [
     "CallbackSupportMixin",
     "CertifiedRegressor",
     "Data",
+    "FoldedData",
     "L1Regressor",
     "LastStep",
     "Limits",

@@ -28,14 +28,17 @@ class BlockData:
     @classmethod
     def surveyed(cls, X: Any, y: Any, sample_weight: Any) -> BlockData:
         """The data in blocks that the arguments of `fit` are, after one pass."""
-        source, executor, n_held = source_of(X, y, sample_weight)
-        names: list[str] | None = getattr(source, "feature_names", None)
-        passes = Passes(source, executor)
-        seen = survey(passes, n_held, names)
+        passes, n_held = opened(X, y, sample_weight)
+        names = names_of(passes)
+        return cls.of(passes, survey(passes, n_held, names), names, n_held)
+
+    @classmethod
+    def of(cls, passes: Passes, seen: Survey, names: list[str] | None, n_held: int) -> BlockData:
+        """The data of a survey."""
         rows = seen.sample
         weight = np.ones(rows.y.size) if rows.weight is None else rows.weight / rows.weight.max()
         sample = Data(as_design(rows.X), rows.y[:, None], weight / weight.sum(), seen.dtype, single=True)
-        return cls(passes, seen, sample, None if names is None else list(names), n_held)
+        return cls(passes, seen, sample, names, n_held)
 
     def name_features(self, estimator: Any) -> None:
         """Set what `validate_data` sets."""
@@ -83,6 +86,18 @@ def source_of(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, int]:
     if hasattr(X, "source") and hasattr(X, "n_held"):
         return X.source, X.executor, X.n_held
     return X, None, HELD
+
+
+def opened(X: Any, y: Any, sample_weight: Any) -> tuple[Passes, int]:
+    """Passes over the data in blocks that the arguments of `fit` are, and the number of rows that may be held."""
+    source, executor, n_held = source_of(X, y, sample_weight)
+    return Passes(source, executor), n_held
+
+
+def names_of(passes: Passes) -> list[str] | None:
+    """The names of the features, if the source has them."""
+    names: list[str] | None = getattr(passes.source, "feature_names", None)
+    return None if names is None else [str(name) for name in names]
 
 
 def lazily(predict: Callable[[Any], Any], X: Any, n_outputs: int | None) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._design import as_design
-from ladreg._estimators.in_blocks import check_features, name_features, source_of
+from ladreg._estimators.in_blocks import check_features, name_features, names_of, opened
 from ladreg._estimators.validation import Data
 from ladreg._from_blocks import (
     ColumnFolds,
@@ -22,7 +22,7 @@ from ladreg._from_blocks import (
 )
 from ladreg._problem import Coefficients, Problem, Settings, Solution
 from ladreg._row_blocks import Passes
-from ladreg._solvers import solve, verify
+from ladreg._solvers import largest_alpha, solve, verify
 from ladreg._tolerances import PROVED_GAP
 
 # Passes that correct a fit, at most: each leaves the square of what was wrong before, where digits are left.
@@ -61,6 +61,10 @@ class MomentData:
     def original_problem(self, problem: Problem) -> Problem:
         """A problem of the rows with targets that are not shifted."""
         return replace(problem, y=self.original.Y[:, 0])
+
+    def largest_alpha(self, problem: Problem) -> float:
+        """The largest useful alpha of a problem of these rows."""
+        return largest_alpha(problem)
 
     def certified(self, problem: Problem, solution: Solution, settings: Settings) -> Solution:
         """The solution of a problem of these rows, in the user's units, proved from all rows, in one pass.
@@ -111,21 +115,9 @@ class MomentData:
         check_features(estimator, self.data.design.n_features, self.names)
 
 
-def names_of(passes: Passes) -> list[str] | None:
-    """The names of the features, if the source has them."""
-    names: list[str] | None = getattr(passes.source, "feature_names", None)
-    return None if names is None else [str(name) for name in names]
-
-
-def opened(X: Any, y: Any, sample_weight: Any) -> Passes:
-    """Passes over the data in blocks that the arguments of `fit` are."""
-    source, executor, _ = source_of(X, y, sample_weight)
-    return Passes(source, executor)
-
-
 def verified_by_moments(model: Any, X: Any, y: Any, sample_weight: Any) -> list[Solution]:
     """The coefficients of a model with a squared loss, proved from data in blocks in two passes."""
-    given = MomentData.of(opened(X, y, sample_weight), None, bool(model.fit_intercept))
+    given = MomentData.of(opened(X, y, sample_weight)[0], None, bool(model.fit_intercept))
     given.check_features(model)
     problem = model._problems(given.data, model._penalty_again(given.data))[0]
     coefs, intercepts = model._given_coefficients([problem], given.data)

@@ -3,15 +3,18 @@
 from ladreg._from_blocks.choose import judged, solve_blocks
 from ladreg._from_blocks.distinct_rows import LeastKeys, n_distinct_rows, row_keys
 from ladreg._from_blocks.equivalent_rows import EquivalentRows
-from ladreg._from_blocks.moments import ColumnFolds, Moments, RowFolds, moments
+from ladreg._from_blocks.fold_paths import BlockFolds
+from ladreg._from_blocks.moments import Moments, moments
 from ladreg._from_blocks.noise import Noise, noise
 from ladreg._from_blocks.order_statistics import Distance, selected
 from ladreg._from_blocks.question import Question
+from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds
 from ladreg._from_blocks.side_by_side import Request, together
 from ladreg._from_blocks.squares import certified_squares, corrected_target
-from ladreg._from_blocks.survey import Survey, Units, survey
+from ladreg._from_blocks.survey import SampledFold, Survey, Units, survey, survey_folds
 
 __all__ = [
+    "BlockFolds",
     "ColumnFolds",
     "Distance",
     "EquivalentRows",
@@ -21,6 +24,7 @@ __all__ = [
     "Question",
     "Request",
     "RowFolds",
+    "SampledFold",
     "Survey",
     "Units",
     "certified_squares",
@@ -33,5 +37,6 @@ __all__ = [
     "selected",
     "solve_blocks",
     "survey",
+    "survey_folds",
     "together",
 ]

@@ -11,6 +11,7 @@ from ladreg._from_blocks.combined import judged_combined, solve_combined_blocks
 from ladreg._from_blocks.huber import judged_huber, solve_huber_blocks
 from ladreg._from_blocks.piecewise import judged_piecewise, solve_piecewise_blocks
 from ladreg._from_blocks.question import Question
+from ladreg._from_blocks.sample_problem import Start
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey
 from ladreg._presolve import scaled
@@ -24,7 +25,7 @@ _PER_COLUMN = 5
 
 
 def solve_blocks(
-    question: Question, settings: Settings, seen: Survey, n_held: int
+    question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None = None
 ) -> Generator[Request, Summary, Solution]:
     """Solve a question over the rows of blocks; yields what it asks of the rows.
 
@@ -38,13 +39,15 @@ def solve_blocks(
         The survey of the same rows.
     n_held
         Rows of the sample; half as many may be gathered.
+    start
+        The fit of the sample, if it is known.
     """
     if question.loss.curvature > 0:
         if scaled(question.of(seen.sample))[0].loss.is_piecewise_linear:
             return (yield from _without_square(question, settings, seen, n_held))
         return (yield from solve_combined_blocks(question, settings, seen, n_held))
     if not isinstance(question.loss, Huber):
-        return (yield from solve_piecewise_blocks(question, settings, seen, n_held))
+        return (yield from solve_piecewise_blocks(question, settings, seen, n_held, start))
     whole = question.of(seen.sample)
     if seen.is_complete:
         return solve(whole, settings)

@@ -51,6 +51,9 @@ class FitState:
     # The best coefficients so far, and the largest lower bound of the objective.
     best: Solution | None = None
     best_point: Array = field(default_factory=lambda: np.zeros(0))
+    # Whether all rows that are fitted exactly are to be gathered, and the last problem of the gathered rows.
+    wants_ties: bool = False
+    reduced: Problem | None = None
     # The point of the last Newton step, where means are of rows near another one.
     refined_point: Array | None = None
     bound: float = -np.inf

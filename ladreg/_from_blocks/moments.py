@@ -6,7 +6,6 @@ doi 10.1080/00031305.1983.10483115): columns may be anywhere, and drift from blo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -14,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array
 from ladreg._design import CONSTANT, as_design
+from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds, names_of_folds
 from ladreg._from_blocks.survey import check_numbers
 from ladreg._row_blocks import Passes, Place, Rows, Summary
 
@@ -79,43 +79,6 @@ class ByFold:
 
 
 @dataclass(frozen=True)
-class RowFolds:
-    """Folds of consecutive rows: fold k begins at row ``first[k]``."""
-
-    first: Index
-
-    def split(self, place: Place, rows: Rows) -> Iterator[tuple[float, Any]]:
-        """The folds of a tile, and their rows."""
-        begin, end = place.first, place.first + rows.y.size
-        for fold in range(self.first.size - 1):
-            a, b = max(int(self.first[fold]), begin), min(int(self.first[fold + 1]), end)
-            if a < b:
-                yield float(fold), slice(a - begin, b - begin)
-
-    def number(self) -> int:
-        """Number of folds."""
-        return self.first.size - 1
-
-
-@dataclass(frozen=True)
-class ColumnFolds:
-    """A fold for each value of a column of X."""
-
-    column: int
-
-    def split(self, place: Place, rows: Rows) -> Iterator[tuple[float, Any]]:  # noqa: ARG002 - as for RowFolds
-        """The folds of a tile, and their rows."""
-        values: Any = rows.X[:, [self.column]]
-        values = (values if isinstance(values, np.ndarray) else values.toarray())[:, 0]
-        for value in np.unique(values).tolist():
-            yield float(value), np.flatnonzero(values == value)
-
-    def number(self) -> int:
-        """Number of folds that a tile may have at least."""
-        return 1
-
-
-@dataclass(frozen=True)
 class Moments:
     """The moments of each fold in their order, and of all rows; and how many rows have a weight above zero.
 
@@ -135,12 +98,7 @@ def moments(passes: Passes, folds: RowFolds | ColumnFolds, names: list[str] | No
     found: ByFold = seen.sums["moments"]
     if not found.folds:
         raise ValueError("sample_weight must contain at least one non-zero number: all weights are zero.")
-    wanted = range(folds.number()) if isinstance(folds, RowFolds) else sorted(found.folds)
-    for fold in wanted:
-        if fold not in found.folds:
-            raise ValueError(f"fold {fold} of cv has no held-out rows, or none with a weight above zero.")
-    if len(wanted) < least:
-        raise ValueError(f"the column given by cv must have at least {least} distinct values, got only {wanted[0]:g}.")
+    wanted = names_of_folds(folds, found.folds, least)
     parts = [found.folds[fold] for fold in wanted]
     total = reduce(lambda before, part: before + part, parts)
     if not (np.isfinite(total.mass) and np.isfinite(total.products).all()):

@@ -13,23 +13,25 @@ from ladreg._from_blocks.piecewise_tasks import Near, check, compare
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.reduced_rows import Candidate, checked, constant, gathered, judge
 from ladreg._from_blocks.refinement import refined
+from ladreg._from_blocks.sample_problem import SampleProblem, Start
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._from_blocks.tied_dual import prove_ties
-from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, Settings, Solution, StopReason
 from ladreg._row_blocks import Summary
-from ladreg._solvers import solve
+from ladreg._solvers import largest_alpha, solve
 from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PROVED_GAP
 
 # Where the answer of the gathered rows is not proved, four times as many are tried, after another step; three times.
 _WIDER, _ATTEMPTS = 4, 4
+# The null fit is that with twice the alpha that no slope of a penalised feature can exceed.
+_ABOVE = 2.0
 # Rounds of adding rows held on the wrong side: more were never needed where the rows in doubt fit into memory at all.
 _ROUNDS = 8
 
 
 def solve_piecewise_blocks(
-    question: Question, settings: Settings, seen: Survey, n_held: int
+    question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None = None
 ) -> Generator[Request, Summary, Solution]:
     """Solve a problem with a piecewise linear loss over the rows of blocks; yields what it asks of the rows.
 
@@ -43,6 +45,8 @@ def solve_piecewise_blocks(
         The survey of the same rows.
     n_held
         Rows of the sample; half as many may be gathered.
+    start
+        The fit of the sample, if it is known.
 
     Notes
     -----
@@ -61,7 +65,13 @@ def solve_piecewise_blocks(
     """
     if seen.is_complete:
         return solve(question.of(seen.sample), settings)
-    state = _begun(question, settings, seen, n_held)
+    state = _begun(question, settings, seen, n_held, start)
+    yield from _descended(state)
+    return (yield from _answer(state))
+
+
+def _descended(state: FitState) -> Generator[Request, Summary, None]:
+    """Steps 2 to 4."""
     for _ in range(_ATTEMPTS):
         if not state.has_means:
             yield from refined(state)
@@ -88,24 +98,42 @@ def solve_piecewise_blocks(
             state.point = state.best_point
         state.failed, state.size = True, _WIDER * state.size
         state.stats["n_failed"] += 1
-    return (yield from _answer(state))
 
 
-def _begun(question: Question, settings: Settings, seen: Survey, n_held: int) -> FitState:
+def _begun(question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None) -> FitState:
     """Step 1."""
-    finite = np.isfinite(question.penalty.strength)
-    kept = None if finite.all() else np.flatnonzero(finite)
-    whole = question.of(seen.sample)
-    _, scaling = scaled(whole)
-    units = Units.of(seen, kept, scaling.y_shift, scaling.unit, question.fit_intercept)
-    penalty = units.penalty(question.penalty)
-    pilot = replace(whole, design=units.design(seen.sample), y=units.target(whole.y), penalty=penalty)
-    found = solve(pilot, settings)
+    sampled = SampleProblem.of(question, seen) if start is None else start.sampled
+    units, whole = sampled.units, sampled.whole
+    pilot = replace(sampled.pilot, penalty=units.penalty(question.penalty))
+    found = solve(pilot, settings) if start is None else units.to_scaled(start.coefficients)
     coefficients = Coefficients(*units.to_original(found.coef, found.intercept))
     residual = pilot.residual(found.coef, found.intercept) * units.unit
     units = replace(units, far=FarTargets.of(whole.y, whole.weight, residual, coefficients))
     point = np.append(found.coef, found.intercept)
     return FitState.of(question, settings, seen, units, pilot, point, n_held)
+
+
+def largest_alpha_of_blocks(
+    question: Question, settings: Settings, seen: Survey, n_held: int
+) -> Generator[Request, Summary, float]:
+    """The largest useful alpha of a piecewise linear loss, from the fit that leaves all penalised coefficients at rest.
+
+    Rows that are held are on their sides there, and their duals at the ends: rows near the fit and means of all others
+    have the same largest alpha as all rows. Where more rows are fitted exactly than may be gathered, groups of them
+    have one dual, and the result is an upper bound.
+    """
+    penalty = question.penalty
+    chosen = (penalty.strength > 0) & np.isfinite(penalty.strength)
+    # No slope is larger than the largest number of its column times the steepest slope of the loss.
+    reach = np.maximum(np.abs(seen.low), np.abs(seen.high))[chosen] / penalty.strength[chosen]
+    bound = float(reach.max(initial=0.0)) * max(np.abs(question.loss.kink()))
+    if seen.is_complete or bound == 0:
+        return largest_alpha(question.of(seen.sample))
+    state = _begun(replace(question, penalty=penalty.times(_ABOVE * bound)), settings, seen, n_held, None)
+    state.wants_ties = True
+    yield from _descended(state)
+    assert state.reduced is not None
+    return largest_alpha(state.reduced.with_penalty(state.units.penalty(penalty)))
 
 
 def _answer(state: FitState) -> Generator[Request, Summary, Solution]:

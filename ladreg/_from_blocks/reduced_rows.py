@@ -120,7 +120,7 @@ def checked(state: FitState, near: Near, seen: Summary, n_rounds: int) -> Genera
             )
         best = judge(state, candidate, seen)
         # Rows that are fitted exactly, and were not gathered, may show that the optimum is unique.
-        is_open = not state.is_proved or not (best.unique or number)
+        is_open = state.wants_ties or not state.is_proved or not (best.unique or number)
         joins = brought(seen)
         is_full = seen.sums["left out"] or n_gathered + _count(joins) > 2 * state.budget
         if is_full and not state.has_means:
@@ -159,6 +159,7 @@ def _reduced(state: FitState, rows: Rows, seen: Summary) -> Candidate:
         state.penalty,
         question.fit_intercept,
     )
+    state.reduced = problem if state.wants_ties else None
     solution = solve_near_targets(problem, state.settings, Coefficients(state.point[:-1], float(state.point[-1])))
     far = rows.y.size + np.flatnonzero([mean.distance > 0 for mean in means])
     solution = _proved_at_fit(problem, solution, far)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
+from ladreg._from_blocks.row_folds import Training
 from ladreg._row_blocks import Passes, Place, Rows, Summary
 
 _Found = TypeVar("_Found")
@@ -13,10 +14,18 @@ _Found = TypeVar("_Found")
 Request = tuple[str, Any, tuple[Any, ...]]
 
 
-def together(passes: Passes, fits: list[Generator[Request, Summary, _Found]]) -> list[_Found]:
-    """Run several fits side by side: what they ask of the rows at the same time is answered by one pass."""
+def together(
+    passes: Passes,
+    fits: Sequence[Generator[Request, Summary, _Found]],
+    training: Sequence[Training | None] | None = None,
+) -> list[_Found]:
+    """Run several fits side by side: what they ask of the rows at the same time is answered by one pass.
+
+    `training` are the rows of each fit, None for all rows.
+    """
     found: dict[int, _Found] = {}
     asked: dict[int, Request] = {}
+    rows_of = dict(enumerate(training or ()))
 
     def go_on(k: int, answer: Summary | None) -> None:
         try:
@@ -29,15 +38,24 @@ def together(passes: Passes, fits: list[Generator[Request, Summary, _Found]]) ->
         go_on(k, None)
     while asked:
         name = "+".join(dict.fromkeys(request[0] for request in asked.values()))
-        seen = passes.total(name, _jointly, {k: request[1:] for k, request in asked.items()})
+        seen = passes.total(name, _jointly, {k: request[1:] for k, request in asked.items()}, rows_of)
         for k in list(asked):
             go_on(k, seen.part(f"{k}:"))
     return [found[k] for k in range(len(fits))]
 
 
-def _jointly(place: Place, rows: Rows, requests: dict[int, tuple[Any, tuple[Any, ...]]]) -> Summary:
-    """The summaries that several fits ask for of a tile."""
+def _jointly(
+    place: Place, rows: Rows, requests: dict[int, tuple[Any, tuple[Any, ...]]], rows_of: dict[int, Training | None]
+) -> Summary:
+    """The summaries that several fits ask for of a tile, each of its own rows."""
     total = Summary()
+    kept: dict[float, Rows] = {}
     for k, (task, common) in requests.items():
-        total.add(task(place, rows, *common), f"{k}:")
+        training, some = rows_of.get(k), rows
+        if training is not None:
+            if training.fold not in kept:
+                kept[training.fold] = training.of(place, rows)
+            some = kept[training.fold]
+        if some.y.size:
+            total.add(task(place, some, *common), f"{k}:")
     return total

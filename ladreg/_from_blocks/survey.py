@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index, power_of_two
 from ladreg._design import DenseDesign, Design, as_design
 from ladreg._from_blocks.far_targets import NO_MOVES, Far, FarTargets
-from ladreg._problem import ElasticNet
+from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds, Training, labels, names_of_folds
+from ladreg._problem import Coefficients, ElasticNet
 from ladreg._row_blocks import BlockError, Passes, Place, Rows, Summary, picked, stacked
 
 # Rows of each tile for a column that does not vary in its sampled rows, and rows of large weights.
@@ -23,6 +24,8 @@ _FAR_ROWS = 0.1
 _TAIL = 10.0
 # Rows that the median of a column is computed from.
 _FEW = 100
+# Folds, at most.
+_FOLDS = 1000
 # A column whose middle is more than 8 half ranges from zero is shifted there, as by `DenseDesign.extent`.
 _FAR = 8.0
 
@@ -52,11 +55,63 @@ class Survey:
         """Number of columns."""
         return int(self.size.size)
 
+    def without(self, fold: SampledFold) -> Survey:
+        """The survey of the training rows of a fold, whose sampled rows have a weight of zero."""
+        weight = _weights(self.sample).copy()
+        weight[fold.rows] = 0.0
+        mass, random = self.mass - fold.mass, weight[: self.n_random]
+        if not self.is_complete:
+            random *= max(mass - weight[self.n_random :].sum(), 0.0) / (random.sum() or 1.0)
+        return replace(self, n_rows=self.n_rows - fold.n_rows, mass=mass, sample=self.sample._replace(weight=weight))
+
+
+@dataclass(frozen=True)
+class SampledFold:
+    """A fold: its rows of positive weight, the sum of their weights, and which rows of the sample are in it."""
+
+    training: Training
+    n_rows: int
+    mass: float
+    rows: Index
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Rows and weights of each fold that was met."""
+
+    folds: dict[float, tuple[int, float]]
+
+    def __add__(self, other: _Tally) -> _Tally:
+        total = dict(self.folds)
+        for fold, (n_rows, mass) in other.folds.items():
+            before = total.get(fold, (0, 0.0))
+            total[fold] = before[0] + n_rows, before[1] + mass
+        if len(total) > _FOLDS:
+            raise ValueError(f"cv makes more than {_FOLDS} folds, each of which is fitted for every alpha: use fewer.")
+        return _Tally(total)
+
 
 def survey(passes: Passes, n_sample: int, names: list[str] | None) -> Survey:
     """Survey the data in one pass."""
     n_rows = passes.n_rows
-    seen = passes.total("survey", _survey, n_rows, min(n_sample, n_rows), names)
+    return _surveyed(passes.total("survey", _survey, n_rows, min(n_sample, n_rows), names))
+
+
+def survey_folds(
+    passes: Passes, n_sample: int, names: list[str] | None, folds: RowFolds | ColumnFolds, least: int
+) -> tuple[Survey, list[SampledFold]]:
+    """Survey the data and their folds in one pass; a ValueError unless each of `least` folds or more has rows."""
+    n_rows = passes.n_rows
+    found = passes.total("survey", _survey, n_rows, min(n_sample, n_rows), names, folds)
+    tally, parts = found.sums["folds"].folds, found.sums["random folds"] + found.sums["certain folds"]
+    seen, fold_of = _surveyed(found), np.concatenate(parts)
+    return seen, [
+        SampledFold(Training(folds, fold), tally[fold][0], tally[fold][1], np.flatnonzero(fold_of == fold))
+        for fold in names_of_folds(folds, tally, least)
+    ]
+
+
+def _surveyed(seen: Summary) -> Survey:
     if seen.sums["n"] == 0:
         raise ValueError("The weights must contain at least one non-zero number: all weights are zero.")
     random, certain = seen.rows.pop("sample"), seen.rows.pop("certain")
@@ -86,8 +141,15 @@ def _weights(rows: Rows) -> Array:
     return np.ones(rows.y.size) if rows.weight is None else rows.weight
 
 
-def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[str] | None) -> Summary:
-    """Checks, ranges and sampled rows of a tile."""
+def _survey(
+    place: Place,
+    rows: Rows,
+    n_rows: int,
+    n_sample: int,
+    names: list[str] | None,
+    folds: RowFolds | ColumnFolds | None = None,
+) -> Summary:
+    """Checks, ranges and sampled rows of a tile, and what its folds have of it."""
     X, weight, design = rows.X, rows.weight, as_design(rows.X)
     check_numbers(place, rows, names, design)
     if not isinstance(design, DenseDesign):
@@ -107,8 +169,10 @@ def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[st
         pick = pick[others[pick]]
     if weight is not None:
         pick, certain = pick[weight[pick] > 0], certain[weight[certain] > 0]
+    of_folds = {} if folds is None else _of_folds(folds, place, rows, pick, certain)
     return Summary(
         sums={
+            **of_folds,
             "n": rows.y.size if weight is None else int(np.count_nonzero(weight)),
             "mass": float(rows.y.size) if weight is None else float(weight.sum()),
             "size": size,
@@ -118,6 +182,15 @@ def _survey(place: Place, rows: Rows, n_rows: int, n_sample: int, names: list[st
         high={"x": high, "itemsize": X.dtype.itemsize},
         rows={"sample": [picked(rows, pick)], "certain": [picked(rows, certain)]},
     )
+
+
+def _of_folds(folds: RowFolds | ColumnFolds, place: Place, rows: Rows, pick: Index, certain: Index) -> dict[str, Any]:
+    """Rows and weights of the folds of a tile, and the folds of its sampled rows."""
+    fold_of, weight, tally = labels(folds, place, rows), _weights(rows), {}
+    for fold in np.unique(fold_of[weight > 0]).tolist():
+        own = weight[fold_of == fold]
+        tally[fold] = int(np.count_nonzero(own)), float(own.sum())
+    return {"folds": _Tally(tally), "random folds": [fold_of[pick]], "certain folds": [fold_of[certain]]}
 
 
 def check_numbers(place: Place, rows: Rows, names: list[str] | None, design: Design | None = None) -> None:
@@ -283,6 +356,12 @@ class Units:
         """Coefficients of the kept features, and the intercept, in the user's units."""
         coef = coef * self.scale * self.unit
         return coef, intercept * self.unit + self.y_shift - float(self.shift @ coef)
+
+    def to_scaled(self, given: Coefficients) -> Coefficients:
+        """Coefficients of all features, and the intercept, at unit scale."""
+        coef = given.coef if self.kept is None else given.coef[self.kept]
+        intercept = (given.intercept - self.y_shift + float(self.shift @ coef)) / self.unit
+        return Coefficients(coef / (self.scale * self.unit), intercept)
 
     def filled(self, coef: Array, n_features: int) -> Array:
         """Coefficients of all features."""

@@ -71,7 +71,7 @@ class SquaredFolds:
         *,
         mixing: float,
     ) -> None:
-        self.settings, self.mixing = settings, mixing
+        self.settings, self.mixing, self.number = settings, mixing, len(splits)
         self.twin, self.units = scaled(problem)
         if self.units.rows.size:
             place = np.full(problem.n_samples, -1, dtype=np.intp)
@@ -357,6 +357,7 @@ class Folds:
         estimate: Callable[[Problem], Problem],
     ) -> None:
         self.problem, self.splits, self.mixing, self.estimate = problem, splits, mixing, estimate
+        self.number = len(splits)
         self._clipped = clip_targets(problem)
         self.settings = settings
         self._known: KnownFits | None = None

@@ -136,9 +136,11 @@ class Path:
 Done = Callable[[Path, int], None]
 
 
-def grid(problems: Sequence[Problem], eps: float, number: int) -> Array:
+def grid(
+    problems: Sequence[Problem], eps: float, number: int, largest_of: Callable[[Problem], float] = largest_alpha
+) -> Array:
     """`number` alphas from the largest useful one of some problem to `eps` times it, equally spaced in logarithms."""
-    largest = max(largest_alpha(problem) for problem in problems)
+    largest = max(largest_of(problem) for problem in problems)
     if largest <= 0:
         # Any alpha will do: scikit-learn's value, or 1 for losses whose linear program must tell alpha from zero.
         return np.full(number, 1.0 if problems[0].loss.has_kink else np.finfo(np.float64).resolution)

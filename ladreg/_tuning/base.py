@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -16,6 +16,7 @@ from ladreg._estimators import (
     NO_BLOCKS,
     CertifiedRegressor,
     Data,
+    FoldedData,
     MomentData,
     all_or_nothing,
     any_size,
@@ -39,9 +40,12 @@ from ladreg._estimators import (
 from ladreg._paths import Path, Ranges, last_alpha, path_of_knots, relaxed
 from ladreg._problem import ElasticNet, Loss, Problem, Settings, Solution
 from ladreg._row_blocks import Passes, Source
-from ladreg._solvers import with_zeros_of
+from ladreg._solvers import largest_alpha, with_zeros_of
 from ladreg._tuning.candidates import Candidate, Choice, alpha_grid, checked_alphas, warn_of
 from ladreg._tuning.targets import Target, blank, part_of, stack, targets_of
+
+# What `verify` of the plain estimator needs of a fit.
+_OF_FIT = ("coef_", "intercept_", "n_features_in_", "feature_names_in_", "scale_")
 
 
 class TunedRegressor(CertifiedRegressor):
@@ -133,9 +137,9 @@ class TunedRegressor(CertifiedRegressor):
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Training data. float32 and float64 are not copied, in any memory order. `LassoCDCV`, `ElasticNetCDCV` and
-            `LassoCDIC` also take data in blocks of rows (`ladreg.blocks`), which contain y and weights, and Dask arrays
-            and DataFrames.
+            Training data. float32 and float64 are not copied, in any memory order. `LADRegressorCV`,
+            `QuantileRegressorCV`, `LassoCDCV`, `ElasticNetCDCV` and `LassoCDIC` also take data in blocks of rows
+            (`ladreg.blocks`), which contain y and weights, and Dask arrays and DataFrames.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target; each column of a two-dimensional y is fitted separately, one column as a one-dimensional y. None
             where X is data in blocks, which have one target.
@@ -195,7 +199,7 @@ class TunedRegressor(CertifiedRegressor):
         candidates: list[list[Candidate]],
         given: Any,
         context: Any,
-        blocks: MomentData | None = None,
+        blocks: MomentData | FoldedData | None = None,
     ) -> None:
         """Choose and fit for each target, given as data and candidates; several targets are stacked."""
         contexts = iter(subtasks(context, "fold", self._n_tasks(given) * len(parts)))
@@ -216,48 +220,65 @@ class TunedRegressor(CertifiedRegressor):
         return n_targets > 1 and not self.alpha_per_target
 
     def _tune_blocks(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> None:
-        """The choice from data in blocks of rows, by rows with the same moments."""
-        if not self._loss().is_square:
+        """The choice from data in blocks of rows."""
+        if not self._takes_blocks:
             raise TypeError(NO_BLOCKS.format(type(self).__name__))
         context = root_task(self, None)
         with task(context, self, X=X, y=y), told_of_passes(context, self, self._say):
-            blocks, given = self._prepared_blocks(opened(X, y, sample_weight), params)
+            blocks, given = self._prepared_blocks(*opened(X, y, sample_weight), params)
             blocks.name_features(self)
-            self._choose([blocks.data], self._candidates([blocks.data]), given, context, blocks)
+            candidates = self._candidates([blocks.data], blocks.largest_alpha)
+            self._choose([blocks.data], candidates, given, context, blocks)
+
+    @property
+    def _takes_blocks(self) -> bool:
+        """Whether `fit` takes data in blocks of rows."""
+        return self._loss().is_square
 
     def _prepared_blocks(
         self,
         passes: Passes,  # noqa: ARG002
+        n_held: int,  # noqa: ARG002
         params: dict[str, Any],  # noqa: ARG002
-    ) -> tuple[MomentData, Any]:
-        """The moments of data in blocks, and the other inputs of the choice, as `_prepared` returns them."""
+    ) -> tuple[MomentData | FoldedData, Any]:
+        """The moments or survey of data in blocks, and the other inputs of the choice, as `_prepared` returns them."""
         raise TypeError(NO_BLOCKS.format(type(self).__name__))
 
     def _verified_blocks(self, X: Any, y: Any, sample_weight: Any) -> list[Solution]:
-        if not self._loss().is_square:
+        if not self._takes_blocks:
             return super()._verified_blocks(X, y, sample_weight)
-        return verified_by_moments(self, X, y, sample_weight)
+        if self._loss().is_square:
+            return verified_by_moments(self, X, y, sample_weight)
+        model = self._like(type(self._model), alpha=float(self.alpha_))
+        for name in _OF_FIT:
+            if hasattr(self, name):
+                setattr(model, name, getattr(self, name))
+        return model._verified_blocks(X, y, sample_weight)
 
-    def _candidates(self, parts: list[Data]) -> list[list[Candidate]]:
+    def _candidates(
+        self, parts: list[Data], largest_of: Callable[[Problem], float] = largest_alpha
+    ) -> list[list[Candidate]]:
         """The candidates of each target; targets that are to have one alpha have the same alphas."""
         rows = []
         for model in self._models():
             problems = [model._problems(part, model._scaled_penalty(part, 1.0))[0] for part in parts]
             groups = [problems] if self._shares_alpha(len(parts)) else [[problem] for problem in problems]
-            rows.append([one for group in groups for one in self._posed(model, group)])
+            rows.append([one for group in groups for one in self._posed(model, group, largest_of)])
         return [list(column) for column in zip(*rows, strict=True)]
 
-    def _posed(self, model: CertifiedRegressor, problems: list[Problem]) -> list[Candidate]:
+    def _posed(
+        self, model: CertifiedRegressor, problems: list[Problem], largest_of: Callable[[Problem], float]
+    ) -> list[Candidate]:
         """One candidate for each of some problems, all with the same alphas."""
         eps = float(self.eps)
         if not self._follows_knots:
-            alphas = alpha_grid(problems, self._alphas, eps)
+            alphas = alpha_grid(problems, self._alphas, eps, largest_of)
             return [Candidate(model, problem, alphas) for problem in problems]
         end = last_alpha(problems, eps)
         ranges = Ranges.common([path_of_knots(problem, end, self._settings()) for problem in problems])
         return [Candidate(model, problem, one.alphas, one) for problem, one in zip(problems, ranges, strict=True)]
 
-    def _finish(self, data: Data, choice: Choice, blocks: MomentData | None = None) -> None:
+    def _finish(self, data: Data, choice: Choice, blocks: MomentData | FoldedData | None = None) -> None:
         """Fit with the chosen candidate and alpha, and store the fit and the path.
 
         If the rows of `data` stand for those of `blocks`, these prove the fit, and intercepts are in their units.
@@ -275,7 +296,9 @@ class TunedRegressor(CertifiedRegressor):
         solution = with_zeros_of(problem, solution, path.at(k), self.tol)
         coefs, intercepts = path.coef.T, path.intercept
         mixed = solution.coef[:, None], np.array([solution.intercept])
-        if self._mixing < 1.0:
+        if choice.final is not None:
+            mixed = choice.final.coef[:, None], np.array([choice.final.intercept])
+        elif self._mixing < 1.0:
             mixed = relaxed(problem, *mixed, self._mixing, self._settings())
         if blocks is not None:
             intercepts = blocks.intercepts(problem, coefs, intercepts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from ladreg._arrays import Array
 from ladreg._estimators import CertifiedRegressor, check_count, check_real, warn_user
 from ladreg._paths import Path, Ranges, grid, solve_path
-from ladreg._problem import Problem, Settings, Solver
+from ladreg._problem import Coefficients, Problem, Settings, Solver
+from ladreg._solvers import largest_alpha
 from ladreg._tolerances import ROUNDING_GAP
 
 # More than 100 000 alphas are rejected as a mistake.
@@ -44,10 +45,13 @@ def check_single(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be one number here, got {value!r}: fit one model for each.")
 
 
-def alpha_grid(problems: Sequence[Problem], alphas: Any, eps: float) -> Array:
+def alpha_grid(
+    problems: Sequence[Problem], alphas: Any, eps: float, largest_of: Callable[[Problem], float] = largest_alpha
+) -> Array:
     """The given alphas, decreasing, or a grid of `alphas` numbers from the largest useful one to `eps` times it.
 
-    Of several problems, those of several targets, the largest that is useful for one of them counts.
+    Of several problems, those of several targets, the largest that is useful for one of them counts. `largest_of` finds
+    it for a problem, where that is not the problem of all rows.
     """
     if np.ndim(alphas) > 0:
         return np.sort(np.asarray(alphas, dtype=np.float64))[::-1].copy()
@@ -55,7 +59,7 @@ def alpha_grid(problems: Sequence[Problem], alphas: Any, eps: float) -> Array:
         raise ValueError(
             "with l1_ratio=0 there is no largest alpha at which a grid could start: pass alphas as a list."
         )
-    return grid(problems, eps, int(alphas))
+    return grid(problems, eps, int(alphas), largest_of)
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """The candidates, the indices of the best and of its alpha, its path, and the solver of the last fit."""
+    """The candidates, the indices of the best and of its alpha, its path, and the solver of the last fit.
+
+    `final` are the coefficients after the refit to the selected features, where that is known.
+    """
 
     candidates: list[Candidate]
     candidate: int
     alpha: int
     path: Path
     solver: Solver
+    final: Coefficients | None = None
 
 
 def check_not_empty(path: Path, most: int | None) -> None:

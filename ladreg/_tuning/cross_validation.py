@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import get_config
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -17,6 +18,7 @@ from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._estimators import (
     CertifiedRegressor,
     Data,
+    FoldedData,
     MomentData,
     any_size,
     check_choice,
@@ -24,9 +26,9 @@ from ladreg._estimators import (
     task,
     warn_user,
 )
-from ladreg._from_blocks import ColumnFolds, RowFolds
+from ladreg._from_blocks import BlockFolds, ColumnFolds, RowFolds
 from ladreg._paths import Folds, Path, Ranges, Split, SquaredFolds, folds_of
-from ladreg._problem import ElasticNet
+from ladreg._problem import ElasticNet, StopReason
 from ladreg._row_blocks import Passes
 from ladreg._tuning.base import TunedRegressor
 from ladreg._tuning.candidates import Candidate, Choice, check_not_empty, together
@@ -43,10 +45,14 @@ _DECADES = 3
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Training and held-out rows of each fold, and the scores of each target if the rows are not judged by the loss."""
+    """Training and held-out rows of each fold, and the scores of each target if the rows are not judged by the loss.
+
+    `fits` are those of the folds where the rows are in blocks, and `splits` those of a sample.
+    """
 
     splits: list[Split]
     scores: list[Scores] | None
+    fits: BlockFolds | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Lot:
     """One target in the search for an alpha: its folds, its candidates, and their paths of all rows where known."""
 
     target: Target
-    folds: Folds | SquaredFolds
+    folds: Folds | SquaredFolds | BlockFolds
     candidates: list[Candidate]
     paths: list[Path]
 
@@ -76,6 +82,8 @@ class Lot:
         That is for one candidate, whose penalty is that of all folds.
         """
         first, folds = self.candidates[0], self.folds
+        if isinstance(folds, BlockFolds):
+            return replace(self, paths=[folds.follow(first.alphas)])
         is_same = len(self.candidates) == 1 and first.ranges is None
         if not is_same or getattr(first.model, "_depends_on_rows", False):
             return self
@@ -184,17 +192,35 @@ class CrossValidatedRegressor(TunedRegressor):
         scorer = checked_scorer(self.scoring)
         return HeldOut(splits, [Scores.of(scorer, X, target, for_scorer) for target in data.Y.T])
 
-    def _prepared_blocks(self, passes: Passes, params: dict[str, Any]) -> tuple[MomentData, HeldOut]:
-        """The moments of the folds, and the rows that stand for them."""
+    @property
+    def _takes_blocks(self) -> bool:
+        return self._loss().is_square or self._loss().is_piecewise_linear
+
+    def _prepared_blocks(
+        self, passes: Passes, n_held: int, params: dict[str, Any]
+    ) -> tuple[MomentData | FoldedData, HeldOut]:
+        """The moments of the folds and the rows that stand for them, or the survey of the folds and their fits."""
         for name in params:
             raise TypeError(f"fit got an unexpected argument {name!r}: for data in blocks folds are given by cv only.")
         if self.scoring is not None:
             raise ValueError("scoring must be None for data in blocks: scorers need all rows in memory.")
+        if self._follows_knots:
+            raise ValueError("alphas='knots' needs all rows in memory: pass a number, 'auto' or a list of alphas.")
         folds, least = self._folds_in(passes)
+        if not self._loss().is_square:
+            return self._surveyed(FoldedData.of(passes, n_held, folds, least))
         blocks = MomentData.of(passes, folds, bool(self._model.fit_intercept), least)
         tests = blocks.rows.folds
         every = np.arange(blocks.data.weight.size)
         return blocks, HeldOut([(np.setdiff1d(every, test), test) for test in tests], None)
+
+    def _surveyed(self, blocks: FoldedData) -> tuple[FoldedData, HeldOut]:
+        """Data in blocks and their folds, with fits from blocks where the sample is not all rows."""
+        if not blocks.given.seen.is_complete:
+            model, data = self._models()[0], blocks.data
+            problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
+            blocks = blocks.with_fits(problem, self._settings(), self._mixing)
+        return blocks, HeldOut(blocks.splits, None, blocks.fits)
 
     def _folds_in(self, passes: Passes) -> tuple[RowFolds | ColumnFolds, int]:
         """The folds of data in blocks, and how many of them there must be at least: by a column's name, or by rows."""
@@ -222,13 +248,26 @@ class CrossValidatedRegressor(TunedRegressor):
         self._say(f"{name}alpha={alphas[k]:.6g}, {self._told(found.mean.means[best, k])}; fitting the path")
         if found.is_open and k == lowest:
             self._advise_smaller(float(alphas[k]), name)
+        if given.fits is not None:
+            self._warn_of_folds(given.fits.unproved, len(given.splits) * alphas.size)
         choices = []
         for lot, curves in zip(found.lots, found.curves, strict=True):
             fit, path = lot.target.fit, self._path(lot, best, k)
             fit.alpha_min_, fit.alpha_1se_ = float(alphas[lowest]), float(alphas[near])
             fit._keep(curves, np.array([lot.folds.constant(fold) for fold in range(len(given.splits))]))
-            choices.append(Choice(lot.candidates, best, k, path, lot.folds.solver_at(path, k)))
+            final = lot.folds.final(k) if isinstance(lot.folds, BlockFolds) else None
+            choices.append(Choice(lot.candidates, best, k, path, lot.folds.solver_at(path, k), final))
         return choices
+
+    def _warn_of_folds(self, gaps: Array, number: int) -> None:
+        """Warn of fits to the training rows of folds in blocks that are not proved."""
+        if gaps.size:
+            reason = StopReason.TOO_MANY_ROWS.value
+            warn_user(
+                f"{gaps.size} of {number} fits to the training rows of folds did not reach tol={self.tol:g}; the worst "
+                f"is proved to be within {gaps.max():.3g} of its optimum (relative). {reason[0].upper()}{reason[1:]}.",
+                ConvergenceWarning,
+            )
 
     def _named(self, targets: Sequence[Target]) -> str:
         """What messages call these targets: nothing for all that there are."""
@@ -239,6 +278,8 @@ class CrossValidatedRegressor(TunedRegressor):
         model, posed, data = target.candidates[0].model, target.candidates[0].problem, target.data
         # All rows, those of weight zero too, which the splits count.
         problem = model._problem(data, np.ascontiguousarray(data.Y[:, 0]), posed.loss, posed.penalty)
+        if given.fits is not None:
+            return Lot(target, given.fits, target.candidates, [])
         # Scores ask for the fits to the training rows, which the folds of squares do not keep.
         make = folds_of if given.scores is None else Folds
         folds = make(problem, given.splits, self._settings(), mixing=self._mixing, estimate=model._estimated)
@@ -379,7 +420,7 @@ class CrossValidatedRegressor(TunedRegressor):
                 alphas, losses = folds.losses_between_knots(k, end, unit)
         least = float(losses.min())
         told = f"smallest mean loss {least:.6g}" if scores is None else f"largest score {-least:.6g}"
-        self._say(f"{lot.target.name}fold {k + 1} of {len(folds.splits)}: {told}")
+        self._say(f"{lot.target.name}fold {k + 1} of {folds.number}: {told}")
         return alphas, losses
 
     def _unit(self, model: CertifiedRegressor, data: Data, train: Index) -> ElasticNet:

@@ -1,0 +1,80 @@
+"""Estimators that choose alpha by the losses of held-out rows, and data in blocks: the folds in one survey."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ladreg._arrays import Array, Index
+from ladreg._estimators.in_blocks import BlockData, names_of
+from ladreg._estimators.validation import Data
+from ladreg._from_blocks import BlockFolds, ColumnFolds, Question, RowFolds, SampledFold, survey_folds
+from ladreg._problem import Problem, Settings, Solution
+from ladreg._row_blocks import Passes
+from ladreg._solvers import largest_alpha
+
+
+@dataclass(frozen=True)
+class FoldedData:
+    """Data in blocks after a pass: the sample as `Data`, the folds, and their fits where the sample is not all rows."""
+
+    given: BlockData
+    folds: list[SampledFold]
+    fits: BlockFolds | None = None
+
+    @classmethod
+    def of(cls, passes: Passes, n_held: int, folds: RowFolds | ColumnFolds, least: int) -> FoldedData:
+        """The survey of data in blocks and their folds, in one pass."""
+        names = names_of(passes)
+        seen, sampled = survey_folds(passes, n_held, names, folds, least)
+        return cls(BlockData.of(passes, seen, names, n_held), sampled)
+
+    def with_fits(self, problem: Problem, settings: Settings, mixing: float) -> FoldedData:
+        """The same with fits of the folds, of which `problem` is that of the sample, with the penalty at alpha = 1."""
+        given = self.given
+        question = Question.like(problem)
+        fits = BlockFolds(given.passes, given.seen, self.folds, question, settings, given.n_held, mixing=mixing)
+        return replace(self, fits=fits)
+
+    @property
+    def splits(self) -> list[tuple[Index, Index]]:
+        """The training and held-out rows of the sample in each fold."""
+        every = np.arange(self.data.weight.size)
+        return [(np.setdiff1d(every, fold.rows), fold.rows) for fold in self.folds]
+
+    @property
+    def data(self) -> Data:
+        """The sample."""
+        return self.given.sample
+
+    @property
+    def original(self) -> Data:
+        """The sample, whose columns are where they are."""
+        return self.given.sample
+
+    @property
+    def passes(self) -> Passes:
+        """The passes so far."""
+        return self.given.passes
+
+    def largest_alpha(self, problem: Problem) -> float:
+        """The largest useful alpha of all rows; `problem` is that of the sample."""
+        return largest_alpha(problem) if self.fits is None else self.fits.largest_alpha()
+
+    def original_problem(self, problem: Problem) -> Problem:
+        """A problem of the sample, which is in the user's units."""
+        return problem
+
+    def intercepts(self, problem: Problem, coefs: Array, intercepts: Array) -> Array:  # noqa: ARG002 - for moments
+        """Intercepts in the user's units, which they are in."""
+        return intercepts
+
+    def certified(self, problem: Problem, solution: Solution, settings: Settings) -> Solution:  # noqa: ARG002 - likewise
+        """The solution, which is proved."""
+        return solution
+
+    def name_features(self, estimator: Any) -> None:
+        """Set what `validate_data` sets."""
+        self.given.name_features(estimator)

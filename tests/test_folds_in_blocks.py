@@ -1,0 +1,225 @@
+"""Cross-validation of absolute and quantile losses from blocks of rows: the losses and the choice of memory."""
+
+import pickle
+import tracemalloc
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import KFold, PredefinedSplit
+
+from ladreg import LADRegressorCV, QuantileRegressorCV, blocks
+from ladreg._from_blocks import BlockFolds, Question, RowFolds, survey_folds
+from ladreg._problem import Absolute, ElasticNet, Settings
+from ladreg._row_blocks import Passes
+
+pytestmark = pytest.mark.filterwarnings("ignore:alpha=.* is the smallest that was tried")
+N = 1002  # two folds of 501 rows: the training rows are odd, and have one median
+
+
+def table(seed=0, n=N, p=4):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    return X, X @ np.where(np.arange(p) % 3 == 0, 1.0, 0.0) + rng.standard_t(3, n)
+
+
+def losses(model):
+    return getattr(model, model._losses_name)
+
+
+def assert_same(found, wanted):
+    np.testing.assert_allclose(found.alphas_, wanted.alphas_, rtol=1e-12)
+    np.testing.assert_allclose(losses(found), losses(wanted), rtol=1e-10)
+    assert found.alpha_ == pytest.approx(wanted.alpha_, rel=1e-12, abs=0)
+    assert found.alpha_1se_ == pytest.approx(wanted.alpha_1se_, rel=1e-12, abs=0)
+    assert found.objective_ == pytest.approx(wanted.objective_, rel=1e-12)
+    np.testing.assert_allclose(found.coef_, wanted.coef_, rtol=0, atol=1e-9)
+    # At the largest alpha other fits than that without features are optimal too.
+    np.testing.assert_allclose(found.coef_path_[:, 1:], wanted.coef_path_[:, 1:], rtol=0, atol=1e-9)
+    assert found.certificate_.relative_gap <= 1e-12
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LADRegressorCV(selection="1se", positive=True),
+        LADRegressorCV(alphas=[0.2, 0.05, 0.0], penalty_weights=[0.0, 1.0, 2.0, np.inf]),
+        LADRegressorCV(post_selection=0.5, fit_intercept=False),
+        LADRegressorCV(max_features=1),
+        QuantileRegressorCV(quantile=0.3, l1_ratio=0.5),
+        QuantileRegressorCV(quantile=0.8, penalty_weights=[0.0, 1.0, 1.0, 1.0], bounds=(-0.5, 0.5)),
+    ],
+)
+def test_losses_and_choice_are_those_of_memory(model):
+    X, y = table()
+    weight = np.random.default_rng(1).uniform(0.5, 2.0, N) * (np.arange(N) % 7 > 0)
+    model = clone(model).set_params(cv=2, eps=0.05)
+    if isinstance(model.alphas, int):
+        model.set_params(alphas=3)
+    data = blocks.arrays(X, y, weight, rows=300).holding(900)
+    found, wanted = clone(model).fit(data), clone(model).fit(X, y, weight)
+    assert_same(found, wanted)
+    if model.post_selection is None:
+        assert found.verify(data).relative_gap <= 1e-12
+
+
+def test_all_fits_share_a_few_passes():
+    """Four folds and all rows at four alphas: 20 fits, and one for the largest alpha."""
+    X, y = table(2, n=6 * N)
+    model = LADRegressorCV(alphas=4, cv=4, eps=0.1)
+    found = clone(model).fit(blocks.arrays(X, y, rows=1500).holding(4500))
+    assert found.n_passes_ <= 9
+    np.testing.assert_allclose(found.mae_path_[1:], clone(model).fit(X, y).mae_path_[1:], rtol=1e-10)
+
+
+class Named:
+    """Blocks with names of features."""
+
+    n_blocks = 4
+    feature_names = ("a", "b", "month")
+
+    def __init__(self, X, y):
+        self.X, self.y = np.array_split(X, self.n_blocks), np.array_split(y, self.n_blocks)
+
+    def name(self, k):
+        return f"block {k}"
+
+    def load(self, k):
+        return self.X[k], self.y[k]
+
+
+def test_folds_are_the_values_of_a_column():
+    X, y = table(3, p=3)
+    X[:, 2] = np.random.default_rng(0).permutation(N) % 2 * 2.0
+    model = LADRegressorCV(alphas=[0.1, 0.03, 0.01], penalty_weights=[1, 1, np.inf])
+    wanted = clone(model).set_params(cv=PredefinedSplit((X[:, 2] / 2).astype(int))).fit(X, y)
+    found = clone(model).set_params(cv="month").fit(blocks.Blocks(Named(X, y)).holding(900))
+    assert_same(found, wanted)
+    assert list(found.feature_names_in_) == ["a", "b", "month"]
+    with pytest.raises(ValueError, match="the name of a column of X, got 'year'"):
+        clone(model).set_params(cv="year").fit(blocks.Blocks(Named(X, y)))
+    with pytest.raises(ValueError, match="at least 2 distinct values, got only 0"):
+        clone(model).set_params(cv="month").fit(blocks.Blocks(Named(X * 0.0, y)))
+    with pytest.raises(ValueError, match="cv makes more than 1000 folds"):
+        clone(model).set_params(cv="a").fit(blocks.Blocks(Named(X, y)))
+
+
+def test_bits_do_not_depend_on_who_reads():
+    X, y = table(4)
+    data = blocks.arrays(X, y, rows=170).holding(700)
+
+    def bits(data):
+        found = QuantileRegressorCV(quantile=0.4, alphas=[0.1], cv=2).fit(data)
+        return pickle.dumps([found.coef_, found.pinball_path_, found.objective_, found.coef_path_])
+
+    wanted = bits(data)
+    for workers in (1, 2):
+        with ThreadPoolExecutor(workers) as pool:
+            assert bits(data.on(pool)) == wanted
+
+
+def test_rows_that_fit_into_memory_are_read_once():
+    X, y = table(5, n=600)
+    for model in (LADRegressorCV(alphas=5), QuantileRegressorCV(alphas="auto", post_selection=0.0)):
+        weight = np.arange(600.0) % 3
+        found, wanted = clone(model).fit(blocks.arrays(X, y, weight, rows=130)), clone(model).fit(X, y, weight)
+        assert found.n_passes_ == 1
+        assert_same(found, wanted)
+
+
+def test_a_grid_is_extended_in_more_passes():
+    X, y = table(6)
+    data, alphas = blocks.arrays(X, y, rows=300).holding(900), np.array([0.2, 0.1, 0.05])
+    whole, grown = (folds_of(data, n_folds=2) for _ in range(2))
+    wanted = whole.follow(alphas)
+    grown.follow(alphas[:2])
+    n_passes = len(grown.passes.names)
+    found = grown.follow(alphas)
+    assert 0 < len(grown.passes.names) - n_passes <= 6
+    np.testing.assert_allclose(found.coef, wanted.coef, rtol=0, atol=1e-12)
+    for fold in range(2):
+        np.testing.assert_allclose(grown.losses(fold, alphas, None), whole.losses(fold, alphas, None), rtol=1e-12)
+    assert grown.losses(0, alphas[1:], None).size == 2
+
+
+def folds_of(data, n_folds):
+    """Folds of consecutive rows with the absolute loss."""
+    passes, first = Passes(data.source), np.linspace(0, N, n_folds + 1).astype(int)
+    seen, folds = survey_folds(passes, data.n_held, None, RowFolds(first), n_folds)
+    question = Question(Absolute(), ElasticNet(np.ones(seen.n_features)), fit_intercept=True)
+    return BlockFolds(passes, seen, folds, question, Settings(), data.n_held, mixing=1.0)
+
+
+@pytest.mark.parametrize("kind", ["integers", "free", "outliers"])
+def test_the_largest_alpha_is_that_of_memory(kind):
+    X, y = table(7)
+    weights = None
+    if kind == "integers":
+        X, y = np.round(X), np.round(2 * y)
+    elif kind == "free":
+        weights = [0.0, 1.0, 0.0, 3.0]
+    else:
+        y[::50] = 1e9
+    model = LADRegressorCV(alphas=2, cv=2, penalty_weights=weights)
+    found = clone(model).fit(blocks.arrays(X, y, rows=300).holding(500))
+    plain = model._model.set_params(alpha=0.0)
+    assert found.alphas_[0] == pytest.approx(plain.alpha_max(X, y), rel=1e-12, abs=0)
+
+
+class Simulated:
+    """Rows that are made when they are read."""
+
+    n_blocks = 20
+
+    def name(self, k):
+        return f"simulation {k}"
+
+    def rows(self, k):  # noqa: ARG002
+        return 5_000
+
+    def load(self, k):
+        rng = np.random.default_rng(k)
+        X = rng.standard_normal((5_000, 2))
+        return X, X[:, 0] + rng.standard_normal(5_000)
+
+
+def test_nothing_as_long_as_the_rows_is_kept():
+    model = LADRegressorCV(alphas=[0.1], cv=2)
+    model.fit(blocks.arrays(*table()))  # what is imported and compiled once
+    with ThreadPoolExecutor(1) as pool:
+        tracemalloc.start()
+        model.fit(blocks.Blocks(Simulated()).holding(2000).on(pool))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 100_000 * 8 * 3  # three numbers a row; a tile and its temporary arrays are three times its 0.4 MB
+
+
+def test_what_folds_in_blocks_cannot_do_is_said():
+    X, y = table(8, n=100)
+    data = blocks.arrays(X, y, rows=20)
+    for params, message in (
+        ({"scoring": "r2"}, "scoring must be None"),
+        ({"alphas": "knots"}, "alphas='knots' needs all rows in memory"),
+        ({"cv": KFold(3)}, "cv must be None, an integer or the name of a column"),
+        ({"cv": 101}, "cv=101 is more than the number of rows, 100"),
+        ({"penalty_weights": "adaptive"}, "penalty_weights"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=message):
+            LADRegressorCV(**params).fit(data)
+    with pytest.raises(TypeError, match="unexpected argument 'groups'"):
+        LADRegressorCV().fit(data, groups=np.zeros(100))
+    with pytest.raises(ValueError, match="fold 1 of cv has no held-out rows, or none with a weight above zero"):
+        LADRegressorCV(cv=2).fit(blocks.arrays(X, y, np.where(np.arange(100) < 50, 1.0, 0.0), rows=20))
+
+
+def test_folds_that_are_not_proved_are_said():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((3000, 4))
+    y = rng.poisson(np.exp(0.3 * X[:, 0])) + 0.0
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", ConvergenceWarning)
+        LADRegressorCV(alphas=[0.0], cv=2).fit(blocks.arrays(X, y, rows=1000).holding(60))
+    assert any("of 2 fits to the training rows of folds did not reach tol" in str(one.message) for one in seen)
