@@ -116,6 +116,60 @@ INLINE void NAME(by_rows)(const int flags, const T *restrict X, ptrdiff_t n, ptr
     }
 }
 
+/* Adds what the m rows of a strip add to the slope and the size of a column, whose duals and weights are d and w. Costs
+   2 m at most. */
+INLINE void NAME(one_column)(const int flags, const T *restrict x, ptrdiff_t m, const double *shift, const double *d,
+                             const double *w, double *restrict slope, double *restrict size)
+{
+    const double v = V(0);
+    double sum = 0.0, mass = 0.0;
+    for (ptrdiff_t i = 0; i < m; i++) {
+        if (flags & (SIDES | BACKWARD))
+            sum += d[i] * (x[i] - v);
+        if (flags & SIZES)
+            mass += w[i] * fabs(x[i] - v);
+    }
+    if (flags & (SIDES | BACKWARD))
+        *slope += sum;
+    if (flags & SIZES)
+        *size += mass;
+}
+
+/* The same for four columns, `step` entries apart: memory sends four streams faster than one. Costs 8 m at most. */
+INLINE void NAME(four_columns)(const int flags, const T *restrict x, ptrdiff_t m, ptrdiff_t step, const double *shift,
+                               const double *d, const double *w, double *restrict slope, double *restrict size)
+{
+    const T *x0 = x, *x1 = x + step, *x2 = x + 2 * step, *x3 = x + 3 * step;
+    const double v0 = V(0), v1 = V(1), v2 = V(2), v3 = V(3);
+    double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0, a0 = 0.0, a1 = 0.0, a2 = 0.0, a3 = 0.0;
+    for (ptrdiff_t i = 0; i < m; i++) {
+        if (flags & (SIDES | BACKWARD)) {
+            s0 += d[i] * (x0[i] - v0);
+            s1 += d[i] * (x1[i] - v1);
+            s2 += d[i] * (x2[i] - v2);
+            s3 += d[i] * (x3[i] - v3);
+        }
+        if (flags & SIZES) {
+            a0 += w[i] * fabs(x0[i] - v0);
+            a1 += w[i] * fabs(x1[i] - v1);
+            a2 += w[i] * fabs(x2[i] - v2);
+            a3 += w[i] * fabs(x3[i] - v3);
+        }
+    }
+    if (flags & (SIDES | BACKWARD)) {
+        slope[0] += s0;
+        slope[1] += s1;
+        slope[2] += s2;
+        slope[3] += s3;
+    }
+    if (flags & SIZES) {
+        size[0] += a0;
+        size[1] += a1;
+        size[2] += a2;
+        size[3] += a3;
+    }
+}
+
 /* The same for p contiguous columns, `step` entries apart, by strips of LONG_STRIP rows; `part` is not used. Costs 3 n
    p at most: a strip of X is read once for FORWARD and once for the sums. */
 INLINE void NAME(by_columns)(const int flags, const T *restrict X, ptrdiff_t n, ptrdiff_t p, ptrdiff_t step,
@@ -167,21 +221,11 @@ INLINE void NAME(by_columns)(const int flags, const T *restrict X, ptrdiff_t n, 
                 sum += d[i];
             *total += sum;
         }
-        for (ptrdiff_t j = 0; j < p && (flags & (SIDES | BACKWARD | SIZES)); j++) {
-            const T *x = X + j * step + begin;
-            const double v = V(j);
-            double sum = 0.0, mass = 0.0;
-            if (flags & (SIDES | BACKWARD)) {
-                for (ptrdiff_t i = 0; i < m; i++)
-                    sum += d[i] * (x[i] - v);
-                slope[j] += sum;
-            }
-            if (flags & SIZES) {
-                for (ptrdiff_t i = 0; i < m; i++)
-                    mass += w[i] * fabs(x[i] - v);
-                size[j] += mass;
-            }
-        }
+        ptrdiff_t j = flags & (SIDES | BACKWARD | SIZES) ? 0 : p;
+        for (; j + 4 <= p; j += 4)
+            NAME(four_columns)(flags, X + j * step + begin, m, step, AT(shift), d, w, AT(slope), AT(size));
+        for (; j < p; j++)
+            NAME(one_column)(flags, X + j * step + begin, m, AT(shift), d, w, AT(slope), AT(size));
     }
 }
 

@@ -9,6 +9,8 @@
 #define SHORT_ROW 24
 enum { FORWARD = 1, SIDES = 2, BACKWARD = 4, SIZES = 8, SHIFTED = 16 };
 #define V(j) (flags & SHIFTED ? shift[j] : 0.0)
+/* The place of column j in an array that may be NULL. */
+#define AT(values) ((values) ? (values) + j : NULL)
 
 #define T double
 #define NAME(x) x##_double
