@@ -47,6 +47,7 @@ def passes(X):
     yield design.rmatvec(row)
     yield from design.sweep(coef, row, 0.5, weight, (-0.3, 0.7))
     yield from design.audit(coef, row, 0.5, weight, row, True)
+    yield from design.gradient(coef, row, 0.5, weight)
     yield design.magnitudes(weight)
     yield design.curvatures(weight, coef)
     yield from design.extent(True)

@@ -29,24 +29,54 @@ class Proof:
     slope: Array
     shrink: float
 
+    def solution(
+        self,
+        coef: Array,
+        intercept: float,
+        *,
+        unique: bool,
+        n_iter: int,
+        stopped: StopReason,
+        solver: str,
+        stats: Mapping[str, float] | None = None,
+    ) -> Solution:
+        """The solution that this proof is about."""
+        return Solution(
+            coef=coef,
+            intercept=float(intercept),
+            dual=self.dual,
+            objective=self.objective,
+            gap=self.gap,
+            relative_gap=self.relative_gap,
+            unique=unique,
+            n_iter=n_iter,
+            stopped=stopped,
+            solver=solver,
+            stats=dict(stats or {}),
+        )
 
-def prove(problem: Problem, coef: Array, intercept: float, dual: Array) -> Proof:
+
+def prove(problem: Problem, coef: Array, intercept: float, dual: Array | None) -> Proof:
     """The best lower bound that can be made of any vector `dual`; no bound if the coefficients are infeasible.
+
+    A dual of None is that of the residual, for the squared loss: X is read once for both.
 
     1. Project the free columns out of the dual, so that their product with it is zero.
     2. Shrink it into the dual set of loss and penalty.
     3. Sum the Fenchel-Young gaps of rows and features: all are >= 0, and their sum is objective - bound.
     """
-    dual = problem.within_interval(dual)
     if not problem.is_feasible(coef, intercept):
-        return _nothing_proved(problem, dual)
+        return _nothing_proved(problem)
+    if dual is None:
+        return _proved(problem, coef, *problem.design.gradient(coef, problem.y, intercept, problem.weight))
+    dual = problem.within_interval(dual)
     residual, products = problem.facts.audit(coef, intercept, dual)
     return _proved(problem, coef, residual, dual, products)
 
 
-def _nothing_proved(problem: Problem, dual: Array) -> Proof:
+def _nothing_proved(problem: Problem) -> Proof:
     """The proof of infeasible coefficients: the objective and the gap are infinite."""
-    return Proof(np.inf, np.inf, np.inf, np.zeros_like(dual), np.zeros(problem.n_features), 1.0)
+    return Proof(np.inf, np.inf, np.inf, np.zeros(problem.n_samples), np.zeros(problem.n_features), 1.0)
 
 
 def prove_from_products(problem: Problem, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
@@ -55,7 +85,7 @@ def prove_from_products(problem: Problem, coef: Array, residual: Array, dual: Ar
     The dual must be inside the loss's interval. The intercept in the residual must be feasible.
     """
     if not problem.is_feasible(coef, 0.0):
-        return _nothing_proved(problem, dual)
+        return _nothing_proved(problem)
     return _proved(problem, coef, residual, dual, products)
 
 
@@ -101,19 +131,7 @@ def certify(
     proof = prove(problem, coef, intercept, dual)
     if unique is None or np.isinf(proof.gap):
         unique = is_unique(problem, coef, intercept, proof)
-    return Solution(
-        coef=coef,
-        intercept=float(intercept),
-        dual=proof.dual,
-        objective=proof.objective,
-        gap=proof.gap,
-        relative_gap=proof.relative_gap,
-        unique=unique,
-        n_iter=n_iter,
-        stopped=stopped,
-        solver=solver,
-        stats=dict(stats or {}),
-    )
+    return proof.solution(coef, intercept, unique=unique, n_iter=n_iter, stopped=stopped, solver=solver, stats=stats)
 
 
 def _proved_at_ends(problem: Problem, coef: Array, residual: Array, dual: Array, products: Array) -> Proof | None:

@@ -98,6 +98,16 @@ class Design(ABC):
     ) -> tuple[Array, Array, Array | None]:
         """Residual ``y - offset - X @ coef``, ``X'dual`` followed by the sum of `dual`, `magnitudes` where `sizes`."""
 
+    def gradient(self, coef: Array, y: Array, offset: float, weight: Array) -> tuple[Array, Array, Array]:
+        """Residual ``y - offset - X @ coef``, the dual ``weight * residual``, and ``X'dual`` followed by its sum."""
+        residual = y - offset - self.matvec(coef)
+        dual = weight * residual
+        return residual, dual, np.append(self.rmatvec(dual), dual.sum())
+
+    def knows_magnitudes(self, weight: Array) -> bool:  # noqa: ARG002 - a sparse design does not
+        """Whether `magnitudes` needs no pass over X."""
+        return False
+
     @abstractmethod
     def magnitudes(self, weight: Array) -> Array:
         """Column sums of ``weight * |x|``."""

@@ -232,8 +232,28 @@ class DenseDesign(Design):
         sums[:, :-1] *= self.scale
         return residual, sums[0], sums[1, :-1] if sizes else None
 
+    def gradient(self, coef: Array, y: Array, offset: float, weight: Array) -> tuple[Array, Array, Array]:
+        """Residual, the dual that is the weight times it, and the product with the dual, in one read of X."""
+        residual, dual = np.empty((2, self.n_samples))
+        scaled, shift = self.scale * coef, self._shift
+
+        def descend(block: slice, raw: NDArray[np.floating], part: Array) -> None:
+            _rows.forward(raw, shift, scaled, y[block], offset, residual[block])
+            np.multiply(weight[block], residual[block], out=dual[block])
+            part[-1] = _rows.backward(raw, shift, dual[block], part[:-1])
+
+        products = self._sum(descend, self.n_features + 1)
+        products[:-1] *= self.scale
+        return residual, dual, products
+
+    def knows_magnitudes(self, weight: Array) -> bool:
+        """Whether `magnitudes` needs no pass over X: those of equal weights are sums that are known."""
+        return weight.strides == (0,) and self._shift is None and self.is_finite
+
     def magnitudes(self, weight: Array) -> Array:
         """Column sums of ``weight * |x|``."""
+        if self.knows_magnitudes(weight):
+            return np.asarray(self._stats[2] / self.n_samples * self.scale)
         shift = self._shift
         return self._sum(lambda block, raw, part: _rows.magnitudes(raw, shift, weight[block], part)) * self.scale
 

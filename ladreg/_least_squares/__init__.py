@@ -8,6 +8,7 @@ from ladreg._least_squares.descent_state import COUNTS
 from ladreg._least_squares.gram_path import GramPath
 from ladreg._least_squares.path import rows_in_gram, solve_lasso_path, works_in_gram
 from ladreg._least_squares.path_point import PathPoint, gathered
+from ladreg._least_squares.tall_lasso import solve_tall_lasso
 from ladreg._least_squares.tuning import LeastSquaresTuning
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "rows_in_gram",
     "solve_lasso",
     "solve_lasso_path",
+    "solve_tall_lasso",
     "works_in_gram",
 ]

@@ -114,7 +114,7 @@ def solve_lasso(
             if is_settled:
                 continue
         # 2.
-        working = _working_set(columns, state, settings.precompute)
+        working = working_set(columns, state, settings.precompute)
         state.largest_working_set = max(state.largest_working_set, working.size)
         # 3.
         enough = 0.0 if met or tuning.inner * state.gap <= goal else tuning.inner * state.gap
@@ -173,7 +173,7 @@ def _bounds_the_gap(columns: Centred, state: State) -> bool:
     return bool(np.all(beyond <= HALF_DIGITS * np.sqrt(columns.size * spread))) and _balanced(columns, state)
 
 
-def _working_set(columns: Centred, state: State, precompute: bool | None) -> Index:
+def working_set(columns: Centred, state: State, precompute: bool | None) -> Index:
     """The support with the features of strength 0, and those that violate their condition most or are nearest to it.
 
     With k features of the first kind, v violators and p features, at most ``max(2 v, 10)`` features are added, up to
@@ -211,8 +211,8 @@ def _finished(
     dual = columns.weight * look.residual
     intercept = columns.intercept(coef)
     stats = {name: getattr(state, name) for name in COUNTS}
-    active = _possibly_active(columns, state)
-    unique = canonical and (active.size == 0 or _are_independent(columns, active))
+    active = possibly_active(columns, state)
+    unique = canonical and (active.size == 0 or are_independent(columns, active))
 
     def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Uncertified:
         return Uncertified(coef, intercept, dual, max(state.used, 1), stopped, NAME, stats, unique)
@@ -241,7 +241,7 @@ def _finished(
     return draft(*exact, False) if gap <= solution.gap + rounding else draft(coef, intercept, dual, False)
 
 
-def _possibly_active(columns: Centred, state: State) -> Index:
+def possibly_active(columns: Centred, state: State) -> Index:
     """The features without ridge that may differ from zero in an optimum."""
     penalty = columns.penalty
     possible = columns.possible(state.look.slope, state.gap, state.shrink) >= penalty.strength * (1 - 1e-9)
@@ -249,6 +249,6 @@ def _possibly_active(columns: Centred, state: State) -> Index:
     return np.flatnonzero(possible & (penalty.ridge == 0))
 
 
-def _are_independent(columns: Centred, features: Index) -> bool:
+def are_independent(columns: Centred, features: Index) -> bool:
     """Whether the Gram matrix of features is safely regular; False where rounding leaves a doubt."""
     return features.size <= columns.problem.n_samples and is_regular(columns.gram.of(features))

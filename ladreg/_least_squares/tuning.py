@@ -60,6 +60,13 @@ class LeastSquaresTuning:
     small_rows: int = number(4000, 1, 1 << 30)
     small_columns: int = number(40, 1, 2000)
 
+    # Tables of many rows (tall_lasso).
+    # Numbers in X from which a table is tall, and rows for each column at least: the descent then costs little beside a
+    # read of X.
+    tall_numbers: int = number(1 << 19, 1, 1 << 40)
+    # See above.
+    tall: int = number(16, 1, 1 << 20)
+
     # The loop around both (coordinate_descent).
     # Least cap of the working set of p features, in units of sqrt(p): the Gram matrix of 4 sqrt(p) features costs about
     # one pass over the data. Twice the support is the cap if that is more.

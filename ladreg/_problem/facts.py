@@ -32,7 +32,7 @@ class Facts:
 
     def audit(self, coef: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
         """The residual, and ``X'dual`` followed by the sum of the dual; sets `magnitudes` if they are not yet known."""
-        is_first = "magnitudes" not in self.__dict__
+        is_first = "magnitudes" not in self.__dict__ and not self.design.knows_magnitudes(self.weight)
         residual, products, sizes = self.design.audit(coef, self.y, intercept, self.weight, dual, is_first)
         if sizes is not None:
             self.__dict__["magnitudes"] = sizes

@@ -11,7 +11,7 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._certificate import certify, prove
-from ladreg._least_squares import solve_lasso
+from ladreg._least_squares import solve_tall_lasso
 from ladreg._piecewise import (
     dual_at,
     follows_knots,
@@ -52,7 +52,7 @@ def solve(problem: Problem, settings: Settings, start: Coefficients | None = Non
     if problem.loss.is_square:
         if problem.penalty.limited:
             return _solve_few_at_once(problem, settings, start)
-        return solve_at_unit_scale(problem, settings, start, engine=solve_lasso)
+        return solve_tall_lasso(problem, settings, start)
     return solve_clipped(_by_groups(problem), settings, start, solve=solve_near_targets)
 
 
