@@ -116,6 +116,22 @@ def test_the_proximal_operator_is_a_minimum_over_a_grid():
         assert values[-1] <= min(values) + 1e-12
 
 
+@every_kind
+@pytest.mark.parametrize("far", [2.0**12, 2.0**266])
+def test_bounds_that_are_far_count_as_none(model, far):
+    """The optimum, its proof and the zeros are those of infinite bounds, where several coefficients are optimal too."""
+    for seed, (n, p) in enumerate([(20, 4), (3, 6)]):
+        X, y = table(seed, n, p)
+        lower = np.where(np.arange(p) % 3, -np.inf, 0.0)
+        for alpha in (0.0, model.alpha):
+            asked = clone(model).set_params(alpha=alpha)
+            wanted = clone(asked).set_params(bounds=(lower, np.inf)).fit(X, y)
+            found = asked.set_params(bounds=(np.maximum(lower, -far), far)).fit(X, y)
+            np.testing.assert_allclose(found.coef_, wanted.coef_, rtol=1e-9, atol=1e-11)
+            np.testing.assert_array_equal(found.coef_ == 0, wanted.coef_ == 0)
+            assert found.dual_gap_ <= 1e-13
+
+
 def primal(problem):
     """The optimum of a piecewise linear loss by linprog on the primal, which shares nothing with the solvers."""
     X, (n, p) = problem.design.rows(np.arange(problem.n_samples)), (problem.n_samples, problem.n_features)

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, least_squares, nonnegative_least_squares, null_space, square_solver
+from ladreg._arrays import NOTHING, Array, Index, least_squares, nonnegative_least_squares, null_space, square_solver
 from ladreg._certificate import face_centre
 from ladreg._certificate.eliminated_rows import EliminatedRows
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
@@ -96,11 +96,11 @@ def _on_face(
     rounding = (np.abs(values) <= small) | (face.feature_side * values < 0)
     coef = np.zeros(problem.n_features)
     coef[face.features] = np.where((face.feature_side != 0) & rounding, 0.0, values)
-    if face.rest is not None and face.room is not None:
+    if face.rest is not None and face.ends is not None:
+        least, most = face.ends
+        inside = np.where(values >= most - small, most, coef[face.features])
+        coef[face.features] = np.where(values <= least + small, least, inside)
         coef += face.rest
-        at_room = np.abs(values) >= face.room - small
-        ends = face.rest[face.features] + face.feature_side * face.room
-        coef[face.features] = np.where((face.feature_side != 0) & at_room, ends, coef[face.features])
         coef = problem.penalty.within(coef)
     if problem.penalty.positive:
         coef = np.maximum(coef, 0.0)
@@ -214,7 +214,7 @@ class _Sided:
     """The sign constraints on the face: ``side * (slack - move @ z) >= 0`` along the basis of the pinned rows.
 
     Constraints on the residuals of all rows (of no rows if all are pinned; side 0 for a pinned row) come first, then
-    those on coefficients: first that they keep their sign, then that they stay within their room. `length` is the
+    those on coefficients: first that they keep their sign, then that they stay within their ends. `length` is the
     length of each row of `move`; `cost` is the objective per unit of a residual, and 0 for coefficients.
     """
 
@@ -236,11 +236,10 @@ class _Sided:
         row_side[face.pinned] = 0.0
         row_side[problem.weight == 0] = 0.0
         side = np.concatenate([row_side[rows], face.feature_side[features]])
-        if face.room is not None:
-            ended = np.flatnonzero(np.isfinite(face.room))
-            far = face.feature_side[ended]
-            slack = np.concatenate([slack, pinned.point[ended] - far * face.room[ended]])
-            move, side = np.vstack([move, -pinned.basis[ended]]), np.concatenate([side, -far])
+        for far, ends in zip((1.0, -1.0), face.ends or (NOTHING, NOTHING), strict=True):
+            ended = np.flatnonzero(np.isfinite(ends) & (ends != 0))
+            slack = np.concatenate([slack, pinned.point[ended] - ends[ended]])
+            move, side = np.vstack([move, -pinned.basis[ended]]), np.append(side, np.full(ended.size, far))
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
         # Rows of `move` of at most 1e-12 times the longest one are rounding of zero; at unit scale, so are all of at
         # most 1e-13, where no direction moves a residual.

@@ -12,7 +12,7 @@ from ladreg._certificate.dual_projection import Projection
 from ladreg._certificate.uniqueness import is_single_point
 from ladreg._kernels import _line_search
 from ladreg._problem import Problem, Solution, StopReason
-from ladreg._tolerances import EXACT_FIT, FACE_GAP, PROVED_GAP, ROUNDED, SUMMED
+from ladreg._tolerances import EXACT_FIT, FACE_GAP, LEAST_GAP, PROVED_GAP, ROUNDED, SUMMED
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,12 @@ def prove_from_products(problem: Problem, coef: Array, residual: Array, dual: Ar
 
 
 def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
-    """`prove_from_products` of feasible coefficients."""
+    """`prove_from_products` of feasible coefficients.
+
+    A bound without some of the limits is a bound with them. A limit has no multiplier where the coefficient is off it,
+    but allows every slope, at the price of the excess over the strength times the distance of the limit. Where this
+    price leaves a gap, the problem without these limits is tried, whose slopes are shrunk instead.
+    """
     at_ends = _proved_at_ends(problem, coef, residual, dual, products)
     if at_ends is not None:
         return at_ends
@@ -98,6 +103,21 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
     objective = problem.value(residual, coef)
     if not np.isfinite(products).all():  # this dual proves nothing, but the zero dual proves a bound
         dual, products = np.zeros_like(dual), np.zeros_like(products)
+    gap, inside, slope, shrink = _least_gap(problem, coef, residual, dual, products, objective)
+    if problem.penalty.limited and gap > LEAST_GAP * objective:
+        open_limits = problem.with_penalty(problem.penalty.opened(coef))
+        other = _least_gap(open_limits, coef, residual, dual, products, objective)
+        gap, inside, slope, shrink = other if other[0] < gap else (gap, inside, slope, shrink)
+    return Proof(objective, gap, relative_gap(problem, gap, objective, coef), inside, slope, shrink)
+
+
+def _least_gap(
+    problem: Problem, coef: Array, residual: Array, dual: Array, products: Array, objective: float
+) -> tuple[float, Array, Array, float]:
+    """The smallest gap that a dual proves, the feasible dual that proves it, its slopes, and what it was divided by.
+
+    Each feasible dual near `dual` is tried, with each reading of its slopes.
+    """
     best: tuple[float, Array, Array, float] | None = None
     for candidate, product, beyond in Projection(problem).near(dual, products):
         for slope, overrun, charge in _readings(problem, coef, residual, candidate, product, objective):
@@ -108,8 +128,7 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
             if best is None or gap < best[0]:
                 best = gap, inside, slope, shrink
     assert best is not None
-    gap, inside, slope, shrink = best
-    return Proof(objective, gap, relative_gap(problem, gap, objective, coef), inside, slope, shrink)
+    return best
 
 
 def certify(

@@ -43,9 +43,10 @@ class Face:
         Coefficients of those features that a squared penalty makes the same in every optimum; NaN for the others.
     rest
         Coefficients that those of the face are measured from, one for each feature of the problem: those of all other
-        features, and the limits of features that keep to one side of a limit. None for zero.
-    room
-        How far a coefficient may be from where it is measured. None for any distance.
+        features, and the value nearest to zero of those of the face. None for zero.
+    ends
+        The least and the largest value of each of the face's coefficients, measured from `rest`; `feature_side` is 0
+        unless one of them is 0. None where signs are all that coefficients keep.
     """
 
     problem: Problem
@@ -56,7 +57,7 @@ class Face:
     feature_side: Array
     fixed: Array
     rest: Array | None = None
-    room: Array | None = None
+    ends: tuple[Array, Array] | None = None
 
     @cached_property
     def y(self) -> Array:
@@ -156,8 +157,7 @@ def _within_limits(
     """The face where coefficients have limits, or ridges beside a loss with kinks.
 
     A slope that is not at its strength determines the coefficient: a limit, zero, or what the ridge makes of it.
-    Elsewhere the optimal coefficients are an interval. It is measured from an end that is finite, and `room` is its
-    length.
+    Elsewhere the optimal coefficients are an interval, which is measured from its point nearest to zero.
     """
     penalty = problem.penalty
     strength, rest = penalty.strength, penalty.rest
@@ -173,8 +173,9 @@ def _within_limits(
     known = ~np.isnan(there)
     low[known] = high[known] = there[known]
     features = np.flatnonzero(low < high)
-    side = np.where(np.isfinite(low), 1.0, np.where(np.isfinite(high), -1.0, 0.0))
-    origin = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
+    # Zero where that is inside, since a coefficient that is measured from a limit loses the digits of the limit.
+    origin = np.clip(0.0, low, high)
+    side = np.where(low == origin, 1.0, np.where(high == origin, -1.0, 0.0))
     return Face(
         problem=problem,
         dual=dual,
@@ -184,7 +185,7 @@ def _within_limits(
         feature_side=side[features],
         fixed=np.full(features.size, np.nan),
         rest=origin,
-        room=(high - low)[features],
+        ends=((low - origin)[features], (high - origin)[features]),
     )
 
 

@@ -63,18 +63,16 @@ def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optim
         return True
     # Beside the pinned rows, tied rows and zero coefficients limit the face: they keep their side.
     tied = _tied(face, coef, intercept) if optimal else np.zeros(0, dtype=np.intp)
-    at_zero = _at_zero(face, coef)
-    if n_equations < n_columns and not (tied.size or at_zero.any() or _at_room(face, coef).any()):
+    at_zero, (at_least, at_most) = _at_zero(face, coef), _at_ends(face, coef)
+    if n_equations < n_columns and not (tied.size or at_zero.any() or at_least.any() or at_most.any()):
         return False
     basis = null_space(matrix)
     if basis.shape[1] == 0:
         return True
     # A null vector of the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
     cone = _cone(face, tied, at_zero, basis)
-    at_room = _at_room(face, coef)
-    if at_room.any():
-        cone = np.vstack([cone, (-face.feature_side[:, None] * basis[: face.features.size])[at_room]])
-    return optimal and _only_zero(cone)
+    moves = basis[: face.features.size]
+    return optimal and _only_zero(np.vstack([cone, moves[at_least], -moves[at_most]]))
 
 
 def _is_point_in_blocks(eliminated: EliminatedRows, coef: Array, intercept: float, optimal: bool) -> bool:
@@ -101,11 +99,12 @@ def _at_zero(face: Face, coef: Array) -> NDArray[np.bool_]:
     return (face.feature_side != 0) & (face.measured(coef) == 0)
 
 
-def _at_room(face: Face, coef: Array) -> NDArray[np.bool_]:
-    """Features of the face whose coefficient is at the end of its room."""
-    if face.room is None:
-        return np.zeros(face.features.size, dtype=bool)
-    return np.abs(face.measured(coef)) >= face.room
+def _at_ends(face: Face, coef: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Features of the face whose coefficient is at the least value of its interval, or at the largest, not at zero."""
+    if face.ends is None:
+        return np.zeros(face.features.size, dtype=bool), np.zeros(face.features.size, dtype=bool)
+    (least, most), here = face.ends, face.measured(coef)
+    return (least != 0) & (here <= least), (most != 0) & (here >= most)
 
 
 def _cone(face: Face, tied: Index, at_zero: NDArray[np.bool_], basis: Array) -> Array:

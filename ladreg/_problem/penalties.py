@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -334,6 +334,11 @@ class ElasticNet:
             if not self.limited:
                 return ElasticNet(strength, self.positive, ridge)
             return ElasticNet(strength, False, ridge, self.lower / unit, self.upper / unit)
+
+    def opened(self, coef: Array) -> ElasticNet:
+        """The penalty without the limits that coefficients are off: where `coef` is optimal, it is so without them."""
+        lower, upper = np.where(coef > self.lower, -np.inf, self.lower), np.where(coef < self.upper, np.inf, self.upper)
+        return replace(self, lower=lower, upper=upper)
 
     def released(self, chosen: NDArray[np.bool_]) -> ElasticNet:
         """No penalty on the chosen features, all others excluded: for a fit to what was selected."""

@@ -38,6 +38,16 @@ def tangent(formula, coef):
     return replace(formula, ridge=np.zeros_like(formula.ridge), tilt=tilt)
 
 
+def opened(formula, coef):
+    """The problem without the limits that coefficients are off: never more than it, and the same there.
+
+    Where a limit is far, this proves more: rounding of a slope beyond its strength costs as much as the limit is far.
+    """
+    lower, upper = formula.limits
+    bounds = np.where(coef > lower, -np.inf, lower), np.where(coef < upper, np.inf, upper)
+    return replace(formula, bounds=bounds, positive=False)
+
+
 def proved_gap(formula, coef, intercept, slopes):
     """An upper bound of objective - optimum from slopes theta / weight, whatever they are.
 
@@ -200,7 +210,9 @@ def _solved(Z, weight, goal):
 def best_gap(formula, answer, wanted):
     """The smallest gap that can be proved; the search ends where one is small enough."""
     best = formula.objective(answer.coef, answer.intercept)  # no objective is below zero
-    for posed in (formula, tangent(formula, answer.coef)) if formula.ridge.any() else (formula,):
+    ways = (formula, tangent(formula, answer.coef)) if formula.ridge.any() else (formula,)
+    ways += tuple(opened(one, answer.coef) for one in ways) if formula.bounds is not None else ()
+    for posed in ways:
         for slopes in _candidates(posed, answer):
             if best <= wanted:
                 return best
