@@ -76,6 +76,15 @@ def test_tables_of_other_kinds():
     np.testing.assert_allclose(exact.coef_, 1.0, rtol=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_targets_close_to_a_plane_keep_the_digits_of_memory(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((3000, 8))
+    X = np.hstack([X, X[:, :3] @ rng.standard_normal((3, 2))])  # the last columns depend on others
+    y = X[:, :5].sum(axis=1) + 1e-4 * rng.standard_t(3, 3000)
+    assert_same(CombinedLossRegressor(), X, y, held=800, n_passes=6)
+
+
 def test_rows_fitted_exactly_may_be_too_many():
     """Nine of ten targets are zero, and so are all coefficients: the dual of these rows is found by passes."""
     X, y, _ = table(4)

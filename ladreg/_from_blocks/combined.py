@@ -149,7 +149,7 @@ def _checked(fit: CombinedFit, near: Near, seen: Summary) -> Generator[Request, 
     for number in range(_ROUNDS):
         parts = [stacked(parts)] if parts else []
         kept = parts[0] if parts else no_rows(state)
-        held = HeldRows.of(fit.known, seen, kept, fit.height)
+        held = HeldRows.of(fit.known, seen, kept, fit.height, state.point)
         held = replace(held, pull=held.pull + slope)
         found = _solved(fit, kept, held, number)
         given = fit.in_units(found.point)

@@ -8,18 +8,20 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._from_blocks.combined_tasks import UnitMoments
-from ladreg._from_blocks.equivalent_rows import rows_like
+from ladreg._from_blocks.equivalent_rows import rows_like, turned
 from ladreg._from_blocks.moments import CentredMoments
 from ladreg._from_blocks.refinement import rows_below
 from ladreg._problem import Coefficients, Problem, Settings
 from ladreg._row_blocks import Rows, Summary
 from ladreg._solvers import solve, solve_near_targets
-from ladreg._tolerances import AT_END
+from ladreg._tolerances import AT_END, HALF_DIGITS
 
 # Where a row of a pair crossed the fit, pairs are twice as far from it, six times.
 _FAILURES = 6
 # The weights of a pair are at least a tenth of their sum.
 _UNEQUAL = 0.8
+# The number of rows is a multiple of 4, for two orthogonal patterns of equal numbers of 1 and -1.
+_BALANCED = 4
 # Directions in which a mean square is at most 1e-18 of the largest are left as they are.
 _FLAT = AT_END**2
 
@@ -38,8 +40,11 @@ class HeldRows:
     pull: Array
 
     @classmethod
-    def of(cls, moments: UnitMoments, seen: Summary, kept: Rows, height: float) -> HeldRows:
-        """From the moments of all rows, the sums of the held ones by sides, and the rows that are kept."""
+    def of(cls, moments: UnitMoments, seen: Summary, kept: Rows, height: float, point: Array) -> HeldRows:
+        """From the moments of all rows, the sums of the held ones by sides, and the rows that are kept.
+
+        The distances of pairs from the fit are to be small: residuals at `point`, near the fit, are of one size.
+        """
         sums, n_features = seen.sums, moments.mean.size - 1
         nothing = np.zeros(n_features + 1)
         if not height:
@@ -49,14 +54,26 @@ class HeldRows:
         if not mass > 0:
             return cls(np.zeros((0, n_features)), np.zeros(0), 0.0, nothing)
         mean = np.append((both[0] + both[1])[:-1], sums["above y"] + sums["below y"]) / mass
+        mean[-1] -= float(mean[:-1] @ moments.base[:-1] + moments.base[-1])
         products = moments.without(kept, mean, mass)
-        return cls._like(moments, mean, products, mass, height * (both[0] - both[1]))
+        return cls._like(moments, mean, products, mass, height * (both[0] - both[1])).evened(point)
 
     @classmethod
     def _like(cls, moments: UnitMoments, mean: Array, products: Array, mass: float, pull: Array) -> HeldRows:
         given = CentredMoments(mass, np.zeros(mean.size), mean, products)
-        table = rows_like(given, mean, moments.constant)
-        return cls(np.ascontiguousarray(table[:, :-1]), table[:, -1].copy(), mass, pull)
+        table = rows_like(given, mean, moments.constant, multiple=_BALANCED)
+        X = np.ascontiguousarray(table[:, :-1])
+        return cls(X, table[:, -1] + X @ moments.base[:-1] + moments.base[-1], mass, pull)
+
+    def evened(self, point: Array) -> HeldRows:
+        """Rows with the same moments whose residuals at a point, and whose pulls, are as equal in size as can be."""
+        table = np.column_stack([self.X, self.y])
+        half = self.y.size // 2
+        halves, turns = np.repeat([1.0, -1.0], half), np.tile([1.0, -1.0], half)
+        table = turned(table, self.residual(point), halves)
+        there = replace(self, X=np.ascontiguousarray(table[:, :-1]), y=table[:, -1].copy())
+        table = turned(table, there.pulls - halves * (float(halves @ there.pulls) / halves.size), turns)
+        return replace(there, X=np.ascontiguousarray(table[:, :-1]), y=table[:, -1].copy())
 
     @property
     def pulls(self) -> Array:
@@ -77,7 +94,7 @@ class HeldRows:
         if not self.y.size:
             return 1.0
         residual = float(np.abs(self.residual(point)).max())
-        return max(times * max(residual, 1.0), float(np.abs(self.pulls).max()) / _UNEQUAL - height)
+        return max(times * max(residual, HALF_DIGITS), float(np.abs(self.pulls).max()) / _UNEQUAL - height)
 
     def below(self, problem: Problem, distance: float) -> Problem:
         """The problem with these rows below its own: each as a pair whose targets are moved up and down by a distance.

@@ -21,7 +21,7 @@ from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, Combined, HalfSquared, Settings, Solution, StopReason
 from ladreg._row_blocks import Rows, Summary
 from ladreg._solvers import solve
-from ladreg._tolerances import PROVED_GAP, SUMMED
+from ladreg._tolerances import PROVED_GAP, ROUNDED, SUMMED
 
 # A fit is the last where the gap, but for rounding, is at most 1e-22 of the squares: coefficients have eleven digits.
 _LAST = 1e-22
@@ -34,6 +34,8 @@ class CombinedFit:
     state: FitState
     height: float
     factor: float
+    # The fit of the sample: the moments are those of the residuals there.
+    base: Array
     moments: UnitMoments | None = None
     best: Step | None = None
     # The largest lower bound of the objective.
@@ -55,7 +57,7 @@ class CombinedFit:
         pilot = replace(whole, design=design, y=y, loss=loss, penalty=penalty)
         found = solve(pilot, settings)
         point = np.append(found.coef, found.intercept)
-        return cls(FitState.of(question, settings, seen, units, pilot, point, n_held), height, factor)
+        return cls(FitState.of(question, settings, seen, units, pilot, point, n_held), height, factor, point)
 
     @property
     def known(self) -> UnitMoments:
@@ -74,8 +76,8 @@ class CombinedFit:
             if self.moments is not None:
                 answer = yield name, task, common
                 continue
-            answer = yield name, with_moments, (self.state.units, task, common)
-            self.moments = UnitMoments.of(answer.sums["moments"], self.state.units)
+            answer = yield name, with_moments, (self.state.units, self.base, task, common)
+            self.moments = UnitMoments.of(answer.sums["moments"], self.state.units, self.base)
 
     def asks(self, near: Near, given: Coefficients, most: int, tilt: Array | None = None) -> Request:
         """The pass at coefficients in the user's units."""
@@ -90,11 +92,13 @@ class CombinedFit:
         return Coefficients(penalty.within(coef), intercept if question.fit_intercept else 0.0)
 
     def keep(self, step: Step, point: Array) -> None:
-        """Keep the coefficients with the least objective, or the last that are proved, and the largest lower bound."""
+        """Keep the coefficients with the least objective, or the best that are proved, and the largest lower bound."""
         best = self.best
         self.bound = max(self.bound, step.proof.objective - step.proof.gap)
         is_less = best is None or step.proof.objective < best.proof.objective
-        if step.is_proved or (is_less and not (best and best.is_proved)):
+        if best is not None and best.is_proved:  # the smaller objective of two proved ones is rounding
+            is_less = step.is_proved and step.left <= best.left
+        if is_less or (step.is_proved and not (best and best.is_proved)):
             self.best, self.state.best_point = step, point
 
     def solution(self, stopped: StopReason) -> Solution:
@@ -123,8 +127,8 @@ class CombinedFit:
 class Step:
     """Coefficients in the user's units, their proof, and what is left to gain.
 
-    `left` is the gap but for residuals that are rounding, `slope` what the products of the dual with the columns, an
-    intercept's last, miss.
+    `left` is the gap but for residuals that are rounding, `size` the squares of residuals, and `rounding` what rounding
+    of products may cost; `slope` is what the products of the dual with the columns, an intercept's last, miss.
     """
 
     given: Coefficients
@@ -133,6 +137,7 @@ class Step:
     n_iter: int
     left: float
     size: float
+    rounding: float
     crossed: int
     slope: Array
 
@@ -144,7 +149,7 @@ class Step:
     @property
     def is_last(self) -> bool:
         """Whether no row is on another side than it was held on, and what is left is rounding."""
-        return self.is_proved and self.crossed == 0 and self.left <= _LAST * self.size
+        return self.is_proved and self.crossed == 0 and self.left <= _LAST * self.size + self.rounding
 
 
 def half_squared(question: Question, unit: float, has_kink: bool = True) -> tuple[float, float]:
@@ -174,6 +179,7 @@ def proved(fit: CombinedFit, given: Coefficients, kept: Rows, found: ReducedFit,
         n_iter=found.n_iter,
         left=max(proof.gap - rounding, 0.0),
         size=square.squares,
+        rounding=ROUNDED**2 * square.y_square,
         crossed=int(seen.sums["crossed"]) if fit.height else 0,
         slope=np.append(apart, slope[-1] * intercept),
     )

@@ -21,20 +21,25 @@ from ladreg._tolerances import SUMMED
 _LEFT = SUMMED
 
 
-def with_moments(place: Place, rows: Rows, units: Units, task: Any, common: tuple[Any, ...]) -> Summary:
-    """What another task finds, and the moments of the columns that are kept."""
+def with_moments(place: Place, rows: Rows, units: Units, base: Array, task: Any, common: tuple[Any, ...]) -> Summary:
+    """What another task finds, and the moments of the columns that are kept and of the residuals at `base`."""
     found: Summary = Summary() if task is None else task(place, rows, *common)
-    moments = _moments(units, rows)
+    moments = _moments(units, rows, base)
     if moments is not None:
         found.sums["moments"] = moments
     return found
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is reported when all is summed
-def _moments(units: Units, rows: Rows) -> CentredMoments | None:
-    """The moments of rows at unit scale, but where they are; None where there are no rows of a weight above zero."""
+def _moments(units: Units, rows: Rows, base: Array) -> CentredMoments | None:
+    """The moments of rows at unit scale, but where they are; None where there are no rows of a weight above zero.
+
+    The last column is what targets differ by from the predictions of `base`: the digits of squares are those of
+    residuals near the fit, which may be far smaller than targets.
+    """
     X: Any = rows.X if units.kept is None else rows.X[:, units.kept]
-    return moments_of(X, rows.y / units.unit, units.weight(rows), units.scale)
+    residual = units.target(rows.y) - units.design(rows).matvec(base[:-1]) - base[-1]
+    return moments_of(X, residual, units.weight(rows), units.scale)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # an objective that is not finite is reported
@@ -95,24 +100,25 @@ def measure(
 
 @dataclass(frozen=True)
 class UnitMoments:
-    """The moments of all rows at unit scale, for weights of sum one; the target is the last column.
+    """The moments of all rows at unit scale, for weights of sum one; the residuals at `base` are the last column.
 
-    `constant` says which columns are constant up to rounding.
+    `base` are coefficients with an intercept last. `constant` says which columns are constant up to rounding.
     """
 
     units: Units
+    base: Array
     mean: Array
     products: Array
     constant: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, given: CentredMoments, units: Units) -> UnitMoments:
+    def of(cls, given: CentredMoments, units: Units, base: Array) -> UnitMoments:
         """The moments of all rows less the shift of units; an OverflowError where they are not finite."""
         if not np.isfinite(given.products).all():
             raise OverflowError(TOO_LARGE)
         constant, products = given.constant, given.products / given.mass
         products[constant], products[:, constant] = 0.0, 0.0
-        return cls(units, given.about(_centre(units)), products, constant)
+        return cls(units, base, given.about(_centre(units)), products, constant)
 
     @property
     def centred(self) -> CentredMoments:
@@ -143,8 +149,8 @@ class UnitMoments:
 
     def squares(self, point: Array) -> tuple[float, Array]:
         """The mean square of the residuals at a point with an intercept last, and their products with the columns."""
-        away = np.append(-point[:-1], 1.0)
-        level = float(self.mean @ away) - float(point[-1])
+        away = np.append(self.base[:-1] - point[:-1], 1.0)
+        level = float(self.mean @ away) + float(self.base[-1] - point[-1])
         turned = self.products @ away
         slope = np.append(turned[:-1] + self.mean[:-1] * level, level)
         return float(away @ turned) + level**2, slope
@@ -152,7 +158,7 @@ class UnitMoments:
     def without(self, rows: Rows, mean: Array, mass: float) -> Array:
         """The products of the other rows, of which the mean and the sum of weights are known, about their mean."""
         products, apart = self.products.copy(), mean - self.mean
-        part = _moments(self.units, rows) if rows.y.size else None
+        part = _moments(self.units, rows, self.base) if rows.y.size else None
         if part is not None:
             away = part.about(_centre(self.units)) - self.mean
             products -= part.products + part.mass * np.outer(away, away)
@@ -164,4 +170,4 @@ class UnitMoments:
 
 
 def _centre(units: Units) -> Array:
-    return np.append(units.shift * units.scale, units.y_shift / units.unit)
+    return np.append(units.shift * units.scale, 0.0)

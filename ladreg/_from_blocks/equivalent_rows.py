@@ -50,20 +50,36 @@ class EquivalentRows:
         return cls(X, y, weight / weight.sum(), folds, shift)
 
 
-def rows_like(moments: CentredMoments, centre: Array, constant: NDArray[np.bool_]) -> Array:
-    """One row more than columns, of equal weights, with these products about the mean `centre`.
+def rows_like(moments: CentredMoments, centre: Array, constant: NDArray[np.bool_], multiple: int = 1) -> Array:
+    """Rows of equal weights with these products about the mean `centre`.
 
-    With Q orthonormal columns that sum to zero, and ``R'R`` the mean products, they are ``centre + sqrt(n) Q R``.
+    With Q orthonormal columns that sum to zero, and ``R'R`` the mean products, they are ``centre + sqrt(n) Q R``. Their
+    number is one more than that of the columns, and more where it is to be a multiple of a number.
     """
-    size = centre.size + 1
+    size = -(-(centre.size + 1) // multiple) * multiple
     root = np.zeros((size, centre.size))
-    root[1:] = np.sqrt(size / moments.mass) * _root(moments, constant)
+    root[1 : centre.size + 1] = np.sqrt(size / moments.mass) * _root(moments, constant)
     # The reflection that maps the first unit vector to a multiple of ones; its other columns are Q.
     normal = np.full(size, -1.0 / np.sqrt(size))
     normal[0] += 1.0
     root -= np.outer(normal * (2.0 / float(normal @ normal)), normal @ root)
     root += centre
     return root
+
+
+def turned(table: Array, values: Array, pattern: Array) -> Array:
+    """Rows with the same moments in which a linear function of the columns is its mean and a multiple of a pattern.
+
+    `values` are those of the function; the pattern sums up to zero. The reflection that maps their differences from the
+    mean to the pattern keeps the mean of all columns, and what is orthogonal to both.
+    """
+    values = values - values.mean()
+    length = float(np.linalg.norm(values))
+    if not length > 0:
+        return table
+    normal = values / length - pattern / np.linalg.norm(pattern)
+    square = float(normal @ normal)
+    return table - np.outer(normal * (2.0 / square), normal @ table) if square > 0 else table
 
 
 def _root(moments: CentredMoments, constant: NDArray[np.bool_]) -> Array:
