@@ -94,7 +94,10 @@ def _parts(formula, coef, residual, slopes, product):
     `there` is the coefficient at which a feature's conjugate is attained. The product less the slope of the ridge there
     is a slope of the absolute value and, at a limit, a multiplier.
     """
-    rows = formula.weight @ formula.loss.excess(residual, slopes)
+    return formula.weight @ formula.loss.excess(residual, slopes) + _feature_parts(formula, coef, product)
+
+
+def _feature_parts(formula, coef, product):
     kept = np.isfinite(formula.strength)
     strength, ridge, coef, product = (a[kept] for a in (formula.strength, formula.ridge, coef, product))
     lower, upper = (end[kept] for end in formula.limits)
@@ -107,7 +110,7 @@ def _parts(formula, coef, residual, slopes, product):
     held = left - kink
     held = np.where((held > 0) & (there == upper), held, np.where((held < 0) & (there == lower), held, 0))
     linear = np.maximum(np.abs(coef) * strength - coef * kink, 0) + np.maximum(held * (there - coef), 0)
-    return rows + (linear + ridge * (coef - there) ** 2 / 2).sum()
+    return (linear + ridge * (coef - there) ** 2 / 2).sum()
 
 
 def _slack(formula, coef, intercept, slopes, missed):
@@ -294,26 +297,29 @@ def _known_optimum(formula, answer):
 def _gap_of_moved_columns(formula, answer):
     """An upper bound of the gap where each number of X may differ in its last bit; infinite with a penalty.
 
-    Each column is moved until the dual behind the answer is orthogonal to it. Where columns are equal but for last
+    Each column is moved until the dual behind the answer is orthogonal to it, if its last bits suffice. Other products
+    are at their price, which is infinite but where a limit allows their sign. Where columns are equal but for last
     digits there may be more to gain in fractions, at coefficients that fit nothing else.
     """
     witness, penalised = _witness(formula, answer), (formula.strength > 0) & np.isfinite(formula.strength)
-    if witness is None or formula.positive or formula.bounds is not None or penalised.any() or formula.ridge.any():
+    if witness is None or penalised.any() or formula.ridge.any():
         return np.inf
-    slopes, X = np.clip(witness, *formula.loss.ends()), np.asarray(formula.X, LONG)
+    slopes, X, coef = np.clip(witness, *formula.loss.ends()), np.asarray(formula.X, LONG), np.asarray(answer.coef, LONG)
     theta, sizes = formula.weight * slopes, np.abs(X)
-    product, terms = np.where(np.isinf(formula.strength), 0, X.T @ theta), sizes.T @ np.abs(theta)
-    move = np.divide(np.abs(product), terms, out=np.zeros_like(terms), where=terms > 0)
-    if np.any(move > EPS):
+    product, terms = X.T @ theta, sizes.T @ np.abs(theta)
+    if np.any(_beyond(formula, product) > EPS * terms):
         return np.inf
-    residual = formula.residual(answer.coef, answer.intercept)
-    moved = sizes @ (move * np.abs(np.asarray(answer.coef, LONG)))
+    move = np.divide(np.abs(product), terms, out=np.zeros_like(terms), where=terms > 0)
+    product = np.where(move <= EPS, 0, product)
+    move = np.where(move <= EPS, move, 0)
+    residual = formula.residual(coef, answer.intercept)
+    moved = sizes @ (move * np.abs(coef))
     # The column of ones is as it is.
     total = theta.sum() if formula.fit_intercept else LONG(0)
     offset = abs(total) * (abs(LONG(answer.intercept)) + np.abs(residual).max())
     # The excess is convex in the residual.
     excess = [formula.loss.excess(residual + side * moved, slopes) for side in (-1, 1)]
-    return formula.weight @ np.maximum(*excess) + offset
+    return formula.weight @ np.maximum(*excess) + offset + _feature_parts(formula, coef, product)
 
 
 def _exact_gap(formula, answer, wanted):
