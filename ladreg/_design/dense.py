@@ -248,7 +248,7 @@ class DenseDesign(Design):
 
     def knows_magnitudes(self, weight: Array) -> bool:
         """Whether `magnitudes` needs no pass over X: those of equal weights are sums that are known."""
-        return weight.strides == (0,) and self._shift is None and self.is_finite
+        return weight.strides == (0,) and weight.size > 0 and self._shift is None and self.is_finite
 
     def magnitudes(self, weight: Array) -> Array:
         """Column sums of ``weight * |x|``."""
