@@ -29,7 +29,7 @@ class Centre:
         The smallest and the largest prediction of each row among the optima.
     prediction, coef
         Those of the optimum whose predictions are nearest to the middle, the smallest coefficients among them; None
-        where the quadratic program fails.
+        where the quadratic program fails, or ends at a point that is not an optimum.
     """
 
     def __init__(
@@ -47,6 +47,8 @@ class Centre:
         ends = [(self._best(z, self.least), -self._best(-z, self.least)) for z in self.Z]
         self.low, self.high = np.array(ends).T
         self.coef = self._nearest()
+        if self.coef is not None and abs(self._objective(self.coef) - self.least) > 100 * ROOM * (1 + self.least):
+            self.coef = None
         self.prediction = None if self.coef is None else self.Z @ self.coef
 
     def _best(self, aim, least):
@@ -72,6 +74,11 @@ class Centre:
         if result.status:
             raise ArithmeticError(result.message)
         return result.fun
+
+    def _objective(self, coef):
+        residual = self.y - self.Z @ coef
+        loss = self.weight @ (self.up * np.maximum(residual, 0.0) + self.down * np.maximum(-residual, 0.0))
+        return loss + self.strength @ np.abs(coef)
 
     def _nearest(self):
         coef = cp.Variable(self.Z.shape[1])
@@ -144,21 +151,23 @@ def _beats_rounding(formula, answer):
 def _posed(formula):
     """Columns and target at unit scale, and how they got there; None where the oracle sees too little."""
     loss = formula.loss
-    kept = np.isfinite(formula.strength) & (np.abs(formula.X).max(axis=0, initial=0) > 0)
+    largest = np.abs(formula.X).max(axis=0, initial=0)
+    kept = np.isfinite(formula.strength) & (largest > 0)
     if loss.square or loss.up + loss.down == 0 or formula.ridge.any() or not kept.any():
         return None
-    middle = np.median(formula.y) if formula.fit_intercept else LONG(0)
-    y = formula.y - middle
+    # A strength above any slope keeps its coefficient at rest; numbers that large are nothing for a quadratic program.
+    kept &= formula.strength <= 1.01 * max(loss.up, loss.down) * largest
+    if not kept.any():
+        return None
+    rest = np.where(np.isfinite(formula.strength), np.clip(0, *formula.limits), 0)
+    y = formula.y - formula.X[:, ~kept] @ rest[~kept]
+    middle = np.median(y) if formula.fit_intercept else LONG(0)
+    middle, y = formula.y - y + middle, y - middle
     size = np.abs(y[y != 0])
     if size.size == 0 or size.max() > 1e3 * size.min() or not _are_told_apart(formula.weight):
         return None
     # Targets that differ by their last bits are predicted up to rounding.
-    if size.max() <= ROUNDINGS * EPS * abs(middle):
-        return None
-    # A strength above any slope keeps its column out; numbers that large are nothing for a quadratic program.
-    largest = np.where(kept, np.abs(formula.X).max(axis=0), 1)
-    kept &= formula.strength / largest <= 1.01 * max(loss.up, loss.down)
-    if not kept.any():
+    if size.max() <= ROUNDINGS * EPS * np.abs(middle).max():
         return None
     X = formula.X[:, kept] / largest[kept]
     columns = np.hstack([X, np.ones((y.size, int(formula.fit_intercept)))]).astype(float)
