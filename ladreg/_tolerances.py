@@ -40,6 +40,9 @@ PINNED = 45_000 * EPS
 # not determine a direction, up to 450,000 EPS (1e-10) of the largest: directions come from null spaces with rank
 # PINNED.
 DIRECTION = 450_000 * EPS
+# A limit counts as none at unit scale if it is farther from zero than 1e10 times the largest target and the largest
+# coefficient that limits force: from there, any direction that counts moves predictions beyond the targets.
+FAR_LIMIT = 1 / DIRECTION
 # A square matrix is singular if its condition number (infinity norm) is at least 1e10: fewer than six digits are
 # right.
 CONDITION = 1 / DIRECTION

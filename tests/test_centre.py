@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.optimize
+import scipy.sparse as sp
 
 from ladreg import (
     HuberLossRegressor,
@@ -14,7 +15,7 @@ from ladreg import (
     lad_path,
 )
 from ladreg._certificate import face_centre
-from ladreg._problem import Absolute, Pinball
+from ladreg._problem import Absolute, ElasticNet, Pinball
 from tests.campaign.centre import CLOSE, Centre
 from tests.problems import AS_LARGE, make, solve
 
@@ -148,8 +149,8 @@ def ranges_of(problem):
         upper,
         -lower,
         problem.penalty.strength,
-        positive=problem.penalty.positive,
         fit_intercept=problem.fit_intercept,
+        bounds=problem.penalty.ends,
     )
 
 
@@ -182,6 +183,30 @@ def test_it_is_what_the_definition_says(name, problem):
         assert solution.relative_gap < 1e-13 or solution.gap < 1e-14
         np.testing.assert_allclose(X @ solution.coef + solution.intercept, centre.prediction, atol=CLOSE / 5)
         np.testing.assert_allclose(solution.coef, centre.coef[: problem.n_features], atol=CLOSE)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4])
+def test_under_bounds_it_is_what_the_definition_says_in_all_units_and_with_limits_out_of_reach(seed):
+    """Two factors and a column twice: the definition in ordinary units, the fits with sparse columns in any."""
+    rng = np.random.default_rng(seed)
+    first, second = rng.integers(0, 4, 16), rng.integers(0, 3, 16)
+    X = np.column_stack([first[:, None] == np.arange(4), second[:, None] == np.arange(3), second == 0]).astype(float)
+    y, p = rng.integers(0, 9, 16).astype(float), X.shape[1]
+    lower, upper = rng.choice([-np.inf, -1.0, 0.0, 0.5], p), rng.choice([0.5, 2.0, np.inf], p)
+    loss = Absolute() if seed % 2 else Pinball(0.25)
+    posed = make(X, y, loss=loss)
+    penalty = ElasticNet(np.zeros(p), False, np.zeros(p), lower, upper)
+    centre = ranges_of(posed.with_penalty(penalty))
+    assert np.ptp([centre.low, centre.high], axis=0).max() > 0.1
+    unit = 10.0 ** rng.integers(-9, 9, p)
+    far = np.where(np.isinf(lower), -1e100, lower), np.where(np.isinf(upper), 1e60, upper)
+    for ends in ((lower, upper), far):
+        for kind in (np.array, sp.csr_array, sp.csc_array):
+            penalty = ElasticNet(np.zeros(p), False, np.zeros(p), ends[0] / unit, ends[1] / unit)
+            solution = solve(make(kind(X * unit), y, loss=loss).with_penalty(penalty))
+            assert not solution.unique
+            found = X @ (unit * solution.coef) + solution.intercept
+            np.testing.assert_allclose(found, centre.prediction, rtol=0, atol=CLOSE / 5)
 
 
 def test_the_ranges_of_a_polyhedron_are_those_of_linear_programs(monkeypatch):

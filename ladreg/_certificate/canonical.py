@@ -15,12 +15,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import NOTHING, Array, Index, least_squares, nonnegative_least_squares, null_space, square_solver
+from ladreg._arrays import Array, Index, least_squares, nonnegative_least_squares, null_space, square_solver
 from ladreg._certificate import face_centre
 from ladreg._certificate.eliminated_rows import EliminatedRows
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides
 from ladreg._problem import Coefficients, Optimum, Problem
-from ladreg._tolerances import AT_END, DIRECTION, PINNED, SOLVED, VERTEX
+from ladreg._tolerances import AT_END, DIRECTION, HALF_DIGITS, PINNED, SOLVED, VERTEX
 
 # Add at most the 200 most violated constraints per round.
 _CUTS = 200
@@ -90,20 +90,13 @@ def _on_face(
         if moved is None:
             return None
         point = pinned.fitted(moved)
-    # A penalised coefficient that is zero in exact arithmetic comes out as rounding, perhaps of the wrong sign.
-    values = point[: face.features.size]
+    # A coefficient that is zero, or at a limit, in exact arithmetic comes out as rounding of that, perhaps beyond it.
+    values = point[: face.features.size] + face.origin
     small = SOLVED * np.abs(point).max(initial=1.0)
-    rounding = (np.abs(values) <= small) | (face.feature_side * values < 0)
-    coef = np.zeros(problem.n_features)
-    coef[face.features] = np.where((face.feature_side != 0) & rounding, 0.0, values)
-    if face.rest is not None and face.ends is not None:
-        least, most = face.ends
-        inside = np.where(values >= most - small, most, coef[face.features])
-        coef[face.features] = np.where(values <= least + small, least, inside)
-        coef += face.rest
-        coef = problem.penalty.within(coef)
-    if problem.penalty.positive:
-        coef = np.maximum(coef, 0.0)
+    values = np.where(values <= face.lower + small, face.lower, values)
+    values = np.where(values >= face.upper - small, face.upper, values)
+    coef = np.zeros(problem.n_features) if face.rest is None else face.rest.copy()
+    coef[face.features] = values
     intercept = float(point[-1]) if problem.fit_intercept else 0.0
     return Optimum(coef, intercept, _corrected(face, coef, products, pinned, among))
 
@@ -186,7 +179,7 @@ def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
     origin = pinned.point
     if face.rest is not None:  # lengths are those of coefficients, not of their distances from `rest`
         pinned = replace(pinned, point=origin.copy())
-        pinned.point[:n_features] += face.rest[face.features]
+        pinned.point[:n_features] += face.origin
     z = _lexicographic(fit, goal, pinned, measure, np.zeros((0, fit.shape[1])), np.zeros(0))
     chosen = sided.broken(z)
     if chosen.size == 0:
@@ -204,8 +197,10 @@ def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
             break
         chosen = more
     z = _lexicographic(fit, goal, pinned, measure, G[active], h[active])
-    if sided.broken(z).size and sided.worst(z) > sided.worst(near):
-        z = near
+    if sided.broken(z).size:
+        tight = G @ near - h <= VERTEX * (1.0 + np.abs(h))  # back by what the constraints were relaxed
+        near = near + _solutions(G[tight], (h - G @ near)[tight], 1.0)[0]
+        z = near if sided.worst(z) > sided.worst(near) else z
     return origin + pinned.basis @ z
 
 
@@ -214,8 +209,8 @@ class _Sided:
     """The sign constraints on the face: ``side * (slack - move @ z) >= 0`` along the basis of the pinned rows.
 
     Constraints on the residuals of all rows (of no rows if all are pinned; side 0 for a pinned row) come first, then
-    those on coefficients: first that they keep their sign, then that they stay within their ends. `length` is the
-    length of each row of `move`; `cost` is the objective per unit of a residual, and 0 for coefficients.
+    the lower and the upper limits of coefficients. `length` is the length of each row of `move`; `cost` is the
+    objective per unit of a residual, and 0 for coefficients.
     """
 
     slack: Array
@@ -228,18 +223,17 @@ class _Sided:
     def of(cls, problem: Problem, face: Face, pinned: _Pinned) -> _Sided:
         directions, rows = np.column_stack([pinned.point, pinned.basis]), pinned.rows
         product = predictions(problem, rows, face.features, directions)
-        features = np.flatnonzero(face.feature_side != 0)
         edge = edges(problem, face.dual)[rows]
-        slack = np.concatenate([face.y[rows] - product[:, 0] - edge, pinned.point[features]])
-        move = np.ascontiguousarray(np.vstack([product[:, 1:], -pinned.basis[features]]))
         row_side = sides(problem, face.dual, slice(None))
         row_side[face.pinned] = 0.0
         row_side[problem.weight == 0] = 0.0
-        side = np.concatenate([row_side[rows], face.feature_side[features]])
-        for far, ends in zip((1.0, -1.0), face.ends or (NOTHING, NOTHING), strict=True):
-            ended = np.flatnonzero(np.isfinite(ends) & (ends != 0))
-            slack = np.concatenate([slack, pinned.point[ended] - ends[ended]])
-            move, side = np.vstack([move, -pinned.basis[ended]]), np.append(side, np.full(ended.size, far))
+        slacks, moves, signs = [face.y[rows] - product[:, 0] - edge], [product[:, 1:]], [row_side[rows]]
+        for ends, sign in ((face.lower, 1.0), (face.upper, -1.0)):
+            held = np.flatnonzero(np.isfinite(ends))
+            slacks.append(pinned.point[held] - (ends - face.origin)[held])
+            moves.append(-pinned.basis[held])
+            signs.append(np.full(held.size, sign))
+        slack, move, side = np.concatenate(slacks), np.vstack(moves), np.concatenate(signs)
         length = np.sqrt(np.einsum("ij,ij->i", move, move))
         # Rows of `move` of at most 1e-12 times the longest one are rounding of zero; at unit scale, so are all of at
         # most 1e-13, where no direction moves a residual.
@@ -296,12 +290,41 @@ def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: 
     t, neutral = _solutions(fit @ free, goal - fit @ z, float(np.linalg.norm(fit)))
     z, neutral = z + free @ t, free @ neutral
     if neutral.shape[1]:
-        shape = measure[:, None] * (pinned.basis @ neutral)
+        neutral = neutral @ _apart(pinned.basis @ neutral, measure)
+        shape = pinned.basis @ neutral
+        shape[np.abs(shape) <= DIRECTION * np.abs(shape).max(axis=0)] = 0.0
+        shape *= measure[:, None]
         at = measure * (pinned.point + pinned.basis @ z)
         length = np.linalg.norm(shape, axis=0)
         length[length == 0] = 1.0
         z = z - neutral @ (np.linalg.lstsq(shape / length, at, rcond=None)[0] / length)
     return z
+
+
+def _apart(directions: Array, measure: Array) -> Array:
+    """A rotation of directions after which few move coefficients of a large measure: their rounding would drown others.
+
+    Each coefficient in turn, from the largest measure, has a part along one more direction at most.
+    """
+    n_columns = directions.shape[1]
+    rest, rotation, first = directions.copy(), np.eye(n_columns), 0
+    if measure.max(initial=0.0) <= measure[measure > 0].min(initial=np.inf) / HALF_DIGITS:
+        return rotation
+    for row in np.argsort(-measure, kind="stable").tolist():
+        part = rest[row, first:]
+        length = float(np.linalg.norm(part))
+        if first == n_columns or measure[row] == 0:
+            break
+        if length <= DIRECTION:
+            continue
+        # Householder's reflection takes this part to the first of the directions that are left.
+        normal = part.copy()
+        normal[0] += np.copysign(length, part[0])
+        normal /= np.linalg.norm(normal)
+        for matrix in (rest, rotation):
+            matrix[:, first:] -= 2.0 * np.outer(matrix[:, first:] @ normal, normal)
+        first += 1
+    return rotation
 
 
 def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]:

@@ -231,7 +231,8 @@ class EliminatedRows:
         # Groups that move with the basis, or whose coefficient both moves and keeps its sign, are not on their own.
         coupled = np.zeros(self.separate.size, dtype=bool)
         coupled[own[moving & (own >= 0)]] = True
-        coupled |= (self._feature_side() != 0) & basis[self.separate].any(axis=1)
+        lower, upper = self._limits()
+        coupled |= (np.isfinite(lower) | np.isfinite(upper)) & basis[self.separate].any(axis=1)
         coupled &= self.open_groups
         if moving.any() and null.shape[1] + np.count_nonzero(coupled) > _MOST_COUPLED:
             return None if near is None else self._beside(near)
@@ -280,9 +281,8 @@ class EliminatedRows:
         low, high = np.full(groups.size, -np.inf), np.full(groups.size, np.inf)
         np.minimum.at(high, number[side > 0], end[side > 0])
         np.maximum.at(low, number[side < 0], end[side < 0])
-        feature_side = self._feature_side()[groups]
-        low = np.where(feature_side > 0, np.maximum(low, 0.0), low)
-        high = np.where(feature_side < 0, np.minimum(high, 0.0), high)
+        lower, upper = self._limits()
+        low, high = np.maximum(low, lower[groups]), np.minimum(high, upper[groups])
         # An infinite end is an effect of rounding of the dual: the other end takes its place.
         low, high = np.where(np.isinf(low), high, low), np.where(np.isinf(high), low, high)
         has_rows = np.isfinite(low)
@@ -291,9 +291,9 @@ class EliminatedRows:
             return None
         return low / 2 + high / 2
 
-    def _feature_side(self) -> Array:
-        """The sign that each group's coefficient keeps; 0 for any."""
-        return self.face.feature_side[self.separate]
+    def _limits(self) -> tuple[Array, Array]:
+        """The limits of each group's coefficient."""
+        return self.face.lower[self.separate], self.face.upper[self.separate]
 
     def _numbers(self) -> Index:
         """The face's column, or -1, of each column of D."""
@@ -313,14 +313,13 @@ class EliminatedRows:
             number[-1] = self.face.features.size
         return number[pattern.separate], number[pattern.others]
 
-    def is_blocked(self, tied: Index, at_zero: NDArray[np.bool_]) -> bool:
-        """Whether every open group is held in both directions, by tied rows or by its coefficient, if that is zero."""
+    def is_blocked(self, tied: Index, at_lower: NDArray[np.bool_], at_upper: NDArray[np.bool_]) -> bool:
+        """Whether every open group is held in both directions, by tied rows or by the limits of its coefficient."""
         problem, face = self.face.problem, self.face
         group, value, _ = problem.design.block_rows(tied, problem.fit_intercept)
         own = _groups(self._numbers(), group)
         side = sides(problem, face.dual, tied) * np.sign(value)
-        feature_side = np.where(at_zero[self.separate], self._feature_side(), 0.0)
-        up, down = feature_side < 0, feature_side > 0
+        up, down = at_upper[self.separate], at_lower[self.separate]
         up[own[(own >= 0) & (side > 0)]] = True
         down[own[(own >= 0) & (side < 0)]] = True
         return bool((up & down)[self.open_groups].all())

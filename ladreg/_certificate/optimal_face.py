@@ -29,7 +29,7 @@ _MOST_FLAT = 100
 
 @dataclass(frozen=True)
 class Face:
-    """All optima: residuals of `pinned` rows fixed, signs of all others and of coefficients kept (see `sides`).
+    """All optima: residuals of `pinned` rows fixed, signs of all others kept (see `sides`), coefficients within limits.
 
     Attributes
     ----------
@@ -37,16 +37,13 @@ class Face:
         The problem, and the dual that describes its optima.
     pinned, target
         Rows whose residual is the same in every optimum, and that residual.
-    features, feature_side
-        Features whose coefficients may differ from zero, and the sign (0: any) of these coefficients.
+    features, lower, upper
+        Features whose coefficients may differ between optima, or from zero, and the limits of these coefficients.
     fixed
         Coefficients of those features that a squared penalty makes the same in every optimum; NaN for the others.
     rest
         Coefficients that those of the face are measured from, one for each feature of the problem: those of all other
-        features, and the value nearest to zero of those of the face. None for zero.
-    ends
-        The least and the largest value of each of the face's coefficients, measured from `rest`; `feature_side` is 0
-        unless one of them is 0. None where signs are all that coefficients keep.
+        features, and for the face's the nearest to zero between their limits. None for zero.
     """
 
     problem: Problem
@@ -54,10 +51,10 @@ class Face:
     pinned: Index
     target: Array
     features: Index
-    feature_side: Array
+    lower: Array
+    upper: Array
     fixed: Array
     rest: Array | None = None
-    ends: tuple[Array, Array] | None = None
 
     @cached_property
     def y(self) -> Array:
@@ -65,9 +62,10 @@ class Face:
         problem = self.problem
         return problem.y if self.rest is None else problem.y - problem.design.matvec(self.rest)
 
-    def measured(self, coef: Array) -> Array:
-        """The coefficients of the face's features, measured from `rest`."""
-        return coef[self.features] if self.rest is None else (coef - self.rest)[self.features]
+    @cached_property
+    def origin(self) -> Array:
+        """What the coefficients of the face's features are measured from."""
+        return np.zeros(self.features.size) if self.rest is None else self.rest[self.features]
 
     def equations(self) -> tuple[Array, Array]:
         """Matrix and right-hand side of the equations for coefficients (and intercept) on the face."""
@@ -137,16 +135,18 @@ def optimal_face(
     features = np.flatnonzero(active)
     # The sign of a coefficient is unknown if the margin of its slope reaches zero, or if the feature is unpenalised.
     doubtful = (strength == 0) | (np.abs(slope) <= margin)
-    feature_side = np.where(doubtful, 0.0, np.sign(slope))
+    lower = np.where(doubtful | (slope < 0), -np.inf, 0.0)
+    upper = np.where(doubtful | (slope > 0), np.inf, 0.0)
     if problem.penalty.positive:
-        feature_side = np.ones_like(slope)
+        lower, upper = problem.penalty.ends
     return Face(
         problem=problem,
         dual=dual,
         pinned=pinned,
         target=target,
         features=features,
-        feature_side=feature_side[features],
+        lower=lower[features],
+        upper=upper[features],
         fixed=_determined(problem, dual, slope)[features],
     )
 
@@ -157,7 +157,7 @@ def _within_limits(
     """The face where coefficients have limits, or ridges beside a loss with kinks.
 
     A slope that is not at its strength determines the coefficient: a limit, zero, or what the ridge makes of it.
-    Elsewhere the optimal coefficients are an interval, which is measured from its point nearest to zero.
+    Elsewhere the optimal coefficients are an interval.
     """
     penalty = problem.penalty
     strength, rest = penalty.strength, penalty.rest
@@ -173,19 +173,16 @@ def _within_limits(
     known = ~np.isnan(there)
     low[known] = high[known] = there[known]
     features = np.flatnonzero(low < high)
-    # Zero where that is inside, since a coefficient that is measured from a limit loses the digits of the limit.
-    origin = np.clip(0.0, low, high)
-    side = np.where(low == origin, 1.0, np.where(high == origin, -1.0, 0.0))
     return Face(
         problem=problem,
         dual=dual,
         pinned=pinned,
         target=target,
         features=features,
-        feature_side=side[features],
+        lower=low[features],
+        upper=high[features],
         fixed=np.full(features.size, np.nan),
-        rest=origin,
-        ends=((low - origin)[features], (high - origin)[features]),
+        rest=np.clip(0.0, low, high),
     )
 
 

@@ -63,16 +63,14 @@ def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optim
         return True
     # Beside the pinned rows, tied rows and zero coefficients limit the face: they keep their side.
     tied = _tied(face, coef, intercept) if optimal else np.zeros(0, dtype=np.intp)
-    at_zero, (at_least, at_most) = _at_zero(face, coef), _at_ends(face, coef)
-    if n_equations < n_columns and not (tied.size or at_zero.any() or at_least.any() or at_most.any()):
+    at_lower, at_upper = _at_limits(face, coef)
+    if n_equations < n_columns and not (tied.size or at_lower.any() or at_upper.any()):
         return False
     basis = null_space(matrix)
     if basis.shape[1] == 0:
         return True
-    # A null vector of the pinned rows leads to other optima if every tied row and zero coefficient keeps its side.
-    cone = _cone(face, tied, at_zero, basis)
-    moves = basis[: face.features.size]
-    return optimal and _only_zero(np.vstack([cone, moves[at_least], -moves[at_most]]))
+    # A null vector of the pinned rows leads to other optima if tied rows and coefficients at a limit keep their sides.
+    return optimal and _only_zero(_cone(face, tied, at_lower, at_upper, basis))
 
 
 def _is_point_in_blocks(eliminated: EliminatedRows, coef: Array, intercept: float, optimal: bool) -> bool:
@@ -81,10 +79,10 @@ def _is_point_in_blocks(eliminated: EliminatedRows, coef: Array, intercept: floa
     n_open = int(np.count_nonzero(eliminated.open_groups)) + eliminated.null_space().shape[1]
     if n_open == 0:
         return True
-    tied, at_zero = _tied(face, coef, intercept), _at_zero(face, coef)
-    if not (optimal and n_open <= _MOST_OPEN and eliminated.is_blocked(tied, at_zero)):
+    tied, (at_lower, at_upper) = _tied(face, coef, intercept), _at_limits(face, coef)
+    if not (optimal and n_open <= _MOST_OPEN and eliminated.is_blocked(tied, at_lower, at_upper)):
         return False
-    return _only_zero(_cone(face, tied, at_zero, eliminated.directions()))
+    return _only_zero(_cone(face, tied, at_lower, at_upper, eliminated.directions()))
 
 
 def _tied(face: Face, coef: Array, intercept: float) -> Index:
@@ -94,24 +92,16 @@ def _tied(face: Face, coef: Array, intercept: float) -> Index:
     return tied[np.isin(tied, face.pinned, invert=True, assume_unique=True) & (problem.weight[tied] > 0)]
 
 
-def _at_zero(face: Face, coef: Array) -> NDArray[np.bool_]:
-    """Features of the face whose coefficient keeps its sign, from where it is measured, and is zero."""
-    return (face.feature_side != 0) & (face.measured(coef) == 0)
+def _at_limits(face: Face, coef: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Features of the face whose coefficient is at its lower limit, and those at the upper one."""
+    return coef[face.features] == face.lower, coef[face.features] == face.upper
 
 
-def _at_ends(face: Face, coef: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Features of the face whose coefficient is at the least value of its interval, or at the largest, not at zero."""
-    if face.ends is None:
-        return np.zeros(face.features.size, dtype=bool), np.zeros(face.features.size, dtype=bool)
-    (least, most), here = face.ends, face.measured(coef)
-    return (least != 0) & (here <= least), (most != 0) & (here >= most)
-
-
-def _cone(face: Face, tied: Index, at_zero: NDArray[np.bool_], basis: Array) -> Array:
-    """``cone @ z >= 0`` where ``basis @ z`` moves tied rows and coefficients at zero to their sides."""
+def _cone(face: Face, tied: Index, at_lower: NDArray[np.bool_], at_upper: NDArray[np.bool_], basis: Array) -> Array:
+    """``cone @ z >= 0`` where ``basis @ z`` moves tied rows to their sides, and coefficients from their limits."""
     move = predictions(face.problem, tied, face.features, basis)
-    kept = (face.feature_side[:, None] * basis[: face.features.size])[at_zero]
-    return np.vstack([-sides(face.problem, face.dual, tied)[:, None] * move, kept])
+    rows = -sides(face.problem, face.dual, tied)[:, None] * move
+    return np.vstack([rows, basis[: face.features.size][at_lower], -basis[: face.features.size][at_upper]])
 
 
 def _gram_has_full_rank(problem: Problem, face: Face) -> bool:

@@ -104,8 +104,10 @@ def scaled(problem: Problem) -> tuple[Problem, Scaling]:
         raise OverflowError(TOO_LARGE)
     if factor < TINY:  # sums of denormal numbers would have few digits, or none
         raise OverflowError(TOO_SMALL)
-    design, penalty = design.rescaled(shift, scale), problem.penalty.rescaled(scale * unit, factor)
-    twin = Problem(design, y / unit, weight, loss, penalty, problem.fit_intercept)
+    design, penalty, y = design.rescaled(shift, scale), problem.penalty.rescaled(scale * unit, factor), y / unit
+    if penalty.limited:
+        penalty = penalty.without_far(float(np.abs(y).max(initial=0.0)))
+    twin = Problem(design, y, weight, loss, penalty, problem.fit_intercept)
     return twin, Scaling(rows, shift, scale, y_shift, unit, factor)
 
 

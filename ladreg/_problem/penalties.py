@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import NONE, NOTHING, Array, Index
 from ladreg._cached import cached_property
+from ladreg._tolerances import FAR_LIMIT
 
 # Ridges are at most 1e300, so that products with them are finite.
 HUGE = 1e300
@@ -338,6 +339,16 @@ class ElasticNet:
     def opened(self, coef: Array) -> ElasticNet:
         """The penalty without the limits that coefficients are off: where `coef` is optimal, it is so without them."""
         lower, upper = np.where(coef > self.lower, -np.inf, self.lower), np.where(coef < self.upper, np.inf, self.upper)
+        return replace(self, lower=lower, upper=upper)
+
+    def without_far(self, size: float) -> ElasticNet:
+        """The penalty without limits that no coefficient comes to, at unit scale where targets are at most `size`.
+
+        Sums with such limits would round away what coefficients and residuals are.
+        """
+        reach = FAR_LIMIT * max(1.0, size, float(np.abs(self.rest).max(initial=0.0)))
+        lower = np.where(self.lower < -reach, -np.inf, self.lower)
+        upper = np.where(self.upper > reach, np.inf, self.upper)
         return replace(self, lower=lower, upper=upper)
 
     def released(self, chosen: NDArray[np.bool_]) -> ElasticNet:
