@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.datasets import load_diabetes
 
 from ladreg import LADRegressor, LADRegressorCV, QuantileRegressor, lad_path, quantile_path, quantile_process
 from ladreg._certificate import prove
@@ -358,7 +359,7 @@ def test_quantiles_of_a_sample_change_at_its_ranks():
     )
     ranks = np.cumsum(weight[np.argsort(y)]) / weight.sum()
     np.testing.assert_allclose(quantiles[1:-1], ranks[(ranks > 0.1) & (ranks < 0.9)], rtol=1e-13)
-    np.testing.assert_array_equal(intercepts, np.sort(y)[[np.searchsorted(ranks, tau) for tau in quantiles[1:]]])
+    np.testing.assert_array_equal(intercepts, np.sort(y)[np.searchsorted(ranks, (quantiles[:-1] + quantiles[1:]) / 2)])
 
 
 def test_dependent_columns_have_a_process():
@@ -389,6 +390,33 @@ def test_ranges_hold_where_rounding_is_as_large_as_the_perturbation():
         loss = pinball_loss(y, X @ coefs[:, k] + intercepts[k], quantile=tau)
         penalty = options["penalty_weights"][used] @ np.abs(coefs[used, k])
         assert loss + alpha * penalty == pytest.approx(alone.objective_, rel=1e-12)
+
+
+def _table(name):
+    """X, y and a part of the largest alpha."""
+    if name == "diabetes":
+        return *load_diabetes(return_X_y=True), 1e-3
+    shapes = {"tall": (400, 40, 1e-3), "square": (200, 100, 0.01), "wide": (100, 110, 0.03)}
+    n, p, part = shapes.get(name, (150, 30, 1e-3))
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p))
+    if name == "correlated":
+        X[:, p // 2 :] = X[:, : p // 2] + 0.01 * X[:, p // 2 :]
+    y = X[:, :10] @ np.linspace(1, 0.1, 10) + rng.standard_t(3, n)
+    return (np.round(2 * X), np.round(y), part) if name == "integers" else (X, y, part)
+
+
+@pytest.mark.parametrize("name", ["square", "tall", "wide", "diabetes", "correlated", "integers"])
+def test_small_penalties_leave_no_quantile_to_single_fits(name):
+    """Duals of vertices are exact to the rounding of the penalty, not to that of far larger sums over rows."""
+    X, y, part = _table(name)
+    problem = make(X, y, loss=Pinball(0.47), alpha=1.0)
+    alpha = part * largest_alpha(replace(problem, loss=Pinball(0.5)))
+    problem = problem.with_penalty(problem.penalty.times(alpha))
+    found = [solution for _, solution in solve_quantile_knots(problem, 0.53, Settings())]
+    assert len(found) > 20
+    assert sum(solution.stats.get("solved_alone", 0) for solution in found) == 0
+    assert max(solution.relative_gap for solution in found) < 5e-13
 
 
 def test_what_is_not_a_fit_is_no_start():

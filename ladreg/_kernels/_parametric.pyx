@@ -83,7 +83,7 @@ def parametric(const double[:, ::1] rows, const double[:, ::1] columns, const do
     coefficients, the inverse of its matrix (active columns by basic rows) and, in `side`, 1 for rows above the fit, -1
     below, 0 for basic ones. It is optimal at `alpha`, and all of it is updated in place.
 
-    Answers are written to the rows of `coef` and `dual`, the size of each basis to `sizes`, and the numbers of exchanges
+    Answers are written to the rows of `coef` and `dual` (without `widening` less alpha times the weights), the size of each basis to `sizes`, and the numbers of exchanges
     made and rows read before it to `exchanges` and `read`. There is one for each of the alphas, which do not rise, if
     `knots` is None; otherwise one at each knot above ``alphas[0]``, whose alphas go to `knots`, and one there. There
     are at most `most` exchanges. With `by_long_steps` (and `knots` None) they go from one alpha to the next without

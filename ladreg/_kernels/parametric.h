@@ -1,14 +1,16 @@
 /* The path of a penalised piecewise linear problem from knot to knot; `parametric` in reference.py is its specification.
 
-   Minimise sum_i weight_i * rho(y_i - x_i'b) + sum_j width_j |b_j| + alpha * sum_j centre_j b_j while alpha falls, where
-   rho has slopes `lower` and `upper`, and width_j is strength_j, times alpha where it is `widening`: the path of a
-   penalty, or with alpha = 1 - tau, slopes 0 and 1 and centre = X'weight that of a quantile tau. The state is a vertex:
-   `size` basic rows with residual zero and as many active columns, whose square matrix M has the inverse `inverse` (row l for active column l, column k for basic row k). Between knots the
-   coefficients do not change, and the duals of the basic rows and the slopes of the columns are linear in alpha. At a
-   knot either a basic dual reaches an end of its interval or the slope of a column, less alpha * centre_j, its width.
-   Then the coefficients move along an edge, on which the objective is constant, to the next vertex: where a row is met,
-   or an active coefficient is zero. Targets, weights and strengths are perturbed, so that vertices are not degenerate;
-   the answers that are written are those of the basis for the data as given. Costs are numbers of multiplications. */
+   Minimise sum_i weight_i * rho(y_i - x_i'b) + sum_j width_j |b_j| + alpha * sum_j centre_j b_j while alpha falls,
+   where rho has slopes `lower` and `upper`, and width_j is strength_j, times alpha where it is `widening`: the path of
+   a penalty, or with alpha = 1 - tau, slopes 0 and 1 and centre = X'weight that of a quantile tau. The state is a
+   vertex: `size` basic rows with residual zero and as many active columns, whose square matrix M has the inverse
+   `inverse` (row l for active column l, column k for basic row k). Between knots the coefficients do not change, and
+   the duals of the basic rows and the slopes of the columns are linear in alpha. At a knot either a basic dual reaches
+   an end of its interval or the slope of a column, less alpha * centre_j, its width. Then the coefficients move along
+   an edge, on which the objective is constant, to the next vertex: where a row is met, or an active coefficient is
+   zero. Targets, weights and strengths are perturbed, so that vertices are not degenerate; the answers that are written
+   are those of the basis for the data as given, duals of a quantile less alpha times the weights. Costs are numbers of
+   multiplications. */
 #include "compiler.h"
 #include "crossings.h"
 #include <string.h>
@@ -130,15 +132,35 @@ INLINE void solve_coefficients(Parametric *s, const Data *data, double *restrict
         coef[l] += s->step[l];
 }
 
-/* The dual at `alpha`: rows at the end of their side, and basic rows so that active slopes are at their width, refined
-   once. Uses `step` and `part`. O(size (n + 3 size)). */
-INLINE void solve_dual(Parametric *s, const Data *data, double alpha, double *restrict dual)
+/* The part of alpha by which slopes of the loss are shifted: all of it along quantiles, where a dual less alpha times
+   its weight is one of the quantile 1 - alpha. */
+INLINE double shift(const Parametric *s, double alpha)
+{
+    return (1.0 - s->widening) * alpha;
+}
+
+/* The shifted dual of a row at the upper or the lower end of its interval. */
+INLINE double end_of(const Parametric *s, const Data *data, double alpha, ptrdiff_t i, double side)
+{
+    return data->weight[i] * ((side > 0 ? s->upper : s->lower) - shift(s, alpha));
+}
+
+/* Shifted duals: rows at the end of their side, zero for basic rows. O(n). */
+INLINE void put_at_ends(const Parametric *s, const Data *data, double alpha, double *restrict dual)
 {
     for (ptrdiff_t i = 0; i < s->n; i++)
-        dual[i] = s->side[i] == 0.0 ? 0.0 : data->weight[i] * (s->side[i] > 0 ? s->upper : s->lower);
+        dual[i] = s->side[i] == 0.0 ? 0.0 : end_of(s, data, alpha, i, s->side[i]);
+}
+
+/* The shifted dual at `alpha`, whose products with columns are slopes less alpha * centre: as a difference of the two
+   they would have the rounding of sums that are 1 / strength times as large. Rows are at the end of their side, and
+   basic rows so that active slopes are at their width, refined once. Uses `step` and `part`. O(size (n + 3 size)). */
+INLINE void solve_dual(Parametric *s, const Data *data, double alpha, double *restrict dual)
+{
+    put_at_ends(s, data, alpha, dual);
     for (ptrdiff_t l = 0; l < s->size; l++) {
         const ptrdiff_t j = s->active[l];
-        s->part[l] = alpha * data->centre[j] + width(s, data, alpha, j) * s->sign[l] - dot(s->n, s->columns + j * s->n, dual);
+        s->part[l] = width(s, data, alpha, j) * s->sign[l] - dot(s->n, s->columns + j * s->n, dual);
     }
     times_inverse(s, s->part, s->step);
     for (ptrdiff_t k = 0; k < s->size; k++) {
@@ -168,7 +190,8 @@ INLINE void recompute(Parametric *s)
     solve_fit(s);
     solve_dual(s, &s->perturbed, s->alpha, s->dual);
     for (ptrdiff_t j = 0; j < s->q; j++)
-        s->slope[j] = dot(s->n, s->columns + j * s->n, s->dual) - s->alpha * s->perturbed.centre[j];
+        s->slope[j] = dot(s->n, s->columns + j * s->n, s->dual);
+    axpy(s->n, shift(s, s->alpha), s->perturbed.weight, s->dual);
 }
 
 /* The next event, from the rates at which basic duals (to `rate`) and slopes (to `fall`) change while alpha falls.
@@ -213,27 +236,6 @@ INLINE Event next_event(Parametric *s)
         }
     }
     return event;
-}
-
-/* The alpha of an event for the data as given. Uses `move`, `step` and `part`. O(size (n + 2 size) + n). */
-INLINE double exact_alpha(Parametric *s, const Event *event, double *restrict dual)
-{
-    const Data *data = &s->given;
-    solve_dual(s, data, 0.0, dual); /* dual(alpha) = dual(0) + alpha * rate on the basic rows */
-    for (ptrdiff_t l = 0; l < s->size; l++)
-        s->part[l] = active_rate(s, data, l);
-    times_inverse(s, s->part, s->move);
-    if (event->leaves >= 0) {
-        const ptrdiff_t i = s->basis[event->leaves];
-        return (data->weight[i] * (event->sign > 0 ? s->upper : s->lower) - dual[i]) / s->move[event->leaves];
-    }
-    const ptrdiff_t j = event->enters;
-    const double *column = s->columns + j * s->n;
-    double rate = 0.0;
-    for (ptrdiff_t k = 0; k < s->size; k++)
-        rate += column[s->basis[k]] * s->move[k];
-    return (dot(s->n, column, dual) - event->sign * width(s, data, 0.0, j))
-           / (event->sign * s->widening * data->strength[j] + data->centre[j] - rate);
 }
 
 /* The edge that an event opens: the change of the active coefficients to `step`. O(size^2). */
@@ -467,19 +469,66 @@ typedef struct {
     ptrdiff_t *size, *exchanges, *read;
 } Output;
 
-/* Write the answer at `alpha` for the data as given. Uses `move`, `step` and `part`. O(size (n + 6 size) + q). */
-INLINE void write_answer(Parametric *s, Output *out, double alpha)
+/* Write the coefficients for the data as given. Uses `move`, `step` and `part`. O(3 size^2 + q). */
+INLINE void write_coefficients(Parametric *s, Output *out)
 {
     double *coef = out->coef + out->count * s->q;
     memset(coef, 0, (size_t)s->q * sizeof(double));
     solve_coefficients(s, &s->given, s->move);
     for (ptrdiff_t l = 0; l < s->size; l++)
         coef[s->active[l]] = s->move[l];
-    solve_dual(s, &s->given, alpha, out->dual + out->count * s->n);
     out->size[out->count] = s->size;
     out->exchanges[out->count] = s->n_exchanges;
     out->read[out->count] = s->rows_read;
+}
+
+/* Write the answer at `alpha` for the data as given. Uses `move`, `step` and `part`. O(size (n + 6 size) + q). */
+INLINE void write_answer(Parametric *s, Output *out, double alpha)
+{
+    write_coefficients(s, out);
+    solve_dual(s, &s->given, alpha, out->dual + out->count * s->n);
     out->count++;
+}
+
+/* How far above `near` the alpha of an event is for the data as given, whose shifted dual at `near` is given; how fast
+   basic duals rise with alpha to `move`. Uses `part`. O(size^2 + n). */
+INLINE double distance_to(Parametric *s, const Event *event, double near, const double *restrict dual)
+{
+    const Data *data = &s->given;
+    for (ptrdiff_t l = 0; l < s->size; l++)
+        s->part[l] = active_rate(s, data, l);
+    times_inverse(s, s->part, s->move);
+    if (event->leaves >= 0) {
+        const ptrdiff_t i = s->basis[event->leaves];
+        return (end_of(s, data, near, i, event->sign) - dual[i]) / s->move[event->leaves];
+    }
+    const ptrdiff_t j = event->enters;
+    const double *column = s->columns + j * s->n;
+    double rate = 0.0;
+    for (ptrdiff_t k = 0; k < s->size; k++)
+        rate += column[s->basis[k]] * s->move[k];
+    return (dot(s->n, column, dual) - event->sign * width(s, data, near, j))
+           / (event->sign * s->widening * data->strength[j] + data->centre[j] - rate);
+}
+
+/* Write the answer at the alpha of an event for the data as given. The dual is solved at the alpha of the perturbed
+   data and moved from there, since an error of alpha times a fast rate would put the row that leaves beyond its end.
+   Uses `move`, `step` and `part`. O(size (n + 7 size) + n + q). */
+INLINE void write_knot(Parametric *s, Output *out, const Event *event)
+{
+    const double near = s->alpha - event->fall;
+    double *dual = out->dual + out->count * s->n;
+    write_coefficients(s, out);
+    solve_dual(s, &s->given, near, dual);
+    const double distance = distance_to(s, event, near, dual), alpha = near + distance;
+    for (ptrdiff_t k = 0; k < s->size; k++)
+        s->step[k] = dual[s->basis[k]] + distance * (s->move[k] - shift(s, 1.0) * s->given.weight[s->basis[k]]);
+    put_at_ends(s, &s->given, alpha, dual);
+    for (ptrdiff_t k = 0; k < s->size; k++)
+        dual[s->basis[k]] = s->step[k];
+    if (event->leaves >= 0)
+        dual[s->basis[event->leaves]] = end_of(s, &s->given, alpha, s->basis[event->leaves], event->sign);
+    out->knots[out->count++] = alpha;
 }
 
 /* At most `most` exchanges. With `knots`, an answer is written at every knot that is above the one alpha given, then at
@@ -506,11 +555,8 @@ static int parametric(Parametric *s, Output *out, int knots, ptrdiff_t most)
                 write_answer(s, out, out->alphas[0]);
                 return ALL_SOLVED;
             }
-            if (event.fall > 0.0 && happens) {
-                const double alpha = exact_alpha(s, &event, out->dual + out->count * s->n);
-                out->knots[out->count] = alpha;
-                write_answer(s, out, alpha);
-            }
+            if (event.fall > 0.0 && happens)
+                write_knot(s, out, &event);
         }
         still = event.fall > NO_FALL * s->alpha ? 0 : still + 1;
         if (!happens || still > 100 + 4 * s->size || !exchange(s, &event))

@@ -38,12 +38,18 @@ class _Vertex:
 
     def dual(self, alpha: float) -> Array:
         """The dual of all rows."""
-        dual = self.weight * np.where(self.side > 0, self.ends[1], self.ends[0])
+        return self.shifted_dual(alpha) + self._shift(alpha) * self.weight
+
+    def shifted_dual(self, alpha: float) -> Array:
+        """The dual less alpha times the weights along quantiles: its products with columns are slopes from centres."""
+        dual = self.weight * (np.where(self.side > 0, self.ends[1], self.ends[0]) - self._shift(alpha))
         dual[self.basis] = 0.0
-        target = alpha * self.centre + self.width(alpha) * self.signs()
-        slope = target[self.active] - dual @ self.rows[:, self.active]
+        slope = (self.width(alpha) * self.signs())[self.active] - dual @ self.rows[:, self.active]
         dual[self.basis] = np.linalg.solve(self._matrix().T, slope)
         return dual
+
+    def _shift(self, alpha: float) -> float:
+        return (1.0 - self.widening) * alpha
 
     def rate(self) -> Array:
         """How fast the basic duals fall with alpha."""
@@ -107,7 +113,7 @@ def parametric(
 
     def answer(at: float) -> None:
         nonlocal count
-        coef[count], dual[count], sizes[count] = given.coef(), given.dual(at), len(near.basis)
+        coef[count], dual[count], sizes[count] = given.coef(), given.shifted_dual(at), len(near.basis)
         exchanges[count], read[count] = n_exchanges, n_read
         count += 1
 

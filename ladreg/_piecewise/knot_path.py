@@ -11,7 +11,7 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import Answers, canonical_optimum, certify, proofs
 from ladreg._design import Design
 from ladreg._piecewise.parametric import Vertices, Walk
-from ladreg._piecewise.ranges import pieces
+from ladreg._piecewise.ranges import pieces, solved_alone
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
@@ -187,7 +187,7 @@ def proved(
     if start is not None and not alone.relative_gap <= PROVED_GAP:
         again = solve(problem, settings)
         alone = again if again.gap < alone.gap else alone
-    return found if found is not None and found.gap < alone.gap else alone
+    return found if found is not None and found.gap < alone.gap else solved_alone(alone)
 
 
 def settled(problem: Problem, vertex: Solution) -> Solution:

@@ -172,10 +172,11 @@ class Walk:
         return inverse
 
     def _dual(self, place: _Place, inverse: Array) -> Array:
-        """The dual of the perturbed problem."""
-        dual = self.weight[1] * np.where(place.side > 0, self.upper, self.lower)
+        """The dual of the perturbed problem, as the kernel hands it out."""
+        shift = 0.0 if self.widening else place.alpha
+        dual = self.weight[1] * (np.where(place.side > 0, self.upper, self.lower) - shift)
         dual[place.basis] = 0.0
-        target = place.alpha * self.centre[1] + self._width(np.array(place.alpha)) * self._signs(place)
+        target = self._width(np.array(place.alpha)) * self._signs(place)
         dual[place.basis] = (target[place.active] - self.columns[place.active] @ dual) @ inverse
         return dual
 
@@ -192,8 +193,8 @@ class Walk:
     def turn(self, alpha: float, quantile: float) -> None:
         """Hold the penalty at `alpha`, which has been reached, and let the quantile rise: alpha is now 1 - quantile.
 
-        1 - quantile is added to the slopes of the loss, which are then 0 and 1 for all quantiles, and to the dual,
-        times the weights. Free columns that are not active depend on those that are.
+        1 - quantile is added to the slopes of the loss, which are then 0 and 1 for all quantiles. The duals of vertices
+        are those of the loss all the same. Free columns that are not active depend on those that are.
         """
         idle = self.kind == _FREE
         idle[self.place.active] = False
@@ -272,8 +273,8 @@ class Walk:
         return why, count
 
     def _parts(self, duals: Array, alphas: Array) -> Array:
-        """The slopes of all columns, from their centres, as parts of their width; zero for free and hidden."""
-        slope = duals @ self.rows - np.multiply.outer(alphas, self.centre[1])
+        """The slopes of all columns as parts of their width; zero for free and hidden."""
+        slope = duals @ self.rows
         slope = np.maximum(slope, 0.0) if self.positive else np.abs(slope)
         limit = np.where(self.kind == _HIDDEN, 0.0, self._width(alphas))
         return np.divide(slope, limit, out=np.zeros_like(slope), where=limit > 0)

@@ -166,7 +166,6 @@ def _certified(
     scaled_coef = np.zeros(twin.n_features)
     scaled_coef[walk.features] = point[: walk.features.size]
     coef, intercept = units.to_original(scaled_coef, float(point[-1]) if twin.fit_intercept else 0.0)
-    dual = np.clip(dual, 0.0, twin.weight) + problem.loss.interval()[0] * twin.weight
     return certify(
         problem,
         np.maximum(coef, 0.0) if problem.penalty.positive else coef,

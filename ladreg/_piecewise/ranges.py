@@ -38,7 +38,13 @@ def pieces(
     one is, which divides it (Eisner and Severance 1976, doi 10.1145/321978.321982).
     """
     first, last = solve(posed(begin), settings, start), solve(posed(end), settings)
-    return _Between(posed, settings, solve).of(begin, end, first, last, _DIVISIONS)
+    found = _Between(posed, settings, solve).of(begin, end, first, last, _DIVISIONS)
+    return [(value, solved_alone(solution)) for value, solution in found]
+
+
+def solved_alone(solution: Solution) -> Solution:
+    """The solution, counted as one that a walk did not find."""
+    return replace(solution, stats={**solution.stats, "solved_alone": 1})
 
 
 @dataclass(frozen=True)
