@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from ladreg import CombinedLossRegressor, blocks
+from ladreg import CombinedLossRegressor, HuberLossRegressor, blocks
 from ladreg._certificate import Kink, SquareSums, prove, prove_from_sums
 from ladreg._design import as_design
 from ladreg._problem import Combined, ElasticNet, Problem, Settings
@@ -85,6 +85,21 @@ def test_targets_close_to_a_plane_keep_the_digits_of_memory(seed):
     assert_same(CombinedLossRegressor(), X, y, held=800, n_passes=6)
 
 
+@pytest.mark.parametrize("model", [CombinedLossRegressor(), HuberLossRegressor(scale=1.0)])
+@pytest.mark.parametrize("apart", [1e-5, 1e-8])
+def test_columns_that_are_nearly_equal_are_fitted_as_their_difference(model, apart):
+    X, y, w = table(2)
+    difference = np.random.default_rng(5).standard_normal(N)
+    there = clone(model).fit(
+        blocks.arrays(np.column_stack([X, X[:, 0] + apart * difference]), y, w, rows=1500).holding(2000)
+    )
+    here = clone(model).fit(np.column_stack([X, difference]), y, w)
+    assert there.objective_ == pytest.approx(here.objective_, rel=1e-16 * np.abs(there.coef_).max() + 1e-12, abs=0)
+    assert there.certificate_.relative_gap <= 1e-12
+    assert there.coef_[-1] * apart == pytest.approx(here.coef_[-1], rel=1e-6)
+    assert there.n_passes_ <= 8
+
+
 def test_rows_fitted_exactly_may_be_too_many():
     """Nine of ten targets are zero, and so are all coefficients: the dual of these rows is found by passes."""
     X, y, _ = table(4)
@@ -110,7 +125,7 @@ def test_what_is_not_proved_is_said():
     X, y, _ = table(6)
     X = np.column_stack([X, X[:, 0] + 1e-8 * np.random.default_rng(0).standard_normal(N)])
     with pytest.warns(ConvergenceWarning, match="did not reach tol"):
-        there = CombinedLossRegressor(tol=0.0).fit(blocks.arrays(X, y, rows=1500).holding(2000))
+        there = CombinedLossRegressor(alpha=1e-9, tol=0.0).fit(blocks.arrays(X, y, rows=1500).holding(2000))
     assert there.certificate_.bound <= CombinedLossRegressor().fit(X[:, :4], y).objective_
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from ladreg._from_blocks.combined import judged_combined, solve_combined_blocks
 from ladreg._from_blocks.huber import judged_huber, solve_huber_blocks
+from ladreg._from_blocks.huber_passes import HuberSolution
+from ladreg._from_blocks.other_columns import OtherColumns
 from ladreg._from_blocks.piecewise import judged_piecewise, solve_piecewise_blocks
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.sample_problem import Start
@@ -42,6 +44,11 @@ def solve_blocks(
     start
         The fit of the sample, if it is known.
     """
+    others = (
+        OtherColumns.of(question, seen) if question.loss.curvature > 0 or isinstance(question.loss, Huber) else None
+    )
+    if others is not None:
+        return (yield from _by_other_columns(question, settings, seen, n_held, others))
     if question.loss.curvature > 0:
         if scaled(question.of(seen.sample))[0].loss.is_piecewise_linear:
             return (yield from _without_square(question, settings, seen, n_held))
@@ -58,6 +65,20 @@ def solve_blocks(
         if found.stopped is not StopReason.STALLED:
             return found
     return (yield from _with_kink(question, question.loss, settings, seen, n_held))
+
+
+def _by_other_columns(
+    question: Question, settings: Settings, seen: Survey, n_held: int, others: OtherColumns
+) -> Generator[Request, Summary, Solution]:
+    """The fit to other columns of the same span, whose bound is that of the columns that are there."""
+    turned = yield from others.survey(seen)
+    found = yield from others.asking(solve_blocks(question, settings, turned, n_held))
+    there = others.coefficients(found.coef, found.intercept)
+    best = replace(found, coef=there.coef, intercept=there.intercept)
+    if isinstance(best, HuberSolution):
+        best = replace(best, lean=np.append(*others.coefficients(best.lean[:-1], float(best.lean[-1]))))
+    proved = yield from judged(question, seen, there, best)
+    return replace(proved, n_iter=found.n_iter, stopped=found.stopped, solver=found.solver, stats=found.stats)
 
 
 def _with_kink(
