@@ -310,6 +310,14 @@ CALLS = [
     ),
     Call(_rows.magnitudes, rows("X", "shift", "weight", "size"), ("size",), optional=("shift",)),
     Call(_rows.curvatures, rows("X", "center", "weight", "total"), ("total",)),
+    Call(
+        _rows.products,
+        lambda: rows("X", "shift")()
+        | {"root": some(N), "features": np.array([2, 0], dtype=np.intp), "gram": np.zeros((2, 2))},
+        ("gram",),
+        ("features",),
+        optional=("shift", "root"),
+    ),
     Call(_rows.column_stats, rows("X", "known"), ("known",), free=("X",)),
     *(
         Call(

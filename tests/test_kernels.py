@@ -142,6 +142,11 @@ def test_row_passes_are_their_references(layout, dtype, shape, uniform):
         squares = begun.copy()
         kernels.curvatures(X, begun, weight, squares)
         yield squares
+        chosen = np.arange(0, n_features, 2)
+        for root in (None, np.abs(weight)):
+            gram = np.full((chosen.size, chosen.size), 0.5)
+            kernels.products(X, shift, root, chosen, gram)
+            yield gram
         stats = np.array([begun, begun, begun, begun])
         kernels.column_stats(X, stats)
         yield from (out, slopes, sizes, stats)

@@ -34,7 +34,7 @@ def readers(monkeypatch):
 
         return kernel
 
-    for name in ("forward", "backward", "sweep", "audit", "magnitudes", "curvatures", "column_stats"):
+    for name in ("forward", "backward", "sweep", "audit", "magnitudes", "curvatures", "column_stats", "products"):
         monkeypatch.setattr(_rows, name, watched(getattr(_rows, name)))
     return seen
 
@@ -42,7 +42,7 @@ def readers(monkeypatch):
 def passes(X):
     design, rng = as_design(X), np.random.default_rng(1)
     coef, row = rng.standard_normal(design.n_features), rng.standard_normal(design.n_samples)
-    weight = np.abs(row)
+    weight, chosen = np.abs(row), np.arange(0, design.n_features, 3)
     yield design.matvec(coef)
     yield design.rmatvec(row)
     yield from design.sweep(coef, row, 0.5, weight, (-0.3, 0.7))
@@ -50,6 +50,7 @@ def passes(X):
     yield from design.gradient(coef, row, 0.5, weight)
     yield design.magnitudes(weight)
     yield design.curvatures(weight, coef)
+    yield design.cross(weight, chosen, chosen)
     yield from design.extent(True)
 
 

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 def forward(
@@ -32,6 +33,13 @@ def audit(
 ) -> float: ...
 def magnitudes(X: NDArray[Any], shift: NDArray[Any] | None, weight: NDArray[Any], size: NDArray[Any]) -> None: ...
 def curvatures(X: NDArray[Any], center: NDArray[Any], weight: NDArray[Any], total: NDArray[Any]) -> None: ...
+def products(
+    X: NDArray[Any],
+    shift: NDArray[Any] | None,
+    root: NDArray[Any] | None,
+    features: NDArray[np.intp],
+    gram: NDArray[Any],
+) -> None: ...
 def column_stats(X: NDArray[Any], known: NDArray[Any]) -> None: ...
 def sparse_gram(
     data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], weight: NDArray[Any], gram: NDArray[Any]

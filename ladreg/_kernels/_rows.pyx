@@ -7,7 +7,7 @@ be passed in blocks. The loops are in `row_pass.h`. A shift of None is zero.
 from cython cimport floating
 from libc.stdlib cimport calloc, free
 
-from ladreg._kernels._check cimport index_t, indexes, of, spaced, starts, table
+from ladreg._kernels._check cimport below, index_t, indexes, of, places, spaced, starts, table
 
 cdef enum:
     _FORWARD = 1
@@ -56,7 +56,20 @@ cdef extern from *:
     {
         CHOOSE(squares)
     }
+    static void products(int is_float, const void *X, ptrdiff_t n, ptrdiff_t row, ptrdiff_t column,
+                         const double *shift, const double *root, ptrdiff_t r_step, const ptrdiff_t *chosen,
+                         ptrdiff_t q, double *Z, double *gram)
+    {
+        if (is_float)
+            products_float((const float *)X, n, row, column, shift, root, r_step, chosen, q, Z, gram);
+        else
+            products_double((const double *)X, n, row, column, shift, root, r_step, chosen, q, Z, gram);
+    }
     """
+    const Py_ssize_t WIDE
+    void c_products "products"(int is_float, const void *X, Py_ssize_t n, Py_ssize_t row, Py_ssize_t column,
+                               const double *shift, const double *root, Py_ssize_t r_step, const Py_ssize_t *chosen,
+                               Py_ssize_t q, double *Z, double *gram) nogil
     double walk(int flags, int is_float, int by_columns, const void *X, Py_ssize_t n, Py_ssize_t p,
                 Py_ssize_t step, const double *shift, const double *coef, const double *y, Py_ssize_t y_step,
                 double offset, const double *weight, Py_ssize_t w_step, const double *dual, double lower,
@@ -170,6 +183,30 @@ def curvatures(const floating[:, :] X, const double[::1] center, const double[:]
     with nogil:
         squares(x.is_float, x.by_columns, x.first, x.n, x.p, x.step, &center[0], &weight[0], weight.strides[0] // 8,
                 &total[0])
+
+
+def products(const floating[:, :] X, const double[::1] shift, const double[:] root, const Py_ssize_t[::1] features,
+             double[:, ::1] gram):
+    """``gram += Z.T @ Z`` for the chosen columns Z of ``(X - shift) * root[:, None]``; a root of None is one.
+
+    The gram must be symmetric.
+    """
+    cdef Layout x = layout_of(X)
+    cdef Py_ssize_t q = features.shape[0]
+    check((shift is None or of(shift, x.p)) and (root is None or spaced(root, x.n)) and places(features, q))
+    check(table(gram, q, q) and below(features, q, x.p))
+    if x.n == 0 or q == 0:
+        return
+    cdef double* Z = <double*>calloc((q + 3) // 4 * 4 * WIDE, sizeof(double))
+    if Z == NULL:
+        raise MemoryError
+    cdef Py_ssize_t row = 1 if x.by_columns else x.step
+    cdef Py_ssize_t column = x.step if x.by_columns else 1
+    cdef const double* roots = &root[0] if root is not None else NULL
+    cdef Py_ssize_t r_step = root.strides[0] // 8 if root is not None else 0
+    with nogil:
+        c_products(x.is_float, x.first, x.n, row, column, start(shift), roots, r_step, &features[0], q, Z, &gram[0, 0])
+    free(Z)
 
 
 def column_stats(const floating[:, :] X, double[:, ::1] known):

@@ -398,6 +398,16 @@ def curvatures(X: NDArray[np.floating], center: Array, weight: Array, total: Arr
     total += weight @ (X - center) ** 2
 
 
+def products(
+    X: NDArray[np.floating], shift: Array | None, root: Array | None, features: NDArray[np.intp], gram: Array
+) -> None:
+    """``gram += Z.T @ Z`` for the chosen columns Z of ``(X - shift) * root[:, None]``; a root of None is one."""
+    Z = _shifted(X, shift)[:, features]
+    if root is not None:
+        Z = Z * root[:, None]
+    gram += Z.T @ Z
+
+
 def column_stats(X: NDArray[np.floating], known: Array) -> None:
     """Update the minimum, maximum, sum of |x| and sum of x of each column, which are the four rows of `known`."""
     if X.shape[0]:

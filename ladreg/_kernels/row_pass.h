@@ -358,6 +358,46 @@ CLONES static void NAME(stats_columns)(const T *restrict X, ptrdiff_t n, ptrdiff
 }
 #undef LANES
 
+/* Adds the products of q chosen columns, minus their shift and times the root of each row's weight, to `gram`, of which
+   it writes both triangles. A shift or root that is NULL is zero or one. Z is room for columns of WIDE numbers,
+   as many as q rounded up to a multiple of four, and is zero at first. Costs n q^2 / 2, one read of the columns. */
+CLONES static void NAME(products)(const T *restrict X, ptrdiff_t n, ptrdiff_t row, ptrdiff_t column,
+                                  const double *restrict shift, const double *restrict root, ptrdiff_t r_step,
+                                  const ptrdiff_t *restrict chosen, ptrdiff_t q, double *restrict Z,
+                                  double *restrict gram)
+{
+    for (ptrdiff_t begin = 0; begin < n; begin += TALL_STRIP) {
+        const ptrdiff_t m = n - begin < TALL_STRIP ? n - begin : TALL_STRIP;
+        const T *first = X + begin * row;
+        if (row == 1) {
+            for (ptrdiff_t a = 0; a < q; a++) {
+                const T *x = first + chosen[a] * column;
+                const double v = shift ? shift[chosen[a]] : 0.0;
+                for (ptrdiff_t i = 0; i < m; i++)
+                    Z[a * WIDE + i] = x[i] - v;
+            }
+        } else {
+            for (ptrdiff_t i = 0; i < m; i++)
+                for (ptrdiff_t a = 0; a < q; a++)
+                    Z[a * WIDE + i] = first[i * row + chosen[a]] - (shift ? shift[chosen[a]] : 0.0);
+        }
+        for (ptrdiff_t a = 0; root && a < q; a++)
+            for (ptrdiff_t i = 0; i < m; i++)
+                Z[a * WIDE + i] *= root[(begin + i) * r_step];
+        for (ptrdiff_t a = 0; a < q; a += 4)
+            for (ptrdiff_t b = 0; b <= a; b += 4) {
+                double sums[16];
+                four_by_four(m, Z + a * WIDE, Z + b * WIDE, sums);
+                for (int k = 0; k < 4 && a + k < q; k++)
+                    for (int l = 0; l < 4 && b + l <= a + k; l++)
+                        gram[(a + k) * q + b + l] += sums[4 * k + l];
+            }
+    }
+    for (ptrdiff_t a = 0; a < q; a++)
+        for (ptrdiff_t b = 0; b < a; b++)
+            gram[b * q + a] = gram[a * q + b];
+}
+
 #undef WALK
 #undef PARAMETERS
 #undef ARGUMENTS

@@ -6,6 +6,8 @@ features and the proof. Where that does not end in the only optimum, `coordinate
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ladreg._arrays import Array, Index
@@ -59,7 +61,8 @@ class _TallLasso:
         self.goal = max(settings.tol, SQUARES_GAP) * columns.size
         # The descent on a Gram matrix needs no residual.
         look = GradientCheck(columns.y, 0.5 * columns.size, columns.slope)
-        self.state = State(np.zeros(twin.n_features), look, self.tuning)
+        # A feature more in the Gram matrix costs more than a round, which needs one read for the proof.
+        self.state = State(np.zeros(twin.n_features), look, replace(self.tuning, violators_share=1))
         self.point: Coefficients | None = None
 
     def solution(self) -> Solution | None:
