@@ -72,6 +72,11 @@ def constant(value: float, size: int) -> Array:
     return values
 
 
+def in_memory(values: Array) -> Array:
+    """The entries; of a `constant` only the number that all share."""
+    return values[:1] if values.strides == (0,) else values
+
+
 def difference(values: Array, others: Array) -> Array:
     """The difference; that of two of `constant` is a constant again."""
     if values.strides == others.strides == (0,):
@@ -216,9 +221,10 @@ def _nearer_to_singular(gram: Array, number: int) -> Array:
     Columns whose length is zero or not finite become NaN.
     """
     size = np.sqrt(gram.diagonal())
-    size = np.where((size > 0) & (size < np.inf), size, np.nan)
+    if not (size.min(initial=1.0) > 0 and size.max(initial=1.0) < np.inf):
+        size = np.where((size > 0) & (size < np.inf), size, np.nan)
     gram = gram / size / size[:, None]
-    gram.flat[:: size.size + 1] -= AT_END * number
+    gram.ravel(order="K")[:: size.size + 1] -= AT_END * number
     return gram
 
 
@@ -228,8 +234,8 @@ def is_definite(gram: Array) -> bool:
         factor = np.linalg.cholesky(gram)
     except np.linalg.LinAlgError:
         return False
-    # LAPACK may let NaN pass; NaN spreads to the last row of the factor.
-    return not np.isnan(factor[-1:]).any()
+    # LAPACK may let NaN pass; NaN spreads to the last entry of the factor.
+    return factor.size == 0 or bool(factor[-1, -1] > 0)
 
 
 def are_regular(gram: Array, supports: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:

@@ -21,6 +21,7 @@ from ladreg._estimators import (
     check_flag,
     check_in_memory,
     check_real,
+    multiples,
     opened,
     training_data,
     verified_by_moments,
@@ -200,14 +201,12 @@ class ElasticNetCD(WeightedRegressor):
         return bool(self.standardize) or super()._depends_on_rows
 
     def _weighted(self, data: Data, alpha: float, weights: Array) -> ElasticNet:
-        excluded = np.isinf(weights)
-        strength = alpha * np.where(excluded, 0.0, weights)
         unit: Array | float = data.design.deviations(data.weight) if self.standardize else 1.0
         ridge = None
         with np.errstate(over="ignore"):  # an infinite strength makes a coefficient zero
-            penalised = np.where(excluded, np.inf, strength * self.l1_ratio * unit)
+            penalised = multiples(self.l1_ratio, multiples(alpha, weights)) * unit
             if self.l1_ratio < 1:
-                share = strength * (1.0 - self.l1_ratio)
+                share = alpha * np.where(np.isinf(weights), 0.0, weights) * (1.0 - self.l1_ratio)
                 ridge = np.multiply(share, unit**2, out=np.zeros_like(share), where=share > 0)
                 if self.standardize and np.any(((ridge < TINY) | np.isinf(ridge)) & (share > 0)):
                     raise OverflowError(

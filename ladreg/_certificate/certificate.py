@@ -170,7 +170,7 @@ def _proved_at_ends(problem: Problem, coef: Array, residual: Array, dual: Array,
     (lower, upper), loss = problem.loss.interval(), 0.0
     residual, dual = np.ascontiguousarray(residual), np.ascontiguousarray(dual)
     listed, found = np.empty(residual.size, dtype=np.intp), 0
-    for block, weight in problem.blocks():
+    for block, weight in problem.facts.blocks:
         count, part = _line_search.off_ends(
             residual[block], dual[block], weight, lower, upper, listed[found:][: weight.size]
         )
@@ -216,7 +216,7 @@ def slope_margin(problem: Problem, spread: Array, gap: float) -> Array:
 
 def _gap(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
     """The Fenchel-Young gaps of rows and features."""
-    rows = sum(problem.row_gap(residual[block], dual[block], weight) for block, weight in problem.blocks())
+    rows = sum(problem.row_gap(residual[block], dual[block], weight) for block, weight in problem.facts.blocks)
     return rows + _feature_gap(problem, coef, slope)
 
 

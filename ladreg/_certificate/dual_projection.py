@@ -91,31 +91,30 @@ class Projection:
     def _orthogonal(
         self, dual: Array, products: Array, elastic: Callable[[Array], Array], free: Index
     ) -> tuple[Array, Array] | None:
-        columns = self._columns(free)
         correct: Callable[[Array], _Correction] | None = None
         # At most three times: one projection leaves an error of order eps * cond(Z), which the next ones remove.
         for _ in range(3):
-            if self._are_zero(dual, products, columns, ROUNDED):
+            if self._are_zero(dual, products, free, ROUNDED):
                 return dual, products[: self.problem.n_features]
             correct = correct or self._corrector(elastic(dual), free)
-            dual = self._without(dual, *correct(products[columns]))
+            dual = self._without(dual, *correct(products[self._columns(free)]))
             products = np.append(self.problem.design.rmatvec(dual), dual.sum())
-        small = self._are_zero(dual, products, columns, ORTHOGONAL)
+        small = self._are_zero(dual, products, free, ORTHOGONAL)
         return (dual, products[: self.problem.n_features]) if small else None
 
     def is_balanced(self, dual: Array, products: Array) -> bool:
         """Whether the products of the dual with the free columns are zero up to rounding."""
-        return self._are_zero(dual, products, self._columns(self.problem.penalty.free_features), ROUNDED)
+        return self._are_zero(dual, products, self.problem.penalty.free_features, ROUNDED)
 
     def _columns(self, free: Index) -> Index:
         """The numbers of the free features, and that of the intercept, which is the number of features."""
         return np.append(free, self.problem.n_features) if self.problem.fit_intercept else free
 
-    def _are_zero(self, dual: Array, products: Array, columns: Index, rounding: float) -> bool:
-        """Whether the chosen products are zero, up to `rounding` times their size."""
-        if columns.size == 0:
-            return True
-        return bool((np.abs(products) <= rounding * self.sizes(dual))[columns].all())
+    def _are_zero(self, dual: Array, products: Array, free: Index, rounding: float) -> bool:
+        """Whether the products with the free columns are zero, up to `rounding` times their size."""
+        if self.problem.fit_intercept and not abs(float(products[-1])) <= rounding * self.size_of_sum(dual):
+            return False
+        return free.size == 0 or bool((np.abs(products) <= rounding * self.sizes(dual))[free].all())
 
     def sizes(self, dual: Array) -> Array:
         """Upper bounds of ``|X|'|dual|`` and, last, of the sum of ``|dual|``: the scale of rounding in ``X'dual``.
@@ -146,14 +145,17 @@ class Projection:
         # largest size is c.
         lower, upper = loss.interval()
         if loss.is_piecewise_linear and lower == -upper:
-            return np.full(duals.shape[:-1], upper)
+            return np.zeros(duals.shape[:-1]) + upper
         low, high = self._extremes(duals)
         return np.maximum(-low, high)
 
     def _extremes(self, duals: Array) -> tuple[Array, Array]:
         """The smallest and the largest of 0 and ``dual / weight``; one of each per row if there are several duals."""
+        one = self.problem.facts.one_weight
+        if one is not None:
+            return np.fmin(0.0, duals.min(axis=-1) / one[0]), np.fmax(0.0, duals.max(axis=-1) / one[0])
         low, high = np.zeros((2, *duals.shape[:-1]))
-        for block, weight in self.problem.blocks():
+        for block, weight in self.problem.facts.blocks:
             ratio = self.problem.ratio(duals[..., block], weight)
             low, high = np.fmin(low, ratio.min(axis=-1)), np.fmax(high, ratio.max(axis=-1))
         return low, high

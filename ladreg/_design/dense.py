@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Self, TypeVar
 
 import numpy as np
@@ -283,7 +284,9 @@ class DenseDesign(Design):
     def reach(self) -> Array:
         """An upper bound of the sizes in each column."""
         lowest, highest, *_ = self._stats
-        return np.maximum(np.abs(lowest - self.shift), np.abs(highest - self.shift)) * self.scale
+        if self._shift is not None:
+            lowest, highest = lowest - self._shift, highest - self._shift
+        return np.maximum(-lowest, highest) * self.scale
 
     def spread(self, centred: bool) -> Array:
         """An upper bound of the mean square of each column: Popoviciu's bound if `centred`."""
@@ -339,7 +342,7 @@ class DenseDesign(Design):
     @property
     def is_finite(self) -> bool:
         """Whether every value is finite; it may be False if only the sum of their sizes overflows."""
-        return bool(np.isfinite(self._stats[2]).all())
+        return isfinite(self._stats[2].sum())
 
     def extent(self, centred: bool) -> tuple[Array, Array]:
         """The middle of the range, if far from zero (`_FAR`), and half the range; otherwise 0 and the mean size.
@@ -358,14 +361,15 @@ class DenseDesign(Design):
         lowest, highest, total, _ = self._stats
         size, shift = total / max(self.n_samples, 1), self._shift
         if centred or shift is not None:
-            # Halved first: sum and difference of two huge numbers overflow. A constant column is its own middle.
+            # Halved first: sum and difference of two huge numbers overflow.
             low, high = lowest / 2, highest / 2
-            half, middle = high - low, np.where(lowest == highest, lowest, low + high)
+            half, middle = high - low, low + high
             if shift is not None:
                 middle -= shift
                 size = np.where(shift == 0, size, np.maximum(half, np.abs(middle)))
             far = np.abs(middle) > _FAR * half
             if centred and far.any():
+                middle = np.where(lowest == highest, highest - self.shift, middle)  # a constant column is its own
                 return np.where(far, middle, 0.0) * self.scale, np.where(far, half, size) * self.scale
         return np.zeros(self.n_features), size * self.scale
 
@@ -387,7 +391,8 @@ class DenseDesign(Design):
         """All rows as a dense array; a column of ones last if `border`."""
         table = np.empty((self.n_samples, self.n_features + border))
         self._write(self.X, slice(None), table[:, : self.n_features])
-        table[:, self.n_features :] = 1.0
+        if border:
+            table[:, -1] = 1.0
         return table
 
     def _write(self, raw: NDArray[np.floating], columns: Index | slice, out: Array) -> None:

@@ -16,7 +16,7 @@ from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
 from ladreg._estimators.huber_scale_in_blocks import scale_of_blocks
 from ladreg._estimators.in_blocks import BlockData, are_blocks, names_of, opened
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor, PosedBlocks
-from ladreg._estimators.limits import Bounds, Limits
+from ladreg._estimators.limits import Bounds, Limits, multiples
 from ladreg._estimators.moments_in_blocks import MomentData, verified_by_moments
 from ladreg._estimators.own_penalties import penalties_of
 from ladreg._estimators.pipelines import LastStep
@@ -73,6 +73,7 @@ __all__ = [
     "estimated_scale",
     "feature_weights",
     "is_adaptive",
+    "multiples",
     "named_certificates",
     "names_of",
     "opened",

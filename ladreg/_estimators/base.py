@@ -373,15 +373,15 @@ class CertifiedRegressor(
         single = self._is_single(data)
         coefs = np.array([solution.coef for solution in solutions])
         coef, intercept = stored(data, problems, coefs, np.array([solution.intercept for solution in solutions]))
-        fitted = {
-            "n_iter_": np.array([solution.n_iter for solution in solutions]),
-            "dual_gap_": np.array([solution.gap for solution in solutions]),
-            "objective_": np.array([solution.objective for solution in solutions]),
+        fitted: dict[str, list[Any]] = {
+            "n_iter_": [int(solution.n_iter) for solution in solutions],
+            "dual_gap_": [float(solution.gap) for solution in solutions],
+            "objective_": [float(solution.objective) for solution in solutions],
         }
         self.coef_ = coef[0] if single else coef
         self.intercept_ = intercept[0] if single else intercept
         for name, values in fitted.items():
-            setattr(self, name, values[0].item() if single else values)
+            setattr(self, name, values[0] if single else np.array(values))
         self._certificates = [dict(vars(solution.certificate)) for solution in solutions]
 
     def _advise(self, problems: list[Problem]) -> None:

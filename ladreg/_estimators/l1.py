@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ladreg._arrays import NOTHING, Array, MatrixLike
 from ladreg._estimators.adaptive import WeightedRegressor, check_in_memory
 from ladreg._estimators.in_blocks import BlockData
-from ladreg._estimators.limits import Bounds, Limits
+from ladreg._estimators.limits import Bounds, Limits, multiples
 from ladreg._estimators.pivotal import column_scales, noise_level, noise_level_of_blocks, quantile_of
 from ladreg._estimators.validation import (
     Data,
@@ -38,11 +38,9 @@ class ScaledPenalty(ElasticNet):
     @classmethod
     def of(cls, units: Array, alpha: float, limits: Limits, l1_ratio: float = 1.0) -> ScaledPenalty:
         """Strengths ``alpha * l1_ratio * units``, the rest ridges; infinite units stay so, whatever `alpha` is."""
-        excluded = np.isinf(units)
-        finite = alpha * np.where(excluded, 0.0, units)
-        strength, ridge = np.where(excluded, np.inf, l1_ratio * finite), NOTHING
+        strength, ridge = multiples(l1_ratio, multiples(alpha, units)), NOTHING
         if l1_ratio < 1.0:
-            ridge = np.minimum((1.0 - l1_ratio) * finite, HUGE)
+            ridge = np.minimum((1.0 - l1_ratio) * (alpha * np.where(np.isinf(units), 0.0, units)), HUGE)
         return cls(strength, limits.positive, ridge, limits.lower, limits.upper, alpha=alpha)
 
 

@@ -11,6 +11,12 @@ from numpy.typing import ArrayLike
 from ladreg._arrays import NOTHING, Array
 from ladreg._problem import ElasticNet
 
+
+def multiples(factor: float, weights: Array) -> Array:
+    """``factor * weights`` for a factor >= 0; infinite weights, which exclude a feature, stay infinite."""
+    return factor * weights if factor > 0 else np.where(np.isinf(weights), np.inf, 0.0)
+
+
 # What the parameter `bounds` may be.
 Bounds = tuple[float | ArrayLike, float | ArrayLike]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,15 +20,19 @@ _HELD = 1e-4
 _SAMPLE = 10_000
 
 
-@contextmanager
-def all_or_nothing(estimator: Any) -> Iterator[None]:
+class all_or_nothing:  # noqa: N801 - used as a function
     """Restore the estimator if its fit ends with an exception, also with Ctrl-C."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__ = before
-        raise
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator, self.before = estimator, dict(vars(estimator))
+
+    def __enter__(self) -> None:
+        """Nothing is to be done yet."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Restore where there was an exception."""
+        if kind is not None:
+            self.estimator.__dict__ = self.before
 
 
 def stored(data: Data, problems: list[Problem], coefs: Array, intercepts: Array) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
-from ladreg._arrays import TINY, Array, MatrixLike, constant
+from ladreg._arrays import TINY, Array, MatrixLike, constant, in_memory
 from ladreg._design import Design, as_design
 from ladreg._row_blocks import is_source
 
@@ -163,10 +163,10 @@ def training_data(
     design = as_design(_canonical(checked_X))
     if not design.is_finite:
         check_array(checked_X, accept_sparse=("csr", "csc"), dtype=None, estimator=estimator, input_name="X")
-    Y = Y[:, None] if single else Y
+    design, Y = _without_denormal_columns(design), _without("y", Y, np.abs(Y).max(axis=0))
     data = Data(
-        design=_without_denormal_columns(design),
-        Y=_without("y", Y, _is_denormal(np.abs(Y).max(axis=0))),
+        design=design,
+        Y=Y[:, None] if single else Y,
         weight=weight,
         dtype=checked_X.dtype,
         single=single,
@@ -242,7 +242,7 @@ def feature_weights(name: str, values: ArrayLike | None, n_features: int) -> Arr
 
 def present(data: Data) -> Data:
     """The data without rows of weight zero."""
-    if data.weight.min() > 0:
+    if in_memory(data.weight).min() > 0:
         return data
     rows = np.flatnonzero(data.weight > 0)
     return replace(data, design=data.design.take(rows), Y=data.Y[rows], weight=data.weight[rows])
@@ -259,7 +259,7 @@ def relative_weights(sample_weight: ArrayLike, n_samples: int) -> Array:
     if not np.any(weight > 0):
         raise ValueError("sample_weight must contain at least one non-zero number: all weights are zero.")
     weight = weight / weight.max()
-    return _without("sample_weight", weight, _is_denormal(weight))
+    return _without("sample_weight", weight, weight)
 
 
 def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
@@ -277,9 +277,13 @@ def _is_denormal(sizes: Array) -> NDArray[np.bool_]:
     return (sizes > 0) & (sizes < TINY)
 
 
-def _without(name: str, values: Array, denormal: NDArray[np.bool_]) -> Array:
-    """The values, or columns of values, with zero where they are denormal, and a warning if any is."""
-    if not denormal.any():
+def _any_denormal(sizes: Array) -> bool:
+    return bool(sizes.min(initial=TINY) < TINY) and bool(_is_denormal(sizes).any())
+
+
+def _without(name: str, values: Array, sizes: Array) -> Array:
+    """The values, or columns of values, with zero where their sizes are denormal, and a warning if any is."""
+    if not _any_denormal(sizes):
         return values
     warnings.warn(
         f"{name} has denormal numbers (smaller than {TINY:.3g}; for weights, relative to the "
@@ -287,19 +291,19 @@ def _without(name: str, values: Array, denormal: NDArray[np.bool_]) -> Array:
         UserWarning,
         stacklevel=5,
     )
-    return np.where(denormal, 0.0, values)
+    return np.where(_is_denormal(sizes), 0.0, values)
 
 
 def _without_denormal_columns(design: Design) -> Design:
     """The design with zero for columns of denormal numbers only; beside other numbers denormal ones do no harm."""
-    denormal = _is_denormal(design.reach())
-    if not denormal.any():
+    reach = design.reach()
+    if not _any_denormal(reach):
         return design
     X: Any = design.X
     if not _is_sparse(X):
-        return as_design(_without("X", X, denormal))
+        return as_design(_without("X", X, reach))
     columns = np.repeat(np.arange(X.shape[1]), np.diff(X.indptr)) if X.format == "csc" else X.indices
-    data = _without("X", X.data, denormal[columns])
+    data = _without("X", X.data, reach[columns])
     return as_design(type(X)((data, X.indices, X.indptr), shape=X.shape))
 
 

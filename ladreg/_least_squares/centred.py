@@ -53,7 +53,9 @@ def without_rounding(penalty: ElasticNet, coef: Array, square: Array, size: floa
         Mean square of the centred target.
     """
     moves = np.abs(coef) * np.sqrt(square)
-    nothing = (moves <= SUMMED * np.sqrt(size)) & ((penalty.strength > 0) | penalty.positive)
+    nothing = moves <= SUMMED * np.sqrt(size)
+    if not penalty.all_bound:
+        nothing &= (penalty.strength > 0) | penalty.positive
     return penalty.within(np.where(nothing, 0.0, coef)) if penalty.limited else np.where(nothing, 0.0, coef)
 
 

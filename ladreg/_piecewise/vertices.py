@@ -80,7 +80,7 @@ class Vertices:
 
 
 class _Vertex(NamedTuple):
-    """A vertex, the table that it was solved on, and its basic rows."""
+    """A vertex, unique if `_is_single_point` proves it, the table that it was solved on, and its basic rows."""
 
     found: Uncertified
     A: Array
@@ -95,7 +95,7 @@ def solve_vertex(problem: Problem, tuning: PiecewiseTuning) -> Uncertified | Non
     vertex = _vertex(problem, tuning)
     if vertex is None:
         return None
-    return replace(vertex.found, unique=_is_single_point(problem, vertex) or None)
+    return vertex.found if _is_single_point(problem, vertex) else replace(vertex.found, unique=None)
 
 
 def solve_only_vertex(problem: Problem, tuning: PiecewiseTuning) -> Uncertified | None:
@@ -113,7 +113,7 @@ def solve_only_vertex(problem: Problem, tuning: PiecewiseTuning) -> Uncertified 
     gap = problem.row_gap(residual, found.dual, problem.weight)
     is_balanced = np.abs(found.dual @ A) <= ORTHOGONAL * (np.abs(found.dual) @ np.abs(A))
     is_proved = is_balanced.all() and gap <= PROVED_GAP * float(problem.weight @ problem.loss.value(residual))
-    return replace(found, unique=True) if is_proved else None
+    return found if is_proved else None
 
 
 def _vertex(problem: Problem, tuning: PiecewiseTuning) -> _Vertex | None:
@@ -139,6 +139,7 @@ def _vertex(problem: Problem, tuning: PiecewiseTuning) -> _Vertex | None:
         stopped=StopReason.EXACT,
         solver="simplex",
         stats={"n_exchanges": made, "n_ip_iter": 0, "rows_solved": n},
+        unique=True,
     )
     return _Vertex(found, A, vertices.basis[0])
 
@@ -150,7 +151,8 @@ def _is_single_point(problem: Problem, vertex: _Vertex) -> bool:
     room = np.minimum(inside - lower * size, upper * size - inside)
     if not (room > INSIDE * (upper - lower) * size).all():
         return False
-    return inverted(equilibrated(vertex.A[vertex.basis])[0]) is not None
+    matrix = vertex.A[vertex.basis]
+    return inverted(matrix) is not None or inverted(equilibrated(matrix)[0]) is not None
 
 
 def solve_vertices(

@@ -77,7 +77,11 @@ def median(values: Array, positive: bool = False) -> float:
         values = values[sample] if not positive or values[sample].any() else values
     values = values[values > 0] if positive else values
     middle = values.size // 2
-    return float(np.partition(values, middle)[middle]) if values.size else 0.0
+    if values.size == 0:
+        return 0.0
+    values = values.copy()
+    values.partition(middle)
+    return float(values[middle])
 
 
 def typical(y: Array) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ladreg._arrays import BLOCK, Array
+from ladreg._arrays import BLOCK, Array, in_memory
 from ladreg._cached import cached_property
 from ladreg._design import Design
 from ladreg._problem.losses import Loss
@@ -41,12 +41,21 @@ class Facts:
     @cached_property
     def one_weight(self) -> Array | None:
         """The weights of a block of rows, contiguous, where all rows share one number in memory; None elsewhere."""
-        return np.array(self.weight[:BLOCK]) if self.weight.strides == (0,) else None
+        return np.array(self.weight[:BLOCK]) if self.weight.strides == (0,) and self.weight.size else None
 
     @cached_property
     def all_present(self) -> bool:
         """Whether no weight is zero."""
-        return bool(self.weight.min(initial=1.0) > 0)
+        return bool(in_memory(self.weight).min(initial=1.0) > 0)
+
+    @cached_property
+    def blocks(self) -> list[tuple[slice, Array]]:
+        """Blocks of rows, whose temporary arrays stay in the cache, and their weights."""
+        one, n_samples = self.one_weight, self.weight.size
+        blocks = [slice(begin, begin + BLOCK) for begin in range(0, n_samples, BLOCK)]
+        if one is not None:
+            return [(block, one[: n_samples - block.start]) for block in blocks]
+        return [(block, np.ascontiguousarray(self.weight[block])) for block in blocks]
 
     @cached_property
     def weights_are_alike(self) -> bool:
@@ -59,6 +68,6 @@ class Facts:
     @cached_property
     def least_ordinary(self) -> float:
         """An objective above this value is not rounding, whatever the coefficients are."""
-        largest = np.array([max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))])
+        rounding = EXACT_FIT * max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))
         with np.errstate(over="ignore"):
-            return float(self.loss.value(EXACT_FIT * largest)[0] + self.loss.value(-EXACT_FIT * largest)[0])
+            return float(self.loss.value(np.array([rounding, -rounding])).sum())

@@ -38,6 +38,7 @@ class ElasticNet:
     def __post_init__(self) -> None:
         if self.ridge.size != self.strength.size:
             object.__setattr__(self, "ridge", np.zeros(self.strength.size))
+            self.__dict__["curved"] = False
 
     def times(self, alpha: float) -> ElasticNet:
         """The penalty times `alpha`; excluded features stay excluded."""
@@ -59,6 +60,11 @@ class ElasticNet:
         return {name: getattr(self, name) for name in names}
 
     @cached_property
+    def _least_and_most(self) -> tuple[float, float]:
+        """The least and the largest strength."""
+        return float(self.strength.min(initial=np.inf)), float(self.strength.max(initial=0.0))
+
+    @cached_property
     def _ends(self) -> tuple[float, float]:
         """The least strength above zero, and the largest that is finite."""
         finite = self.strength[(self.strength > 0) & np.isfinite(self.strength)]
@@ -73,7 +79,7 @@ class ElasticNet:
     @cached_property
     def is_zero(self) -> bool:
         """Whether there is no strength and no ridge; coefficients may have to be >= 0 all the same."""
-        return not (self.strength.any() or self.curved)
+        return self._least_and_most[1] == 0 and not self.curved
 
     @property
     def is_nothing(self) -> bool:
@@ -145,7 +151,7 @@ class ElasticNet:
     @cached_property
     def excluded(self) -> bool:
         """Whether any feature is excluded."""
-        return bool(np.isinf(self.strength).any())
+        return self._least_and_most[1] == np.inf
 
     @cached_property
     def bounds(self) -> NDArray[np.bool_]:
@@ -199,7 +205,7 @@ class ElasticNet:
     @cached_property
     def free_features(self) -> Index:
         """The numbers of the features that are free."""
-        return self._free.nonzero()[0]
+        return NONE if self.all_bound else self._free.nonzero()[0]
 
     @cached_property
     def one_sided(self) -> NDArray[np.bool_]:
@@ -263,7 +269,7 @@ class ElasticNet:
     @cached_property
     def all_bound(self) -> bool:
         """Whether the dual set bounds all slopes by a strength that is not zero."""
-        return bool(self.bounds.all())
+        return self._least_and_most[0] > 0 and (self.is_plain or bool(self.bounds.all()))
 
     def fenchel_young(self, coef: Array, slope: Array) -> Array:
         """``value(b) + conjugate(slope) - b * slope`` >= 0 for slopes in the dual set, without cancellation."""
@@ -305,6 +311,8 @@ class ElasticNet:
         return np.clip(there, self.lower, self.upper)
 
     def _absolute_term(self, coef: Array, slope: Array) -> Array:
+        if not self.excluded:
+            return absolute_terms(self.strength, coef, slope)
         terms = np.zeros(coef.size)
         used = coef.nonzero()[0]
         here = coef[used]

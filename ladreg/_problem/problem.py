@@ -7,12 +7,12 @@ the penalty at ``coef_j``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 
-from ladreg._arrays import BLOCK, Array
+from ladreg._arrays import Array
 from ladreg._cached import cached_property
 from ladreg._design import Design
 from ladreg._problem.facts import Facts
@@ -89,9 +89,10 @@ class Problem:
 
     def is_feasible(self, coef: Array, intercept: float) -> bool:
         """Whether penalty and problem allow coefficients and intercept; an OverflowError if these are not finite."""
-        if not (np.isfinite(intercept) and np.isfinite(coef).all()):
+        outside = self.penalty.forbidden(coef)
+        if not isfinite(intercept) or not np.isfinite(coef[outside]).all():
             raise OverflowError(TOO_LARGE)
-        return (self.fit_intercept or intercept == 0) and self.penalty.forbidden(coef).size == 0
+        return (self.fit_intercept or intercept == 0) and outside.size == 0
 
     def objective(self, coef: Array, intercept: float) -> float:
         """The function to be minimised, infinite where the coefficients are not feasible."""
@@ -103,20 +104,12 @@ class Problem:
         """The residual, set to zero in rows of weight zero, where it may be too large to square."""
         return residual if self.facts.all_present else np.where(self.weight > 0, residual, 0.0)
 
-    def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Blocks of rows, whose temporary arrays stay in the cache, and their weights."""
-        one, n_samples = self.facts.one_weight, self.design.n_samples
-        for begin in range(0, n_samples, BLOCK):
-            block = slice(begin, begin + BLOCK)
-            weight = self.weight[block] if one is None else one[: n_samples - begin]
-            yield block, np.ascontiguousarray(weight)
-
     def value(self, residual: Array, coef: Array) -> float:
         """The objective for a known residual of feasible coefficients; an OverflowError if it is not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
-            value = sum(float(weight @ self.loss.value(residual[block])) for block, weight in self.blocks())
+            value = sum(float(weight @ self.loss.value(residual[block])) for block, weight in self.facts.blocks)
             value += self.penalty.cost(coef)
-        if not np.isfinite(value):
+        if not isfinite(value):
             raise OverflowError(TOO_LARGE)
         return value
 
@@ -127,11 +120,14 @@ class Problem:
 
     def within_interval(self, dual: Array) -> Array:
         """The dual brought into the loss's interval."""
+        is_bounded = self.loss.has_bounded_slopes
+        if self.facts.all_present and not is_bounded:
+            return np.ascontiguousarray(dual)
         clipped = np.empty(self.n_samples)
-        for block, weight in self.blocks():
+        lower, upper = self.loss.interval()
+        for block, weight in self.facts.blocks:
             ratio = self.ratio(dual[block], weight)
-            if self.loss.has_bounded_slopes:
-                lower, upper = self.loss.interval()
+            if is_bounded:
                 np.minimum(np.maximum(ratio, lower, out=ratio), upper, out=ratio)
             np.multiply(weight, ratio, out=clipped[block])
         return clipped

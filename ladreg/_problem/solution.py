@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from math import log10
+from math import isfinite, log10
 from typing import NamedTuple
 
 import numpy as np
@@ -147,7 +147,7 @@ class Solution:
     @property
     def bound(self) -> float:
         """Lower bound of the objective over all coefficients; minus infinity where nothing is proved."""
-        return self.objective - self.gap if np.isfinite(self.gap) else -np.inf
+        return self.objective - self.gap if isfinite(self.gap) else -np.inf
 
     @property
     def certificate(self) -> Certificate:
