@@ -10,8 +10,8 @@ from tests.problems import make, solve
 LARGE = (LeastSquaresTuning(small_rows=1),)
 
 
-@pytest.mark.parametrize("positive", [False, True])
-def test_small_tables_have_the_optimum_of_large_ones(positive):
+@pytest.mark.parametrize(("positive", "share"), [(False, 1.0), (True, 1.0), (False, 0.5), (True, 0.5), (False, 0.0)])
+def test_small_tables_have_the_optimum_of_large_ones(positive, share):
     n_small = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -26,8 +26,11 @@ def test_small_tables_have_the_optimum_of_large_ones(positive):
         alpha = size * 10.0 ** rng.uniform(-4, 0.1)
         weight = rng.integers(1, 5, n) if seed % 2 else None
         problem = make(
-            X, y, loss=HalfSquared(), weight=weight, alpha=alpha, positive=positive, fit_intercept=seed % 7 > 0
+            X, y, loss=HalfSquared(), weight=weight, alpha=share * alpha, positive=positive, fit_intercept=seed % 7 > 0
         )
+        if share < 1:
+            ridge = (1 - share) * alpha * np.abs(X).mean(axis=0)
+            problem = problem.with_penalty(ElasticNet(problem.penalty.strength, positive, ridge))
         small, large = solve(problem), solve(problem, tuning=LARGE)
         n_small += small.stats["n_checks"] == 1
         assert small.stopped.good, seed
