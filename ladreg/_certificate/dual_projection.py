@@ -146,14 +146,14 @@ class Projection:
         lower, upper = loss.interval()
         if loss.is_piecewise_linear and lower == -upper:
             return np.zeros(duals.shape[:-1]) + upper
+        one = self.problem.facts.one_weight
+        if one is not None:
+            return np.asarray(np.abs(duals).max(axis=-1) / one[0])
         low, high = self._extremes(duals)
         return np.maximum(-low, high)
 
     def _extremes(self, duals: Array) -> tuple[Array, Array]:
         """The smallest and the largest of 0 and ``dual / weight``; one of each per row if there are several duals."""
-        one = self.problem.facts.one_weight
-        if one is not None:
-            return np.fmin(0.0, duals.min(axis=-1) / one[0]), np.fmax(0.0, duals.max(axis=-1) / one[0])
         low, high = np.zeros((2, *duals.shape[:-1]))
         for block, weight in self.problem.facts.blocks:
             ratio = self.problem.ratio(duals[..., block], weight)

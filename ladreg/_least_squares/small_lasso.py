@@ -20,7 +20,8 @@ from ladreg._tolerances import AT_END, BALANCED, SQUARES_GAP
 def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | None:
     """The only optimum of a small problem at unit scale; None for others, or where it is not found to rounding.
 
-    1. Centre the table, and form the products of its columns with each other and with the target.
+    1. Centre the table, multiply its rows and the target by the roots of the weights, and form the products of the
+       columns with each other and with the target.
     2. Epochs of coordinate descent on the Gram matrix, to which ridges are added, then exact steps on the support.
     3. One pass over the table: residual, slopes, gap. The optimum is unique if all features are independent, or those
        whose slopes may be at their strength.
@@ -34,16 +35,16 @@ def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | Non
     if not (is_small and is_plain and can_end and isinstance(problem.design, DenseDesign)):
         return None
     # 1.
-    weight = np.ascontiguousarray(problem.weight)
-    A, y, mean, y_mean = _centred(problem, weight)
-    weighted = A * weight[:, None]
-    gram, square = weighted.T @ A, float(weight @ (y * y))
+    root = np.sqrt(problem.weight)
+    A, y, mean, y_mean = _centred(problem)
+    A, y = np.multiply(A, root[:, None], out=A), y * root
+    gram, square = A.T @ A, float(y @ y)
     variance = gram.diagonal()
     if not (square > 0 and (variance > CONSTANT * (variance + mean * mean)).all()):
         return None
     # 2.
     curvature = gram + np.diag(penalty.ridge) if penalty.curved else gram
-    coef, slope = np.zeros(p), y @ weighted
+    coef, slope = np.zeros(p), y @ A
     n_epochs = _gram.gram_burst(curvature, penalty.strength, penalty.positive, tuning.epochs, coef, slope)
     support, factor = np.zeros(p, dtype=np.intp), np.zeros((p, p))
     rounding = BALANCED * float(np.abs(slope).max())
@@ -52,8 +53,7 @@ def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | Non
     )
     # 3.
     residual = y - A @ coef
-    slope, dual = residual @ weighted, weight * residual
-    loss = 0.5 * float(dual @ residual)
+    slope, loss = residual @ A, 0.5 * float(residual @ residual)
     gap, shrink = duality_gap(penalty, coef, slope, loss)
     if not (n_newton < n_steps and gap <= max(settings.tol, SQUARES_GAP) * square):
         return None
@@ -68,7 +68,7 @@ def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | Non
     return Uncertified(
         coef=coef,
         intercept=y_mean - float(mean @ coef),
-        dual=dual,
+        dual=root * residual,
         n_iter=max(n_epochs + n_newton, 1),
         stopped=StopReason.TOLERANCE,
         solver="coordinate descent",
@@ -77,11 +77,12 @@ def solve_small_table(problem: Problem, settings: Settings) -> Uncertified | Non
     )
 
 
-def _centred(problem: Problem, weight: Array) -> tuple[Array, Array, Array, float]:
+def _centred(problem: Problem) -> tuple[Array, Array, Array, float]:
     """The table and the target without their weighted means, and these; means of zero where there is no intercept."""
     A = problem.design.table()
     if not problem.fit_intercept:
         return A, problem.y, np.zeros(A.shape[1]), 0.0
+    weight = np.ascontiguousarray(problem.weight)
     mean, y_mean = weight @ A, float(weight @ problem.y)
     A -= mean
     return A, problem.y - y_mean, np.asarray(mean), y_mean

@@ -62,7 +62,8 @@ class ElasticNet:
     @cached_property
     def _least_and_most(self) -> tuple[float, float]:
         """The least and the largest strength."""
-        return float(self.strength.min(initial=np.inf)), float(self.strength.max(initial=0.0))
+        least = np.minimum.reduce(self.strength, initial=np.inf)
+        return float(least), float(np.maximum.reduce(self.strength, initial=0.0))
 
     @cached_property
     def _ends(self) -> tuple[float, float]:

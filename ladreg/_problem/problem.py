@@ -90,7 +90,7 @@ class Problem:
     def is_feasible(self, coef: Array, intercept: float) -> bool:
         """Whether penalty and problem allow coefficients and intercept; an OverflowError if these are not finite."""
         outside = self.penalty.forbidden(coef)
-        if not isfinite(intercept) or not np.isfinite(coef[outside]).all():
+        if not isfinite(intercept) or (outside.size and not np.isfinite(coef[outside]).all()):
             raise OverflowError(TOO_LARGE)
         return (self.fit_intercept or intercept == 0) and outside.size == 0
 
