@@ -63,6 +63,10 @@ BALANCED = 45 * EPS
 # intervals, is rounding up to 45 EPS (1e-14) of the largest: the weights may differ by 1e12.
 TIED_EIGENVALUE = 45 * EPS
 
+# A ridge is nothing at unit scale up to EPS^2 (5e-32): it costs coefficients of up to 1e8 less than rounding of the
+# objective.
+NO_RIDGE = EPS**2
+
 # Gaps, relative to the objective.
 
 # Rounding alone explains a gap of up to 450 EPS (1e-13): reduced problems are solved to that, and a user is not warned

@@ -79,6 +79,21 @@ def test_a_share_of_one_is_the_l1_penalty_and_shares_near_one_are_near_it(kind, 
     assert near.objective_ == pytest.approx(plain.objective_, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", [LADRegressor, QuantileRegressor, CombinedLossRegressor])
+@pytest.mark.parametrize("unit", [2.0**-400, 2.0**-130])
+def test_ridges_that_are_rounding_for_small_targets_count_as_none(kind, unit):
+    """A square of 1e-80 beside losses of 1e-40: the optimum and its proof are those without it."""
+    name = "penalty_l1_ratio" if kind is CombinedLossRegressor else "l1_ratio"
+    for seed, (n, p) in enumerate([(20, 4), (4, 6), (5, 5)]):
+        X, y = table(seed, n, p)
+        for ratio in (0.0, 0.5):
+            found = kind(alpha=0.01, **{name: ratio}).fit(X, unit * y)
+            wanted = kind(alpha=0.01 * ratio, **{name: 1.0}).fit(X, unit * y)
+            np.testing.assert_allclose(found.coef_ / unit, wanted.coef_ / unit, rtol=1e-9, atol=1e-11)
+            assert found.dual_gap_ <= 1e-13 * unit
+            assert found.verify(X, unit * y).gap <= 1e-9 * unit
+
+
 def test_squares_alone_are_the_ridge_of_least_squares():
     X, y = table(8)
     model = CombinedLossRegressor(l1_ratio=0.0, alpha=0.2, penalty_l1_ratio=0.0).fit(X, y)

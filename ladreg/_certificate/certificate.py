@@ -92,9 +92,10 @@ def prove_from_products(problem: Problem, coef: Array, residual: Array, dual: Ar
 def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
     """`prove_from_products` of feasible coefficients.
 
-    A bound without some of the limits is a bound with them. A limit has no multiplier where the coefficient is off it,
-    but allows every slope, at the price of the excess over the strength times the distance of the limit. Where this
-    price leaves a gap, the problem without these limits is tried, whose slopes are shrunk instead.
+    A bound under a smaller penalty is a bound. A limit has no multiplier where the coefficient is off it, but allows
+    every slope, at the price of the excess over the strength times the distance of the limit; a ridge allows it at the
+    price of its square over the ridge. Where this leaves a gap, the problem without them is tried, whose slopes are
+    shrunk instead.
     """
     at_ends = _proved_at_ends(problem, coef, residual, dual, products)
     if at_ends is not None:
@@ -103,11 +104,12 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
     objective = problem.value(residual, coef)
     if not np.isfinite(products).all():  # this dual proves nothing, but the zero dual proves a bound
         dual, products = np.zeros_like(dual), np.zeros_like(products)
-    gap, inside, slope, shrink = _least_gap(problem, coef, residual, dual, products, objective)
-    if problem.penalty.limited and gap > LEAST_GAP * objective:
-        open_limits = problem.with_penalty(problem.penalty.opened(coef))
-        other = _least_gap(open_limits, coef, residual, dual, products, objective)
-        gap, inside, slope, shrink = other if other[0] < gap else (gap, inside, slope, shrink)
+    best = _least_gap(problem, coef, residual, dual, products, objective)
+    for penalty, less in () if problem.penalty.is_plain else problem.penalty.relaxed(coef):
+        if best[0] > LEAST_GAP * objective and best[0] > less:
+            other = _least_gap(problem.with_penalty(penalty), coef, residual, dual, products, objective)
+            best = (other[0] + less, *other[1:]) if other[0] + less < best[0] else best
+    gap, inside, slope, shrink = best
     return Proof(objective, gap, relative_gap(problem, gap, objective, coef), inside, slope, shrink)
 
 

@@ -20,7 +20,7 @@ from ladreg._piecewise.piece_system import PieceSolution, system
 from ladreg._piecewise.row_problem import RowProblem
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
-from ladreg._tolerances import LEAST_GAP, PROVED_GAP, ROUNDING_GAP, SUMMED, VERTEX
+from ladreg._tolerances import LEAST_GAP, NO_RIDGE, PROVED_GAP, ROUNDING_GAP, SUMMED, VERTEX
 
 # Largest number of guesses at the pieces.
 _GUESSES = 40
@@ -44,7 +44,8 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
 
     Notes
     -----
-    1. Take out the features whose limits leave one value. Where the others fit every row at rest, that is the optimum.
+    1. Leave out ridges that are nothing at this scale. Take out the features whose limits leave one value. Where the
+       others fit every row at rest, that is the optimum.
     2. A piecewise linear loss without ridges is a linear program; of many rows the rows near the fit of a sample and
        of Newton steps on all rows are solved, the others held on their sides (see `preprocessing`).
     3. Without kinks of the loss solve the system of the pieces of `start`, if there is one, and correct the pieces
@@ -55,6 +56,8 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
     5. Where the optimum is not unique, go to the canonical one.
     """
     # 1.
+    if np.any((problem.penalty.ridge > 0) & (problem.penalty.ridge <= NO_RIDGE)):
+        problem = replace(problem, penalty=problem.penalty.without_ridges(NO_RIDGE))
     lower, upper = problem.penalty.ends
     fixed = lower == upper
     if fixed.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -345,10 +346,22 @@ class ElasticNet:
                 return ElasticNet(strength, self.positive, ridge)
             return ElasticNet(strength, False, ridge, self.lower / unit, self.upper / unit)
 
-    def opened(self, coef: Array) -> ElasticNet:
-        """The penalty without the limits that coefficients are off: where `coef` is optimal, it is so without them."""
-        lower, upper = np.where(coef > self.lower, -np.inf, self.lower), np.where(coef < self.upper, np.inf, self.upper)
-        return replace(self, lower=lower, upper=upper)
+    def relaxed(self, coef: Array) -> Iterator[tuple[ElasticNet, float]]:
+        """Penalties that are nowhere more than this one, and how much less each is at `coef`.
+
+        Limits that coefficients are off are left out first: what is optimal there is so without them. Then ridges are.
+        """
+        one = self
+        if self.limited:
+            lower = np.where(coef > self.lower, -np.inf, self.lower)
+            one = replace(self, lower=lower, upper=np.where(coef < self.upper, np.inf, self.upper))
+            yield one, 0.0
+        if self.curved:
+            yield replace(one, ridge=np.zeros(coef.size)), 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2))
+
+    def without_ridges(self, largest: float) -> ElasticNet:
+        """The penalty without ridges of at most `largest`."""
+        return replace(self, ridge=np.where(self.ridge <= largest, 0.0, self.ridge))
 
     def without_far(self, size: float) -> ElasticNet:
         """The penalty without limits that no coefficient comes to, at unit scale where targets are at most `size`.
