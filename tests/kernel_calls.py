@@ -165,7 +165,8 @@ def near():
         "A": TABLE.copy(), "y": signed(N), "residual": signed(N), "weight": weight, "at": np.zeros(P),
         "strength": strength, "hessian": GRAM.copy(), "linear": (weight * np.sign(signed(N))[:, None]).T @ TABLE / 2,
         "lower": -0.5, "upper": 0.5, "point": np.zeros((2, P)),
-        "exchanges": room(2), "rows": 4, "steps": 2, "per_column": 2, "most": 50, "tolerance": 1e-9, "zero": 1e-12,
+        "exchanges": room(2), "rows": 4, "steps": 2, "per_column": 2, "most": 50,
+        "tolerance": 1e-9, "zero": 1e-12, "rounding": 1e-14,
     }  # fmt: skip
 
 

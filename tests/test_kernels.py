@@ -629,7 +629,7 @@ def test_folds_on_near_rows_agree_with_their_twin_and_are_optimal(seed, penalty)
         point, made = np.tile(at, (5, 1)), np.zeros(5, dtype=np.intp)
         kernels.near_vertices(
             X[near], y[near], residual[near], weight[near], at, strength, hessian, linear, tau - 1, tau,
-            point, made, 16 * q, 3, 5, 500, 1e-9, 1e-12,
+            point, made, 16 * q, 3, 5, 500, 1e-9, 1e-12, 1e-14,
         )  # fmt: skip
         found.append((point, made >= 0))
     (point, proved), (exact, known) = found
@@ -648,7 +648,7 @@ def test_a_fold_whose_other_near_rows_change_sides_is_not_proved():
         point, made = np.array([[-0.9]]), np.zeros(1, dtype=np.intp)
         _simplex.near_vertices(
             A, y, residual, weight, at, one, np.full((1, 1), 1e6), linear + 1e-4, -0.5, 0.5,
-            point, made, rows, 0, 1, 500, 1e-9, 1e-12,
+            point, made, rows, 0, 1, 500, 1e-9, 1e-12, 1e-14,
         )  # fmt: skip
         assert (made[0] >= 0) == is_proved
     assert abs(point[0, 0]) < 0.05

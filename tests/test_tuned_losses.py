@@ -259,3 +259,14 @@ def test_targets_that_need_no_feature_are_no_obstacle():
     assert (model.alphas_ == 1.0).all()
     assert not model.coef_.any()
     assert model.certificate_.relative_gap <= 1e-12
+
+
+def test_folds_with_an_even_number_of_rows_have_the_middle_of_their_medians():
+    """Without features every number between two targets is optimal: rounding must not make one of them the only one."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30_000, 4))
+    y = 0.3 * X[:, 0] + rng.standard_t(3, 30_000)
+    model = LADRegressorCV(alphas=[1.0, 0.5]).fit(X, y)
+    for k, held in enumerate(np.split(y, 5)):
+        rest = np.concatenate([part for j, part in enumerate(np.split(y, 5)) if j != k])
+        assert model.mae_path_[0, k] == pytest.approx(np.abs(held - np.median(rest)).mean(), rel=1e-12)

@@ -58,4 +58,5 @@ def near_vertices(
     most: int,
     tolerance: float,
     zero: float,
+    rounding: float,
 ) -> None: ...

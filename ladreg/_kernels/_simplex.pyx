@@ -59,7 +59,7 @@ cdef extern from "near_rows.h":
         const double *point
         const double *strength
         const double *hessian
-        double lower, upper, tolerance
+        double lower, upper, tolerance, rounding
     ctypedef struct Space:
         double *columns
         double *moved
@@ -230,14 +230,14 @@ def near_vertices(const double[:, ::1] A, const double[::1] y, const double[::1]
                   const double[:, ::1] weight, const double[::1] at, const double[::1] strength,
                   const double[:, ::1] hessian, const double[:, ::1] linear, double lower, double upper,
                   double[:, ::1] point, Py_ssize_t[::1] exchanges, Py_ssize_t rows, Py_ssize_t steps,
-                  Py_ssize_t per_column, Py_ssize_t most, double tolerance, double zero):
+                  Py_ssize_t per_column, Py_ssize_t most, double tolerance, double zero, double rounding):
     """Solve the folds of a table on the rows `A` near the point `at`, where they have the residuals `residual`.
 
     Fold k has the weights in column k of `weight`, and `linear[k]` is X'dual of all its rows with each at the end of
     its interval, on its side at that point. A coefficient costs `strength` times its size. `hessian` is that of the
     loss, about. The rows of `point` are starts, from which a Newton step is made; the vertices found are written there.
     `rows` near rows take part beside the penalised coefficients, four times as many in a second attempt; other limits
-    are those of `vertices`.
+    are those of `vertices`. `rounding` is that of `linear` in a column of ones, which is also that of a dual.
 
     Each fold's number of exchanges is written to `exchanges`, or -1 where the vertex is not proved to be the only
     optimum as long as rows that are not near keep their side.
@@ -270,7 +270,7 @@ def near_vertices(const double[:, ::1] A, const double[::1] y, const double[::1]
     furnish(&s.room, largest + q, q, &rest)
     p.m, p.q, p.folds, p.A, p.y, p.residual = m, q, folds, &A[0, 0], &y[0], &residual[0]
     p.weight, p.point, p.strength, p.hessian = &weight[0, 0], &at[0], &strength[0], &hessian[0, 0]
-    p.lower, p.upper, p.tolerance = lower, upper, tolerance
+    p.lower, p.upper, p.tolerance, p.rounding = lower, upper, tolerance, rounding
     with nogil:
         transpose(&p, s.columns)
         for k in range(folds):

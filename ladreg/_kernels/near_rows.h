@@ -20,6 +20,7 @@ typedef struct {
     const double *point, *strength, *hessian;
     double lower, upper;
     double tolerance;               /* of a sum, and of a dual inside its interval, relative to their sizes */
+    double rounding;                /* of the sums over all rows, and hence of duals */
 } Near;
 
 /* Work space, and the small problem of one fold. */
@@ -187,7 +188,7 @@ static int is_only_optimum(const Near *p, const Rows *small, const double *restr
     for (ptrdiff_t j = 0; j < p->q; j++) {
         const double weight = small->weight[basis[j]], inside = dual[basis[j]];
         good &= fabs(left[j]) <= p->tolerance * sizes[j];
-        good &= fmin(inside - p->lower * weight, p->upper * weight - inside) > p->tolerance * weight;
+        good &= fmin(inside - p->lower * weight, p->upper * weight - inside) > p->tolerance * weight + p->rounding;
     }
     return good;
 }

@@ -126,6 +126,7 @@ def near_vertices(
     most: int,
     tolerance: float,
     zero: float,  # noqa: ARG001 - likewise
+    rounding: float,
 ) -> None:
     """Solve each fold on all rows that are near, by exchanges from its start."""
     penalised, span = np.flatnonzero(strength > 0), upper - lower
@@ -137,7 +138,7 @@ def near_vertices(
         ends = mass * lower, mass * upper
         exchanges[k], point[k], basis, dual = _vertex(table, target, mass, ends, far, point[k], tolerance, most)
         inside = np.minimum(dual - ends[0], ends[1] - dual)[basis]
-        if not np.all(inside > tolerance * mass[basis]):
+        if not np.all(inside > tolerance * mass[basis] + rounding):
             exchanges[k] = -1
 
 

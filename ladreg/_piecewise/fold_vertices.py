@@ -22,7 +22,7 @@ from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._piecewise.warm_simplex import newton
 from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, ElasticNet, Problem, Settings
-from ladreg._tolerances import AT_END, VERTEX
+from ladreg._tolerances import AT_END, EPS, VERTEX
 
 # Numbers in the residuals that are computed together (8 MB), and in the rows that are copied together (1 MB).
 _ENTRIES, _COPIED = 1 << 20, 1 << 17
@@ -389,6 +389,8 @@ class _Folds:
             tuning.exchanges * (self.q + 1),
             AT_END,
             VERTEX,
+            # A dual is what balances sums of as many terms as rows, whose weights have the sum one.
+            EPS * self.twin.n_samples * span,
         )
         return exchanges >= 0, self._distance(found - point)
 
