@@ -28,7 +28,7 @@ from ladreg import (
     QuantileRegressorCV,
 )
 from ladreg._least_squares import Centred
-from ladreg._paths import folds
+from ladreg._paths import squared_folds
 from ladreg._paths.fold_moments import FoldMoments
 from ladreg._problem import HalfSquared
 from tests.problems import make
@@ -263,11 +263,11 @@ def test_sums_over_folds_are_those_of_centred_columns(offset, fit_intercept):
 
 def test_a_point_that_the_data_do_not_prove_is_solved_again(monkeypatch):
     X, y = simulated((60, 8))
-    calls, solve = [], folds.solve_lasso
-    monkeypatch.setattr(folds, "solve_lasso", lambda *given, **more: calls.append(1) or solve(*given, **more))
+    calls, solve = [], squared_folds.solve_lasso
+    monkeypatch.setattr(squared_folds, "solve_lasso", lambda *given, **more: calls.append(1) or solve(*given, **more))
     plain = LassoCDCV(alphas=6, cv=4).fit(X, y)
     assert not calls
-    monkeypatch.setattr(folds, "PROVED_GAP", -1.0)
+    monkeypatch.setattr(squared_folds, "PROVED_GAP", -1.0)
     again = LassoCDCV(alphas=6, cv=4).fit(X, y)
     assert len(calls) == 1
     np.testing.assert_allclose(again.coef_, plain.coef_, rtol=1e-12)
