@@ -137,6 +137,7 @@ class Blocks:
         A sample of this number of rows is solved first; finally at most half this number, those near the fit, are
         solved exactly. If there are fewer rows in total, all are kept in memory and read once. A fit to n rows and p
         columns needs about ``sqrt(20 p n)`` rows, and more if many rows are fitted exactly or a few are far out in X.
+        If fewer rows do not prove a fit to at most 2,000 rows, all of them are kept.
 
         Parameters
         ----------

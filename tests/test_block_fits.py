@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 import ladreg
-from ladreg import LADRegressor, QuantileRegressor, blocks
+from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor, blocks
 from ladreg.blocks import BlockError
 
 N, P = 40_000, 4
@@ -492,3 +492,13 @@ def test_rows_without_numbers_are_near_the_fit_without_warnings():
         warnings.simplefilter("error")
         there = LADRegressor(fit_intercept=False).fit(blocks.arrays(X, y, rows=1000).holding(2000))
     assert there.objective_ == pytest.approx(LADRegressor(fit_intercept=False).fit(X, y).objective_, rel=1e-12)
+
+
+@pytest.mark.parametrize("model", [LADRegressor(), HuberLossRegressor(scale=1.0)])
+def test_tables_of_few_rows_are_solved_as_a_whole_where_fewer_prove_less(model):
+    rng = np.random.default_rng(3)
+    X = rng.standard_cauchy((500, 6))
+    y = X.sum(axis=1) + rng.standard_cauchy(500)
+    there = clone(model).fit(blocks.arrays(X, y, rows=100).holding(60))
+    assert there.certificate_.relative_gap <= 1e-12
+    assert there.objective_ == pytest.approx(clone(model).fit(X, y).objective_, rel=1e-9, abs=0)

@@ -55,7 +55,7 @@ def scale_of_blocks(given: BlockData, problem: Problem, settings: Settings) -> B
 def _fitted(given: BlockData, absolute: Problem, settings: Settings) -> tuple[Solution, float, float]:
     """The fit by absolute values, the median of its residuals' sizes, and the number of distinct rows."""
     passes, seen = given.passes, given.seen
-    found = together(passes, [solve_blocks(Question.like(absolute), settings, seen, given.n_held)])[0]
+    found = together(passes, [solve_blocks(Question.like(absolute), settings, seen, given.n_held, is_pilot=True)])[0]
     half = 0.5 * seen.mass
     near = selected(seen, Distance(found.coefficients), half, half, given.n_held)
     asked: list[Any] = [near, n_distinct_rows(seen)]
