@@ -52,11 +52,11 @@ def solve_blocks(
     start
         The fit of the sample, if it is known.
     is_pilot
-        Whether the fit comes before another one, which reads as many rows.
+        Whether the fit comes before another one, or is one of many side by side, whose rows are not all kept.
 
     Notes
     -----
-    Where few rows were not enough, and all are at most 2,000, these are solved as in memory, but for pilots.
+    Where few rows were not enough, and all are at most 2,000, these are solved as in memory, but not for pilots.
     """
     found = yield from _by_loss(question, settings, seen, n_held, start)
     if found.relative_gap <= PROVED_GAP or seen.is_complete or seen.n_rows > _FEW or is_pilot:

@@ -202,6 +202,7 @@ class BlockFolds:
                     self._parts[one.part].seen,
                     n_held,
                     one.start,
+                    is_pilot=True,
                 )
                 for one in chosen
             ]
