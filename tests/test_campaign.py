@@ -52,6 +52,14 @@ def test_the_pieces_of_an_answer_that_is_not_proved_are_corrected(seed):
     assert not verdict.complaints
 
 
+@pytest.mark.parametrize("seed", [3902000025388, 3902000030025])
+def test_an_optimum_that_is_not_the_canonical_one_is_warned_of(seed):
+    """Nearly equal columns under bounds, in three and in 35 rows."""
+    verdict = problem.judged(seed)
+    assert verdict.warned
+    assert not verdict.complaints
+
+
 def test_records_of_one_commit_are_summed_and_others_refused(tmp_path):
     first, pieces = ALL_OPTIONS, [(ALL_OPTIONS, ALL_OPTIONS + 3), (ALL_OPTIONS + 3, ALL_OPTIONS + 6)]
     whole, file = Tally(), tmp_path / "record"

@@ -405,6 +405,9 @@ class CertifiedRegressor(
     def _warn(self, solutions: list[Solution], stacklevel: int = 3) -> None:
         failed = [solution for solution in solutions if not self._is_done(solution)]
         if not failed:
+            other = StopReason.NOT_CANONICAL
+            if any(solution.stopped is other and not solution.unique for solution in solutions):
+                warnings.warn(f"{type(self).__name__}: {other.value}.", ConvergenceWarning, stacklevel=stacklevel)
             return
         worst = max(failed, key=lambda solution: solution.relative_gap)
         # If the equations of the optimum were solved exactly, only rounding can explain the gap.

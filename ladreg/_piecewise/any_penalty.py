@@ -86,9 +86,10 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
             other, number = _settled(problem, _pieces_of(problem, near), None, _GUESSES_NEAR)
             best, stats["n_guesses"] = best.better(other), stats["n_guesses"] + number
     # 5.
-    best, unique = piece_system.canonical(problem, best)
-    short = StopReason.ITERATION_LIMIT if limited else StopReason.STALLED
-    stopped = StopReason.EXACT if _is_solved(problem, best, settings.tol) else short
+    exact, unique = piece_system.canonical(problem, best)
+    reached = StopReason.EXACT if unique or exact is not best else StopReason.NOT_CANONICAL
+    short, best = StopReason.ITERATION_LIMIT if limited else StopReason.STALLED, exact
+    stopped = reached if _is_solved(problem, best, settings.tol) else short
     n_iter = int(stats["n_ip_iter"] or stats["n_guesses"])
     return Uncertified(best.coef, best.intercept, best.dual, n_iter, stopped, "interior point", stats, unique)
 

@@ -294,12 +294,13 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
     raw = certify(
         problem, answer.coef, answer.intercept, answer.dual, n_iter=n_iter, stopped=answer.stopped, solver=name
     )
+    other = replace(raw, stopped=raw.stopped if raw.unique else StopReason.NOT_CANONICAL)
     exact = canonical_optimum(problem, raw.dual)
     if exact is None:
-        return raw
+        return other
     finished = certify(problem, *exact, n_iter=n_iter, stopped=StopReason.EXACT, solver=name)
     # At unit scale rounding costs this much, however small the objective.
-    return finished if finished.gap <= raw.gap + ROUNDING_GAP * (1.0 + raw.objective) else raw
+    return finished if finished.gap <= raw.gap + ROUNDING_GAP * (1.0 + raw.objective) else other
 
 
 def _fallback(problem: Problem, origin: Coefficients, stopped: StopReason, name: str, n_iter: int) -> Solution:

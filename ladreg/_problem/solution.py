@@ -41,6 +41,10 @@ class StopReason(Enum):
     STALLED = (
         "rounding errors prevent further progress; subtract their means from columns of X far from zero, or loosen tol"
     )
+    NOT_CANONICAL = (
+        "the optimum is not unique, and rounding errors hide the canonical one: the coefficients are those of another; "
+        "leave out columns of X that are nearly equal, and subtract their means from columns far from zero"
+    )
     TOO_MANY_ROWS = "more rows are near the fit than may be kept in memory; allow more by .holding(rows) of the blocks"
     FAILURE = "the linear programming solver failed; centre and scale the columns of X or try other solver_options"
     GIVEN = "the coefficients were given"
@@ -51,7 +55,7 @@ class StopReason(Enum):
         return self in _GOOD
 
 
-_GOOD = (StopReason.TOLERANCE, StopReason.EXACT, StopReason.GIVEN)
+_GOOD = (StopReason.TOLERANCE, StopReason.EXACT, StopReason.NOT_CANONICAL, StopReason.GIVEN)
 
 
 @dataclass(frozen=True)
