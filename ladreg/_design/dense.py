@@ -257,7 +257,7 @@ class DenseDesign(Design):
     def magnitudes(self, weight: Array) -> Array:
         """Column sums of ``weight * |x|``."""
         if self.knows_magnitudes(weight):
-            return np.asarray(self._stats[2] / self.n_samples * self.scale)
+            return np.asarray(self._stats[2] * weight[0] * self.scale)
         shift = self._shift
         return self._sum(lambda block, raw, part: _rows.magnitudes(raw, shift, weight[block], part)) * self.scale
 
