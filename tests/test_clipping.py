@@ -178,6 +178,35 @@ def test_far_targets_that_the_fit_passes_are_fitted_where_they_are():
     assert both[1].predict(np.sign(X[:, :1])).max() == pytest.approx(1e16 * both[0].predict(np.sign(X[:, :1])).max())
 
 
+@pytest.mark.parametrize("ends", [(-1e5, 3e5), (2e6, 8e6), (-7e5, -2e5)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        LADRegressor(),
+        LADRegressor(solver="linprog"),
+        LADRegressor(fit_intercept=False),
+        LADRegressor(fit_intercept=False, bounds=(-1e9, 1e9)),
+        QuantileRegressor(quantile=[0.4, 0.5], alpha=0, fit_intercept=False),
+        HuberLossRegressor(scale=1.0, fit_intercept=False),
+    ],
+)
+def test_far_targets_at_the_ends_of_the_optima_are_ends_where_they_are(model, ends):
+    y = np.append(ends, np.random.default_rng(0).standard_normal(21))
+    group = np.arange(23.0)[:, None] < 2
+    X = np.hstack([group, ~group]).astype(float)
+    found = np.atleast_2d(model.fit(X, y).predict(X).T)[-1]
+    np.testing.assert_allclose(found[:2], sum(ends) / 2, rtol=1e-6)
+    assert np.abs(found[2:]).max() < 1.0
+
+
+@pytest.mark.parametrize("bounds", [None, (-10.0, 10.0)])
+def test_far_targets_of_rows_far_out_in_x_are_ends_of_the_optima_where_they_are(bounds):
+    X = np.array([[1.0], [1.0], [1e4], [1e4]])
+    for low, high in ((-1e4, 5e3), (-5e3, 7500.0), (-2000.0, 9e3)):  # the optima: from low to high, divided by 1e4
+        model = LADRegressor(fit_intercept=False, bounds=bounds).fit(X, [-1.0, 1.0, low, high])
+        assert model.coef_[0] == pytest.approx((low + high) / 2e4, rel=1e-9)
+
+
 def test_what_a_far_target_hides_is_not_called_proved():
     X, y = data(8, 1e4)
     y[7], X[:, 5] = 1e20, 0.0

@@ -205,8 +205,7 @@ def canonical(problem: Problem, solution: Solution) -> Solution:
 def on_face(problem: Problem, solution: Solution) -> Solution | None:
     """The canonical optimum of the face that the dual of a solution describes, certified; None where that fails."""
     twin, units = scaled(problem)
-    dual = solution.dual if not units.rows.size else solution.dual[units.rows]
-    found = canonical_optimum(twin, dual * (units.unit / units.factor))
+    found = canonical_optimum(twin, units.dual_to_scaled(solution.dual))
     if found is None:
         return None
     coef, intercept = units.to_original(*found[:2])

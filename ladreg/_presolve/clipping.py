@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import NOTHING, Array, Index
-from ladreg._certificate import prove, relative_gap
+from ladreg._certificate import canonical_optimum, prove, relative_gap
 from ladreg._presolve.extremes import REACH, far_targets, lowered, steps
+from ladreg._presolve.scaling import scaled
 from ladreg._problem import (
     TOO_LARGE,
     Coefficients,
@@ -29,8 +30,6 @@ from ladreg._problem import (
 )
 from ladreg._tolerances import AT_END, HALF_DIGITS, INSIDE, ROUNDING_GAP
 
-# A moved target must stay away from a fit that is one of several optima by more than 0.75 of the reach.
-_SEVERAL = 0.75
 # A lowered weight is large enough if the row's dual is inside its interval by more than 1e-3 of the interval's length.
 _INSIDE = 1e-3
 
@@ -78,10 +77,10 @@ class Clipped:
         """Moved and lowered rows for which the solution is not that of the original problem."""
         lower, upper = self.problem.loss.interval()
         weight = self.problem.weight
-        share = INSIDE if solution.unique else _SEVERAL
-        wrong = ~(self.margin(solution.coef, solution.intercept) > share * self.reach)
+        wrong = ~(self.margin(solution.coef, solution.intercept) > INSIDE * self.reach)
         if solution.stopped.good:  # the dual of a solver that was stopped has few digits
             wrong |= self._off_end(solution) > 0
+            wrong |= not solution.unique and not wrong.any() and self._end_face(solution)
         ratio = solution.dual[self.heavy] / weight[self.heavy]
         loose = np.minimum(ratio - lower, upper - ratio) <= _INSIDE * (upper - lower)
         # A penalty that dwarfs the losses hides that heavy rows are not fitted exactly.
@@ -94,6 +93,27 @@ class Clipped:
         """Whether the solution is that of the original problem."""
         rows, heavy = self.broken(solution)
         return rows.size == heavy.size == 0
+
+    def _end_face(self, solution: Solution) -> bool:
+        """Whether the canonical optimum depends on where targets were moved to: it stays if all are moved farther.
+
+        Each is moved by another part of 1 to 2 reaches: equal moves to both sides would leave the middle between two
+        moved targets where it is.
+        """
+        twin, units = scaled(self.problem)
+        part = np.random.default_rng(0).uniform(1.0, 2.0, self.rows.size)
+        move = np.zeros(self.problem.n_samples)
+        move[self.rows] = self._sides() * np.minimum(part * self.reach, np.abs(self._distance())) / units.unit
+        farther = replace(twin, y=twin.y + units.rows_to_scaled(move))
+        dual, near = units.dual_to_scaled(solution.dual), units.to_scaled(*solution.coefficients)
+        products = np.append(twin.design.rmatvec(dual), dual.sum())
+        found = canonical_optimum(twin, dual, products=products, near=near)
+        other = canonical_optimum(farther, dual, products=products, near=near)
+        if found is None or other is None:
+            return False
+        apart = twin.design.matvec(other.coef - found.coef) + (other.intercept - found.intercept)
+        fitted = twin.design.matvec(found.coef) + found.intercept
+        return bool(np.abs(apart).max() > HALF_DIGITS * (1.0 + np.abs(fitted).max()))
 
     def less(self, rows: Index, heavy: Index) -> Clipped | None:
         """The original with these rows clipped less; None where nothing is left to clip.

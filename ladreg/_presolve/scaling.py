@@ -60,6 +60,14 @@ class Scaling:
             coef = coef * self.column_scale * self.unit
             return Coefficients(coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef))
 
+    def rows_to_scaled(self, values: Array) -> Array:
+        """The values of the scaled problem's rows."""
+        return values[self.rows] if self.rows.size else values
+
+    def dual_to_scaled(self, dual: Array) -> Array:
+        """Dual of the scaled problem for that of the original."""
+        return self.rows_to_scaled(dual) * (self.unit / self.factor)
+
     def dual_to_original(self, dual: Array, n_samples: int) -> Array:
         """Dual of the original problem for that of the scaled; rows of weight zero have zero."""
         scaled = dual * (self.factor / self.unit)
