@@ -23,7 +23,7 @@ def table(seed=0, n=N):
     return X, X @ [1, 0.2, 0, 0.5] + rng.standard_t(2, n), rng.uniform(0.5, 2, n)
 
 
-def assert_same(model, X, y, w=None, *, held=4000, n_passes=9):
+def assert_same(model, X, y, w=None, *, held=4000, n_passes=10):
     there = clone(model).fit(blocks.arrays(X, y, w, rows=3000).holding(held))
     here = clone(model).fit(X, y, w)
     assert there.scale_ == pytest.approx(here.scale_, rel=1e-12)

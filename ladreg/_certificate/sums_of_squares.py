@@ -160,19 +160,25 @@ def prove_from_sums(penalty: ElasticNet, coef: Array, sums: SquareSums) -> SumPr
     1. The lean makes the slopes of free features zero, and the constant the sum of the dual.
     2. A second dual has the slopes of nonzero coefficients, and those above their strengths, at their strengths: the
        rounding of slopes then costs its square.
+    3. A bound under a smaller penalty is a bound: the problems without limits, and without ridges, are tried as well.
     """
     objective = sums.loss + penalty.value(coef)
     if penalty.forbidden(coef).size:
         return SumProof(np.inf, np.inf, np.inf)
     if not np.isfinite(objective):
         raise OverflowError(TOO_LARGE)
+    tried = [(penalty, 0.0), *penalty.relaxed(coef)]
+    # The zero dual proves that no objective is below zero.
+    gap = min([objective, *(less + _least_gap(one, coef, sums) for one, less in tried)])
+    return SumProof(objective, gap, _relative(coef, sums, objective, gap))
+
+
+def _least_gap(penalty: ElasticNet, coef: Array, sums: SquareSums) -> float:
+    """The smaller gap of both duals."""
     # Features whose slope is determined by their coefficient, and those whose slope is outside the dual set.
     determined = (penalty.ridge == 0) & np.isfinite(penalty.strength) & ~penalty.at_kink(coef)
     determined |= _outside(penalty, sums.slope)
-    nothing = np.zeros(coef.size, dtype=bool)
-    # The zero dual proves that no objective is below zero.
-    gap = min([objective, *(_gap(penalty, coef, sums, more) for more in (nothing, determined))])
-    return SumProof(objective, gap, _relative(coef, sums, objective, gap))
+    return min(_gap(penalty, coef, sums, more) for more in (np.zeros(coef.size, dtype=bool), determined))
 
 
 def _outside(penalty: ElasticNet, slope: Array) -> NDArray[np.bool_]:
