@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg._design import as_design
-from ladreg._design import dense as _design
+from ladreg._design import as_design, dense, row_passes
 
 rng = np.random.default_rng(0)
 X = np.where(rng.random((40, 5)) < 0.5, 0.0, rng.standard_normal((40, 5)))
@@ -27,17 +26,23 @@ STORAGES = {
 }
 
 
+def small_blocks(monkeypatch):
+    """Let every pass over a dense table go through blocks of a few rows."""
+    for room in (dense, row_passes):
+        monkeypatch.setattr(room, "CHUNK_BYTES", 8 * 5 * 7)
+        monkeypatch.setattr(room, "WALK_BYTES", 8 * 5 * 9)
+    monkeypatch.setattr(dense, "_PRODUCT_BYTES", 8 * 5 * 6)
+    monkeypatch.setattr(row_passes, "_STRETCH", 11)
+
+
 @pytest.fixture(params=STORAGES, ids=str)
 def pair(request, monkeypatch):
     """A scaled (and, if dense, shifted) design beside the array it stands for, in blocks of a few rows."""
-    monkeypatch.setattr(_design, "_CHUNK_BYTES", 8 * 5 * 7)
-    monkeypatch.setattr(_design, "_WALK_BYTES", 8 * 5 * 9)
-    monkeypatch.setattr(_design, "_PRODUCT_BYTES", 8 * 5 * 6)
-    monkeypatch.setattr(_design, "_STRETCH", 11)
+    small_blocks(monkeypatch)
     stored = STORAGES[request.param]
     shift = np.zeros(5) if sp.issparse(stored) else np.arange(5.0)
-    dense = stored.toarray() if sp.issparse(stored) else stored.astype(float)
-    return as_design(stored).rescaled(shift, SCALE), (dense - shift) * SCALE
+    values = stored.toarray() if sp.issparse(stored) else stored.astype(float)
+    return as_design(stored).rescaled(shift, SCALE), (values - shift) * SCALE
 
 
 def test_products(pair):
@@ -71,14 +76,13 @@ WEIGHTS = np.arange(40.0), np.full(40, 0.25), np.broadcast_to(0.25, 40), np.repe
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("scale", [None, SCALE, 2.0 ** (600 * np.arange(-1, 4) / 10)], ids=["plain", "scaled", "wild"])
 def test_products_of_columns_leave_them_as_they_are(storage, scale, monkeypatch):
-    monkeypatch.setattr(_design, "_CHUNK_BYTES", 8 * 5 * 7)
-    monkeypatch.setattr(_design, "_PRODUCT_BYTES", 8 * 5 * 6)
+    small_blocks(monkeypatch)
     stored = STORAGES[storage]
     values = stored.data if sp.issparse(stored) else stored
     given, dense = values.copy(), stored.toarray() if sp.issparse(stored) else stored.astype(float)
     design = as_design(stored)
     if scale is not None:
-        monkeypatch.setattr(_design, "_TAME", 2.0**100)
+        monkeypatch.setattr(row_passes, "_TAME", 2.0**100)
         design, dense = design.rescaled(np.zeros(5), scale), dense * scale
     features, others = np.arange(5), np.column_stack([np.ones(40), np.linspace(-1, 2, 40)])
     for weight in WEIGHTS:

@@ -3,37 +3,26 @@
 X itself is shared, not copied; passes go through blocks of rows, between which Ctrl-C is handled. Only `take`, `select`
 and `transposed_csc` (the LP solver's own form) copy. A design stands for ``(X - shift) * scale`` with one shift and
 one scale per column, kept beside X instead of being applied to it. Products are in float64 whatever the
-dtype of X. The interface is in `base`, sparse designs are in `sparse`.
+dtype of X. The interface is in `base`, sparse designs are in `sparse`; passes over a dense table are in `row_passes`,
+and what is known of its columns in `column_facts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from math import isfinite
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, constant
-from ladreg._cached import cached_property
 from ladreg._design.base import Design
+from ladreg._design.column_facts import ColumnFacts
+from ladreg._design.row_passes import CHUNK_BYTES, WALK_BYTES
 from ladreg._design.sparse import SparseDesign
-from ladreg._design.threads import in_order
 from ladreg._kernels import _rows
 
-# A shift is worth its pass over X if the middle of a column's range is more than 8 times half the range.
-_FAR = 8.0
-# Bytes (as float64) per block of rows that is copied: temporary copies stay in the cache.
-_CHUNK_BYTES = 1 << 20
-# Bytes (as float64) per block of rows that is read in place, or of which chosen columns are gathered.
-_WALK_BYTES = 1 << 22
-# Rows per block at least, if columns are contiguous.
-_STRETCH = 1 << 11
-# Columns with a scale above 2^400 or below 2^-400 are multiplied by it before they are squared, not after.
-_TAME = 2.0**400
 # Gathering a column costs as much as 4 products with it if columns are contiguous, and as 16 if rows are (400,000 x 50,
 # 2026-11).
 _GATHERING, _SCATTERED = 4, 16
@@ -49,39 +38,10 @@ _NARROW = 128
 # sample of 256 rows says whether to look at all values.
 _FEWEST, _FILLED, _SAMPLED = 64, 0.1, 256
 
-Result = TypeVar("Result")
-
 
 @dataclass(frozen=True)
-class DenseDesign(Design):
+class DenseDesign(ColumnFacts):
     """A NumPy array in any memory order."""
-
-    def _picked(self, index: Index | slice) -> NDArray[np.floating]:
-        """The chosen rows, in the memory order of X; `np.take` would first copy all of X in another order."""
-        if isinstance(index, slice):
-            return self.X[index]
-        if self.X.flags.c_contiguous:
-            return np.take(self.X, index, axis=0)
-        return np.take(self.X.T, index, axis=1).T if self.X.flags.f_contiguous else self.X[index]
-
-    @cached_property
-    def _shift(self) -> Array | None:
-        """The shift, None where it is zero."""
-        return self.shift if self.shift.any() else None
-
-    @cached_property
-    def _scales(self) -> tuple[Array | None, Array]:
-        """The scale in two factors: one for columns before they are squared (None if it is 1), and one for after."""
-        wild = (self.scale > _TAME) | (self.scale < 1.0 / _TAME)
-        if not wild.any():
-            return None, self.scale
-        return np.where(wild, self.scale, 1.0), np.where(wild, 1.0, self.scale)
-
-    def _slices(self, n_bytes: int, n_columns: int | None = None) -> Iterator[slice]:
-        """Blocks of rows of about `n_bytes` bytes (as float64) in `n_columns` columns; by default in all."""
-        n_rows = max(1, n_bytes // (8 * max(1, self.n_features if n_columns is None else n_columns)))
-        for begin in range(0, self.n_samples, n_rows):
-            yield slice(begin, min(begin + n_rows, self.n_samples))
 
     def by_groups(self, border: bool) -> Design:
         """A sparse design of the same values where they are a table of groups (`blocks`), else the design itself."""
@@ -104,47 +64,6 @@ class DenseDesign(Design):
             if n_values > _FILLED * self.X.size:
                 return None
         return SparseDesign(sp.csr_array(sp.vstack(parts, format="csr")))
-
-    @property
-    def _is_straight(self) -> bool:
-        """Whether rows or columns are contiguous."""
-        return self.X.itemsize in self.X.strides
-
-    def _walkable(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
-        """Blocks of rows of X, copied if neither rows nor columns of X are contiguous."""
-        straight = self._is_straight
-        # Contiguous columns are read in stretches of at least `_STRETCH` rows.
-        by_columns = straight and self._by_columns
-        n_bytes = _WALK_BYTES if straight else _CHUNK_BYTES
-        for block in self._slices(max(n_bytes, by_columns * 8 * _STRETCH * self.n_features)):
-            raw = self.X[block]
-            yield block, raw if straight else np.ascontiguousarray(raw)
-
-    def _in_order(self, work: Callable[[slice, NDArray[np.floating]], Result]) -> Iterator[Result]:
-        """What `work` makes of each block of `_walkable`, in their order; several threads read a large table."""
-        return in_order(lambda item: work(*item), self._walkable(), self.X.size)
-
-    def _each(self, work: Callable[[slice, NDArray[np.floating]], object]) -> None:
-        """Do `work` on each block of rows."""
-        for _ in self._in_order(work):
-            pass
-
-    def _sum(self, add: Callable[[slice, NDArray[np.floating], Array], object], *shape: int) -> Array:
-        """The sum of what is added to zeros for each block of rows; by default one number a column."""
-        shape = shape or (self.n_features,)
-
-        def part(block: slice, raw: NDArray[np.floating]) -> Array:
-            values = np.zeros(shape)
-            add(block, raw, values)
-            return values
-
-        parts = self._in_order(part)
-        total = next(parts, None)
-        if total is None:
-            return np.zeros(shape)
-        for values in parts:
-            total += values
-        return total
 
     def matvec(self, coef: Array) -> Array:
         """Product with a vector (n_features,) or a matrix (n_features, k)."""
@@ -177,11 +96,6 @@ class DenseDesign(Design):
             slope *= self.scale
         return slope.T
 
-    @property
-    def _by_columns(self) -> bool:
-        """Whether columns are contiguous."""
-        return bool(self.X.strides[0] == self.X.itemsize)
-
     def _is_most(self, features: Index, vector: Array) -> bool:
         """Whether a product of one vector with all columns costs less than gathering the chosen ones."""
         cost = _GATHERING if self._by_columns else _SCATTERED
@@ -196,7 +110,7 @@ class DenseDesign(Design):
             everywhere[features] = coef
             return self.matvec(everywhere)
         result, scaled = np.empty((self.n_samples, *coef.shape[1:])), (self.scale[features] * coef.T).T
-        for block in self._slices(_WALK_BYTES, features.size):
+        for block in self._slices(WALK_BYTES, features.size):
             np.matmul(self._columns(block, features), scaled, out=result[block])
         return result
 
@@ -205,7 +119,7 @@ class DenseDesign(Design):
         if self._is_most(features, dual):
             return self.rmatvec(dual)[features]
         slope = np.zeros((*dual.shape[1:], features.size))
-        for block in self._slices(_WALK_BYTES, features.size):
+        for block in self._slices(WALK_BYTES, features.size):
             slope += dual[block].T @ self._columns(block, features)
         return (slope * self.scale[features]).T
 
@@ -250,128 +164,12 @@ class DenseDesign(Design):
         products[:-1] *= self.scale
         return residual, dual, products
 
-    def knows_magnitudes(self, weight: Array) -> bool:
-        """Whether `magnitudes` needs no pass over X: those of equal weights are sums that are known."""
-        return weight.strides == (0,) and weight.size > 0 and self._shift is None and self.is_finite
-
-    def magnitudes(self, weight: Array) -> Array:
-        """Column sums of ``weight * |x|``."""
-        if self.knows_magnitudes(weight):
-            return np.asarray(self._stats[2] * weight[0] * self.scale)
-        shift = self._shift
-        return self._sum(lambda block, raw, part: _rows.magnitudes(raw, shift, weight[block], part)) * self.scale
-
-    def curvatures(self, weight: Array, center: Array) -> Array:
-        """Column sums of ``weight * (x - center)^2``."""
-        center = self.shift + center / self.scale
-        before, after = self._scales
-
-        def add(block: slice, raw: NDArray[np.floating], part: Array) -> None:
-            if before is None:
-                _rows.curvatures(raw, center, weight[block], part)
-            else:
-                _rows.curvatures(raw * before, center * before, weight[block], part)
-
-        return self._sum(add) * after**2
-
     def absolute_matvec(self, coef: Array) -> Array:
         """``|X| @ |coef|``: the size of the numbers that cancel in a product."""
         result = np.empty((self.n_samples, *coef.shape[1:]))
         for block, values in self._small_blocks():
             result[block] = np.abs(values) @ np.abs(coef)
         return result
-
-    def reach(self) -> Array:
-        """An upper bound of the sizes in each column."""
-        lowest, highest, *_ = self._stats
-        if self._shift is not None:
-            lowest, highest = lowest - self._shift, highest - self._shift
-        return np.maximum(-lowest, highest) * self.scale
-
-    def spread(self, centred: bool) -> Array:
-        """An upper bound of the mean square of each column: Popoviciu's bound if `centred`."""
-        lowest, highest, *_ = self._stats
-        return ((highest / 2 - lowest / 2) * self.scale) ** 2 if centred else self.reach() ** 2
-
-    def _small_blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Row blocks of the shifted and scaled X, each small enough for a temporary array."""
-        for block in self._slices(_CHUNK_BYTES):
-            yield block, self._values(self.X[block])
-
-    def _values(self, raw: NDArray[np.floating]) -> Array:
-        values: Array = raw - self.shift
-        values *= self.scale
-        return values
-
-    @property
-    def _stats(self) -> Array:
-        """Smallest value, largest value, sum of absolute values and sum of each column of X."""
-        if "stats" not in self._known:
-            self._known["stats"] = self._column_stats()
-        stats: Array = self._known["stats"]
-        return stats
-
-    def _column_stats(self) -> Array:
-        def of_block(_: slice, raw: NDArray[np.floating]) -> Array:
-            part = np.zeros((4, self.n_features))
-            part[0], part[1] = np.inf, -np.inf
-            _rows.column_stats(raw, part)
-            return part
-
-        parts = self._in_order(of_block)
-        stats = next(parts, None)
-        if stats is None:
-            return of_block(slice(0), self.X)
-        for part in parts:
-            np.minimum(stats[0], part[0], out=stats[0])
-            np.maximum(stats[1], part[1], out=stats[1])
-            stats[2:] += part[2:]
-        return stats
-
-    def ranges(self) -> tuple[Array, Array, Array]:
-        """Smallest and largest value of each column of X, and the sum of sizes, which is not finite where X is not."""
-        lowest, highest, total, _ = self._stats
-        return lowest, highest, total
-
-    def means(self, weight: Array) -> Array:
-        """Column means, weighted by `weight` of sum one; equal weights need no pass."""
-        if weight.strides == (0,) and self._shift is None and np.isfinite(self._stats[3]).all():
-            return np.asarray(self._stats[3] / self.n_samples * self.scale)
-        return super().means(weight)
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether every value is finite; it may be False if only the sum of their sizes overflows."""
-        return isfinite(self._stats[2].sum())
-
-    def extent(self, centred: bool) -> tuple[Array, Array]:
-        """The middle of the range, if far from zero (`_FAR`), and half the range; otherwise 0 and the mean size.
-
-        The mean size of a shifted column is not known: half the range, or the middle if that is larger, replaces it.
-        """
-        if centred not in self._extents:
-            self._extents[centred] = self._extent(centred)
-        return self._extents[centred]
-
-    @cached_property
-    def _extents(self) -> dict[bool, tuple[Array, Array]]:
-        return {}
-
-    def _extent(self, centred: bool) -> tuple[Array, Array]:
-        lowest, highest, total, _ = self._stats
-        size, shift = total / max(self.n_samples, 1), self._shift
-        if centred or shift is not None:
-            # Halved first: sum and difference of two huge numbers overflow.
-            low, high = lowest / 2, highest / 2
-            half, middle = high - low, low + high
-            if shift is not None:
-                middle -= shift
-                size = np.where(shift == 0, size, np.maximum(half, np.abs(middle)))
-            far = np.abs(middle) > _FAR * half
-            if centred and far.any():
-                middle = np.where(lowest == highest, highest - self.shift, middle)  # a constant column is its own
-                return np.where(far, middle, 0.0) * self.scale, np.where(far, half, size) * self.scale
-        return np.zeros(self.n_features), size * self.scale
 
     def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
         """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""
@@ -380,7 +178,7 @@ class DenseDesign(Design):
         columns = slice(None) if features is None else features
         n_columns = self.n_features if features is None else features.size
         chosen = np.ones((index.size, n_columns + border))
-        step = max(1, _WALK_BYTES // (8 * max(1, n_columns)))
+        step = max(1, WALK_BYTES // (8 * max(1, n_columns)))
         for begin in range(0, index.size, step):
             part = index[begin : begin + step]
             raw = self._picked(part) if features is None else self.X[np.ix_(part, features)]
@@ -417,7 +215,7 @@ class DenseDesign(Design):
         result = np.zeros((size, size))
         present = np.flatnonzero(weight)
         uniform = bool(weight.max(initial=0.0) <= weight.min(initial=np.inf, where=weight > 0))
-        n_rows = max(1, _CHUNK_BYTES // (8 * max(1, size)))
+        n_rows = max(1, CHUNK_BYTES // (8 * max(1, size)))
         for begin in range(0, present.size, n_rows):
             rows = present[begin : begin + n_rows]
             if rows[-1] - rows[0] + 1 == rows.size:
@@ -441,7 +239,7 @@ class DenseDesign(Design):
             return self._narrow_gram(None if uniform else weight, features) * size
         result = np.zeros((features.size, others.size))
         width = max(features.size, others.size)
-        for block in self._slices(min(max(_CHUNK_BYTES, 8 * _TALL * width**2), _PRODUCT_BYTES), width):
+        for block in self._slices(min(max(CHUNK_BYTES, 8 * _TALL * width**2), _PRODUCT_BYTES), width):
             root = None if uniform else np.sqrt(weight[block])
             # The product of a matrix with its own transpose takes half the time.
             right = self._multiplied(block, others, before, root)
