@@ -15,8 +15,9 @@ from ladreg._estimators import (
     ScaledProblem,
     check_real,
     estimated_scale,
-    scale_of_blocks,
+    scales_of_blocks,
 )
+from ladreg._from_blocks import PartFits
 from ladreg._problem import Coefficients, ElasticNet, Huber, Loss, Problem, Solution
 
 
@@ -209,12 +210,21 @@ class HuberLossRegressor(L1Regressor):
     def _block_problems(self, given: BlockData, again: bool) -> list[Problem]:
         if again:
             return super()._block_problems(given, again)
-        problem = L1Regressor._problems(self, given.sample, self._penalty(given.sample))[0]
+        fits = PartFits.of(given.passes, given.seen, [], self._settings(), given.n_held)
+        return self._estimated_parts(fits, given.sample, self._penalty(given.sample))
+
+    def _part_problems(self, fits: PartFits, data: Data) -> list[Problem]:
+        return self._estimated_parts(fits, data, self._scaled_penalty(data, 1.0))
+
+    def _estimated_parts(self, fits: PartFits, data: Data, penalty: ElasticNet) -> list[Problem]:
+        """The problems of parts of rows in blocks, of all of which `data` is the sample, each with its scale."""
+        problem = L1Regressor._problems(self, data, penalty)[0]
         if self.scale != "mad":
-            return [ScaledProblem.of(problem, self.epsilon, float(self.scale))]
-        scale, gap = scale_of_blocks(given, problem, self._settings())
-        self._warn_of_pilot("the fit by absolute values, from which the scale is estimated,", gap)
-        return [ScaledProblem.of(problem, self.epsilon, scale)]
+            return [ScaledProblem.of(problem, self.epsilon, float(self.scale))] * len(fits.parts)
+        scales = scales_of_blocks(fits, problem)
+        worst = max(one.relative_gap for one in scales)
+        self._warn_of_pilot("the fit by absolute values, from which the scale is estimated,", worst)
+        return [ScaledProblem.of(problem, self.epsilon, one.scale) for one in scales]
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         problems = super()._problems(data, penalty)

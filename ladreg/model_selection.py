@@ -1015,7 +1015,7 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
-        None is 5 folds.
+        None is 5 folds. For data in blocks a number, None, or the name of a column whose values are the folds.
     scoring : str or callable, default=None
         Score of the held-out rows: the name of a scorer, such as "neg_median_absolute_error", or a function of a fitted
         estimator, X and y with larger values for better fits. None is the loss that the estimator minimises.
@@ -1077,6 +1077,8 @@ class HuberLossRegressorCV(CrossValidatedRegressor):
         The certificate of the penalised fit for the scale used, before `post_selection`.
     certificates_ : list of Certificate
         The same as a list, also of one target.
+    n_passes_ : int
+        Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int
@@ -1253,7 +1255,7 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         Exponent :math:`\gamma > 0` of the adaptive penalty factors; not used otherwise.
     cv : int, splitter or iterable, default=None
         Number of folds of consecutive rows, one of scikit-learn's splitters, or pairs of training and held-out rows;
-        None is 5 folds.
+        None is 5 folds. For data in blocks a number, None, or the name of a column whose values are the folds.
     scoring : str or callable, default=None
         Score of the held-out rows: the name of a scorer, such as "neg_median_absolute_error", or a function of a fitted
         estimator, X and y with larger values for better fits. None is the loss that the estimator minimises.
@@ -1313,6 +1315,8 @@ class CombinedLossRegressorCV(CrossValidatedRegressor):
         The certificate of the penalised fit, before `post_selection`.
     certificates_ : list of Certificate
         The same as a list, also of one target.
+    n_passes_ : int
+        Number of passes over the rows; only for data in blocks.
     penalty_weights_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The adaptive penalty factors, only with ``penalty_weights="adaptive"``; `verify` uses them.
     n_features_in_ : int

@@ -12,14 +12,13 @@ from sklearn.model_selection import PredefinedSplit
 from threadpoolctl import threadpool_limits
 
 from ladreg import (
-    CombinedLossRegressorCV,
     ElasticNetCD,
     ElasticNetCDCV,
-    HuberLossRegressorCV,
     LADRegressorIC,
     LassoCD,
     LassoCDCV,
     LassoCDIC,
+    QuantileRegressorIC,
     alpha_max,
     blocks,
     lasso_path,
@@ -337,7 +336,7 @@ def test_errors_say_where_and_what():
         model.verify(blocks.arrays(X, y, rows=20))
 
 
-@pytest.mark.parametrize("model", [CombinedLossRegressorCV(), HuberLossRegressorCV(), LADRegressorIC()], ids=str)
+@pytest.mark.parametrize("model", [LADRegressorIC(), QuantileRegressorIC()], ids=str)
 def test_others_name_those_that_take_blocks(model):
     data = blocks.arrays(*table(), rows=100)
     with pytest.raises(TypeError, match=rf"{type(model).__name__} needs all rows in memory\. For data in blocks use"):

@@ -13,7 +13,7 @@ from ladreg._estimators.callbacks import (
 from ladreg._estimators.certificate_html import ShowsCertificate, named_certificates
 from ladreg._estimators.folds_in_blocks import FoldedData
 from ladreg._estimators.huber_scale import ScaledProblem, estimated_scale
-from ladreg._estimators.huber_scale_in_blocks import scale_of_blocks
+from ladreg._estimators.huber_scale_in_blocks import scales_of_blocks
 from ladreg._estimators.in_blocks import BlockData, are_blocks, names_of, opened
 from ladreg._estimators.l1 import L1Regressor, PivotalRegressor, PosedBlocks
 from ladreg._estimators.limits import Bounds, Limits, multiples
@@ -83,7 +83,7 @@ __all__ = [
     "quantile_of",
     "relative_weights",
     "root_task",
-    "scale_of_blocks",
+    "scales_of_blocks",
     "sound",
     "stored",
     "subtasks",

@@ -27,6 +27,7 @@ from ladreg._estimators.in_blocks import are_blocks, lazily
 from ladreg._estimators.own_penalties import penalties_of
 from ladreg._estimators.state import Versioned, all_or_nothing, stored
 from ladreg._estimators.validation import NO_BLOCKS, Data, any_size, present, sound, training_data
+from ladreg._from_blocks import PartFits
 from ladreg._problem import (
     Certificate,
     Coefficients,
@@ -331,6 +332,10 @@ class CertifiedRegressor(
     def _estimated(self, problem: Problem) -> Problem:
         """A problem with what `fit` estimates from its rows beforehand: Huber's scale, nothing for other losses."""
         return problem
+
+    def _part_problems(self, fits: PartFits, data: Data) -> list[Problem]:
+        """The problems of parts of rows in blocks, all of them first, as those of the sample, at the model's alpha."""
+        return [self._problems(data, self._scaled_penalty(data, 1.0))[0] for _ in fits.parts]
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         """The problems that `verify` checks, with the scale or alpha that `fit` estimated beforehand."""

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ladreg._arrays import Array, Index
+from ladreg._estimators.base import CertifiedRegressor
 from ladreg._estimators.in_blocks import BlockData, names_of
 from ladreg._estimators.validation import Data
-from ladreg._from_blocks import BlockFolds, ColumnFolds, Question, RowFolds, SampledFold, survey_folds
+from ladreg._from_blocks import BlockFolds, ColumnFolds, PartFits, Question, RowFolds, SampledFold, survey_folds
 from ladreg._problem import Problem, Settings, Solution
 from ladreg._row_blocks import Passes
 from ladreg._solvers import largest_alpha
@@ -18,11 +19,15 @@ from ladreg._solvers import largest_alpha
 
 @dataclass(frozen=True)
 class FoldedData:
-    """Data in blocks after a pass: the sample as `Data`, the folds, and their fits where the sample is not all rows."""
+    """Data in blocks after a pass: the sample as `Data`, and the folds.
+
+    Where the sample is not all rows there are fits of the folds, and the problem at alpha = 1, as that of the sample.
+    """
 
     given: BlockData
     folds: list[SampledFold]
     fits: BlockFolds | None = None
+    problem: Problem | None = None
 
     @classmethod
     def of(cls, passes: Passes, n_held: int, folds: RowFolds | ColumnFolds, least: int) -> FoldedData:
@@ -31,12 +36,15 @@ class FoldedData:
         seen, sampled = survey_folds(passes, n_held, names, folds, least)
         return cls(BlockData.of(passes, seen, names, n_held), sampled)
 
-    def with_fits(self, problem: Problem, settings: Settings, mixing: float) -> FoldedData:
-        """The same with fits of the folds, of which `problem` is that of the sample, with the penalty at alpha = 1."""
+    def with_fits(self, model: CertifiedRegressor, mixing: float) -> FoldedData:
+        """The same with fits of the folds by a plain estimator with alpha = 1, unless the sample is all rows."""
         given = self.given
-        question = Question.like(problem)
-        fits = BlockFolds(given.passes, given.seen, self.folds, question, settings, given.n_held, mixing=mixing)
-        return replace(self, fits=fits)
+        if given.seen.is_complete:
+            return self
+        fits = PartFits.of(given.passes, given.seen, self.folds, model._settings(), given.n_held)
+        problems = model._part_problems(fits, self.data)
+        questions = [Question.like(problem) for problem in problems]
+        return replace(self, fits=BlockFolds(fits, self.folds, questions, mixing=mixing), problem=problems[0])
 
     @property
     def splits(self) -> list[tuple[Index, Index]]:

@@ -16,10 +16,9 @@ from ladreg._estimators.huber_scale import (
     n_fitted_rows,
     without_penalty,
 )
-from ladreg._estimators.in_blocks import BlockData
-from ladreg._from_blocks import Distance, Question, n_distinct_rows, selected, solve_blocks, together
+from ladreg._from_blocks import Asked, Distance, PartFits, Question, n_distinct_rows, selected, together
 from ladreg._presolve import scaled
-from ladreg._problem import Absolute, ElasticNet, Problem, Settings, Solution
+from ladreg._problem import Absolute, ElasticNet, Problem, Solution
 
 
 class BlockScale(NamedTuple):
@@ -29,41 +28,62 @@ class BlockScale(NamedTuple):
     relative_gap: float
 
 
-def scale_of_blocks(given: BlockData, problem: Problem, settings: Settings) -> BlockScale:
-    """What `estimated_scale` finds for all rows, of which `problem` has the sample.
+class _Pilot(NamedTuple):
+    """A fit by absolute values, the median of its residuals' sizes, and the number of distinct rows."""
 
-    It takes the passes of a fit by absolute values, and one or two more for the median of the residuals. The number of
-    distinct rows is estimated where there are more than 16,384 of them and some are there twice.
+    found: Solution
+    median: float
+    n_distinct: float
+
+
+def scales_of_blocks(fits: PartFits, problem: Problem) -> list[BlockScale]:
+    """What `estimated_scale` finds for each part of the rows, of all of which `problem` has the sample.
+
+    It takes the passes of a fit by absolute values, and one or two more for the median of the residuals, which all
+    parts share. The number of distinct rows is estimated where there are more than 16,384 of them and some are there
+    twice.
     """
-    if given.seen.is_complete:
-        return BlockScale(estimated_scale(problem, settings)[0], 0.0)
-    absolute = without_penalty(problem)
-    settings = replace(settings, max_iter=None)
-    twin, units = scaled(absolute)
-    found, median, n_distinct = _fitted(given, absolute, settings)
-    n_fitted = n_fitted_rows(twin, units.to_scaled(*found.coefficients).coef, found.unique)
-    point = found.coefficients
-    if has_few_rows(twin, n_distinct):
-        none = replace(absolute, penalty=_at_rest(absolute.penalty))
-        found, median, n_distinct = _fitted(given, none, settings)
-        point, n_fitted = found.coefficients, 1
-    if is_nothing(twin, *units.to_scaled(*point), median / units.unit):
-        return BlockScale(units.unit * least_scale(twin), found.relative_gap)
-    return BlockScale(corrected(median, n_fitted, n_distinct), found.relative_gap)
+    parts = fits.parts
+    if len(parts) == 1 and parts[0].seen.is_complete:
+        return [BlockScale(estimated_scale(problem, fits.settings)[0], 0.0)]
+    fits = replace(fits, settings=replace(fits.settings, max_iter=None))
+    question = Question.like(without_penalty(problem))
+    twins = [scaled(question.of(part.seen.present)) for part in parts]
+    pilots = _fitted(fits, dict.fromkeys(range(len(parts)), question))
+    few = [k for k, (twin, _) in enumerate(twins) if has_few_rows(twin, pilots[k].n_distinct)]
+    constant = _fitted(fits, dict.fromkeys(few, replace(question, penalty=_all_at_rest(question.penalty))))
+    scales = []
+    for k, (twin, units) in enumerate(twins):
+        found, median, n_distinct = constant.get(k, pilots[k])
+        coef, intercept = units.to_scaled(*found.coefficients)
+        if is_nothing(twin, coef, intercept, median / units.unit):
+            scale = units.unit * least_scale(twin)
+        else:
+            n_fitted = 1 if k in constant else n_fitted_rows(twin, coef, found.unique)
+            scale = corrected(median, n_fitted, n_distinct)
+        scales.append(BlockScale(scale, found.relative_gap))
+    return scales
 
 
-def _fitted(given: BlockData, absolute: Problem, settings: Settings) -> tuple[Solution, float, float]:
-    """The fit by absolute values, the median of its residuals' sizes, and the number of distinct rows."""
-    passes, seen = given.passes, given.seen
-    found = together(passes, [solve_blocks(Question.like(absolute), settings, seen, given.n_held, is_pilot=True)])[0]
-    half = 0.5 * seen.mass
-    near = selected(seen, Distance(found.coefficients), half, half, given.n_held)
-    asked: list[Any] = [near, n_distinct_rows(seen)]
-    nearby, n_distinct = together(passes, asked)
-    return found, Absolute().location(nearby.values, nearby.weight), n_distinct
+def _fitted(fits: PartFits, questions: dict[int, Question]) -> dict[int, _Pilot]:
+    """The answers to questions by absolute values, one for each of some parts."""
+    if not questions:
+        return {}
+    found = fits.solved([Asked(part, 0.0, question, None) for part, question in questions.items()])
+    parts, n_held = [fits.parts[part] for part in questions], fits.n_held // len(questions)
+    asked: list[Any] = []
+    for part, solution in zip(parts, found, strict=True):
+        half = 0.5 * part.seen.mass
+        near = selected(part.seen, Distance(solution.coefficients), half, half, n_held)
+        asked += [near, n_distinct_rows(part.seen)]
+    answers = together(fits.passes, asked, [part.training for part in parts for _ in range(2)])
+    return {
+        part: _Pilot(solution, Absolute().location(near.values, near.weight), n_distinct)
+        for part, solution, near, n_distinct in zip(questions, found, answers[::2], answers[1::2], strict=True)
+    }
 
 
-def _at_rest(penalty: ElasticNet) -> ElasticNet:
+def _all_at_rest(penalty: ElasticNet) -> ElasticNet:
     """A penalty that leaves every coefficient at rest."""
     rest, none = penalty.rest, np.zeros(0)
     return ElasticNet(np.zeros(rest.size), False, none, rest, rest) if rest.any() else ElasticNet(rest + np.inf)

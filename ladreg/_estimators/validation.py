@@ -27,8 +27,8 @@ _METHODS = ("highs", "highs-ds", "highs-ipm")
 # Error message of estimators that need all rows in memory.
 NO_BLOCKS = (
     "{} needs all rows in memory. For data in blocks use LADRegressor, QuantileRegressor, HuberLossRegressor, "
-    "CombinedLossRegressor, LassoCD, ElasticNetCD, LADRegressorCV, QuantileRegressorCV, LassoCDCV, ElasticNetCDCV or "
-    "LassoCDIC."
+    "CombinedLossRegressor, LassoCD or ElasticNetCD, the classes that choose their alpha by cross-validation, such as "
+    "LADRegressorCV, or LassoCDIC."
 )
 # Warnings do not point at lines of these packages, but at the user's line that called them.
 _INSIDE = ("ladreg", "sklearn")

@@ -7,6 +7,7 @@ from ladreg._from_blocks.fold_paths import BlockFolds
 from ladreg._from_blocks.moments import Moments, moments
 from ladreg._from_blocks.noise import Noise, noise
 from ladreg._from_blocks.order_statistics import Distance, selected
+from ladreg._from_blocks.part_fits import Asked, PartFits
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds
 from ladreg._from_blocks.side_by_side import Request, together
@@ -14,6 +15,7 @@ from ladreg._from_blocks.squares import certified_squares, corrected_target
 from ladreg._from_blocks.survey import SampledFold, Survey, Units, survey, survey_folds
 
 __all__ = [
+    "Asked",
     "BlockFolds",
     "ColumnFolds",
     "Distance",
@@ -21,6 +23,7 @@ __all__ = [
     "LeastKeys",
     "Moments",
     "Noise",
+    "PartFits",
     "Question",
     "Request",
     "RowFolds",

@@ -10,8 +10,9 @@ import numpy as np
 from ladreg._from_blocks.combined import judged_combined, solve_combined_blocks
 from ladreg._from_blocks.huber import judged_huber, solve_huber_blocks
 from ladreg._from_blocks.huber_passes import HuberSolution
+from ladreg._from_blocks.null_fit import at_rest, largest_alpha_by_slopes
 from ladreg._from_blocks.other_columns import OtherColumns
-from ladreg._from_blocks.piecewise import judged_piecewise, solve_piecewise_blocks
+from ladreg._from_blocks.piecewise import judged_piecewise, largest_alpha_of_piecewise, solve_piecewise_blocks
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.sample_problem import Start
 from ladreg._from_blocks.side_by_side import Request
@@ -19,7 +20,7 @@ from ladreg._from_blocks.survey import Survey
 from ladreg._presolve import scaled
 from ladreg._problem import Absolute, Coefficients, Huber, Settings, Solution, StopReason
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
-from ladreg._solvers import solve
+from ladreg._solvers import largest_alpha, solve
 from ladreg._tolerances import PROVED_GAP
 
 # Newton's steps start from the sample where it has at least 5 rows per column on the curved piece: where there are few,
@@ -84,16 +85,16 @@ def _by_loss(
     if question.loss.curvature > 0:
         if scaled(question.of(seen.sample))[0].loss.is_piecewise_linear:
             return (yield from _without_square(question, settings, seen, n_held))
-        return (yield from solve_combined_blocks(question, settings, seen, n_held))
+        return (yield from solve_combined_blocks(question, settings, seen, n_held, start))
     if not isinstance(question.loss, Huber):
         return (yield from solve_piecewise_blocks(question, settings, seen, n_held, start))
     whole = question.of(seen.sample)
     if seen.is_complete:
         return solve(whole, settings)
-    near = solve(whole, settings)
-    n_inside = np.count_nonzero(np.abs(whole.residual(*near.coefficients)) <= question.loss.delta)
-    if n_inside >= _PER_COLUMN * (np.count_nonzero(near.coef) + question.fit_intercept):
-        found = yield from solve_huber_blocks(question, settings, seen, near.coefficients)
+    near = solve(whole, settings).coefficients if start is None else start.coefficients
+    is_inside = (np.abs(whole.residual(*near)) <= question.loss.delta) & (whole.weight > 0)
+    if np.count_nonzero(is_inside) >= _PER_COLUMN * (np.count_nonzero(near.coef) + question.fit_intercept):
+        found = yield from solve_huber_blocks(question, settings, seen, near)
         if found.stopped is not StopReason.STALLED:
             return found
     return (yield from _with_kink(question, question.loss, settings, seen, n_held))
@@ -140,6 +141,27 @@ def _without_square(
     absolute = replace(question, loss=Absolute(), penalty=penalty)
     found = yield from solve_piecewise_blocks(absolute, settings, seen, n_held)
     return replace(found, objective=found.objective * slope, gap=found.gap * slope)
+
+
+def largest_alpha_of_blocks(
+    question: Question, settings: Settings, seen: Survey, n_held: int
+) -> Generator[Request, Summary, float]:
+    """The largest useful alpha of all rows: the smallest that leaves all penalised coefficients at rest.
+
+    Piecewise linear losses know it from rows near the fit; others from their slopes at the fit without penalised
+    features.
+    """
+    if question.loss.is_piecewise_linear:
+        return (yield from largest_alpha_of_piecewise(question, settings, seen, n_held))
+    if seen.is_complete:
+        return largest_alpha(question.of(seen.sample))
+    null = replace(question, penalty=at_rest(question.penalty))
+    if null.fit_intercept or not np.isinf(null.penalty.strength).all():
+        found = yield from solve_blocks(null, replace(settings, tol=PROVED_GAP), seen, n_held, is_pilot=True)
+        point = found.best if isinstance(found, HuberSolution) else found.coefficients
+    else:
+        point = Coefficients(np.zeros(seen.n_features), 0.0)
+    return (yield from largest_alpha_by_slopes(question, point, seen, n_held))
 
 
 def judged(

@@ -16,6 +16,7 @@ from ladreg._from_blocks.piecewise_tasks import Near
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.reduced_rows import brought, gathered
 from ladreg._from_blocks.refinement import descended
+from ladreg._from_blocks.sample_problem import Start
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._piecewise import newton_step
@@ -39,7 +40,7 @@ _ENDS = (-1.0, 1.0)
 
 
 def solve_combined_blocks(
-    question: Question, settings: Settings, seen: Survey, n_held: int
+    question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None = None
 ) -> Generator[Request, Summary, Solution]:
     """Minimise the combined loss, or squares, over the rows of blocks; yields what it asks of the rows.
 
@@ -53,6 +54,8 @@ def solve_combined_blocks(
         The survey of the same rows.
     n_held
         Rows of the sample; half as many may be gathered.
+    start
+        The fit of the sample, if it is known.
 
     Notes
     -----
@@ -69,7 +72,7 @@ def solve_combined_blocks(
     """
     if seen.is_complete:
         return solve(question.of(seen.sample), settings)
-    fit = CombinedFit.of(question, settings, seen, n_held)
+    fit = CombinedFit.of(question, settings, seen, n_held, start)
     state, stopped = fit.state, StopReason.TOO_MANY_ROWS
     for _ in range(_ATTEMPTS):
         if fit.height and not state.has_means:

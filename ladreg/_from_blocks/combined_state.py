@@ -15,6 +15,7 @@ from ladreg._from_blocks.combined_tasks import UnitMoments, measure, with_moment
 from ladreg._from_blocks.fit_state import FitState
 from ladreg._from_blocks.piecewise_tasks import Near
 from ladreg._from_blocks.question import Question
+from ladreg._from_blocks.sample_problem import Start
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._presolve import scaled
@@ -42,8 +43,10 @@ class CombinedFit:
     bound: float = 0.0
 
     @classmethod
-    def of(cls, question: Question, settings: Settings, seen: Survey, n_held: int) -> CombinedFit:
-        """At the fit of the sample."""
+    def of(
+        cls, question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None = None
+    ) -> CombinedFit:
+        """At the fit of the sample, or where it is to start."""
         whole = question.of(seen.sample)
         twin, scaling = scaled(whole)
         finite = np.isfinite(question.penalty.strength)
@@ -55,7 +58,7 @@ class CombinedFit:
         loss = Combined(height, 0.5) if height else HalfSquared()
         design, y = units.design(seen.sample), units.target(whole.y)
         pilot = replace(whole, design=design, y=y, loss=loss, penalty=penalty)
-        found = solve(pilot, settings)
+        found = solve(pilot, settings) if start is None else units.to_scaled(start.coefficients)
         point = np.append(found.coef, found.intercept)
         return cls(FitState.of(question, settings, seen, units, pilot, point, n_held), height, factor, point)
 

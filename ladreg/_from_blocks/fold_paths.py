@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from ladreg._arrays import Array
-from ladreg._from_blocks.choose import solve_blocks
-from ladreg._from_blocks.piecewise import largest_alpha_of_blocks
+from ladreg._from_blocks.choose import largest_alpha_of_blocks
+from ladreg._from_blocks.part_fits import Asked, PartFits
 from ladreg._from_blocks.question import Question
-from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds, Training
+from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds
 from ladreg._from_blocks.sample_problem import SampleProblem, Start
 from ladreg._from_blocks.side_by_side import together
-from ladreg._from_blocks.survey import SampledFold, Survey
+from ladreg._from_blocks.survey import SampledFold
 from ladreg._paths import Path, losses_of, solve_path
 from ladreg._problem import Coefficients, ElasticNet, Problem, Settings, Solution, Solver
-from ladreg._row_blocks import Passes, Place, Rows, Summary, picked
-from ladreg._tolerances import ROUNDING_GAP
-
-# A fit may gather at least 100 rows, and 10 for each column: as many fits share passes as these rows allow.
-_FEWEST, _PER_COLUMN = 100, 10
-# A fit that is not proved may gather eight times the rows in the next attempt.
-_MORE = 8
-
-
-class Part(NamedTuple):
-    """Rows that are fitted: the training rows of a fold, or all rows (None), with their survey."""
-
-    training: Training | None
-    seen: Survey
+from ladreg._row_blocks import Place, Rows, Summary, picked
 
 
 @dataclass
@@ -48,14 +34,13 @@ class BlockFolds:
 
     Parameters
     ----------
-    passes, seen, folds
-        The rows, their survey, and the folds with their rows in the sample.
-    question
-        The loss, and the penalty at alpha = 1.
-    settings
-        As for data in memory.
-    n_held
-        Rows of the sample; half as many may be gathered for all fits that share a pass.
+    fits
+        All rows, and the training rows of each fold.
+    folds
+        With their rows in the sample.
+    questions
+        The loss of each part, and the penalty at alpha = 1, which is the same for all. Held-out losses of all folds are
+        those of the first, whatever is estimated from training rows.
     mixing
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
 
@@ -70,29 +55,24 @@ class BlockFolds:
 
     def __init__(
         self,
-        passes: Passes,
-        seen: Survey,
+        fits: PartFits,
         folds: Sequence[SampledFold],
-        question: Question,
-        settings: Settings,
-        n_held: int,
+        questions: Sequence[Question],
         *,
         mixing: float,
     ) -> None:
-        self.passes, self.folds, self.settings, self.n_held, self.mixing = passes, folds, settings, n_held, mixing
-        self.question, self.number = question, len(folds)
+        self.fits, self.folds, self.questions, self.mixing = fits, folds, questions, mixing
+        self.number = len(folds)
         self.alphas = np.zeros(0)
-        self._parts = [Part(None, seen), *(Part(fold.training, seen.without(fold)) for fold in folds)]
-        self._n_columns = seen.n_features + 1
-        self._sampled = [SampleProblem.of(question, part.seen) for part in self._parts]
-        self._fits = [_Fits([], []) for _ in self._parts]
+        self._sampled = [SampleProblem.of(one, part.seen) for one, part in zip(questions, fits.parts, strict=True)]
+        self._fits = [_Fits([], []) for _ in fits.parts]
         self._losses = np.zeros((len(folds), 0))
 
     def largest_alpha(self) -> float:
         """The largest useful alpha of all rows."""
-        seen = self._parts[0].seen
-        (found,) = together(self.passes, [largest_alpha_of_blocks(self.question, self.settings, seen, self.n_held)])
-        return found
+        seen, fits = self.fits.parts[0].seen, self.fits
+        asked = largest_alpha_of_blocks(self.questions[0], fits.settings, seen, fits.n_held)
+        return together(fits.passes, [asked])[0]
 
     def follow(self, alphas: Array) -> Path:
         """The path of all rows; folds are fitted at the same alphas. They are decreasing, and begin with known ones."""
@@ -122,11 +102,7 @@ class BlockFolds:
     def unproved(self) -> Array:
         """The relative gaps of the fits to training rows that miss the tolerance."""
         gaps = np.array([one.relative_gap for fits in self._fits[1:] for one in fits.solutions])
-        return gaps[~(gaps <= self._goal)]
-
-    @property
-    def _goal(self) -> float:
-        return max(self.settings.tol, ROUNDING_GAP)
+        return gaps[~(gaps <= self.fits.goal)]
 
     def solver_at(self, path: Path, k: int) -> Solver:  # noqa: ARG002 - that of all rows
         """The solver of the k-th problem of the path of all rows, whose solution is proved."""
@@ -138,13 +114,13 @@ class BlockFolds:
 
     def _fit(self, alphas: Array) -> None:
         """Fit all parts at these alphas, and store the fits."""
-        paths = [solve_path(sampled.whole, alphas, self.settings) for sampled in self._sampled]
+        paths = [solve_path(sampled.whole, alphas, self.fits.settings) for sampled in self._sampled]
         asked = [
-            Asked(part, alpha, self.question.penalty.times(alpha), Start(self._sampled[part], path.at(k)))
+            Asked(part, alpha, question.times(alpha), Start(self._sampled[part], path.at(k)))
             for k, alpha in enumerate(alphas.tolist())
-            for part, path in enumerate(paths)
+            for part, (question, path) in enumerate(zip(self.questions, paths, strict=True))
         ]
-        found = self._solved(asked)
+        found = self.fits.solved(asked)
         for one, solution in zip(asked, found, strict=True):
             self._fits[one.part].solutions.append(solution)
         for one, final in zip(asked, self._relaxed(asked, found), strict=True):
@@ -157,57 +133,14 @@ class BlockFolds:
         refits: dict[tuple[int, bytes], Asked] = {}
         keys = [(one.part, (solution.coef != 0).tobytes()) for one, solution in zip(asked, found, strict=True)]
         for key, solution in zip(keys, found, strict=True):
-            refits[key] = Asked(key[0], 0.0, self.question.penalty.released(solution.coef != 0), None)
-        solved = dict(zip(refits, self._solved(list(refits.values())), strict=True))
+            refits[key] = Asked(key[0], 0.0, self.questions[key[0]].released(solution.coef != 0), None)
+        solved = dict(zip(refits, self.fits.solved(list(refits.values())), strict=True))
         mixed = []
         for key, solution in zip(keys, found, strict=True):
             coef = self.mixing * solution.coef + (1 - self.mixing) * solved[key].coef
             intercept = self.mixing * solution.intercept + (1 - self.mixing) * solved[key].intercept
-            mixed.append(Coefficients(self.question.penalty.within(coef), intercept))
+            mixed.append(Coefficients(self.questions[0].penalty.within(coef), intercept))
         return mixed
-
-    def _solved(self, asked: Sequence[Asked]) -> list[Solution]:
-        """Solve questions, and those that are not proved again, with more rows for each."""
-        starts = [one.start.coefficients.coef for one in asked if one.start is not None]
-        n_used = max((int(np.count_nonzero(coef)) for coef in starts), default=self._n_columns) + 1
-        most = self.n_held // (2 * max(_FEWEST, _PER_COLUMN * n_used))
-        size = max(min(most, self.n_held // self._n_columns, len(asked)), 1)
-        found = self._in_groups(asked, size)
-        while size > 1:
-            left = [k for k, solution in enumerate(found) if not solution.relative_gap <= self._goal]
-            if not left:
-                break
-            size = max(min(size // _MORE, len(left)), 1)
-            again = [self._from_neighbour(asked[k], asked, found) for k in left]
-            for k, solution in zip(left, self._in_groups(again, size), strict=True):
-                found[k] = solution if solution.gap <= found[k].gap else found[k]
-        return found
-
-    def _from_neighbour(self, one: Asked, asked: Sequence[Asked], found: Sequence[Solution]) -> Asked:
-        """A question that begins at the proved fit of other rows at the same alpha, if there is one."""
-        for other, solution in zip(asked, found, strict=True):
-            if one.start is not None and other.alpha == one.alpha and solution.relative_gap <= self._goal:
-                return one._replace(start=Start(one.start.sampled, solution.coefficients))
-        return one
-
-    def _in_groups(self, asked: Sequence[Asked], size: int) -> list[Solution]:
-        """Solve questions side by side, at most `size` of them at a time."""
-        found: list[Solution] = []
-        for group in np.array_split(np.arange(len(asked)), -(-len(asked) // size)):
-            n_held, chosen = self.n_held // group.size, [asked[k] for k in group]
-            fits = [
-                solve_blocks(
-                    replace(self.question, penalty=one.penalty),
-                    self.settings,
-                    self._parts[one.part].seen,
-                    n_held,
-                    one.start,
-                    is_pilot=True,
-                )
-                for one in chosen
-            ]
-            found += together(self.passes, fits, [self._parts[one.part].training for one in chosen])
-        return found
 
     def _held_out(self, number: int) -> Array:
         """Mean losses of the held-out rows of each fold at the last alphas, a row for each fold."""
@@ -219,7 +152,7 @@ class BlockFolds:
             )
             for fold, final in zip(self.folds, finals, strict=True)
         }
-        seen = self.passes.total("score", _losses, self.question, self.folds[0].training.folds, fitted)
+        seen = self.fits.passes.total("score", _losses, self.questions[0], self.folds[0].training.folds, fitted)
         return np.array([seen.sums[f"{fold.training.fold}"] / fold.mass for fold in self.folds])
 
 
@@ -232,15 +165,6 @@ def _known(
 ) -> Solution:
     """A solution that is known."""
     return found
-
-
-class Asked(NamedTuple):
-    """A question: which part it is about, its alpha and penalty, and where it begins (None: the sample's fit)."""
-
-    part: int
-    alpha: float
-    penalty: ElasticNet
-    start: Start | None
 
 
 def _losses(

@@ -30,6 +30,11 @@ class HuberSolution(Solution):
 
     lean: Array = field(default_factory=lambda: np.zeros(0))
 
+    @property
+    def best(self) -> Coefficients:
+        """The coefficients that the dual belongs to."""
+        return Coefficients(self.coef + self.lean[:-1], float(self.intercept + self.lean[-1]))
+
 
 @dataclass(frozen=True)
 class PosedHuber:

@@ -113,7 +113,7 @@ def _begun(question: Question, settings: Settings, seen: Survey, n_held: int, st
     return FitState.of(question, settings, seen, units, pilot, point, n_held)
 
 
-def largest_alpha_of_blocks(
+def largest_alpha_of_piecewise(
     question: Question, settings: Settings, seen: Survey, n_held: int
 ) -> Generator[Request, Summary, float]:
     """The largest useful alpha of a piecewise linear loss, from the fit that leaves all penalised coefficients at rest.

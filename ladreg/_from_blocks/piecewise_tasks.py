@@ -149,17 +149,20 @@ def gather_means(place: Place, rows: Rows, near: Near, n_groups: int) -> Summary
     # Rows at the fit, above and below it are apart: the loss of a mean is the mean loss of rows of one side.
     side = np.where(np.abs(residual) <= PINNED * size, 0, 1 + (residual < 0))
     group = 3 * (uniform(place.first + chosen) * n_groups).astype(np.intp) + side
-    shape = (3 * n_groups, chosen.size)
-    mass: Any = some.weight
-    spread: Any = sp.csr_array((mass, (group, np.arange(chosen.size))), shape=shape)
-    X: Any = spread @ some.X
-    found.sums |= {
-        "near": chosen.size,
-        "group x": X if isinstance(X, np.ndarray) else X.toarray(),
-        "group y": spread @ some.y,
-        "group w": np.bincount(group, mass, minlength=3 * n_groups),
-    }
+    found.sums |= {"near": chosen.size, **sums_of_groups(some, group, 3 * n_groups)}
     return found
+
+
+def sums_of_groups(rows: Rows, group: Index, n_groups: int) -> dict[str, Any]:
+    """The weights of rows summed up in groups, and their weighted columns and targets."""
+    mass: Any = rows.weight
+    spread: Any = sp.csr_array((mass, (group, np.arange(group.size))), shape=(n_groups, group.size))
+    X: Any = spread @ rows.X
+    return {
+        "group x": X if isinstance(X, np.ndarray) else X.toarray(),
+        "group y": spread @ rows.y,
+        "group w": np.bincount(group, mass, minlength=n_groups),
+    }
 
 
 def means_of(seen: Summary, is_sparse: bool) -> Rows:

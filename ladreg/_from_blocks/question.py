@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ladreg._design import as_design
 from ladreg._problem import ElasticNet, Loss, Problem
@@ -23,6 +24,14 @@ class Question:
     def like(cls, problem: Problem) -> Question:
         """The question that a problem of some of the rows asks."""
         return cls(problem.loss, problem.penalty, problem.fit_intercept)
+
+    def times(self, alpha: float) -> Question:
+        """The question with `alpha` times the penalty."""
+        return replace(self, penalty=self.penalty.times(alpha))
+
+    def released(self, chosen: NDArray[np.bool_]) -> Question:
+        """The question without a penalty on the chosen features, and without all others."""
+        return replace(self, penalty=self.penalty.released(chosen))
 
     def of(self, rows: Rows) -> Problem:
         """The problem of rows in memory."""

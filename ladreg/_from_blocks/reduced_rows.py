@@ -28,7 +28,7 @@ _NEAR_MEAN = 64.0
 # than half of a side's weight is left, or where those that join have half of the mean size of a column (1, about).
 _LEFT = 0.5
 # Rows that are too many are solved as means of groups, whose numbers are 2^19 at most: 4 MB from each worker.
-_MEANS = 1 << 19
+MEANS = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _grouped(state: FitState, near: Near) -> Generator[Request, Summary, tuple[N
     """Means of groups of the rows that are near."""
     near = replace(near, radius=max(near.radius, HALF_DIGITS))  # fitted exactly, up to rounding
     state.has_means = True
-    n_groups = max(min(state.budget, _MEANS // (state.seen.n_features + 2)) // 3, 1)
+    n_groups = max(min(state.budget, MEANS // (state.seen.n_features + 2)) // 3, 1)
     seen = yield "gather", gather_means, (near, n_groups)
     seen.rows["plain"] = [means_of(seen, state.seen.is_sparse)]
     return near, seen

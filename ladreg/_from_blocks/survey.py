@@ -55,6 +55,12 @@ class Survey:
         """Number of columns."""
         return int(self.size.size)
 
+    @property
+    def present(self) -> Rows:
+        """The sampled rows of positive weight."""
+        weight = _weights(self.sample)
+        return self.sample if weight.all() else picked(self.sample, np.flatnonzero(weight))
+
     def without(self, fold: SampledFold) -> Survey:
         """The survey of the training rows of a fold, whose sampled rows have a weight of zero."""
         weight = _weights(self.sample).copy()

@@ -1,5 +1,6 @@
 """The choice of the engine for a problem, the largest useful alpha, and certificates of given fits."""
 
+from ladreg._solvers.alpha_max import largest_alpha_at
 from ladreg._solvers.choose import (
     confirm,
     largest_alpha,
@@ -17,6 +18,7 @@ from ladreg._solvers.choose import (
 __all__ = [
     "confirm",
     "largest_alpha",
+    "largest_alpha_at",
     "recover_dual",
     "solve",
     "solve_alphas",

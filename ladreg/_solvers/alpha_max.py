@@ -29,19 +29,15 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
 
     Notes
     -----
-    1. Solve the problem without penalised features; far targets that it keeps on their side are brought near. Columns
-       are moved to the origin: their distance from it would multiply the rounding of the dual's sum, and that of
-       residuals where limits hold coefficients off zero.
-    2. The slopes of a smooth loss there determine how strong the penalty must be.
-    3. Where residuals are zero, on the kink, the dual may be chosen: a linear program minimises the largest slope.
-       It has few features at first; features whose slopes turn out to be larger are added.
+    Solve the problem without penalised features; far targets that it keeps on their side are brought near. Columns are
+    moved to the origin: their distance from it would multiply the rounding of the dual's sum, and that of residuals
+    where limits hold coefficients off zero. `largest_alpha_at` says what follows from that solution.
     """
     penalty = problem.penalty
     penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
     free = np.flatnonzero(penalty.strength == 0)
     if penalised.size == 0:
         return 0.0
-    # 1.
     if problem.fit_intercept:
         shift, _ = problem.design.extent(True)
         problem = replace(problem, design=problem.design.rescaled(shift, np.ones(problem.n_features)))
@@ -59,16 +55,32 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
     clipped = clipped and clipped.without(clipped.rows[:0], clipped.heavy)
     problem = problem if clipped is None else clipped.problem
     residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
-    # 2.
     largest = float(np.abs(problem.present(problem.y)).max(initial=0.0))
     if free.size and float(np.abs(problem.present(residual)).max(initial=0.0)) <= EXACT_FIT * largest:
         return 0.0  # the free features fit y exactly, and slopes are rounding
+    return largest_alpha_at(problem, coef, intercept, known)
+
+
+def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Array | None = None) -> float:
+    """`largest_alpha`, where the solution with all penalised coefficients at zero is known, and maybe its dual.
+
+    Notes
+    -----
+    1. The slopes of a smooth loss there determine how strong the penalty must be.
+    2. Where residuals are zero, on the kink, the dual may be chosen: a linear program minimises the largest slope.
+       It has few features at first; features whose slopes turn out to be larger are added.
+    """
+    penalty = problem.penalty
+    penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
+    free = np.flatnonzero(penalty.strength == 0)
+    residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
+    # 1.
     dual = problem.weight * problem.loss.derivative(residual)
     lower, upper = problem.loss.kink()
     tied = _on_kink(problem, coef, intercept) if upper > lower else np.zeros(0, dtype=np.intp)
     if tied.size == 0:
         return _largest(problem, dual, penalised)
-    # 3.
+    # 2.
     dual[tied] = 0.0
     given, total = problem.design.rmatvec(dual), float(dual.sum())
     chosen = penalised[:_FIRST]

@@ -137,9 +137,9 @@ class TunedRegressor(CertifiedRegressor):
         Parameters
         ----------
         X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            Training data. float32 and float64 are not copied, in any memory order. `LADRegressorCV`,
-            `QuantileRegressorCV`, `LassoCDCV`, `ElasticNetCDCV` and `LassoCDIC` also take data in blocks of rows
-            (`ladreg.blocks`), which contain y and weights, and Dask arrays and DataFrames.
+            Training data. float32 and float64 are not copied, in any memory order. Estimators whose names end with CV,
+            and `LassoCDIC`, also take data in blocks of rows (`ladreg.blocks`), which contain y and weights, and Dask
+            arrays and DataFrames.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target; each column of a two-dimensional y is fitted separately, one column as a one-dimensional y. None
             where X is data in blocks, which have one target.
@@ -227,7 +227,8 @@ class TunedRegressor(CertifiedRegressor):
         with task(context, self, X=X, y=y), told_of_passes(context, self, self._say):
             blocks, given = self._prepared_blocks(*opened(X, y, sample_weight), params)
             blocks.name_features(self)
-            candidates = self._candidates([blocks.data], blocks.largest_alpha)
+            known = blocks.problem if isinstance(blocks, FoldedData) else None
+            candidates = self._candidates([blocks.data], blocks.largest_alpha, known)
             self._choose([blocks.data], candidates, given, context, blocks)
 
     @property
@@ -256,12 +257,18 @@ class TunedRegressor(CertifiedRegressor):
         return model._verified_blocks(X, y, sample_weight)
 
     def _candidates(
-        self, parts: list[Data], largest_of: Callable[[Problem], float] = largest_alpha
+        self,
+        parts: list[Data],
+        largest_of: Callable[[Problem], float] = largest_alpha,
+        known: Problem | None = None,
     ) -> list[list[Candidate]]:
-        """The candidates of each target; targets that are to have one alpha have the same alphas."""
+        """The candidates of each target; targets that are to have one alpha have the same alphas.
+
+        `known` is the problem of the only one at alpha = 1, where it is known.
+        """
         rows = []
         for model in self._models():
-            problems = [model._problems(part, model._scaled_penalty(part, 1.0))[0] for part in parts]
+            problems = [known or model._problems(part, model._scaled_penalty(part, 1.0))[0] for part in parts]
             groups = [problems] if self._shares_alpha(len(parts)) else [[problem] for problem in problems]
             rows.append([one for group in groups for one in self._posed(model, group, largest_of)])
         return [list(column) for column in zip(*rows, strict=True)]

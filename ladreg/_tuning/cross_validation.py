@@ -194,7 +194,7 @@ class CrossValidatedRegressor(TunedRegressor):
 
     @property
     def _takes_blocks(self) -> bool:
-        return self._loss().is_square or self._loss().is_piecewise_linear
+        return True
 
     def _prepared_blocks(
         self, passes: Passes, n_held: int, params: dict[str, Any]
@@ -208,19 +208,12 @@ class CrossValidatedRegressor(TunedRegressor):
             raise ValueError("alphas='knots' needs all rows in memory: pass a number, 'auto' or a list of alphas.")
         folds, least = self._folds_in(passes)
         if not self._loss().is_square:
-            return self._surveyed(FoldedData.of(passes, n_held, folds, least))
+            given = FoldedData.of(passes, n_held, folds, least).with_fits(self._models()[0], self._mixing)
+            return given, HeldOut(given.splits, None, given.fits)
         blocks = MomentData.of(passes, folds, bool(self._model.fit_intercept), least)
         tests = blocks.rows.folds
         every = np.arange(blocks.data.weight.size)
         return blocks, HeldOut([(np.setdiff1d(every, test), test) for test in tests], None)
-
-    def _surveyed(self, blocks: FoldedData) -> tuple[FoldedData, HeldOut]:
-        """Data in blocks and their folds, with fits from blocks where the sample is not all rows."""
-        if not blocks.given.seen.is_complete:
-            model, data = self._models()[0], blocks.data
-            problem = model._problems(data, model._scaled_penalty(data, 1.0))[0]
-            blocks = blocks.with_fits(problem, self._settings(), self._mixing)
-        return blocks, HeldOut(blocks.splits, None, blocks.fits)
 
     def _folds_in(self, passes: Passes) -> tuple[RowFolds | ColumnFolds, int]:
         """The folds of data in blocks, and how many of them there must be at least: by a column's name, or by rows."""

@@ -1,0 +1,106 @@
+"""The largest useful alpha of a loss with a curved piece, from rows in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ladreg._design import as_design
+from ladreg._from_blocks.piecewise_tasks import bring, means_of, residuals, sums_of_groups
+from ladreg._from_blocks.question import Question
+from ladreg._from_blocks.reduced_rows import MEANS, brought
+from ladreg._from_blocks.side_by_side import Request
+from ladreg._from_blocks.survey import Survey, Units, uniform
+from ladreg._problem import Absolute, Coefficients, ElasticNet, Loss, Problem
+from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
+from ladreg._solvers import largest_alpha_at
+from ladreg._tolerances import EXACT_FIT
+
+
+def at_rest(penalty: ElasticNet) -> ElasticNet:
+    """The penalty that leaves every penalised coefficient at rest; features that are not penalised stay free."""
+    held, rest, none = penalty.strength > 0, penalty.rest, np.zeros(0)
+    if not rest[held].any():
+        return ElasticNet(np.where(held, np.inf, 0.0), penalty.positive, none, penalty.lower, penalty.upper)
+    strength = np.where(np.isfinite(penalty.strength), 0.0, np.inf)
+    lower, upper = penalty.ends
+    return ElasticNet(strength, False, none, np.where(held, rest, lower), np.where(held, rest, upper))
+
+
+@dataclass(frozen=True)
+class NullSlopes:
+    """What a fit without penalised features leaves: the slopes of rows on both sides, and the rows at the kink."""
+
+    question: Question
+    units: Units
+    found: Summary
+
+    def largest_alpha(self) -> float:
+        """The smallest multiple of the penalty that balances the slopes of all penalised features.
+
+        The duals of rows off the kink are known: one row on each side, the mean of its rows with their duals as
+        weights, has the same slopes. With the rows at the kink they are a problem of absolute values.
+        """
+        sums, tied = self.found.sums, stacked(brought(self.found)) if brought(self.found) else None
+        sides = [name for name in ("below", "above") if sums[name] > 0]
+        X = [sums[name + " x"] / sums[name] for name in sides]
+        weight = [float(sums[name]) for name in sides]
+        y = [1.0 if name == "above" else -1.0 for name in sides]
+        if tied is not None:
+            given: Any = self.units.own_design(tied).rescaled(self.units.shift, np.ones_like(self.units.shift))
+            X += list(given.rows(np.arange(tied.y.size)))
+            weight += (self.units.weight(tied) * self.question.loss.kink()[1]).tolist()
+            y += [0.0] * tied.y.size
+        rows = as_design(np.array(X).reshape(len(y), self.units.shift.size))
+        problem = Problem(
+            rows, np.array(y), np.array(weight), Absolute(), self.question.penalty, self.question.fit_intercept
+        )
+        return largest_alpha_at(problem, np.zeros(rows.n_features), 0.0)
+
+
+def largest_alpha_by_slopes(
+    question: Question, null: Coefficients, seen: Survey, n_held: int
+) -> Generator[Request, Summary, float]:
+    """The largest useful alpha of a loss, by the slopes at a fit without penalised features; in one pass.
+
+    Where more rows are fitted exactly than may be gathered, means of groups of them are, and the result is an upper
+    bound.
+    """
+    penalty = question.penalty
+    if not (np.isfinite(penalty.strength) & (penalty.strength > 0)).any():
+        return 0.0
+    units = Units.of(seen, None, 0.0, 1.0, question.fit_intercept)
+    found = yield "slopes", _slopes, (units, question.loss, null, n_held // 2, 0)
+    if found.sums["left out"] or sum(part.y.size for part in brought(found)) > n_held:
+        n_groups = max(min(n_held // 2, MEANS // (seen.n_features + 2)), 1)
+        found = yield "slopes", _slopes, (units, question.loss, null, 0, n_groups)
+        found.rows["plain"] = [means_of(found, seen.is_sparse)]
+    has_free = bool((penalty.strength == 0).any())
+    if has_free and float(found.high["residual"]) <= EXACT_FIT * float(found.high["y"]):
+        return 0.0  # the free features fit y exactly, and slopes are rounding
+    return NullSlopes(question, units, found).largest_alpha()
+
+
+def _slopes(
+    place: Place, rows: Rows, units: Units, loss: Loss, point: Coefficients, most: int, n_groups: int
+) -> Summary:
+    """The slopes of the rows of a tile on both sides of a point, and its rows at the kink, or means of groups."""
+    design, weight = units.design(rows), units.weight(rows)
+    residual, is_zero = residuals(units, rows, point)
+    residual[weight == 0] = 0.0
+    tied = is_zero & loss.has_kink
+    dual = np.where(tied, 0.0, weight * loss.derivative(residual))
+    found = Summary(high={"residual": float(np.abs(residual).max()), "y": float(np.abs(rows.y).max())})
+    for name, part in (("below", np.maximum(-dual, 0.0)), ("above", np.maximum(dual, 0.0))):
+        found.sums |= {name: float(part.sum()), name + " x": design.rmatvec(part) / units.scale}
+    chosen = np.flatnonzero(tied & (weight > 0))
+    found.sums["left out"] = 0
+    if n_groups:
+        group = (uniform(place.first + chosen) * n_groups).astype(np.intp)
+        found.sums |= sums_of_groups(picked(rows, chosen), group, n_groups)
+    else:
+        bring(found, rows, chosen, most)
+    return found
