@@ -86,10 +86,9 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
             other, number = _settled(problem, _pieces_of(problem, near), None, _GUESSES_NEAR)
             best, stats["n_guesses"] = best.better(other), stats["n_guesses"] + number
     # 5.
-    exact, unique = piece_system.canonical(problem, best)
-    reached = StopReason.EXACT if unique or exact is not best else StopReason.NOT_CANONICAL
-    short, best = StopReason.ITERATION_LIMIT if limited else StopReason.STALLED, exact
-    stopped = reached if _is_solved(problem, best, settings.tol) else short
+    best, unique, stopped = piece_system.canonical(problem, best)
+    if not _is_solved(problem, best, settings.tol):
+        stopped = StopReason.ITERATION_LIMIT if limited else StopReason.STALLED
     n_iter = int(stats["n_ip_iter"] or stats["n_guesses"])
     return Uncertified(best.coef, best.intercept, best.dual, n_iter, stopped, "interior point", stats, unique)
 

@@ -82,7 +82,7 @@ def solve_huber(problem: Problem, settings: Settings, start: Coefficients | None
     if stopped.good and found.proof.relative_gap > settings.tol:
         # 4.
         found, stopped = _continued(table, found, limit, stats)
-    found, unique = piece_system.canonical(problem, found)
+    found, unique, stopped = piece_system.canonical(problem, found, stopped)
     if stopped.good and found.proof.relative_gap > settings.tol:
         stopped = StopReason.STALLED
     n_iter = max(int(stats["n_newton"]), 1)

@@ -199,7 +199,7 @@ def settled(problem: Problem, vertex: Solution) -> Solution:
 def canonical(problem: Problem, solution: Solution) -> Solution:
     """Step 3: the canonical optimum of the face that a vertex's dual describes; the vertex where that fails."""
     found = on_face(problem, solution)
-    return solution if found is None else found
+    return replace(solution, stopped=StopReason.NOT_CANONICAL) if found is None else found
 
 
 def on_face(problem: Problem, solution: Solution) -> Solution | None:

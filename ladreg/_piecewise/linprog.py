@@ -294,7 +294,7 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
     raw = certify(
         problem, answer.coef, answer.intercept, answer.dual, n_iter=n_iter, stopped=answer.stopped, solver=name
     )
-    other = replace(raw, stopped=raw.stopped if raw.unique else StopReason.NOT_CANONICAL)
+    other = raw if raw.unique else replace(raw, stopped=StopReason.NOT_CANONICAL)
     exact = canonical_optimum(problem, raw.dual)
     if exact is None:
         return other

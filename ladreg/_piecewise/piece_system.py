@@ -11,7 +11,7 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import Proof, canonical_optimum, is_unique, prove
 from ladreg._design import BlockGram
 from ladreg._piecewise import ties
-from ladreg._problem import Coefficients, Optimum, Problem
+from ladreg._problem import Coefficients, Optimum, Problem, StopReason
 from ladreg._tolerances import FACE_GAP, LEAST_GAP, PROVED_GAP, SINGULAR, SOLVED, SUMMED, VERTEX
 
 # Solve the system 3 times for the gradient that is left: each solve but the first removes rounding of the last.
@@ -241,16 +241,22 @@ def system(hessian: Array, rows: Array) -> _System:
     return solve
 
 
-def canonical(problem: Problem, answer: PieceSolution) -> tuple[PieceSolution, bool]:
-    """The answer, or the canonical optimum where the answer is not proved unique; and whether it is unique."""
+def canonical(
+    problem: Problem, answer: PieceSolution, stopped: StopReason = StopReason.EXACT
+) -> tuple[PieceSolution, bool, StopReason]:
+    """The answer, or the canonical optimum where the answer is not proved unique; whether it is unique; why it stopped.
+
+    `stopped` is the reason of the answer: it stays unless several optima were found, and not the canonical one.
+    """
     unique = is_unique(problem, answer.coef, answer.intercept, answer.proof)
     if unique or answer.proof.relative_gap > FACE_GAP:
-        return answer, unique
+        return answer, unique, stopped
+    other = answer, False, StopReason.NOT_CANONICAL if stopped.good else stopped
     found = canonical_optimum(problem, answer.proof.dual, near=Coefficients(answer.coef, answer.intercept))
     if found is None:
-        return answer, False
+        return other
     exact = PieceSolution.of(problem, *found)
     # Where the data are fitted exactly, the gap is the loss of residuals that are rounding.
     rounding = float(problem.weight @ problem.loss.value(SOLVED * (1.0 + np.abs(problem.y))))
     allowed = answer.proof.gap + PROVED_GAP * answer.proof.objective + rounding
-    return exact if exact.proof.gap <= allowed else answer, False
+    return (exact, False, stopped) if exact.proof.gap <= allowed else other

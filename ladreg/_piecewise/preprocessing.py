@@ -109,11 +109,12 @@ def solve_reduced(
     # 5.
     unique = None
     if stopped.good and table.is_curved:
-        exact, unique = _settled(place, held)
+        exact, unique, stopped = _settled(place, held)
     coef, intercept = table.split(place.point + held.step)
     del place  # its residuals are one number a row
     if stopped.good and not table.is_curved:
         exact = _finished(table, held, Coefficients(coef, intercept))
+        stopped = StopReason.NOT_CANONICAL if exact is None else StopReason.EXACT
     assert held.dual is not None
     coef, intercept, dual = exact or Optimum(coef, intercept, held.dual)
     return Uncertified(
@@ -121,7 +122,7 @@ def solve_reduced(
         intercept=intercept,
         dual=dual,
         n_iter=max(int(stats["n_ip_iter"]), 1),
-        stopped=StopReason.EXACT if exact is not None else stopped,
+        stopped=stopped,
         solver="interior point on reduced rows" if fewer else "interior point",
         stats=stats,
         unique=unique,
@@ -139,7 +140,7 @@ def _finished(table: RowProblem, held: _Held, near: Coefficients) -> Optimum | N
     return canonical_optimum(table.problem, held.square, 0.0, among=held.rows) or exact
 
 
-def _settled(place: Iterate, held: _Held) -> tuple[Optimum, bool]:
+def _settled(place: Iterate, held: _Held) -> tuple[Optimum, bool, StopReason]:
     """Step 5 for a curved loss: the linear system of the pieces that the interior point method found."""
     table, problem = place.table, place.table.problem
     assert held.rows is not None
@@ -162,8 +163,8 @@ def _settled(place: Iterate, held: _Held) -> tuple[Optimum, bool]:
     found = piece_system.settled(problem, pieces, coef, intercept)
     if found.proof.relative_gap > LEAST_GAP:
         found = found.better(_by_residuals(place, held, pieces))
-    found, unique = piece_system.canonical(problem, found)
-    return Optimum(found.coef, found.intercept, found.dual), unique
+    found, unique, stopped = piece_system.canonical(problem, found)
+    return Optimum(found.coef, found.intercept, found.dual), unique, stopped
 
 
 def _reached(place: Iterate, held: _Held) -> Coefficients:

@@ -317,10 +317,12 @@ class _Process:
         else:
             dual = twin.weight * np.take([lower, upper], above)
         dual[near.basis] = near.inside
-        point, unique = near.point, True
+        point, unique, stopped = near.point, True, StopReason.EXACT
         if near.degenerate:
             canonical = canonical_optimum(twin, dual, among=np.sort(near.rows))
-            if canonical is not None:
+            if canonical is None:
+                stopped = StopReason.NOT_CANONICAL
+            else:
                 point, dual = table.join(canonical.coef, canonical.intercept), canonical.dual
             dual[near.rows] = np.clip(dual[near.rows], lower * near.weight, upper * near.weight)
             # A canonical optimum apart from the vertex shows that there are several optima.
@@ -339,7 +341,7 @@ class _Process:
             relative_gap=proof.relative_gap,
             unique=unique and (not near.degenerate or is_unique(problem, coef, intercept, proof)),
             n_iter=max(near.n_pivots, 1),
-            stopped=StopReason.EXACT,
+            stopped=stopped,
             solver="simplex on reduced rows",
             stats={"rows_solved": near.size, "n_pivots": near.n_pivots},
         )
