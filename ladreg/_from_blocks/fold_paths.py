@@ -50,7 +50,8 @@ class BlockFolds:
     2. Each fit asks for passes as if it were the only one; fits share them. They share the rows that may be gathered as
        well: with fewer rows for each, more Newton steps are taken before. What would leave fewer than 100 rows, or 10 a
        column, for each is fitted one group of alphas after the other. What is not proved is fitted again with more.
-    3. One more pass sums up the losses of held-out rows.
+    3. Fits of a plain lasso with a piecewise linear loss share the sums over rows at each alpha, too (`shared_folds`).
+    4. One more pass sums up the losses of held-out rows.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class BlockFolds:
             for k, alpha in enumerate(alphas.tolist())
             for part, (question, path) in enumerate(zip(self.questions, paths, strict=True))
         ]
-        found = self.fits.solved(asked)
+        found = self.fits.near_all_rows(asked) if self.fits.is_shared(asked) else self.fits.solved(asked)
         for one, solution in zip(asked, found, strict=True):
             self._fits[one.part].solutions.append(solution)
         for one, final in zip(asked, self._relaxed(asked, found), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -12,16 +12,19 @@ from ladreg._from_blocks.choose import solve_blocks
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.row_folds import Training
 from ladreg._from_blocks.sample_problem import Start
-from ladreg._from_blocks.side_by_side import together
+from ladreg._from_blocks.shared_folds import AROUND, Ended, Member, solve_folds
+from ladreg._from_blocks.side_by_side import Request, together
 from ladreg._from_blocks.survey import SampledFold, Survey
 from ladreg._problem import Settings, Solution
-from ladreg._row_blocks import Passes
+from ladreg._row_blocks import Passes, Summary
 from ladreg._tolerances import ROUNDING_GAP
 
 # A fit may gather at least 100 rows, and 10 for each column: as many fits share passes as these rows allow.
 _FEWEST, _PER_COLUMN = 100, 10
 # A fit that is not proved may gather eight times the rows in the next attempt.
 _MORE = 8
+# Fits of samples whose targets repeat on average twice are not shared: rows fitted exactly may be too many.
+_REPEATED = 0.5
 
 
 class Part(NamedTuple):
@@ -70,9 +73,9 @@ class PartFits:
 
     def solved(self, asked: Sequence[Asked]) -> list[Solution]:
         """Solve questions, and those that are not proved again, with more rows for each."""
-        starts = [one.start.coefficients.coef for one in asked if one.start is not None]
-        n_used = max((int(np.count_nonzero(coef)) for coef in starts), default=self.n_columns) + 1
-        most = self.n_held // (2 * max(_FEWEST, _PER_COLUMN * n_used))
+        if not asked:
+            return []
+        most = self.n_held // (2 * max(_FEWEST, _PER_COLUMN * self._n_used(asked)))
         size = max(min(most, self.n_held // self.n_columns, len(asked)), 1)
         found = self._in_groups(asked, size)
         while size > 1:
@@ -84,6 +87,59 @@ class PartFits:
             for k, solution in zip(left, self._in_groups(again, size), strict=True):
                 found[k] = solution if solution.gap <= found[k].gap else found[k]
         return found
+
+    def is_shared(self, asked: Sequence[Asked]) -> bool:
+        """Whether the fits at one alpha, which come one part after the other, share what they ask of the rows."""
+        question, seen = asked[0].question, self.parts[0].seen
+        is_plain = question.loss.is_piecewise_linear and question.penalty.is_plain
+        if not is_plain or len(self.parts) < 2 or any(part.seen.is_complete for part in self.parts):
+            return False
+        return np.unique(seen.sample.y).size > _REPEATED * seen.sample.y.size
+
+    def near_all_rows(self, asked: Sequence[Asked]) -> list[Solution]:
+        """Solve all parts at each alpha by passes that they share, and those that are not proved on their own."""
+        number = len(self.parts)
+        rows = [asked[k : k + number] for k in range(0, len(asked), number)]
+        needed = np.array([self._needed(row) for row in rows])
+        ended: list[Ended] = []
+        group_of = np.floor(np.cumsum(needed) * 2 / self.n_held)
+        for group in (np.flatnonzero(group_of == k) for k in np.unique(group_of)):
+            share = self.n_held / needed[group].sum()
+            fits = [self._of_one_alpha(rows[k], int(share * needed[k])) for k in group]
+            ended += [one for found in together(self.passes, fits) for one in found]
+        found = [solution for solution, _ in ended]
+        left = [k for k, one in enumerate(found) if one is None or not one.relative_gap <= self.goal]
+        again = []
+        for k in left:
+            start = asked[k].start
+            again.append(asked[k]._replace(start=start and Start(start.sampled, ended[k][1])))
+        for k, solution in zip(left, self.solved(again), strict=True):
+            best = found[k]
+            found[k] = solution if best is None or solution.gap <= best.gap else best
+        return [one for one in found if one is not None]
+
+    def _of_one_alpha(self, asked: Sequence[Asked], n_held: int) -> Generator[Request, Summary, list[Ended]]:
+        """The fits to all parts at one alpha."""
+        starts = [one.start for one in asked if one.start is not None]
+        members = [
+            Member(part.training, part.seen, start.coefficients) for part, start in zip(self.parts, starts, strict=True)
+        ]
+        return solve_folds(asked[0].question, self.settings, members, n_held, starts[0])
+
+    def _needed(self, asked: Sequence[Asked]) -> float:
+        """The rows near the fits to all parts at one alpha: those near each, and between the fits and that to all rows.
+
+        The predictions of a fit to n rows have a variance of ``q / (4 n f^2)`` for q columns and a density f of
+        residuals at zero.
+        """
+        n_used, (whole, *others) = self._n_used(asked), (part.seen for part in self.parts)
+        apart = max(whole.mass / seen.mass - 1.0 for seen in others)
+        return max(_FEWEST, _PER_COLUMN * n_used) + AROUND * float(np.sqrt(n_used * whole.n_rows * apart))
+
+    def _n_used(self, asked: Sequence[Asked]) -> int:
+        """The columns of the fits of the sample, or all."""
+        starts = [one.start.coefficients.coef for one in asked if one.start is not None]
+        return max((int(np.count_nonzero(coef)) for coef in starts), default=self.n_columns) + 1
 
     def _from_neighbour(self, one: Asked, asked: Sequence[Asked], found: Sequence[Solution]) -> Asked:
         """A question that begins at the proved fit of other rows at the same alpha, if there is one."""

@@ -65,7 +65,7 @@ def solve_piecewise_blocks(
     """
     if seen.is_complete:
         return solve(question.of(seen.sample), settings)
-    state = _begun(question, settings, seen, n_held, start)
+    state = begun(question, settings, seen, n_held, start)
     yield from _descended(state)
     return (yield from _answer(state))
 
@@ -100,7 +100,7 @@ def _descended(state: FitState) -> Generator[Request, Summary, None]:
         state.stats["n_failed"] += 1
 
 
-def _begun(question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None) -> FitState:
+def begun(question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None) -> FitState:
     """Step 1."""
     sampled = SampleProblem.of(question, seen) if start is None else start.sampled
     units, whole = sampled.units, sampled.whole
@@ -129,7 +129,7 @@ def largest_alpha_of_piecewise(
     bound = float(reach.max(initial=0.0)) * max(np.abs(question.loss.kink()))
     if seen.is_complete or bound == 0:
         return largest_alpha(question.of(seen.sample))
-    state = _begun(replace(question, penalty=penalty.times(_ABOVE * bound)), settings, seen, n_held, None)
+    state = begun(replace(question, penalty=penalty.times(_ABOVE * bound)), settings, seen, n_held, None)
     state.wants_ties = True
     yield from _descended(state)
     assert state.reduced is not None

@@ -6,7 +6,7 @@ Rows that are not near are summed up by sides: `HeldRows`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -251,6 +251,34 @@ def compare(
     )
 
 
+class Held(NamedTuple):
+    """Rows of a tile, which of them are near, and the sides of the others: what `check` needs of them at any point."""
+
+    rows: Rows
+    far: Far
+    is_near: Mask
+    above: Mask
+    design: Design
+    weight: Array
+    sums: dict[str, Any]
+
+    @classmethod
+    def of(cls, rows: Rows, near: Near, ends: tuple[float, float]) -> Self:
+        """The rows of a tile, with the sums that do not depend on a point."""
+        units = near.units
+        rows, far = units.with_near_targets(rows)
+        is_near, above, design = near.of(rows, far)
+        weight = units.weight(rows)
+        sums = far_sums(units, units.target(rows.y), design, weight, far)
+        ordinary = weight.copy()
+        ordinary[far.rows] = 0.0
+        sums |= {
+            "near": int(np.count_nonzero(is_near & (weight > 0))),
+            "null": float(ordinary @ np.maximum(ends[1] * rows.y, ends[0] * rows.y)),
+        }
+        return cls(rows, far, is_near, above, design, weight, sums)
+
+
 def check(
     place: Place,  # noqa: ARG001
     rows: Rows,
@@ -258,28 +286,30 @@ def check(
     ends: tuple[float, float],
     coefficients: Coefficients,
     most: int,
+    known: dict[int, Held] | None = None,
 ) -> Summary:
     """A point in the user's own units: its loss, what held rows on the other side add to the gap, and these rows.
 
     The sums of these rows by the sides that they were held on come along: without them, the sums of the held rows are
     those of the next problem. All sums are those of the targets that were moved near, which stay held; "far" is what
-    the move took from the loss.
+    the move took from the loss. `known` keeps what other fits with the same near rows need of this tile, too.
     """
     units, (lower, upper) = near.units, ends
-    rows, far = units.with_near_targets(rows)
-    is_near, above, design = near.of(rows, far)
-    weight, target = units.weight(rows), units.target(rows.y)
+    known = {} if known is None else known
+    if id(near) not in known:
+        known[id(near)] = Held.of(rows, near, ends)
+    rows, far, is_near, above, design, weight, sums = known[id(near)]
     moved, residual = moved_rows(units, rows, above, coefficients)
     crossed = int(np.count_nonzero(moved[far.rows] & (weight[far.rows] > 0)))
     wrong = np.flatnonzero(moved & ~is_near)
     moved[far.rows] = False
     chosen = wrong[moved[wrong] & (weight[wrong] > 0)]
-    found, some, sides = Summary(sums=far_sums(units, target, design, weight, far)), design.take(chosen), above[chosen]
+    found, some, sides = Summary(sums=dict(sums)), design.take(chosen), above[chosen]
+    mass, target = weight[chosen], units.target(rows.y[chosen])
     for name, side in (("below", ~sides), ("above", sides)):
-        found.sums |= _sums_of(f"joining {name}", some, target[chosen], np.where(side, weight[chosen], 0.0))
-    mass = weight[chosen]
-    found.sums["joining size"] = np.append(some.magnitudes(mass), mass @ np.abs(target[chosen]))
-    loss, null = (np.maximum(upper * values, lower * values) for values in (residual, rows.y))
+        found.sums |= _sums_of(f"joining {name}", some, target, np.where(side, mass, 0.0))
+    found.sums["joining size"] = np.append(some.magnitudes(mass), mass @ np.abs(target))
+    loss = np.maximum(upper * residual, lower * residual)
     # A held row counts as linear beyond zero; its loss is more than that where it is on the other side.
     excess = np.maximum(loss[wrong] - np.where(above[wrong], upper, lower) * residual[wrong], 0.0)
     ordinary, there = weight.copy(), residual[far.rows] + far.distance
@@ -290,9 +320,7 @@ def check(
         "far": float(weight[far.rows] @ (np.maximum(upper * there, lower * there) - loss[far.rows])),
         "far crossed": crossed,
         "excess": float(weight[wrong] @ excess),
-        "near": int(np.count_nonzero(is_near & (weight > 0))),
         "joins": chosen.size,
-        "null": float(ordinary @ null),
     }
     bring(found, rows, chosen, most)
     return found

@@ -103,12 +103,18 @@ def _count(parts: list[Rows]) -> int:
     return sum(part.y.size for part in parts)
 
 
-def checked(state: FitState, near: Near, seen: Summary, n_rounds: int) -> Generator[Request, Summary, None]:
-    """Solve the gathered rows and check all rows; add those held on the wrong side, until there are none."""
+def checked(
+    state: FitState, near: Near, seen: Summary, n_rounds: int, *, are_shared: bool = False
+) -> Generator[Request, Summary, None]:
+    """Solve the gathered rows and check all rows; add those held on the wrong side, until there are none.
+
+    Gathered rows that other fits have as well (`are_shared`) are copied for each solution, and no copy is kept.
+    """
     parts, n_near, held = brought(seen), seen.sums["near"], seen
     for number in range(n_rounds):
-        parts = [stacked(parts)]  # in place of its parts: they are as large
-        candidate = _reduced(state, parts[0], held)
+        if not are_shared:
+            parts = [stacked(parts)]  # in place of its parts: they are as large
+        candidate = _reduced(state, stacked(parts), held)
         n_gathered = _count(parts)
         state.stats["rows_solved"] += n_gathered
         state.stats["n_rounds"] += 1

@@ -76,12 +76,19 @@ def _take(state: FitState, seen: Summary, part: Array, width: float) -> None:
 def _newton(state: FitState, seen: Summary, width: float) -> tuple[Array, Array]:
     """The Hessian at a point, and the Newton step, or that of the sample where the two are far apart."""
     columns, gram = state.columns, seen.sums["gram"][state.columns, state.columns]
-    hessian = gram * ((state.ends[1] - state.ends[0]) / (2 * width))
-    part = newton_step(hessian, -seen.sums["slope"][columns], state.point[columns], state.penalty, flat=HALF_DIGITS)
+    hessian, part = plain_step(state, state.point, seen, width)
     other = (_corrected(state, seen) - state.point)[columns]
     apart = part - other
     is_far = apart @ gram @ apart > _AGREE * (other @ gram @ other)
     return hessian, other if is_far or state.stats["n_failed"] or not state.penalty.is_plain else part
+
+
+def plain_step(state: FitState, point: Array, seen: Summary, width: float) -> tuple[Array, Array]:
+    """The Hessian at a point, and the Newton step from there, of the columns that may move."""
+    columns = state.columns
+    hessian = seen.sums["gram"][columns, columns] * ((state.ends[1] - state.ends[0]) / (2 * width))
+    step = newton_step(hessian, -seen.sums["slope"][columns], point[columns], state.penalty, flat=HALF_DIGITS)
+    return hessian, step
 
 
 def _corrected(state: FitState, seen: Summary) -> Array:

@@ -23,9 +23,22 @@ def together(
 
     `training` are the rows of each fit, None for all rows.
     """
+    run = alongside(fits, _jointly, dict(enumerate(training or ())))
+    try:
+        request = next(run)
+        while True:
+            request = run.send(passes.total(request[0], request[1], *request[2]))
+    except StopIteration as end:
+        found: list[_Found] = end.value
+        return found
+
+
+def alongside(
+    fits: Sequence[Generator[Request, Summary, _Found]], jointly: Any, *common: Any
+) -> Generator[Request, Summary, list[_Found]]:
+    """Several fits as one: asks for `jointly`, which takes the requests of all fits, and `common`."""
     found: dict[int, _Found] = {}
     asked: dict[int, Request] = {}
-    rows_of = dict(enumerate(training or ()))
 
     def go_on(k: int, answer: Summary | None) -> None:
         try:
@@ -38,9 +51,10 @@ def together(
         go_on(k, None)
     while asked:
         name = "+".join(dict.fromkeys(request[0] for request in asked.values()))
-        seen = passes.total(name, _jointly, {k: request[1:] for k, request in asked.items()}, rows_of)
+        seen = yield name, jointly, ({k: request[1:] for k, request in asked.items()}, *common)
+        parts = seen.parts()
         for k in list(asked):
-            go_on(k, seen.part(f"{k}:"))
+            go_on(k, parts.get(f"{k}", Summary()))
     return [found[k] for k in range(len(fits))]
 
 

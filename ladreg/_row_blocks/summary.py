@@ -79,10 +79,13 @@ class Summary:
                 own[:] = [merged(stacked(own))]
         self.checks += other.checks
 
-    def part(self, prefix: str) -> Summary:
-        """What was added with this prefix."""
-
-        def chosen(values: dict[str, Any]) -> dict[str, Any]:
-            return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
-
-        return Summary(chosen(self.sums), chosen(self.low), chosen(self.high), chosen(self.rows))
+    def parts(self) -> dict[str, Summary]:
+        """What was added with each prefix, which ends at the first colon of a name."""
+        parts: dict[str, Summary] = {}
+        for kind in ("sums", "low", "high", "rows"):
+            for key, value in getattr(self, kind).items():
+                prefix, _, name = key.partition(":")
+                if prefix not in parts:
+                    parts[prefix] = Summary()
+                getattr(parts[prefix], kind)[name] = value
+        return parts
