@@ -81,6 +81,16 @@ def test_all_fits_share_a_few_passes():
     np.testing.assert_allclose(found.mae_path_[1:], clone(model).fit(X, y).mae_path_[1:], rtol=1e-10)
 
 
+def test_folds_have_no_newton_steps_of_their_own():
+    """Where all rows lead, the gradients of folds are parts of those of all rows; and all fits are proved."""
+    X, y = table(2, n=6 * N)
+    folds = folds_of(blocks.arrays(X, y, rows=600).holding(900), 2, Absolute())
+    folds.follow(np.array([0.2, 0.05]))
+    assert folds.unproved.size == 0
+    for fits in folds._fits[1:]:
+        assert all(one.stats["n_refined"] == 0 for one in fits.solutions)
+
+
 class Named:
     """Blocks with names of features."""
 
