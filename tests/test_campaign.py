@@ -401,6 +401,15 @@ def test_a_tiny_ridge_is_judged_by_its_tangent():
     assert best_gap(formula, answer, 0) <= 1e-12 * exact
 
 
+def test_a_tangent_is_not_divided_with_the_dual():
+    """Slopes of the absolute value alone, divided until they fit, prove nothing of a coefficient with a ridge."""
+    x, y = np.array([[1.0], [1.0], [1.0]]), np.array([1.0, 2.0, 3.0])
+    formula = Formula.of(x, y, None, ABSOLUTE, [0.1], ridge=[1.0], fit_intercept=False)
+    answer = Answer(np.array([100.0]), 0.0, None, 0.0, False)
+    exact = long_of(optimum(formula))
+    assert best_gap(formula, answer, 0) >= formula.objective(answer.coef, answer.intercept) - exact
+
+
 def test_what_is_drawn_is_what_a_replay_draws():
     one, two = problem.replayed(11), problem.replayed(11)
     np.testing.assert_array_equal(one[1].X, two[1].X)

@@ -32,10 +32,12 @@ class Answer:
 def tangent(formula, coef):
     """The problem with each ridge replaced by its tangent at `coef`: never more than it, and the same there.
 
-    Where a ridge is far below what slopes are known to, this proves more than its conjugate does.
+    Where a ridge is far below what slopes are known to, this proves more than its conjugate does. The slope of a column
+    of zeros is known: its ridge stays, since a tangent has no least value.
     """
-    tilt = formula.ridge * np.asarray(coef, LONG)
-    return replace(formula, ridge=np.zeros_like(formula.ridge), tilt=tilt)
+    empty = ~formula.columns.any(axis=0)
+    ridge = np.where(empty, formula.ridge, 0)
+    return replace(formula, ridge=ridge, tilt=(formula.ridge - ridge) * np.asarray(coef, LONG))
 
 
 def opened(formula, coef):
@@ -66,8 +68,9 @@ def proved_gap(formula, coef, intercept, slopes):
     if not bound.any():
         return gap
     shrink = np.max(1 + beyond[bound] / formula.strength[bound])
-    slopes, product = slopes / shrink, product / shrink
-    missed = np.append(np.where(formula.strength > 0, 0, _beyond(formula, product)), abs(total / shrink))
+    slopes, product = slopes / shrink, (product + formula.tilt) / shrink - formula.tilt
+    inside = (formula.strength > 0) & (formula.tilt == 0)
+    missed = np.append(np.where(inside, 0, _beyond(formula, product)), abs(total / shrink))
     other = _parts(formula, coef, residual, slopes, product) + _slack(formula, coef, intercept, slopes, missed)
     return min(gap, other)
 
