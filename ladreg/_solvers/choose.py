@@ -118,10 +118,13 @@ def _judged(problem: Problem, coef: Array, intercept: float) -> Solution:
     return certify(problem, coef, intercept, dual, n_iter=1, stopped=StopReason.GIVEN, solver="verify")
 
 
-def with_zeros_of(problem: Problem, solution: Solution, point: Coefficients, tol: float) -> Solution:
+def with_zeros_of(
+    problem: Problem, solution: Solution, point: Coefficients, tol: float, most: int | None = None
+) -> Solution:
     """The solution with the coefficients of `point`, where it has others than zero that are zero there by rounding.
 
-    It stays as it is where its dual proves less of the point than of its own coefficients.
+    It stays as it is where its dual proves less of the point than of its own coefficients, unless more than `most` of
+    these are not zero.
     """
     if not np.any((solution.coef != 0) & (point.coef == 0)):
         return solution
@@ -139,7 +142,8 @@ def with_zeros_of(problem: Problem, solution: Solution, point: Coefficients, tol
     )
     if clipped is not None:
         found = clipped.restored(found, tol) if clipped.keeps(found) else solution
-    return found if found.relative_gap <= max(solution.relative_gap, ROUNDING_GAP) else solution
+    is_over = most is not None and np.count_nonzero(solution.coef) > most
+    return found if is_over or found.relative_gap <= max(solution.relative_gap, ROUNDING_GAP) else solution
 
 
 def confirm(problem: Problem, settings: Settings, start: Coefficients | None = None, *, found: Solution) -> Solution:

@@ -300,7 +300,7 @@ class TunedRegressor(CertifiedRegressor):
             del self.knots_
         problem = candidate.problem.with_penalty(self._penalty_of_choice(present(data)))
         solution = choice.solver(problem, self._settings(), path.at(k))
-        solution = with_zeros_of(problem, solution, path.at(k), self.tol)
+        solution = with_zeros_of(problem, solution, path.at(k), self.tol, self.max_features)
         coefs, intercepts = path.coef.T, path.intercept
         mixed = solution.coef[:, None], np.array([solution.intercept])
         if choice.final is not None:
