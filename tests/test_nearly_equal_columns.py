@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.sparse as sp
+from sklearn.base import clone
 
-from ladreg import ElasticNetCD, LassoCD, LassoCDCV, lasso_path
+from ladreg import CombinedLossRegressor, ElasticNetCD, HuberLossRegressor, LassoCD, LassoCDCV, lasso_path
+from ladreg._design import as_design
+from ladreg._problem import ElasticNet, Huber, Problem, Settings
+from ladreg._solvers import solve
 from tests.campaign.problem import replayed
 from tests.faults import faulty, gives_up
 
@@ -95,3 +99,36 @@ def test_steps_by_a_decomposition_do_not_go_in_circles():
         warnings.simplefilter("ignore")
         model.made().fit(case.contained(), case.y, sample_weight=case.weight)
     assert 0 < len(decompositions) < 1000
+
+
+@pytest.mark.parametrize("model", [HuberLossRegressor(scale=1.0), CombinedLossRegressor()], ids=repr)
+@pytest.mark.parametrize("n_samples", [40, 3000])
+@pytest.mark.parametrize("apart", [1e-5, 1e-6, 1e-7, 1e-8])
+@pytest.mark.parametrize("alpha", [0.0, 0.05])
+def test_other_losses_are_fitted_as_with_the_difference_for_a_column(model, n_samples, apart, alpha):
+    """The nearly equal columns are free; with an `alpha` the others are penalised."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((n_samples, 5))
+    X[:, 1] = X[:, 0] + apart * X[:, 1]
+    difference = np.column_stack([X[:, 0], (X[:, 1] - X[:, 0]) / apart, X[:, 2:]])
+    y = difference @ [3, 0.7, -2, 1, 0.5] + rng.standard_t(2, n_samples)
+    model = clone(model).set_params(alpha=alpha, penalty_weights=[0, 0, 1, 1, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        there = clone(model).fit(X, y)
+    best = clone(model).fit(difference, y).objective_
+    # Coefficients of size 1 / apart round predictions.
+    assert there.objective_ == pytest.approx(best, rel=1e-9 + 1e-16 / apart, abs=0)
+    assert there.certificate_.relative_gap <= 1e-9
+
+
+def test_ordinary_columns_are_not_replaced():
+    X, y = drawn(1e-3, 0)
+    for problem in (posed(X, y), posed(X[:, :8], y)):
+        assert "columns_replaced" not in solve(problem, Settings()).stats
+    assert solve(posed(drawn(1e-7, 0)[0], y), Settings()).stats["columns_replaced"] == 12
+
+
+def posed(X, y):
+    weight, penalty = np.full(y.size, 1 / y.size), ElasticNet(np.zeros(X.shape[1]))
+    return Problem(as_design(X), y, weight, Huber(1.0), penalty, fit_intercept=True)

@@ -11,13 +11,13 @@ from ladreg._from_blocks.combined import judged_combined, solve_combined_blocks
 from ladreg._from_blocks.huber import judged_huber, solve_huber_blocks
 from ladreg._from_blocks.huber_passes import HuberSolution
 from ladreg._from_blocks.null_fit import at_rest, largest_alpha_by_slopes
-from ladreg._from_blocks.other_columns import OtherColumns
+from ladreg._from_blocks.other_columns import asked_of, asking, other_columns, survey
 from ladreg._from_blocks.piecewise import judged_piecewise, largest_alpha_of_piecewise, solve_piecewise_blocks
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.sample_problem import Start
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey
-from ladreg._presolve import scaled
+from ladreg._presolve import OtherColumns, scaled
 from ladreg._problem import Absolute, Coefficients, Huber, Settings, Solution, StopReason
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
 from ladreg._solvers import largest_alpha, solve
@@ -77,9 +77,7 @@ def _by_loss(
     question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None
 ) -> Generator[Request, Summary, Solution]:
     """The method for the loss."""
-    others = (
-        OtherColumns.of(question, seen) if question.loss.curvature > 0 or isinstance(question.loss, Huber) else None
-    )
+    others = other_columns(question, seen) if question.loss.curvature > 0 or isinstance(question.loss, Huber) else None
     if others is not None:
         return (yield from _by_other_columns(question, settings, seen, n_held, others))
     if question.loss.curvature > 0:
@@ -104,8 +102,8 @@ def _by_other_columns(
     question: Question, settings: Settings, seen: Survey, n_held: int, others: OtherColumns
 ) -> Generator[Request, Summary, Solution]:
     """The fit to other columns of the same span, whose bound is that of the columns that are there."""
-    turned = yield from others.survey(seen)
-    found = yield from others.asking(solve_blocks(question, settings, turned, n_held))
+    seen_there = yield from survey(others, seen)
+    found = yield from asking(others, solve_blocks(asked_of(question, others), settings, seen_there, n_held))
     there = others.coefficients(found.coef, found.intercept)
     best = replace(found, coef=there.coef, intercept=there.intercept)
     if isinstance(best, HuberSolution):

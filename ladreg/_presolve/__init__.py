@@ -5,6 +5,7 @@ from ladreg._presolve.column_generation import generates_columns, largest, solve
 from ladreg._presolve.duplicate_columns import Repeats, repeats
 from ladreg._presolve.duplicate_rows import merged_rows
 from ladreg._presolve.extremes import REACH, centre_and_reach
+from ladreg._presolve.other_columns import OtherColumns, solve_by_other_columns
 from ladreg._presolve.scaling import (
     Scaling,
     certified,
@@ -17,6 +18,7 @@ from ladreg._presolve.tuning import PresolveTuning
 
 __all__ = [
     "REACH",
+    "OtherColumns",
     "PresolveTuning",
     "Repeats",
     "Scaling",
@@ -33,6 +35,7 @@ __all__ = [
     "scaled",
     "solve_at_unit_scale",
     "solve_by_columns",
+    "solve_by_other_columns",
     "solve_clipped",
     "typical",
 ]

@@ -36,6 +36,7 @@ from ladreg._presolve import (
     scaled,
     solve_at_unit_scale,
     solve_by_columns,
+    solve_by_other_columns,
     solve_clipped,
 )
 from ladreg._problem import Coefficients, Pinball, Problem, Settings, Solution, Solver, StopReason
@@ -90,6 +91,12 @@ def _solve_few_columns(problem: Problem, settings: Settings, start: Coefficients
 
 
 def _solve_all_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
+    """Solve for all features at once, for a loss that is not a square; for other columns where little is proved."""
+    found = _solve_given_columns(problem, settings, start)
+    return solve_by_other_columns(problem, settings, found, solve=_solve_given_columns)
+
+
+def _solve_given_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
     """Solve for all features at once, for a loss that is not a square."""
     if not problem.penalty.is_plain:
         return solve_at_unit_scale(problem, settings, start, engine=solve_any_penalty)
