@@ -183,6 +183,7 @@ def test_the_largest_alpha_is_that_of_memory(loss):
         (X, y, [0.0, 1.0, np.inf, 3.0]),
         (X, outliers, None),
         (X + 1e4, y + 1e5, None),
+        (X, np.where(y > 1.0, 0.7, 0.0), None),
     ):
         folds = folds_of(blocks.arrays(x, target, rows=201).holding(300), 2, loss, strength)
         wanted = largest_alpha(folds.questions[0].of(Rows(x, target, None)))

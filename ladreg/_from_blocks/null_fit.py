@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ladreg._arrays import Array
+from ladreg._certificate import prove
 from ladreg._design import as_design
 from ladreg._from_blocks.piecewise_tasks import bring, means_of, residuals, sums_of_groups
 from ladreg._from_blocks.question import Question
@@ -17,7 +19,7 @@ from ladreg._from_blocks.survey import Survey, Units, uniform
 from ladreg._problem import Absolute, Coefficients, ElasticNet, Loss, Problem
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
 from ladreg._solvers import largest_alpha_at
-from ladreg._tolerances import EXACT_FIT
+from ladreg._tolerances import EXACT_FIT, SUMMED
 
 
 def at_rest(penalty: ElasticNet) -> ElasticNet:
@@ -58,7 +60,14 @@ class NullSlopes:
         problem = Problem(
             rows, np.array(y), np.array(weight), Absolute(), self.question.penalty, self.question.fit_intercept
         )
-        return largest_alpha_at(problem, np.zeros(rows.n_features), 0.0)
+        return largest_alpha_at(problem, np.zeros(rows.n_features), 0.0, _feasible(problem))
+
+
+def _feasible(problem: Problem) -> Array:
+    """A dual that balances the features without a penalty and the intercept, at coefficients of zero."""
+    free = np.flatnonzero(problem.penalty.strength == 0)
+    part = replace(problem, design=problem.design.select(free), penalty=problem.penalty.at(free))
+    return prove(part, np.zeros(free.size), 0.0, problem.weight * problem.y).dual
 
 
 def largest_alpha_by_slopes(
@@ -73,10 +82,12 @@ def largest_alpha_by_slopes(
     if not (np.isfinite(penalty.strength) & (penalty.strength > 0)).any():
         return 0.0
     units = Units.of(seen, None, 0.0, 1.0, question.fit_intercept)
-    found = yield "slopes", _slopes, (units, question.loss, null, n_held // 2, 0)
+    size = np.abs(seen.sample.y)
+    rounding = SUMMED * float(np.median(size[size > 0])) if size.any() else 0.0
+    found = yield "slopes", _slopes, (units, question.loss, null, rounding, n_held // 2, 0)
     if found.sums["left out"] or sum(part.y.size for part in brought(found)) > n_held:
         n_groups = max(min(n_held // 2, MEANS // (seen.n_features + 2)), 1)
-        found = yield "slopes", _slopes, (units, question.loss, null, 0, n_groups)
+        found = yield "slopes", _slopes, (units, question.loss, null, rounding, 0, n_groups)
         found.rows["plain"] = [means_of(found, seen.is_sparse)]
     has_free = bool((penalty.strength == 0).any())
     if has_free and float(found.high["residual"]) <= EXACT_FIT * float(found.high["y"]):
@@ -85,13 +96,23 @@ def largest_alpha_by_slopes(
 
 
 def _slopes(
-    place: Place, rows: Rows, units: Units, loss: Loss, point: Coefficients, most: int, n_groups: int
+    place: Place,
+    rows: Rows,
+    units: Units,
+    loss: Loss,
+    point: Coefficients,
+    rounding: float,
+    most: int,
+    n_groups: int,
 ) -> Summary:
-    """The slopes of the rows of a tile on both sides of a point, and its rows at the kink, or means of groups."""
+    """The slopes of the rows of a tile on both sides of a point, and its rows at the kink, or means of groups.
+
+    Residuals are zero up to rounding of their terms, or of an ordinary target.
+    """
     design, weight = units.design(rows), units.weight(rows)
     residual, is_zero = residuals(units, rows, point)
     residual[weight == 0] = 0.0
-    tied = is_zero & loss.has_kink
+    tied = (is_zero | (np.abs(residual) <= rounding)) & loss.has_kink
     dual = np.where(tied, 0.0, weight * loss.derivative(residual))
     found = Summary(high={"residual": float(np.abs(residual).max()), "y": float(np.abs(rows.y).max())})
     for name, part in (("below", np.maximum(-dual, 0.0)), ("above", np.maximum(dual, 0.0))):
