@@ -252,3 +252,16 @@ def test_folds_that_are_not_proved_are_said():
         warnings.simplefilter("always", ConvergenceWarning)
         LADRegressorCV(alphas=[0.0], cv=2).fit(blocks.arrays(X, y, rows=750).holding(60))
     assert any("of 2 fits to the training rows of folds did not reach tol" in str(one.message) for one in seen)
+
+
+def test_rows_at_the_kink_may_weigh_less_than_what_the_others_round():
+    """Far targets and weights from 1 to 1e12: the duals of a fit balance to rounding only, which ended in an error."""
+    rng = np.random.default_rng(1)
+    X = (rng.random((900, 4)) < 0.3).astype(float)
+    rng.random(900), rng.integers(1, 3, 900)  # other draws of this seed do not fail
+    w, y = 10.0 ** rng.uniform(0, 12, 900), rng.standard_normal(900) + 1e9
+    here, there = (
+        CombinedLossRegressorCV(alphas=2, eps=0.5, cv=2).fit(*given, **more)
+        for given, more in (((X, y), {"sample_weight": w}), ((blocks.arrays(X, y, w, rows=100).holding(300),), {}))
+    )
+    assert there.alphas_[0] == pytest.approx(here.alphas_[0], rel=1e-2)
