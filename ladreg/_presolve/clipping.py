@@ -80,7 +80,8 @@ class Clipped:
         wrong = ~(self.margin(solution.coef, solution.intercept) > INSIDE * self.reach)
         if solution.stopped.good:  # the dual of a solver that was stopped has few digits
             wrong |= self._off_end(solution) > 0
-            wrong |= not solution.unique and not wrong.any() and self._end_face(solution)
+            is_moved = self.rows.size > 0 and not solution.unique and not wrong.any()
+            wrong |= is_moved and self._end_face(solution)
         ratio = solution.dual[self.heavy] / weight[self.heavy]
         loose = np.minimum(ratio - lower, upper - ratio) <= _INSIDE * (upper - lower)
         # A penalty that dwarfs the losses hides that heavy rows are not fitted exactly.
