@@ -198,3 +198,21 @@ def diabetes(n_alpha):
 def with_y(problem, y):
     """The same problem with another target."""
     return replace(problem, y=np.asarray(y, dtype=float))
+
+
+class Simulated:
+    """Blocks of 5,000 rows and two columns, made when they are read."""
+
+    def __init__(self, n_blocks):
+        self.n_blocks = n_blocks
+
+    def name(self, k):
+        return f"simulation {k}"
+
+    def rows(self, k):  # noqa: ARG002
+        return 5_000
+
+    def load(self, k):
+        rng = np.random.default_rng(k)
+        X = rng.standard_normal((5_000, 2))
+        return X, X[:, 0] + rng.standard_normal(5_000)

@@ -16,6 +16,7 @@ from ladreg._from_blocks import BlockFolds, PartFits, Question, RowFolds, survey
 from ladreg._problem import Absolute, Combined, ElasticNet, Huber, Settings
 from ladreg._row_blocks import Passes, Rows
 from ladreg._solvers import largest_alpha
+from tests.problems import Simulated
 
 pytestmark = pytest.mark.filterwarnings("ignore:alpha=.* is the smallest that was tried")
 N = 402  # two folds of 201 rows: the training rows are odd, and have one median
@@ -198,29 +199,12 @@ def test_more_rows_at_the_kink_than_are_held_bound_the_largest_alpha():
     assert wanted <= folds.largest_alpha() <= 2 * wanted
 
 
-class Simulated:
-    """Rows that are made when they are read."""
-
-    n_blocks = 20
-
-    def name(self, k):
-        return f"simulation {k}"
-
-    def rows(self, k):  # noqa: ARG002
-        return 5_000
-
-    def load(self, k):
-        rng = np.random.default_rng(k)
-        X = rng.standard_normal((5_000, 2))
-        return X, X[:, 0] + rng.standard_normal(5_000)
-
-
 def test_nothing_as_long_as_the_rows_is_kept():
     model = LADRegressorCV(alphas=[0.1], cv=2)
     model.fit(blocks.arrays(*table()))  # what is imported and compiled once
     with ThreadPoolExecutor(1) as pool:
         tracemalloc.start()
-        model.fit(blocks.Blocks(Simulated()).holding(2000).on(pool))
+        model.fit(blocks.Blocks(Simulated(20)).holding(2000).on(pool))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 100_000 * 8 * 3  # three numbers a row; a tile and its temporary arrays are three times its 0.4 MB

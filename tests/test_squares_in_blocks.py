@@ -30,6 +30,7 @@ from ladreg._problem import ElasticNet, HalfSquared, Problem, Settings
 from ladreg._row_blocks import Passes
 from ladreg._solvers import solve
 from ladreg.blocks import BlockError
+from tests.problems import Simulated
 
 
 def table(seed=0, n=600, p=7):
@@ -202,25 +203,8 @@ def test_bits_do_not_depend_on_the_threads_of_blas(threads):
     assert np.array_equal(*seen)
 
 
-class Simulated:
-    """Rows that are made when they are read."""
-
-    n_blocks = 40
-
-    def name(self, k):
-        return f"simulation {k}"
-
-    def rows(self, k):  # noqa: ARG002
-        return 5_000
-
-    def load(self, k):
-        rng = np.random.default_rng(k)
-        X = rng.standard_normal((5_000, 2))
-        return X, X[:, 0] + rng.standard_normal(5_000)
-
-
 def test_nothing_as_long_as_the_rows_is_kept():
-    data = blocks.Blocks(Simulated())
+    data = blocks.Blocks(Simulated(40))
     LassoCDCV(alphas=5).fit(blocks.arrays(*table()))  # what is imported and compiled once
     with ThreadPoolExecutor(1) as pool:
         tracemalloc.start()
