@@ -359,8 +359,8 @@ CLONES static void NAME(stats_columns)(const T *restrict X, ptrdiff_t n, ptrdiff
 #undef LANES
 
 /* Adds the products of q chosen columns, minus their shift and times the root of each row's weight, to `gram`, of which
-   it writes both triangles. A shift or root that is NULL is zero or one. Z is room for columns of WIDE numbers,
-   as many as q rounded up to a multiple of four, and is zero at first. Costs n q^2 / 2, one read of the columns. */
+   it writes both triangles. A shift or root that is NULL is zero or one. Z has room for 4 ceil(q / 4) columns of WIDE
+   numbers, which are zero at first. Costs n q^2 / 2, one read of the columns. */
 CLONES static void NAME(products)(const T *restrict X, ptrdiff_t n, ptrdiff_t row, ptrdiff_t column,
                                   const double *restrict shift, const double *restrict root, ptrdiff_t r_step,
                                   const ptrdiff_t *restrict chosen, ptrdiff_t q, double *restrict Z,
