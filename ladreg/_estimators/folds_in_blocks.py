@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from ladreg._arrays import Array, Index
 from ladreg._estimators.base import CertifiedRegressor
-from ladreg._estimators.in_blocks import BlockData, names_of
+from ladreg._estimators.in_blocks import BlockData, names_of, splits_of
 from ladreg._estimators.validation import Data
 from ladreg._from_blocks import BlockFolds, ColumnFolds, PartFits, Question, RowFolds, SampledFold, survey_folds
 from ladreg._problem import Problem, Settings, Solution
@@ -49,8 +47,7 @@ class FoldedData:
     @property
     def splits(self) -> list[tuple[Index, Index]]:
         """The training and held-out rows of the sample in each fold."""
-        every = np.arange(self.data.weight.size)
-        return [(np.setdiff1d(every, fold.rows), fold.rows) for fold in self.folds]
+        return splits_of(self.data.weight.size, (fold.rows for fold in self.folds))
 
     @property
     def data(self) -> Data:

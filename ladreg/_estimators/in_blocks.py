@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from ladreg._arrays import Index
 from ladreg._design import as_design
 from ladreg._estimators.validation import Data
 from ladreg._from_blocks import Survey, survey
@@ -98,6 +99,11 @@ def names_of(passes: Passes) -> list[str] | None:
     """The names of the features, if the source has them."""
     names: list[str] | None = getattr(passes.source, "feature_names", None)
     return None if names is None else [str(name) for name in names]
+
+
+def splits_of(n_rows: int, held_out: Iterable[Index]) -> list[tuple[Index, Index]]:
+    """The training and held-out rows of each fold, for the held-out ones."""
+    return [(np.setdiff1d(np.arange(n_rows), rows), rows) for rows in held_out]
 
 
 def lazily(predict: Callable[[Any], Any], X: Any, n_outputs: int | None) -> Any:

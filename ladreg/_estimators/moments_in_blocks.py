@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, Index
 from ladreg._design import as_design
-from ladreg._estimators.in_blocks import check_features, name_features, names_of, opened
+from ladreg._estimators.in_blocks import check_features, name_features, names_of, opened, splits_of
 from ladreg._estimators.validation import Data
 from ladreg._from_blocks import (
     ColumnFolds,
@@ -61,6 +61,11 @@ class MomentData:
     def original_problem(self, problem: Problem) -> Problem:
         """A problem of the rows with targets that are not shifted."""
         return replace(problem, y=self.original.Y[:, 0])
+
+    @property
+    def splits(self) -> list[tuple[Index, Index]]:
+        """The training and held-out rows of each fold."""
+        return splits_of(self.data.weight.size, self.rows.folds)
 
     def largest_alpha(self, problem: Problem) -> float:
         """The largest useful alpha of a problem of these rows."""

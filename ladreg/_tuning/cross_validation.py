@@ -211,9 +211,7 @@ class CrossValidatedRegressor(TunedRegressor):
             given = FoldedData.of(passes, n_held, folds, least).with_fits(self._models()[0], self._mixing)
             return given, HeldOut(given.splits, None, given.fits)
         blocks = MomentData.of(passes, folds, bool(self._model.fit_intercept), least)
-        tests = blocks.rows.folds
-        every = np.arange(blocks.data.weight.size)
-        return blocks, HeldOut([(np.setdiff1d(every, test), test) for test in tests], None)
+        return blocks, HeldOut(blocks.splits, None)
 
     def _folds_in(self, passes: Passes) -> tuple[RowFolds | ColumnFolds, int]:
         """The folds of data in blocks, and how many of them there must be at least: by a column's name, or by rows."""
