@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ladreg import CombinedLossRegressor, HuberLossRegressor, blocks
 from ladreg._certificate import Kink, SquareSums, prove, prove_from_sums
 from ladreg._design import as_design
+from ladreg._from_blocks import turned
 from ladreg._problem import Combined, ElasticNet, Problem, Settings
 from ladreg._solvers import solve
 
@@ -151,6 +152,20 @@ def test_given_coefficients_are_proved():
     assert there.objective == pytest.approx(here.objective, rel=1e-13, abs=0)
     assert there.bound == pytest.approx(best, rel=1e-12, abs=0)
     assert not there.unique
+
+
+@pytest.mark.parametrize("rounding", [0.0, 1e-17, 1e-12, 1.0])
+def test_turned_rows_have_the_same_moments_whatever_they_are_turned_from(rounding):
+    """From the pattern, its opposite, a constant, and a pattern that is kept: all of them but for rounding."""
+    rng = np.random.default_rng(0)
+    halves, turns = np.repeat([1.0, -1.0], 4), np.tile([1.0, -1.0], 4)
+    table = rng.standard_normal((8, 3))
+    for size in (turns, -turns, 3.0 + 0 * turns, halves, 0 * halves):
+        values = size + rounding * rng.standard_normal(8)
+        found = turned(table, values, turns, halves)
+        np.testing.assert_allclose(found.mean(axis=0), table.mean(axis=0), rtol=0, atol=1e-15)
+        np.testing.assert_allclose(found.T @ found, table.T @ table, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(halves @ found, halves @ table, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("seed", range(6))

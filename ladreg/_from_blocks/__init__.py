@@ -2,7 +2,7 @@
 
 from ladreg._from_blocks.choose import judged, solve_blocks
 from ladreg._from_blocks.distinct_rows import LeastKeys, n_distinct_rows, row_keys
-from ladreg._from_blocks.equivalent_rows import EquivalentRows
+from ladreg._from_blocks.equivalent_rows import EquivalentRows, turned
 from ladreg._from_blocks.fold_paths import BlockFolds
 from ladreg._from_blocks.moments import Moments, moments
 from ladreg._from_blocks.noise import Noise, noise
@@ -42,4 +42,5 @@ __all__ = [
     "survey",
     "survey_folds",
     "together",
+    "turned",
 ]

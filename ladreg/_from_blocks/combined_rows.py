@@ -72,7 +72,7 @@ class HeldRows:
         halves, turns = np.repeat([1.0, -1.0], half), np.tile([1.0, -1.0], half)
         table = turned(table, self.residual(point), halves)
         there = replace(self, X=np.ascontiguousarray(table[:, :-1]), y=table[:, -1].copy())
-        table = turned(table, there.pulls - halves * (float(halves @ there.pulls) / halves.size), turns)
+        table = turned(table, there.pulls, turns, halves)
         return replace(there, X=np.ascontiguousarray(table[:, :-1]), y=table[:, -1].copy())
 
     @property

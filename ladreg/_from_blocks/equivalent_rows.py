@@ -67,19 +67,22 @@ def rows_like(moments: CentredMoments, centre: Array, constant: NDArray[np.bool_
     return root
 
 
-def turned(table: Array, values: Array, pattern: Array) -> Array:
+def turned(table: Array, values: Array, pattern: Array, kept: Array | None = None) -> Array:
     """Rows with the same moments in which a linear function of the columns is its mean and a multiple of a pattern.
 
     `values` are those of the function; the pattern sums up to zero. The reflection that maps their differences from the
-    mean to the pattern keeps the mean of all columns, and what is orthogonal to both.
+    mean to the pattern, or to its opposite if that is farther, keeps the mean of all columns, and what is orthogonal
+    to both. The one that is nearer may differ by rounding alone, which no reflection is made of. A part of the values
+    along `kept`, another pattern that is orthogonal to the first, is left as it is.
     """
-    values = values - values.mean()
+    for _ in range(2):  # where the values are a constant, or `kept`, the first time leaves rounding in any direction
+        values = values - values.mean()
+        values = values if kept is None else values - kept * (float(kept @ values) / float(kept @ kept))
     length = float(np.linalg.norm(values))
     if not length > 0:
         return table
-    normal = values / length - pattern / np.linalg.norm(pattern)
-    square = float(normal @ normal)
-    return table - np.outer(normal * (2.0 / square), normal @ table) if square > 0 else table
+    normal = values / length + pattern * np.copysign(1.0 / np.linalg.norm(pattern), values @ pattern)
+    return table - np.outer(normal * (2.0 / float(normal @ normal)), normal @ table)
 
 
 def _root(moments: CentredMoments, constant: NDArray[np.bool_]) -> Array:
