@@ -162,13 +162,13 @@ def test_a_grid_is_extended_in_more_passes():
     assert grown.losses(0, alphas[1:], None).size == 1
 
 
-def folds_of(data, n_folds, loss, strength=None):
+def folds_of(data, n_folds, loss, strength=None, intercept=True, **limits):
     """Folds of consecutive rows."""
     passes = Passes(data.source)
     first = np.linspace(0, passes.n_rows, n_folds + 1).astype(int)
     seen, folds = survey_folds(passes, data.n_held, None, RowFolds(first), n_folds)
     strength = np.ones(seen.n_features) if strength is None else np.array(strength)
-    question = Question(loss, ElasticNet(strength), fit_intercept=True)
+    question = Question(loss, ElasticNet(strength, **limits), intercept)
     fits = PartFits.of(passes, seen, folds, Settings(), data.n_held)
     return BlockFolds(fits, folds, [question] * (n_folds + 1), mixing=1.0)
 
@@ -178,17 +178,31 @@ def test_the_largest_alpha_is_that_of_memory(loss):
     """Where many rows are fitted exactly, beside features without a penalty and gross outliers, and far from zero."""
     X, y = table(7)
     outliers = np.where(np.arange(N) % 50 > 0, y, 1e9)
-    for x, target, strength in (
-        (np.round(X), np.round(2 * y), None),
-        (X, y, [0.0, 1.0, 0.0, 3.0]),
-        (X, y, [0.0, 1.0, np.inf, 3.0]),
-        (X, outliers, None),
-        (X + 1e4, y + 1e5, None),
-        (X, np.where(y > 1.0, 0.7, 0.0), None),
+    low, high = np.full(4, 0.1), np.full(4, 0.3)
+    for x, target, strength, more in (
+        (np.round(X), np.round(2 * y), None, {}),
+        (X, y, [0.0, 1.0, 0.0, 3.0], {}),
+        (X, y, [0.0, 1.0, np.inf, 3.0], {}),
+        (X, outliers, None, {}),
+        (X + 1e4, y + 1e5, None, {}),
+        (X, np.where(y > 1.0, 0.7, 0.0), None, {}),
+        (X + np.array([1e7, 0, 1e3, 1e7]), y, [0.0, 1.0, 0.0, 3.0], {"positive": True}),
+        (X, np.round(2 * y), [0.0, 1.0, 1.0, 0.0], {"lower": -high, "upper": low}),
+        (X, y, [0.0, 1.0, 1.0, 0.0], {"lower": low, "upper": high, "intercept": False}),
     ):
-        folds = folds_of(blocks.arrays(x, target, rows=201).holding(300), 2, loss, strength)
+        folds = folds_of(blocks.arrays(x, target, rows=201).holding(300), 2, loss, strength, **more)
         wanted = largest_alpha(folds.questions[0].of(Rows(x, target, None)))
         assert folds.largest_alpha() == pytest.approx(wanted, rel=1e-10, abs=0)
+
+
+@pytest.mark.parametrize("loss", [Absolute(), Combined(0.5, 0.5), Huber(0.5)], ids=str)
+def test_the_largest_alpha_has_all_digits_where_targets_have_few(loss):
+    """An intercept of 1e9 has a rounding of 1e-7, which no sum of duals times weights from 1 to 1e12 may have."""
+    rng = np.random.default_rng(3)
+    x, y, weight = np.round(rng.random((900, 4))), rng.standard_normal(900) + 1e9, 10.0 ** rng.uniform(0, 12, 900)
+    folds = folds_of(blocks.arrays(x, y, weight, rows=100).holding(300), 2, loss)
+    wanted = largest_alpha(folds.questions[0].of(Rows(x, y - 1e9, weight)))
+    assert folds.largest_alpha() == pytest.approx(wanted, rel=1e-10, abs=0)
 
 
 def test_more_rows_at_the_kink_than_are_held_bound_the_largest_alpha():
@@ -248,4 +262,4 @@ def test_rows_at_the_kink_may_weigh_less_than_what_the_others_round():
         CombinedLossRegressorCV(alphas=2, eps=0.5, cv=2).fit(*given, **more)
         for given, more in (((X, y), {"sample_weight": w}), ((blocks.arrays(X, y, w, rows=100).holding(300),), {}))
     )
-    assert there.alphas_[0] == pytest.approx(here.alphas_[0], rel=1e-2)
+    assert there.alphas_[0] == pytest.approx(here.alphas_[0], rel=1e-12, abs=0)

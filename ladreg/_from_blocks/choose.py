@@ -10,12 +10,12 @@ import numpy as np
 from ladreg._from_blocks.combined import judged_combined, solve_combined_blocks
 from ladreg._from_blocks.huber import judged_huber, solve_huber_blocks
 from ladreg._from_blocks.huber_passes import HuberSolution
-from ladreg._from_blocks.null_fit import at_rest, largest_alpha_by_slopes
+from ladreg._from_blocks.null_fit import NearOrigin, largest_alpha_by_slopes
 from ladreg._from_blocks.other_columns import asked_of, asking, other_columns, survey
 from ladreg._from_blocks.piecewise import judged_piecewise, largest_alpha_of_piecewise, solve_piecewise_blocks
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.sample_problem import Start
-from ladreg._from_blocks.side_by_side import Request
+from ladreg._from_blocks.side_by_side import Request, of_changed_rows
 from ladreg._from_blocks.survey import Survey
 from ladreg._presolve import OtherColumns, scaled
 from ladreg._problem import Absolute, Coefficients, Huber, Settings, Solution, StopReason
@@ -153,7 +153,15 @@ def largest_alpha_of_blocks(
         return (yield from largest_alpha_of_piecewise(question, settings, seen, n_held))
     if seen.is_complete:
         return largest_alpha(question.of(seen.sample))
-    null = replace(question, penalty=at_rest(question.penalty))
+    near = NearOrigin.of(question, seen)
+    asked = _largest_alpha_by_slopes(question, near.question(question), settings, near.survey(seen), n_held)
+    return (yield from of_changed_rows(near.rows, asked))
+
+
+def _largest_alpha_by_slopes(
+    question: Question, null: Question, settings: Settings, seen: Survey, n_held: int
+) -> Generator[Request, Summary, float]:
+    """The largest useful alpha of rows near the origin; `null` is the question without penalised features."""
     if null.fit_intercept or not np.isinf(null.penalty.strength).all():
         found = yield from solve_blocks(null, replace(settings, tol=PROVED_GAP), seen, n_held, is_pilot=True)
         point = found.best if isinstance(found, HuberSolution) else found.coefficients

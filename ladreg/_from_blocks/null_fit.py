@@ -16,20 +16,55 @@ from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.reduced_rows import MEANS, brought
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units, uniform
+from ladreg._presolve import typical
 from ladreg._problem import Absolute, Coefficients, ElasticNet, Loss, Problem
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
 from ladreg._solvers import largest_alpha_at
 from ladreg._tolerances import EXACT_FIT, SUMMED
 
 
-def at_rest(penalty: ElasticNet) -> ElasticNet:
-    """The penalty that leaves every penalised coefficient at rest; features that are not penalised stay free."""
-    held, rest, none = penalty.strength > 0, penalty.rest, np.zeros(0)
-    if not rest[held].any():
-        return ElasticNet(np.where(held, np.inf, 0.0), penalty.positive, none, penalty.lower, penalty.upper)
-    strength = np.where(np.isfinite(penalty.strength), 0.0, np.inf)
-    lower, upper = penalty.ends
-    return ElasticNet(strength, False, none, np.where(held, rest, lower), np.where(held, rest, upper))
+@dataclass(frozen=True)
+class NearOrigin:
+    """Rows with columns and targets moved near the origin, as `largest_alpha` of `_solvers` has it in memory.
+
+    A slope is a sum of duals times a column: what rounding leaves of the sum of the duals is multiplied by the column's
+    distance from the origin, and an intercept far from zero has too few digits for the duals to have a sum of zero.
+    Targets are less what coefficients at rest predict, too.
+    """
+
+    shift: Array
+    y_shift: float
+    rest: Array
+
+    @classmethod
+    def of(cls, question: Question, seen: Survey) -> NearOrigin:
+        """The moves for the rows of a survey; without an intercept only what coefficients at rest predict."""
+        penalty, intercept = question.penalty, question.fit_intercept
+        rest = np.where(penalty.strength > 0, penalty.rest, 0.0)
+        there = cls(Units.of(seen, None, 0.0, 1.0, intercept).shift, 0.0, rest)
+        return replace(there, y_shift=typical(there.rows(seen.sample).y)) if intercept else there
+
+    def rows(self, rows: Rows) -> Rows:
+        """Rows of a tile, moved."""
+        X: Any = rows.X
+        X = X - self.shift if self.shift.any() else X
+        y = rows.y - as_design(X).matvec(self.rest) if self.rest.any() else rows.y
+        return rows._replace(X=X, y=y - self.y_shift)
+
+    def survey(self, seen: Survey) -> Survey:
+        """The survey of the moved rows; the size of a column that is moved is half of its range."""
+        low, high = seen.low - self.shift, seen.high - self.shift
+        size = np.where(self.shift != 0, high / 2 - low / 2, seen.size)
+        return replace(seen, low=low, high=high, size=size, sample=self.rows(seen.sample))
+
+    @staticmethod
+    def question(question: Question) -> Question:
+        """The question for moved rows without penalised features; features that are not penalised stay free."""
+        penalty, held = question.penalty, question.penalty.strength > 0
+        lower, upper = penalty.ends
+        lower, upper = np.where(held, -np.inf, lower), np.where(held, np.inf, upper)
+        strength = np.where(held, np.inf, 0.0)
+        return replace(question, penalty=ElasticNet(strength, penalty.positive, np.zeros(0), lower, upper))
 
 
 @dataclass(frozen=True)
@@ -38,6 +73,7 @@ class NullSlopes:
 
     question: Question
     units: Units
+    coef: Array
     found: Summary
 
     def largest_alpha(self) -> float:
@@ -50,24 +86,25 @@ class NullSlopes:
         sides = [name for name in ("below", "above") if sums[name] > 0]
         X = [sums[name + " x"] / sums[name] for name in sides]
         weight = [float(sums[name]) for name in sides]
-        y = [1.0 if name == "above" else -1.0 for name in sides]
+        residual = [1.0 if name == "above" else -1.0 for name in sides]
         if tied is not None:
             given: Any = self.units.own_design(tied).rescaled(self.units.shift, np.ones_like(self.units.shift))
             X += list(given.rows(np.arange(tied.y.size)))
             weight += (self.units.weight(tied) * self.question.loss.kink()[1]).tolist()
-            y += [0.0] * tied.y.size
-        rows = as_design(np.array(X).reshape(len(y), self.units.shift.size))
-        problem = Problem(
-            rows, np.array(y), np.array(weight), Absolute(), self.question.penalty, self.question.fit_intercept
-        )
-        return largest_alpha_at(problem, np.zeros(rows.n_features), 0.0, _feasible(problem))
+            residual += [0.0] * tied.y.size
+        rows, side = as_design(np.array(X).reshape(len(residual), self.units.shift.size)), np.array(residual)
+        # Coefficients are those of the fit: a feature that is at a limit there may have a slope that is not zero.
+        y = rows.matvec(self.coef) + side * (1.0 + rows.absolute_matvec(np.abs(self.coef)))
+        question = self.question
+        problem = Problem(rows, y, np.array(weight), Absolute(), question.penalty, question.fit_intercept)
+        return largest_alpha_at(problem, self.coef, 0.0, _feasible(problem, self.coef, side))
 
 
-def _feasible(problem: Problem) -> Array:
-    """A dual that balances the features without a penalty and the intercept, at coefficients of zero."""
+def _feasible(problem: Problem, coef: Array, side: Array) -> Array:
+    """A dual that balances the features without a penalty and the intercept, where other rows are on these sides."""
     free = np.flatnonzero(problem.penalty.strength == 0)
     part = replace(problem, design=problem.design.select(free), penalty=problem.penalty.at(free))
-    return prove(part, np.zeros(free.size), 0.0, problem.weight * problem.y).dual
+    return prove(part, coef[free], 0.0, problem.weight * side).dual
 
 
 def largest_alpha_by_slopes(
@@ -92,7 +129,7 @@ def largest_alpha_by_slopes(
     has_free = bool((penalty.strength == 0).any())
     if has_free and float(found.high["residual"]) <= EXACT_FIT * float(found.high["y"]):
         return 0.0  # the free features fit y exactly, and slopes are rounding
-    return NullSlopes(question, units, found).largest_alpha()
+    return NullSlopes(question, units, null.coef, found).largest_alpha()
 
 
 def _slopes(

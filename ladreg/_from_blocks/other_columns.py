@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 
 from ladreg._design import DenseDesign, as_design
 from ladreg._from_blocks.question import Question
-from ladreg._from_blocks.side_by_side import Request
+from ladreg._from_blocks.side_by_side import Request, changed, of_changed_rows
 from ladreg._from_blocks.survey import Survey
 from ladreg._presolve import OtherColumns
 from ladreg._problem import Solution
@@ -41,7 +41,7 @@ def asked_of(question: Question, columns: OtherColumns) -> Question:
 
 def survey(columns: OtherColumns, seen: Survey) -> Generator[Request, Summary, Survey]:
     """The survey of the rows with these columns."""
-    ranges = yield "survey", _with_columns, (columns, _ranges, ())
+    ranges = yield "survey", changed, (partial(_rows, columns), _ranges, ())
     return replace(
         seen,
         low=ranges.low["x"],
@@ -53,25 +53,12 @@ def survey(columns: OtherColumns, seen: Survey) -> Generator[Request, Summary, S
 
 def asking(columns: OtherColumns, fit: Generator[Request, Summary, Solution]) -> Generator[Request, Summary, Solution]:
     """What a fit to these columns asks, as tasks for rows with the columns that are there."""
-    answer: Summary | None = None
-    while True:
-        try:
-            name, task, common = next(fit) if answer is None else fit.send(answer)
-        except StopIteration as end:
-            found: Solution = end.value
-            return found
-        answer = yield name, _with_columns, (columns, task, common)
+    return of_changed_rows(partial(_rows, columns), fit)
 
 
 def _rows(columns: OtherColumns, rows: Rows) -> Rows:
     """Rows with these columns."""
     return rows._replace(X=columns.table(np.asarray(rows.X, dtype=np.float64)))
-
-
-def _with_columns(place: Place, rows: Rows, columns: OtherColumns, task: Any, common: tuple[Any, ...]) -> Summary:
-    """What a task finds of a tile with other columns."""
-    found: Summary = task(place, _rows(columns, rows), *common)
-    return found
 
 
 def _ranges(place: Place, rows: Rows) -> Summary:  # noqa: ARG001

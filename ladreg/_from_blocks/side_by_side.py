@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from ladreg._from_blocks.row_folds import Training
@@ -56,6 +56,26 @@ def alongside(
         for k in list(asked):
             go_on(k, parts.get(f"{k}", Summary()))
     return [found[k] for k in range(len(fits))]
+
+
+def of_changed_rows(
+    change: Callable[[Rows], Rows], fit: Generator[Request, Summary, _Found]
+) -> Generator[Request, Summary, _Found]:
+    """What a fit to changed rows asks, as tasks for the rows as they are; `change` is a function of a tile's rows."""
+    answer: Summary | None = None
+    while True:
+        try:
+            name, task, common = next(fit) if answer is None else fit.send(answer)
+        except StopIteration as end:
+            found: _Found = end.value
+            return found
+        answer = yield name, changed, (change, task, common)
+
+
+def changed(place: Place, rows: Rows, change: Callable[[Rows], Rows], task: Any, common: tuple[Any, ...]) -> Summary:
+    """What a task finds of the changed rows of a tile."""
+    found: Summary = task(place, change(rows), *common)
+    return found
 
 
 def _jointly(
