@@ -11,10 +11,23 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.optimize import nnls
+from sklearn.base import clone
 from sklearn.linear_model import ElasticNet, Lasso, LassoLarsIC
 from sklearn.model_selection import KFold
 
-from ladreg import ElasticNetCD, ElasticNetCDCV, LassoCD, LassoCDCV, LassoCDIC, alpha_max, enet_path, lasso_path
+from ladreg import (
+    ElasticNetCD,
+    ElasticNetCDCV,
+    HuberLossRegressor,
+    LADRegressor,
+    LassoCD,
+    LassoCDCV,
+    LassoCDIC,
+    QuantileRegressor,
+    alpha_max,
+    enet_path,
+    lasso_path,
+)
 
 FREE = ["one-hot", "two factors", "duplicates", "sums", "constant", "more than rows"]
 
@@ -230,6 +243,24 @@ def test_alpha_max_does_not_depend_on_the_origin_of_free_columns(shift):
         largest = alpha_max(given, y, penalty_weights=weights)
         assert largest == pytest.approx(alpha_max(whole, y, penalty_weights=weights), rel=1e-6)
         assert not LassoCD(largest * (1 + 1e-6), penalty_weights=weights).fit(given, y).coef_[weights > 0].any()
+
+
+@pytest.mark.parametrize("far", [1e6, 1e9, 1e11])
+@pytest.mark.parametrize(
+    "model", [None, HuberLossRegressor(scale=0.5, epsilon=1.0), LADRegressor(), QuantileRegressor(quantile=0.3)]
+)
+def test_alpha_max_does_not_depend_on_an_origin_that_free_columns_span(model, far):
+    rng = np.random.default_rng(0)
+    X, y, weights = rng.integers(-100, 101, (20, 5)).astype(float), rng.integers(0, 5, 20), np.r_[0.0, np.ones(4)]
+    # An intercept, or two free columns whose difference is the first one and from which the origin follows.
+    spanned, two = np.column_stack([2 * X[:, 0], X]) + far, np.r_[0.0, weights]
+    if model is None:
+        near = alpha_max(X, y, penalty_weights=weights)
+        moved = alpha_max(spanned, y, penalty_weights=two, fit_intercept=False)
+    else:
+        near = clone(model).set_params(penalty_weights=weights).alpha_max(X, y)
+        moved = clone(model).set_params(penalty_weights=two, fit_intercept=False).alpha_max(spanned, y)
+    assert moved == pytest.approx(near, rel=16 * far * np.finfo(float).eps)
 
 
 @pytest.mark.parametrize("far", [0.0, 1e9])

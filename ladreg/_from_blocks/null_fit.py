@@ -97,7 +97,9 @@ class NullSlopes:
         y = rows.matvec(self.coef) + side * (1.0 + rows.absolute_matvec(np.abs(self.coef)))
         question = self.question
         problem = Problem(rows, y, np.array(weight), Absolute(), question.penalty, question.fit_intercept)
-        return largest_alpha_at(problem, self.coef, 0.0, _feasible(problem, self.coef, side))
+        # Two rows alone have no dual that rounding leaves orthogonal to three columns.
+        known = _feasible(problem, self.coef, side) if np.any(side == 0) else None
+        return largest_alpha_at(problem, self.coef, 0.0, known)
 
 
 def _feasible(problem: Problem, coef: Array, side: Array) -> Array:

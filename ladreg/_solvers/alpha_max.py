@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.linalg
 import scipy.optimize
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
-from ladreg._presolve import clip_at, typical
+from ladreg._presolve import REACH, clip_at, typical
 from ladreg._problem import TOO_LARGE, Problem, Settings, Solver
-from ladreg._tolerances import AT_END, EXACT_FIT, HALF_DIGITS, HIGHS, PROVED_GAP, ROUNDED, SUMMED, VERTEX
+from ladreg._tolerances import AT_END, EXACT_FIT, HALF_DIGITS, HIGHS, PROVED_GAP, ROUNDED, SOLVED, SUMMED, VERTEX
 
 # The linear program bounds the slopes of 100 features at first, and of at least 100 more in each round.
 _FIRST = 100
@@ -66,33 +67,38 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
 
     Notes
     -----
-    1. The slopes of a smooth loss there determine how strong the penalty must be.
+    1. The slopes of a smooth loss there determine how strong the penalty must be. A dual that is given knows them
+       better than residuals: it is orthogonal to the free columns, whose span may hold what all columns are far from.
     2. Where residuals are zero, on the kink, the dual may be chosen: a linear program minimises the largest slope.
-       It has few features at first; features whose slopes turn out to be larger are added.
+       It has few features at first; features whose slopes turn out to be larger are added. It begins at a dual that is
+       given, if that is at the ends of the intervals of all other rows.
     """
     penalty = problem.penalty
     penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
     free = np.flatnonzero(penalty.strength == 0)
     residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
-    # 1.
-    dual = problem.weight * problem.loss.derivative(residual)
     lower, upper = problem.loss.kink()
     tied = _on_kink(problem, coef, intercept) if upper > lower else np.zeros(0, dtype=np.intp)
+    tied = tied[problem.weight[tied] > 0]
+    dual = problem.weight * problem.loss.derivative(residual)
+    # 1.
     if tied.size == 0:
-        return _largest(problem, dual, penalised)
+        return _largest(problem, dual if known is None else known, penalised)
     # 2.
     dual[tied] = 0.0
-    given, total = problem.design.rmatvec(dual), float(dual.sum())
-    chosen = penalised[:_FIRST]
+    sided = np.delete(np.arange(dual.size), tied)
+    is_met = known is not None and bool(np.all(np.abs(known - dual)[sided] <= AT_END * problem.weight[sided]))
+    dual = np.array(known) if known is not None and is_met else dual
+    given, chosen, total = _Tied.of(problem, tied, dual, is_met), penalised[:_FIRST], float(dual.sum())
     while True:
-        change = _least(problem, coef, given, total, tied, chosen, free)
+        change = _least(given, coef, chosen, free)
         if change is None:
             known = _at_ends(problem, dual, total, tied) if known is None else known
             if known is None:
                 raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
             # This dual is feasible, but does not minimise the largest slope.
             return _largest(problem, known, penalised)
-        dual[tied] = change
+        dual[tied] = given.weight * (given.share + change)
         ratio = _ratios(problem, dual, penalised, VERTEX)
         bound = float(ratio[np.isin(penalised, chosen)].max(initial=0.0))
         beyond = penalised[ratio > bound * (1 + AT_END) + 1e-300]
@@ -146,47 +152,111 @@ def _largest(problem: Problem, dual: Array, penalised: Index) -> float:
     return float(np.max(_ratios(problem, dual, penalised), initial=0.0))
 
 
-def _least(
-    problem: Problem, coef: Array, slope: Array, total: float, tied: Index, chosen: Index, free: Index
-) -> Array | None:
-    """The dual of the tied rows that minimises the largest slope of the chosen features; None where the LP fails.
+@dataclass(frozen=True)
+class _Tied:
+    """Rows on the kink, and a dual whose entries there may be changed.
 
-    `slope` and `total` are ``X'd`` and the sum of the dual d of all other rows.
+    Attributes
+    ----------
+    problem
+        The problem.
+    X, weight, share
+        Columns and weights of the rows, and their dual in units of their weights. Columns are moved to the origin where
+        there is an intercept: far from it a linear program sees only rounding.
+    slope, total
+        ``X'd`` and the sum of the dual d of all rows.
+    is_met
+        Whether d balances the free columns: a change of it is then orthogonal to them.
     """
-    lower, upper = problem.loss.kink()
-    weight, strength = problem.weight[tied], _strength(problem)[chosen]
-    rows = problem.design.rows(tied)
-    if problem.fit_intercept:
-        # The whole dual has sum zero, so that columns may be moved; far from the origin the LP sees only rounding.
-        centre = weight @ rows / (weight.sum() or 1.0)
-        rows, slope = rows - centre, slope - centre * total
+
+    problem: Problem
+    X: Array
+    weight: Array
+    share: Array
+    slope: Array
+    total: float
+    is_met: bool
+
+    @classmethod
+    def of(cls, problem: Problem, rows: Index, dual: Array, is_met: bool) -> _Tied:
+        """The rows of a problem with a dual of all its rows."""
+        X, weight, slope = problem.design.rows(rows), problem.weight[rows], problem.design.rmatvec(dual)
+        total = 0.0 if is_met else float(dual.sum())
+        if problem.fit_intercept:
+            centre = weight @ X / weight.sum()
+            X, slope = X - centre, slope - centre * total
+        return cls(problem, X, weight, problem.ratio(dual, problem.weight)[rows], slope, total, is_met)
+
+    def room(self) -> tuple[Array, Array]:
+        """The least and the largest change of the share."""
+        lower, upper = self.problem.loss.kink()
+        return np.minimum(lower - self.share, 0.0), np.maximum(upper - self.share, 0.0)
+
+    def balanced(self, free: Index) -> tuple[Array, Array, Array]:
+        """The columns, those that a change must balance, and the products with these that it must have.
+
+        Where a change is orthogonal to the free columns, far columns are without their part in the span of these.
+        """
+        border = int(self.problem.fit_intercept)
+        columns = np.column_stack([self.X[:, free], np.ones((self.weight.size, border))])
+        if not self.is_met:
+            return self.X, columns, -np.append(self.slope[free], np.full(border, self.total))
+        rows = self.X
+        if _are_far(rows):
+            root = np.sqrt(self.weight)[:, None]
+            basis = _span(root * columns)
+            for _ in range(2):  # the second time takes out the rounding of the first
+                rows = rows - basis / root @ (basis.T @ (root * rows))
+            columns = basis / root
+        return rows, columns, np.zeros(columns.shape[1])
+
+
+def _are_far(X: Array) -> bool:
+    """Whether the mean of some column dwarfs its spread."""
+    centre = X.mean(axis=0)
+    spread = np.abs(X - centre).max(axis=0, initial=0.0)
+    return bool(np.any((spread > 0) & (np.abs(centre) > REACH * spread)))
+
+
+def _span(columns: Array) -> Array:
+    """Orthonormal columns of the same span, without those that are dependent up to rounding."""
+    length = np.linalg.norm(columns, axis=0)
+    q, r, _ = scipy.linalg.qr(columns[:, length > 0] / length[length > 0], mode="economic", pivoting=True)
+    size = np.abs(np.diag(r))
+    return np.asarray(q[:, : np.count_nonzero(size > SOLVED * size.max(initial=0.0))])
+
+
+def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | None:
+    """The change of the tied rows' share that minimises the largest slope of the chosen features; None where the LP
+    fails.
+    """
+    problem, weight, slope = given.problem, given.weight, given.slope
+    strength, least, most = _strength(problem)[chosen], *given.room()
+    at_end = [coef == end for end in problem.penalty.ends]
+    rows, columns, goal = given.balanced(free[~(at_end[0] | at_end[1])[free]])
     # Slopes relative to the largest that the tied rows, or all others, can give.
     size = np.maximum(np.abs(slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
     unit = float(size.max(initial=0.0)) or 1.0
     above = (weight[:, None] * rows[:, chosen] / strength / unit).T
-    given = slope[chosen] / strength / unit
     sides = [(sign, can[chosen]) for sign, can in zip((1.0, -1.0), problem.penalty.moves, strict=True)]
     matrix = np.vstack([np.column_stack([sign * above, -np.ones(chosen.size)])[can] for sign, can in sides])
-    limit = np.concatenate([-sign * given[can] for sign, can in sides])
+    limit = np.concatenate([-sign * (slope[chosen] / strength / unit)[can] for sign, can in sides])
     # Slopes of features that cost nothing are zero, or not positive where a coefficient is at its lower limit.
-    for sign, end in zip((1.0, -1.0), problem.penalty.ends, strict=True):
-        held = free[coef[free] == end[free]]
-        free = np.setdiff1d(free, held, assume_unique=True)
+    for sign, held in zip((1.0, -1.0), (free[at_end[0][free]], free[(at_end[1] & ~at_end[0])[free]]), strict=True):
         unit_held = weight @ np.abs(rows[:, held])
         unit_held = sign * np.where(unit_held > 0, unit_held, 1.0)
         matrix = np.vstack([matrix, np.column_stack([(weight[:, None] * rows[:, held] / unit_held).T, 0.0 * held])])
-        limit = np.append(limit, -slope[held] / unit_held)
-    columns = np.column_stack([rows[:, free], np.ones((tied.size, int(problem.fit_intercept)))]) * weight[:, None]
-    goal = -np.append(slope[free], total) if problem.fit_intercept else -slope[free]
+        limit = np.append(limit, np.maximum(-slope[held] / unit_held, 0.0 if given.is_met else -np.inf))
+    columns = columns * weight[:, None]
     large = np.abs(columns).max(axis=0, initial=0.0)
     large[large == 0] = 1.0
     result = scipy.optimize.linprog(
-        np.append(np.zeros(tied.size), 1.0),
+        np.append(np.zeros(weight.size), 1.0),
         A_ub=matrix,
         b_ub=limit,
         A_eq=np.column_stack([(columns / large).T, np.zeros(columns.shape[1])]) if columns.size else None,
         b_eq=goal / large if columns.size else None,
-        bounds=[*[(lower, upper)] * tied.size, (0.0, None)],
+        bounds=[*zip(least, most, strict=True), (0.0, None)],
         method="highs",
         options=HIGHS,
     )
@@ -194,6 +264,6 @@ def _least(
         return None
     # A feasible dual bounds the largest alpha from above, even if it is not optimal; a dual with NaN is not feasible.
     change = np.asarray(result.x[:-1])
-    inside = np.all((change >= lower - HALF_DIGITS) & (change <= upper + HALF_DIGITS))
+    inside = np.all((change >= least - HALF_DIGITS) & (change <= most + HALF_DIGITS))
     met = np.all(np.abs(columns.T @ change - goal) <= HALF_DIGITS * large * (1.0 + np.abs(change).sum()))
-    return weight * change if inside and met else None
+    return change if inside and met else None
