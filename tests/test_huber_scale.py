@@ -37,6 +37,23 @@ def test_the_formula_by_hand():
     assert scale_of(np.zeros((5, 1)), [0, 1, 2, 3, 10]) == pytest.approx(1 / norm.ppf((1 + 3 / 8) / 2), rel=1e-12)
 
 
+@pytest.mark.parametrize("far", [1e9, 1e12, 1e15])
+def test_rows_that_differ_in_their_last_digits_are_different(far):
+    """Beside a target that is far from all others, sums over the columns of rows have few digits."""
+    rng = np.random.default_rng(0)
+    group, y = np.arange(40) % 5, rng.integers(1, 40, 40) / 8
+    dummies = np.eye(5)[group]
+    y[:15:5] = far + np.arange(3) / 8
+    assert scale_of(dummies, y, fit_intercept=False) == pytest.approx(scale_by_hand(group, y), rel=1e-9)
+
+
+def scale_by_hand(group, y):
+    """Dummies are fitted by the medians of their groups."""
+    residual = np.concatenate([y[group == k] - np.median(y[group == k]) for k in np.unique(group)])
+    share = np.unique(group).size / np.unique(np.column_stack([group, y]), axis=0).shape[0]
+    return np.median(np.abs(residual)) / norm.ppf((1 + (1 / 2 - share) / (1 - share)) / 2)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("shift", [1e3, 1e6, 1e9, 1.7e12])
 def test_the_origin_of_the_columns_does_not_matter(seed, shift):

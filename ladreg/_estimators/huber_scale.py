@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import scipy.special
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array
 from ladreg._certificate import column_rank
+from ladreg._from_blocks import row_keys
 from ladreg._piecewise import PiecewiseTuning, solve_only_vertex
 from ladreg._presolve import median, scaled
 from ladreg._problem import Absolute, Coefficients, ElasticNet, Huber, Problem, Settings, Solution, Uncertified
+from ladreg._row_blocks import Rows
 from ladreg._solvers import solve
 from ladreg._tolerances import SOLVED, SUMMED
 
@@ -78,7 +81,7 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
     """
     absolute = without_penalty(problem)
     twin, units = scaled(absolute)
-    distinct = _n_distinct(twin)
+    distinct = _n_distinct(problem, twin)
     if has_few_rows(twin, distinct):
         coef, intercept = twin.penalty.rest, replace(twin, y=twin.at_rest()).null_intercept()
         start, n_fitted = None, 1
@@ -155,19 +158,27 @@ def _largest_term(problem: Problem, coef: Array, intercept: float) -> float:
     return float(problem.design.reach() @ np.abs(coef)) + abs(intercept) + float(np.abs(problem.y).max())
 
 
-def _n_distinct(problem: Problem) -> int:
-    """The number of different rows of X and y, counted by a random combination of their columns.
+def _n_distinct(problem: Problem, twin: Problem) -> int:
+    """The number of different rows of X and y whose weight is not zero, of which `twin` is the problem at unit scale.
 
-    The combination has the inverse hyperbolic sine of y: a target of 1e20 itself would leave no digits of X.
+    A random combination of their columns tells most rows apart. Those that it does not may differ all the same: a far
+    target leaves no digits of the others. Their own numbers are compared.
     """
-    mix = _directions(problem.n_features + 1)
-    keys = problem.design.matvec(mix[:-1])
-    keys += mix[-1] * np.arcsinh(problem.y)
-    keys.sort()
-    apart, sizes = np.diff(keys), np.abs(keys, out=keys)
-    # Sums of equal terms may differ in their rounding.
-    least = SOLVED * (sizes[1:] + median(sizes))
-    return 1 + int(np.count_nonzero(~(apart <= least)))  # NaN is no sign of equal rows
+    mix = _directions(twin.n_features + 1)
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN is no sign of different rows
+        keys = twin.design.matvec(mix[:-1])
+        keys += mix[-1] * twin.y
+        ordered = np.sort(keys)
+        size = np.abs(ordered)
+        # Sums of equal terms may differ in their rounding.
+        apart = np.diff(ordered) > SOLVED * (size[1:] + median(size))
+        if apart.all():
+            return keys.size
+    near = ~(np.append(True, apart) & np.append(apart, True))  # to the next, or the one before
+    doubtful = np.flatnonzero(problem.weight > 0)[np.argsort(keys)[near]]
+    some: Any = problem.design.take(doubtful)
+    exact = row_keys(Rows(some.X, problem.y[doubtful], None))
+    return keys.size - doubtful.size + np.unique(exact).size
 
 
 @cache

@@ -96,10 +96,9 @@ def _fitted(model, *given):
 
 
 def _scales(case, here, there):
-    """Scales agree, but for the number of distinct rows: memory takes rows for equal that outliers in y round so."""
+    """Scales agree."""
     is_rounding = there <= 1e-15 * np.abs(case.y).max()
-    allowed = 1e-2 if any("outliers" in ill or "1e9" in ill for ill in case.ills) else 1e-9
-    same = is_rounding or abs(here / there - 1) <= allowed
+    same = is_rounding or abs(here / there - 1) <= 1e-9
     return [] if same else [f"disagreement: the scale is {here} in memory, {there} in blocks"]
 
 
