@@ -255,3 +255,23 @@ def test_outliers_may_be_most_of_what_is_not_zero():
     y = np.r_[np.zeros(6), 1.0, np.full(3, 1e20)]
     model = LADRegressor().fit(np.zeros((10, 1)), y)
     assert model.intercept_ == 0.0
+
+
+@pytest.mark.parametrize("size", [1e4, 1e6, 1e7, 1e8, 1e9])
+def test_outliers_of_two_sizes_leave_the_others_their_digits(size):
+    """Where most targets are zero, 1 is an ordinary target, and neither 1e6 nor 4e206."""
+    kept = 0
+    for seed in range(30):
+        rng = np.random.default_rng([seed, int(np.log10(size))])
+        X = np.round(rng.standard_normal((int(rng.integers(12, 20)), int(rng.integers(2, 5)))), 3)
+        X[:, 1] = X[:, 0] + (1e-6 if seed % 2 else 1.0) * X[:, 1]
+        rows = rng.choice(X.shape[0], 4, replace=False)
+        y, side = np.zeros(X.shape[0]), rng.choice([-1.0, 1.0], 3)
+        y[rows] = np.r_[1.0, side * size * [1.0, 2.0, 4e206 / size]]
+        model = LADRegressor(alpha=[0.0, 1e-4][seed % 2], bounds=[None, (-50, 50)][seed // 2 % 2]).fit(X, y)
+        residual = y - model.predict(X)
+        if np.all(side * residual[rows[1:]] > 10.0):
+            kept += 1
+            cost = np.abs(np.delete(residual, rows[1:])).sum() / y.size + model.alpha * np.abs(model.coef_).sum()
+            assert model.dual_gap_ <= 1e-9 * cost + 1e-13
+    assert kept > 15

@@ -16,8 +16,9 @@ _HEAVY = 2.0**20
 # exactly is at most that sum where the row is as large as the others, and 1,000 times it where it is a thousandth of
 # their size.
 _LOWERED = 2.0**10
-# Distances of at least 2^-30 times their median are of one size.
-_ONE_SIZE = 2.0**-30
+# Distances of at least 2^-30 times their median are of one size; those below median / REACH are of another if they are
+# an eighth of all: of exponential or normal ones they are a thousandth.
+_ONE_SIZE, _SHARE = 2.0**-30, 1 / 8
 # Rows of the sample that shows, for most data, that no target is far.
 _GLANCE = 256
 # A median is computed from at most 10,000 random rows.
@@ -59,7 +60,9 @@ def _typical(distance: Array, weight: Array, centre: float) -> float:
     chosen = (distance > 0) & (weight > 0)
     while size == 0 and chosen.any():
         median = _median(distance[chosen], weight[chosen])
-        chosen &= distance < _ONE_SIZE * median
+        smaller = chosen & (distance < median / REACH)
+        is_small_share = np.count_nonzero(smaller) < _SHARE * np.count_nonzero(chosen)
+        chosen = smaller & (distance < _ONE_SIZE * median) if is_small_share else smaller
         size = 0.0 if chosen.any() else median
     return size
 
