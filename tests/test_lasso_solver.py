@@ -121,6 +121,21 @@ def test_storage_does_not_matter(table, storage):
     np.testing.assert_allclose(other.coef, dense.coef, rtol=1e-7, atol=1e-8)
 
 
+@pytest.mark.parametrize("storage", [sp.csr_array, sp.csc_array])
+@pytest.mark.parametrize("value", [0.1, 3.0, 7.3e6])
+def test_a_constant_column_without_zeros_leaves_the_optimum_open(storage, value):
+    rng = np.random.default_rng(0)
+    for seed in range(8):
+        X, y = rng.standard_normal((12, 3)), rng.standard_normal(12)
+        X[:, 0] = value
+        weight = rng.exponential(1.0, 12) if seed % 2 else None
+        for alpha in (0.0, [0.0, 0.05, 0.05]):
+            found = solve(lasso(storage(X), y, alpha, weight=weight), tol=1e-14)
+            assert not found.unique
+            assert abs(found.coef[0]) <= 1e-12
+            np.testing.assert_allclose(found.coef, solve(lasso(X, y, alpha, weight=weight), tol=1e-14).coef, atol=1e-9)
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
 def test_columns_far_from_zero(offset):
     rng = np.random.default_rng(0)

@@ -179,7 +179,7 @@ class SparseDesign(Design):
         return bool(np.isfinite(self.X.data).all())
 
     def extent(self, centred: bool) -> tuple[Array, Array]:
-        """The middle of the range and half the range of columns without zeros that are far from zero (`_FAR`).
+        """The middle of the range and half the range of columns without zeros that are constant or far from 0 (`_FAR`).
 
         Other columns have a shift of 0, and the mean size of the stored values.
         """
@@ -199,7 +199,7 @@ class SparseDesign(Design):
         values = sp.csc_array(self.X[:, full]).data.reshape(full.size, self.n_samples).astype(np.float64)
         lowest, highest = values.min(axis=1), values.max(axis=1)
         middle, half = lowest / 2 + highest / 2, highest / 2 - lowest / 2
-        far = (np.abs(middle) > _FAR * half) & (half > 0)
+        far = np.abs(middle) > _FAR * half
         shift[full[far]], distance[full[far]] = middle[far], half[far]
         return shift, distance
 
