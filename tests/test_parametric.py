@@ -240,6 +240,22 @@ def test_far_targets_that_are_fitted_have_knots():
         np.testing.assert_allclose(coefs[:, k], single.coef_, rtol=1e-7, atol=1e-7 * np.abs(single.coef_).max())
 
 
+def test_coefficients_of_integer_tables_that_are_zero_are_exactly_zero():
+    """Of a vertex with more rows than columns a coefficient may be zero that the basis does not hold at zero."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        n, p = int(rng.integers(8, 30)), int(rng.integers(2, 7))
+        X, y = rng.integers(-2, 3, (n, p)) / rng.choice([1.0, 10.0]), rng.integers(0, 4, n).astype(float)
+        for path in (
+            lad_path(X, y, alphas=6, eps=0.02),
+            lad_path(X, y, method="knots", eps=0.02),
+            quantile_path(X, y, quantile=0.25, alphas=6, eps=0.02),
+            quantile_process(X, y, alpha=0.02),
+        ):
+            size = np.abs(path[1])
+            assert not np.any((size > 0) & (size < 1e-12)), f"integer {seed}"
+
+
 def test_a_target_without_knots_has_one_solution():
     X = np.arange(6.0).reshape(3, 2)
     alphas, coefs, intercepts, _ = lad_path(X, np.full(3, 2.5), method="knots")

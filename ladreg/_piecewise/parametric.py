@@ -17,7 +17,7 @@ from ladreg._arrays import Array, Index, inverted
 from ladreg._kernels import _parametric
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Problem
-from ladreg._tolerances import MISSED, PERTURBATION, SUMMED
+from ladreg._tolerances import MISSED, PERTURBATION, SOLVED, SUMMED
 
 # A burst has at most 1e9 multiplications, about 0.1 s: only between bursts is Ctrl-C noticed.
 _BURST = 1e9
@@ -236,7 +236,15 @@ class Walk:
             self.is_done = why == _ALL_SOLVED
             if self.is_done or why == _NO_ROOM:
                 break
-        return found.part(slice(0, count))
+        found = found.part(slice(0, count))
+        self._remove_rounding(found.coef)
+        return found
+
+    def _remove_rounding(self, coefs: Array) -> None:
+        """Set to zero the features' coefficients that are rounding of zero, at vertices with more rows than columns."""
+        small = SOLVED * np.abs(coefs).max(axis=1, initial=1.0)
+        features = coefs[:, : self.features.size]
+        features[np.abs(features) <= small[:, None]] = 0.0
 
     def _burst(self, alphas: Array, found: Vertices, all_knots: bool) -> tuple[int, int]:
         """Some exchanges; why they ended, and the number of vertices found.
