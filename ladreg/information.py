@@ -417,7 +417,7 @@ class LADRegressorIC(InformationRegressor):
     with :math:`v` for `penalty_weights`, as `LADRegressor` does, for each :math:`\alpha` of a decreasing grid, and
     takes the fit with the smallest
 
-    .. math:: 2 n \log 2 s + \frac{2}{s} \sum_i w_i \, |y_i - x_i^\top b - b_0| + c \, k
+    .. math:: 2 n \log 2 s + \frac{2 n}{s \sum_i w_i} \sum_i w_i \, |y_i - x_i^\top b - b_0| + c \, k
 
     with k the rank of the columns with non-zero coefficients (their number, unless they are linearly dependent), c = 2
     for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms are minus twice the
@@ -752,7 +752,8 @@ class QuantileRegressorIC(LADRegressorIC):
     with :math:`\tau` for `quantile` and :math:`v` for `penalty_weights`, as `QuantileRegressor` does, for each
     :math:`\alpha` of a decreasing grid, and takes the fit with the smallest
 
-    .. math:: 2 n \log \frac{s}{\tau (1 - \tau)} + \frac{2}{s} \sum_i w_i \, \rho_\tau(y_i - x_i^\top b - b_0) + c \, k
+    .. math:: 2 n \log \frac{s}{\tau (1 - \tau)}
+        + \frac{2 n}{s \sum_i w_i} \sum_i w_i \, \rho_\tau(y_i - x_i^\top b - b_0) + c \, k
 
     with k the rank of the columns with non-zero coefficients (their number, unless they are linearly dependent), c = 2
     for "aic" and :math:`\log n` for "bic"; "ebic" adds a term (see Notes). The first two terms are minus twice the
@@ -1068,13 +1069,17 @@ def _exact_rank(problem: Problem, point: Coefficients, used: NDArray[np.bool_]) 
 
 
 def _universal(candidate: Candidate, n_samples: float) -> float:
-    """The noise level of alpha, for noise of size one and columns of the median deviation over strength."""
+    """The noise level of alpha, for noise of size one and columns of the median deviation over strength.
+
+    The median is over columns that are not constant, whose deviation would have no unit.
+    """
     problem = candidate.problem
     chosen = np.isfinite(problem.penalty.strength) & (problem.penalty.strength > 0)
-    if not chosen.any():
+    deviation = problem.design.deviations(problem.weight, of_constant=0.0)
+    varied = chosen & (deviation > 0)
+    if not varied.any():
         return 0.0
-    deviation = problem.design.deviations(problem.weight)[chosen]
-    unit = float(np.median(deviation / problem.penalty.strength[chosen]))
+    unit = float(np.median(deviation[varied] / problem.penalty.strength[varied]))
     return unit * float(np.sqrt(2.0 * np.log(max(int(np.count_nonzero(chosen)), 2)) / n_samples))
 
 

@@ -304,6 +304,25 @@ def test_units_do_not_matter(unit):
     assert noise / unit / unit == pytest.approx(LassoCDIC(alphas=12).fit(X, y).noise_variance_, rel=1e-9)
 
 
+def test_the_order_of_rows_of_integers_does_not_matter():
+    """Knots are left out: at the largest alpha, coefficients of zero are one of several optima."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X, y = rng.integers(-2, 3, (25, 5)).astype(float), rng.integers(0, 4, 25).astype(float)
+        order = rng.permutation(25)
+        model = LADRegressorIC(alphas=[0.11, 0.053, 0.0247, 0.0113])
+        criterion = model.fit(X, y).criterion_
+        np.testing.assert_allclose(model.fit(X[order], y[order]).criterion_, criterion, rtol=1e-9)
+
+
+def test_the_unit_of_a_table_with_a_constant_column_does_not_matter():
+    X, y = signal(20, 40)
+    X[:, 15:] = 3.0
+    one, other = (LassoCDIC(alphas=12).fit(unit * X, y) for unit in (1.0, 2.0**-6))
+    assert other.noise_variance_ == pytest.approx(one.noise_variance_, rel=1e-9)
+    np.testing.assert_allclose(other.criterion_, one.criterion_, rtol=1e-9)
+
+
 def test_of_exact_fits_the_sparsest_is_chosen():
     X, _ = signal(30, 5)
     exact = X @ [1.0, 2.0, 0.0, 0.0, 1.0] + 3.0

@@ -200,8 +200,8 @@ class Design(ABC):
         """Column means, weighted by `weight` of sum one."""
         return self.rmatvec(weight)
 
-    def deviations(self, weight: Array) -> Array:
-        """Standard deviation of each column, weighted by `weight` of sum one; 1 where it is constant up to rounding.
+    def deviations(self, weight: Array, of_constant: float = 1.0) -> Array:
+        """Standard deviation of each column, weighted by `weight` of sum one; `of_constant` where it is constant.
 
         A column is constant if its deviation is at most 1e-14 times the root mean square of its unshifted values: its
         values (sums of shares, for example) are one number up to rounding.
@@ -218,4 +218,4 @@ class Design(ABC):
             rest = near.means_from(mean, weight)
             square = np.maximum(square - rest**2, 0.0)
         constant = (square <= CONSTANT * (square + size**2)) | (distance == 0)
-        return np.where(constant, 1.0, np.ldexp(np.sqrt(square), np.clip(exponent, -1000, 1000)))
+        return np.where(constant, of_constant, np.ldexp(np.sqrt(square), np.clip(exponent, -1000, 1000)))
