@@ -263,3 +263,15 @@ def test_work_is_counted():
     assert stats["rows_solved"] == 21
     assert stats["n_rounds"] == 1
     assert 0 < stats["n_lp_iter"] < 100
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.01])
+@pytest.mark.parametrize("n_samples", [22, 3000])
+def test_no_other_solver_is_tried_for_the_rounding_of_the_intercept(n_samples, alpha):
+    rng = np.random.default_rng(n_samples)
+    X = rng.standard_normal((n_samples, 10))
+    y = np.round((X.sum(axis=1) + rng.standard_normal(n_samples)) * 2**16) / 2**16  # exact beside 1e9
+    near, moved = (solve(make(X, y + shift, alpha=alpha)) for shift in (0.0, 1e9))
+    assert moved.stats["rung"] == near.stats["rung"]
+    assert moved.unique
+    np.testing.assert_allclose(moved.coef, near.coef, rtol=1e-9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ladreg._certificate import canonical_optimum, certify
+from ladreg._certificate import canonical_optimum, certify, is_unique, prove
 from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import linprog, preprocessing
 from ladreg._piecewise.interpolation import interpolant
@@ -53,8 +53,9 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     fitted = interpolant(twin)
     if fitted is not None:
         solution = certified(problem, units, fitted, rung=1)
-        if _proved(solution, units):
-            return solution
+        settled = _settled(solution, twin, fitted, units)
+        if settled is not None:
+            return settled
     for number in (1, 2) if preprocessing.reduces(rows, settings.tuned(PiecewiseTuning)) else (1,):
         draft = preprocessing.solve_reduced(rows, settings, near, reduce=number == 1)
         if fewer is not None:
@@ -64,8 +65,9 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
         solution = certified(problem, units, draft, rung=number)
         if best is None or solution.gap < best[0].gap:
             best = solution, draft
-        if _proved(solution, units):
-            return solution
+        settled = _settled(solution, twin, draft, units)
+        if settled is not None:
+            return settled
     assert best is not None
     if not twin.loss.is_piecewise_linear:
         solution = best[0]
@@ -80,10 +82,11 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     first = certify(
         twin, draft.coef, draft.intercept, draft.dual, n_iter=draft.n_iter, stopped=draft.stopped, solver=draft.solver
     )
-    refined = linprog.refine(twin, settings, first)
-    solution = certified(problem, units, refined.uncertified(), rung=3)
-    if _proved(solution, units):
-        return solution
+    refined = linprog.refine(twin, settings, first).uncertified()
+    solution = certified(problem, units, refined, rung=3)
+    settled = _settled(solution, twin, refined, units)
+    if settled is not None:
+        return settled
     # 4.
     last = linprog.solve_by_linprog(twin, settings, near)
     final = certified(problem, units, last, rung=4)
@@ -95,15 +98,27 @@ def _from_vertex(problem: Problem, twin: Problem, units: Scaling, settings: Sett
     vertex = solve_vertex(twin, settings.tuned(PiecewiseTuning))
     if vertex is None:
         return None
-    solution = certified(problem, units, vertex, rung=0)
-    if _proved(solution, units) and not solution.unique:
-        optimum = canonical_optimum(twin, vertex.dual)
-        if optimum is None:
-            return None
-        solution = certified(problem, units, replace(vertex, **optimum._asdict()), rung=0)
-    return solution if _proved(solution, units) else None
+    solution = _settled(certified(problem, units, vertex, rung=0), twin, vertex, units)
+    if solution is None or solution.unique:
+        return solution
+    optimum = canonical_optimum(twin, vertex.dual)
+    if optimum is None:
+        return None
+    vertex = replace(vertex, **optimum._asdict())
+    return _settled(certified(problem, units, vertex, rung=0), twin, vertex, units)
 
 
-def _proved(solution: Solution, units: Scaling) -> bool:
-    small = solution.gap <= PROVED_GAP * max(units.factor, solution.objective)
-    return small and solution.stopped.good
+def _settled(solution: Solution, twin: Problem, draft: Uncertified, units: Scaling) -> Solution | None:
+    """The solution if no other rung can do better, or None: it is proved, or the draft is on the twin.
+
+    Then only the rounding of coefficients in the units of the data is left, as where y is far from zero.
+    """
+    if not draft.stopped.good:
+        return None
+    if solution.gap <= PROVED_GAP * max(units.factor, solution.objective):
+        return solution
+    proof = prove(twin, draft.coef, draft.intercept, draft.dual)
+    if proof.gap > PROVED_GAP * max(1.0, proof.objective):
+        return None
+    unique = is_unique(twin, draft.coef, draft.intercept, proof) if draft.unique is None else draft.unique
+    return replace(solution, unique=unique)

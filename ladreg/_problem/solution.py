@@ -39,7 +39,8 @@ class StopReason(Enum):
     ITERATION_LIMIT = "the iteration limit was reached; raise max_iter or loosen tol"
     TIME_LIMIT = "the time limit was reached; raise time_limit in solver_options"
     STALLED = (
-        "rounding errors prevent further progress; subtract their means from columns of X far from zero, or loosen tol"
+        "rounding errors prevent further progress; subtract their means from columns of X far from zero, and from y "
+        "if it is, or loosen tol"
     )
     NOT_CANONICAL = (
         "the optimum is not unique, and rounding errors hide the canonical one: the coefficients are those of another; "
