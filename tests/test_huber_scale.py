@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from scipy.stats import norm
 
 from ladreg import HuberLossRegressor, LADRegressor
@@ -37,14 +38,15 @@ def test_the_formula_by_hand():
     assert scale_of(np.zeros((5, 1)), [0, 1, 2, 3, 10]) == pytest.approx(1 / norm.ppf((1 + 3 / 8) / 2), rel=1e-12)
 
 
+@pytest.mark.parametrize("kind", [np.array, sp.csr_array, sp.csc_array, sp.coo_array])
 @pytest.mark.parametrize("far", [1e9, 1e12, 1e15])
-def test_rows_that_differ_in_their_last_digits_are_different(far):
+def test_rows_that_differ_in_their_last_digits_are_different(far, kind):
     """Beside a target that is far from all others, sums over the columns of rows have few digits."""
     rng = np.random.default_rng(0)
     group, y = np.arange(40) % 5, rng.integers(1, 40, 40) / 8
     dummies = np.eye(5)[group]
     y[:15:5] = far + np.arange(3) / 8
-    assert scale_of(dummies, y, fit_intercept=False) == pytest.approx(scale_by_hand(group, y), rel=1e-9)
+    assert scale_of(kind(dummies), y, fit_intercept=False) == pytest.approx(scale_by_hand(group, y), rel=1e-9)
 
 
 def scale_by_hand(group, y):
