@@ -42,6 +42,19 @@ def assert_same(model, X, y, w=None, rows=3000, held=4000, n_passes=4):
     return there
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_of_several_optima_it_is_the_one_of_memory(seed):
+    """Groups of even sizes in two and three factors: the centre of their optima depends on all rows, far ones too."""
+    rng = np.random.default_rng(seed)
+    group = np.arange(600) % 8
+    factors = np.column_stack([group & 1, (group >> 1) & 1, (group >> 2) & 1]) * 1.0
+    rare = np.column_stack([rng.random((600, 3)) < 0.01, rng.integers(0, 3, 600)]) * 1.0
+    noise, w = rng.standard_t(2, 600), rng.integers(0, 3, 600) * 1.0
+    for X, y, weight in (factors, noise, None), (rare, noise, None), (rare, noise + 1e3, w):
+        for model in (LADRegressor(), QuantileRegressor(quantile=0.25, alpha=0, positive=True)):
+            assert_same(model, X, y, weight, rows=200, held=200, n_passes=7)
+
+
 def test_four_passes_give_the_fit_in_memory():
     X, y, w = table()
     model = assert_same(LADRegressor(), X, y, w)

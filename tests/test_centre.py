@@ -222,7 +222,7 @@ def test_the_ranges_of_a_polyhedron_are_those_of_linear_programs(monkeypatch):
         polyhedron = directions.polyhedron()
         vertex = polyhedron.vertex()
         found = polyhedron.support(directions.vector, vertex)
-        corners = polyhedron._corners(vertex)
+        corners = polyhedron.corners(vertex)
         enumerated += corners is not None
         by_corners = found if corners is None else (directions.vector @ corners.T).max(axis=1)
         for aim, value, other in zip(directions.vector, found, by_corners, strict=True):

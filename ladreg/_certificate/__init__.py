@@ -10,6 +10,7 @@ from ladreg._certificate.certificate import (
     relative_gap,
     slope_margin,
 )
+from ladreg._certificate.open_face import OpenFace, Spread
 from ladreg._certificate.optimal_face import column_rank, tied_rows
 from ladreg._certificate.path_certificates import Answers, costs, largest_parts, proofs, reaching
 from ladreg._certificate.sums_of_squares import Curved, Kink, SquareSums, SumProof, prove_from_sums
@@ -19,7 +20,9 @@ __all__ = [
     "Answers",
     "Curved",
     "Kink",
+    "OpenFace",
     "Proof",
+    "Spread",
     "SquareSums",
     "SumProof",
     "VertexRows",

@@ -81,7 +81,7 @@ def _on_face(
     problem: Problem, face: Face, products: Array, among: Index | None, near: Coefficients | None
 ) -> Optimum | None:
     """Steps 2 to 4 of `canonical_optimum`."""
-    pinned = _Pinned.of(face, near)
+    pinned = Pinned.of(face, near)
     if pinned is None:
         return None
     point = pinned.point
@@ -90,19 +90,26 @@ def _on_face(
         if moved is None:
             return None
         point = pinned.fitted(moved)
-    # A coefficient that is zero, or at a limit, in exact arithmetic comes out as rounding of that, perhaps beyond it.
+    coef, intercept = coefficients_at(problem, face, point)
+    return Optimum(coef, intercept, _corrected(face, coef, products, pinned, among))
+
+
+def coefficients_at(problem: Problem, face: Face, point: Array) -> Coefficients:
+    """The coefficients of all features, and the intercept, at a point of a face.
+
+    A coefficient that is zero, or at a limit, in exact arithmetic comes out as rounding of that, perhaps beyond it.
+    """
     values = point[: face.features.size] + face.origin
     small = SOLVED * np.abs(point).max(initial=1.0)
     values = np.where(values <= face.lower + small, face.lower, values)
     values = np.where(values >= face.upper - small, face.upper, values)
     coef = np.zeros(problem.n_features) if face.rest is None else face.rest.copy()
     coef[face.features] = values
-    intercept = float(point[-1]) if problem.fit_intercept else 0.0
-    return Optimum(coef, intercept, _corrected(face, coef, products, pinned, among))
+    return Coefficients(coef, float(point[-1]) if problem.fit_intercept else 0.0)
 
 
 @dataclass(frozen=True)
-class _Pinned:
+class Pinned:
     """The equations of the pinned rows in the active columns: one solution, and a basis of what they leave open.
 
     `rows` are the rows that may move along the basis, `balance` is the change of the pinned rows' dual that changes
@@ -118,11 +125,11 @@ class _Pinned:
     fitted: Callable[[Array], Array] = np.asarray
 
     @classmethod
-    def of(cls, face: Face, near: Coefficients | None) -> _Pinned | None:
+    def of(cls, face: Face, near: Coefficients | None) -> Pinned | None:
         """The equations of a face; None if it is empty, or has too many dimensions for its centre."""
         eliminated = EliminatedRows.of(face)
         if eliminated is None:
-            return cls._dense(face)
+            return cls.dense(face)
         columns = np.append(near.coef[face.features], near.intercept) if near is not None else None
         if columns is not None and not face.problem.fit_intercept:
             columns = columns[:-1]
@@ -132,7 +139,8 @@ class _Pinned:
         return cls(left.point, left.basis, left.rows, eliminated.balance, eliminated.backward)
 
     @classmethod
-    def _dense(cls, face: Face) -> _Pinned:
+    def dense(cls, face: Face) -> Pinned:
+        """The equations of a face, its rows as a dense matrix."""
         # If every row is pinned, only the signs of coefficients constrain z.
         rows = slice(None) if face.pinned.size < face.problem.n_samples else slice(0)
         matrix, target = face.equations()
@@ -158,20 +166,26 @@ def _fitted(matrix: Array, target: Array, point: Array) -> Array:
     return point + least_squares(matrix, left)
 
 
-def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
+def _centre_of(problem: Problem, face: Face, pinned: Pinned) -> Array | None:
     """The centre (`face_centre`), then the smallest norm, of ``point + basis @ z`` under the one-sided constraints.
 
     A pinned row's residual is fixed, so that only the sided rows count.
     """
-    n_features = face.features.size
-    sided = _Sided.of(problem, face, pinned)
+    sided = Sided.of(problem, face, pinned)
     # 1. Directions that change no residual are left to the norm: they drop out by the singular values of `fit`.
     if sided.contradicted():
         return None
     centre = sided.centre()
     if centre is None:
         return None
-    fit, goal = centre
+    return nearest_on_face(problem, face, pinned, sided, *centre)
+
+
+def nearest_on_face(
+    problem: Problem, face: Face, pinned: Pinned, sided: Sided, fit: Array, goal: Array
+) -> Array | None:
+    """Steps 2 and 3 of `_centre_of`: the point of a face with the least ``|fit @ z - goal|``, then the least norm."""
+    n_features = face.features.size
     # 2. The norm counts coefficients in the user's units: coef * column scale.
     measure = np.zeros(pinned.point.size)
     measure[:n_features] = problem.design.scale[face.features]
@@ -205,7 +219,7 @@ def _centre_of(problem: Problem, face: Face, pinned: _Pinned) -> Array | None:
 
 
 @dataclass(frozen=True)
-class _Sided:
+class Sided:
     """The sign constraints on the face: ``side * (slack - move @ z) >= 0`` along the basis of the pinned rows.
 
     Constraints on the residuals of all rows (of no rows if all are pinned; side 0 for a pinned row) come first, then
@@ -220,7 +234,7 @@ class _Sided:
     cost: Array
 
     @classmethod
-    def of(cls, problem: Problem, face: Face, pinned: _Pinned) -> _Sided:
+    def of(cls, problem: Problem, face: Face, pinned: Pinned) -> Sided:
         directions, rows = np.column_stack([pinned.point, pinned.basis]), pinned.rows
         product = predictions(problem, rows, face.features, directions)
         edge = edges(problem, face.dual)[rows]
@@ -284,7 +298,7 @@ class _Sided:
         return -scale[:, None] * self.move[chosen], -scale * self.slack[chosen]
 
 
-def _lexicographic(fit: Array, goal: Array, pinned: _Pinned, measure: Array, A: Array, b: Array) -> Array:
+def _lexicographic(fit: Array, goal: Array, pinned: Pinned, measure: Array, A: Array, b: Array) -> Array:
     """Minimiser of |goal - fit z|, then the norm of the coefficients, subject to ``A z = b``."""
     z, free = _solutions(A, b, 1.0)
     t, neutral = _solutions(fit @ free, goal - fit @ z, float(np.linalg.norm(fit)))
@@ -345,7 +359,7 @@ def _solutions(matrix: Array, target: Array, size: float) -> tuple[Array, Array]
 
 
 def _active_constraints(
-    fit: Array, goal: Array, pinned: _Pinned, measure: Array, G: Array, h: Array
+    fit: Array, goal: Array, pinned: Pinned, measure: Array, G: Array, h: Array
 ) -> tuple[Array, NDArray[np.bool_]] | None:
     """The minimum under ``G z >= h``, and the constraints active there, by Lawson and Hanson's LSI -> LDP -> NNLS.
 
@@ -383,7 +397,7 @@ def _active_constraints(
     return center + np.linalg.solve(r, u), multiplier > VERTEX * multiplier.max(initial=0.0)
 
 
-def _corrected(face: Face, coef: Array, products: Array, pinned: _Pinned, among: Index | None) -> Array:
+def _corrected(face: Face, coef: Array, products: Array, pinned: Pinned, among: Index | None) -> Array:
     """The dual, changed in the pinned rows so that its slope is exact for every feature with a nonzero coefficient."""
     problem, dual = face.problem, face.dual
     if 0 in (face.pinned.size, pinned.point.size) or not problem.loss.is_piecewise_linear or problem.penalty.curved:

@@ -157,6 +157,14 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
     return np.vstack(fit), np.concatenate(goal)
 
 
+def corners(move: Array, slack: Array, side: Array) -> Array | None:
+    """The corners of the polyhedron, a row for each; None if it is not bounded, is empty, or has too many."""
+    directions = _Directions.of(move, slack, side, np.ones(side.size))
+    polyhedron = directions.nearest().polyhedron()
+    vertex = polyhedron.vertex()
+    return None if vertex is None else polyhedron.corners(vertex)
+
+
 def _one_interval(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Array, Array]:
     """`equations` in one dimension."""
     limit, above = slack / move, side * move > 0

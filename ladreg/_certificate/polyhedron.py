@@ -108,7 +108,7 @@ class Polyhedron:
     def ranges(self, vector: Array, vertex: Index) -> tuple[Array, Array]:
         """The least and the largest value of ``vector @ z`` for each row of `vector`, in blocks of rows."""
         low, high = np.empty((2, vector.shape[0]))
-        corners = self._corners(vertex)
+        corners = self.corners(vertex)
         for begin in range(0, vector.shape[0], 8 * BLOCK):
             block = slice(begin, begin + 8 * BLOCK)
             if corners is None:
@@ -120,7 +120,7 @@ class Polyhedron:
                 values.min(axis=0, out=low[block])
         return low, high
 
-    def _corners(self, vertex: Index) -> Array | None:
+    def corners(self, vertex: Index) -> Array | None:
         """All vertices, one per row; None if there are more than `_CORNERS`, or if an edge is unbounded."""
         found: dict[tuple[int, ...], Array] = {}
         waiting = [tuple(np.sort(vertex).tolist())]

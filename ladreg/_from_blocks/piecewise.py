@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ladreg._from_blocks.centre import centred
 from ladreg._from_blocks.far_targets import FarTargets
 from ladreg._from_blocks.fit_state import FitState
 from ladreg._from_blocks.piecewise_tasks import Near, check, compare
@@ -77,7 +78,7 @@ def _descended(state: FitState) -> Generator[Request, Summary, None]:
             yield from refined(state)
         found = yield from gathered(state)
         is_first = state.has_means and state.refined_point is None
-        yield from checked(state, *found, n_rounds=1 if is_first else _ROUNDS)
+        last = yield from checked(state, *found, n_rounds=1 if is_first else _ROUNDS)
         if is_first and not (state.is_proved or state.has_crossed):
             by_means = state.best, state.best_point
             yield from _judged_last(state)
@@ -85,6 +86,8 @@ def _descended(state: FitState) -> Generator[Request, Summary, None]:
             if not state.is_proved:  # means of rows near the best point of these may lead on
                 state.best, state.best_point = by_means
         if state.is_proved:
+            if not (state.has_means or state.wants_ties):
+                yield from centred(state, last)
             break
         if state.has_crossed:
             # The fit follows targets that are far from all others: from now on they are where they are.

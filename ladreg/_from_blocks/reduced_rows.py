@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,13 +49,26 @@ class _Mean:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A solution of a reduced problem, at unit scale and in the user's units."""
+    """A solution of a reduced problem, at unit scale and in the user's units.
+
+    `problem` is that problem with the means where they were; None if there is none.
+    """
 
     solution: Solution
     coefficients: Coefficients
     # What moving the means near took from the objective, and what it may cost the bound.
     moved: float = 0.0
     charge: float = 0.0
+    problem: Problem | None = None
+
+
+class Reduced(NamedTuple):
+    """The last reduced problem: which rows are near and how many, these with repeated ones merged, and its solution."""
+
+    near: Near
+    n_near: int
+    rows: Rows
+    candidate: Candidate
 
 
 def gathered(state: FitState) -> Generator[Request, Summary, tuple[Near, Summary]]:
@@ -105,7 +119,7 @@ def _count(parts: list[Rows]) -> int:
 
 def checked(
     state: FitState, near: Near, seen: Summary, n_rounds: int, *, are_shared: bool = False
-) -> Generator[Request, Summary, None]:
+) -> Generator[Request, Summary, Reduced]:
     """Solve the gathered rows and check all rows; add those held on the wrong side, until there are none.
 
     Gathered rows that other fits have as well (`are_shared`) are copied for each solution, and no copy is kept.
@@ -114,7 +128,9 @@ def checked(
     for number in range(n_rounds):
         if not are_shared:
             parts = [stacked(parts)]  # in place of its parts: they are as large
-        candidate = _reduced(state, stacked(parts), held)
+        rows = stacked(parts)
+        candidate = reduced(state, rows, held)
+        last = Reduced(near, n_near, rows, candidate)
         n_gathered = _count(parts)
         state.stats["rows_solved"] += n_gathered
         state.stats["n_rounds"] += 1
@@ -132,10 +148,11 @@ def checked(
         if is_full and not state.has_means:
             state.stats["rows_needed"] = int(n_near + seen.sums["joins"])
         if not is_open or is_full or state.has_crossed or seen.sums["joins"] == 0:
-            return
+            break
         parts, n_near = [*parts, *joins], n_near + seen.sums["joins"]
         near = replace(near, checked=(*near.checked, candidate.coefficients))
         held = _still_held(held, seen) or (yield "gather", gather, (near, 0))
+    return last
 
 
 def _still_held(held: Summary, seen: Summary) -> Summary | None:
@@ -153,7 +170,7 @@ def _still_held(held: Summary, seen: Summary) -> Summary | None:
     return Summary(sums=sums)
 
 
-def _reduced(state: FitState, rows: Rows, seen: Summary) -> Candidate:
+def reduced(state: FitState, rows: Rows, seen: Summary) -> Candidate:
     """Step 3: the optimum of the gathered rows and the means of the others."""
     units, question = state.units, state.question
     means = _means(state, seen)
@@ -180,7 +197,8 @@ def _reduced(state: FitState, rows: Rows, seen: Summary) -> Candidate:
             charge += mean.shift * off
         elif abs(off) > AT_END * mean.weight:
             charge += (abs(mean.shift) + mean.distance) * abs(off)
-    return Candidate(solution, coefficients, moved, max(charge, 0.0))
+    y = np.append(problem.y[: rows.y.size], [mean.y + np.copysign(mean.distance, mean.end) for mean in means])
+    return Candidate(solution, coefficients, moved, max(charge, 0.0), replace(problem, y=y))
 
 
 def _means(state: FitState, seen: Summary) -> list[_Mean]:
