@@ -37,6 +37,7 @@ def solve_blocks(
     n_held: int,
     start: Start | None = None,
     is_pilot: bool = False,
+    is_first: bool = False,
 ) -> Generator[Request, Summary, Solution]:
     """Solve a question over the rows of blocks; yields what it asks of the rows.
 
@@ -55,11 +56,14 @@ def solve_blocks(
     is_pilot
         Whether the fit comes before another one, or is one of many side by side, whose rows are not all kept.
 
+    is_first
+        Whether another fit with more rows follows where this one is not proved.
+
     Notes
     -----
     Where few rows were not enough, and all are at most 2,000, these are solved as in memory, but not for pilots.
     """
-    found = yield from _by_loss(question, settings, seen, n_held, start)
+    found = yield from _by_loss(question, settings, seen, n_held, start, is_first)
     if found.relative_gap <= PROVED_GAP or seen.is_complete or seen.n_rows > _FEW or is_pilot:
         return found
     everything = yield "gather", _present, ()
@@ -74,7 +78,7 @@ def _present(place: Place, rows: Rows) -> Summary:  # noqa: ARG001
 
 
 def _by_loss(
-    question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None
+    question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None, is_first: bool
 ) -> Generator[Request, Summary, Solution]:
     """The method for the loss."""
     others = other_columns(question, seen) if question.loss.curvature > 0 or isinstance(question.loss, Huber) else None
@@ -85,7 +89,7 @@ def _by_loss(
             return (yield from _without_square(question, settings, seen, n_held))
         return (yield from solve_combined_blocks(question, settings, seen, n_held, start))
     if not isinstance(question.loss, Huber):
-        return (yield from solve_piecewise_blocks(question, settings, seen, n_held, start))
+        return (yield from solve_piecewise_blocks(question, settings, seen, n_held, start, is_first))
     whole = question.of(seen.sample)
     if seen.is_complete:
         return solve(whole, settings)
@@ -167,7 +171,7 @@ def _largest_alpha_by_slopes(
         point = found.best if isinstance(found, HuberSolution) else found.coefficients
     else:
         point = Coefficients(np.zeros(seen.n_features), 0.0)
-    return (yield from largest_alpha_by_slopes(question, point, seen, n_held))
+    return (yield from largest_alpha_by_slopes(question, point, settings, seen, n_held))
 
 
 def judged(

@@ -44,6 +44,10 @@ class FitState:
     # Whether the last attempt failed, and the number of rows that it was to gather.
     failed: bool = False
     size: float = 0.0
+    # Whether the fit is one of a path, which begins at the largest alpha.
+    follows: bool = False
+    # Whether rows that are fitted exactly without features were taken to their sides.
+    is_split: bool = False
     # Whether rows near the fit were too many, so that means of groups of them are solved.
     has_means: bool = False
     # Distinct rows of all, as far as the sample tells; infinite where it does not.
@@ -54,6 +58,8 @@ class FitState:
     # Whether all rows that are fitted exactly are to be gathered, and the last problem of the gathered rows.
     wants_ties: bool = False
     reduced: Problem | None = None
+    # The optimum of the last problem of the gathered rows.
+    tried: Array = field(default_factory=lambda: np.zeros(0))
     # The point of the last Newton step, where means are of rows near another one.
     refined_point: Array | None = None
     bound: float = -np.inf

@@ -11,7 +11,7 @@ import numpy as np
 from ladreg._from_blocks.choose import solve_blocks
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.row_folds import Training
-from ladreg._from_blocks.sample_problem import Start
+from ladreg._from_blocks.sample_problem import Start, n_tied
 from ladreg._from_blocks.shared_folds import AROUND, Ended, Member, solve_folds
 from ladreg._from_blocks.side_by_side import Request, together
 from ladreg._from_blocks.survey import SampledFold, Survey
@@ -23,8 +23,6 @@ from ladreg._tolerances import ROUNDING_GAP
 _FEWEST, _PER_COLUMN = 100, 10
 # A fit that is not proved may gather eight times the rows in the next attempt.
 _MORE = 8
-# Fits of samples whose targets repeat on average twice are not shared: rows fitted exactly may be too many.
-_REPEATED = 0.5
 
 
 class Part(NamedTuple):
@@ -90,11 +88,9 @@ class PartFits:
 
     def is_shared(self, asked: Sequence[Asked]) -> bool:
         """Whether the fits at one alpha, which come one part after the other, share what they ask of the rows."""
-        question, seen = asked[0].question, self.parts[0].seen
+        question = asked[0].question
         is_plain = question.loss.is_piecewise_linear and question.penalty.is_plain
-        if not is_plain or len(self.parts) < 2 or any(part.seen.is_complete for part in self.parts):
-            return False
-        return np.unique(seen.sample.y).size > _REPEATED * seen.sample.y.size
+        return is_plain and len(self.parts) > 1 and not any(part.seen.is_complete for part in self.parts)
 
     def near_all_rows(self, asked: Sequence[Asked]) -> list[Solution]:
         """Solve all parts at each alpha by passes that they share, and those that are not proved on their own."""
@@ -127,14 +123,17 @@ class PartFits:
         return solve_folds(asked[0].question, self.settings, members, n_held, starts[0])
 
     def _needed(self, asked: Sequence[Asked]) -> float:
-        """The rows near the fits to all parts at one alpha: those near each, and between the fits and that to all rows.
+        """The rows near the fits to all parts at one alpha: those near each, and between the fits and that to all rows;
+        and those that the fit of the sample fits exactly.
 
         The predictions of a fit to n rows have a variance of ``q / (4 n f^2)`` for q columns and a density f of
         residuals at zero.
         """
         n_used, (whole, *others) = self._n_used(asked), (part.seen for part in self.parts)
         apart = max(whole.mass / seen.mass - 1.0 for seen in others)
-        return max(_FEWEST, _PER_COLUMN * n_used) + AROUND * float(np.sqrt(n_used * whole.n_rows * apart))
+        tied = n_tied(asked[0].start, whole) if asked[0].start is not None else 0.0
+        doubtful = AROUND * float(np.sqrt(n_used * whole.n_rows * apart))
+        return max(_FEWEST, _PER_COLUMN * n_used) + doubtful + min(tied, self.n_held / 2)
 
     def _n_used(self, asked: Sequence[Asked]) -> int:
         """The columns of the fits of the sample, or all."""
@@ -153,8 +152,9 @@ class PartFits:
         found: list[Solution] = []
         for group in np.array_split(np.arange(len(asked)), -(-len(asked) // size)):
             n_held, chosen = self.n_held // group.size, [asked[k] for k in group]
+            more = {"is_pilot": True, "is_first": size > 1}
             fits = [
-                solve_blocks(one.question, self.settings, self.parts[one.part].seen, n_held, one.start, is_pilot=True)
+                solve_blocks(one.question, self.settings, self.parts[one.part].seen, n_held, one.start, **more)
                 for one in chosen
             ]
             found += together(self.passes, fits, [self.parts[one.part].training for one in chosen])

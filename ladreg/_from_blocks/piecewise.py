@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from ladreg._arrays import Array
 from ladreg._from_blocks.centre import centred
 from ladreg._from_blocks.far_targets import FarTargets
 from ladreg._from_blocks.fit_state import FitState
+from ladreg._from_blocks.null_fit import largest_alpha_by_slopes, side_taken
 from ladreg._from_blocks.piecewise_tasks import Near, check, compare
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.reduced_rows import Candidate, checked, constant, gathered, judge
-from ladreg._from_blocks.refinement import refined
+from ladreg._from_blocks.refinement import refined, shortened
 from ladreg._from_blocks.sample_problem import SampleProblem, Start
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
@@ -21,18 +23,25 @@ from ladreg._from_blocks.tied_dual import prove_ties
 from ladreg._problem import Coefficients, Settings, Solution, StopReason
 from ladreg._row_blocks import Summary
 from ladreg._solvers import largest_alpha, solve
-from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PROVED_GAP
+from ladreg._tolerances import EXACT_FIT, HALF_DIGITS, PINNED, PROVED_GAP
 
 # Where the answer of the gathered rows is not proved, four times as many are tried, after another step; three times.
-_WIDER, _ATTEMPTS = 4, 4
+_WIDER, _ATTEMPTS, _PILOT = 4, 4, 2
 # The null fit is that with twice the alpha that no slope of a penalised feature can exceed.
 _ABOVE = 2.0
+# A point is moved from rows that it fits exactly by at most 1e-6 of the size of y: other rows are farther away.
+_NUDGE = 1e-6
 # Rounds of adding rows held on the wrong side: more were never needed where the rows in doubt fit into memory at all.
 _ROUNDS = 8
 
 
 def solve_piecewise_blocks(
-    question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None = None
+    question: Question,
+    settings: Settings,
+    seen: Survey,
+    n_held: int,
+    start: Start | None = None,
+    is_first: bool = False,
 ) -> Generator[Request, Summary, Solution]:
     """Solve a problem with a piecewise linear loss over the rows of blocks; yields what it asks of the rows.
 
@@ -48,6 +57,8 @@ def solve_piecewise_blocks(
         Rows of the sample; half as many may be gathered.
     start
         The fit of the sample, if it is known.
+    is_first
+        Whether another fit with more rows follows where this one is not proved: two attempts are enough then.
 
     Notes
     -----
@@ -67,14 +78,17 @@ def solve_piecewise_blocks(
     if seen.is_complete:
         return solve(question.of(seen.sample), settings)
     state = begun(question, settings, seen, n_held, start)
-    yield from _descended(state)
-    return (yield from _answer(state))
+    state.follows = start is not None
+    yield from _descended(state, _PILOT if is_first else _ATTEMPTS)
+    return (yield from _answer(state, is_last=not is_first))
 
 
-def _descended(state: FitState) -> Generator[Request, Summary, None]:
+def _descended(state: FitState, n_attempts: int = _ATTEMPTS) -> Generator[Request, Summary, None]:
     """Steps 2 to 4."""
-    for _ in range(_ATTEMPTS):
-        if not state.has_means:
+    if state.follows:
+        yield from split(state)
+    for attempt in range(n_attempts):
+        if not (state.has_means or (state.is_split and attempt == 0)):
             yield from refined(state)
         found = yield from gathered(state)
         is_first = state.has_means and state.refined_point is None
@@ -82,13 +96,16 @@ def _descended(state: FitState) -> Generator[Request, Summary, None]:
         if is_first and not (state.is_proved or state.has_crossed):
             by_means = state.best, state.best_point
             yield from _judged_last(state)
-            yield from prove_ties(state)
+            lean = yield from prove_ties(state)
+            if not state.is_proved and state.best is not None and _breaks_ties(state, state.best.coefficients, lean):
+                continue
             if not state.is_proved:  # means of rows near the best point of these may lead on
                 state.best, state.best_point = by_means
         if state.is_proved:
-            if not (state.has_means or state.wants_ties):
+            if not (state.has_means or state.wants_ties) and state.refined_point is None:
                 yield from centred(state, last)
             break
+        is_shorter = False
         if state.has_crossed:
             # The fit follows targets that are far from all others: from now on they are where they are.
             state.restore_far_targets()
@@ -99,8 +116,42 @@ def _descended(state: FitState) -> Generator[Request, Summary, None]:
             # Rows that are fitted exactly at the best point so far have means that are: groups of others have not.
             state.refined_point = state.point if state.refined_point is None else state.refined_point
             state.point = state.best_point
-        state.failed, state.size = True, _WIDER * state.size
+        elif state.tried.size:
+            is_shorter = yield from shortened(state, state.tried - state.point)
+            if state.value * state.units.unit <= state.bound * (1.0 + PROVED_GAP):
+                yield from _judged_last(state)
+                break
+        state.failed, state.size = not is_shorter, _WIDER * state.size
         state.stats["n_failed"] += 1
+
+
+def split(state: FitState) -> Generator[Request, Summary, None]:
+    """Take rows that are fitted exactly without features to their sides, where they are more than may be gathered."""
+    if state.wants_ties:
+        return
+    residual = state.residual()
+    share = float(np.mean(np.abs(residual) <= PINNED))
+    if share * state.seen.n_rows <= state.budget or state.n_distinct <= state.budget:
+        return
+    coef, intercept = state.units.to_original(state.point[:-1], float(state.point[-1]))
+    point = Coefficients(state.units.filled(coef, state.seen.n_features), intercept)
+    move = yield from side_taken(state.question, point, state.units, state.settings, state.seen)
+    if move is not None:
+        state.is_split = _breaks_ties(state, point, move)
+
+
+def _breaks_ties(state: FitState, tied: Coefficients, lean: Array) -> bool:
+    """Move the point from coefficients a little in a direction, along which the rows that they fit are on two sides.
+
+    Whether there was such a direction. Few of these rows are near the point, as if they had never been tied.
+    """
+    design = state.pilot.design
+    reach = float(np.abs(design.matvec(lean[:-1]) + lean[-1]).max(initial=0.0))
+    if not np.isfinite(reach) or reach == 0:
+        return False
+    state.point = np.append(*state.units.to_scaled(tied)) + (_NUDGE / reach) * lean
+    state.has_means, state.refined_point = False, state.point
+    return True
 
 
 def begun(question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None) -> FitState:
@@ -123,7 +174,7 @@ def largest_alpha_of_piecewise(
 
     Rows that are held are on their sides there, and their duals at the ends: rows near the fit and means of all others
     have the same largest alpha as all rows. Where more rows are fitted exactly than may be gathered, groups of them
-    have one dual, and the result is an upper bound.
+    have one dual, which bounds it from above: then it is that of the slopes at the fit (`largest_alpha_by_slopes`).
     """
     penalty = question.penalty
     chosen = (penalty.strength > 0) & np.isfinite(penalty.strength)
@@ -135,20 +186,26 @@ def largest_alpha_of_piecewise(
     state = begun(replace(question, penalty=penalty.times(_ABOVE * bound)), settings, seen, n_held, None)
     state.wants_ties = True
     yield from _descended(state)
+    best = state.best
+    if (state.has_means or state.is_split) and best is not None and not penalty.limited:
+        return (yield from largest_alpha_by_slopes(question, best.coefficients, settings, seen, n_held))
     assert state.reduced is not None
     return largest_alpha(state.reduced.with_penalty(state.units.penalty(penalty)))
 
 
-def _answer(state: FitState) -> Generator[Request, Summary, Solution]:
+def _answer(state: FitState, *, is_last: bool) -> Generator[Request, Summary, Solution]:
     """The best coefficients with their proof; those of the last step, without more of a proof than none, if not one."""
-    if state.best is None or (not state.is_proved and state.best.gap > HALF_DIGITS * state.best.objective):
+    best = state.best
+    gap = np.inf if best is None else min(best.gap, best.objective - state.bound)
+    if best is None or (not state.is_proved and gap > HALF_DIGITS * best.objective):
         if state.refined_point is not None:
             state.point = state.refined_point
         yield from _judged_last(state)
-        yield from prove_ties(state)
+        if is_last:
+            yield from prove_ties(state)
     best = state.best
     assert best is not None
-    gap = min(best.gap, best.objective - state.bound)  # without what far targets add to both: it would round
+    gap = min(best.gap, max(best.objective - state.bound, 0.0))  # without what far targets add to both: it would round
     best = replace(best, objective=best.objective + state.beyond, stats={**best.stats, **state.stats})
     if state.is_proved:
         return replace(best, stopped=StopReason.EXACT)

@@ -117,6 +117,27 @@ def look(
     )
 
 
+def along(
+    place: Place,  # noqa: ARG001
+    rows: Rows,
+    units: Units,
+    ends: tuple[float, float],
+    point: Array,
+    step: Array,
+    lengths: Array,
+) -> Summary:
+    """The losses at a point of unit scale, and after several lengths of a step from there."""
+    rows, _ = units.with_near_targets(rows)
+    design, weight = units.design(rows), units.weight(rows)
+    residual = units.target(rows.y) - design.matvec(point[:-1]) - point[-1]
+    change = design.matvec(step[:-1]) + step[-1]
+    losses = []
+    for length in (0.0, *lengths):
+        there = residual - length * change
+        losses.append(float(weight @ np.maximum(ends[1] * there, ends[0] * there)))
+    return Summary(sums={"losses": np.array(losses)})
+
+
 def gather(
     place: Place,  # noqa: ARG001
     rows: Rows,

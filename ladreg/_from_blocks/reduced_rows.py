@@ -131,6 +131,7 @@ def checked(
         rows = stacked(parts)
         candidate = reduced(state, rows, held)
         last = Reduced(near, n_near, rows, candidate)
+        state.tried = np.append(candidate.solution.coef, candidate.solution.intercept)
         n_gathered = _count(parts)
         state.stats["rows_solved"] += n_gathered
         state.stats["n_rounds"] += 1

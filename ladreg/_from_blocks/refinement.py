@@ -13,10 +13,10 @@ import scipy.sparse as sp
 from ladreg._arrays import Array
 from ladreg._design import Design, as_design
 from ladreg._from_blocks.fit_state import FitState, window
-from ladreg._from_blocks.piecewise_tasks import look
+from ladreg._from_blocks.piecewise_tasks import along, look
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._piecewise import doubtful, newton_step, weighted_gram
-from ladreg._problem import Coefficients
+from ladreg._problem import Coefficients, Problem
 from ladreg._row_blocks import Summary
 from ladreg._solvers import solve_near_targets
 from ladreg._tolerances import HALF_DIGITS
@@ -26,6 +26,8 @@ _STEPS = 8
 # Newton's step is not trusted where it differs from that of the sample by more than its length, as these are squared:
 # rows far out in X bend the objective, but are rarely near the fit.
 _AGREE = 1.0
+# Parts of a step that are tried, where the whole one leads too far.
+_LENGTHS = 0.5 ** np.arange(16)
 # Distance from the fit, in typical residuals, of rows that are never to be reached.
 _FAR = 1e6
 
@@ -33,6 +35,16 @@ _FAR = 1e6
 def refined(state: FitState) -> Generator[Request, Summary, None]:
     """Step 2 for a piecewise linear loss."""
     return descended(state, state.ends, lambda seen: float(seen.sums["loss"]), partial(_newton, state))
+
+
+def shortened(state: FitState, step: Array) -> Generator[Request, Summary, bool]:
+    """Move the point by the best length of a step that all rows know, in one pass; whether there was one."""
+    seen = yield "refine", along, (state.units, state.ends, state.point, step, _LENGTHS)
+    ways = [state.point + length * step for length in (0.0, *_LENGTHS)]
+    values = seen.sums["losses"] + [state.penalty.value(way[:-1]) for way in ways]
+    best = int(np.argmin(values))
+    state.step, state.point, state.value = ways[best] - state.point, ways[best], float(values[best])
+    return best > 0
 
 
 def descended(
@@ -74,12 +86,18 @@ def _take(state: FitState, seen: Summary, part: Array, width: float) -> None:
 
 
 def _newton(state: FitState, seen: Summary, width: float) -> tuple[Array, Array]:
-    """The Hessian at a point, and the Newton step, or that of the sample where the two are far apart."""
+    """The Hessian at a point, and the Newton step, or that of the sample where the two are far apart.
+
+    So they are where rows near the point have no Hessian along a direction: there the sample sees the objective grow.
+    """
     columns, gram = state.columns, seen.sums["gram"][state.columns, state.columns]
     hessian, part = plain_step(state, state.point, seen, width)
-    other = (_corrected(state, seen) - state.point)[columns]
-    apart = part - other
+    problem, end = _corrected(state, seen)
+    other = (end - state.point)[columns]
+    apart, there = part - other, state.point.copy()
+    there[columns] += part
     is_far = apart @ gram @ apart > _AGREE * (other @ gram @ other)
+    is_far |= _objective(problem, there) > _objective(problem, state.point)
     return hessian, other if is_far or state.stats["n_failed"] or not state.penalty.is_plain else part
 
 
@@ -91,8 +109,12 @@ def plain_step(state: FitState, point: Array, seen: Summary, width: float) -> tu
     return hessian, step
 
 
-def _corrected(state: FitState, seen: Summary) -> Array:
-    """The optimum of the sample with the gradient of all rows at the point in place of its own.
+def _objective(problem: Problem, point: Array) -> float:
+    return problem.objective(point[:-1], float(point[-1]))
+
+
+def _corrected(state: FitState, seen: Summary) -> tuple[Problem, Array]:
+    """The problem of the sample with the gradient of all rows at the point in place of its own, and its optimum.
 
     Two rows far from the fit have the difference of the gradients.
     """
@@ -112,7 +134,7 @@ def _corrected(state: FitState, seen: Summary) -> Array:
         weight=np.concatenate([pilot.weight, [above, below]]),
     )
     found = solve_near_targets(problem, state.settings, Coefficients(coef, intercept))
-    return np.append(found.coef, found.intercept)
+    return problem, np.append(found.coef, found.intercept)
 
 
 def rows_below(design: Design, means: Array) -> Design:

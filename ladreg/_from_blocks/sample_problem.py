@@ -11,6 +11,7 @@ from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._presolve import scaled
 from ladreg._problem import Coefficients, Problem
+from ladreg._tolerances import PINNED
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,10 @@ class Start(NamedTuple):
 
     sampled: SampleProblem
     coefficients: Coefficients
+
+
+def n_tied(start: Start, seen: Survey) -> float:
+    """The rows that the solution of the sample fits exactly, of all rows, as far as the sample tells."""
+    pilot, point = start.sampled.pilot, start.sampled.units.to_scaled(start.coefficients)
+    residual = pilot.residual(*point)[: seen.n_random]
+    return float(np.mean(np.abs(residual) <= PINNED)) * seen.n_rows

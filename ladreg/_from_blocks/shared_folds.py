@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ladreg._from_blocks.fit_state import FitState
-from ladreg._from_blocks.piecewise import begun
+from ladreg._from_blocks.piecewise import begun, split
 from ladreg._from_blocks.piecewise_tasks import Held, check
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.reduced_rows import checked, gathered
-from ladreg._from_blocks.refinement import plain_step, refined
+from ladreg._from_blocks.refinement import plain_step, refined, shortened
 from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds, Training
 from ladreg._from_blocks.sample_problem import Start
 from ladreg._from_blocks.side_by_side import Request, alongside
@@ -72,7 +72,8 @@ def solve_folds(
 
     Notes
     -----
-    1. The Newton steps are those of all rows. Gradient and Hessian are summed up fold by fold: those of the training
+    1. Rows that are fitted exactly and too many are taken to their sides (`split`). Otherwise:
+       the Newton steps are those of all rows. Gradient and Hessian are summed up fold by fold: those of the training
        rows of a fold are the sums over the others, and its own step begins at the same point.
     2. Rows near the fit to all rows are gathered once; the means of the others are summed up fold by fold.
     3. Each member is solved, and checked with the near rows in common. Rows on another side join, as in `checked`.
@@ -83,7 +84,12 @@ def solve_folds(
     states = [leader, *(_follower(leader, member) for member in members[1:])]
     trainings = [member.training for member in members]
     folds = next(training.folds for training in trainings if training is not None)
-    yield from _descended(states, trainings, folds)
+    yield from split(leader)
+    if leader.is_split:
+        for state in states[1:]:
+            state.point = leader.point.copy()
+    else:
+        yield from _descended(states, trainings, folds)
     (near, _), parts = yield from _by_fold(gathered(leader), folds)
     if not leader.has_means:
         fits = [
@@ -91,6 +97,11 @@ def solve_folds(
             for state, training in zip(states, trainings, strict=True)
         ]
         yield from alongside(fits, _piecewise, dict(enumerate(trainings)), folds)
+    open_ones = [k for k, state in enumerate(states) if state.tried.size and not state.is_proved]
+    if leader.is_split and open_ones:
+        ways = [shortened(states[k], states[k].tried - states[k].point) for k in open_ones]
+        parts_of = {number: trainings[k] for number, k in enumerate(open_ones)}
+        yield from alongside(ways, _piecewise, parts_of, folds)
     return [_ended(leader, state) for state in states]
 
 

@@ -21,10 +21,14 @@ from ladreg._from_blocks.survey import Units
 from ladreg._piecewise import newton_step
 from ladreg._problem import Coefficients, ElasticNet, Solution
 from ladreg._row_blocks import Place, Rows, Summary
-from ladreg._tolerances import AT_END, EPS, EXACT_FIT, INSIDE, ORTHOGONAL, PINNED, PROVED_GAP, ROUNDED
+from ladreg._tolerances import AT_END, EPS, EXACT_FIT, HALF_DIGITS, INSIDE, ORTHOGONAL, PINNED, PROVED_GAP, ROUNDED
 
-# Newton steps, each of which is a pass: 2 to 6 are usual.
-_STEPS = 12
+# Newton steps, each of which is a pass: 3 to 7 are usual.
+_STEPS = 10
+# Newton steps with the rows of the sample.
+_SAMPLED = 30
+# Rows of the sample whose duals are inside at its vector: at least 10 for each column, or it says little of all rows.
+_PER_COLUMN = 10
 # Ridges to try in turn, as fractions of the diagonal.
 _RIDGES = (1e-12, 1e-8, 1e-4, 1e-2)
 
@@ -57,36 +61,88 @@ class _Tangent:
         return penalised_move(hessian, gradient, lean, self.penalty)
 
 
-def prove_ties(state: FitState) -> Generator[Request, Summary, None]:
-    """Prove the best coefficients of a state by duals of the rows that they fit exactly, in place; a few passes."""
+def prove_ties(state: FitState) -> Generator[Request, Summary, Array]:
+    """Prove the best coefficients of a state by duals of the rows that they fit exactly, in place; a few passes.
+
+    The first vector is that of the sample's rows, beside the other rows of all. Returns the last one. Where no dual
+    proves the coefficients, it is a direction in which the objective falls, or as good as one.
+    """
     best = state.best
     assert best is not None
     kept, units = state.units.kept, state.units
     point = Coefficients(best.coef if kept is None else best.coef[kept], best.intercept)
     coef = point.coef / (units.scale * units.unit)
-    tangent, columns = _Tangent.at(state.penalty, coef), state.columns
-    lean, move, value = np.zeros(state.point.size), np.zeros(state.point.size), np.inf
-    for _ in range(_STEPS):
-        seen = yield "certify", tied, (units, state.ends, point, lean)
+    tangent = _Tangent.at(state.penalty, coef)
+    search = _Search(tangent, state.columns, state.point.size)
+    for number in range(_STEPS):
+        seen = yield "certify", tied, (units, state.ends, point, search.lean)
         sums = seen.sums
-        hessian = np.ascontiguousarray(sums["gram"][columns, columns])
-        if sums["far crossed"] or not hessian.any():
-            return
-        here = _value(tangent, sums, lean)
-        if here > value + ROUNDED * max(abs(here), abs(value)):
-            move = 0.5 * move
-            lean = lean - move
-            continue
-        value = here
-        state.stats["n_tied"] = float(sums["tied"])
-        if _judged(state, best, coef, sums):
-            return
+        if sums["far crossed"]:
+            break
+        if search.accepts(sums):
+            state.stats["n_tied"] = float(sums["tied"])
+            if _judged(state, best, coef, sums) or not search.advance(sums):
+                break
+            if number == 0:
+                _follow_sample(state, search, point, sums)
+    return search.lean
+
+
+def _follow_sample(state: FitState, search: _Search, point: Coefficients, sums: dict[str, Array]) -> None:
+    """Move on to the vector of the rows of the sample that are fitted exactly, beside the others of all rows.
+
+    Where the sample has no such vector, or one of which few rows are inside, the search stays where it is.
+    """
+    place, first = Place(0, 0, 0, "the sample"), search.lean
+    for _ in range(_SAMPLED):
+        own = tied(place, state.seen.sample, state.units, state.ends, point, search.lean).sums
+        own["slope"] = own["slope"] - own["side slope"] + sums["side slope"]
+        own["total"] = own["total"] - own["side total"] + sums["side total"]
+        own |= {name: sums[name] for name in ("side slope", "side total")}
+        if search.accepts(own) and not search.advance(own):
+            break
+        if np.abs(search.move).max() <= HALF_DIGITS * np.abs(search.lean).max():
+            search.value = np.inf
+            if own["inside"] >= _PER_COLUMN * search.size:
+                return
+            break
+    search.lean, search.value = first, np.inf
+
+
+@dataclass
+class _Search:
+    """Newton's steps to the vector that minimises the function of `_value`; back half the way where it grew."""
+
+    tangent: _Tangent
+    columns: slice
+    size: int
+    value: float = np.inf
+
+    def __post_init__(self) -> None:
+        self.lean, self.move = np.zeros(self.size), np.zeros(self.size)
+
+    def accepts(self, sums: dict[str, Array]) -> bool:
+        """Whether the function is no larger than it was; otherwise the vector is moved back."""
+        here = _value(self.tangent, sums, self.lean)
+        if here > self.value + ROUNDED * max(abs(here), abs(self.value)):
+            self.move = 0.5 * self.move
+            self.lean = self.lean - self.move
+            return False
+        self.value = here
+        return True
+
+    def advance(self, sums: dict[str, Array]) -> bool:
+        """Make a step; whether there was one."""
+        columns, hessian = self.columns, np.ascontiguousarray(sums["gram"][self.columns, self.columns])
+        if not hessian.any():
+            return False
         slope = np.append(sums["slope"], sums["total"])[columns]
-        move = np.zeros(lean.size)
-        move[columns] = tangent.move(hessian, slope, lean[columns])
-        if np.abs(move).max() <= EPS * np.abs(lean).max():
-            return
-        lean = lean + move
+        self.move = np.zeros(self.size)
+        self.move[columns] = self.tangent.move(hessian, slope, self.lean[columns])
+        if np.abs(self.move).max() <= EPS * np.abs(self.lean).max():
+            return False
+        self.lean = self.lean + self.move
+        return True
 
 
 def _value(tangent: _Tangent, sums: dict[str, Array], lean: Array) -> float:
@@ -168,6 +224,7 @@ def tied(
     return Summary(
         sums={
             "tied": some.size,
+            "inside": int(np.count_nonzero(inside)),
             "side slope": side_slope,
             "side total": side_total,
             "slope": side_slope + table.rmatvec(duals),
