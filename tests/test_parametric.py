@@ -1,7 +1,9 @@
 """Paths from knot to knot: every alpha is what it is alone, and knots are those of exact arithmetic."""
 
+import warnings
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -493,3 +495,50 @@ def test_last_fit_of_a_cross_validation_is_its_vertex():
         assert model.verify(X, y, sample_weight=weight).relative_gap <= 1e-13
         np.testing.assert_allclose(model.coef_, single.coef_, rtol=1e-12, atol=1e-14)
         y[:3] /= far
+
+
+FAR = {"y": (0.0, 1e6), "y at 1e9": (0.0, 1e9), "years": (2e3, 0.0), "both": (1e5, -1e6)}
+
+
+@pytest.mark.parametrize("far", FAR)
+@pytest.mark.parametrize("kind", ["knots", "grid", "quantiles", "process"])
+def test_paths_far_from_zero_are_those_at_the_origin(kind, far):
+    rng = np.random.default_rng(0)
+    X = np.round(rng.standard_normal((60, 6)) * 2**10) / 2**10  # exact where they are far
+    y = X @ np.arange(6.0) + np.round(rng.standard_normal(60) * 2**10) / 2**10
+    call = {
+        "knots": partial(lad_path, method="knots"),
+        "grid": lad_path,
+        "quantiles": partial(lad_path, quantiles=np.arange(0.1, 1.0, 0.1), alpha=0.02),
+        "process": partial(quantile_process, alpha=0.02),
+    }[kind]
+    columns, target = FAR[far]
+    with warnings.catch_warnings():
+        # Beside 1e9 an intercept has no digits below 1e-7, which is in the gap, and is said.
+        warnings.filterwarnings("ignore", message=".*did not reach tol=1e-09.*Rounding")
+        grid, coefs, intercepts, gaps = call(X + columns, y + target)
+    here = call(X, y)
+    rounding = 1e-15 * (abs(target) + 100 * columns)
+    np.testing.assert_allclose(grid, here[0], rtol=1e-9)
+    np.testing.assert_allclose(coefs, here[1], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(intercepts - target + columns * coefs.sum(axis=0), here[2], atol=1e-12 + rounding)
+    assert np.all(gaps <= 1e-12 + rounding)
+
+
+def test_the_gap_of_a_path_far_from_zero_is_that_of_its_coefficients():
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((60, 6)), 1e9 + rng.standard_normal(60)
+    problem = make(X, y, alpha=1.0)
+    alphas = 0.1 * largest_alpha(problem) * np.array([1.0, 0.5])
+    for alpha, solution in zip(alphas, solve_alphas(problem, alphas, Settings()), strict=True):
+        coef, intercept = [Fraction(b) for b in solution.coef.tolist()], Fraction(solution.intercept)
+        loss = sum(
+            abs(Fraction(target) - intercept - sum(Fraction(x) * b for x, b in zip(row, coef, strict=True)))
+            for row, target in zip(X.tolist(), y.tolist(), strict=True)
+        )
+        value = loss / 60 + Fraction(float(alpha)) * sum(map(abs, coef))
+        assert solution.objective == pytest.approx(float(value), rel=1e-12, abs=0)
+        assert solution.gap > 1e-10  # of an intercept beside 1e9
+        near = make(X, y - 1e9, alpha=float(alpha))
+        best = solve(near, Settings())
+        assert solution.gap == pytest.approx(float(value) - best.objective, rel=1e-3, abs=0)

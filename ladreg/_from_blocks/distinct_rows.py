@@ -55,8 +55,9 @@ def row_keys(rows: Rows) -> NDArray[np.uint64]:
     n_features = rows.X.shape[1]
     factors = mixed(np.arange(n_features + 1)) | np.uint64(1)
     keys = _bits(rows.y) * factors[-1]
+    given: Any = rows.X
     if sp.issparse(rows.X):
-        given: Any = sp.csr_array(rows.X)
+        given = given.tocsr()
         sums = np.append(np.uint64(0), np.cumsum(_bits(given.data) * factors[given.indices], dtype=np.uint64))
         keys += sums[given.indptr[1:]] - sums[given.indptr[:-1]]
     else:

@@ -5,6 +5,7 @@ from ladreg._presolve.column_generation import generates_columns, largest, solve
 from ladreg._presolve.duplicate_columns import Repeats, repeats
 from ladreg._presolve.duplicate_rows import merged_rows
 from ladreg._presolve.extremes import REACH, centre_and_reach
+from ladreg._presolve.origin import moved_to_origin
 from ladreg._presolve.other_columns import OtherColumns, solve_by_other_columns
 from ladreg._presolve.scaling import (
     Scaling,
@@ -31,6 +32,7 @@ __all__ = [
     "largest",
     "median",
     "merged_rows",
+    "moved_to_origin",
     "repeats",
     "scaled",
     "solve_at_unit_scale",

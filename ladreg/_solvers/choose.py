@@ -33,6 +33,7 @@ from ladreg._presolve import (
     clip,
     clip_at,
     generates_columns,
+    moved_to_origin,
     scaled,
     solve_at_unit_scale,
     solve_by_columns,
@@ -212,6 +213,11 @@ def solve_quantiles(
 
     `start` is a quantile near the lowest one, and its solution. Problems with penalties of their own are not walked.
     """
+    moved = moved_to_origin(problems[0])
+    if moved is not None:
+        near = None if start is None else (start[0], moved.start(start[1]))
+        there = solve_quantiles([moved.like(problem) for problem in problems], settings, near)
+        return [moved.restored(one, problem.loss) for one, problem in zip(there, problems, strict=True)]
     values = np.array([problem.loss.interval()[1] for problem in problems])
     order = np.argsort(values, kind="stable")
     penalty, engine = problems[0].penalty, _solve_one_by_one
@@ -236,6 +242,9 @@ def solve_alphas(problem: Problem, alphas: Array, settings: Settings) -> Iterato
     settings
         For what cannot be solved from the other solutions.
     """
+    moved = moved_to_origin(problem)
+    if moved is not None:
+        return (moved.restored(one, problem.loss) for one in solve_alphas(moved.problem, alphas, settings))
     problems = (problem.with_penalty(problem.penalty.times(alpha)) for alpha in alphas.tolist())
     engine: Callable[..., Iterator[Solution]]
     if not problem.penalty.is_plain:
@@ -251,6 +260,11 @@ def solve_knots(problem: Problem, end: float, settings: Settings) -> Iterator[tu
 
     Knots are followed with far targets moved near, as far as this changes no solution.
     """
+    moved = moved_to_origin(problem)
+    if moved is not None:
+        for knot, solution in solve_knots(moved.problem, end, settings):
+            yield knot, moved.restored(solution, problem.loss)
+        return
     if not largest_alpha(problem) > end:  # no penalised coefficient differs from zero
         yield end, solve(problem.with_penalty(problem.penalty.times(end)), settings)
         return
@@ -275,7 +289,13 @@ def solve_quantile_knots(problem: Problem, high: float, settings: Settings) -> I
 
     Each comes with the highest quantile of its range. Far targets are moved near, as `solve_knots` does it.
     """
-    last, clipped = problem.loss.interval()[1], clip(problem)
+    last, moved = problem.loss.interval()[1], moved_to_origin(problem)
+    if moved is not None:
+        for knot, solution in solve_quantile_knots(moved.problem, high, settings):
+            yield knot, moved.restored(solution, Pinball((last + knot) / 2))
+            last = knot
+        return
+    clipped = clip(problem)
     found = iter(()) if clipped is None else solve_all_quantiles(clipped.problem, high, settings, solve=solve)
     for knot, solution in found:
         assert clipped is not None

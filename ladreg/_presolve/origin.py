@@ -1,0 +1,82 @@
+"""Targets and columns far from zero, moved to the origin: for several problems that share them.
+
+With an intercept, numbers subtracted from targets and columns change nothing but that intercept. Beside targets of 1e9
+it rounds by 1e-7, which is more than a path may miss: each of its points would be solved again, and come no nearer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ladreg._arrays import Array, unit_of
+from ladreg._presolve.scaling import median, typical
+from ladreg._problem import Coefficients, Loss, Problem, Solution
+
+# Targets or a column are far if their origin is more than 128 times their typical distance from it: nearer ones cost
+# two of the sixteen digits.
+_FAR = 128.0
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A problem moved to the origin, and the way back from its solutions.
+
+    Attributes
+    ----------
+    original, problem
+        The problem as it was, and moved.
+    column_shift, y_shift
+        What was subtracted from columns and targets.
+    """
+
+    original: Problem
+    problem: Problem
+    column_shift: Array
+    y_shift: float
+
+    def like(self, original: Problem) -> Problem:
+        """A problem with the same rows and another loss or penalty, moved."""
+        if original.loss == self.problem.loss:
+            return self.problem.with_penalty(original.penalty)
+        return replace(self.problem, loss=original.loss, penalty=original.penalty)
+
+    def start(self, start: Coefficients) -> Coefficients:
+        """Coefficients of the moved problem for those of the original."""
+        return Coefficients(start.coef, float((start.intercept - self.y_shift) + self._of_columns(start.coef)))
+
+    def restored(self, solution: Solution, loss: Loss) -> Solution:
+        """The solution of the original with this loss; what the intercept's rounding costs is part of its gap."""
+        intercept = float(solution.intercept + (self.y_shift - self._of_columns(solution.coef)))
+        residual = self.problem.residual(solution.coef, solution.intercept)
+        rounded = solution.intercept - self.start(Coefficients(solution.coef, intercept)).intercept
+        more = self._loss(loss, residual + rounded) - self._loss(loss, residual)
+        gap, objective = solution.gap + max(more, 0.0), solution.objective + more
+        unit = solution.gap / solution.relative_gap if solution.gap > 0 and solution.relative_gap > 0 else objective
+        relative_gap = gap / unit if gap > solution.gap and unit > 0 else solution.relative_gap
+        return replace(solution, intercept=intercept, objective=objective, gap=gap, relative_gap=relative_gap)
+
+    def _of_columns(self, coef: Array) -> np.longdouble:
+        """What the shift of the columns adds to predictions."""
+        return np.longdouble(self.column_shift.astype(np.longdouble) @ coef)
+
+    def _loss(self, loss: Loss, residual: Array) -> float:
+        facts, residual = self.problem.facts, self.problem.present(residual)
+        return sum(float(weight @ loss.value(residual[block])) for block, weight in facts.blocks)
+
+
+def moved_to_origin(problem: Problem) -> Moved | None:
+    """The problem with targets and columns near the origin; None where they are, or there is no intercept."""
+    if not problem.fit_intercept:
+        return None
+    column_shift, distance = problem.design.extent(True)
+    y = problem.y[problem.weight > 0]
+    y_shift = typical(y)
+    unit = unit_of(median(np.abs(y - y_shift), positive=True))
+    far = np.abs(column_shift) > _FAR * distance
+    far &= distance > 0
+    if not (abs(y_shift) > _FAR * unit or far.any()):
+        return None
+    design = problem.design.rescaled(column_shift, np.ones(problem.n_features))
+    return Moved(problem, replace(problem, design=design, y=problem.y - y_shift), column_shift, y_shift)
