@@ -167,6 +167,19 @@ def test_frequency_weights_are_repeated_rows(options):
     close(weighted.statistic, repeated.statistic, 1e-8)
 
 
+def test_units_of_columns_do_not_matter_to_repeated_rows():
+    """More rows than coefficients are on the fit then, and linear programs find the steps of the statistic."""
+    model, options = QuantileRegressor(quantile=0.3, alpha=0), {"interpolate": True, "density": "iid"}
+    for seed in (0, 8, 12):
+        rng = np.random.default_rng(seed)
+        table = rng.standard_normal((34, 4))
+        table[:, 1], table[:, 3] = 1e-8 * table[:, 1], 1e4 * table[:, 3]
+        target, counts = rng.standard_normal(34), rng.integers(1, 4, 34)
+        weighted = ranked(model, table, target, counts, weights="frequency", **options).conf_int()
+        repeated = ranked(model, np.repeat(table, counts, axis=0), np.repeat(target, counts), **options).conf_int()
+        np.testing.assert_allclose(repeated, weighted, rtol=1e-6)
+
+
 def test_only_what_counts_is_read():
     """Neither rows of weight zero nor excluded features; of several targets each is as it is alone."""
     first, weight = ranked(ONE, X, y), (np.arange(N + 9) < N).astype(float)

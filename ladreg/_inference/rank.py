@@ -26,7 +26,7 @@ from ladreg._inference.fit import Fit, Sample
 from ladreg._inference.regressors import spread
 from ladreg._problem import ElasticNet, Pinball, Problem, Settings
 from ladreg._solvers import solve
-from ladreg._tolerances import VERTEX
+from ladreg._tolerances import HIGHS, VERTEX
 
 _TOL = 1e-9
 # The row that stands for a linear term has its target this many times beyond the loss of the fit, always on one side.
@@ -180,10 +180,13 @@ def _multiples(A: Array, weight: Array, quantile: float, rest: Array, line: Arra
         ends = (np.stack([low, high])[:, moved] - start[moved]) / change[moved]
         return float(ends.min(axis=0).max()), float(ends.max(axis=0).min())
     bounds = [*zip(low, high, strict=True), (None, None)]
-    equations = np.hstack([A.T, -line[:, None]])
+    size = float(np.abs(line).max())  # linprog's tolerances are absolute
+    equations = np.hstack([A.T, -line[:, None] / size])
     goal = np.append(np.zeros(low.size), 1.0)
-    least, largest = (linprog(side * goal, A_eq=equations, b_eq=-rest, bounds=bounds).x for side in (1, -1))
-    return (np.nan, np.nan) if least is None or largest is None else (float(least[-1]), float(largest[-1]))
+    least, largest = (
+        linprog(side * goal, A_eq=equations, b_eq=-rest, bounds=bounds, options=HIGHS).x for side in (1, -1)
+    )
+    return (np.nan, np.nan) if least is None or largest is None else (least[-1] / size, largest[-1] / size)
 
 
 def _slopes_at_zero(sample: Sample, fit: Fit) -> Array:
