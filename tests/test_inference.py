@@ -1,6 +1,7 @@
 """Standard errors follow the data: their laws, what is refused, and what is returned."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -392,6 +393,54 @@ def test_parameters_are_checked():
         infer(LADRegressor(), X, y)
     refused("inconsistent numbers of samples", model, X, y, groups=GROUPS[:-1])
     refused("kernel.* is for quantiles", HuberLossRegressor().fit(X, y), X, y, method="kernel")
+
+
+def test_targets_far_from_zero_are_those_of_the_model():
+    far = inferred("lad", X, np.round(y, 3) + 1e9)
+    close(far.standard_errors, inferred("lad", X, np.round(y, 3)).standard_errors, 1e-4)
+
+
+@pytest.mark.parametrize("kernel", ["uniform", "gaussian"])
+def test_rounding_is_no_scale_of_the_errors(kernel):
+    """Six of nine rows are on a plane, which leaves the kernel no width."""
+    for seed in range(6):
+        draw = np.random.default_rng(seed)
+        table = draw.standard_normal((9, 4))
+        target = np.pi * table @ [1.0, 2, 3, 4] + np.where(np.arange(9) < 3, draw.standard_normal(9), 0.1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # more rows on the fit than coefficients
+            with pytest.raises(ValueError, match="density of the errors is 0 in 9 of 9 rows"):
+                inferred("lad", table, target, method="kernel", kernel=kernel)
+
+
+@pytest.mark.parametrize("method", ["robust", "iid"])
+def test_rounding_is_no_scale_of_hubers_loss(method):
+    """20 of 30 rows are on a plane."""
+    target = X[:30] @ [1.0, 2.0, 0.0] + np.where(np.arange(30) < 10, y[:30], 0.0)
+    with pytest.raises(ValueError, match="or all of them fitted exactly"):
+        inferred("huber", X[:30], target, method=method)
+
+
+@pytest.mark.parametrize("method", ["robust", "iid"])
+def test_neighbours_that_are_one_fit_have_no_density(method):
+    for seed in (2, 18):
+        draw = np.random.default_rng(seed)
+        table, target = draw.standard_normal((8, 3)), draw.standard_normal(8)
+        with pytest.raises(ValueError, match="density of the errors is 0 in 8 of 8 rows"):
+            inferred("lad", table, target, method=method, bandwidth=0.02)
+
+
+@pytest.mark.parametrize("options", [{"lags": 2}, {"groups": np.arange(30) % 6}], ids=["lags", "groups"])
+@pytest.mark.filterwarnings("ignore:6 groups are few")
+def test_scores_of_equal_rows_are_equal(options):
+    """How rows on the fit that repeat each other share their score would depend on the memory of the table."""
+    for seed in range(4):
+        draw = np.random.default_rng(seed)
+        table = draw.standard_normal((10, 3))[draw.integers(0, 10, 30)]
+        target = np.round(2 * table[:, 0]) + draw.integers(0, 3, 30)
+        first = inferred("lad", table, target, method="kernel", **options).cov
+        for other in (np.asfortranarray(table), sp.csr_array(table)):
+            close(inferred("lad", other, target, method="kernel", **options).cov, first, 1e-9)
 
 
 # What is warned of ---------------------------------------------------------------------------------------------------

@@ -12,11 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from ladreg._arrays import BLOCK, Array, Index
 from ladreg._estimators import warn_user
 from ladreg._inference.bandwidth import bandwidth
-from ladreg._inference.density import kernel_density, least_difference, robust_density
+from ladreg._inference.density import equal_density, kernel_density, least_difference, robust_density
 from ladreg._inference.fit import Fit, Sample
 from ladreg._inference.regressors import inverted, spread
 from ladreg._problem import Coefficients, Pinball, Settings
 from ladreg._solvers import solve_quantiles
+from ladreg._tolerances import SUMMED
 
 # Relative gap asked of the fits of neighbouring quantiles.
 NEIGHBOUR_TOL = 1e-9
@@ -144,27 +145,30 @@ def _densities(sample: Sample, fits: list[Fit], widths: Array, method: str, kern
             densities.append(robust_density(difference, h, least_difference(difference)))
             continue
         # The sparsity at the mean of the regressors (Bassett and Koenker 1982).
-        sparsity = float(sample.weight @ difference) / sample.size / (2 * h)
-        densities.append(np.full(difference.size, 1.0 / sparsity if sparsity > 0 else 0.0))
+        mean = float(sample.weight @ difference) / sample.size
+        densities.append(np.full(difference.size, equal_density(mean, h, least_difference(difference))))
     return densities
 
 
 def differences(fits: list[Fit], widths: Array) -> list[Array]:
     """For each fit, predictions of the quantile a bandwidth above less those of the quantile a bandwidth below."""
+    # The residuals of one fit as targets change no difference, and are near zero.
+    problem = replace(fits[0].problem, y=fits[0].residual)
     problems = [
-        replace(fit.problem, loss=Pinball(quantile))
+        replace(problem, loss=Pinball(quantile))
         for fit, h in zip(fits, widths.tolist(), strict=True)
         for quantile in (fit.quantile - h, fit.quantile + h)
     ]
     first = min(fits, key=lambda fit: fit.quantile)
-    solutions = solve_quantiles(
-        problems, Settings(tol=NEIGHBOUR_TOL), (first.quantile, Coefficients(first.coef, first.intercept))
-    )
+    start = Coefficients(first.coef - fits[0].coef, first.intercept - fits[0].intercept)
+    solutions = solve_quantiles(problems, Settings(tol=NEIGHBOUR_TOL), (first.quantile, start))
     check_gap("a neighbouring quantile", max(solution.relative_gap for solution in solutions), NEIGHBOUR_TOL)
-    found = []
+    found, design = [], problem.design
     for below, above in zip(solutions[::2], solutions[1::2], strict=True):
-        change = fits[0].problem.design.matvec(above.coef - below.coef)
-        found.append(change + (above.intercept - below.intercept))
+        difference = design.matvec(above.coef - below.coef) + (above.intercept - below.intercept)
+        # The two may be one fit but for rounding.
+        size = design.reach() @ np.abs(above.coef) + abs(above.intercept)
+        found.append(np.where(np.abs(difference) <= SUMMED * size, 0.0, difference))
     return found
 
 

@@ -40,6 +40,11 @@ def robust_density(difference: Array, h: float, least: Array | float, offset: Ar
     return np.where(crossed, 0.0, 2 * h / np.where(crossed, 1.0, difference - offset))
 
 
+def equal_density(difference: float, h: float, least: float) -> float:
+    """The density of all rows: `robust_density` of the mean difference."""
+    return 2 * h / difference if difference > least else 0.0
+
+
 def kernel_density(residual: Array, weight: Array, quantile: float, h: float, kernel: str) -> Array:
     """``K(residual / c) / c``: c is a scale of the residuals times the width of h on both sides in normal errors.
 

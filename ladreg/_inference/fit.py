@@ -15,6 +15,7 @@ from ladreg._certificate import tied_rows
 from ladreg._estimators import LastStep, Verified, is_adaptive, verified, warn_user
 from ladreg._inference.regressors import Regressors, null_columns
 from ladreg._problem import Absolute, Certificate, ElasticNet, Huber, Problem, Solution
+from ladreg._tolerances import ROUNDED, SUMMED
 from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
 from ladreg.quantile import QuantileRegressor
@@ -82,7 +83,7 @@ class Fit:
     coef, intercept
         Its optimum.
     residual : ndarray of shape (n_samples,)
-        Residuals.
+        Residuals; 0 where they are rounding, which a kernel would take for a scale.
     score : ndarray of shape (n_samples,)
         The derivative of the loss in each residual, at a kink the one for which ``sum_i weight_i score_i x_i`` is zero;
         of least absolute deviations half of it, as for the median.
@@ -194,11 +195,11 @@ def check_free(problem: Problem, solution: Solution, names: list[str]) -> None:
 
 def check_optimal(model: Any, problem: Problem, solution: Solution) -> None:
     """Raise a ValueError unless the coefficients are proved to be optimal for these data."""
+    # Float32 coefficients move predictions by up to 2^-24 of the sizes of their terms, others by their rounding.
+    rounding = 2.0**-24 if np.asarray(model.coef_).dtype == np.float32 else ROUNDED
+    size = float(problem.design.reach() @ np.abs(solution.coef)) + abs(solution.intercept)
     allowed = float(model.tol) * solution.objective
-    if np.asarray(model.coef_).dtype == np.float32:
-        # Float32 coefficients move predictions by up to 2^-24 of the sizes of their terms.
-        size = float(problem.design.reach() @ np.abs(solution.coef)) + abs(solution.intercept)
-        allowed += 2.0**-24 * size * float(np.abs(problem.loss.interval()).max())
+    allowed += rounding * size * float(np.abs(problem.loss.interval()).max())
     if solution.relative_gap > model.tol and not solution.gap <= allowed:
         raise ValueError(
             f"the coefficients are not optimal for these data: the objective {solution.objective:.6g} may be "
@@ -252,14 +253,32 @@ def _fit(problem: Problem, solution: Solution, features: Index) -> Fit:
     penalty = ElasticNet(np.zeros(features.size))
     design = problem.design if features.size == problem.n_features else problem.design.select(features)
     score = solution.dual / problem.weight
+    residual = problem.residual(solution.coef, solution.intercept)
+    tied = tied_rows(problem, solution.coef, solution.intercept, SUMMED)
+    residual[tied] = 0.0
+    score[tied] = _shared(problem, tied, score[tied])
     return Fit(
         problem=replace(problem, design=design, penalty=penalty),
         coef=solution.coef[features],
         intercept=solution.intercept,
-        residual=problem.residual(solution.coef, solution.intercept),
+        residual=residual,
         score=0.5 * score if isinstance(problem.loss, Absolute) else score,
         certificate=solution.certificate,
     )
+
+
+def _shared(problem: Problem, tied: Index, score: Array) -> Array:
+    """The scores of rows on the fit, the same for equal rows: how repeats share a score is open."""
+    if isinstance(problem.loss, Huber) or tied.size <= problem.n_features + problem.fit_intercept:
+        return score
+    _, place = np.unique(_columns_and_target(problem, tied), axis=0, return_inverse=True)
+    place, weight = place.ravel(), problem.weight[tied]
+    return np.asarray(np.bincount(place, weight * score) / np.bincount(place, weight))[place]
+
+
+def _columns_and_target(problem: Problem, rows: Index) -> Array:
+    """What tells rows apart: their columns and their target."""
+    return np.column_stack([problem.design.rows(rows), problem.y[rows]])
 
 
 def _warn(fit: Fit, sample: Sample) -> None:
@@ -268,8 +287,7 @@ def _warn(fit: Fit, sample: Sample) -> None:
     if not isinstance(fit.problem.loss, Huber):
         tied = tied_rows(fit.problem, fit.coef, fit.intercept)
         if tied.size > sample.regressors.size:
-            rows = np.column_stack([fit.problem.design.rows(tied), fit.problem.y[tied]])
-            n_distinct = np.unique(rows, axis=0).shape[0]
+            n_distinct = np.unique(_columns_and_target(fit.problem, tied), axis=0).shape[0]
     warn_of_fit(fit.certificate.unique, n_distinct, sample.regressors.size)
 
 

@@ -25,6 +25,7 @@ from ladreg._inference.covariance import (
     warn_of_crossing,
 )
 from ladreg._inference.density import (
+    equal_density,
     gaussian_scale,
     least_difference,
     normal_width,
@@ -241,8 +242,7 @@ def _covariance(asked: Asked, sums: Summary, method: str, size: float, n_rows: i
         if method != "iid":
             breads.append(solved_bread(sums.sums[f"bread {k}"].root, crossed[-1], n_rows))
             continue
-        sparsity = sums.sums[f"difference {k}"] / size / (2 * h)
-        density = 1.0 / sparsity if sparsity > 0 else 0.0
+        density = equal_density(sums.sums[f"difference {k}"] / size, h, asked.densities[k].least)
         breads.append(solved_bread(np.sqrt(density) * sums.sums["weight"].root, 0 if density else n_rows, n_rows))
     counts: NDArray[np.intp] = np.array(crossed, dtype=np.intp)
     if method == "robust":

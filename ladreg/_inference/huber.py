@@ -22,10 +22,10 @@ def huber_covariance(sample: Sample, fit: Fit, method: str, lags: int | None) ->
     N, p = sample.size, sample.regressors.size
     curved = (np.abs(fit.residual) <= fit.problem.loss.delta).astype(np.float64)
     bread = sample.regressors.bread(sample.weight * (curved if method == "robust" else 1.0))
-    if bread is None:
+    if bread is None or not fit.residual[curved > 0].any():
         raise ValueError(
             f"{np.count_nonzero(curved)} of {curved.size} rows have residuals in the quadratic part of the loss, too "
-            "few to determine the coefficients. Raise epsilon."
+            "few to determine the coefficients, or all of them fitted exactly. Raise epsilon or scale."
         )
     if method == "iid":
         mean = float(sample.weight @ curved) / N
