@@ -21,9 +21,9 @@ from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._piecewise import newton_step
 from ladreg._problem import Coefficients, Settings, Solution, StopReason
-from ladreg._row_blocks import Rows, Summary, stacked
+from ladreg._row_blocks import Rows, Summary, picked, stacked
 from ladreg._solvers import solve
-from ladreg._tolerances import HALF_DIGITS, PROVED_GAP, SOLVED
+from ladreg._tolerances import AT_END, HALF_DIGITS, PROVED_GAP, SOLVED
 
 # Rounds of solving the rows near the fit, at most, for each attempt.
 _ROUNDS = 8
@@ -31,6 +31,8 @@ _ROUNDS = 8
 _WIDER, _ATTEMPTS = 4, 4
 # Where a gap that is small enough did not fall to a quarter by a correction, the rest is rounding.
 _FALLS = 0.25
+# Rows are not solved again for a gap, but for rounding, of at most 1e-18 of the squares: coefficients have nine digits.
+_NEARLY = AT_END**2
 # Passes that look for the dual of rows that are fitted exactly, and are too many.
 _TILTS = 8
 # Pairs of rows are 2 of the largest residuals of such rows from the fit: more would cost digits.
@@ -65,9 +67,9 @@ def solve_combined_blocks(
     3. Gather these rows. A row that is held on a side costs a square and a linear term, so that few rows with the
        moments of all held ones take their place. Solve that problem exactly, as any problem in memory.
     4. Measure all rows at its solution: `prove_from_sums` proves it by the sides of the rows, the kink's dual of the
-       gathered ones, and the products of all columns. Rows on another side are gathered as well; where the products do
-       not determine the coefficients to all digits, the products of the dual with the columns correct them. Then step
-       3 is done again.
+       gathered ones, and the products of all columns. Rows on another side are gathered as well, and step 3 is done
+       again. Where there are none, and the few rows do not have the products to all digits that the coefficients need,
+       a Newton step with all pieces held corrects these (`_polished`).
     5. Where too many rows are near, prove the point that steps 2 and 3 began at, if it can be proved (`_tilted`).
     """
     if seen.is_complete:
@@ -148,13 +150,12 @@ def _checked(fit: CombinedFit, near: Near, seen: Summary) -> Generator[Request, 
     Returns whether more rows may prove more.
     """
     state, n_near = fit.state, seen.sums["near"]
-    parts, last, slope, is_open = brought(seen), np.inf, np.zeros(state.point.size), True
+    parts, last, is_open = brought(seen), np.inf, True
+    polished: ReducedFit | None = None
     for number in range(_ROUNDS):
         parts = [stacked(parts)] if parts else []
         kept = parts[0] if parts else no_rows(state)
-        held = HeldRows.of(fit.known, seen, kept, fit.height, state.point)
-        held = replace(held, pull=held.pull + slope)
-        found = _solved(fit, kept, held, number)
+        found = polished or _solved(fit, kept, HeldRows.of(fit.known, seen, kept, fit.height, state.point), number)
         given = fit.in_units(found.point)
         seen = yield fit.asks(near, given, state.most())
         if seen.sums["near"] != n_near:
@@ -171,18 +172,47 @@ def _checked(fit: CombinedFit, near: Near, seen: Summary) -> Generator[Request, 
         if step.crossed and (seen.sums["left out"] or n_all > 2 * state.budget):
             break
         if step.crossed == 0:
-            # What is left of the gradient is what the moments do not say to all digits.
+            # What is left is what the few rows that stand for the held ones do not have of their moments; where a step
+            # does not gain it, they are solved again with another distance.
             is_rounding = step.is_proved and step.left > _FALLS * last
-            if is_rounding or not step.left < last or not held.y.size:
+            is_stalled = is_rounding or not step.left < last
+            if is_stalled and (polished is None or not fit.height or step.left <= _NEARLY * step.size):
                 is_open = state.has_means
                 break
-            last, slope = step.left, slope + step.slope
+            last = min(last, step.left)
+            polished = None if is_stalled else _polished(fit, kept, found, step.slope)
         else:
+            polished = None
             parts, n_near = [*parts, *joins], n_near + seen.sums["joins"]
             near = replace(near, checked=(*near.checked, given))
     if is_open and not step.is_proved:
         yield from _tilted(fit)
     return is_open
+
+
+def _polished(fit: CombinedFit, kept: Rows, found: ReducedFit, slope: Array) -> ReducedFit:
+    """A Newton step from a point at which products of the dual with the columns miss `slope`, all pieces held.
+
+    Coefficients at zero or at a limit stay, and kept rows whose dual is inside the kink are moved onto it: their duals
+    change.
+    """
+    state, height = fit.state, fit.height
+    columns = np.flatnonzero(np.append(~state.penalty.at_kink(found.point[:-1]), state.question.fit_intercept))
+    pinned = np.flatnonzero(np.abs(found.sides) < height * (1.0 - AT_END))
+    some = picked(kept, pinned)
+    table = state.units.design(some).rows(np.arange(pinned.size), border=True)
+    rows, residual = table[:, columns], state.units.target(some.y) - table @ found.point
+    hessian = fit.known.bordered_gram()[np.ix_(columns, columns)]
+    hessian[np.diag_indices_from(hessian)] += np.append(state.penalty.ridge, 0.0)[columns]
+    length = np.sqrt(np.diag(hessian))
+    length[length == 0] = 1.0
+    rows, n_pinned = rows / length, pinned.size
+    system = np.block([[hessian / length / length[:, None], -rows.T], [rows, np.zeros((n_pinned, n_pinned))]])
+    step = np.linalg.lstsq(system, np.append(slope[columns] / length, residual), rcond=None)[0]
+    point, sides = found.point.copy(), found.sides.copy()
+    point[columns] += step[: columns.size] / length
+    sides[pinned] += step[columns.size :] / state.units.weight(kept)[pinned]
+    return replace(found, point=point, sides=np.clip(sides, -height, height))
 
 
 def _tilted(fit: CombinedFit) -> Generator[Request, Summary, None]:

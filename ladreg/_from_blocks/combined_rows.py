@@ -22,8 +22,6 @@ _FAILURES = 6
 _UNEQUAL = 0.8
 # The number of rows is a multiple of 4, for two orthogonal patterns of equal numbers of 1 and -1.
 _BALANCED = 4
-# Directions in which a mean square is at most 1e-18 of the largest are left as they are.
-_FLAT = AT_END**2
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,11 @@ class HeldRows:
     def pulls(self) -> Array:
         """A number for each row, linear in its columns, whose products with the columns are `pull`."""
         columns = np.column_stack([self.X, np.ones(self.y.size)])
-        gram = columns.T @ columns * (self.weight / self.y.size)
-        length = np.sqrt(np.diag(gram))
+        length = np.linalg.norm(columns, axis=0)
         length[length == 0] = 1.0
-        found = np.linalg.lstsq(gram / length / length[:, None], self.pull / length, rcond=_FLAT)[0]
-        return np.asarray(columns @ (found / length))
+        share = self.pull / length * (self.y.size / self.weight)
+        # Not by products of columns, which have the square of their condition number.
+        return np.asarray(np.linalg.lstsq((columns / length).T, share, rcond=AT_END)[0])
 
     def residual(self, point: Array) -> Array:
         """Residuals at a point with an intercept last."""
