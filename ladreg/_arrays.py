@@ -193,8 +193,13 @@ def null_space(matrix: Array, *, scale_rows: bool = True) -> Array:
 
     Without `scale_rows`, a row that is small beside the others is rounding, as in the triangle of a QR.
     """
+    return null_space_and_rounding(matrix, scale_rows=scale_rows)[0]
+
+
+def null_space_and_rounding(matrix: Array, *, scale_rows: bool = True) -> tuple[Array, Array]:
+    """`null_space`, and the rounding of each row of the basis, which the least singular value not zero multiplies."""
     if 0 in matrix.shape:
-        return np.eye(matrix.shape[1])
+        return np.eye(matrix.shape[1]), np.zeros(matrix.shape[1])
     if scale_rows:
         scaled, _, column = equilibrated(matrix)
     else:
@@ -207,7 +212,7 @@ def null_space(matrix: Array, *, scale_rows: bool = True) -> Array:
     rank = int(np.sum(singular > PINNED * singular[0])) if singular.size else 0
     # Entries of rounding size are set to zero: they would give columns a part in directions that do not involve them.
     basis = np.where(np.abs(right[rank:]) <= ORTHOGONAL, 0.0, right[rank:])
-    return (basis / column).T
+    return (basis / column).T, ORTHOGONAL * (singular[0] / singular[rank - 1] if rank else 1.0) / column
 
 
 def is_regular(gram: Array) -> bool:

@@ -222,6 +222,23 @@ def test_ridges_beside_free_columns():
     assert_optimal(model, X, y, optimum(X, y, weights, 0.1, 0.3))
 
 
+@pytest.mark.parametrize("size", [0.0, 1e4, 1e8])
+def test_of_two_free_factors_that_may_not_be_negative_each_has_a_level_at_zero(size):
+    """The intercept takes up what both may lose: the shortest coefficients, whatever the size of outliers in y."""
+    factors = [np.arange(40) % 3, np.arange(40) // 3 % 4]
+    Z = np.hstack([(f[:, None] == np.arange(f.max() + 1)).astype(float) for f in factors])
+    weights = np.r_[np.zeros(7), np.ones(2)]
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        y = rng.standard_normal(40) + size * (rng.random(40) < 0.2)
+        W = rng.standard_normal((40, 2))
+        if seed % 2:
+            W[:, 1] = W[:, 0] + 1e-9 * W[:, 1]
+        model = LassoCD([0.1, 1e-4][seed % 4 < 2], positive=True, penalty_weights=weights).fit(np.c_[Z, W], y)
+        assert not model.certificate_.unique
+        assert max(model.coef_[:3].min(), model.coef_[3:7].min()) == 0.0
+
+
 @pytest.mark.parametrize("penalised", [False, True])
 def test_at_alpha_max_every_penalised_coefficient_is_zero(penalised):
     weights = np.r_[0.0, 0.0, np.ones(10)] if not penalised else np.ones(12)

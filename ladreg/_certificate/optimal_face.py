@@ -128,10 +128,9 @@ def optimal_face(
         return _within_limits(problem, dual, slope, margin, at_end, pinned, target)
     strength = problem.penalty.strength
     if problem.penalty.positive:
-        # For features without penalty the tolerance is relative to the largest value of the column.
-        active = slope + margin >= np.where(strength > 0, strength * (1 - at_end), -at_end * problem.design.reach())
+        active = slope + margin >= strength - _near_strength(problem, dual, at_end)
     else:
-        active = np.abs(slope) + margin >= strength * (1 - at_end)
+        active = np.abs(slope) + margin >= strength - _near_strength(problem, dual, at_end)
     features = np.flatnonzero(active)
     # The sign of a coefficient is unknown if the margin of its slope reaches zero, or if the feature is unpenalised.
     doubtful = (strength == 0) | (np.abs(slope) <= margin)
@@ -151,6 +150,19 @@ def optimal_face(
     )
 
 
+def _near_strength(problem: Problem, dual: Array, at_end: float) -> Array:
+    """How far from its strength a slope may be that counts as being there.
+
+    A strength of zero is no measure; the largest value of the column is. The dual of squares is as large as residuals
+    are, and has their rounding.
+    """
+    strength, size = problem.penalty.strength, problem.design.reach()
+    near = at_end * np.where(strength > 0, np.where(np.isinf(strength), 0.0, strength), size)
+    if problem.loss.has_bounded_slopes:
+        return near
+    return np.maximum(near, np.where(strength > 0, SUMMED, at_end) * size * float(np.abs(dual).sum()))
+
+
 def _within_limits(
     problem: Problem, dual: Array, slope: Array, margin: float | Array, at_end: float, pinned: Index, target: Array
 ) -> Face:
@@ -162,9 +174,7 @@ def _within_limits(
     penalty = problem.penalty
     strength, rest = penalty.strength, penalty.rest
     lower, upper = penalty.ends
-    # A strength of zero is no measure of a slope; the largest value of the column is.
-    finite = np.where(np.isinf(strength), 0.0, strength)
-    near = at_end * np.where(strength > 0, finite, problem.design.reach()) + margin
+    near = _near_strength(problem, dual, at_end) + margin
     high = np.where(slope < -strength - near, lower, np.where(slope < strength - near, rest, upper))
     low = np.where(slope > strength + near, upper, np.where(slope > -strength + near, rest, lower))
     # Slopes are beyond their strength by rounding where there is no limit.

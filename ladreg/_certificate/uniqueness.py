@@ -12,6 +12,7 @@ from ladreg._arrays import (
     is_regular,
     nonnegative_least_squares,
     null_space,
+    null_space_and_rounding,
     square_solver,
 )
 from ladreg._certificate.eliminated_rows import EliminatedRows
@@ -66,11 +67,14 @@ def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optim
     at_lower, at_upper = _at_limits(face, coef)
     if n_equations < n_columns and not (tied.size or at_lower.any() or at_upper.any()):
         return False
-    basis = null_space(matrix)
+    basis, rounding = null_space_and_rounding(matrix)
     if basis.shape[1] == 0:
         return True
     # A null vector of the pinned rows leads to other optima if tied rows and coefficients at a limit keep their sides.
-    return optimal and _only_zero(_cone(face, tied, at_lower, at_upper, basis))
+    cone = _cone(face, tied, at_lower, at_upper, basis)
+    # Beside nearly dependent columns a coefficient that a null vector does not move has rounding there.
+    lost = _rounding_of_cone(face, tied, at_lower, at_upper, rounding)
+    return optimal and _only_zero(cone[np.abs(cone).max(axis=1, initial=0.0) > lost])
 
 
 def _is_point_in_blocks(eliminated: EliminatedRows, coef: Array, intercept: float, optimal: bool) -> bool:
@@ -102,6 +106,16 @@ def _cone(face: Face, tied: Index, at_lower: NDArray[np.bool_], at_upper: NDArra
     move = predictions(face.problem, tied, face.features, basis)
     rows = -sides(face.problem, face.dual, tied)[:, None] * move
     return np.vstack([rows, basis[: face.features.size][at_lower], -basis[: face.features.size][at_upper]])
+
+
+def _rounding_of_cone(
+    face: Face, tied: Index, at_lower: NDArray[np.bool_], at_upper: NDArray[np.bool_], rounding: Array
+) -> Array:
+    """The rounding of each row of the cone of `_cone`, from that of the rows of the basis."""
+    coef, of_features = np.zeros(face.problem.n_features), rounding[: face.features.size]
+    coef[face.features] = of_features
+    rows = face.problem.design.take(tied).absolute_matvec(coef) + rounding[face.features.size :].sum()
+    return np.concatenate([rows, of_features[at_lower], of_features[at_upper]])
 
 
 def _gram_has_full_rank(problem: Problem, face: Face) -> bool:
