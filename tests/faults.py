@@ -25,7 +25,7 @@ from ladreg import (
     StabilitySelection,
 )
 from ladreg._estimators import huber_scale
-from ladreg._least_squares import homotopy
+from ladreg._least_squares import coordinate_descent, homotopy
 from ladreg._piecewise import bounded_dual, interior_point, null_space
 from ladreg._presolve import duplicate_rows
 
@@ -85,6 +85,7 @@ INSIDE = {
     "Cholesky factor in the null space": (null_space, "cholesky_solver"),
     "keys of rows": (duplicate_rows, "_keys"),
     "draft of a path": (homotopy, "draft"),
+    "canonical optimum of a lasso": (coordinate_descent, "canonical_optimum"),
     "vertex of a scale": (huber_scale, "solve_only_vertex"),
 }
 

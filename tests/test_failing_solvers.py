@@ -160,6 +160,23 @@ def test_alpha_max_next_to_residuals_that_are_rounding():
         assert (not coef[2:].any()) == empty
 
 
+def test_a_lasso_says_that_its_canonical_optimum_was_missed():
+    """The third feature costs as much as the first two, whose sum it is: their coefficients may be exchanged for it."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 2))
+    y, model = 2 * X[:, 0] + 3 * X[:, 1], LassoCD(0.1, penalty_weights=[1.0, 1.0, 2.0])
+    exact = LassoCD(0.1).fit(X, y).coef_
+    model.fit(np.column_stack([X, X.sum(axis=1)]), y)
+    both = exact.sum() / 3
+    np.testing.assert_allclose(model.coef_, np.r_[exact - both, both], rtol=1e-9)
+    assert not model.certificate_.unique
+    with (
+        always(*INSIDE["canonical optimum of a lasso"], gives_nothing),
+        pytest.warns(ConvergenceWarning, match="rounding errors hide the canonical one"),
+    ):
+        model.fit(np.column_stack([X, X.sum(axis=1)]), y)
+
+
 LIMITED = {
     "lad": (LADRegressor(alpha=0.001), TIED),
     "lad by reduction": (LADRegressor(), MANY),

@@ -24,7 +24,7 @@ from ladreg._least_squares.residual_descent import descend_on_data
 from ladreg._least_squares.small_lasso import solve_small_table
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._problem import Coefficients, Problem, Settings, StopReason, Uncertified
-from ladreg._tolerances import ASCENT, HALF_DIGITS, SQUARES_GAP, SUPPORT_GAP
+from ladreg._tolerances import ASCENT, HALF_DIGITS, ROUNDING_GAP, SQUARES_GAP, SUPPORT_GAP
 
 # A relative tolerance refers to max(objective, 1e-3 * variance of y).
 _LEAST_SHARE = 1e-3
@@ -214,11 +214,14 @@ def _finished(
     active = possibly_active(columns, state)
     unique = canonical and (active.size == 0 or are_independent(columns, active))
 
-    def draft(coef: Array, intercept: float, dual: Array, unique: bool) -> Uncertified:
+    def draft(coef: Array, intercept: float, dual: Array, unique: bool, stopped: StopReason = stopped) -> Uncertified:
         return Uncertified(coef, intercept, dual, max(state.used, 1), stopped, NAME, stats, unique)
 
     if spare is not None:
         several = spare.leave_open(coef != 0)
+        if canonical and not unique:
+            rest = certify(columns.problem, coef, intercept, dual, n_iter=1, stopped=stopped, solver="")
+            unique = rest.unique
         coef = spare.shared(coef)
         intercept = columns.intercept(coef)
         if unique:
@@ -233,12 +236,12 @@ def _finished(
     if solution.unique or (rough and bound):
         return draft(coef, intercept, dual, solution.unique)
     exact = canonical_optimum(problem, solution.dual)
-    if exact is None:
-        return draft(coef, intercept, dual, False)
-    gap = prove(problem, *exact).gap
     # Where the data are fitted exactly, gaps are squares of rounding errors.
     rounding = 1e-12 * solution.objective + 1e-26 * squares
-    return draft(*exact, False) if gap <= solution.gap + rounding else draft(coef, intercept, dual, False)
+    if exact is not None and prove(problem, *exact).gap <= solution.gap + rounding:
+        return draft(*exact, False)
+    is_proved = stopped.good or solution.relative_gap <= ROUNDING_GAP
+    return draft(coef, intercept, dual, False, StopReason.NOT_CANONICAL if is_proved else stopped)
 
 
 def possibly_active(columns: Centred, state: State) -> Index:
