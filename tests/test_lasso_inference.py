@@ -1,6 +1,7 @@
 """Inference for the lasso agrees with hdi, with selectiveInference and with its definitions, and follows the data."""
 
 import pickle
+import warnings
 from decimal import Decimal, getcontext
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.stats import norm
+from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, LassoCDCV, LassoCDIC, LassoInference, infer
 from ladreg._estimators import LastStep
@@ -361,3 +363,17 @@ def test_data_and_parameters_are_checked():
     refused("neither with groups", lasso, "desparsified", groups=np.arange(N))
     refused("frequency", lasso, "selective", weights="frequency")
     refused("sigma is for a lasso", LADRegressor(), "robust", sigma=1.0)
+
+
+@pytest.mark.parametrize("method", ["desparsified", "selective"])
+@pytest.mark.parametrize(("columns", "target"), [(0.0, 1e9), (1e9, 0.0)])
+def test_inference_does_not_depend_on_the_origin(method, columns, target):
+    rng = np.random.default_rng(0)
+    X = np.round(rng.standard_normal((100, 4)) * 2**10) / 2**10  # exact beside 1e9
+    y = X @ np.arange(4) + np.round(rng.standard_normal(100) * 2**16) / 2**16
+    here = infer(LassoCD(alpha=0.05).fit(X, y), X, y, method=method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the intercept has no digits below 1e-7
+        moved = LassoCD(alpha=0.05).fit(X + columns, y + target)
+        there = infer(moved, X + columns, y + target, method=method)
+    np.testing.assert_allclose(there.conf_int(), here.conf_int(), atol=1e-6)

@@ -14,7 +14,7 @@ from ladreg._estimators import LastStep, is_adaptive, verified
 from ladreg._inference.fit import column_names
 from ladreg._inference.regressors import Regressors
 from ladreg._problem import Certificate, Problem, Solution
-from ladreg._tolerances import SQUARES_GAP
+from ladreg._tolerances import ROUNDED, SQUARES_GAP
 from ladreg.lasso import LassoCD
 from ladreg.model_selection import LassoCDCV
 
@@ -159,10 +159,10 @@ def _check_optimal(model: Any, problem: Problem, solution: Solution, residual: A
     """Raise a ValueError unless the gap is at most ``tol * mean((y - mean(y))^2)``, as a fit stops at."""
     mean = problem.weight @ problem.y if problem.fit_intercept else 0.0
     allowed = max(float(model.tol), SQUARES_GAP) * float(problem.weight @ (problem.y - mean) ** 2)
-    if np.asarray(model.coef_).dtype == np.float32:
-        # Float32 coefficients move predictions by up to 2^-24 of the sizes of their terms.
-        moved = 2.0**-24 * (float(problem.design.reach() @ np.abs(solution.coef)) + abs(solution.intercept))
-        allowed += moved * (float(np.sqrt(problem.weight @ residual**2)) + moved)
+    # Float32 coefficients move predictions by up to 2^-24 of the sizes of their terms, others by their rounding.
+    rounding = 2.0**-24 if np.asarray(model.coef_).dtype == np.float32 else ROUNDED
+    moved = rounding * (float(problem.design.reach() @ np.abs(solution.coef)) + abs(solution.intercept))
+    allowed += moved * (float(np.sqrt(problem.weight @ residual**2)) + moved)
     if not solution.gap <= allowed:
         raise ValueError(
             f"the coefficients are not optimal for these data: the objective {solution.objective:.6g} may be "
