@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, PredefinedSplit
@@ -216,6 +217,18 @@ def test_the_largest_alpha_has_all_digits_where_targets_have_few(loss):
     folds = folds_of(blocks.arrays(x, y, weight, rows=100).holding(300), 2, loss)
     wanted = largest_alpha(folds.questions[0].of(Rows(x, y - 1e9, weight)))
     assert folds.largest_alpha() == pytest.approx(wanted, rel=1e-10, abs=0)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 11])
+def test_a_fit_that_is_zero_up_to_rounding_leaves_zero_targets_at_the_kink(seed):
+    """Where most targets are zero, the intercept was rounding, and so were their residuals: the grid began at .1."""
+    rng = np.random.default_rng(seed)
+    x = sp.csr_array(np.eye(5)[rng.integers(0, 5, N)])
+    y, weight = (rng.random(N) < 0.35) + 0.0, rng.uniform(0.2, 2.0, N)
+    folds = folds_of(blocks.arrays(x, y, weight, rows=201).holding(350), 2, Combined(0.9, 0.1))
+    wanted = largest_alpha(folds.questions[0].of(Rows(x, y, weight)))
+    assert wanted < 0.02
+    assert folds.largest_alpha() == pytest.approx(wanted, rel=1e-10, abs=1e-15)
 
 
 @pytest.mark.parametrize("loss", [Absolute(), Pinball(0.4), Combined(0.3, 0.7)], ids=str)
