@@ -10,7 +10,7 @@ from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor, quantile_path
 from ladreg._estimators import CertifiedRegressor
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
-from tests.campaign import blocks, claims, folds, models, problem
+from tests.campaign import block_folds, blocks, claims, folds, models, problem
 from tests.campaign.draws import ALL_OPTIONS, Case
 from tests.campaign.exact import long_of, optimal_point, optimum, optimum_near
 from tests.campaign.formula import LONG, Formula, Loss
@@ -487,3 +487,19 @@ def test_tables_in_blocks_are_fitted_as_in_memory(seed):
     """The last ones were wrong once: a warning of NumPy, gaps hidden by outliers, an objective, a scale not proved, a
     Gram matrix with less than nothing on its diagonal, the kink in place of a narrow curved piece."""
     assert blocks.compared(seed)[0] == []
+
+
+@pytest.mark.parametrize("seed", [1, 4, 12, 50])
+def test_cross_validations_in_blocks_are_those_of_memory(seed):
+    assert block_folds.compared(seed)[0] == []
+
+
+def test_losses_of_folds_that_differ_are_caught():
+    model, case, *_ = block_folds.drawn(12)
+    here, there = (model.made().fit(case.X, case.y, case.weight) for _ in range(2))
+    assert block_folds._judged(case, here, there) == []
+    losses = getattr(there, there._losses_name)
+    losses[0, 0] *= 1 + 1e-7
+    assert any("losses" in text for text in block_folds._judged(case, here, there))
+    there.alphas_ = there.alphas_ * 1.01
+    assert any("alphas" in text for text in block_folds._judged(case, here, there))

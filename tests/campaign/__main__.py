@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from tests.campaign import block_folds
 from tests.campaign.blocks import check_blocks
 from tests.campaign.bounds import check_bounds
 from tests.campaign.draws import ALL_OPTIONS
@@ -99,13 +100,21 @@ def main():
     parser.add_argument(
         "--bounds", type=int, metavar="N", help="N fits with bounds and ridges against Clarabel, instead"
     )
-    parser.add_argument("--blocks", type=int, metavar="N", help="N tables in blocks against memory, instead")
+    parser.add_argument(
+        "--blocks",
+        type=int,
+        metavar="N",
+        help="N tables in blocks, and N / 4 cross-validations, against memory, instead",
+    )
     parser.add_argument("--record", metavar="FILE", help="append the counts of each piece, or go on where FILE ends")
     options = parser.parse_args()
     if options.record and options.only:
         parser.error("--record is of all estimators: leave out --only")
     if options.blocks:
-        return check_blocks(options.blocks, options.seed)
+        said = check_blocks(options.blocks, options.seed)
+        n_folds = -(-options.blocks // 4)  # each fits many times
+        tuned = check_blocks(n_folds, options.seed, block_folds.drawn, block_folds.compared, "cross-validations")
+        return said or tuned
     if options.bounds:
         return check_bounds(options.bounds, options.seed)
     if options.paths:

@@ -75,18 +75,18 @@ def _compared(model, case, rows, held, is_sparse):
     X = sp.csr_array(case.X) if is_sparse else case.X
     data = blocks.arrays(X, case.y, case.weight, rows=rows).holding(held)
     try:
-        there, warned, leaked = _fitted(model.made(), data)
-        here, slow, _ = _fitted(model.made(), X, case.y, case.weight)
+        there, warned, leaked = fitted(model.made(), data)
+        here, slow, _ = fitted(model.made(), X, case.y, case.weight)
         found = [f"leaked: {text}" for text in leaked]
         if hasattr(here, "scale_"):
             found += [] if warned else _scales(case, here.scale_, there.scale_)
-            here, slow, _ = _fitted(model.made(scale=there.scale_), X, case.y, case.weight)
+            here, slow, _ = fitted(model.made(scale=there.scale_), X, case.y, case.weight)
     except (ValueError, OverflowError) as error:
         return ([], False) if RANGE.search(str(error)) else ([f"{type(error).__name__}: {error}"], False)
     return found + _judged(model, case, here, there, slow, warned), warned
 
 
-def _fitted(model, *given):
+def fitted(model, *given):
     """The fitted model, whether it warned of its convergence, and its other warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -126,7 +126,7 @@ def _judged(model, case, here, there, here_warned, there_warned):
     return found
 
 
-def check_blocks(number, seed):
+def check_blocks(number, seed, drawn=drawn, compared=compared, kind="tables"):
     """Compare tables, and print a summary; 1 if there are complaints."""
     n_warned = n_failed = 0
     for k in range(number):
@@ -136,5 +136,5 @@ def check_blocks(number, seed):
             n_failed += 1
             model = drawn(seed * 10**6 + k)[0]
             print(f"{seed * 10**6 + k}: {model.name} {model.parameters}: {said}", flush=True)
-    print(f"{number} tables in blocks: {n_failed} with complaints, {n_warned} not proved, with a warning")
+    print(f"{number} {kind} in blocks: {n_failed} with complaints, {n_warned} not proved, with a warning")
     return int(bool(n_failed))
