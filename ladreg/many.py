@@ -325,7 +325,7 @@ def _block(
     else:
         found = {name: np.zeros(fits.size, dtype=bool if name == "unique" else float) for name in _ARRAYS}
         found["coef"] = np.zeros((fits.size, data.design.n_features))
-    for place in np.flatnonzero(~found["unique"]).tolist():
+    for place in np.flatnonzero(~found["unique"] | (found["relative_gap"] > model.tol)).tolist():
         with any_size():
             solution = _single(copy(model), plan.data(data, int(fits[place])))
         singles.append(solution)

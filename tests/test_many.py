@@ -207,3 +207,17 @@ def test_numbers_of_the_tuning_do_not_change_the_optima(name, factor):
     assert found.unique.sum() >= 9
     both = found.unique & expected.unique
     np.testing.assert_allclose(found.coef[both], expected.coef[both], rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize(("columns", "target", "most"), [(0.0, 1e6, 0), (1e5, 0.0, 0), (0.0, 1e9, 12)])
+def test_the_origin_costs_no_single_fits_but_where_their_gap_is_warned_of(columns, target, most):
+    near = np.round(X * 2**10) / 2**10  # exact where they are far
+    goal = np.round(y * 2**10) / 2**10
+    here = fit_many(LADRegressor(), near, goal, groups=GROUPS)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        there = fit_many(LADRegressor(), near + columns, goal + target, groups=GROUPS)
+    assert there.n_single <= here.n_single + most
+    assert [one.category for one in told] == [ConvergenceWarning] * bool(np.any(there.relative_gap > 1e-9))
+    np.testing.assert_allclose(there.coef, here.coef, rtol=1e-9, atol=1e-12)
+    assert np.all(there.gap <= 1e-12 + 1e-15 * (target + 1e2 * columns))

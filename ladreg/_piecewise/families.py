@@ -12,7 +12,7 @@ from ladreg._arrays import Array, Index, power_of_two, unit_of
 from ladreg._certificate import VertexRows, prove_vertices
 from ladreg._design import DenseDesign, Design
 from ladreg._piecewise.tuning import PiecewiseTuning
-from ladreg._piecewise.vertices import Batch, solve_vertices
+from ladreg._piecewise.vertices import Batch, Vertices, solve_vertices
 from ladreg._presolve import median, typical
 from ladreg._problem import Loss
 from ladreg._tolerances import PROVED_GAP
@@ -54,7 +54,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Optima:
-    """Optima of a family, proved to rounding to be the only ones where `unique`; elsewhere the numbers say nothing.
+    """Optima of a family, proved up to rounding to be the only ones where `unique`; elsewhere the numbers say nothing.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Optima:
     intercept, objective, gap, relative_gap : ndarray of shape (n_problems,)
         Intercepts, and the numbers of the certificates.
     unique : ndarray of shape (n_problems,)
-        Whether the gap is rounding, and the optimum proved to be a single point.
+        Whether the gap is rounding, that of an intercept included, and the optimum proved to be a single point.
     n_exchanges : ndarray of shape (n_problems,)
         The exchanges of basic rows made.
     """
@@ -107,6 +107,7 @@ class FamilySolver:
         moved = family.y - self._y_shift
         self._unit = unit_of(median(np.abs(moved), positive=True))
         self._target = moved / self._unit
+        self._is_moved = bool(self._y_shift or shift.any())
 
     def blocks(self) -> Iterator[Index]:
         """Numbers of the problems, cut into blocks that do not depend on who solves them."""
@@ -138,14 +139,41 @@ class FamilySolver:
             if family.fit_intercept:
                 intercept = found.point[:, -1] * self._unit + self._y_shift - coef @ self._shift
         point = np.column_stack([coef, intercept])[:, :q]
-        within = np.arange(found.dual.size) - np.repeat(found.dual_at, count)
-        rows = VertexRows(
-            self._X[within + np.repeat(row_at, count)],
-            family.y[within + np.repeat(family.y_at[problems], count)],
-            family.weight[within + np.repeat(family.weight_at[problems], count)],
-            found.dual_at,
-            count,
-        )
+        rows = self._rows(self._X, family.y, problems)
         proofs = prove_vertices(family.loss, rows, point, found.dual, found.basis + found.dual_at[:, None])
         unique = found.found & proofs.unique & (proofs.relative_gap <= PROVED_GAP)
-        return Optima(coef, intercept, proofs.objective, proofs.gap, proofs.relative_gap, unique, found.n_exchanges)
+        optima = Optima(coef, intercept, proofs.objective, proofs.gap, proofs.relative_gap, unique, found.n_exchanges)
+        missed = np.flatnonzero(found.found & ~unique)
+        if self._is_moved and missed.size:
+            self._settle(optima, found, problems, missed)
+        return optima
+
+    def _settle(self, optima: Optima, found: Vertices, problems: Index, missed: Index) -> None:
+        """Take vertices that are proved at the origin; the rounding of their intercepts is part of the gap."""
+        family, rows = self.family, self._rows(self._A, self._target, problems[missed])
+        within = np.arange(rows.y.size) + np.repeat(found.dual_at[missed] - rows.starts, rows.count)
+        dual, basis = found.dual[within], found.basis[missed] + rows.starts[:, None]
+        proofs = prove_vertices(family.loss, rows, found.point[missed], dual, basis)
+        settled = proofs.unique & (proofs.relative_gap <= PROVED_GAP)
+        coef = optima.coef[missed]
+        intercept = (optima.intercept[missed] - self._y_shift + coef @ self._shift) / self._unit
+        point = np.column_stack([coef / self._scale / self._unit, intercept])
+        rounded = prove_vertices(family.loss, rows, point, dual, basis)
+        chosen = missed[settled]
+        optima.unique[chosen] = True
+        optima.objective[chosen] = rounded.objective[settled] * self._unit
+        optima.gap[chosen] = rounded.gap[settled] * self._unit
+        optima.relative_gap[chosen] = rounded.relative_gap[settled]
+
+    def _rows(self, table: Array, target: Array, problems: Index) -> VertexRows:
+        """The rows of the chosen problems, one after the other."""
+        family, count = self.family, self.family.count[problems]
+        starts = np.append(0, np.cumsum(count)[:-1])
+        within = np.arange(int(count.sum())) - np.repeat(starts, count)
+        return VertexRows(
+            table[within + np.repeat(family.row_at[problems], count)],
+            target[within + np.repeat(family.y_at[problems], count)],
+            family.weight[within + np.repeat(family.weight_at[problems], count)],
+            starts,
+            count,
+        )
