@@ -18,6 +18,8 @@ SHARE = 0.0025
 NAMES = {"LADRegressorCV": 3, "QuantileRegressorCV": 3, "HuberLossRegressorCV": 2, "CombinedLossRegressorCV": 3}
 # Relative difference of two losses, or alphas, of fits that are proved; and of a residual that is rounding of targets.
 AGREE, ROUNDING = 1e-9, 64 * float(np.finfo(float).eps)
+# The linear program for duals of rows on a kink, in memory as well, balances slopes to this part of the steepest.
+PROGRAM = 1e-6
 # With such weights few rows decide: several fits are optimal at the largest alpha, which itself is rounding of sums.
 WILD = "weights of 1e-10 and 1e12"
 
@@ -93,12 +95,12 @@ def _judged(case, here, there):
     floor = ROUNDING * float(np.abs(case.y).max())
     if not isinstance(here, LADRegressorCV | QuantileRegressorCV):
         floor = floor * np.sqrt(2 * np.maximum(losses, others))
-    # Slopes are sums of columns times duals, which are no larger than the targets.
-    least = ROUNDING * float(np.abs(case.X).max()) * max(float(np.abs(case.y).max()), 1.0)
-    is_rounding = np.max(losses) <= np.max(floor) or max(here.alphas_.max(), there.alphas_.max()) <= least
-    if is_rounding or WILD in case.ills:
+    # Slopes are sums of columns times duals, which are no larger than one, or the targets.
+    steepest = float(np.abs(case.X).max()) * max(float(np.abs(case.y).max()), 1.0)
+    is_rounding = max(here.alphas_.max(), there.alphas_.max()) <= PROGRAM * steepest
+    if np.max(losses) <= np.max(floor) or is_rounding or WILD in case.ills:
         return []
-    if not _agree(here.alphas_, there.alphas_):
+    if not _agree(here.alphas_, there.alphas_, ROUNDING * steepest):
         return [f"disagreement: alphas are {here.alphas_} in memory, {there.alphas_} in blocks, no warning"]
     apart = np.abs(losses - others) - floor
     if np.any(apart > AGREE * np.maximum(losses, others)):
@@ -110,6 +112,6 @@ def _judged(case, here, there):
     return [f"disagreement: alpha is {here.alpha_} in memory, {there.alpha_} in blocks, no warning"]
 
 
-def _agree(some, others):
+def _agree(some, others, rounding=0.0):
     some, others = np.asarray(some), np.asarray(others)
-    return some.shape == others.shape and np.allclose(some, others, rtol=AGREE, atol=0)
+    return some.shape == others.shape and np.allclose(some, others, rtol=AGREE, atol=rounding)
