@@ -16,6 +16,7 @@ from sklearn.linear_model import ElasticNet, Lasso, LassoLarsIC
 from sklearn.model_selection import KFold
 
 from ladreg import (
+    CombinedLossRegressor,
     ElasticNetCD,
     ElasticNetCDCV,
     HuberLossRegressor,
@@ -237,6 +238,20 @@ def test_of_two_free_factors_that_may_not_be_negative_each_has_a_level_at_zero(s
         model = LassoCD([0.1, 1e-4][seed % 4 < 2], positive=True, penalty_weights=weights).fit(np.c_[Z, W], y)
         assert not model.certificate_.unique
         assert max(model.coef_[:3].min(), model.coef_[3:7].min()) == 0.0
+
+
+@pytest.mark.parametrize("kind", [HuberLossRegressor, CombinedLossRegressor])
+def test_coefficients_of_a_free_factor_have_no_mean_beside_far_targets(kind):
+    """The intercept takes it up, and shorter coefficients are left; a strength of 1e-4 is rounding of a slope."""
+    factors = [np.arange(40) % 3, np.arange(40) // 3 % 4]
+    Z = np.hstack([(f[:, None] == np.arange(f.max() + 1)).astype(float) for f in factors])
+    own = {"scale": 1e7, "epsilon": 20.0} if kind is HuberLossRegressor else {"l1_ratio": 0.5}
+    for seed in range(8):
+        rng = np.random.default_rng(2 * seed)
+        y = rng.standard_normal(40) + 1e8 * (rng.random(40) < 0.2)
+        model = kind(alpha=[0.1, 1e-4][seed % 2], penalty_weights=np.r_[np.zeros(7), np.ones(2)], **own)
+        coef = model.fit(np.c_[Z, rng.standard_normal((40, 2))], y).coef_
+        assert max(abs(coef[:3].sum()), abs(coef[3:7].sum())) <= 1e-9 * np.abs(coef).max()
 
 
 @pytest.mark.parametrize("penalised", [False, True])

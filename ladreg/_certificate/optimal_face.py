@@ -153,12 +153,12 @@ def optimal_face(
 def _near_strength(problem: Problem, dual: Array, at_end: float) -> Array:
     """How far from its strength a slope may be that counts as being there.
 
-    A strength of zero is no measure; the largest value of the column is. The dual of squares is as large as residuals
-    are, and has their rounding.
+    A strength of zero is no measure; the largest value of the column is. On a curved piece of the loss the dual is as
+    large as residuals are, and has their rounding.
     """
     strength, size = problem.penalty.strength, problem.design.reach()
     near = at_end * np.where(strength > 0, np.where(np.isinf(strength), 0.0, strength), size)
-    if problem.loss.has_bounded_slopes:
+    if problem.loss.is_piecewise_linear:
         return near
     return np.maximum(near, np.where(strength > 0, SUMMED, at_end) * size * float(np.abs(dual).sum()))
 
