@@ -67,6 +67,7 @@ class BlockFolds:
         self.alphas = np.zeros(0)
         self._sampled = [SampleProblem.of(one, part.seen) for one, part in zip(questions, fits.parts, strict=True)]
         self._fits = [_Fits([], []) for _ in fits.parts]
+        self._refits: list[Solution] = []
         self._losses = np.zeros((len(folds), 0))
 
     def largest_alpha(self) -> float:
@@ -101,8 +102,9 @@ class BlockFolds:
 
     @property
     def unproved(self) -> Array:
-        """The relative gaps of the fits to training rows that miss the tolerance."""
-        gaps = np.array([one.relative_gap for fits in self._fits[1:] for one in fits.solutions])
+        """The relative gaps of the fits to training rows, and of refits to their features, that miss the tolerance."""
+        fitted = [one for fits in self._fits[1:] for one in fits.solutions]
+        gaps = np.array([one.relative_gap for one in [*fitted, *self._refits]])
         return gaps[~(gaps <= self.fits.goal)]
 
     def solver_at(self, path: Path, k: int) -> Solver:  # noqa: ARG002 - that of all rows
@@ -136,6 +138,7 @@ class BlockFolds:
         for key, solution in zip(keys, found, strict=True):
             refits[key] = Asked(key[0], 0.0, self.questions[key[0]].released(solution.coef != 0), None)
         solved = dict(zip(refits, self.fits.solved(list(refits.values())), strict=True))
+        self._refits += [found for (part, _), found in solved.items() if part]
         mixed = []
         for key, solution in zip(keys, found, strict=True):
             coef = self.mixing * solution.coef + (1 - self.mixing) * solved[key].coef
