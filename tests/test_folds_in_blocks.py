@@ -202,6 +202,8 @@ def test_the_largest_alpha_is_that_of_memory(loss):
         (X, np.where(y > 1.0, 0.7, 0.0), None, {}),
         (X + np.array([1e7, 0, 1e3, 1e7]), y, [0.0, 1.0, 0.0, 3.0], {"positive": True}),
         (X, np.round(2 * y), [0.0, 1.0, 1.0, 0.0], {"lower": -high, "upper": low}),
+        (np.round(X), y, [1.0, 0.0, 1.0, 1.0], {"lower": -high, "upper": high}),
+        (np.round(X), y + np.round(X[:, 1]), [1.0, 0.0, 1.0, 1.0], {"positive": True}),
         (X, y, [0.0, 1.0, 1.0, 0.0], {"lower": low, "upper": high, "intercept": False}),
     ):
         folds = folds_of(blocks.arrays(x, target, rows=201).holding(300), 2, loss, strength, **more)

@@ -183,7 +183,11 @@ class NullSlopes:
 def _feasible(problem: Problem, coef: Array, side: Array) -> Array:
     """A dual that balances the features without a penalty and the intercept, where other rows are on these sides."""
     free = np.flatnonzero(problem.penalty.strength == 0)
-    part = replace(problem, design=problem.design.select(free), penalty=problem.penalty.at(free))
+    # A coefficient that is not at a limit has a slope of zero, whatever the limit allows.
+    least, most = problem.penalty.ends
+    low, high = np.where(coef > least, -np.inf, least)[free], np.where(coef < most, np.inf, most)[free]
+    penalty = ElasticNet(np.zeros(free.size), False, np.zeros(0), low, high)
+    part = replace(problem, design=problem.design.select(free), penalty=penalty)
     lower, upper = problem.loss.kink()
     dual = problem.weight * np.select([side > 0, side < 0], [upper, lower], 0.0)
     return prove(part, coef[free], 0.0, dual).dual
