@@ -298,3 +298,19 @@ def test_lasso_path_is_lasso_cds():
         alone = LassoCD(alphas[k]).fit(X, y)
         np.testing.assert_allclose(coefs[:, k], alone.coef_, rtol=1e-9, atol=1e-9)
     assert gaps.max() < 1e-8
+
+
+@pytest.mark.parametrize(("columns", "target"), [(0.0, 1e9), (1e6, 0.0), (1e5, -1e9)])
+def test_a_path_of_squares_far_from_zero_is_that_at_the_origin(columns, target):
+    rng = np.random.default_rng(0)
+    X = np.round(rng.standard_normal((80, 6)) * 2**10) / 2**10  # exact where they are far
+    y = X @ np.arange(6.0) + np.round(rng.standard_normal(80) * 2**10) / 2**10
+    alphas = np.array([1.0, 0.1, 0.01, 0.0])
+    here = solve_path(make(X, y, loss=HalfSquared(), alpha=1.0), alphas, Settings(1e-12))
+    there = solve_path(make(X + columns, y + target, loss=HalfSquared(), alpha=1.0), alphas, Settings(1e-12))
+    np.testing.assert_allclose(there.coef, here.coef, rtol=1e-9, atol=1e-12)
+    moved = there.intercept - target + columns * there.coef.sum(axis=0)
+    rounding = 1e-15 * (abs(target) + 100 * columns)
+    np.testing.assert_allclose(moved, here.intercept, atol=1e-12 + rounding)
+    assert np.all(there.gap <= 1e-12 * here.objective + rounding**2)
+    assert np.all(there.objective >= here.objective * (1 - 1e-12))

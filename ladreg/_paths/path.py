@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array
 from ladreg._certificate import Answers, proofs
 from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path, works_in_gram
-from ladreg._presolve import Scaling, scaled
+from ladreg._presolve import Moved, Scaling, moved_to_origin, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import largest_alpha, solve, solve_alphas
 from ladreg._tolerances import ROUNDING_GAP, SUMMED
@@ -206,7 +206,9 @@ def _solve_each(
 def _solve_squares(problem: Problem, alphas: Array, settings: Settings, most: int | None, done: Done) -> Path:
     """The path of the squared loss, groups of alphas certified together, to a group that `most` forbids."""
     path = Path.empty(problem, alphas)
-    tol = max(settings.tol, ROUNDING_GAP)
+    tol, moved = max(settings.tol, ROUNDING_GAP), moved_to_origin(problem)
+    if moved is not None:
+        problem, done = moved.problem, _restoring(moved, done)
     twin, units = scaled(problem)
     points = solve_lasso_path(twin, alphas[alphas > 0], settings, stats=path.stats)
     width = max(1, _ENTRIES // (problem.n_samples + problem.n_features))
@@ -231,9 +233,24 @@ def _solve_squares(problem: Problem, alphas: Array, settings: Settings, most: in
         if path.is_over(last, most):
             return path
     for k in range(first, alphas.size):  # alpha = 0
-        _alone(problem, path, k, settings)
+        start = path.at(k - 1) if k > 0 else None
+        _alone(problem, path, k, settings, start if start is None or moved is None else moved.start(start))
         done(path, k)
     return path
+
+
+def _restoring(moved: Moved, done: Done) -> Done:
+    """`done`, called once an intercept is that of the original; the square of its rounding is part of the gap."""
+
+    def restored(path: Path, k: int) -> None:
+        path.intercept[k], rounded = moved.intercept(path.coef[:, k], float(path.intercept[k]))
+        cost = rounded**2 / 2
+        path.objective[k] += cost
+        path.gap[k] += cost
+        path.relative_gap[k] += cost / path.objective[k] if cost > 0 else 0.0
+        done(path, k)
+
+    return restored
 
 
 def drafted_path(

@@ -1,4 +1,4 @@
-"""Targets and columns far from zero, moved to the origin: for several problems that share them.
+"""Targets and columns far from zero, moved to the origin: for paths, and other problems that share rows.
 
 With an intercept, numbers subtracted from targets and columns change nothing but that intercept. Beside targets of 1e9
 it rounds by 1e-7, which is more than a path may miss: each of its points would be solved again, and come no nearer.
@@ -48,14 +48,18 @@ class Moved:
 
     def restored(self, solution: Solution, loss: Loss) -> Solution:
         """The solution of the original with this loss; what the intercept's rounding costs is part of its gap."""
-        intercept = float(solution.intercept + (self.y_shift - self._of_columns(solution.coef)))
+        intercept, rounded = self.intercept(solution.coef, solution.intercept)
         residual = self.problem.residual(solution.coef, solution.intercept)
-        rounded = solution.intercept - self.start(Coefficients(solution.coef, intercept)).intercept
         more = self._loss(loss, residual + rounded) - self._loss(loss, residual)
         gap, objective = solution.gap + max(more, 0.0), solution.objective + more
         unit = solution.gap / solution.relative_gap if solution.gap > 0 and solution.relative_gap > 0 else objective
         relative_gap = gap / unit if gap > solution.gap and unit > 0 else solution.relative_gap
         return replace(solution, intercept=intercept, objective=objective, gap=gap, relative_gap=relative_gap)
+
+    def intercept(self, coef: Array, intercept: float) -> tuple[float, float]:
+        """The intercept of the original, and how far it is below that without rounding."""
+        there = float(intercept + (self.y_shift - self._of_columns(coef)))
+        return there, intercept - self.start(Coefficients(coef, there)).intercept
 
     def _of_columns(self, coef: Array) -> np.longdouble:
         """What the shift of the columns adds to predictions."""
