@@ -238,6 +238,22 @@ def test_overflow_is_an_error_not_an_answer():
         problem.objective(np.zeros(1), 0.0)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e4, 1e6, -1e7])
+def test_a_coefficient_differs_from_zero_below_the_largest_alpha_beside_a_huge_column(size):
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        n_samples, n_features = int(rng.integers(20, 120)), int(rng.integers(2, 7))
+        X = np.round(rng.standard_normal((n_samples, n_features)))
+        X[:, 0] += size
+        y = np.where(rng.random(n_samples) < rng.uniform(0.5, 0.95), 0.0, np.round(3 * rng.standard_normal(n_samples)))
+        problem = make(X, y, alpha=1.0, fit_intercept=False)
+        largest = largest_alpha(problem)
+        if largest > 0:
+            assert solve(problem.with_penalty(problem.penalty.times(0.99 * largest))).coef.any()
+        above = solve(problem.with_penalty(problem.penalty.times(1.01 * largest + 1e-9)))
+        assert not above.coef.any()
+
+
 def test_largest_alpha_empties_the_lasso():
     rng = np.random.default_rng(2)
     X, y = rng.standard_normal((40, 6)), rng.standard_normal(40) + 5

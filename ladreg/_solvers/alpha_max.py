@@ -16,6 +16,9 @@ from ladreg._tolerances import AT_END, EXACT_FIT, HALF_DIGITS, HIGHS, PROVED_GAP
 
 # The linear program bounds the slopes of 100 features at first, and of at least 100 more in each round.
 _FIRST = 100
+# A largest slope below 1e-3 of the unit is minimised again in units of itself, five times at most: HiGHS's tolerances
+# are absolute, and a column of 1e6 makes the slopes of all others 1e-6.
+_SMALL, _ROUNDS = 1e-3, 6
 
 
 def largest_alpha(problem: Problem, solve: Solver) -> float:
@@ -237,33 +240,52 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
     # Slopes relative to the largest that the tied rows, or all others, can give.
     size = np.maximum(np.abs(slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
     unit = float(size.max(initial=0.0)) or 1.0
-    above = (weight[:, None] * rows[:, chosen] / strength / unit).T
+    size = np.where(size > 0, size, unit)
+    above = (weight[:, None] * rows[:, chosen] / strength / size).T
     sides = [(sign, can[chosen]) for sign, can in zip((1.0, -1.0), problem.penalty.moves, strict=True)]
-    matrix = np.vstack([np.column_stack([sign * above, -np.ones(chosen.size)])[can] for sign, can in sides])
-    limit = np.concatenate([-sign * (slope[chosen] / strength / unit)[can] for sign, can in sides])
+    matrix = np.vstack([sign * above[can] for sign, can in sides])
+    limit = np.concatenate([-sign * (slope[chosen] / strength / size)[can] for sign, can in sides])
+    share = np.concatenate([unit / size[can] for _, can in sides])
     # Slopes of features that cost nothing are zero, or not positive where a coefficient is at its lower limit.
     for sign, held in zip((1.0, -1.0), (free[at_end[0][free]], free[(at_end[1] & ~at_end[0])[free]]), strict=True):
         unit_held = weight @ np.abs(rows[:, held])
         unit_held = sign * np.where(unit_held > 0, unit_held, 1.0)
-        matrix = np.vstack([matrix, np.column_stack([(weight[:, None] * rows[:, held] / unit_held).T, 0.0 * held])])
+        matrix = np.vstack([matrix, (weight[:, None] * rows[:, held] / unit_held).T])
         limit = np.append(limit, np.maximum(-slope[held] / unit_held, 0.0 if given.is_met else -np.inf))
+        share = np.append(share, 0.0 * held)
     columns = columns * weight[:, None]
     large = np.abs(columns).max(axis=0, initial=0.0)
     large[large == 0] = 1.0
+    balance = ((columns / large).T, goal / large) if columns.size else None
+    # A feasible dual bounds the largest alpha from above, even if it is not optimal; one with NaN is not feasible.
+    change: Array | None = None
+    for _ in range(_ROUNDS):
+        found = _solved(matrix, share, limit, balance, (least, most))
+        if found is None:
+            break
+        inside = np.all((found[:-1] >= least - HALF_DIGITS) & (found[:-1] <= most + HALF_DIGITS))
+        products = columns.T @ found[:-1] - goal
+        if not (inside and np.all(np.abs(products) <= HALF_DIGITS * large * (1.0 + np.abs(found[:-1]).sum()))):
+            break
+        change = found[:-1]
+        if not 0 < found[-1] < _SMALL:
+            break
+        share = share * found[-1]
+    return change
+
+
+def _solved(
+    matrix: Array, share: Array, limit: Array, balance: tuple[Array, Array] | None, room: tuple[Array, Array]
+) -> Array | None:
+    """The change d and the least t with ``matrix @ d - share * t <= limit``; None where HiGHS fails."""
     result = scipy.optimize.linprog(
-        np.append(np.zeros(weight.size), 1.0),
-        A_ub=matrix,
+        np.append(np.zeros(matrix.shape[1]), 1.0),
+        A_ub=np.column_stack([matrix, -share]),
         b_ub=limit,
-        A_eq=np.column_stack([(columns / large).T, np.zeros(columns.shape[1])]) if columns.size else None,
-        b_eq=goal / large if columns.size else None,
-        bounds=[*zip(least, most, strict=True), (0.0, None)],
+        A_eq=None if balance is None else np.column_stack([balance[0], np.zeros(balance[1].size)]),
+        b_eq=None if balance is None else balance[1],
+        bounds=[*zip(*room, strict=True), (0.0, None)],
         method="highs",
         options=HIGHS,
     )
-    if result.status != 0 or result.x is None:
-        return None
-    # A feasible dual bounds the largest alpha from above, even if it is not optimal; a dual with NaN is not feasible.
-    change = np.asarray(result.x[:-1])
-    inside = np.all((change >= least - HALF_DIGITS) & (change <= most + HALF_DIGITS))
-    met = np.all(np.abs(columns.T @ change - goal) <= HALF_DIGITS * large * (1.0 + np.abs(change).sum()))
-    return change if inside and met else None
+    return np.asarray(result.x) if result.status == 0 and result.x is not None else None
