@@ -21,8 +21,9 @@ ROUNDED = 4.5 * EPS
 # errors of coefficients that were themselves computed come on top.
 SUMMED = 64 * EPS
 # A projected dual is orthogonal to the free columns if its products with them are at most 45 EPS (1e-14) times the
-# sums of their terms' sizes. Larger products may cost the bound: coefficients of nearly dependent columns may be as
-# large as a product is small.
+# sums of their terms' sizes; what is left above `ROUNDED` is charged to the gap. Larger products may cost more:
+# coefficients of nearly dependent columns may be as large as a product is small. A free column is corrected for if at
+# least that part of its length is left beside the others, which is above the rounding of their decomposition.
 ORTHOGONAL = 45 * EPS
 # An entry of a solved linear system is rounding if it is at most 450 EPS (1e-13) of the largest one, a column is
 # dependent if at most that part of its length is left beside the others, and rows or columns are equal if their

@@ -10,11 +10,14 @@ import pytest
 import scipy.linalg
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import CombinedLossRegressor, ElasticNetCD, HuberLossRegressor, LassoCD, LassoCDCV, lasso_path
 from ladreg._design import as_design
 from ladreg._problem import ElasticNet, Huber, Problem, Settings
 from ladreg._solvers import solve
+from tests.campaign.exact import optimum_near
+from tests.campaign.formula import Formula, Loss
 from tests.campaign.problem import replayed
 from tests.faults import faulty, gives_up
 
@@ -132,3 +135,20 @@ def test_ordinary_columns_are_not_replaced():
 def posed(X, y):
     weight, penalty = np.full(y.size, 1 / y.size), ElasticNet(np.zeros(X.shape[1]))
     return Problem(as_design(X), y, weight, Huber(1.0), penalty, fit_intercept=True)
+
+
+@pytest.mark.parametrize("kind", ["all", "one limit", "free"])
+def test_limits_beside_far_columns_that_differ_by_1e_14_prove_no_more_than_fractions(kind):
+    """A product of 30 EPS of its terms with such a column is no rounding: the optimum's coefficients are 3e8."""
+    model, case = replayed(9300000000541)
+    lower, upper = model.parameters["bounds"]
+    if kind == "one limit":
+        lower, upper = np.where(np.arange(6) == 2, lower, -np.inf), np.full(6, np.inf)
+    elif kind == "free":
+        lower = np.where(np.arange(6) == 2, -np.inf, lower)
+    fitted = LassoCD(0, bounds=(lower, upper))
+    with pytest.warns(ConvergenceWarning, match="did not reach"):
+        fitted.fit(case.X, case.y, sample_weight=case.weight)
+    formula = Formula.of(case.X, case.y, case.weight, Loss(square=0.5), np.zeros(6), bounds=(lower, upper))
+    apart = fitted.objective_ - float(optimum_near(formula, fitted.coef_))
+    assert 0.05 < apart <= 1.01 * fitted.dual_gap_

@@ -242,7 +242,7 @@ def _readings(
     The rounding of a slope may exceed its strength, if the column is constant and the slope zero, or if the strength
     is tiny. A slope whose rounding is removed is charged the rounding times the coefficient's entry in `_widths`.
     """
-    left = 0.0 if problem.facts.weights_are_alike else _left(problem, coef, residual, dual, slope)
+    left = _left(problem, coef, residual, dual, slope)
     overrun = problem.penalty.overrun(slope)
     yield slope, overrun, left
     if overrun <= 1.0 + PROVED_GAP and not (problem.penalty.curved or problem.penalty.limited):
@@ -261,12 +261,15 @@ def _readings(
 def _left(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Array) -> float:
     """What free columns may cost the bound: their products with the dual, as far as above rounding, times `_widths`.
 
-    If weights differ widely, the rounding of heavy rows' duals may be larger than the duals of light rows.
+    Columns of one-sided features count where their product has the sign that the dual set does not allow. A projection
+    leaves such products where weights differ widely (the rounding of heavy rows' duals may be larger than the duals of
+    light rows), and where columns nearly depend on each other.
     """
-    products = np.append(slope, dual.sum())
-    beyond = np.maximum(np.abs(products) - ROUNDED * Projection(problem).sizes(dual), 0.0)
-    beyond *= np.append(problem.penalty.free(), problem.fit_intercept)
-    return float(beyond @ _widths(problem, coef, residual))
+    projection, products = Projection(problem), np.append(slope, dual.sum())
+    if not problem.penalty.one_sided.any() and projection.is_balanced(dual, products):
+        return 0.0
+    beyond = projection.beyond_rounding(dual, products)
+    return float(beyond @ _widths(problem, coef, residual)) if beyond.any() else 0.0
 
 
 def _widths(problem: Problem, coef: Array, residual: Array) -> Array:

@@ -81,12 +81,27 @@ class Projection:
             if found is None or not one_sided.any():
                 return found
             candidate, slope = found
-            slope_out = penalty.open_side * slope if penalty.limited else slope
-            violated = one_sided & ~free & (slope_out > ORTHOGONAL * self.sizes(candidate)[: self.problem.n_features])
+            violated = ~free & (self._outward(slope) > ROUNDED * self.sizes(candidate)[: self.problem.n_features])
             if not violated.any():
                 return found
             free = free | violated
         return None
+
+    def _outward(self, slope: Array) -> Array:
+        """The part of the slopes of one-sided features that the dual set does not allow, zero of other features."""
+        penalty = self.problem.penalty
+        outward = penalty.open_side * slope if penalty.limited else slope
+        return np.where(penalty.one_sided, np.maximum(outward, 0.0), 0.0)
+
+    def beyond_rounding(self, dual: Array, products: Array) -> Array:
+        """How far the products of a dual with free and one-sided columns are outside the dual set beyond rounding.
+
+        `products` are ``X'dual`` and the sum of the dual; the result has an entry for each.
+        """
+        outside = np.append(self._outward(products[:-1]), 0.0)
+        columns = self._columns(self.problem.penalty.free_features)
+        outside[columns] = np.abs(products[columns])
+        return np.asarray(np.maximum(outside - ROUNDED * self.sizes(dual), 0.0))
 
     def _orthogonal(
         self, dual: Array, products: Array, elastic: Callable[[Array], Array], free: Index
@@ -197,7 +212,8 @@ class Projection:
         size[size == 0] = 1.0
         q, r, order = scipy.linalg.qr(Z / size, mode="economic", pivoting=True)
         diagonal = np.abs(np.diag(r))
-        rank = int(np.sum(diagonal > SOLVED * diagonal.max(initial=0.0)))
+        # A direction that is left out costs its product with the dual times coefficients as large as it is short.
+        rank = int(np.sum(diagonal > ORTHOGONAL * diagonal.max(initial=0.0)))
 
         def correct(error: Array) -> _Correction:
             goal = (error / size)[order][:rank]
