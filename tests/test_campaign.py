@@ -10,7 +10,7 @@ from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor, quantile_path
 from ladreg._estimators import CertifiedRegressor
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
-from tests.campaign import block_folds, blocks, claims, folds, models, problem
+from tests.campaign import block_folds, blocks, claims, folds, largest, models, problem
 from tests.campaign.draws import ALL_OPTIONS, Case
 from tests.campaign.exact import long_of, optimal_point, optimum, optimum_near
 from tests.campaign.formula import LONG, Formula, Loss
@@ -508,3 +508,19 @@ def test_losses_of_folds_that_differ_are_caught():
     assert any("losses" in text for text in block_folds._judged(case, here, there))
     there.alphas_ = there.alphas_ * 1.01
     assert any("alphas" in text for text in block_folds._judged(case, here, there))
+
+
+@pytest.mark.parametrize("seed", [160, 197, 366, 1048])
+def test_the_largest_alpha_of_targets_that_are_constant_is_zero(seed):
+    model, case, said = largest.found(np.random.default_rng([seed, 77]))
+    assert said == []
+    assert model.made().set_params(alpha=1.0).alpha_max(case.contained(), case.y, case.weight) == 0.0
+
+
+def test_an_alpha_that_is_not_the_largest_is_found_out(monkeypatch):
+    rng = np.random.default_rng([2, 77])
+    assert largest.found(rng)[2] == []
+    monkeypatch.setattr(largest, "BELOW", 2.0)
+    monkeypatch.setattr(largest, "ABOVE", 0.5)
+    said = largest.found(np.random.default_rng([2, 77]))[2]
+    assert len(said) == 2

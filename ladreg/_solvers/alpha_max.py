@@ -90,6 +90,8 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
     # 2.
     dual[tied] = 0.0
     sided = np.delete(np.arange(dual.size), tied)
+    if not dual[sided].any():
+        return 0.0  # a dual of zero is feasible
     is_met = known is not None and bool(np.all(np.abs(known - dual)[sided] <= AT_END * problem.weight[sided]))
     dual = np.array(known) if known is not None and is_met else dual
     given, chosen, total = _Tied.of(problem, tied, dual, is_met), penalised[:_FIRST], float(dual.sum())

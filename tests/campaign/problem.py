@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tests.campaign import block_folds, blocks, folds, options, outliers
+from tests.campaign import block_folds, blocks, folds, largest, options, outliers
 from tests.campaign.centre import off_centre
 from tests.campaign.claims import broken_claims
 from tests.campaign.draws import ALL_KINDS, ALL_OPTIONS, draw
@@ -71,7 +71,7 @@ def judged(seed, only=""):
     verdict.complaints += broken_claims(seed, model, case, outcome.fitted)
     if case.outliers is None and not verdict.complaints:
         _ask_others(rng, verdict, model, case, outcome, chances)
-    for number, other in ((1, folds), (3, blocks), (5, block_folds)):
+    for number, other in ((1, folds), (3, blocks), (5, block_folds), (7, largest)):
         if not verdict.complaints:
             _ask_about(other, number, verdict)
     return verdict

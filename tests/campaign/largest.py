@@ -1,0 +1,67 @@
+"""The largest alpha of losses that are no squares: above it penalised coefficients are zero, and below it one is not.
+
+These problems have a generator of their own, so that the integers of the others keep their meaning.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from tests.campaign.draws import draw
+from tests.campaign.models import RANGE, draw_model, natural_alpha
+
+# Part of the problems that come with one of these.
+SHARE = 0.02
+NAMES = ("LADRegressor", "QuantileRegressor", "HuberLossRegressor", "CombinedLossRegressor")
+# The largest alpha is known to a few digits where columns are far from the origin.
+BELOW, ABOVE = 0.9, 1.1
+# Slopes of this part of the largest that a column can have are rounding.
+ROUNDING = 1e-10
+# Slopes of light rows are rounding of those of heavy ones.
+FAR_APART = "weights of 1e-10 and 1e12"
+
+
+def found(rng):
+    """The model, the case, and what is wrong with fits beside the largest alpha."""
+    case = draw(rng)
+    model = draw_model(rng, str(rng.choice(NAMES)), case)
+    model.parameters |= {"warm_start": False, "solver": "auto"} if model.name == "LADRegressor" else {}
+    model.parameters["alpha"] = 1.0
+    estimator, said = model.made(), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            largest = estimator.alpha_max(case.contained(), case.y, case.weight)
+        except (ValueError, OverflowError, RuntimeError) as error:
+            if not RANGE.search(str(error)) and "must be > 0" not in str(error):
+                said = [f"{type(error).__name__}: {error}"]
+            return model, case, said
+    if np.ndim(largest) or (largest > 0 and _is_rounding(largest, model, case)):
+        return model, case, said
+    factor = model.parameters.get("penalty_weights")
+    penalised = np.ones(case.X.shape[1], bool) if factor is None else (factor > 0) & np.isfinite(factor)
+    for share, moves in ((BELOW, True), (ABOVE, False)) if largest > 0 else ():
+        coef = _coef(estimator.set_params(alpha=share * largest), case)
+        if coef is not None and coef[penalised].any() != moves:
+            said.append(f"silent wrong: at {share} of alpha_max, {largest:.9g}, coefficients are {coef}")
+    return model, case, said
+
+
+def _is_rounding(largest, model, case):
+    """Whether the numbers of the data do not tell the largest alpha from zero."""
+    narrow = model.parameters.get("scale", np.inf) < ROUNDING * float(np.abs(case.y).max())
+    return narrow or FAR_APART in case.ills or not ROUNDING * natural_alpha(model, case) < largest < np.inf
+
+
+def _coef(estimator, case):
+    """The coefficients; None with a warning of convergence or an error of range."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            coef = estimator.fit(case.contained(), case.y, sample_weight=case.weight).coef_
+        except (ValueError, OverflowError):
+            return None
+    return None if any(issubclass(one.category, ConvergenceWarning) for one in caught) else coef
