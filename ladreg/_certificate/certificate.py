@@ -147,10 +147,11 @@ def certify(
 ) -> Solution:
     """The solution with its proof; `dual` may be any vector of shape (n_samples,); a better dual proves more.
 
-    `unique` says whether the optimum was proved to be a single point, if that was tried already.
+    `unique` says whether the optimum was proved to be a single point, if that was tried already. A gap that does not
+    show the optimal face asks again.
     """
     proof = prove(problem, coef, intercept, dual)
-    if unique is None or np.isinf(proof.gap):
+    if unique is None or (unique and not proof.relative_gap <= FACE_GAP):
         unique = is_unique(problem, coef, intercept, proof)
     return proof.solution(coef, intercept, unique=unique, n_iter=n_iter, stopped=stopped, solver=solver, stats=stats)
 

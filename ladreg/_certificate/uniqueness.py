@@ -17,7 +17,8 @@ from ladreg._arrays import (
 )
 from ladreg._certificate.eliminated_rows import EliminatedRows
 from ladreg._certificate.optimal_face import Face, edges, optimal_face, predictions, sides, tied_rows
-from ladreg._problem import Problem
+from ladreg._problem import ElasticNet, Problem
+from ladreg._tolerances import PINNED, SUMMED
 
 # In a table of groups nothing is proved where tied rows must hold more than 500 directions.
 _MOST_OPEN = 500
@@ -39,11 +40,27 @@ def is_single_point(
     """
     if not optimal and margin is None:
         return False
-    face = optimal_face(problem, dual, slope, 0.0 if margin is None else margin)
+    if margin is None:
+        reach = problem.design.reach()
+        rounding = SUMMED * float(np.abs(dual).sum()) * reach
+        margin = missed_slopes(problem.penalty, coef, slope, reach, rounding)
+    face = optimal_face(problem, dual, slope, margin)
     try:
         return _is_point(problem, face, coef, intercept, optimal)
     except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition: nothing is proved
         return False
+
+
+def missed_slopes(penalty: ElasticNet, coef: Array, slope: Array, reach: Array, rounding: Array) -> Array:
+    """How far each slope may be from that of an optimal dual, for coefficients that are optimal up to rounding.
+
+    An optimal coefficient away from its kinks determines its slope. What the given slopes miss there, in units of
+    `reach` (a size of each column), any slope may miss; and each has its `rounding`. Both are of shape (n_features,).
+    """
+    size = reach * np.abs(coef)
+    counted = np.flatnonzero(size > PINNED * size.sum())
+    miss = np.abs(slope - penalty.nearest_slope(coef, slope))[counted] / reach[counted]
+    return np.asarray(reach * miss.max(initial=0.0) + rounding)
 
 
 def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optimal: bool) -> bool:

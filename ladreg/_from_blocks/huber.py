@@ -7,6 +7,7 @@ from collections.abc import Generator
 import numpy as np
 
 from ladreg._arrays import Array, is_regular
+from ladreg._certificate import missed_slopes
 from ladreg._design import as_design
 from ladreg._from_blocks.huber_passes import HuberSolution, HuberStep, PosedHuber
 from ladreg._from_blocks.question import Question
@@ -221,7 +222,10 @@ def _is_unique(posed: PosedHuber, step: HuberStep) -> bool:
     """Whether the rows inside the curved piece determine every coefficient that an optimal dual leaves open."""
     sums, penalty = step.found.sums, posed.penalty
     slope = sums["slope"]
-    near = AT_END * max(float(np.abs(slope).max(initial=0.0)), float(penalty.strength.max(initial=0.0)))
+    least = AT_END * max(float(np.abs(slope).max(initial=0.0)), float(penalty.strength.max(initial=0.0)))
+    length = np.sqrt(sums["column squares"])
+    rounding = SUMMED * np.sqrt(sums["squares"]) * length  # of the slopes' terms, by Cauchy and Schwarz
+    near = np.maximum(least, missed_slopes(penalty, step.coef, slope, length, rounding))
     held = penalty.at_kink(step.coef)
     for other in (slope - near, slope + near):
         held &= penalty.nearest_slope(step.coef, other) == other

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ladreg._arrays import Array, is_regular
+from ladreg._certificate import missed_slopes
 from ladreg._from_blocks.fit_state import FitState
 from ladreg._from_blocks.huber import penalised_move
 from ladreg._from_blocks.piecewise_tasks import residuals
@@ -21,7 +22,18 @@ from ladreg._from_blocks.survey import Units
 from ladreg._piecewise import newton_step
 from ladreg._problem import Coefficients, ElasticNet, Solution
 from ladreg._row_blocks import Place, Rows, Summary
-from ladreg._tolerances import AT_END, EPS, EXACT_FIT, HALF_DIGITS, INSIDE, ORTHOGONAL, PINNED, PROVED_GAP, ROUNDED
+from ladreg._tolerances import (
+    AT_END,
+    EPS,
+    EXACT_FIT,
+    HALF_DIGITS,
+    INSIDE,
+    ORTHOGONAL,
+    PINNED,
+    PROVED_GAP,
+    ROUNDED,
+    SUMMED,
+)
 
 # Newton steps, each of which is a pass: 3 to 7 are usual.
 _STEPS = 10
@@ -180,7 +192,9 @@ def _judged(state: FitState, best: Solution, coef: Array, sums: dict[str, Array]
 def _is_unique(state: FitState, coef: Array, sums: dict[str, Array]) -> bool:
     """Whether rows with a dual inside the interval determine every coefficient that the slopes leave open."""
     penalty, slope = state.penalty, sums["slope"]
-    near = AT_END * max(float(np.abs(slope).max(initial=0.0)), float(penalty.strength.max(initial=0.0)))
+    least = AT_END * max(float(np.abs(slope).max(initial=0.0)), float(penalty.strength.max(initial=0.0)))
+    size = sums["size"][:-1]
+    near = np.maximum(least, missed_slopes(penalty, coef, slope, size, SUMMED * size))
     held = penalty.at_kink(coef)
     for other in (slope - near, slope + near):
         held &= penalty.nearest_slope(coef, other) == other

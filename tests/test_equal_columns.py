@@ -1,0 +1,58 @@
+"""Columns that are multiples of each other, at equal strengths: what they share may move, so no optimum is unique."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, LassoCD, QuantileRegressor, blocks
+
+MODELS = {
+    "absolute": LADRegressor,
+    "quantile": lambda **given: QuantileRegressor(quantile=0.3, **given),
+    "huber": lambda **given: HuberLossRegressor(scale=1.0, **given),
+    "wide huber": lambda **given: HuberLossRegressor(scale=1e4, **given),
+    "combined": CombinedLossRegressor,
+    "squared": LassoCD,
+}
+CONTAINERS = {
+    "dense": lambda X, y: (X, y),
+    "sparse": lambda X, y: (sp.csr_array(X), y),
+    "blocks": lambda X, y: (blocks.arrays(X, y, rows=10).holding(15),),
+}
+
+
+def table(seed, factor):
+    """Columns whose multiples by small integers are exact, the last one such a multiple of the first."""
+    rng = np.random.default_rng([7, seed])
+    X = np.floor(rng.standard_normal((30, 3)) * 1024) / 1024
+    y = X @ [1.0, 0.5, 0.0] + rng.standard_t(2, 30)
+    return np.column_stack([X, factor * X[:, 0]]), y
+
+
+def fitted(model, *data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the canonical optimum may be missed at such strengths
+        return model.fit(*data)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("name", MODELS)
+def test_equal_columns_are_never_proved_unique_at_tiny_strengths(name, container):
+    for seed, (limits, factor, alpha) in enumerate(
+        [({}, 3.0, 1e-10), ({"positive": True}, 3.0, 1e-10), ({"bounds": (-9.0, 9.0)}, 2.0, 1e-8)]
+    ):
+        X, y = table(seed, factor)
+        model = MODELS[name](alpha=alpha, penalty_weights=[1, 1, 1, factor], **limits)
+        model = fitted(model, *CONTAINERS[container](X, y))
+        assert model.coef_[0] + factor * model.coef_[3] > 0.01
+        assert not model.certificate_.unique
+
+
+@pytest.mark.parametrize("container", ["dense", "blocks"])
+@pytest.mark.parametrize("name", MODELS)
+def test_other_columns_are_proved_unique_at_tiny_strengths(name, container):
+    X, y = table(0, 3.0)
+    model = fitted(MODELS[name](alpha=1e-10), *CONTAINERS[container](X[:, :3], y))
+    assert model.certificate_.unique
