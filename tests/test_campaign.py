@@ -12,7 +12,7 @@ from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
 from tests.campaign import block_folds, blocks, claims, folds, largest, models, problem
 from tests.campaign.draws import ALL_OPTIONS, Case
-from tests.campaign.exact import long_of, optimal_point, optimum, optimum_near
+from tests.campaign.exact import long_of, optimal_point, optimum, optimum_near, rational
 from tests.campaign.formula import LONG, Formula, Loss
 from tests.campaign.judge import Answer, best_gap, complaints, refuted
 from tests.campaign.oracles import linear_rival
@@ -487,6 +487,15 @@ def test_tables_in_blocks_are_fitted_as_in_memory(seed):
     """The last ones were wrong once: a warning of NumPy, gaps hidden by outliers, an objective, a scale not proved, a
     Gram matrix with less than nothing on its diagonal, the kink in place of a narrow curved piece."""
     assert blocks.compared(seed)[0] == []
+
+
+def test_deviations_are_those_of_fractions_where_one_row_has_nearly_all_weight():
+    X, weight = 1e9 + np.array([[3.4], [14.8], [17.1], [5.5], [12.1]]), np.array([0.7, 0.1, 2.9, 1.0, 1e12])
+    column, shares = [rational(one) for one in X[:, 0]], [rational(one) / sum(map(rational, weight)) for one in weight]
+    mean = sum(w * x for w, x in zip(shares, column, strict=True))
+    square = sum(w * (x - mean) ** 2 for w, x in zip(shares, column, strict=True))
+    found = rational(models.deviations(X, weight)[0])
+    assert abs(found**2 / square - 1) <= 1e-18
 
 
 @pytest.mark.parametrize("seed", [1, 4, 12, 50])

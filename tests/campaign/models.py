@@ -243,7 +243,9 @@ def deviations(X, weight):
     """Weighted standard deviations, 1 for columns that are constant up to rounding."""
     weight = np.ones(X.shape[0], LONG) if weight is None else np.asarray(weight, LONG)
     X, weight = X[weight > 0], weight[weight > 0] / weight.sum()
-    square = weight @ (X - weight @ X) ** 2
+    # Where one row has nearly all weight, the rounding of a mean far from zero is no less than the deviation.
+    near = X - weight @ X
+    square = weight @ (near - weight @ near) ** 2
     constant = (X.max(axis=0) == X.min(axis=0)) | (square <= LONG(1e-28) * (weight @ X**2))
     return np.where(constant, 1, np.sqrt(square))
 
