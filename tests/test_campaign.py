@@ -175,6 +175,21 @@ def test_other_faults_are_caught(kind, fault):
     assert complaints(formula, answer)
 
 
+def test_a_unique_optimum_with_equal_columns_is_caught():
+    x = np.arange(9.0)
+    X, limited = np.column_stack([x, x**2, 2 * x]), ([0, 0, 0], [1, 1, 0])
+    for strength, coef, given, caught in [
+        ([1, 1, 2], [1, 0, 0], {}, True),
+        ([1, 1, 2], [1, 0, 0], {"positive": True}, True),
+        ([1, 1, 1], [1, 0, 0], {}, False),
+        ([1, 1, 2], [0, 1, 0], {}, False),
+        ([0, 0, 0], [1, 0, 0], {"bounds": limited}, False),
+    ]:
+        formula = Formula.of(X, X @ coef, None, Loss(1.0, 0.5), strength, **given)
+        said = Answer(np.array(coef, float), 0.0, None, 0.0, True, unique=True)
+        assert bool(complaints(formula, said)) == caught
+
+
 def test_a_witness_of_another_problem_proves_nothing():
     formula, answer = some("LADRegressor")
     noise = np.random.default_rng(0).uniform(-1, 1, answer.witness.size) * formula.weight.astype(float)

@@ -267,7 +267,32 @@ def complaints(formula, answer):
         found.append(f"objective_ is {answer.objective:.17g}, not {objective:.17g}")
     if not answer.gap >= 0:
         found.append(f"dual_gap_ is {answer.gap}")
+    if answer.unique and (pair := shared_by(formula, coef)) is not None:
+        found.append(f"false proof: unique, and equal columns {pair} share a coefficient")
     return found if answer.warned or found else found + _unproved(formula, answer, objective)
+
+
+def shared_by(formula, coef):
+    """Two columns, one an exact multiple of the other, between which a part of a coefficient moves at no cost.
+
+    None if there are none. A part of 1e-6 of the coefficient counts.
+    """
+    lower, upper = formula.limits
+    coef, plain = np.asarray(coef, LONG), np.isfinite(formula.strength) & (formula.ridge == 0)
+    for j in np.flatnonzero((coef != 0) & plain & formula.X.any(axis=0)):
+        row = np.argmax(np.abs(formula.X[:, j]))
+        ratio = formula.X[row] / formula.X[row, j]
+        alike = plain & (ratio != 0) & (formula.strength == np.abs(ratio) * formula.strength[j])
+        alike[j] = False
+        for k in np.flatnonzero(alike):
+            if np.any(formula.X[:, k] != ratio[k] * formula.X[:, j]):
+                continue
+            total = coef[j] + ratio[k] * coef[k]
+            least, most = sorted((total - ratio[k] * lower[k], total - ratio[k] * upper[k]))
+            least, most = max(least, lower[j], min(total, 0)), min(most, upper[j], max(total, 0))
+            if most - least > 1e-6 * abs(total):
+                return int(j), int(k)
+    return None
 
 
 def _unproved(formula, answer, objective):
