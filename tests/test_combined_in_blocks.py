@@ -226,3 +226,17 @@ def sums_at(X, y, w, height, residual, dual):
         fit_intercept=False,
         kink=kink,
     )
+
+
+def test_a_sample_without_rows_is_fitted():
+    """Half of the rows have weight zero, and the others are all held."""
+    rng = np.random.default_rng(9)
+    n_samples = int(rng.integers(20, 40))
+    X = rng.standard_normal((n_samples, 2))
+    X[:, 1] = 2 * X[:, 0]
+    weight = rng.integers(0, 3, n_samples).astype(float)
+    y = np.round(X[:, 0] + rng.standard_normal(n_samples))
+    model = CombinedLossRegressor(alpha=float(10.0 ** rng.integers(-2, 2)), l1_ratio=0.9, positive=True)
+    found = clone(model).fit(blocks.arrays(X, y, weight, rows=n_samples // 3).holding(n_samples // 2))
+    here = clone(model).fit(X, y, sample_weight=weight)
+    assert found.objective_ == pytest.approx(here.objective_, rel=1e-12)

@@ -127,7 +127,9 @@ class FitState:
         return int(_SHARE * self.budget / max(self.seen.n_rows / (1 << 14), 1.0)) + _EXTRA
 
     def radius(self, sizes: Array, count: float) -> float:
-        """The size that about `count` of all rows are below, from the sizes in the sample."""
+        """The size that about `count` of all rows are below, from the sizes in the sample; infinity without any."""
+        if sizes.size == 0:
+            return np.inf
         ordered = np.sort(sizes)
         place = count * ordered.size / self.seen.n_rows
         least = min(50, ordered.size - 1)
