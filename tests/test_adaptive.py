@@ -1,5 +1,7 @@
 """The adaptive lasso is the lasso with the weights of a pilot fit, which knows no held-out rows."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -143,7 +145,10 @@ def test_the_pilot_of_a_loss_is_its_fit_without_penalty(loss, weighted):
     np.testing.assert_array_equal(wide.penalty_weights_, squares.penalty_weights_)
     if not plain(**own)._loss().is_piecewise_linear:
         return  # squares of the targets overflow
-    huge = plain(alpha=0.05, **own, **ADAPTIVE).fit(WIDE, 2.0**600 * TARGET)
+    with warnings.catch_warnings():
+        # Beside such losses a penalty is below rounding: of all exact fits the least penalised one is not known.
+        warnings.filterwarnings("ignore", message=".*rounding errors hide the canonical one")
+        huge = plain(alpha=0.05, **own, **ADAPTIVE).fit(WIDE, 2.0**600 * TARGET)
     np.testing.assert_allclose(huge.penalty_weights_ * 2.0**600, squares.penalty_weights_, rtol=1e-12)
 
 
