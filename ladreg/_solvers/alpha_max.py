@@ -242,19 +242,17 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
     # Slopes relative to the largest that the tied rows, or all others, can give.
     size = np.maximum(np.abs(slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
     unit = float(size.max(initial=0.0)) or 1.0
-    size = np.where(size > 0, size, unit)
-    above = (weight[:, None] * rows[:, chosen] / strength / size).T
     sides = [(sign, can[chosen]) for sign, can in zip((1.0, -1.0), problem.penalty.moves, strict=True)]
-    matrix = np.vstack([sign * above[can] for sign, can in sides])
-    limit = np.concatenate([-sign * (slope[chosen] / strength / size)[can] for sign, can in sides])
-    share = np.concatenate([unit / size[can] for _, can in sides])
+    above, size = (weight[:, None] * rows[:, chosen] / strength).T, np.concatenate([size[can] for _, can in sides])
+    slopes = np.vstack([sign * above[can] for sign, can in sides])
+    given_there = np.concatenate([-sign * (slope[chosen] / strength)[can] for sign, can in sides])
     # Slopes of features that cost nothing are zero, or not positive where a coefficient is at its lower limit.
+    matrix, limit = np.empty((0, weight.size)), np.empty(0)
     for sign, held in zip((1.0, -1.0), (free[at_end[0][free]], free[(at_end[1] & ~at_end[0])[free]]), strict=True):
         unit_held = weight @ np.abs(rows[:, held])
         unit_held = sign * np.where(unit_held > 0, unit_held, 1.0)
         matrix = np.vstack([matrix, (weight[:, None] * rows[:, held] / unit_held).T])
         limit = np.append(limit, np.maximum(-slope[held] / unit_held, 0.0 if given.is_met else -np.inf))
-        share = np.append(share, 0.0 * held)
     columns = columns * weight[:, None]
     large = np.abs(columns).max(axis=0, initial=0.0)
     large[large == 0] = 1.0
@@ -262,7 +260,14 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
     # A feasible dual bounds the largest alpha from above, even if it is not optimal; one with NaN is not feasible.
     change: Array | None = None
     for _ in range(_ROUNDS):
-        found = _solved(matrix, share, limit, balance, (least, most))
+        own = np.maximum(size, HALF_DIGITS * unit)
+        found = _solved(
+            np.vstack([slopes / own[:, None], matrix]),
+            np.append(unit / own, np.zeros(limit.size)),
+            np.append(given_there / own, limit),
+            balance,
+            (least, most),
+        )
         if found is None:
             break
         inside = np.all((found[:-1] >= least - HALF_DIGITS) & (found[:-1] <= most + HALF_DIGITS))
@@ -272,7 +277,7 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
         change = found[:-1]
         if not 0 < found[-1] < _SMALL:
             break
-        share = share * found[-1]
+        unit *= float(found[-1])
     return change
 
 
