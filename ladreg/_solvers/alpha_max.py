@@ -234,25 +234,20 @@ def _span(columns: Array) -> Array:
 def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | None:
     """The change of the tied rows' share that minimises the largest slope of the chosen features; None where the LP
     fails.
+
+    Slopes are in units of the largest that the tied rows, or all others, can give, and then in units of the result.
     """
-    problem, weight, slope = given.problem, given.weight, given.slope
-    strength, least, most = _strength(problem)[chosen], *given.room()
+    problem, weight = given.problem, given.weight
+    strength, room = _strength(problem)[chosen], given.room()
     at_end = [coef == end for end in problem.penalty.ends]
     rows, columns, goal = given.balanced(free[~(at_end[0] | at_end[1])[free]])
-    # Slopes relative to the largest that the tied rows, or all others, can give.
-    size = np.maximum(np.abs(slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
+    size = np.maximum(np.abs(given.slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
     unit = float(size.max(initial=0.0)) or 1.0
     sides = [(sign, can[chosen]) for sign, can in zip((1.0, -1.0), problem.penalty.moves, strict=True)]
     above, size = (weight[:, None] * rows[:, chosen] / strength).T, np.concatenate([size[can] for _, can in sides])
     slopes = np.vstack([sign * above[can] for sign, can in sides])
-    given_there = np.concatenate([-sign * (slope[chosen] / strength)[can] for sign, can in sides])
-    # Slopes of features that cost nothing are zero, or not positive where a coefficient is at its lower limit.
-    matrix, limit = np.empty((0, weight.size)), np.empty(0)
-    for sign, held in zip((1.0, -1.0), (free[at_end[0][free]], free[(at_end[1] & ~at_end[0])[free]]), strict=True):
-        unit_held = weight @ np.abs(rows[:, held])
-        unit_held = sign * np.where(unit_held > 0, unit_held, 1.0)
-        matrix = np.vstack([matrix, (weight[:, None] * rows[:, held] / unit_held).T])
-        limit = np.append(limit, np.maximum(-slope[held] / unit_held, 0.0 if given.is_met else -np.inf))
+    limit = np.concatenate([-sign * (given.slope[chosen] / strength)[can] for sign, can in sides])
+    held, most = _held(given, rows, (free[at_end[0][free]], free[(at_end[1] & ~at_end[0])[free]]))
     columns = columns * weight[:, None]
     large = np.abs(columns).max(axis=0, initial=0.0)
     large[large == 0] = 1.0
@@ -261,16 +256,11 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
     change: Array | None = None
     for _ in range(_ROUNDS):
         own = np.maximum(size, HALF_DIGITS * unit)
-        found = _solved(
-            np.vstack([slopes / own[:, None], matrix]),
-            np.append(unit / own, np.zeros(limit.size)),
-            np.append(given_there / own, limit),
-            balance,
-            (least, most),
-        )
+        matrix, share = np.vstack([slopes / own[:, None], held]), np.append(unit / own, np.zeros(most.size))
+        found = _solved(matrix, share, np.append(limit / own, most), balance, room)
         if found is None:
             break
-        inside = np.all((found[:-1] >= least - HALF_DIGITS) & (found[:-1] <= most + HALF_DIGITS))
+        inside = np.all((found[:-1] >= room[0] - HALF_DIGITS) & (found[:-1] <= room[1] + HALF_DIGITS))
         products = columns.T @ found[:-1] - goal
         if not (inside and np.all(np.abs(products) <= HALF_DIGITS * large * (1.0 + np.abs(found[:-1]).sum()))):
             break
@@ -279,6 +269,20 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
             break
         unit *= float(found[-1])
     return change
+
+
+def _held(given: _Tied, rows: Array, held: tuple[Index, Index]) -> tuple[Array, Array]:
+    """What a change adds to the slopes of free features at their lower and upper limits, and the most that it may.
+
+    These slopes are not positive at a lower limit, and not negative at an upper one.
+    """
+    matrix, most = np.empty((0, given.weight.size)), np.empty(0)
+    for sign, features in zip((1.0, -1.0), held, strict=True):
+        unit = given.weight @ np.abs(rows[:, features])
+        unit = sign * np.where(unit > 0, unit, 1.0)
+        matrix = np.vstack([matrix, (given.weight[:, None] * rows[:, features] / unit).T])
+        most = np.append(most, np.maximum(-given.slope[features] / unit, 0.0 if given.is_met else -np.inf))
+    return matrix, most
 
 
 def _solved(
