@@ -193,13 +193,16 @@ def check_free(problem: Problem, solution: Solution, names: list[str]) -> None:
         )
 
 
+def rounding_of_predictions(model: Any, problem: Problem, solution: Solution) -> float:
+    """How far predictions may be off by the rounding of coefficients: 2^-24 of the sizes of their terms in float32."""
+    rounding = 2.0**-24 if np.asarray(model.coef_).dtype == np.float32 else ROUNDED
+    return rounding * (float(problem.design.reach() @ np.abs(solution.coef)) + abs(solution.intercept))
+
+
 def check_optimal(model: Any, problem: Problem, solution: Solution) -> None:
     """Raise a ValueError unless the coefficients are proved to be optimal for these data."""
-    # Float32 coefficients move predictions by up to 2^-24 of the sizes of their terms, others by their rounding.
-    rounding = 2.0**-24 if np.asarray(model.coef_).dtype == np.float32 else ROUNDED
-    size = float(problem.design.reach() @ np.abs(solution.coef)) + abs(solution.intercept)
     allowed = float(model.tol) * solution.objective
-    allowed += rounding * size * float(np.abs(problem.loss.interval()).max())
+    allowed += rounding_of_predictions(model, problem, solution) * float(np.abs(problem.loss.interval()).max())
     if solution.relative_gap > model.tol and not solution.gap <= allowed:
         raise ValueError(
             f"the coefficients are not optimal for these data: the objective {solution.objective:.6g} may be "

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._design import Design
 from ladreg._estimators import LastStep, is_adaptive, verified
-from ladreg._inference.fit import column_names
+from ladreg._inference.fit import column_names, rounding_of_predictions
 from ladreg._inference.regressors import Regressors
 from ladreg._problem import Certificate, Problem, Solution
-from ladreg._tolerances import ROUNDED, SQUARES_GAP
+from ladreg._tolerances import SQUARES_GAP
 from ladreg.lasso import LassoCD
 from ladreg.model_selection import LassoCDCV
 
@@ -159,9 +159,7 @@ def _check_optimal(model: Any, problem: Problem, solution: Solution, residual: A
     """Raise a ValueError unless the gap is at most ``tol * mean((y - mean(y))^2)``, as a fit stops at."""
     mean = problem.weight @ problem.y if problem.fit_intercept else 0.0
     allowed = max(float(model.tol), SQUARES_GAP) * float(problem.weight @ (problem.y - mean) ** 2)
-    # Float32 coefficients move predictions by up to 2^-24 of the sizes of their terms, others by their rounding.
-    rounding = 2.0**-24 if np.asarray(model.coef_).dtype == np.float32 else ROUNDED
-    moved = rounding * (float(problem.design.reach() @ np.abs(solution.coef)) + abs(solution.intercept))
+    moved = rounding_of_predictions(model, problem, solution)
     allowed += moved * (float(np.sqrt(problem.weight @ residual**2)) + moved)
     if not solution.gap <= allowed:
         raise ValueError(
