@@ -25,13 +25,12 @@ class Moved:
 
     Attributes
     ----------
-    original, problem
-        The problem as it was, and moved.
+    problem
+        The problem, moved.
     column_shift, y_shift
         What was subtracted from columns and targets.
     """
 
-    original: Problem
     problem: Problem
     column_shift: Array
     y_shift: float
@@ -83,4 +82,4 @@ def moved_to_origin(problem: Problem) -> Moved | None:
     if not (abs(y_shift) > _FAR * unit or far.any()):
         return None
     design = problem.design.rescaled(column_shift, np.ones(problem.n_features))
-    return Moved(problem, replace(problem, design=design, y=problem.y - y_shift), column_shift, y_shift)
+    return Moved(replace(problem, design=design, y=problem.y - y_shift), column_shift, y_shift)
