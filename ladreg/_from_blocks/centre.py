@@ -10,7 +10,7 @@ import numpy as np
 from ladreg._arrays import Array
 from ladreg._certificate import OpenFace, Spread
 from ladreg._from_blocks.fit_state import FitState
-from ladreg._from_blocks.piecewise_tasks import Near, bring, check, held_sums
+from ladreg._from_blocks.piecewise_tasks import Near, Parted, bring, check
 from ladreg._from_blocks.reduced_rows import Reduced, brought, judge, reduced
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._problem import Coefficients
@@ -85,13 +85,9 @@ def gather_spread(
     most: int,
 ) -> Summary:
     """As `gather`, and the part of the rows that are not near in the sum that the centre of a face minimises."""
-    rows, far = near.units.with_near_targets(rows)
-    is_near, above, design = near.of(rows, far)
-    weight = near.units.weight(rows)
-    found = held_sums(near.units, rows, design, weight, is_near, above, far)
-    chosen = np.flatnonzero(is_near & (weight > 0))
-    found.sums["near"] = chosen.size
-    cost = np.where(is_near, 0.0, weight * np.where(above, ends[1], -ends[0]))
-    found.sums["spread"] = Spread.of(design.matvec(basis[:-1]) + basis[-1], cost, corners)
-    bring(found, rows, chosen, most)
+    tile = Parted.of(rows, near)
+    found, chosen = tile.summed(near.units)
+    cost = np.where(tile.is_near, 0.0, tile.weight * np.where(tile.above, ends[1], -ends[0]))
+    found.sums["spread"] = Spread.of(tile.design.matvec(basis[:-1]) + basis[-1], cost, corners)
+    bring(found, tile.rows, chosen, most)
     return found

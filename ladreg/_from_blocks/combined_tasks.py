@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array
 from ladreg._from_blocks.far_targets import NO_MOVES
 from ladreg._from_blocks.moments import CentredMoments, moments_of
-from ladreg._from_blocks.piecewise_tasks import Near, bring, held_sums, moved_rows
+from ladreg._from_blocks.piecewise_tasks import Near, Parted, bring, held_sums, moved_rows
 from ladreg._from_blocks.survey import Units
 from ladreg._problem import TOO_LARGE, Coefficients
 from ladreg._row_blocks import Place, Rows, Summary
@@ -66,7 +66,7 @@ def measure(
     residual[weight == 0] = 0.0
     is_near, above, _ = near.of(rows, NO_MOVES)
     moved = moved_rows(units, rows, above, point)[0] & ~is_near & (weight > 0)
-    found = held_sums(units, rows, design, weight, is_near | moved, above, NO_MOVES)
+    found = held_sums(units, Parted(rows, NO_MOVES, is_near | moved, above, design, weight))
     size, pull = np.abs(residual), weight * residual
     side = np.where(is_near, 0.0, weight * np.sign(residual))
     if tilt is not None:

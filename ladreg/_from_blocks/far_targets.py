@@ -19,6 +19,12 @@ class Far(NamedTuple):
     rows: Index
     distance: Array
 
+    def zeroed(self, values: Array) -> Array:
+        """A copy of one value per row of the tile, zero where the target was moved."""
+        values = values.copy()
+        values[self.rows] = 0.0
+        return values
+
 
 NO_MOVES = Far(np.zeros(0, dtype=np.intp), np.zeros(0))
 

@@ -138,6 +138,34 @@ def along(
     return Summary(sums={"losses": np.array(losses)})
 
 
+class Parted(NamedTuple):
+    """Rows of a tile after far targets were moved: which are near, and on which side of the fit the others are held.
+
+    `rows` are in the user's units, `far` are the moves; `design` is at unit scale, `weight` of sum one over all tiles.
+    """
+
+    rows: Rows
+    far: Far
+    is_near: Mask
+    above: Mask
+    design: Design
+    weight: Array
+
+    @classmethod
+    def of(cls, rows: Rows, near: Near) -> Self:
+        """The rows of a tile, parted."""
+        rows, far = near.units.with_near_targets(rows)
+        is_near, above, design = near.of(rows, far)
+        return cls(rows, far, is_near, above, design, near.units.weight(rows))
+
+    def summed(self, units: Units) -> tuple[Summary, Index]:
+        """The sums of the held rows, and which rows of a weight above zero are near."""
+        found = held_sums(units, self)
+        chosen = np.flatnonzero(self.is_near & (self.weight > 0))
+        found.sums["near"] = chosen.size
+        return found, chosen
+
+
 def gather(
     place: Place,  # noqa: ARG001
     rows: Rows,
@@ -145,32 +173,25 @@ def gather(
     most: int,
 ) -> Summary:
     """The rows that are near, at most `most`, and the sums of the others by sides."""
-    rows, far = near.units.with_near_targets(rows)
-    is_near, above, design = near.of(rows, far)
-    weight = near.units.weight(rows)
-    found = held_sums(near.units, rows, design, weight, is_near, above, far)
-    chosen = np.flatnonzero(is_near & (weight > 0))
-    found.sums["near"] = chosen.size
-    bring(found, rows, chosen, most)
+    tile = Parted.of(rows, near)
+    found, chosen = tile.summed(near.units)
+    bring(found, tile.rows, chosen, most)
     return found
 
 
 def gather_means(place: Place, rows: Rows, near: Near, n_groups: int) -> Summary:
     """As `gather`, but the rows that are near are summed up in groups of one side, drawn by their numbers."""
-    rows, far = near.units.with_near_targets(rows)
-    is_near, above, design = near.of(rows, far)
-    weight = near.units.weight(rows)
-    found = held_sums(near.units, rows, design, weight, is_near, above, far)
-    chosen = np.flatnonzero(is_near & (weight > 0))
-    some = picked(rows, chosen)
+    tile = Parted.of(rows, near)
+    found, chosen = tile.summed(near.units)
+    some = picked(tile.rows, chosen)
     coef, level = near.point[:-1], float(near.point[-1])
-    table, target = design.take(chosen), near.units.target(some.y)
+    table, target = tile.design.take(chosen), near.units.target(some.y)
     residual = target - table.matvec(coef) - level
     size = np.abs(target) + table.absolute_matvec(np.abs(coef)) + abs(level)
     # Rows at the fit, above and below it are apart: the loss of a mean is the mean loss of rows of one side.
     side = np.where(np.abs(residual) <= PINNED * size, 0, 1 + (residual < 0))
     group = 3 * (uniform(place.first + chosen) * n_groups).astype(np.intp) + side
-    found.sums |= {"near": chosen.size, **sums_of_groups(some, group, 3 * n_groups)}
+    found.sums |= sums_of_groups(some, group, 3 * n_groups)
     return found
 
 
@@ -205,28 +226,28 @@ def bring(found: Summary, rows: Rows, chosen: Index, most: int) -> None:
         found.rows["distinct" if is_many else "plain"] = [some]
 
 
-def held_sums(units: Units, rows: Rows, design: Any, weight: Array, is_near: Mask, above: Mask, far: Far) -> Summary:
+def held_sums(units: Units, tile: Parted) -> Summary:
     """Sums of weights, weighted columns and targets, at unit scale, of the rows held above and below the fit.
 
     Rows whose targets were moved have sums of their own (`far_sums`).
     """
-    target = units.target(rows.y)
-    ordinary = np.where(is_near, 0.0, weight)
-    ordinary[far.rows] = 0.0
-    sums = far_sums(units, target, design, weight, far)
-    for name, side in (("below", ~above), ("above", above)):
-        sums |= _sums_of(name, design, target, np.where(side, ordinary, 0.0))
+    target = units.target(tile.rows.y)
+    held = tile.far.zeroed(np.where(tile.is_near, 0.0, tile.weight))
+    sums = far_sums(units, tile)
+    for name, side in (("below", ~tile.above), ("above", tile.above)):
+        sums |= _sums_of(name, tile.design, target, np.where(side, held, 0.0))
     return Summary(sums=sums)
 
 
-def far_sums(units: Units, target: Array, design: Any, weight: Array, far: Far) -> dict[str, Any]:
+def far_sums(units: Units, tile: Parted) -> dict[str, Any]:
     """The sums of the rows whose targets were moved, by the side of the move, and of the weighted distances."""
     sums: dict[str, Any] = {}
-    far_design = design.take(far.rows)
+    far = tile.far
+    design, target, weight = tile.design.take(far.rows), units.target(tile.rows.y[far.rows]), tile.weight[far.rows]
     above = far.distance > 0
     for name, side in (("below", ~above), ("above", above)):
-        moved = np.where(side, weight[far.rows], 0.0)
-        sums |= _sums_of("far " + name, far_design, target[far.rows], moved)
+        moved = np.where(side, weight, 0.0)
+        sums |= _sums_of("far " + name, design, target, moved)
         sums[f"far {name} distance"] = float(moved @ np.abs(far.distance)) / units.unit
     return sums
 
@@ -259,8 +280,7 @@ def compare(
         keeps = (residual[far.rows] > 0) == (far.distance > 0)
         move = slope * far.distance  # but for rows that change their side
         moves.append(np.where(keeps, move, np.maximum(upper * there, lower * there) - loss[far.rows]))
-    ordinary = weight.copy()
-    ordinary[far.rows] = 0.0
+    ordinary = far.zeroed(weight)
     return Summary(
         sums={
             "loss": float(ordinary @ losses[0]),
@@ -273,31 +293,22 @@ def compare(
 
 
 class Held(NamedTuple):
-    """Rows of a tile, which of them are near, and the sides of the others: what `check` needs of them at any point."""
+    """What `check` needs of the rows of a tile at any point."""
 
-    rows: Rows
-    far: Far
-    is_near: Mask
-    above: Mask
-    design: Design
-    weight: Array
+    tile: Parted
     sums: dict[str, Any]
 
     @classmethod
     def of(cls, rows: Rows, near: Near, ends: tuple[float, float]) -> Self:
         """The rows of a tile, with the sums that do not depend on a point."""
-        units = near.units
-        rows, far = units.with_near_targets(rows)
-        is_near, above, design = near.of(rows, far)
-        weight = units.weight(rows)
-        sums = far_sums(units, units.target(rows.y), design, weight, far)
-        ordinary = weight.copy()
-        ordinary[far.rows] = 0.0
+        tile = Parted.of(rows, near)
+        y, weight = tile.rows.y, tile.weight
+        sums = far_sums(near.units, tile)
         sums |= {
-            "near": int(np.count_nonzero(is_near & (weight > 0))),
-            "null": float(ordinary @ np.maximum(ends[1] * rows.y, ends[0] * rows.y)),
+            "near": int(np.count_nonzero(tile.is_near & (weight > 0))),
+            "null": float(tile.far.zeroed(weight) @ np.maximum(ends[1] * y, ends[0] * y)),
         }
-        return cls(rows, far, is_near, above, design, weight, sums)
+        return cls(tile, sums)
 
 
 def check(
@@ -319,7 +330,7 @@ def check(
     known = {} if known is None else known
     if id(near) not in known:
         known[id(near)] = Held.of(rows, near, ends)
-    rows, far, is_near, above, design, weight, sums = known[id(near)]
+    (rows, far, is_near, above, design, weight), sums = known[id(near)]
     moved, residual = moved_rows(units, rows, above, coefficients)
     crossed = int(np.count_nonzero(moved[far.rows] & (weight[far.rows] > 0)))
     wrong = np.flatnonzero(moved & ~is_near)
@@ -333,10 +344,9 @@ def check(
     loss = np.maximum(upper * residual, lower * residual)
     # A held row counts as linear beyond zero; its loss is more than that where it is on the other side.
     excess = np.maximum(loss[wrong] - np.where(above[wrong], upper, lower) * residual[wrong], 0.0)
-    ordinary, there = weight.copy(), residual[far.rows] + far.distance
-    ordinary[far.rows] = 0.0
+    there = residual[far.rows] + far.distance
     found.sums |= {
-        "loss": float(ordinary @ loss),
+        "loss": float(far.zeroed(weight) @ loss),
         "moved loss": float(weight[far.rows] @ loss[far.rows]),
         "far": float(weight[far.rows] @ (np.maximum(upper * there, lower * there) - loss[far.rows])),
         "far crossed": crossed,

@@ -230,9 +230,7 @@ def tied(
     margin = INSIDE * (upper - lower)
     inside = np.where((leant >= lower + margin) & (leant <= upper - margin), mass, 0.0)
     loss = np.maximum(upper * residual, lower * residual)
-    ordinary = weight.copy()
-    ordinary[far.rows] = 0.0
-    features = np.arange(units.scale.size)
+    ordinary, features = far.zeroed(weight), np.arange(units.scale.size)
     slopes[some] = clipped
     side_slope, side_total = design.rmatvec(sided), float(sided.sum())
     return Summary(
