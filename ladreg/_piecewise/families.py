@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, power_of_two, unit_of
+from ladreg._arrays import Array, Index, power_of_two
 from ladreg._certificate import VertexRows, prove_vertices
 from ladreg._design import DenseDesign, Design
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._piecewise.vertices import Batch, Vertices, solve_vertices
-from ladreg._presolve import median, typical
+from ladreg._presolve import near_origin
 from ladreg._problem import Loss
 from ladreg._tolerances import PROVED_GAP
 
@@ -103,9 +103,7 @@ class FamilySolver:
         self._X = np.ascontiguousarray(design.rows(everything, border=family.fit_intercept))
         near = design.rescaled(self._shift, self._scale)
         self._A = np.ascontiguousarray(near.rows(everything, border=family.fit_intercept))
-        self._y_shift = typical(family.y) if family.fit_intercept else 0.0
-        moved = family.y - self._y_shift
-        self._unit = unit_of(median(np.abs(moved), positive=True))
+        moved, self._y_shift, self._unit = near_origin(family.y, family.fit_intercept)
         self._target = moved / self._unit
         self._is_moved = bool(self._y_shift or shift.any())
 

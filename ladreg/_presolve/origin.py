@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ladreg._arrays import Array, unit_of
-from ladreg._presolve.scaling import median, typical
+from ladreg._arrays import Array
+from ladreg._presolve.scaling import near_origin
 from ladreg._problem import Coefficients, Loss, Problem, Solution
 
 # Targets or a column are far if their origin is more than 128 times their typical distance from it: nearer ones cost
@@ -48,8 +48,9 @@ class Moved:
     def restored(self, solution: Solution, loss: Loss) -> Solution:
         """The solution of the original with this loss; what the intercept's rounding costs is part of its gap."""
         intercept, rounded = self.intercept(solution.coef, solution.intercept)
-        residual = self.problem.residual(solution.coef, solution.intercept)
-        more = self._loss(loss, residual + rounded) - self._loss(loss, residual)
+        residual, present = self.problem.residual(solution.coef, solution.intercept), self.problem.present
+        total = self.problem.facts.total
+        more = total(loss, present(residual + rounded)) - total(loss, present(residual))
         gap, objective = solution.gap + max(more, 0.0), solution.objective + more
         unit = solution.gap / solution.relative_gap if solution.gap > 0 and solution.relative_gap > 0 else objective
         relative_gap = gap / unit if gap > solution.gap and unit > 0 else solution.relative_gap
@@ -64,19 +65,13 @@ class Moved:
         """What the shift of the columns adds to predictions."""
         return np.longdouble(self.column_shift.astype(np.longdouble) @ coef)
 
-    def _loss(self, loss: Loss, residual: Array) -> float:
-        facts, residual = self.problem.facts, self.problem.present(residual)
-        return sum(float(weight @ loss.value(residual[block])) for block, weight in facts.blocks)
-
 
 def moved_to_origin(problem: Problem) -> Moved | None:
     """The problem with targets and columns near the origin; None where they are, or there is no intercept."""
     if not problem.fit_intercept:
         return None
     column_shift, distance = problem.design.extent(True)
-    y = problem.y[problem.weight > 0]
-    y_shift = typical(y)
-    unit = unit_of(median(np.abs(y - y_shift), positive=True))
+    _, y_shift, unit = near_origin(problem.y[problem.weight > 0], True)
     far = np.abs(column_shift) > _FAR * distance
     far &= distance > 0
     if not (abs(y_shift) > _FAR * unit or far.any()):

@@ -97,6 +97,17 @@ def typical(y: Array) -> float:
     return median(y)
 
 
+def near_origin(y: Array, fit_intercept: bool) -> tuple[Array, float, float]:
+    """Targets less a typical one if there is an intercept, that target, and the unit of the differences.
+
+    The unit is a power of two near their median size: a few extreme targets must not make the others smaller than a
+    solver's tolerance.
+    """
+    y_shift = typical(y) if fit_intercept else 0.0
+    y = y - y_shift
+    return y, y_shift, unit_of(median(np.abs(y), positive=True))
+
+
 def scaled(problem: Problem) -> tuple[Problem, Scaling]:
     """The problem without rows of weight zero, with columns and target of ordinary size."""
     y, weight, design = problem.y, problem.weight, problem.design
@@ -106,10 +117,7 @@ def scaled(problem: Problem) -> tuple[Problem, Scaling]:
         y, weight, design = y[rows], weight[rows], design.take(rows)
     shift, distance = design.extent(problem.fit_intercept)
     scale = 1.0 / power_of_two(distance)
-    y_shift = typical(y) if problem.fit_intercept else 0.0
-    y = y - y_shift
-    # The median: a few extreme targets must not make the others smaller than a solver's tolerance.
-    unit = unit_of(median(np.abs(y), positive=True))
+    y, y_shift, unit = near_origin(y, problem.fit_intercept)
     with np.errstate(over="ignore"):
         loss, factor = problem.loss.rescaled(unit)
     if not isfinite(factor):

@@ -57,6 +57,10 @@ class Facts:
             return [(block, one[: n_samples - block.start]) for block in blocks]
         return [(block, np.ascontiguousarray(self.weight[block])) for block in blocks]
 
+    def total(self, loss: Loss, residual: Array) -> float:
+        """``sum_i weight_i * loss(residual_i)`` of any loss; the residuals of rows of weight zero are zero."""
+        return sum(float(weight @ loss.value(residual[block])) for block, weight in self.blocks)
+
     @cached_property
     def weights_are_alike(self) -> bool:
         """Whether weights above zero differ at most by the factor `_ALIKE`."""

@@ -107,8 +107,7 @@ class Problem:
     def value(self, residual: Array, coef: Array) -> float:
         """The objective for a known residual of feasible coefficients; an OverflowError if it is not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
-            value = sum(float(weight @ self.loss.value(residual[block])) for block, weight in self.facts.blocks)
-            value += self.penalty.cost(coef)
+            value = self.facts.total(self.loss, residual) + self.penalty.cost(coef)
         if not isfinite(value):
             raise OverflowError(TOO_LARGE)
         return value
