@@ -1,7 +1,10 @@
 """The campaign in short, the judge judged, and the problems that once were wrong."""
 
+import signal
 from dataclasses import replace
+from multiprocessing import Value
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor, quantile_path
 from ladreg._estimators import CertifiedRegressor
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
-from tests.campaign import block_folds, blocks, claims, folds, largest, models, problem
+from tests.campaign import block_folds, blocks, claims, folds, largest, models, problem, worker
 from tests.campaign.draws import ALL_OPTIONS, Case
 from tests.campaign.exact import long_of, optimal_point, optimum, optimum_near, rational
 from tests.campaign.formula import LONG, Formula, Loss

@@ -21,6 +21,8 @@ from tests.campaign.record import Record, commit
 from tests.campaign.table import Tally, told
 from tests.campaign.worker import PIECE, TOO_LONG, work
 
+NONE = -1  # no integer: the process has not begun one
+
 
 def campaign(options, record=None):
     """Start the processes and sum up what they send."""
@@ -33,35 +35,37 @@ def campaign(options, record=None):
     deadline = np.inf if options.problems else time.time() + 60 * options.minutes
     pieces = [(begin, min(begin + PIECE, last)) for begin in range(first, last, PIECE)]
     pieces = pieces if record is None else record.left(pieces)
-    workers = []
-    for _ in range(options.jobs):
-        current = context.Value("q", -1)
-        task = (pieces, taken, deadline, options.only, current, results)
-        workers.append((context.Process(target=work, args=task, daemon=True), current))
-        workers[-1][0].start()
+
+    def started(lost):
+        current = context.Value("q", NONE)
+        task = (pieces, taken, deadline, options.only, current, lost, results)
+        worker = context.Process(target=work, args=task, daemon=True)
+        worker.start()
+        return worker, current, lost
+
+    workers = [started({}) for _ in range(options.jobs)]
     try:
-        _collect(tally, workers, results, record)
+        _collect(tally, workers, started, results, record)
     except KeyboardInterrupt:
         print("interrupted: this is what there is", file=sys.stderr)
-    for worker, _ in workers:
+    for worker, *_ in workers:
         worker.terminate()
     return tally
 
 
-def _collect(tally, workers, results, record):
+def _collect(tally, workers, started, results, record):
+    """Take what the processes send; in place of a process that ended at an integer, start another one."""
     open_ends = len(workers)
     while open_ends:
+        for ended in [each for each in workers if each[0].exitcode not in (None, 0)]:
+            workers.remove(ended)
+            worker, current, lost = ended
+            if current.value == NONE:
+                raise RuntimeError(f"a process ended with {worker.exitcode} before its first problem")
+            workers.append(started({**lost, current.value: _crash(current.value, worker.exitcode)}))
         try:
             found = results.get(timeout=5)
         except queue.Empty:
-            dead = [(worker, current) for worker, current in workers if worker.exitcode not in (None, 0)]
-            for worker, current in dead:
-                text = f"the process ended with {worker.exitcode}: a crash, or more than {TOO_LONG} s"
-                verdict = Verdict(current.value, "crash", [], {}, complaints=[text])
-                tally.add(verdict)
-                print(told(verdict), file=sys.stderr, flush=True)
-                workers.remove((worker, current))
-                open_ends -= 1
             continue
         if found is None:
             open_ends -= 1
@@ -73,6 +77,11 @@ def _collect(tally, workers, results, record):
             tally.add(verdict)
             if verdict.complaints:
                 print(told(verdict), file=sys.stderr, flush=True)
+
+
+def _crash(seed, exitcode):
+    text = f"the process ended with {exitcode}: a crash, or more than {TOO_LONG} s"
+    return Verdict(seed, "crash", [], {}, complaints=[text])
 
 
 def replay(seed):

@@ -2,8 +2,8 @@
 
 ``python -m tests.campaign --problems 100000 --seed 7 --record FILE`` appends a line for each piece, and goes on where
 the file ends if it is called again. ``python -m tests.campaign.record FILE ...`` sums records of one commit;
-``--write`` puts the sum into the table of ``docs/faults_tests.rst``. A piece in which a process ended is not recorded:
-it is missing among the integers of the table.
+``--write`` puts the sum into the table of ``docs/faults_tests.rst``. An integer at which a process ended counts as a
+complaint, and the rest of its piece is judged by another process.
 """
 
 from __future__ import annotations

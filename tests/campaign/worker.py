@@ -12,22 +12,32 @@ from tests.campaign.problem import judged
 TOO_LONG, PIECE = 120, 250
 
 
-def work(pieces, taken, deadline, only, current, results):
+def work(pieces, taken, deadline, only, current, lost, results):
     """Judge one piece (first, last) after the other until none is left; the integer at work is in `current`.
 
     `taken` counts the pieces that the processes of a campaign have begun. A piece begun before the deadline is ended.
+    `lost` holds the verdicts on the integers at which an earlier process ended: their piece is judged again first.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if lost:
+        results.put(_judged(_piece_of(max(lost), pieces), only, current, lost))
     while time.time() < deadline:
         with taken.get_lock():
             place, taken.value = taken.value, taken.value + 1
         if place >= len(pieces):
             break
-        results.put(
-            (pieces[place], [verdict for seed in range(*pieces[place]) if (verdict := one(seed, only, current))])
-        )
+        results.put(_judged(pieces[place], only, current, {}))
     faulthandler.cancel_dump_traceback_later()
     results.put(None)
+
+
+def _piece_of(seed, pieces):
+    return next(piece for piece in pieces if piece[0] <= seed < piece[1])
+
+
+def _judged(piece, only, current, lost):
+    verdicts = (lost[seed] if seed in lost else one(seed, only, current) for seed in range(*piece))
+    return piece, [verdict for verdict in verdicts if verdict]
 
 
 def one(seed, only, current):
