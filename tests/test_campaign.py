@@ -66,6 +66,22 @@ def test_an_optimum_that_is_not_the_canonical_one_is_warned_of(seed):
     assert not verdict.complaints
 
 
+def test_an_integer_at_which_a_process_ended_leaves_the_rest_of_its_piece():
+    """A second process judges the piece without it, and a third without both."""
+    first, pieces = ALL_OPTIONS, [(ALL_OPTIONS, ALL_OPTIONS + 4), (ALL_OPTIONS + 4, ALL_OPTIONS + 8)]
+    lost = {seed: problem.Verdict(seed, "crash", [], {}, complaints=["ended"]) for seed in (first + 5, first + 7)}
+    results, current = SimpleQueue(), Value("q", -1)
+    handler = signal.getsignal(signal.SIGINT)
+    worker.work(pieces, Value("q", 0), 0.0, "", current, lost, results)  # at second 0 no other piece is begun
+    signal.signal(signal.SIGINT, handler)
+    piece, verdicts = results.get()
+    assert piece == pieces[1]
+    found = [(verdict.seed - first, verdict.name == "crash") for verdict in verdicts]
+    assert found == [(4, False), (5, True), (6, False), (7, True)]
+    assert results.get() is None
+    assert current.value == first + 6
+
+
 def test_records_of_one_commit_are_summed_and_others_refused(tmp_path):
     first, pieces = ALL_OPTIONS, [(ALL_OPTIONS, ALL_OPTIONS + 3), (ALL_OPTIONS + 3, ALL_OPTIONS + 6)]
     whole, file = Tally(), tmp_path / "record"
