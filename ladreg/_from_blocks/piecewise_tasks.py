@@ -1,6 +1,6 @@
 """What a piecewise linear fit asks of a tile of rows: gradient and window, rows near a point, and a check of a point.
 
-Rows that are not near are summed up by sides: `HeldRows`.
+Rows that are not near are summed up by the side of the fit that they are held on: `held_sums`.
 """
 
 from __future__ import annotations

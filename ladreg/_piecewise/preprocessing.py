@@ -9,19 +9,18 @@ error that remains shows in the certificate.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, prove
 from ladreg._design import BlockGram
-from ladreg._piecewise import exact_fit, interior_point, null_space, piece_system
-from ladreg._piecewise.bounded_dual import BoundedDual
-from ladreg._piecewise.covering import covering
-from ladreg._piecewise.dual_program import InteriorPointResult, transposed_product, weighted_gram
+from ladreg._piecewise import exact_fit, interior_point, piece_system, reduced_problem
+from ladreg._piecewise.dual_program import weighted_gram
 from ladreg._piecewise.exact_plane import is_exact, least_tied
 from ladreg._piecewise.newton_step import newton_step
+from ladreg._piecewise.reduced_problem import Held
 from ladreg._piecewise.row_problem import Iterate, RowProblem
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Optimum, Problem, Settings, StopReason, Uncertified
@@ -101,7 +100,7 @@ def solve_reduced(
     size = refine(place, stats) if fewer else problem.n_samples
     # 3. and 4.
     gap = 0.1 * LEAST_GAP if table.is_curved else ROUNDING_GAP
-    held, stopped = _reduced(place, size, gap, limit, stats)
+    held, stopped = reduced_problem.solve(place, size, gap, limit, stats)
     if not isinstance(held, Optimum) and not fewer:
         held = _refitted(table, place.point + held.step, limit, stats) or held
     if isinstance(held, Optimum):
@@ -129,7 +128,7 @@ def solve_reduced(
     )
 
 
-def _finished(table: RowProblem, held: _Held, near: Coefficients) -> Optimum | None:
+def _finished(table: RowProblem, held: Held, near: Coefficients) -> Optimum | None:
     """Step 5 for a piecewise linear loss: from `held.dual`, or from `held.square` where that leaves a gap."""
     assert held.dual is not None
     # Slopes of active features equal their strengths only to the accuracy of the interior point method.
@@ -140,7 +139,7 @@ def _finished(table: RowProblem, held: _Held, near: Coefficients) -> Optimum | N
     return canonical_optimum(table.problem, held.square, 0.0, among=held.rows) or exact
 
 
-def _settled(place: Iterate, held: _Held) -> tuple[Optimum, bool, StopReason]:
+def _settled(place: Iterate, held: Held) -> tuple[Optimum, bool, StopReason]:
     """Step 5 for a curved loss: the linear system of the pieces that the interior point method found."""
     table, problem = place.table, place.table.problem
     assert held.rows is not None
@@ -167,14 +166,14 @@ def _settled(place: Iterate, held: _Held) -> tuple[Optimum, bool, StopReason]:
     return Optimum(found.coef, found.intercept, found.dual), unique, stopped
 
 
-def _reached(place: Iterate, held: _Held) -> Coefficients:
+def _reached(place: Iterate, held: Held) -> Coefficients:
     """The coefficients of the interior point; those of columns without rows, which nothing determines, are zero."""
     problem = place.table.problem
     coef, intercept = place.table.split(place.point + held.step)
     return Coefficients(np.where(problem.design.magnitudes(problem.weight) > 0, coef, 0.0), intercept)
 
 
-def _by_residuals(place: Iterate, held: _Held, pieces: piece_system.Pieces) -> piece_system.PieceSolution:
+def _by_residuals(place: Iterate, held: Held, pieces: piece_system.Pieces) -> piece_system.PieceSolution:
     """The optimum of `_settled` with the interior point's own dual, for pieces that the ranks of rows do not determine.
 
     A row may be on the kink with its dual at an end, or rows on the kink may be linearly dependent.
@@ -282,178 +281,3 @@ def doubtful(n_columns: int, window: int, part: float) -> float:
     random sizes. The result is 3.5 standard deviations each way, in rows.
     """
     return 3.5 * float(np.sqrt(n_columns * window * (part * part + 1.6 * part)))
-
-
-def _reduced(
-    place: Iterate, size: int, tol: float, limit: int, stats: dict[str, float]
-) -> tuple[_Held | Optimum, StopReason]:
-    """Steps 3 and 4, with more rows in each attempt until all others are held on the right side; or the optimum itself,
-    where most rows are fitted exactly.
-    """
-    table = place.table
-    size = min(size, table.problem.n_samples)
-    for attempt in range(table.tuning.attempts):
-        found = _held(place, size, attempt > 0, tol, limit, stats)
-        if found.dual is not None:
-            break
-        # Too few rows for a feasible dual, or too many on the wrong side: the step is still a descent direction.
-        if found.step.any():
-            moved = table.predict(found.step)
-            place.advance(found.step, moved, place.search(found.step, moved))
-            stats["n_passes"] += 1
-        exact = exact_fit.solve(place, limit, stats) if attempt == 0 else None
-        if exact is not None:
-            return exact, StopReason.EXACT
-        if size == table.problem.n_samples:
-            break
-        size = min(table.tuning.wider * size, table.problem.n_samples)
-    if found.dual is None:
-        return _Held(np.zeros(table.n_columns), table.sides(place.residual)), StopReason.STALLED
-    return found, StopReason.TOLERANCE
-
-
-@dataclass(frozen=True)
-class _Held:
-    """The solution of a reduced problem, all other rows held on their sides; without a dual where it is not valid.
-
-    `step` is the change of the point, `products` are those of the dual with the columns, `square` is a second guess at
-    the dual, with as many basic rows as columns; `rank` and `inside` are the interior point's. For all rows of a
-    piecewise linear loss, which needs none of them, `rows`, `rank` and `inside` are None.
-    """
-
-    step: Array
-    dual: Array | None = None
-    rows: Index | None = None
-    products: Array | None = None
-    square: Array | None = None
-    rank: Array | None = None
-    inside: Array | None = None
-
-
-def _square(
-    table: RowProblem, rows: Index | slice, found: InteriorPointResult, dual: Array, mass: float
-) -> Array | None:
-    """The dual with as many basic rows as columns, those of largest rank; None where that does not apply.
-
-    Next to a degenerate vertex the interior point's ranks do not decide which rows are basic.
-    """
-    rank = found.rank[: found.inside.size]
-    count = int(np.sum(rank > 0))
-    bound = table.penalised.size or table.is_curved
-    if count == table.n_columns or bound or rank.size <= table.n_columns:
-        return None
-    basic = np.argpartition(-rank, table.n_columns)[: table.n_columns]
-    ends = table.problem.weight[rows] * np.where(found.inside > 0, table.upper, table.lower)
-    chosen = np.where(rank > 0, ends, dual[rows])
-    chosen[basic] = found.inside[basic] / mass
-    square = dual.copy()
-    square[rows] = chosen
-    return square
-
-
-def _optimum(
-    program: BoundedDual, is_narrow: bool, tol: float, limit: int, stats: dict[str, float]
-) -> InteriorPointResult | interior_point.Unbounded | None:
-    """The optimum of a program, by its left null space where that has few dimensions."""
-    found = null_space.solve(program, tol, limit, stats) if is_narrow else None
-    return found or interior_point.solve_or_fall(program, np.zeros(program.goal.size), tol=tol, max_iter=limit)
-
-
-def _wrong(place: Iterate, rows: Index, step: Array, stats: dict[str, float], *, falls: bool = False) -> Index:
-    """Rows other than the chosen ones that a step puts on the other side.
-
-    Where the loss of the chosen rows `falls` for ever along the step, the rows that are passed within twice the way to
-    the minimum of all rows: with these, it does so no longer.
-    """
-    moved = place.table.predict(step)
-    stats["n_passes"] += 1
-    if falls:
-        moved *= 2.0 * place.search(step, moved)
-    return np.setdiff1d(place.crossed(moved, VERTEX), rows, assume_unique=True)
-
-
-def _held(place: Iterate, size: int, scaled: bool, tol: float, limit: int, stats: dict[str, float]) -> _Held:
-    """Solve the rows with the smallest residuals; add the other rows whose sign came out wrong, and solve again."""
-    table, problem = place.table, place.table.problem
-    if size >= problem.n_samples:
-        return _every_row(place, tol, limit, stats)
-    rows = covering(place, place.nearest(size, scaled))
-    step = np.zeros(table.n_columns)
-    for _ in range(table.tuning.rounds):
-        if rows.size == problem.n_samples:
-            return _every_row(place, tol, limit, stats)
-        stats["n_rounds"] += 1
-        A = table.rows(rows)
-        residual = place.residual[rows]
-        goal = transposed_product(A, table.sides(place.residual, rows)) + place.smooth
-        reach = _reach(residual)
-        mass = 1.0 / float(problem.weight[rows].mean())
-        origin = place.point[table.penalised] / reach
-        program = table.program(rows, A, residual / reach, goal, origin, mass, reach)
-        found = _optimum(program, False, tol, limit, stats)
-        if isinstance(found, interior_point.Unbounded):
-            step = found.direction * reach
-            if not scaled and is_exact(place):
-                return _Held(step)
-            wrong = _wrong(place, rows, step, stats, falls=True)
-            if not 0 < wrong.size <= 2 * size - rows.size:
-                return _Held(step)
-            rows = np.sort(np.concatenate([rows, wrong]))
-            continue
-        stats["rows_solved"] += rows.size
-        if found is None:
-            return _Held(step)
-        stats["n_ip_iter"] += found.n_iter
-        step = found.coef * reach
-        wrong = _wrong(place, rows, step, stats)
-        if wrong.size == 0:
-            dual = table.sides(place.residual)
-            dual[rows] = found.dual / mass
-            products = _with_intercept(problem, transposed_product(A, dual[rows]) - goal)
-            square = _square(table, rows, found, dual, mass)
-            return _Held(step, dual, rows, products, square, found.rank, found.inside / mass)
-        if wrong.size > rows.size:
-            return _Held(step)
-        rows = np.sort(np.concatenate([rows, wrong]))
-    return _Held(step)
-
-
-def _every_row(place: Iterate, tol: float, limit: int, stats: dict[str, float]) -> _Held:
-    """Solve all rows. Vectors of one number a row are its memory: `place.residual` is not kept meanwhile."""
-    table, problem = place.table, place.table.problem
-    stats["n_rounds"] += 1
-    is_narrow = null_space.is_narrow(problem)
-    by_products = table.has_blocks and not is_narrow
-    A = table.every_row() if by_products else table.rows(np.arange(problem.n_samples))
-    goal = transposed_product(A, table.sides(place.residual)) + place.smooth
-    # At coefficients of zero the residuals are the targets, which are of ordinary size.
-    reach = _reach(place.residual) if place.point.any() else 1.0
-    residual = place.residual / reach if place.point.any() else problem.y
-    place.forget_residual()
-    mass = 1.0 / float(problem.weight.mean())
-    program = table.program(None, A, residual, goal, place.point[table.penalised] / reach, mass, reach)
-    found = _optimum(program, is_narrow, tol, limit, stats)
-    if isinstance(found, interior_point.Unbounded):
-        return _Held(found.direction * reach)
-    stats["rows_solved"] += problem.n_samples
-    if found is None:
-        return _Held(np.zeros(table.n_columns))
-    stats["n_ip_iter"] += found.n_iter
-    dual = found.dual / mass
-    products = _with_intercept(problem, transposed_product(A, dual) - goal)
-    square = _square(table, slice(None), found, dual, mass)
-    if not table.is_curved:
-        return _Held(found.coef * reach, dual, None, products, square)
-    rows = np.arange(problem.n_samples)
-    return _Held(found.coef * reach, dual, rows, products, square, found.rank, found.inside / mass)
-
-
-def _reach(residual: Array) -> float:
-    """The largest residual; one where all are rounding."""
-    largest = float(np.abs(residual).max())
-    return largest if largest > SUMMED else 1.0
-
-
-def _with_intercept(problem: Problem, products: Array) -> Array:
-    """The products of a dual with all columns, and with ones: zero where there is no intercept."""
-    return products if problem.fit_intercept else np.append(products, 0.0)
