@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
-from ladreg import LADRegressorCV, QuantileRegressorCV, blocks
+from ladreg import CombinedLossRegressorCV, LADRegressorCV, QuantileRegressorCV, blocks
 from tests.campaign.blocks import fitted
 from tests.campaign.blocks import posed as table
 from tests.campaign.models import FOLDS, RANGE, Model
@@ -92,9 +92,7 @@ def _compared(model, case, rows, held, is_sparse):
 def _judged(case, here, there):
     """Losses agree, and so does what follows from them, unless two of them are as good as equal."""
     losses, others = (getattr(one, one._losses_name) for one in (here, there))
-    floor = ROUNDING * float(np.abs(case.y).max())
-    if not isinstance(here, LADRegressorCV | QuantileRegressorCV):
-        floor = floor * np.sqrt(2 * np.maximum(losses, others))
+    floor = ROUNDING * float(np.abs(case.y).max()) * _steepest(here, np.maximum(losses, others))
     # Slopes are sums of columns times duals, which are no larger than one, or the targets.
     steepest = float(np.abs(case.X).max()) * max(float(np.abs(case.y).max()), 1.0)
     is_rounding = max(here.alphas_.max(), there.alphas_.max()) <= PROGRAM * steepest
@@ -110,6 +108,14 @@ def _judged(case, here, there):
     if is_tie or _agree(here.alpha_, there.alpha_):
         return []
     return [f"disagreement: alpha is {here.alpha_} in memory, {there.alpha_} in blocks, no warning"]
+
+
+def _steepest(fitted, losses):
+    """A bound on the slope of a loss that is at most `losses`: s r^2 / 2 <= loss gives s |r| <= sqrt(2 s loss)."""
+    if isinstance(fitted, LADRegressorCV | QuantileRegressorCV):
+        return 1.0
+    lines = fitted.l1_ratio if isinstance(fitted, CombinedLossRegressorCV) else 0.0
+    return lines + np.sqrt(2 * (1 - lines) * losses)
 
 
 def _agree(some, others, rounding=0.0):
