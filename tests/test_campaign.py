@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor, quantile_path
-from ladreg._estimators import CertifiedRegressor
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
 from tests.campaign import block_folds, blocks, claims, folds, largest, models, problem, worker
@@ -467,7 +466,7 @@ def test_claims_beside_the_fit_are_true(monkeypatch):
 
 def test_a_proof_of_what_is_not_allowed_would_be_found(monkeypatch):
     monkeypatch.setattr(claims, "EDITED", 1.0)
-    monkeypatch.setattr(CertifiedRegressor, "_check_feasible", lambda *_: None)
+    monkeypatch.setattr("ladreg._estimators.verification._check_feasible", lambda *_: None)
     assert not claims_of(range(40))  # the objective is infinite
     monkeypatch.setattr(ElasticNet, "forbidden", lambda *_: np.zeros(0, dtype=np.intp))
     assert any("false proof" in text for text in claims_of(range(40)))

@@ -1,7 +1,7 @@
 """What estimators share: validation, fit and verify, the L1 family's penalty, and what is estimated before a fit."""
 
 from ladreg._estimators.adaptive import WeightedRegressor, check_in_memory, is_adaptive
-from ladreg._estimators.base import CertifiedRegressor, Verified, verified
+from ladreg._estimators.base import CertifiedRegressor
 from ladreg._estimators.callbacks import (
     CallbackSupportMixin,
     root_task,
@@ -39,6 +39,7 @@ from ladreg._estimators.validation import (
     training_data,
     warn_user,
 )
+from ladreg._estimators.verification import Verified, verified
 
 __all__ = [
     "NO_BLOCKS",

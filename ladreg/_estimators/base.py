@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import numpy as np
@@ -13,7 +12,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ladreg._arrays import Array, Index, MatrixLike
+from ladreg._arrays import Array, MatrixLike
 from ladreg._estimators.callbacks import (
     CallbackSupportMixin,
     is_watched,
@@ -26,7 +25,8 @@ from ladreg._estimators.certificate_html import ShowsCertificate
 from ladreg._estimators.in_blocks import are_blocks, lazily
 from ladreg._estimators.own_penalties import penalties_of
 from ladreg._estimators.state import Versioned, all_or_nothing, stored
-from ladreg._estimators.validation import NO_BLOCKS, Data, any_size, present, sound, training_data
+from ladreg._estimators.validation import NO_BLOCKS, Data, any_size, sound, training_data
+from ladreg._estimators.verification import verified
 from ladreg._from_blocks import PartFits
 from ladreg._problem import (
     Certificate,
@@ -39,39 +39,8 @@ from ladreg._problem import (
     StopReason,
 )
 from ladreg._row_blocks import Source, is_dask
-from ladreg._solvers import solve, verify
+from ladreg._solvers import solve
 from ladreg._tolerances import ROUNDING_GAP
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What a fitted model says of data: its problems, and its coefficients with their proofs, one for each problem.
-
-    `rows` are the numbers, of the `n_samples` rows given, whose weight is not zero: those are the rows of `data`.
-    """
-
-    data: Data
-    n_samples: int
-    rows: Index
-    problems: list[Problem]
-    solutions: list[Solution]
-
-
-def verified(
-    model: CertifiedRegressor, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None = None
-) -> Verified:
-    """Prove the coefficients of a model on data, as `CertifiedRegressor.verify` documents."""
-    check_is_fitted(model)
-    model._check_parameters()
-    with any_size():
-        data = training_data(model, X, y, sample_weight, reset=False, keep=True)
-        n_samples, rows = data.weight.size, np.flatnonzero(data.weight > 0)
-        data = present(data)
-        problems = model._posed_again(data)
-        coefs, intercepts = model._given_coefficients(problems, data)
-        triples = zip(problems, coefs, intercepts.tolist(), strict=True)
-        solutions = [verify(problem, coef, intercept) for problem, coef, intercept in triples]
-    return Verified(data, n_samples, rows, problems, solutions)
 
 
 class CertifiedRegressor(
@@ -283,46 +252,9 @@ class CertifiedRegressor(
         """`verify` for data in blocks of rows."""
         raise TypeError(NO_BLOCKS.format(type(self).__name__))
 
-    def _given_coefficients(self, problems: list[Problem], data: Data) -> tuple[Array, Array]:
-        """`coef_` and `intercept_`, one row and one number per problem; a ValueError unless they are feasible."""
-        coefs = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
-        intercepts = np.atleast_1d(np.asarray(self.intercept_, dtype=np.float64))
-        if len(coefs) != len(problems):
-            raise ValueError(self._miscounted(len(problems), len(coefs)))
-        wanted = (len(problems), data.design.n_features)
-        if coefs.shape != wanted:
-            raise ValueError(f"coef_ must have {wanted[1]} numbers, one per feature, got shape {np.shape(self.coef_)}.")
-        if intercepts.size == 1:
-            intercepts = np.broadcast_to(intercepts, len(problems))
-        if intercepts.shape != wanted[:1]:
-            raise ValueError(f"intercept_ must have shape {wanted[:1]}, got {np.shape(self.intercept_)}.")
-        for k, (problem, coef, intercept) in enumerate(zip(problems, coefs, intercepts.tolist(), strict=True)):
-            self._check_feasible(problem, coef, intercept, f"{k}, " if np.ndim(self.coef_) > 1 else "")
-        return coefs, intercepts
-
     def _miscounted(self, n_problems: int, n_fitted: int) -> str:
         """Error message of `verify` if data and parameters make another number of problems than were fitted."""
         return f"y has {n_problems} targets, but the model was fitted to {n_fitted}."
-
-    def _check_feasible(self, problem: Problem, coef: Array, intercept: float, row: str) -> None:
-        """Raise a ValueError that names the first coefficient that is not feasible; `row` is the index of its fit."""
-        for j in problem.penalty.forbidden(coef).tolist():
-            name = f" (feature {self.feature_names_in_[j]!r})" if hasattr(self, "feature_names_in_") else ""
-            if not np.isfinite(coef[j]):
-                reason = "it must be a finite number"
-            elif np.isinf(problem.penalty.strength[j]):
-                reason = "penalty_weights excludes the feature, so that it must be 0"
-            elif getattr(self, "positive", True) and coef[j] < 0:
-                reason = "it must be >= 0 under positive=True"
-            else:
-                lower, upper = problem.penalty.ends
-                reason = f"bounds require {lower[j]:g} to {upper[j]:g}"
-            raise ValueError(f"coef_[{row}{j}]{name} is {coef[j]:g}: {reason}.")
-        place = f"[{row[:-2]}]" if row and np.ndim(self.intercept_) else ""
-        if not np.isfinite(intercept):
-            raise ValueError(f"intercept_{place} is {intercept:g}: it must be a finite number.")
-        if intercept != 0 and not problem.fit_intercept:
-            raise ValueError(f"intercept_{place} is {intercept:g}: it must be 0 with fit_intercept=False.")
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
         """The problems that `fit` solves: one per target."""

@@ -23,6 +23,7 @@ from ladreg._estimators.validation import (
     check_real,
     training_data,
 )
+from ladreg._estimators.verification import given_coefficients
 from ladreg._from_blocks import Question, judged, noise, solve_blocks, together
 from ladreg._problem import HUGE, Coefficients, ElasticNet, Problem, Solution
 from ladreg._solvers import largest_alpha
@@ -275,7 +276,7 @@ class PosedBlocks:
         model._check_parameters()
         given, problems = model._posed(X, y, sample_weight, again=True)
         given.check_features(model)
-        coefs, intercepts = model._given_coefficients(problems, given.sample)
+        coefs, intercepts = given_coefficients(model, problems, given.sample)
         points = [Coefficients(*pair) for pair in zip(coefs, intercepts.tolist(), strict=True)]
         return cls(model, given, problems, points)
 

@@ -11,6 +11,7 @@ from ladreg._arrays import Array, Index
 from ladreg._design import as_design
 from ladreg._estimators.in_blocks import check_features, name_features, names_of, opened, splits_of
 from ladreg._estimators.validation import Data
+from ladreg._estimators.verification import given_coefficients
 from ladreg._from_blocks import (
     ColumnFolds,
     EquivalentRows,
@@ -125,5 +126,5 @@ def verified_by_moments(model: Any, X: Any, y: Any, sample_weight: Any) -> list[
     given = MomentData.of(opened(X, y, sample_weight)[0], None, bool(model.fit_intercept))
     given.check_features(model)
     problem = model._problems(given.data, model._penalty_again(given.data))[0]
-    coefs, intercepts = model._given_coefficients([problem], given.data)
+    coefs, intercepts = given_coefficients(model, [problem], given.data)
     return [given.judged(problem, Coefficients(coefs[0], float(intercepts[0])))]
