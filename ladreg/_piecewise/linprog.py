@@ -24,7 +24,7 @@ from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
 from ladreg._piecewise.row_problem import Iterate
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
-from ladreg._tolerances import AT_END, FACE_GAP, HIGHS, LEAST_GAP, ROUNDING_GAP, VERTEX
+from ladreg._tolerances import AT_END, FACE_GAP, HIGHS, LEAST_GAP, ROUNDING_GAP, SUMMED, VERTEX
 
 # Iteration limit of HiGHS, far above its need: where weights differ by 1e22, or a round of refinement has only rounding
 # to remove, its simplex method, interior point method and crossover were seen to iterate forever.
@@ -291,16 +291,34 @@ def _reason(result: Any, options: Mapping[str, Any]) -> StopReason:
 def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Solution:
     """The canonical optimum on the answer's optimal face, or the answer itself where that is better."""
     assert answer.coef is not None
-    raw = certify(
-        problem, answer.coef, answer.intercept, answer.dual, n_iter=n_iter, stopped=answer.stopped, solver=name
-    )
-    other = raw if raw.unique else replace(raw, stopped=StopReason.NOT_CANONICAL)
-    exact = canonical_optimum(problem, raw.dual)
-    if exact is None:
-        return other
-    finished = certify(problem, *exact, n_iter=n_iter, stopped=StopReason.EXACT, solver=name)
-    # At unit scale rounding costs this much, however small the objective.
-    return finished if finished.gap <= raw.gap + ROUNDING_GAP * (1.0 + raw.objective) else other
+    counts: dict[str, Any] = {"n_iter": n_iter, "solver": name}
+    raw = certify(problem, answer.coef, answer.intercept, answer.dual, stopped=answer.stopped, **counts)
+    exact, rounding = canonical_optimum(problem, raw.dual), _rounding(problem, raw)
+    if exact is not None:
+        finished = certify(problem, *exact, stopped=StopReason.EXACT, **counts)
+        if finished.gap <= raw.gap + rounding:
+            return finished
+    stopped = raw.stopped if raw.unique else StopReason.NOT_CANONICAL
+    bare = _without_rounding(problem, raw.coef)
+    other = certify(problem, bare, raw.intercept, raw.dual, stopped=stopped, **counts)
+    return other if other.gap <= raw.gap + rounding else replace(raw, stopped=stopped)
+
+
+def _rounding(problem: Problem, raw: Solution) -> float:
+    """What rounding costs at unit scale, however small the objective: where coefficients are large, their last digits.
+
+    It is too little to hide the optimal face.
+    """
+    terms = problem.design.absolute_matvec(raw.coef) + (abs(raw.intercept) + np.abs(problem.y))
+    digits = SUMMED * float(np.abs(raw.dual) @ terms)
+    return max(ROUNDING_GAP * (1.0 + raw.objective), min(digits, FACE_GAP * raw.objective))
+
+
+def _without_rounding(problem: Problem, coef: Array) -> Array:
+    """Zero, or the limit nearest to it, for penalised coefficients that are rounding beside the largest and one."""
+    small = VERTEX * max(float(np.abs(coef).max(initial=0.0)), 1.0)
+    penalty = problem.penalty
+    return penalty.within(np.where((penalty.strength > 0) & (np.abs(coef) <= small), 0.0, coef))
 
 
 def _fallback(problem: Problem, origin: Coefficients, stopped: StopReason, name: str, n_iter: int) -> Solution:
