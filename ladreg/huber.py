@@ -122,7 +122,8 @@ class HuberLossRegressor(L1Regressor):
     `scale`.
 
     For data in blocks the scale is that of all rows. Only the number of distinct rows is estimated, to about 1 %, if
-    some rows are repeated and more than 16,384 are distinct.
+    some rows are repeated and more than 16,384 are distinct; and if least absolute deviations of more than 2,000 rows
+    have several optima (two sets of dummy columns have), the residuals may be those of another one than in memory.
 
     ``penalty_weights="adaptive"`` divides the penalty of a feature by the absolute value of its coefficient in a pilot
     fit, to the power `gamma` (Lambert-Lacroix and Zwald 2011). The pilot is the fit of the same loss without penalty if

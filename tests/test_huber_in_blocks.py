@@ -119,6 +119,24 @@ def test_a_scale_from_a_fit_that_is_not_proved_is_said():
         HuberLossRegressor().fit(blocks.arrays(X, y, rows=3000).holding(100))
 
 
+def test_the_scale_has_its_digits_far_from_the_origin():
+    """An intercept of 2e9 rounds residuals by 2e-7: they are those of rows that are moved."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(-500, 500, (900, 3)) + np.array([0.0, 0.0, 2.0**31])
+    y = X @ [1, -2, 1] + rng.standard_normal(900)
+    there, here = (HuberLossRegressor().fit(*data) for data in ([blocks.arrays(X, y, rows=300).holding(300)], [X, y]))
+    assert there.scale_ == pytest.approx(here.scale_, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_scale_of_few_rows_is_that_of_memory_where_fits_are_several(seed):
+    rng = np.random.default_rng(seed)
+    groups, y = rng.integers(0, 9, (300, 2)), rng.standard_normal(300)
+    X = np.hstack([np.eye(9)[groups[:, 0]], np.eye(9)[groups[:, 1]]])
+    there, here = (HuberLossRegressor().fit(*data) for data in ([blocks.arrays(X, y, rows=100).holding(150)], [X, y]))
+    assert there.scale_ == pytest.approx(here.scale_, rel=1e-12)
+
+
 def test_given_coefficients_are_proved():
     X, y, w = table(4)
     data = blocks.arrays(X, y, w, rows=3000).holding(4000)

@@ -16,9 +16,21 @@ from ladreg._estimators.huber_scale import (
     n_fitted_rows,
     without_penalty,
 )
-from ladreg._from_blocks import Asked, Distance, PartFits, Question, n_distinct_rows, selected, together
+from ladreg._from_blocks import (
+    FEW,
+    Asked,
+    Distance,
+    NearOrigin,
+    PartFits,
+    Question,
+    all_rows,
+    n_distinct_rows,
+    selected,
+    together,
+)
 from ladreg._presolve import scaled
 from ladreg._problem import Absolute, ElasticNet, Problem, Solution
+from ladreg._tolerances import PROVED_GAP
 
 
 class BlockScale(NamedTuple):
@@ -35,25 +47,38 @@ class _Pilot(NamedTuple):
     median: float
     n_distinct: float
 
+    @property
+    def is_only(self) -> bool:
+        """Whether no other fit by absolute values is as good, and none is better."""
+        return bool(self.found.unique) and self.found.relative_gap <= PROVED_GAP
+
 
 def scales_of_blocks(fits: PartFits, problem: Problem) -> list[BlockScale]:
     """What `estimated_scale` finds for each part of the rows, of all of which `problem` has the sample.
 
     It takes the passes of a fit by absolute values, and one or two more for the median of the residuals, which all
-    parts share. The number of distinct rows is estimated where there are more than 16,384 of them and some are there
-    twice.
+    parts share; columns and targets are moved near the origin, so that residuals have their digits. The number of
+    distinct rows is estimated where there are more than 16,384 of them and some are there twice. Of at most 2,000 rows
+    whose fit is not proved to be the only one, all come to memory: another fit has other residuals.
     """
     parts = fits.parts
     if len(parts) == 1 and parts[0].seen.is_complete:
         return [BlockScale(estimated_scale(problem, fits.settings)[0], 0.0)]
     fits = replace(fits, settings=replace(fits.settings, max_iter=None))
     question = Question.like(without_penalty(problem))
-    twins = [scaled(question.of(part.seen.present)) for part in parts]
+    near = NearOrigin.of(question, parts[0].seen)
+    fits, question = fits.moved(near), near.question(question)
+    twins = [scaled(question.of(part.seen.present)) for part in fits.parts]
     pilots = _fitted(fits, dict.fromkeys(range(len(parts)), question))
     few = [k for k, (twin, _) in enumerate(twins) if has_few_rows(twin, pilots[k].n_distinct)]
     constant = _fitted(fits, dict.fromkeys(few, replace(question, penalty=_all_at_rest(question.penalty))))
     scales = []
+    doubtful = [k for k, pilot in pilots.items() if not pilot.is_only and parts[k].seen.n_rows <= FEW]
+    whole = _in_memory(fits, dict.fromkeys(doubtful, Question.like(problem)))
     for k, (twin, units) in enumerate(twins):
+        if k in whole:
+            scales.append(whole[k])
+            continue
         found, median, n_distinct = constant.get(k, pilots[k])
         coef, intercept = units.to_scaled(*found.coefficients)
         if is_nothing(twin, coef, intercept, median / units.unit):
@@ -75,11 +100,21 @@ def _fitted(fits: PartFits, questions: dict[int, Question]) -> dict[int, _Pilot]
     for part, solution in zip(parts, found, strict=True):
         half = 0.5 * part.seen.mass
         near = selected(part.seen, Distance(solution.coefficients), half, half, n_held)
-        asked += [near, n_distinct_rows(part.seen)]
+        asked += [fits.of_moved(near), n_distinct_rows(part.seen)]
     answers = together(fits.passes, asked, [part.training for part in parts for _ in range(2)])
     return {
         part: _Pilot(solution, Absolute().location(near.values, near.weight), n_distinct)
         for part, solution, near, n_distinct in zip(questions, found, answers[::2], answers[1::2], strict=True)
+    }
+
+
+def _in_memory(fits: PartFits, questions: dict[int, Question]) -> dict[int, BlockScale]:
+    """The scales of some parts, each of few rows, from all their rows."""
+    training = [fits.parts[part].training for part in questions]
+    rows = together(fits.passes, [all_rows() for _ in questions], training)
+    return {
+        part: BlockScale(estimated_scale(question.of(some), fits.settings)[0], 0.0)
+        for (part, question), some in zip(questions.items(), rows, strict=True)
     }
 
 

@@ -1,10 +1,11 @@
 """Fits to rows in blocks, which are read a few times and never held."""
 
-from ladreg._from_blocks.choose import judged, solve_blocks
+from ladreg._from_blocks.choose import FEW, all_rows, judged, solve_blocks
 from ladreg._from_blocks.distinct_rows import LeastKeys, n_distinct_rows, row_keys
 from ladreg._from_blocks.equivalent_rows import EquivalentRows, turned
 from ladreg._from_blocks.fold_paths import BlockFolds
 from ladreg._from_blocks.moments import Moments, moments
+from ladreg._from_blocks.near_origin import NearOrigin
 from ladreg._from_blocks.noise import Noise, noise
 from ladreg._from_blocks.order_statistics import Distance, selected
 from ladreg._from_blocks.part_fits import Asked, PartFits
@@ -15,6 +16,7 @@ from ladreg._from_blocks.squares import certified_squares, corrected_target
 from ladreg._from_blocks.survey import SampledFold, Survey, Units, survey, survey_folds
 
 __all__ = [
+    "FEW",
     "Asked",
     "BlockFolds",
     "ColumnFolds",
@@ -22,6 +24,7 @@ __all__ = [
     "EquivalentRows",
     "LeastKeys",
     "Moments",
+    "NearOrigin",
     "Noise",
     "PartFits",
     "Question",
@@ -30,6 +33,7 @@ __all__ = [
     "SampledFold",
     "Survey",
     "Units",
+    "all_rows",
     "certified_squares",
     "corrected_target",
     "judged",

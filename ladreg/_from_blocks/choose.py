@@ -10,7 +10,8 @@ import numpy as np
 from ladreg._from_blocks.combined import judged_combined, solve_combined_blocks
 from ladreg._from_blocks.huber import judged_huber, solve_huber_blocks
 from ladreg._from_blocks.huber_passes import HuberSolution
-from ladreg._from_blocks.null_fit import NearOrigin, largest_alpha_by_slopes
+from ladreg._from_blocks.near_origin import NearOrigin
+from ladreg._from_blocks.null_fit import largest_alpha_by_slopes
 from ladreg._from_blocks.other_columns import asked_of, asking, other_columns, survey
 from ladreg._from_blocks.piecewise import judged_piecewise, largest_alpha_of_piecewise, solve_piecewise_blocks
 from ladreg._from_blocks.question import Question
@@ -27,7 +28,7 @@ from ladreg._tolerances import PROVED_GAP
 # other rows are there for the fit to all rows, and the steps may not end.
 _PER_COLUMN = 5
 # Tables of at most 2,000 rows are solved as a whole where fewer rows prove less: that costs little memory.
-_FEW = 2000
+FEW = 2000
 
 
 def solve_blocks(
@@ -64,11 +65,16 @@ def solve_blocks(
     Where few rows were not enough, and all are at most 2,000, these are solved as in memory, but not for pilots.
     """
     found = yield from _by_loss(question, settings, seen, n_held, start, is_first)
-    if found.relative_gap <= PROVED_GAP or seen.is_complete or seen.n_rows > _FEW or is_pilot:
+    if found.relative_gap <= PROVED_GAP or seen.is_complete or seen.n_rows > FEW or is_pilot:
         return found
-    everything = yield "gather", _present, ()
-    whole = solve(question.of(stacked(everything.rows["present"])), settings)
+    whole = solve(question.of((yield from all_rows())), settings)
     return whole if whole.gap < found.gap else found
+
+
+def all_rows() -> Generator[Request, Summary, Rows]:
+    """All rows whose weight is not zero, of a table of few."""
+    everything = yield "gather", _present, ()
+    return stacked(everything.rows["present"])
 
 
 def _present(place: Place, rows: Rows) -> Summary:  # noqa: ARG001

@@ -17,7 +17,6 @@ from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.reduced_rows import MEANS, brought
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units, uniform
-from ladreg._presolve import typical
 from ladreg._problem import Absolute, Coefficients, ElasticNet, Loss, Problem, Settings
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
 from ladreg._solvers import largest_alpha_at, solve
@@ -33,50 +32,6 @@ _MANY = 1 << 12
 _MORE = 2.0
 # Moves are fits at the largest alpha times 1 - 1e-6: paths of piecewise linear losses are constant between knots.
 _BELOW = 1.0 - 1e-6
-
-
-@dataclass(frozen=True)
-class NearOrigin:
-    """Rows with columns and targets moved near the origin, as `largest_alpha` of `_solvers` has it in memory.
-
-    A slope is a sum of duals times a column: what rounding leaves of the sum of the duals is multiplied by the column's
-    distance from the origin, and an intercept far from zero has too few digits for the duals to have a sum of zero.
-    Targets are less what coefficients at rest predict, too.
-    """
-
-    shift: Array
-    y_shift: float
-    rest: Array
-
-    @classmethod
-    def of(cls, question: Question, seen: Survey) -> NearOrigin:
-        """The moves for the rows of a survey; without an intercept only what coefficients at rest predict."""
-        penalty, intercept = question.penalty, question.fit_intercept
-        rest = np.where(penalty.strength > 0, penalty.rest, 0.0)
-        there = cls(Units.of(seen, None, 0.0, 1.0, intercept).shift, 0.0, rest)
-        return replace(there, y_shift=typical(there.rows(seen.sample).y)) if intercept else there
-
-    def rows(self, rows: Rows) -> Rows:
-        """Rows of a tile, moved."""
-        X: Any = rows.X
-        X = X - self.shift if self.shift.any() else X
-        y = rows.y - as_design(X).matvec(self.rest) if self.rest.any() else rows.y
-        return rows._replace(X=X, y=y - self.y_shift)
-
-    def survey(self, seen: Survey) -> Survey:
-        """The survey of the moved rows; the size of a column that is moved is half of its range."""
-        low, high = seen.low - self.shift, seen.high - self.shift
-        size = np.where(self.shift != 0, high / 2 - low / 2, seen.size)
-        return replace(seen, low=low, high=high, size=size, sample=self.rows(seen.sample))
-
-    @staticmethod
-    def question(question: Question) -> Question:
-        """The question for moved rows without penalised features; features that are not penalised stay free."""
-        penalty, held = question.penalty, question.penalty.strength > 0
-        lower, upper = penalty.ends
-        lower, upper = np.where(held, -np.inf, lower), np.where(held, np.inf, upper)
-        strength = np.where(held, np.inf, 0.0)
-        return replace(question, penalty=ElasticNet(strength, penalty.positive, np.zeros(0), lower, upper))
 
 
 # What the slopes of rows are asked of: units, the loss, the point, and the rounding of residuals there.

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 
 from ladreg._from_blocks.choose import solve_blocks
+from ladreg._from_blocks.near_origin import NearOrigin
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.row_folds import Training
 from ladreg._from_blocks.sample_problem import Start, n_tied
 from ladreg._from_blocks.shared_folds import AROUND, Ended, Member, solve_folds
-from ladreg._from_blocks.side_by_side import Request, together
+from ladreg._from_blocks.side_by_side import Request, of_changed_rows, together
 from ladreg._from_blocks.survey import SampledFold, Survey
 from ladreg._problem import Settings, Solution
 from ladreg._row_blocks import Passes, Summary
 from ladreg._tolerances import ROUNDING_GAP
+
+_Found = TypeVar("_Found")
 
 # A fit may gather at least 100 rows, and 10 for each column: as many fits share passes as these rows allow.
 _FEWEST, _PER_COLUMN = 100, 10
@@ -45,19 +48,29 @@ class Asked(NamedTuple):
 class PartFits:
     """Fits to several parts of the same rows, all of them first.
 
-    Half of `n_held` rows may be gathered for all fits that share a pass.
+    Half of `n_held` rows may be gathered for all fits that share a pass. Where `near` is not None, `solved` fits rows
+    that are moved near the origin, of which the surveys of the parts are.
     """
 
     passes: Passes
     parts: list[Part]
     settings: Settings
     n_held: int
+    near: NearOrigin | None = None
 
     @classmethod
     def of(cls, passes: Passes, seen: Survey, folds: Sequence[SampledFold], settings: Settings, n_held: int) -> Self:
         """Fits to all rows, and to the training rows of each fold."""
         parts = [Part(None, seen), *(Part(fold.training, seen.without(fold)) for fold in folds)]
         return cls(passes, parts, settings, n_held)
+
+    def moved(self, near: NearOrigin) -> Self:
+        """The same fits of moved rows."""
+        return replace(self, parts=[part._replace(seen=near.survey(part.seen)) for part in self.parts], near=near)
+
+    def of_moved(self, fit: Generator[Request, Summary, _Found]) -> Generator[Request, Summary, _Found]:
+        """A fit whose rows are moved, where they are."""
+        return fit if self.near is None else of_changed_rows(self.near.rows, fit)
 
     @property
     def goal(self) -> float:
@@ -154,7 +167,9 @@ class PartFits:
             n_held, chosen = self.n_held // group.size, [asked[k] for k in group]
             more = {"is_pilot": True, "is_first": size > 1}
             fits = [
-                solve_blocks(one.question, self.settings, self.parts[one.part].seen, n_held, one.start, **more)
+                self.of_moved(
+                    solve_blocks(one.question, self.settings, self.parts[one.part].seen, n_held, one.start, **more)
+                )
                 for one in chosen
             ]
             found += together(self.passes, fits, [self.parts[one.part].training for one in chosen])
