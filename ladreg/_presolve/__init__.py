@@ -1,6 +1,6 @@
 """Problems made easier without changing their optima: scaled, clipped, without duplicates, few columns at a time."""
 
-from ladreg._presolve.clipping import clip, clip_at, clip_targets, solve_clipped
+from ladreg._presolve.clipping import clip, clip_at, clip_targets, kept_solution, solve_clipped
 from ladreg._presolve.column_generation import generates_columns, largest, solve_by_columns
 from ladreg._presolve.duplicate_columns import Repeats, repeats
 from ladreg._presolve.duplicate_rows import merged_rows
@@ -31,6 +31,7 @@ __all__ = [
     "clip_at",
     "clip_targets",
     "generates_columns",
+    "kept_solution",
     "largest",
     "median",
     "merged_rows",

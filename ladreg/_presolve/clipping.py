@@ -9,6 +9,7 @@ checked at the solution, and rows that break them are given their own target or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -285,15 +286,26 @@ def solve_clipped(
     problem: Problem, settings: Settings, start: Coefficients | None = None, *, solve: Solver
 ) -> Solution:
     """Solve `problem` by way of its clipped twin; `solve` solves either."""
-    first = clipped = clip(problem)
-    while clipped is not None:
-        solution = solve(clipped.problem, settings, start)
-        rows, heavy = clipped.broken(solution)
-        if not (rows.size or heavy.size):
-            return clipped.restored(solution, settings.tol)
-        clipped = clipped.less(rows, heavy)
+    first = clip(problem)
+    found = kept_solution(first, settings.tol, lambda twin: solve(twin, settings, start))
+    if found is not None:
+        return found
     solution = solve(problem, settings, start)
     return solution if first is None else first.judged(solution, settings.tol)
+
+
+def kept_solution(clipped: Clipped | None, tol: float, solve: Callable[[Problem], Solution]) -> Solution | None:
+    """The solution of the original, by way of the clipped problem or of one that is clipped less.
+
+    None where no clipped problem has the optimum of the original. `solve` solves each that is tried.
+    """
+    while clipped is not None:
+        solution = solve(clipped.problem)
+        rows, heavy = clipped.broken(solution)
+        if not (rows.size or heavy.size):
+            return clipped.restored(solution, tol)
+        clipped = clipped.less(rows, heavy)
+    return None
 
 
 def clip(problem: Problem) -> Clipped | None:

@@ -33,6 +33,7 @@ from ladreg._presolve import (
     clip,
     clip_at,
     generates_columns,
+    kept_solution,
     moved_to_origin,
     scaled,
     solve_at_unit_scale,
@@ -110,13 +111,9 @@ def _solve_given_columns(problem: Problem, settings: Settings, start: Coefficien
 
 def verify(problem: Problem, coef: Array, intercept: float) -> Solution:
     """Certify given coefficients, from the data alone; far targets on their own side count as near ones."""
-    clipped = clip_at(problem, coef, intercept)
-    while clipped is not None:
-        solution = _judged(clipped.problem, coef, intercept)
-        rows, heavy = clipped.broken(solution)
-        if not (rows.size or heavy.size):
-            return clipped.restored(solution, np.inf)
-        clipped = clipped.less(rows, heavy)
+    found = kept_solution(clip_at(problem, coef, intercept), np.inf, lambda twin: _judged(twin, coef, intercept))
+    if found is not None:
+        return found
     solution, far = _judged(problem, coef, intercept), clip(problem)
     return solution if far is None else far.judged(solution, np.inf)
 
