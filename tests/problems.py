@@ -5,6 +5,7 @@ Values for stackloss, engel and longley are R quantreg 5.94's; the data come wit
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -216,3 +217,29 @@ class Simulated:
         rng = np.random.default_rng(k)
         X = rng.standard_normal((5_000, 2))
         return X, X[:, 0] + rng.standard_normal(5_000)
+
+
+class NamedBlocks:
+    """A table of three columns in four blocks, with names of features."""
+
+    n_blocks = 4
+    feature_names = ("a", "b", "month")
+
+    def __init__(self, X, y):
+        self.X, self.y = np.array_split(X, self.n_blocks), np.array_split(y, self.n_blocks)
+
+    def name(self, k):
+        return f"block {k}"
+
+    def load(self, k):
+        return self.X[k], self.y[k]
+
+
+def peak_of(call):
+    """Bytes at the peak of a call, by counted allocations, which include NumPy's."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

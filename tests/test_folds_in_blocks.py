@@ -1,7 +1,6 @@
 """Cross-validation of all losses but squares from blocks of rows: the losses and the choice of memory."""
 
 import pickle
-import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +16,7 @@ from ladreg._from_blocks import BlockFolds, PartFits, Question, RowFolds, survey
 from ladreg._problem import Absolute, Combined, ElasticNet, Huber, Pinball, Settings
 from ladreg._row_blocks import Passes, Rows
 from ladreg._solvers import largest_alpha
-from tests.problems import Simulated
+from tests.problems import NamedBlocks, Simulated, peak_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:alpha=.* is the smallest that was tried")
 N = 402  # two folds of 201 rows: the training rows are odd, and have one median
@@ -106,36 +105,20 @@ def test_folds_have_no_newton_steps_of_their_own():
         assert all(one.stats["n_refined"] == 0 for one in fits.solutions)
 
 
-class Named:
-    """Blocks with names of features."""
-
-    n_blocks = 4
-    feature_names = ("a", "b", "month")
-
-    def __init__(self, X, y):
-        self.X, self.y = np.array_split(X, self.n_blocks), np.array_split(y, self.n_blocks)
-
-    def name(self, k):
-        return f"block {k}"
-
-    def load(self, k):
-        return self.X[k], self.y[k]
-
-
 def test_folds_are_the_values_of_a_column():
     X, y = table(3, p=3)
     X[:, 2] = np.random.default_rng(0).permutation(N) % 2 * 2.0
     model = LADRegressorCV(alphas=[0.1, 0.03, 0.01], penalty_weights=[1, 1, np.inf])
     wanted = clone(model).set_params(cv=PredefinedSplit((X[:, 2] / 2).astype(int))).fit(X, y)
-    found = clone(model).set_params(cv="month").fit(blocks.Blocks(Named(X, y)).holding(360))
+    found = clone(model).set_params(cv="month").fit(blocks.Blocks(NamedBlocks(X, y)).holding(360))
     assert_same(found, wanted)
     assert list(found.feature_names_in_) == ["a", "b", "month"]
     with pytest.raises(ValueError, match="the name of a column of X, got 'year'"):
-        clone(model).set_params(cv="year").fit(blocks.Blocks(Named(X, y)))
+        clone(model).set_params(cv="year").fit(blocks.Blocks(NamedBlocks(X, y)))
     with pytest.raises(ValueError, match="at least 2 distinct values, got only 0"):
-        clone(model).set_params(cv="month").fit(blocks.Blocks(Named(X * 0.0, y)))
+        clone(model).set_params(cv="month").fit(blocks.Blocks(NamedBlocks(X * 0.0, y)))
     with pytest.raises(ValueError, match="cv makes more than 1000 folds"):
-        clone(model).set_params(cv="a").fit(blocks.Blocks(Named(*table(n=1002, p=3))))
+        clone(model).set_params(cv="a").fit(blocks.Blocks(NamedBlocks(*table(n=1002, p=3))))
 
 
 def test_bits_do_not_depend_on_who_reads():
@@ -250,10 +233,7 @@ def test_nothing_as_long_as_the_rows_is_kept():
     model = LADRegressorCV(alphas=[0.1], cv=2)
     model.fit(blocks.arrays(*table()))  # what is imported and compiled once
     with ThreadPoolExecutor(1) as pool:
-        tracemalloc.start()
-        model.fit(blocks.Blocks(Simulated(20)).holding(2000).on(pool))
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
+        peak = peak_of(lambda: model.fit(blocks.Blocks(Simulated(20)).holding(2000).on(pool)))
     assert peak < 100_000 * 8 * 3  # three numbers a row; a tile and its temporary arrays are three times its 0.4 MB
 
 

@@ -1,7 +1,5 @@
 """Tables of groups: the sparse fit is the dense one; its cost follows the columns outside of the largest factor."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -10,6 +8,7 @@ from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, Quan
 from ladreg._design import as_design
 from ladreg._problem import Absolute, ElasticNet, Problem, Settings
 from ladreg._solvers import solve
+from tests.problems import peak_of
 
 
 def dummies(codes, n_levels):
@@ -106,12 +105,9 @@ def solved(X, y):
 
 def test_thousands_of_dummies_make_no_dense_matrix_of_their_number():
     X, y = many_groups(12_000, 3_000)
-    tracemalloc.start()
-    try:
-        solution = solved(X, y)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    solutions = []
+    peak = peak_of(lambda: solutions.append(solved(X, y)))
+    (solution,) = solutions
     assert solution.stats["rung"] == 1
     assert solution.stats["n_schur"] == 3  # two dense columns and the intercept
     assert solution.gap <= 1e-14 * solution.objective
@@ -130,12 +126,7 @@ def test_thousands_of_dummies_make_no_dense_matrix_of_their_number():
 def test_a_fit_to_groups_needs_vectors_of_one_number_a_row_alone(model, crossed, most):
     """X stores 7 or 9 numbers of 8 bytes a row, values and indices: a fit to medians needs less than twice as many."""
     X, y = many_groups(40_000, 400, crossed)
-    tracemalloc.start()
-    try:
-        model.fit(X, y)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    peak = peak_of(lambda: model.fit(X, y))
     assert model.certificate_.relative_gap <= 1e-12
     assert peak <= most * (X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
 
@@ -150,12 +141,7 @@ def test_a_fit_to_groups_needs_vectors_of_one_number_a_row_alone(model, crossed,
 )
 def test_curved_losses_of_thousands_of_dummies_make_no_dense_matrix_of_their_number(model, gap):
     X, y = many_groups(12_000, 3_000)
-    tracemalloc.start()
-    try:
-        model.fit(X, y)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    peak = peak_of(lambda: model.fit(X, y))
     assert model.certificate_.relative_gap <= gap
     assert peak < 0.15 * 8 * X.shape[1] ** 2
 

@@ -1,7 +1,6 @@
 """Lassos from blocks of rows: the fits of memory, from one pass for the moments of the folds and one for the proof."""
 
 import pickle
-import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -30,7 +29,7 @@ from ladreg._problem import ElasticNet, HalfSquared, Problem, Settings
 from ladreg._row_blocks import Passes
 from ladreg._solvers import solve
 from ladreg.blocks import BlockError
-from tests.problems import Simulated
+from tests.problems import NamedBlocks, Simulated, peak_of
 
 
 def table(seed=0, n=600, p=7):
@@ -134,37 +133,21 @@ def test_other_choices_of_alpha_are_those_of_memory():
         assert_same(found, wanted)
 
 
-class Named:
-    """Blocks with names of features."""
-
-    n_blocks = 4
-    feature_names = ("a", "b", "month")
-
-    def __init__(self, X, y):
-        self.X, self.y = np.array_split(X, self.n_blocks), np.array_split(y, self.n_blocks)
-
-    def name(self, k):
-        return f"block {k}"
-
-    def load(self, k):
-        return self.X[k], self.y[k]
-
-
 def test_folds_are_the_values_of_a_column():
     X, y = table(p=3)
     X[:, 2] = np.random.default_rng(0).integers(0, 4, y.size) * 2.0
     model = LassoCDCV(alphas=15, penalty_weights=[1, 1, np.inf])
     wanted = model.set_params(cv=PredefinedSplit((X[:, 2] / 2).astype(int))).fit(X, y)
     mse, coef = wanted.mse_path_, wanted.coef_
-    found = model.set_params(cv="month").fit(Named(X, y))
+    found = model.set_params(cv="month").fit(NamedBlocks(X, y))
     np.testing.assert_allclose(found.mse_path_, mse, rtol=1e-12)
     np.testing.assert_allclose(found.coef_, coef, rtol=1e-9)
     assert found.n_passes_ == 3  # of this source the rows are counted first
     assert list(found.feature_names_in_) == ["a", "b", "month"]
     with pytest.raises(ValueError, match="the name of a column of X, got 'year'"):
-        LassoCDCV(cv="year").fit(Named(X, y))
+        LassoCDCV(cv="year").fit(NamedBlocks(X, y))
     with pytest.raises(ValueError, match="at least 2 distinct values, got only 0"):
-        LassoCDCV(cv="month").fit(Named(X * 0.0, y))
+        LassoCDCV(cv="month").fit(NamedBlocks(X * 0.0, y))
     with pytest.raises(ValueError, match="names a column, which is possible only for data in blocks"):
         LassoCDCV(cv="month").fit(X, y)
 
@@ -205,12 +188,9 @@ def test_bits_do_not_depend_on_the_threads_of_blas(threads):
 
 def test_nothing_as_long_as_the_rows_is_kept():
     data = blocks.Blocks(Simulated(40))
-    LassoCDCV(alphas=5).fit(blocks.arrays(*table()))  # what is imported and compiled once
+    model = LassoCDCV(alphas=5).fit(blocks.arrays(*table()))  # what is imported and compiled once
     with ThreadPoolExecutor(1) as pool:
-        tracemalloc.start()
-        model = LassoCDCV(alphas=5).fit(data.on(pool))
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
+        peak = peak_of(lambda: model.fit(data.on(pool)))
     assert model.n_passes_ == 2
     assert peak < 200_000 * 8  # one number a row
 
