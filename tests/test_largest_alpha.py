@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ladreg import QuantileRegressor
+from ladreg import HuberLossRegressor, QuantileRegressor
 
 
 def nearly_equal_free_columns(rng):
@@ -35,3 +35,14 @@ def test_above_it_penalised_coefficients_are_exactly_zero(drawn, seed, solver):
     model.set_params(alpha=1.1 * largest).fit(X, y)
     assert not model.coef_[factors > 0].any()
     assert model.certificate_.relative_gap <= 1e-8
+
+
+def test_it_is_zero_where_y_is_constant_beside_a_wide_delta():
+    X, weight = np.random.default_rng(0).standard_normal((30, 3)), np.random.default_rng(1).uniform(size=30)
+    model = HuberLossRegressor(epsilon=20.0, scale=10.0)
+    assert model.alpha_max(X, np.full(30, -1.0), weight) == 0.0
+    y = X[:, 0] + 1.0
+    centred = y - np.average(y, weights=weight)
+    slopes = (weight / weight.sum() * centred) @ X
+    for unit in (1.0, 1e-20):
+        assert model.alpha_max(X, unit * y, weight) == pytest.approx(unit * np.abs(slopes).max(), rel=1e-13, abs=0)

@@ -152,6 +152,14 @@ def test_location_is_scipys_minimum(loss, seed):
     assert cost(loss.location(y, weight)) <= min([best.fun, *map(cost, y)]) * (1 + 1e-14)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-20])
+def test_the_location_of_a_wide_delta_is_the_mean(size):
+    """The digits of delta are not those of y."""
+    y, weight = size * np.array([0.0, 1.0, 5.0]), np.array([0.1, 0.7, 0.3])
+    assert Huber(200.0).location(y, weight) == pytest.approx(2.0 * size, rel=1e-14, abs=0)
+    assert Huber(200.0).location(np.full(3, size), weight) == size
+
+
 def test_locations_by_hand():
     ones = np.ones
     # Derivatives of the rows 0 and 10 are at their ends and cancel; the mean of 1 and 2 is left.

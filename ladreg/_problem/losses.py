@@ -425,6 +425,9 @@ class Huber(_Kind):
 
     def location(self, y: Array, weight: Array) -> float:
         """Where the weighted derivative, which is piecewise linear, changes sign; the middle of an optimal interval."""
+        least, most = float(y.min()), float(y.max())
+        if self.delta >= most - least:  # no residual is beyond delta, whose digits may be none of y's
+            return min(max(float(weight @ y / weight.sum()), least), most)
         bends = np.sort(np.concatenate([y - self.delta, y + self.delta]))
         weight = weight / weight.sum()
 

@@ -52,16 +52,19 @@ def found(rng):
 
 def _is_rounding(largest, model, case):
     """Whether the numbers of the data do not tell the largest alpha from zero."""
-    narrow = model.parameters.get("scale", np.inf) < ROUNDING * float(np.abs(case.y).max())
-    return narrow or FAR_APART in case.ills or not ROUNDING * natural_alpha(model, case) < largest < np.inf
+    return FAR_APART in case.ills or not ROUNDING * natural_alpha(model, case) < largest < np.inf
 
 
 def _coef(estimator, case):
-    """The coefficients; None with a warning of convergence or an error of range."""
+    """The coefficients; None with a warning of convergence, an error of range or a scale that is rounding.
+
+    Predictions move by about the scale, given or estimated, where alpha falls by a tenth.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             coef = estimator.fit(case.contained(), case.y, sample_weight=case.weight).coef_
         except (ValueError, OverflowError):
             return None
-    return None if any(issubclass(one.category, ConvergenceWarning) for one in caught) else coef
+    is_narrow = getattr(estimator, "scale_", np.inf) < ROUNDING * float(np.abs(case.y).max())
+    return None if is_narrow or any(issubclass(one.category, ConvergenceWarning) for one in caught) else coef
