@@ -1,4 +1,4 @@
-"""The shared body of fit: parameters -> Problem -> solver -> fitted attributes, and the only place that warns."""
+"""The shared body of fit: parameters -> Problem -> solver -> fitted attributes, and the warning of a large gap."""
 
 from __future__ import annotations
 
