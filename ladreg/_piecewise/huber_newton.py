@@ -19,6 +19,7 @@ from ladreg._piecewise.piece_system import PieceSolution
 from ladreg._piecewise.row_problem import RowProblem
 from ladreg._piecewise.small_newton import solve_small_table
 from ladreg._piecewise.tuning import PiecewiseTuning
+from ladreg._presolve import clip, solve_clipped
 from ladreg._problem import (
     Absolute,
     Coefficients,
@@ -26,6 +27,7 @@ from ladreg._problem import (
     Huber,
     Problem,
     Settings,
+    Solution,
     StopReason,
     Uncertified,
 )
@@ -137,7 +139,7 @@ def _first(
     upper = problem.loss.interval()[1]
     penalty = ElasticNet(problem.penalty.strength / upper, problem.penalty.positive)
     absolute = replace(problem, loss=Absolute(), penalty=penalty)
-    found = preprocessing.solve_reduced(absolute, replace(settings, max_iter=None))
+    found = _by_absolute_values(absolute, replace(settings, max_iter=None))
     # Where all rows can be fitted exactly, one least-squares step finds that fit.
     square = _HuberIterate(table, np.zeros(table.n_columns), {"n_passes": 0})
     step = newton_step(
@@ -150,6 +152,14 @@ def _first(
     )
     starts = [table.split(step), Coefficients(found.coef, found.intercept)]
     return min(starts, key=lambda start: problem.objective(*start)), None
+
+
+def _by_absolute_values(absolute: Problem, settings: Settings) -> Solution | Uncertified:
+    """The fit by absolute values; where weights dwarf the others, these are lowered: light rows are fitted as well."""
+    clipped = clip(absolute)
+    if clipped is not None and clipped.heavy.size:
+        return solve_clipped(absolute, settings, solve=cascade.solve_by_cascade)
+    return preprocessing.solve_reduced(absolute, settings)
 
 
 def _samples(table: RowProblem) -> bool:

@@ -175,7 +175,8 @@ class Clipped:
         """The gap, relative to the objective without the losses of far targets.
 
         Where a target is beyond the first reach, the fit may follow far targets with coefficients of their size: the
-        penalty is then left out as well.
+        penalty is then left out as well. A gap that is more of the whole objective is relative to that: other rows may
+        be fitted exactly.
         """
         distance = np.abs(problem.y - self.limits.centre)
         far = distance >= self.limits.reach * (1 - AT_END)
@@ -184,7 +185,8 @@ class Clipped:
         cost = near.objective(solution.coef, solution.intercept)
         if float(distance.max()) > self.limits.reach * (1 + AT_END):
             cost -= near.penalty.value(solution.coef)
-        return relative_gap(near, gap, max(cost, 0.0), solution.coef)
+        whole = relative_gap(problem, gap, solution.objective, solution.coef)
+        return max(relative_gap(near, gap, max(cost, 0.0), solution.coef), whole)
 
     def _polished(self, solution: Solution) -> Solution:
         """The solution with the least change that takes the rounding out of the residuals of heavy rows."""
