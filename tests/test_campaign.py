@@ -302,6 +302,15 @@ def test_the_exact_simplex_method_finds_what_all_vertices_do_from_anywhere(seed)
     assert abs(simplex_optimum(formula, start, 1.0) - known) <= 1e-18 * abs(known) + LONG(1e-60)
 
 
+def test_the_exact_simplex_method_takes_tables_of_many_columns():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((50, 20)), rng.standard_normal(50)
+    bounds = np.where(np.arange(20) % 3, -np.inf, 0.02), np.where(np.arange(20) % 4, np.inf, 0.05)
+    formula = Formula.of(X, y, 10.0 ** rng.uniform(-10, 12, 50), ABSOLUTE, np.full(20, 0.01), bounds=bounds)
+    least, coef, intercept = linear_rival(formula)
+    assert abs(simplex_optimum(formula, coef - 1.0, intercept) - least) <= 1e-9 * least
+
+
 @pytest.mark.parametrize("seed", range(18))
 def test_the_judges_agree_on_limits_and_refute_what_is_beyond_or_short_of_them(seed):
     rng = np.random.default_rng(seed)
@@ -316,7 +325,8 @@ def test_the_judges_agree_on_limits_and_refute_what_is_beyond_or_short_of_them(s
     if loss.smooth:
         assert best_gap(formula, answer, 0) <= LONG(1e-14)
     else:
-        assert abs(simplex_optimum(formula, coef, intercept) - least) <= LONG(1e-17)
+        for start in (coef, coef + 5.0, coef - 5.0):
+            assert abs(simplex_optimum(formula, start, intercept) - least) <= LONG(1e-17)
         assert abs(linear_rival(formula)[0] - least) <= LONG(1e-9)
     moved = np.clip(coef + 0.3, *formula.limits).astype(float)
     short = formula.objective(moved, answer.intercept) - least

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import combinations, product
+from math import lcm
+from operator import mul
 
 import numpy as np
 
@@ -89,14 +91,28 @@ def _proved(formula, table, coef, residual, slopes, room, *, strengths=True):
 def _corrected(X, theta, give, goals):
     """Theta changed in proportion to `give`, so that its products with some columns are their goals if they can be."""
     missed = [_dot(X, theta, j) - goal for j, goal in goals.items()]
-    gram = [[sum(g * x[j] * x[k] for g, x in zip(give, X, strict=True)) for k in goals] for j in goals]
-    u = solved(gram, missed, dependent=True)
-    change = [g * sum(x[j] * v for j, v in zip(goals, u, strict=True)) for g, x in zip(give, X, strict=True)]
-    return [t - c for t, c in zip(theta, change, strict=True)]
+    columns = [over_common([row[j] for row in X]) for j in goals]
+    give, unit = over_common(give)
+    given = [[g * x for g, x in zip(give, column, strict=True)] for column, _ in columns]
+    # Symmetric up to the units of columns, which are those of the unknowns.
+    gram = [
+        [Fraction(sum(map(mul, one, other)), unit * d) for other, _ in columns]
+        for one, (_, d) in zip(given, columns, strict=True)
+    ]
+    u, common = over_common(solved(gram, missed, dependent=True))
+    change = [sum(map(mul, row, u)) for row in zip(*given, strict=True)] if given else [0] * len(theta)
+    return [t - Fraction(c, unit * common) for t, c in zip(theta, change, strict=True)]
 
 
 def _dot(rows, theta, j):
-    return sum(row[j] * t for row, t in zip(rows, theta, strict=True))
+    (column, unit), (theta, other) = over_common([row[j] for row in rows]), over_common(theta)
+    return Fraction(sum(map(mul, column, theta)), unit * other)
+
+
+def over_common(values):
+    """The numerators of fractions over their least common denominator, and this."""
+    denominator = lcm(*(value.denominator for value in values))
+    return [value.numerator * (denominator // value.denominator) for value in values], denominator
 
 
 def _best(formula):
@@ -295,9 +311,12 @@ class Table:
 
 
 def solved(rows, goal, *, dependent=False):
-    """The solution of a square system in fractions; None if it is singular, unless `dependent` unknowns may be zero."""
-    size, pivots = len(goal), []
-    table = [[*row, value] for row, value in zip(rows, goal, strict=True)]
+    """The solution of a square system in fractions; None if it is singular, unless `dependent` unknowns may be zero.
+
+    Integers are eliminated, each a determinant of those before, so that divisions leave no remainder (Bareiss, 1968).
+    """
+    size, pivots, last = len(goal), [], 1
+    table = [over_common([*row, value])[0] for row, value in zip(rows, goal, strict=True)]
     for k in range(size):
         place = len(pivots)
         pivot = next((i for i in range(place, size) if table[i][k]), None)
@@ -306,11 +325,11 @@ def solved(rows, goal, *, dependent=False):
         if pivot is None:
             continue
         table[place], table[pivot] = table[pivot], table[place]
-        table[place] = [value / table[place][k] for value in table[place]]
-        for i in range(size):
-            if i != place and table[i][k]:
-                factor = table[i][k]
-                table[i] = [a - factor * b for a, b in zip(table[i], table[place], strict=True)]
+        own = table[place]
+        for i, other in enumerate(table):
+            if i != place:
+                table[i] = [(own[k] * a - other[k] * b) // last for a, b in zip(other, own, strict=True)]
         pivots.append(k)
+        last = own[k]
     known = dict(zip(pivots, table, strict=False))
-    return [known[k][size] if k in known else Fraction(0) for k in range(size)]
+    return [Fraction(known[k][size], last) if k in known else Fraction(0) for k in range(size)]
