@@ -267,6 +267,17 @@ def test_equal_columns_share_their_coefficient_up_to_their_bounds():
         assert model.coef_[1] == pytest.approx(model.coef_[2], rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_coefficients_whose_slopes_hold_them_at_a_limit_are_there_exactly(seed):
+    """An interior point method comes near a limit, and never reaches it."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.integers(-3, 4, (20, 6)).astype(float), rng.integers(0, 5, 20).astype(float)
+    model = HuberLossRegressor(scale=1e-4, alpha=1e-9, bounds=(0, 0.5)).fit(X, y)
+    apart = np.abs(model.coef_[:, None] - [0.0, 0.5]).min(axis=1)
+    assert np.all((apart == 0) | (apart > 1e-12)), model.coef_
+    assert model.certificate_.unique
+
+
 def test_many_features_are_solved_few_at_a_time():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 600))
