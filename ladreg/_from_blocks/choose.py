@@ -115,7 +115,8 @@ def _by_other_columns(
     seen_there = yield from survey(others, seen)
     found = yield from asking(others, solve_blocks(asked_of(question, others), settings, seen_there, n_held))
     there = others.coefficients(found.coef, found.intercept)
-    best = replace(found, coef=there.coef, intercept=there.intercept)
+    unique = found.unique and others.are_independent
+    best = replace(found, coef=there.coef, intercept=there.intercept, unique=unique)
     if isinstance(best, HuberSolution):
         best = replace(best, lean=np.append(*others.coefficients(best.lean[:-1], float(best.lean[-1]))))
     proved = yield from judged(question, seen, there, best)

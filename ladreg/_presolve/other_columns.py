@@ -50,11 +50,15 @@ class OtherColumns:
         One column for each entry of `features`; the coefficients of penalised features stay as they are.
     features : ndarray of shape (k,)
         Which features there are columns for: all but free ones that depend on others up to rounding.
+    are_independent : bool
+        Whether the columns that are there, but for those that are constant, are independent. Of equal ones the other
+        columns differ, by the rounding of what they have beside a free column that is nearly equal.
     """
 
     centre: Array
     turn: Array
     features: Index
+    are_independent: bool
 
     @classmethod
     def of(cls, design: Design, weight: Array, penalty: ElasticNet, centred: bool) -> OtherColumns | None:
@@ -95,7 +99,9 @@ class OtherColumns:
         turn = np.zeros((n_columns, features.size))
         turn[chosen] = scipy.linalg.solve_triangular(upper[:rank, :rank], right) / length[chosen, None]
         turn[others, np.arange(rank, features.size)] = 1.0
-        return cls(centre, turn, features)
+        left = np.abs(np.diag(pivoted_triangle(triangle[:, ~constant])[0]))
+        are_independent = left.size == np.count_nonzero(~constant) and bool(left.min(initial=1.0) > SOLVED)
+        return cls(centre, turn, features, are_independent)
 
     @property
     def is_complete(self) -> bool:
@@ -146,15 +152,13 @@ def solve_by_other_columns(problem: Problem, settings: Settings, found: Solution
 
 
 def _there(twin: Problem, columns: OtherColumns, found: Solution) -> Uncertified:
-    """The solution for the columns that are there: the canonical one, if others are as good."""
+    """The solution for the columns that are there: the canonical one, if others are as good.
+
+    Whether it is unique, these are asked: what other columns show may be their rounding (see `are_independent`).
+    """
     coef, intercept = columns.coefficients(found.coef, found.intercept)
-    answer = replace(
-        found.uncertified(),
-        coef=coef,
-        intercept=intercept,
-        unique=found.unique and columns.is_complete,
-    )
-    if answer.unique:
+    answer = replace(found.uncertified(), coef=coef, intercept=intercept, unique=None)
+    if found.unique and columns.is_complete:
         return answer
     optimum = canonical_optimum(twin, found.dual, near=Coefficients(coef, intercept))
     return answer if optimum is None else replace(answer, **optimum._asdict())
