@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 
 from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, LassoCD, QuantileRegressor, blocks
 
@@ -56,3 +57,34 @@ def test_other_columns_are_proved_unique_at_tiny_strengths(name, container):
     X, y = table(0, 3.0)
     model = fitted(MODELS[name](alpha=1e-10), *CONTAINERS[container](X[:, :3], y))
     assert model.certificate_.unique
+
+
+@pytest.mark.parametrize("container", ["dense", "blocks"])
+@pytest.mark.parametrize("name", ["huber", "combined"])
+def test_equal_columns_are_never_proved_unique_beside_a_free_column_that_is_nearly_equal(name, container):
+    """What they have beside the free one is 1e-7 of their length, and so are different digits of it."""
+    for seed in (7, 9):
+        rng = np.random.default_rng(seed)
+        free, apart, other = rng.standard_normal((3, 3000))
+        near = free + 1e-7 * apart
+        y = free + rng.standard_t(2, 3000) + 0.1 * apart
+        model = MODELS[name](alpha=1e-13, penalty_weights=[1, 0, 1, 1])
+        X = np.column_stack([near, free, other, near])
+        data = (X, y) if container == "dense" else (blocks.arrays(X, y, rows=500).holding(800),)
+        model = fitted(model, *data)
+        assert abs(model.coef_[0] + model.coef_[3]) > 1e3
+        assert not model.certificate_.unique
+
+
+@pytest.mark.parametrize("seed", [8, 15, 26])
+def test_multiples_are_never_proved_unique_beside_heavy_rows_in_blocks(seed):
+    """The products of the light rows are what is left of those of all rows, and have their rounding."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(134)
+    X, y = np.column_stack([x, 0.3 * x]), x + rng.standard_normal(134)
+    weight = np.repeat([1e12, 1e-10, 1.0], [8, 32, 94])
+    model = CombinedLossRegressor(0.01, fit_intercept=False, positive=True)
+    here = clone(model).fit(X, y, weight)
+    there = clone(model).fit(blocks.arrays(X, y, weight, rows=44).holding(67))
+    assert not there.certificate_.unique
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=0, atol=1e-4)

@@ -20,6 +20,8 @@ from ladreg._tolerances import AT_END, HALF_DIGITS
 _FAILURES = 6
 # The weights of a pair are at least a tenth of their sum.
 _UNEQUAL = 0.8
+# Less than a quarter of a column's square is left where the rounding of all of it counts.
+_LEFT = 0.25
 # The number of rows is a multiple of 4, for two orthogonal patterns of equal numbers of 1 and -1.
 _BALANCED = 4
 
@@ -59,7 +61,9 @@ class HeldRows:
     @classmethod
     def _like(cls, moments: UnitMoments, mean: Array, products: Array, mass: float, pull: Array) -> HeldRows:
         given = CentredMoments(mass, np.zeros(mean.size), mean, products)
-        table = rows_like(given, mean, moments.constant, multiple=_BALANCED)
+        square, left = np.diag(moments.products), np.diag(products)
+        lost = np.divide(square, left, out=np.ones_like(left), where=(left > 0) & (left < _LEFT * square))
+        table = rows_like(given, mean, moments.constant, multiple=_BALANCED, lost=lost)
         X = np.ascontiguousarray(table[:, :-1])
         return cls(X, table[:, -1] + X @ moments.base[:-1] + moments.base[-1], mass, pull)
 

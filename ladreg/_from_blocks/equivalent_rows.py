@@ -50,15 +50,22 @@ class EquivalentRows:
         return cls(X, y, weight / weight.sum(), folds, shift)
 
 
-def rows_like(moments: CentredMoments, centre: Array, constant: NDArray[np.bool_], multiple: int = 1) -> Array:
+def rows_like(
+    moments: CentredMoments,
+    centre: Array,
+    constant: NDArray[np.bool_],
+    multiple: int = 1,
+    lost: Array | float = 1.0,
+) -> Array:
     """Rows of equal weights with these products about the mean `centre`.
 
     With Q orthonormal columns that sum to zero, and ``R'R`` the mean products, they are ``centre + sqrt(n) Q R``. Their
-    number is one more than that of the columns, and more where it is to be a multiple of a number.
+    number is one more than that of the columns, and more where it is to be a multiple of a number. The squares of
+    the columns have the rounding of squares that are `lost` times as large, from which they were subtracted.
     """
     size = -(-(centre.size + 1) // multiple) * multiple
     root = np.zeros((size, centre.size))
-    root[1 : centre.size + 1] = np.sqrt(size / moments.mass) * _root(moments, constant)
+    root[1 : centre.size + 1] = np.sqrt(size / moments.mass) * _root(moments, constant, lost)
     # The reflection that maps the first unit vector to a multiple of ones; its other columns are Q.
     normal = np.full(size, -1.0 / np.sqrt(size))
     normal[0] += 1.0
@@ -85,16 +92,15 @@ def turned(table: Array, values: Array, pattern: Array, kept: Array | None = Non
     return table - np.outer(normal * (2.0 / float(normal @ normal)), normal @ table)
 
 
-def _root(moments: CentredMoments, constant: NDArray[np.bool_]) -> Array:
+def _root(moments: CentredMoments, constant: NDArray[np.bool_], lost: Array | float) -> Array:
     """R with ``R'R`` the products of the columns, zero where these are constant."""
     products = moments.products
     varying = np.flatnonzero(~constant & ~moments.constant)
     found = np.zeros_like(products)
     if varying.size == 0:
         return found
-    length = np.sqrt(np.diag(products)[varying])
-    cosines = products[np.ix_(varying, varying)] / length / length[:, None]
-    found[np.ix_(varying, varying)] = _factor(cosines) * length
+    length = np.sqrt(np.diag(products) * lost)[varying]
+    found[np.ix_(varying, varying)] = _factor(products[np.ix_(varying, varying)] / length / length[:, None]) * length
     return found
 
 
@@ -102,7 +108,8 @@ def _factor(cosines: Array) -> Array:
     """R with ``R'R`` the cosines: Cholesky's factor if no column depends on those before it, else by eigenvectors.
 
     The square of what a column has beyond the others is known up to rounding; where it may be nothing, Cholesky's
-    factor would have the root of that rounding in its place.
+    factor would have the root of that rounding in its place. Cosines of which digits are lost have smaller diagonals
+    than one, and rounding of one.
     """
     try:
         factor = np.asarray(scipy.linalg.cholesky(cosines, check_finite=False))
@@ -111,14 +118,15 @@ def _factor(cosines: Array) -> Array:
     if factor is not None and np.diag(factor).min() ** 2 > PERTURBATION:
         return factor
     values, vectors = np.linalg.eigh(cosines)
-    values[values <= INDEPENDENT * values.size * values[-1]] = 0.0
+    values[values <= INDEPENDENT * values.size * max(values[-1], 1.0)] = 0.0
     factor = np.sqrt(values)[:, None] * vectors.T
     return _with_equal_columns(cosines, factor)
 
 
 def _with_equal_columns(cosines: Array, factor: Array) -> Array:
     """The factor with columns equal, or opposite, whose cosine is one up to rounding."""
-    near = np.abs(cosines) >= 1.0 - 8 * EPS
+    square = np.diag(cosines)
+    near = np.abs(cosines) >= np.maximum(square, square[:, None]) - 8 * EPS
     first = near.argmax(axis=1)
     copies = np.flatnonzero(first < np.arange(first.size))
     factor[:, copies] = factor[:, first[copies]] * np.sign(cosines[copies, first[copies]])
