@@ -275,9 +275,11 @@ def complaints(formula, answer):
 def shared_by(formula, coef):
     """Two columns, one an exact multiple of the other, between which a part of a coefficient moves at no cost.
 
-    None if there are none. A part of 1e-6 of the coefficient counts.
+    None if there are none. A part of 1e-6 of the coefficient counts, if it moves predictions by more than rounding: of
+    a smaller coefficient it is not known that it differs from zero in the optimum.
     """
     lower, upper = formula.limits
+    rounding = ROUNDINGS * EPS * formula.sizes(coef, 0.0)[1].max()
     coef, plain = np.asarray(coef, LONG), np.isfinite(formula.strength) & (formula.ridge == 0)
     for j in np.flatnonzero((coef != 0) & plain & formula.X.any(axis=0)):
         row = np.argmax(np.abs(formula.X[:, j]))
@@ -290,7 +292,9 @@ def shared_by(formula, coef):
             total = coef[j] + ratio[k] * coef[k]
             least, most = sorted((total - ratio[k] * lower[k], total - ratio[k] * upper[k]))
             least, most = max(least, lower[j], min(total, 0)), min(most, upper[j], max(total, 0))
-            if most - least > 1e-6 * abs(total):
+            size = np.abs(formula.columns[:, j]).max()
+            seen = size == 0 or (most - least) * size > rounding
+            if seen and most - least > 1e-6 * abs(total):
                 return int(j), int(k)
     return None
 
