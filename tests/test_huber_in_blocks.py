@@ -128,6 +128,16 @@ def test_the_scale_has_its_digits_far_from_the_origin():
     assert there.scale_ == pytest.approx(here.scale_, rel=1e-12)
 
 
+def test_coefficients_have_their_digits_far_from_the_origin():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((900, 3))
+    y = np.round(2.0**20 * (X @ [1, -2, 1] + rng.standard_normal(900))) / 2.0**20  # 2^31 more leave no digit out
+    near, far = (
+        HuberLossRegressor(scale=1.0).fit(blocks.arrays(X, y + d, rows=300).holding(300)) for d in (0, 2.0**31)
+    )
+    np.testing.assert_allclose(far.coef_, near.coef_, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_scale_of_few_rows_is_that_of_memory_where_fits_are_several(seed):
     rng = np.random.default_rng(seed)

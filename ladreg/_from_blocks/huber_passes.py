@@ -13,6 +13,7 @@ from ladreg._from_blocks.far_targets import FarTargets
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
+from ladreg._presolve import typical
 from ladreg._problem import Coefficients, ElasticNet, Huber, Solution, StopReason
 from ladreg._row_blocks import Place, Rows, Summary
 from ladreg._tolerances import INSIDE, PROVED_GAP, ROUNDED
@@ -60,7 +61,8 @@ class PosedHuber:
         far = np.inf if targets is None else max(targets.near / unit, delta)
         finite = np.isfinite(question.penalty.strength)
         kept = None if finite.all() else np.flatnonzero(finite)
-        units = Units.of(seen, kept, 0.0, unit, question.fit_intercept)
+        y_shift = typical(whole.y) if question.fit_intercept else 0.0
+        units = Units.of(seen, kept, y_shift, unit, question.fit_intercept)
         factor = question.loss.stiffness * unit * unit
         penalty = question.penalty if kept is None else question.penalty.at(kept)
         penalty = penalty.rescaled(units.scale * unit, factor)
@@ -80,6 +82,12 @@ class PosedHuber:
         kept = self.units.kept
         return Coefficients(given.coef if kept is None else given.coef[kept], given.intercept)
 
+    def scaled(self, point: Coefficients) -> Coefficients:
+        """Coefficients at unit scale; the intercept is that of columns and targets near the origin, with its digits."""
+        units = self.units
+        level = np.longdouble(point.intercept) - units.y_shift + units.shift.astype(np.longdouble) @ point.coef
+        return Coefficients(point.coef / (units.scale * units.unit), float(level / units.unit))
+
     def lean_of(self, change: Array) -> Array:
         """A change of kept coefficients, and of the intercept, at unit scale, where the intercept is another one."""
         moved = change[:-1].astype(np.longdouble)
@@ -98,11 +106,11 @@ class PosedHuber:
     def asks(self, point: Coefficients, lean: Array) -> Request:
         """The pass at coefficients in the user's units, and a dual at coefficients that differ by `lean`."""
         rest = self.penalty.rest * (self.units.scale * self.units.unit)
-        return "newton", _pieces, (self.units, (self.delta, self.far), point, lean, rest)
+        return "newton", _pieces, (self.units, (self.delta, self.far), self.scaled(point), lean, rest)
 
     def proved(self, point: Coefficients, lean: Array, found: Summary) -> HuberStep:
         """What a pass proves of coefficients in the user's units."""
-        coef = point.coef / (self.units.scale * self.units.unit)
+        coef = self.scaled(point).coef
         sums = self._sums(found)
         proof = prove_from_sums(self.penalty, coef, sums)
         size = float(found.sums["ordinary"])
@@ -215,12 +223,12 @@ def _pieces(
     lean: Array,
     rest: Array,
 ) -> Summary:
-    """At a point in the user's units: loss, gradient, and the products of the rows inside the curved piece.
+    """At a point at unit scale: loss, gradient, and the products of the rows inside the curved piece.
 
-    All but the loss are those of a point that differs by `lean`, at unit scale, which the dual belongs to.
+    All but the loss are those of a point that differs by `lean`, which the dual belongs to.
     """
     design, own, weight, (delta, far) = units.design(rows), units.own_design(rows), units.weight(rows), ends
-    residual = (rows.y - own.matvec(point.coef) - point.intercept) / units.unit
+    residual = units.target(rows.y) - design.matvec(point.coef) - point.intercept
     residual[weight == 0] = 0.0
     size = np.abs(residual)
     inner = np.minimum(size, delta)
