@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from scipy.optimize import linprog
 
-from ladreg import HuberLossRegressor, QuantileRegressor
+from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor
 
 
 def nearly_equal_free_columns(rng):
@@ -46,3 +48,48 @@ def test_it_is_zero_where_y_is_constant_beside_a_wide_delta():
     slopes = (weight / weight.sum() * centred) @ X
     for unit in (1.0, 1e-20):
         assert model.alpha_max(X, unit * y, weight) == pytest.approx(unit * np.abs(slopes).max(), rel=1e-13, abs=0)
+
+
+def least_slope(X, y, origin, lower, upper, unit=1e4):
+    """The least of the largest slopes of ``X + origin`` without an intercept; their common part is a variable."""
+    X, dual, tied, farthest = X / unit, np.where(y > 0, upper, lower) / y.size, y == 0, np.abs(origin).max()
+    dual[tied] = 0.0
+    rows = np.column_stack([X[tied].T, origin / farthest])
+    ends = [*[(lower / y.size, upper / y.size)] * int(tied.sum()), (None, None), (0, None)]
+    found = linprog(
+        np.append(np.zeros(rows.shape[1]), 1.0),
+        A_ub=np.column_stack([np.vstack([rows, -rows]), -np.ones(2 * rows.shape[0])]),
+        b_ub=np.concatenate([-X.T @ dual, X.T @ dual]),
+        A_eq=np.concatenate([np.ones(tied.sum()), [-unit / farthest, 0.0]])[None],
+        b_eq=[-dual.sum()],
+        bounds=ends,
+    )
+    return unit * found.fun
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("model", [LADRegressor(fit_intercept=False), QuantileRegressor(fit_intercept=False)], ids=repr)
+def test_columns_far_from_zero_without_an_intercept(model, form):
+    """A dual whose sum is nothing leaves of their slopes what they are about their origin, and a common part."""
+    lower, upper = (-1.0, 1.0) if isinstance(model, LADRegressor) else (-0.5, 0.5)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, y = np.round(1e4 * rng.standard_normal((19, 5))), np.repeat([1.0, 0.0], [seed % 4 + 5, 14 - seed % 4])
+        origin = np.array([1.7e12, 1.7e12, -4e11, 1.7e12, 0.0 if seed % 2 else 1e10])
+        largest = model.alpha_max(form(X + origin), y)
+        assert largest == pytest.approx(least_slope(X, y, origin, lower, upper), rel=1e-6, abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [100.0, 1e5])
+def test_columns_far_from_zero_where_the_sum_of_the_dual_cannot_vanish(size):
+    """The rows on the kink are at their ends, then."""
+    X = 1.7e12 + np.round(size * np.random.default_rng(0).standard_normal((19, 5)))
+    y = np.repeat([1.0, 0.0], [11, 8])
+    dual = np.where(y > 0, 1.0, -1.0) / 19
+    assert LADRegressor(fit_intercept=False).alpha_max(X, y) == pytest.approx(np.abs(X.T @ dual).max(), rel=1e-9)
+
+
+def test_columns_far_from_zero_whose_slopes_all_vanish():
+    X = 1.7e12 + 100.0 * (np.arange(11)[:, None] % 4 == np.arange(4))
+    y = np.array([0.0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1])
+    assert LADRegressor(fit_intercept=False).alpha_max(X, y) == 0.0

@@ -74,7 +74,8 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
        better than residuals: it is orthogonal to the free columns, whose span may hold what all columns are far from.
     2. Where residuals are zero, on the kink, the dual may be chosen: a linear program minimises the largest slope.
        It has few features at first; features whose slopes turn out to be larger are added. It begins at a dual that is
-       given, if that is at the ends of the intervals of all other rows.
+       given, if that is at the ends of the intervals of all other rows. The part of the slopes that columns far from
+       zero have in common is a variable of its own.
     """
     penalty = problem.penalty
     penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
@@ -94,7 +95,11 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
         return 0.0  # a dual of zero is feasible
     is_met = known is not None and bool(np.all(np.abs(known - dual)[sided] <= AT_END * problem.weight[sided]))
     dual = np.array(known) if known is not None and is_met else dual
-    given, chosen, total = _Tied.of(problem, tied, dual, is_met), penalised[:_FIRST], float(dual.sum())
+    origin = np.zeros(problem.n_features) if free.size else _far_origin(problem)
+    total, moved = float(dual.sum()), problem
+    if origin.any():
+        moved = replace(problem, design=problem.design.rescaled(origin, np.ones(problem.n_features)))
+    given, chosen = _Tied.of(moved, tied, dual, is_met and not origin.any(), origin), penalised[:_FIRST]
     while True:
         change = _least(given, coef, chosen, free)
         if change is None:
@@ -103,8 +108,8 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
                 raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
             # This dual is feasible, but does not minimise the largest slope.
             return _largest(problem, known, penalised)
-        dual[tied] = given.weight * (given.share + change)
-        ratio = _ratios(problem, dual, penalised, VERTEX)
+        dual[tied] = (given.weight * (given.share + change))[: tied.size]
+        ratio = _ratios(moved, dual, penalised, VERTEX, given.common(change))
         bound = float(ratio[np.isin(penalised, chosen)].max(initial=0.0))
         beyond = penalised[ratio > bound * (1 + AT_END) + 1e-300]
         beyond = np.setdiff1d(beyond, chosen)
@@ -137,9 +142,14 @@ def _on_kink(problem: Problem, coef: Array, intercept: float) -> Index:
     return np.union1d(tied_rows(problem, coef, intercept), np.flatnonzero(residual <= SUMMED * ordinary))
 
 
-def _ratios(problem: Problem, dual: Array, penalised: Index, nothing: float = ROUNDED) -> Array:
-    """The slopes of the penalised features as multiples of their strengths; zero where a slope is rounding."""
-    slope = problem.penalty.excess(problem.design.rmatvec(dual))[penalised]
+def _ratios(
+    problem: Problem, dual: Array, penalised: Index, nothing: float = ROUNDED, common: Array | float = 0.0
+) -> Array:
+    """The slopes of the penalised features as multiples of their strengths; zero where a slope is rounding.
+
+    `common` is what the slopes have beside the products of the dual with the columns.
+    """
+    slope = problem.penalty.excess(problem.design.rmatvec(dual) + common)[penalised]
     if not np.isfinite(slope).all():
         raise OverflowError(TOO_LARGE)
     # Where columns are constant, or residuals are zero, sums of terms of this size should be zero.
@@ -157,6 +167,16 @@ def _largest(problem: Problem, dual: Array, penalised: Index) -> float:
     return float(np.max(_ratios(problem, dual, penalised), initial=0.0))
 
 
+def _far_origin(problem: Problem) -> Array:
+    """The origin of each column that is far from zero, in a problem without an intercept; 0 elsewhere."""
+    nowhere = np.zeros(problem.n_features)
+    if problem.fit_intercept:
+        return nowhere
+    shift, distance = problem.design.extent(True)
+    far = np.abs(shift) > REACH * distance
+    return np.where(far, shift, nowhere) if np.any(far & (distance > 0)) else nowhere
+
+
 @dataclass(frozen=True)
 class _Tied:
     """Rows on the kink, and a dual whose entries there may be changed.
@@ -164,10 +184,13 @@ class _Tied:
     Attributes
     ----------
     problem
-        The problem.
+        The problem, its columns moved to their origin.
     X, weight, share
         Columns and weights of the rows, and their dual in units of their weights. Columns are moved to the origin where
-        there is an intercept: far from it a linear program sees only rounding.
+        there is an intercept: far from it a linear program sees only rounding. Without one, a last row stands for what
+        the sum of the dual adds to the slopes: a change of 1 adds the size of a slope to that of the farthest column.
+    ones
+        The column of ones, if the sum of the dual is an equation: a change of the last row is a sum of rounding size.
     slope, total
         ``X'd`` and the sum of the dual d of all rows.
     is_met
@@ -178,34 +201,55 @@ class _Tied:
     X: Array
     weight: Array
     share: Array
+    ones: Array
     slope: Array
     total: float
     is_met: bool
 
     @classmethod
-    def of(cls, problem: Problem, rows: Index, dual: Array, is_met: bool) -> _Tied:
-        """The rows of a problem with a dual of all its rows."""
+    def of(cls, problem: Problem, rows: Index, dual: Array, is_met: bool, origin: Array) -> _Tied:
+        """The rows of a problem with a dual of all its rows, and the origin that its columns were moved from."""
         X, weight, slope = problem.design.rows(rows), problem.weight[rows], problem.design.rmatvec(dual)
-        total = 0.0 if is_met else float(dual.sum())
+        share, total = problem.ratio(dual, problem.weight)[rows], 0.0 if is_met else float(dual.sum())
+        ones = np.ones((rows.size, int(problem.fit_intercept)))
         if problem.fit_intercept:
             centre = weight @ X / weight.sum()
             X, slope = X - centre, slope - centre * total
-        return cls(problem, X, weight, problem.ratio(dual, problem.weight)[rows], slope, total, is_met)
+        farthest = float(np.abs(origin).max(initial=0.0))
+        if farthest > 0:
+            low, high = (total + float(weight @ (end - share)) for end in problem.loss.kink())
+            least = farthest * max(low, -high, 0.0)
+            unit = max(float((np.abs(slope) + weight @ np.abs(X)).max()), least) or 1.0
+            X, ones = np.vstack([X, origin * (unit / farthest)]), np.ones((rows.size + 1, 1))
+            ones[-1] = -unit / farthest
+            weight, share = np.append(weight, 1.0), np.append(share, 0.0)
+        return cls(problem, X, weight, share, ones, slope, total, is_met)
 
     def room(self) -> tuple[Array, Array]:
-        """The least and the largest change of the share."""
+        """The least and the largest change of the share; any of the last row that stands for a sum."""
         lower, upper = self.problem.loss.kink()
-        return np.minimum(lower - self.share, 0.0), np.maximum(upper - self.share, 0.0)
+        least, most = np.minimum(lower - self.share, 0.0), np.maximum(upper - self.share, 0.0)
+        if self.has_sum:
+            least[-1], most[-1] = -np.inf, np.inf
+        return least, most
+
+    @property
+    def has_sum(self) -> bool:
+        """Whether the last row stands for the sum of the dual."""
+        return bool(self.ones.size and self.ones[-1, 0] < 0)
+
+    def common(self, change: Array) -> Array | float:
+        """What the sum of the dual adds to the slopes."""
+        return self.X[-1] * float(change[-1]) if self.has_sum else 0.0
 
     def balanced(self, free: Index) -> tuple[Array, Array, Array]:
         """The columns, those that a change must balance, and the products with these that it must have.
 
         Where a change is orthogonal to the free columns, far columns are without their part in the span of these.
         """
-        border = int(self.problem.fit_intercept)
-        columns = np.column_stack([self.X[:, free], np.ones((self.weight.size, border))])
+        columns = np.column_stack([self.X[:, free], self.ones])
         if not self.is_met:
-            return self.X, columns, -np.append(self.slope[free], np.full(border, self.total))
+            return self.X, columns, -np.append(self.slope[free], np.full(self.ones.shape[1], self.total))
         rows = self.X
         if _are_far(rows):
             root = np.sqrt(self.weight)[:, None]
