@@ -541,6 +541,16 @@ def test_deviations_are_those_of_fractions_where_one_row_has_nearly_all_weight()
     assert abs(found**2 / square - 1) <= 1e-18
 
 
+def test_free_columns_take_up_what_penalised_ones_predict_within_their_limits():
+    x = np.array([1.0, 2.0, 3.0])
+    for lower, upper, wanted in ((-np.inf, np.inf, 0.0), (0.0, 0.25, 1.5), (-np.inf, 0.0, 2.0)):
+        bounds = np.array([lower, -np.inf]), np.array([upper, np.inf])
+        strength = np.array([0.0, 1.0])
+        formula = Formula.of(np.c_[x, 2 * x], x, None, HALF, strength, bounds=bounds, fit_intercept=False)
+        assert formula.moved_without([0.0, 0.5]) == pytest.approx(wanted, rel=1e-15, abs=1e-18)
+    assert formula.moved_without([0.0, 0.0]) == 0
+
+
 @pytest.mark.parametrize("seed", [1, 4, 12, 50])
 def test_cross_validations_in_blocks_are_those_of_memory(seed):
     assert block_folds.compared(seed)[0] == []

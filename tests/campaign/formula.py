@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import lsq_linear
 
 LONG = np.longdouble
 EPS = LONG(2) ** -52
@@ -124,6 +125,25 @@ class Formula:
     def deviation(self):
         """Weighted mean deviations of the columns from their means."""
         return self.weight @ np.abs(self.columns)
+
+    def moved_without(self, coef):
+        """How far predictions move, in the mean, where penalised coefficients go to rest and free ones take that up."""
+        coef, (lower, upper) = np.asarray(coef, LONG), self.limits
+        change = np.where(self.strength > 0, np.clip(0, lower, upper) - coef, 0)
+        if not change.any():
+            return LONG(0)
+        size, root = np.abs(self.columns).max(axis=0), np.sqrt(self.weight)
+        free = np.flatnonzero((self.strength == 0) & (lower < upper) & (size > 0))
+        columns = np.asarray(root[:, None] * self.columns[:, free] / size[free], float)
+        for _ in range(2 * min(free.size, 1)):  # the second time takes up the rounding of the first
+            left = root * (self.columns @ change)
+            if not left.any():
+                break
+            unit = size[free] / np.abs(left).max()
+            ends = [np.asarray((end - coef - change)[free] * unit, float) for end in (lower, upper)]
+            found = lsq_linear(columns, np.asarray(-left / np.abs(left).max(), float), ends, "bvls", tol=1e-15)
+            change[free] += found.x / unit
+        return self.weight @ np.abs(self.columns @ change)
 
     def sizes(self, coef, intercept):
         """What the rounding of each residual is relative to, and the same where an intercept takes up all means."""

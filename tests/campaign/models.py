@@ -323,12 +323,10 @@ _ROUNDED |= {"leverage", "correlated", "nearly equal columns", "forced in: nearl
 def _at_largest(model, case, found, outcome):
     if not model.at_largest or _ROUNDED & set(case.ills):
         return
-    # Far from the origin the slopes of a fit are rounded: a coefficient may move predictions by 1e-12 of y's deviation.
+    # Far from the origin the slopes of a fit are rounded: coefficients may move predictions by 1e-12 of y's deviation.
     is_far = any(ill.startswith("columns at") for ill in case.ills)
     for formula, answer in found:
-        rest = np.clip(0.0, *formula.limits)
-        moved = np.abs((answer.coef - rest) * formula.deviation)[formula.strength > 0]
-        if np.any(moved > is_far * 1e-12 * np.sqrt(formula.variance)):
+        if formula.moved_without(answer.coef) > is_far * 1e-12 * np.sqrt(formula.variance):
             outcome.complaints.append(f"silent wrong: at alpha_max coefficients are {answer.coef}")
 
 
