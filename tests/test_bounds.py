@@ -278,6 +278,17 @@ def test_coefficients_whose_slopes_hold_them_at_a_limit_are_there_exactly(seed):
     assert model.certificate_.unique
 
 
+@pytest.mark.parametrize("strength", [1e4, 1e16, 1e40])
+def test_the_penalty_of_coefficients_that_bounds_keep_off_zero_hides_no_middle(strength):
+    """The first strength is the largest slope of its column: all coefficients from -1 to its bound cost the same."""
+    X, y = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0]]), np.array([-1.0, -2.0, -2.0])
+    bounds = [-np.inf, 0.01, -np.inf, 0.5], [-0.2, np.inf, -1.0, np.inf]
+    model = LADRegressor(alpha=0.25, penalty_weights=[1, 0, strength, strength], bounds=bounds, fit_intercept=False)
+    model.fit(X, y, sample_weight=[1, 1, 2])
+    assert not model.certificate_.unique
+    np.testing.assert_allclose(model.coef_, [-0.6, 0.01, -1.0, 0.5], rtol=1e-9)
+
+
 def test_many_features_are_solved_few_at_a_time():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 600))

@@ -44,8 +44,9 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
 
     Notes
     -----
-    1. Leave out ridges that are nothing at this scale. Take out the features whose limits leave one value. Where the
-       others fit every row at rest, that is the optimum.
+    1. Leave out ridges that are nothing at this scale. Take out the features whose limits leave one value, or whose
+       strength keeps them at rest: what they cost there would hide all else. Where the others fit every row at rest,
+       that is the optimum.
     2. A piecewise linear loss without ridges is a linear program; of many rows the rows near the fit of a sample and
        of Newton steps on all rows are solved, the others held on their sides (see `preprocessing`).
     3. Without kinks of the loss solve the system of the pieces of `start`, if there is one, and correct the pieces
@@ -58,8 +59,7 @@ def solve_any_penalty(problem: Problem, settings: Settings, start: Coefficients 
     # 1.
     if np.any((problem.penalty.ridge > 0) & (problem.penalty.ridge <= NO_RIDGE)):
         problem = replace(problem, penalty=problem.penalty.without_ridges(NO_RIDGE))
-    lower, upper = problem.penalty.ends
-    fixed = lower == upper
+    fixed = _is_fixed(problem)
     if fixed.any():
         return _without_fixed(problem, settings, start, fixed)
     residual = problem.at_rest()
@@ -149,11 +149,25 @@ def _is_solved(problem: Problem, best: PieceSolution, tol: float) -> bool:
     return best.proof.gap <= max(tol * size, SUMMED * max(size, float(problem.weight @ problem.null_residual() ** 2)))
 
 
+def _is_fixed(problem: Problem) -> NDArray[np.bool_]:
+    """The features that are at rest in the canonical optimum, whatever the others are: no slope exceeds their strength.
+
+    A slope is at most the largest value of the column times the loss's largest slope.
+    """
+    lower, upper = problem.penalty.ends
+    reach = problem.design.reach()
+    ends = problem.loss.interval() if problem.loss.has_bounded_slopes else (-np.inf, np.inf)
+    steepest = float(problem.weight.sum()) * max(-ends[0], ends[1])
+    most = np.zeros(reach.size)
+    np.multiply(reach, steepest, out=most, where=reach > 0)
+    return (lower == upper) | (reach == 0) | (problem.penalty.strength > (1.0 + SUMMED) * most)
+
+
 def _without_fixed(
     problem: Problem, settings: Settings, start: Coefficients | None, fixed: NDArray[np.bool_]
 ) -> Uncertified:
     """Step 1."""
-    values = np.where(fixed, problem.penalty.ends[0], 0.0)
+    values = np.where(fixed, problem.penalty.rest, 0.0)
     others = np.flatnonzero(~fixed)
     y = problem.y - problem.design.matvec(values)
     part = replace(problem, design=problem.design.select(others), y=y, penalty=problem.penalty.at(others))
