@@ -11,6 +11,7 @@ import warnings
 import cvxpy as cp
 import numpy as np
 import scipy.optimize
+import scipy.sparse as sp
 
 from tests.campaign.formula import EPS, LONG, ROUNDINGS
 
@@ -44,8 +45,9 @@ class Centre:
         self.lower, self.upper = np.full(self.Z.shape[1], -np.inf), np.full(self.Z.shape[1], np.inf)
         self.lower[: self.n_features], self.upper[: self.n_features] = lower, upper
         self.least = self._best(np.zeros(self.Z.shape[1]), None)
-        ends = [(self._best(z, self.least), -self._best(-z, self.least)) for z in self.Z]
-        self.low, self.high = np.array(ends).T
+        rows, place = np.unique(self.Z, axis=0, return_inverse=True)  # equal rows have one prediction
+        ends = [(self._best(z, self.least), -self._best(-z, self.least)) for z in rows]
+        self.low, self.high = np.array(ends)[place].T
         self.coef = self._nearest()
         if self.coef is not None and abs(self._objective(self.coef) - self.least) > 100 * ROOM * (1 + self.least):
             self.coef = None
@@ -54,7 +56,8 @@ class Centre:
     def _best(self, aim, least):
         """The smallest objective, or the smallest ``aim @ b`` where the objective is at most `least`."""
         n_columns, n_samples = self.Z.shape[1], self.n_samples
-        table = np.hstack([self.Z, -self.Z, np.eye(n_samples), -np.eye(n_samples)])
+        unit = sp.eye_array(n_samples)
+        table = sp.hstack([self.Z, -self.Z, unit, -unit], format="csc")
         cost = np.concatenate([self.strength, self.strength, self.weight * self.up, self.weight * self.down])
         fewest, most = np.zeros(cost.size), np.full(cost.size, np.inf)
         # The parts of each coefficient above and below zero.
