@@ -276,3 +276,18 @@ def test_rows_at_the_kink_may_weigh_less_than_what_the_others_round():
         for given, more in (((X, y), {"sample_weight": w}), ((blocks.arrays(X, y, w, rows=100).holding(300),), {}))
     )
     assert there.alphas_[0] == pytest.approx(here.alphas_[0], rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_largest_alpha_has_its_digits_where_free_columns_are_nearly_equal(seed):
+    """Coefficients of 1e13 round residuals by 1e-3: slopes are those of orthogonal columns of the same span."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((400, 3))
+    X[:, 1:] = X[:, :1] + 1e-5 * X[:, 1:]
+    y = 1e9 + rng.standard_normal(400)
+    model = HuberLossRegressorCV(alphas=1, cv=2, scale=1e10, fit_intercept=False, penalty_weights=[0, 0, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the only alpha that was tried
+        here = clone(model).fit(X, y).alphas_
+        there = clone(model).fit(blocks.arrays(X, y, rows=100).holding(200)).alphas_
+    np.testing.assert_allclose(there, here, rtol=1e-9)

@@ -172,7 +172,23 @@ def largest_alpha_of_blocks(
 def _largest_alpha_by_slopes(
     question: Question, null: Question, settings: Settings, seen: Survey, n_held: int
 ) -> Generator[Request, Summary, float]:
-    """The largest useful alpha of rows near the origin; `null` is the question without penalised features."""
+    """The largest useful alpha of rows near the origin; `null` is the question without penalised features.
+
+    Where columns without a penalty depend on others, nearly, it is that of other columns of the same span: slopes of
+    all rows balance those, and coefficients of the columns that are there have too few digits for it.
+    """
+    others = other_columns(null, seen)
+    if others is not None:
+        seen_there = yield from survey(others, seen)
+        fit = _by_slopes_at_null(asked_of(question, others), asked_of(null, others), settings, seen_there, n_held)
+        return (yield from asking(others, fit))
+    return (yield from _by_slopes_at_null(question, null, settings, seen, n_held))
+
+
+def _by_slopes_at_null(
+    question: Question, null: Question, settings: Settings, seen: Survey, n_held: int
+) -> Generator[Request, Summary, float]:
+    """The same, from the slopes at the fit of the columns that are there."""
     if null.fit_intercept or not np.isinf(null.penalty.strength).all():
         found = yield from solve_blocks(null, replace(settings, tol=PROVED_GAP), seen, n_held, is_pilot=True)
         point = found.best if isinstance(found, HuberSolution) else found.coefficients

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,8 +18,9 @@ from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.side_by_side import Request, changed, of_changed_rows
 from ladreg._from_blocks.survey import Survey
 from ladreg._presolve import OtherColumns
-from ladreg._problem import Solution
 from ladreg._row_blocks import Place, Rows, Summary
+
+_Found = TypeVar("_Found")
 
 # Rows of the sample that are compared, for each column and at least.
 _PER_COLUMN, _LEAST = 40, 2000
@@ -51,7 +53,7 @@ def survey(columns: OtherColumns, seen: Survey) -> Generator[Request, Summary, S
     )
 
 
-def asking(columns: OtherColumns, fit: Generator[Request, Summary, Solution]) -> Generator[Request, Summary, Solution]:
+def asking(columns: OtherColumns, fit: Generator[Request, Summary, _Found]) -> Generator[Request, Summary, _Found]:
     """What a fit to these columns asks, as tasks for rows with the columns that are there."""
     return of_changed_rows(partial(_rows, columns), fit)
 
