@@ -88,3 +88,26 @@ def test_multiples_are_never_proved_unique_beside_heavy_rows_in_blocks(seed):
     there = clone(model).fit(blocks.arrays(X, y, weight, rows=44).holding(67))
     assert not there.certificate_.unique
     np.testing.assert_allclose(there.coef_, here.coef_, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", [1, 54, 513])
+def test_the_sum_of_two_columns_is_never_proved_to_have_no_part(seed):
+    """Its slope misses what those of both columns miss; free columns far from zero leave products above rounding."""
+    rng = np.random.default_rng(seed)
+    X = 1e4 + np.round(rng.standard_normal((5, 5)) * 2**20) / 2**20
+    X = np.column_stack([X, X[:, 0] + X[:, 1]])
+    y = X @ [0, 0.3, -0.3, 2.4, 0.2, 1.0] + rng.standard_normal(5)
+    model = fitted(LADRegressor(1e-7, penalty_weights=[0, 1, 0, 0, 0, 1], fit_intercept=False), X, y)
+    assert abs(model.coef_[1]) + abs(model.coef_[5]) > 1e-6
+    assert not model.certificate_.unique
+
+
+def test_the_sum_of_two_columns_that_are_nearly_equal_is_never_proved_unique_in_blocks():
+    """Their moments have the square of the condition number: what the three have in common is lost in rounding."""
+    rng = np.random.default_rng(22)
+    x, apart = np.round(rng.standard_normal((2, 200)) * 2**20) / 2**20
+    near = x + 2.0**-18 * np.round(apart * 16) / 16
+    X = np.column_stack([x, near, x + near])
+    y = X @ [1.0, 1.0, 1.0] + rng.standard_t(2, 200)
+    model = fitted(CombinedLossRegressor(0.01), blocks.arrays(X, y, rows=70).holding(100))
+    assert not model.certificate_.unique

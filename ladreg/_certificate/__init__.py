@@ -14,7 +14,7 @@ from ladreg._certificate.open_face import OpenFace, Spread
 from ladreg._certificate.optimal_face import column_rank, tied_rows
 from ladreg._certificate.path_certificates import Answers, costs, largest_parts, proofs, reaching
 from ladreg._certificate.sums_of_squares import Curved, Kink, SquareSums, SumProof, prove_from_sums
-from ladreg._certificate.uniqueness import missed_slopes
+from ladreg._certificate.uniqueness import is_determined, missed_slopes
 from ladreg._certificate.vertex_certificates import VertexRows, prove_vertices
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "certify",
     "column_rank",
     "costs",
+    "is_determined",
     "is_unique",
     "largest_parts",
     "missed_slopes",

@@ -51,16 +51,33 @@ def is_single_point(
         return False
 
 
+def is_determined(problem: Problem, coef: Array, slope: Array, margin: Array, gram: Array) -> bool:
+    """Whether the columns that the slopes of a curved loss leave open determine the optimum.
+
+    Their products `gram` show it or, where they nearly depend on each other, the rows of `problem`, which has a squared
+    loss. Its targets and its rows' duals count for nothing.
+    """
+    face = optimal_face(problem, np.zeros(problem.n_samples), slope, margin)
+    free = face.features[np.isnan(face.fixed)]
+    if not free.size or is_regular(gram[np.ix_(free, free)]):
+        return True
+    try:
+        return _is_point(problem, face, coef, 0.0, True)
+    except np.linalg.LinAlgError:
+        return False
+
+
 def missed_slopes(penalty: ElasticNet, coef: Array, slope: Array, reach: Array, rounding: Array) -> Array:
     """How far each slope may be from that of an optimal dual, for coefficients that are optimal up to rounding.
 
-    An optimal coefficient away from its kinks determines its slope. What the given slopes miss there, in units of
-    `reach` (a size of each column), any slope may miss; and each has its `rounding`. Both are of shape (n_features,).
+    An optimal coefficient away from its kinks determines its slope. Twice what the given slopes miss there, in units of
+    `reach` (a size of each column), any slope may miss: that of a sum of two columns misses what both do. And each has
+    its `rounding`. Both are of shape (n_features,).
     """
     size = reach * np.abs(coef)
     counted = np.flatnonzero(size > PINNED * size.sum())
     miss = np.abs(slope - penalty.nearest_slope(coef, slope))[counted] / reach[counted]
-    return np.asarray(reach * miss.max(initial=0.0) + rounding)
+    return np.asarray(2.0 * reach * miss.max(initial=0.0) + rounding)
 
 
 def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optimal: bool) -> bool:

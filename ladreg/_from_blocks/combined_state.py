@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ladreg._arrays import Array
-from ladreg._certificate import Kink, SquareSums, SumProof, prove_from_sums
+from ladreg._certificate import Kink, SquareSums, SumProof, is_determined, missed_slopes, prove_from_sums
 from ladreg._from_blocks.combined_rows import ReducedFit
 from ladreg._from_blocks.combined_tasks import UnitMoments, measure, with_moments
 from ladreg._from_blocks.fit_state import FitState
@@ -19,7 +19,7 @@ from ladreg._from_blocks.sample_problem import Start
 from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units
 from ladreg._presolve import scaled
-from ladreg._problem import Coefficients, Combined, HalfSquared, Settings, Solution, StopReason
+from ladreg._problem import Coefficients, Combined, HalfSquared, Problem, Settings, Solution, StopReason
 from ladreg._row_blocks import Rows, Summary
 from ladreg._solvers import solve
 from ladreg._tolerances import PROVED_GAP, ROUNDED, SUMMED
@@ -178,7 +178,7 @@ def proved(fit: CombinedFit, given: Coefficients, kept: Rows, found: ReducedFit,
     return Step(
         given=given,
         proof=proof,
-        unique=found.unique,
+        unique=found.unique and proof.relative_gap <= PROVED_GAP and _is_determined(state, coef, square),
         n_iter=found.n_iter,
         left=max(proof.gap - rounding, 0.0),
         size=square.squares,
@@ -186,6 +186,20 @@ def proved(fit: CombinedFit, given: Coefficients, kept: Rows, found: ReducedFit,
         crossed=int(seen.sums["crossed"]) if fit.height else 0,
         slope=np.append(apart, slope[-1] * intercept),
     )
+
+
+def _is_determined(state: FitState, coef: Array, sums: SquareSums) -> bool:
+    """Whether the columns that the slopes leave open determine the optimum, as products or rows of the sample show.
+
+    Of columns that depend on each other, the reduced problem has the rounding of moments in place of nothing.
+    """
+    penalty, sample = state.penalty, state.seen.sample
+    length, weight = np.sqrt(sums.column_squares), state.units.weight(sample)
+    rounding = SUMMED * (np.sqrt(sums.squares) + sums.height) * length
+    margin = missed_slopes(penalty, coef, sums.slope, length, rounding)
+    rows, nothing = state.units.design(sample), np.zeros(weight.size)
+    posed = Problem(rows, nothing, weight, HalfSquared(), penalty, state.question.fit_intercept)
+    return is_determined(posed, coef, sums.slope, margin, sums.gram)
 
 
 def _sums(
