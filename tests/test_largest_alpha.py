@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from scipy.optimize import linprog
 
 from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor
+from tests.campaign.largest import found
 
 
 def nearly_equal_free_columns(rng):
@@ -56,7 +57,7 @@ def least_slope(X, y, origin, lower, upper, unit=1e4):
     dual[tied] = 0.0
     rows = np.column_stack([X[tied].T, origin / farthest])
     ends = [*[(lower / y.size, upper / y.size)] * int(tied.sum()), (None, None), (0, None)]
-    found = linprog(
+    solved = linprog(
         np.append(np.zeros(rows.shape[1]), 1.0),
         A_ub=np.column_stack([np.vstack([rows, -rows]), -np.ones(2 * rows.shape[0])]),
         b_ub=np.concatenate([-X.T @ dual, X.T @ dual]),
@@ -64,7 +65,7 @@ def least_slope(X, y, origin, lower, upper, unit=1e4):
         b_eq=[-dual.sum()],
         bounds=ends,
     )
-    return unit * found.fun
+    return unit * solved.fun
 
 
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
@@ -93,3 +94,9 @@ def test_columns_far_from_zero_whose_slopes_all_vanish():
     X = 1.7e12 + 100.0 * (np.arange(11)[:, None] % 4 == np.arange(4))
     y = np.array([0.0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1])
     assert LADRegressor(fit_intercept=False).alpha_max(X, y) == 0.0
+
+
+@pytest.mark.parametrize("seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8573, 9233])
+def test_drawn_problems_that_once_were_wrong(seed):
+    """Slopes of the linear program's tolerance, and rows whose duals are off the ends beside residuals of 1e-14."""
+    assert not found(np.random.default_rng([seed, 7]))[2]

@@ -12,13 +12,24 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
 from ladreg._presolve import REACH, clip_at, typical
 from ladreg._problem import TOO_LARGE, Problem, Settings, Solver
-from ladreg._tolerances import AT_END, EXACT_FIT, HALF_DIGITS, HIGHS, PROVED_GAP, ROUNDED, SOLVED, SUMMED, VERTEX
+from ladreg._tolerances import (
+    AT_END,
+    EXACT_FIT,
+    HALF_DIGITS,
+    HIGHS,
+    INSIDE,
+    PROVED_GAP,
+    ROUNDED,
+    SOLVED,
+    SUMMED,
+    VERTEX,
+)
 
 # The linear program bounds the slopes of 100 features at first, and of at least 100 more in each round.
 _FIRST = 100
-# A largest slope below 1e-3 of the unit is minimised again in units of itself, five times at most: HiGHS's tolerances
-# are absolute, and a column of 1e6 makes the slopes of all others 1e-6.
-_SMALL, _ROUNDS = 1e-3, 6
+# A largest slope below 1e-3 of the unit is minimised again in units of itself, or of 1e-6, five times at most: HiGHS's
+# tolerances are absolute, and a column of 1e6 makes the slopes of all others 1e-6.
+_SMALL, _ROUNDS, _ZOOM = 1e-3, 6, 1e-6
 
 
 def largest_alpha(problem: Problem, solve: Solver) -> float:
@@ -82,7 +93,7 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
     free = np.flatnonzero(penalty.strength == 0)
     residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
     lower, upper = problem.loss.kink()
-    tied = _on_kink(problem, coef, intercept) if upper > lower else np.zeros(0, dtype=np.intp)
+    tied = _on_kink(problem, coef, intercept, known) if upper > lower else np.zeros(0, dtype=np.intp)
     tied = tied[problem.weight[tied] > 0]
     dual = problem.weight * problem.loss.derivative(residual)
     # 1.
@@ -135,11 +146,16 @@ def _at_ends(problem: Problem, dual: Array, total: float, tied: Index) -> Array 
     return balanced
 
 
-def _on_kink(problem: Problem, coef: Array, intercept: float) -> Index:
-    """Rows with a residual of zero: by `tied_rows`, or up to rounding of an ordinary target."""
+def _on_kink(problem: Problem, coef: Array, intercept: float, known: Array | None) -> Index:
+    """Rows with a residual of zero: by `tied_rows`, up to rounding of an ordinary target, or by a dual off the ends."""
     residual, size = np.abs(problem.residual(coef, intercept)), np.abs(problem.y[problem.weight > 0])
     ordinary = float(np.median(size[size > 0])) if size.any() else 0.0
-    return np.union1d(tied_rows(problem, coef, intercept), np.flatnonzero(residual <= SUMMED * ordinary))
+    near = residual <= SUMMED * ordinary
+    if known is not None:
+        (lower, upper), ratio = problem.loss.kink(), problem.ratio(known, problem.weight)
+        width = INSIDE * (upper - lower)
+        near |= (residual <= HALF_DIGITS * ordinary) & (ratio > lower + width) & (ratio < upper - width)
+    return np.union1d(tied_rows(problem, coef, intercept), np.flatnonzero(near))
 
 
 def _ratios(
@@ -279,7 +295,9 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
     """The change of the tied rows' share that minimises the largest slope of the chosen features; None where the LP
     fails.
 
-    Slopes are in units of the largest that the tied rows, or all others, can give, and then in units of the result.
+    Slopes are in units of the largest that the tied rows, or all others, can give. Where the result is small beside
+    that, the program for what is left is solved in units of the result (iterative refinement: Gleixner, Steffy and
+    Wolter 2016, doi 10.1287/ijoc.2016.0692).
     """
     problem, weight = given.problem, given.weight
     strength, room = _strength(problem)[chosen], given.room()
@@ -295,23 +313,27 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
     columns = columns * weight[:, None]
     large = np.abs(columns).max(axis=0, initial=0.0)
     large[large == 0] = 1.0
-    balance = ((columns / large).T, goal / large) if columns.size else None
     # A feasible dual bounds the largest alpha from above, even if it is not optimal; one with NaN is not feasible.
     change: Array | None = None
+    base, zoom = np.zeros(weight.size), 1.0
     for _ in range(_ROUNDS):
-        own = np.maximum(size, HALF_DIGITS * unit)
+        own = np.maximum(size, HALF_DIGITS * unit * zoom)
         matrix, share = np.vstack([slopes / own[:, None], held]), np.append(unit / own, np.zeros(most.size))
-        found = _solved(matrix, share, np.append(limit / own, most), balance, room)
+        left = (goal - columns.T @ base) / zoom
+        balance = ((columns / large).T, left / large) if columns.size else None
+        ends = (room[0] - base) / zoom, (room[1] - base) / zoom
+        found = _solved(matrix, share, (np.append(limit / own, most) - matrix @ base) / zoom, balance, ends)
         if found is None:
             break
-        inside = np.all((found[:-1] >= room[0] - HALF_DIGITS) & (found[:-1] <= room[1] + HALF_DIGITS))
-        products = columns.T @ found[:-1] - goal
-        if not (inside and np.all(np.abs(products) <= HALF_DIGITS * large * (1.0 + np.abs(found[:-1]).sum()))):
+        there = base + zoom * found[:-1]
+        inside = np.all((there >= room[0] - HALF_DIGITS) & (there <= room[1] + HALF_DIGITS))
+        products = columns.T @ there - goal
+        if not (inside and np.all(np.abs(products) <= HALF_DIGITS * large * (1.0 + np.abs(there).sum()))):
             break
-        change = found[:-1]
-        if not 0 < found[-1] < _SMALL:
+        change = base = np.clip(there, *room)
+        if found[-1] >= _SMALL or np.all(slopes @ base - limit <= VERTEX * size):
             break
-        unit *= float(found[-1])
+        zoom *= max(float(found[-1]), _ZOOM)
     return change
 
 
