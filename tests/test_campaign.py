@@ -54,8 +54,8 @@ def test_the_pieces_of_an_answer_that_is_not_proved_are_corrected(seed):
     assert not verdict.complaints
 
 
-# Nearly equal columns under bounds, in three and in 35 rows.
-NOT_CANONICAL = [3902000025388, 3902000030025]
+# Nearly equal columns under bounds.
+NOT_CANONICAL = [3902000025388]
 
 
 @pytest.mark.parametrize("seed", NOT_CANONICAL)

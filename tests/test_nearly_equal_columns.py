@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from ladreg import CombinedLossRegressor, ElasticNetCD, HuberLossRegressor, LassoCD, LassoCDCV, lasso_path
+from ladreg import CombinedLossRegressor, ElasticNetCD, HuberLossRegressor, LADRegressor, LassoCD, LassoCDCV, lasso_path
 from ladreg._design import as_design
 from ladreg._problem import ElasticNet, Huber, Problem, Settings
 from ladreg._solvers import solve
@@ -123,6 +123,23 @@ def test_other_losses_are_fitted_as_with_the_difference_for_a_column(model, n_sa
     # Coefficients of size 1 / apart round predictions.
     assert there.objective_ == pytest.approx(best, rel=1e-9 + 1e-16 / apart, abs=0)
     assert there.certificate_.relative_gap <= 1e-9
+
+
+@pytest.mark.parametrize("seed", [28, 123, 202, 378])
+def test_a_dummy_that_is_there_twice_but_for_1e_9_changes_no_prediction_of_an_optimum_that_is_not_unique(seed):
+    """The slope of the second one misses its strength by about what tells a dual's ends apart."""
+    rng = np.random.default_rng(seed)
+    first, second = rng.integers(0, 4, (2, 23))
+    X = np.column_stack([first[:, None] == np.arange(4), second[:, None] == np.arange(4), second == 0]).astype(float)
+    X[rng.integers(23), 8] += 10.0 ** rng.uniform(-9.5, -8.5)
+    y, alpha = rng.standard_normal(23), 10.0 ** rng.uniform(-4, -2)
+    there, without = (LADRegressor(alpha, penalty_weights=[0] * 4 + [1] * k, bounds=(0, 5)) for k in (5, 4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        there.fit(X, y)
+    assert not there.certificate_.unique
+    found, expected = there.predict(X), without.fit(X[:, :8], y).predict(X[:, :8])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7)
 
 
 def test_ordinary_columns_are_not_replaced():

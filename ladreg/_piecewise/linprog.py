@@ -24,7 +24,18 @@ from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
 from ladreg._piecewise.row_problem import Iterate
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
-from ladreg._tolerances import AT_END, FACE_GAP, HIGHS, LEAST_GAP, ROUNDING_GAP, SUMMED, VERTEX
+from ladreg._tolerances import (
+    AT_END,
+    DIRECTION,
+    FACE_GAP,
+    HIGHS,
+    INSIDE,
+    LEAST_GAP,
+    PROVED_GAP,
+    ROUNDING_GAP,
+    SUMMED,
+    VERTEX,
+)
 
 # Iteration limit of HiGHS, far above its need: where weights differ by 1e22, or a round of refinement has only rounding
 # to remove, its simplex method, interior point method and crossover were seen to iterate forever.
@@ -293,11 +304,18 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
     assert answer.coef is not None
     counts: dict[str, Any] = {"n_iter": n_iter, "solver": name}
     raw = certify(problem, answer.coef, answer.intercept, answer.dual, stopped=answer.stopped, **counts)
-    exact, rounding = canonical_optimum(problem, raw.dual), _rounding(problem, raw)
-    if exact is not None:
-        finished = certify(problem, *exact, stopped=StopReason.EXACT, **counts)
-        if finished.gap <= raw.gap + rounding:
-            return finished
+    rounding, unit = _rounding(problem, raw), 1.0 + raw.objective
+    faces = [(AT_END, rounding)]
+    # Slopes of nearly equal columns miss their strength by any number: a face that costs more than rounding has one too
+    # many there, an empty one has one too few. Where the answer is proved, narrower faces are tried, then a wider one.
+    if raw.gap <= PROVED_GAP * unit:
+        faces += [(at_end, ROUNDING_GAP * unit) for at_end in (DIRECTION, VERTEX, INSIDE)]
+    for at_end, room in faces:
+        exact = canonical_optimum(problem, raw.dual, at_end)
+        if exact is not None:
+            finished = certify(problem, *exact, stopped=StopReason.EXACT, **counts)
+            if finished.gap <= raw.gap + room:
+                return finished
     stopped = raw.stopped if raw.unique else StopReason.NOT_CANONICAL
     bare = _without_rounding(problem, raw.coef)
     other = certify(problem, bare, raw.intercept, raw.dual, stopped=stopped, **counts)
