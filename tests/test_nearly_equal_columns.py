@@ -169,3 +169,24 @@ def test_limits_beside_far_columns_that_differ_by_1e_14_prove_no_more_than_fract
     formula = Formula.of(case.X, case.y, case.weight, Loss(square=0.5), np.zeros(6), bounds=(lower, upper))
     apart = fitted.objective_ - float(optimum_near(formula, fitted.coef_))
     assert 0.05 < apart <= 1.01 * fitted.dual_gap_
+
+
+@pytest.mark.parametrize("kind", ["limit", "free", "one strength"])
+@pytest.mark.parametrize("seed", [2, 5, 8, 14])
+def test_columns_at_1e7_that_differ_by_1e_9_prove_no_more_than_fractions(kind, seed):
+    """A product with such a column is rounded by 1e-9, and the coefficients of the optimum are 1e7."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-2, 3, (14, 2)) + 1e7
+    X[:, 1] = X[:, 0] + 1e-9 * rng.standard_normal(14)
+    y, strength, given = rng.standard_normal(14), np.zeros(2), {"alpha": 0.0}
+    if kind == "limit":
+        given["bounds"] = np.full(2, -np.inf), np.array([np.inf, 0.05])
+    elif kind == "one strength":
+        strength[1] = 1e-12
+        given = {"alpha": 1e-12, "penalty_weights": strength / 1e-12}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = LassoCD(**given).fit(X, y)
+    formula = Formula.of(X, y, None, Loss(square=0.5), strength, bounds=given.get("bounds"), share=1e-10)
+    apart = fitted.objective_ - float(optimum_near(formula, fitted.coef_))
+    assert apart <= 1.0001 * fitted.dual_gap_ + float(formula.allowed(fitted.coef_, fitted.intercept_))

@@ -64,13 +64,18 @@ def prove(problem: Problem, coef: Array, intercept: float, dual: Array | None) -
     1. Project the free columns out of the dual, so that their product with it is zero.
     2. Shrink it into the dual set of loss and penalty.
     3. Sum the Fenchel-Young gaps of rows and features: all are >= 0, and their sum is objective - bound.
+
+    The bound is that of the problem with far columns moved to the origin (`Problem.at_origin`), which has the same
+    optimum: coefficients may be as large as the rounding of products with the dual is small.
     """
     if not problem.is_feasible(coef, intercept):
         return _nothing_proved(problem)
     if dual is None:
-        return _proved(problem, coef, *problem.design.gradient(coef, problem.y, intercept, problem.weight))
+        residual, dual, products = problem.design.gradient(coef, problem.y, intercept, problem.weight)
+        if problem.at_origin is problem:
+            return _proved(problem, coef, residual, dual, products)
     dual = problem.within_interval(dual)
-    residual, products = problem.facts.audit(coef, intercept, dual)
+    residual, products = problem.audit(coef, intercept, dual)
     return _proved(problem, coef, residual, dual, products)
 
 
@@ -80,7 +85,7 @@ def _nothing_proved(problem: Problem) -> Proof:
 
 
 def prove_from_products(problem: Problem, coef: Array, residual: Array, dual: Array, products: Array) -> Proof:
-    """`prove` for a known residual and known `products`: ``X'dual`` followed by the sum of the dual.
+    """`prove` for a known residual and known `products`: those of `Problem.audit`.
 
     The dual must be inside the loss's interval. The intercept in the residual must be feasible.
     """
@@ -97,6 +102,7 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
     price of its square over the ridge. Where this leaves a gap, the problem without them is tried, whose slopes are
     shrunk instead.
     """
+    given, problem = problem, problem.at_origin
     at_ends = _proved_at_ends(problem, coef, residual, dual, products)
     if at_ends is not None:
         return at_ends
@@ -110,7 +116,7 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
             other = _least_gap(problem.with_penalty(penalty), coef, residual, dual, products, objective)
             best = (other[0] + less, *other[1:]) if other[0] + less < best[0] else best
     gap, inside, slope, shrink = best
-    return Proof(objective, gap, relative_gap(problem, gap, objective, coef), inside, slope, shrink)
+    return Proof(objective, gap, relative_gap(given, gap, objective, coef), inside, slope, shrink)
 
 
 def _least_gap(

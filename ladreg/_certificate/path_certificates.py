@@ -41,7 +41,7 @@ class Answers:
     residual, dual : ndarray of shape (n_answers, n_samples)
         Residuals, and duals inside the loss's interval.
     slope : ndarray of shape (n_answers, n_features)
-        Products of the duals with the columns of X.
+        Products of the duals with the columns of `Problem.at_origin`.
     total : ndarray of shape (n_answers,)
         Sums of the duals.
     """
@@ -141,7 +141,7 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
 
 def _looked_at(problem: Problem, answers: Answers) -> tuple[Array, NDArray[np.bool_]]:
     """The factor by which each answer's slopes exceed the dual set, and whether its dual needs only shrinking."""
-    unit, reach, projection = problem.penalty, problem.design.reach(), Projection(problem)
+    unit, reach, projection = problem.penalty, problem.at_origin.design.reach(), Projection(problem)
     overrun, worst = largest_parts(unit.strength, unit.positive, answers.slope)
     overrun /= answers.alphas
     rounding = np.empty(overrun.size)

@@ -54,6 +54,19 @@ class Design(ABC):
         """The columns of this design, `shift` subtracted and `scale` multiplied; X is shared, not copied."""
         return type(self)(self.X, self.shift + shift / self.scale, self.scale * scale, self._known)
 
+    def at_origin(self) -> Self:
+        """The design with columns far from zero moved as `extent` says; itself where none is far or some are moved.
+
+        The values of columns that far are subtracted without rounding: they are within a factor of two of the shift.
+        """
+        if self._known.get("is at origin") or self.shift.any():
+            return self
+        shift = self.extent(True)[0]
+        if shift.any():
+            return self.rescaled(shift, np.ones_like(shift))
+        self._known["is at origin"] = True
+        return self
+
     @property
     @abstractmethod
     def is_finite(self) -> bool:

@@ -323,7 +323,7 @@ def _certify(problem: Problem, path: Path, window: slice, units: Scaling, points
         residual -= rest[:, None]
         path.intercept[window] += rest
     dual = residual * problem.weight
-    slope = problem.design.rmatvec(dual.T).T
+    slope = problem.at_origin.design.rmatvec(dual.T).T
     found = proofs(problem, Answers(path.alphas[window], used, coefs.T, residual, dual, slope, dual.sum(axis=1)))
     path.coef[used, window] = coefs
     if problem.penalty.limited:

@@ -260,7 +260,7 @@ def _proved(
     residual = np.empty_like(dual)  # one contiguous row per alpha, as the dual
     np.subtract(unit.y, unit.design.matvec_of(used, np.ascontiguousarray(coef[:, used].T)).T, out=residual)
     residual -= intercept[:, None]
-    slope = unit.design.rmatvec(np.asfortranarray(dual.T)).T
+    slope = unit.at_origin.design.rmatvec(np.asfortranarray(dual.T)).T
     given = Answers(group.alphas, used, coef[:, used], residual, dual, slope, dual.sum(axis=1))
     found = proofs(unit, given)
     size = unit.penalty.excess(slope) if unit.penalty.positive else np.abs(slope)

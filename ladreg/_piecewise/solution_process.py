@@ -330,7 +330,7 @@ class _Process:
         coef, intercept = units.to_original(*table.split(point))
         # The loss is homogeneous: the dual does not depend on the units.
         given = units.dual_to_original(dual, problem.n_samples) if units.rows.size else dual
-        residual, products, _ = problem.design.audit(coef, problem.y, intercept, problem.weight, given, False)
+        residual, products = problem.audit(coef, intercept, given)
         proof = prove_from_products(problem, coef, residual, given, products)
         solution = Solution(
             coef=coef,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,12 @@ class Facts:
         if sizes is not None:
             self.__dict__["magnitudes"] = sizes
         return residual, products
+
+    @cached_property
+    def at_origin(self) -> Facts | None:
+        """Facts of the design `Design.at_origin`; None where no column is moved."""
+        design = self.design.at_origin()
+        return None if design is self.design else replace(self, design=design)
 
     @cached_property
     def one_weight(self) -> Array | None:

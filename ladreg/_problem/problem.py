@@ -65,9 +65,21 @@ class Problem:
 
     def with_penalty(self, penalty: ElasticNet) -> Problem:
         """The same problem with another penalty; both share `facts`."""
-        other = replace(self, penalty=penalty)
-        other.__dict__["facts"] = self.facts
-        return other
+        return replace(self, penalty=penalty)._knowing(self.facts)
+
+    def _knowing(self, facts: Facts) -> Problem:
+        self.__dict__["facts"] = facts
+        return self
+
+    @property
+    def at_origin(self) -> Problem:
+        """The problem with columns far from zero moved to the origin, itself where there are none, or no intercept.
+
+        The intercept is ``intercept + shift @ coef`` there; coefficients, residuals and feasible duals are the same.
+        Products of duals with the columns have the rounding of their spread, not of their distance from zero.
+        """
+        facts = self.facts.at_origin if self.fit_intercept else None
+        return self if facts is None else replace(self, design=facts.design)._knowing(facts)
 
     @cached_property
     def facts(self) -> Facts:
@@ -77,6 +89,12 @@ class Problem:
     def residual(self, coef: Array, intercept: float) -> Array:
         """``y - X @ coef - intercept``."""
         return self.y - self.design.matvec(coef) - intercept
+
+    def audit(self, coef: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
+        """The residual, and the dual's products with the columns of `at_origin`, followed by its sum."""
+        residual, products = self.facts.audit(coef, intercept, dual)
+        near = self.at_origin
+        return residual, products if near is self else np.append(near.design.rmatvec(dual), products[-1])
 
     def at_rest(self) -> Array:
         """The residuals where every coefficient is as near to zero as its limits allow, without intercept."""
