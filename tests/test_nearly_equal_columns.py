@@ -12,7 +12,16 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from ladreg import CombinedLossRegressor, ElasticNetCD, HuberLossRegressor, LADRegressor, LassoCD, LassoCDCV, lasso_path
+from ladreg import (
+    CombinedLossRegressor,
+    ElasticNetCD,
+    HuberLossRegressor,
+    LADRegressor,
+    LassoCD,
+    LassoCDCV,
+    blocks,
+    lasso_path,
+)
 from ladreg._design import as_design
 from ladreg._problem import ElasticNet, Huber, Problem, Settings
 from ladreg._solvers import solve
@@ -171,7 +180,7 @@ def test_limits_beside_far_columns_that_differ_by_1e_14_prove_no_more_than_fract
     assert 0.05 < apart <= 1.01 * fitted.dual_gap_
 
 
-@pytest.mark.parametrize("kind", ["limit", "free", "one strength"])
+@pytest.mark.parametrize("kind", ["limit", "free", "one strength", "blocks"])
 @pytest.mark.parametrize("seed", [2, 5, 8, 14])
 def test_columns_at_1e7_that_differ_by_1e_9_prove_no_more_than_fractions(kind, seed):
     """A product with such a column is rounded by 1e-9, and the coefficients of the optimum are 1e7."""
@@ -186,7 +195,7 @@ def test_columns_at_1e7_that_differ_by_1e_9_prove_no_more_than_fractions(kind, s
         given = {"alpha": 1e-12, "penalty_weights": strength / 1e-12}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = LassoCD(**given).fit(X, y)
+        fitted = LassoCD(**given).fit(*[blocks.arrays(X, y, rows=5)] if kind == "blocks" else (X, y))
     formula = Formula.of(X, y, None, Loss(square=0.5), strength, bounds=given.get("bounds"), share=1e-10)
     apart = fitted.objective_ - float(optimum_near(formula, fitted.coef_))
     assert apart <= 1.0001 * fitted.dual_gap_ + float(formula.allowed(fitted.coef_, fitted.intercept_))

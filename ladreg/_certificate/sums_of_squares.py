@@ -134,6 +134,15 @@ class SquareSums:
         return 0.5 * self.squares if self.curved is None else self.curved.loss
 
     @property
+    def column_sizes(self) -> Array:
+        """Root mean squares of the columns, less their means if there is an intercept, and the rounding of these means.
+
+        For Huber's loss, whose `gram` knows the rows inside alone, of the columns as they are.
+        """
+        sizes = np.sqrt(self.column_squares)
+        return sizes if self.curved is not None else np.sqrt(np.maximum(np.diag(self.gram), 0.0)) + EPS * sizes
+
+    @property
     def height(self) -> float:
         """The slope of the absolute part of the loss."""
         return 0.0 if self.kink is None else self.kink.height
@@ -190,7 +199,7 @@ def _outside(penalty: ElasticNet, slope: Array) -> NDArray[np.bool_]:
 def _gap(penalty: ElasticNet, coef: Array, sums: SquareSums, more: NDArray[np.bool_]) -> float:
     """The gap of the dual whose lean corrects free features and some `more`; infinite where there is none."""
     fixed = penalty.free() | more
-    allowed = ORTHOGONAL * np.sqrt(sums.column_squares) * (np.sqrt(sums.squares) + sums.height)
+    allowed = ORTHOGONAL * sums.column_sizes * (np.sqrt(sums.squares) + sums.height)
     for _ in range(_ROUNDS):
         leant = _leant(penalty, coef, sums, np.flatnonzero(fixed))
         if leant is None:
