@@ -96,6 +96,16 @@ def test_columns_far_from_zero_whose_slopes_all_vanish():
     assert LADRegressor(fit_intercept=False).alpha_max(X, y) == 0.0
 
 
+@pytest.mark.parametrize("part", [1e-9, 1e-11])
+def test_entries_of_a_column_that_are_far_below_its_largest(part):
+    """In each group the medians are zero with room for slopes to vanish, so that they do in any sum of groups."""
+    X = np.zeros((26, 3))
+    X[:8, 1], X[8:21, 0], X[21:, 0], X[21:, 2] = 1.0, part, 1.0, 1.0
+    y = np.zeros(26)
+    y[[1, 13, 18, 21]] = 1.0
+    assert LADRegressor(fit_intercept=False).alpha_max(X, y) <= 1e-9 * part
+
+
 @pytest.mark.parametrize("seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8573, 9233])
 def test_drawn_problems_that_once_were_wrong(seed):
     """Slopes of the linear program's tolerance, and rows whose duals are off the ends beside residuals of 1e-14."""

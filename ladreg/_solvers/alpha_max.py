@@ -354,7 +354,16 @@ def _held(given: _Tied, rows: Array, held: tuple[Index, Index]) -> tuple[Array, 
 def _solved(
     matrix: Array, share: Array, limit: Array, balance: tuple[Array, Array] | None, room: tuple[Array, Array]
 ) -> Array | None:
-    """The change d and the least t with ``matrix @ d - share * t <= limit``; None where HiGHS fails."""
+    """The change d and the least t with ``matrix @ d - share * t <= limit``; None where HiGHS fails.
+
+    HiGHS drops entries below 1e-9: a change of which all entries are small is in units of the largest, unless that
+    makes its room small.
+    """
+    entries = matrix if balance is None else np.vstack([matrix, balance[0]])
+    unit = np.abs(entries).max(axis=0, initial=0.0)
+    unit = np.where((unit < _ZOOM) & (unit * (room[1] - room[0]) >= _SMALL), unit, 1.0)
+    matrix, room = matrix / unit, (room[0] * unit, room[1] * unit)
+    balance = None if balance is None else (balance[0] / unit, balance[1])
     result = scipy.optimize.linprog(
         np.append(np.zeros(matrix.shape[1]), 1.0),
         A_ub=np.column_stack([matrix, -share]),
@@ -365,4 +374,4 @@ def _solved(
         method="highs",
         options=HIGHS,
     )
-    return np.asarray(result.x) if result.status == 0 and result.x is not None else None
+    return result.x / np.append(unit, 1.0) if result.status == 0 and result.x is not None else None
