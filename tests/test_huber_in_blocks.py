@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from ladreg import HuberLossRegressor, blocks
+from ladreg import HuberLossRegressor, HuberLossRegressorCV, blocks
 from ladreg._certificate import Curved, SquareSums, prove, prove_from_sums
 from ladreg._design import as_design
 from ladreg._from_blocks import Distance, LeastKeys, n_distinct_rows, row_keys, selected, survey, together
@@ -159,6 +159,36 @@ def test_given_coefficients_are_proved():
     assert there.bound <= best * (1 + 1e-12)
     assert there.gap <= here.gap * 10
     assert not there.unique
+
+
+def far_groups():
+    """Three groups, the last with half of its rows near 1 and half near 11: all constants between are optimal."""
+    rng = np.random.default_rng(0)
+    group, x = np.repeat(np.arange(3), 50), rng.standard_normal(150)
+    y = x + group + 0.3 * rng.standard_normal(150)
+    y[100:] = np.where(np.arange(50) % 2, 1.0 - rng.random(50), 11.0 + rng.random(50))
+    return np.column_stack([np.eye(3)[group], x]), y
+
+
+def test_of_several_optima_blocks_of_few_rows_have_that_of_memory():
+    X, y = far_groups()
+    model = HuberLossRegressor(alpha=0.0, scale=1.0, fit_intercept=False)
+    here = clone(model).fit(X, y)
+    there = clone(model).fit(blocks.arrays(X, y, rows=50).holding(40))
+    assert not here.certificate_.unique
+    assert not there.certificate_.unique
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=0, atol=1e-12)
+
+
+def test_of_several_optima_folds_of_few_rows_have_those_of_memory():
+    X, y = far_groups()
+    order = np.random.default_rng(1).permutation(y.size)
+    X, y = X[order], y[order]
+    model = HuberLossRegressorCV(alphas=[0.01], cv=2, scale=1.0, fit_intercept=False, post_selection=0.0)
+    here = clone(model).fit(X, y)
+    there = clone(model).fit(blocks.arrays(X, y, rows=50).holding(40))
+    np.testing.assert_allclose(there.huber_path_, here.huber_path_, rtol=1e-11)
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -62,13 +62,25 @@ def solve_blocks(
 
     Notes
     -----
-    Where few rows were not enough, and all are at most 2,000, these are solved as in memory, but not for pilots.
+    Where few rows were not enough, and all are at most 2,000, these are solved as in memory, but not for pilots. So are
+    those of which Huber's loss has several optima.
     """
     found = yield from _by_loss(question, settings, seen, n_held, start, is_first)
-    if found.relative_gap <= PROVED_GAP or seen.is_complete or seen.n_rows > FEW or is_pilot:
+    is_done = found.relative_gap <= PROVED_GAP and not has_several_optima(question, found)
+    if is_done or seen.is_complete or seen.n_rows > FEW or is_pilot:
         return found
+    return (yield from solve_whole(question, settings, found))
+
+
+def has_several_optima(question: Question, found: Solution) -> bool:
+    """Whether Huber's loss has other optima than the one found by Newton's steps, which is not the canonical one."""
+    return isinstance(question.loss, Huber) and not found.unique
+
+
+def solve_whole(question: Question, settings: Settings, found: Solution) -> Generator[Request, Summary, Solution]:
+    """The solution of all rows of a table of few, as in memory, unless less is proved of it than of `found`."""
     whole = solve(question.of((yield from all_rows())), settings)
-    return whole if whole.gap < found.gap else found
+    return whole if whole.gap < found.gap or whole.relative_gap <= PROVED_GAP else found
 
 
 def all_rows() -> Generator[Request, Summary, Rows]:

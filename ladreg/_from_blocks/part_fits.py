@@ -8,7 +8,7 @@ from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from ladreg._from_blocks.choose import solve_blocks
+from ladreg._from_blocks.choose import FEW, has_several_optima, solve_blocks, solve_whole
 from ladreg._from_blocks.near_origin import NearOrigin
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.row_folds import Training
@@ -83,7 +83,10 @@ class PartFits:
         return self.parts[0].seen.n_features + 1
 
     def solved(self, asked: Sequence[Asked]) -> list[Solution]:
-        """Solve questions, and those that are not proved again, with more rows for each."""
+        """Solve questions, and those that are not proved again, with more rows for each.
+
+        Of at most 2,000 rows of which Huber's loss has several optima, the one in memory is taken.
+        """
         if not asked:
             return []
         most = self.n_held // (2 * max(_FEWEST, _PER_COLUMN * self._n_used(asked)))
@@ -97,6 +100,11 @@ class PartFits:
             again = [self._from_neighbour(asked[k], asked, found) for k in left]
             for k, solution in zip(left, self._in_groups(again, size), strict=True):
                 found[k] = solution if solution.gap <= found[k].gap else found[k]
+        for k, one in enumerate(asked):
+            part = self.parts[one.part]
+            if has_several_optima(one.question, found[k]) and not part.seen.is_complete and part.seen.n_rows <= FEW:
+                whole = self.of_moved(solve_whole(one.question, self.settings, found[k]))
+                found[k] = together(self.passes, [whole], [part.training])[0]
         return found
 
     def is_shared(self, asked: Sequence[Asked]) -> bool:
