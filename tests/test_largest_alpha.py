@@ -106,7 +106,7 @@ def test_entries_of_a_column_that_are_far_below_its_largest(part):
     assert LADRegressor(fit_intercept=False).alpha_max(X, y) <= 1e-9 * part
 
 
-@pytest.mark.parametrize("seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8573, 9233])
+@pytest.mark.parametrize("seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8573, 9233, 31433])
 def test_drawn_problems_that_once_were_wrong(seed):
     """Slopes of the linear program's tolerance, and rows whose duals are off the ends beside residuals of 1e-14."""
     assert not found(np.random.default_rng([seed, 7]))[2]

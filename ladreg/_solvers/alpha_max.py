@@ -105,20 +105,36 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
     if not dual[sided].any():
         return 0.0  # a dual of zero is feasible
     is_met = known is not None and bool(np.all(np.abs(known - dual)[sided] <= AT_END * problem.weight[sided]))
-    dual = np.array(known) if known is not None and is_met else dual
-    origin = np.zeros(problem.n_features) if free.size else _far_origin(problem)
-    total, moved = float(dual.sum()), problem
+    start = known if known is not None and is_met else dual
+    found = _by_program(problem, coef, tied, np.array(start), is_met)
+    if found is None and known is not None and not is_met:
+        # Curved losses are known to half the digits: the dual of the others is feasible, if not to all of them.
+        found = _by_program(problem, coef, tied, np.array(known), True)
+    if found is not None:
+        return found
+    known = _at_ends(problem, dual, tied) if known is None else known
+    if known is None:
+        raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
+    # This dual is feasible, but does not minimise the largest slope.
+    return _largest(problem, known, penalised)
+
+
+def _by_program(problem: Problem, coef: Array, tied: Index, dual: Array, is_met: bool) -> float | None:
+    """The largest slope, minimised over the dual of the tied rows; None where the linear program fails.
+
+    `is_met` says whether the dual balances the free columns.
+    """
+    penalty = problem.penalty
+    penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
+    free = np.flatnonzero(penalty.strength == 0)
+    origin, moved = np.zeros(problem.n_features) if free.size else _far_origin(problem), problem
     if origin.any():
         moved = replace(problem, design=problem.design.rescaled(origin, np.ones(problem.n_features)))
     given, chosen = _Tied.of(moved, tied, dual, is_met and not origin.any(), origin), penalised[:_FIRST]
     while True:
         change = _least(given, coef, chosen, free)
         if change is None:
-            known = _at_ends(problem, dual, total, tied) if known is None else known
-            if known is None:
-                raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
-            # This dual is feasible, but does not minimise the largest slope.
-            return _largest(problem, known, penalised)
+            return None
         dual[tied] = (given.weight * (given.share + change))[: tied.size]
         ratio = _ratios(moved, dual, penalised, VERTEX, given.common(change))
         bound = float(ratio[np.isin(penalised, chosen)].max(initial=0.0))
@@ -130,13 +146,13 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
         chosen = np.union1d(chosen, beyond[worst])
 
 
-def _at_ends(problem: Problem, dual: Array, total: float, tied: Index) -> Array | None:
-    """The dual that balances `total` where tied rows can do so at an end of their intervals only.
+def _at_ends(problem: Problem, dual: Array, tied: Index) -> Array | None:
+    """The dual that balances its sum where tied rows can do so at an end of their intervals only.
 
-    A linear program fails where there is less room than its tolerance, or than the rounding of `total`, whose terms
-    may be 1e12 times as heavy as the tied rows. These share `total` by their weights.
+    A linear program fails where there is less room than its tolerance, or than the rounding of the sum, whose terms
+    may be 1e12 times as heavy as the tied rows. These share the sum by their weights.
     """
-    weight = problem.weight[tied]
+    weight, total = problem.weight[tied], float(dual.sum())
     mass = float(weight.sum()) or 1.0
     share, least = -total / mass, HALF_DIGITS + SUMMED * float(np.abs(dual).sum()) / mass
     if not problem.fit_intercept or min(abs(share - end) for end in problem.loss.kink()) > least:
