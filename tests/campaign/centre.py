@@ -19,6 +19,8 @@ from tests.campaign.formula import EPS, LONG, ROUNDINGS
 ROOM = 1e-11
 # Predictions of the answer and of the oracle, at unit scale, differ by less than this.
 CLOSE = 1e-3
+# Tables of more different rows are not judged: each takes two linear programs of 50 ms, and fits have several targets.
+MOST_ROWS = 200
 
 
 class Centre:
@@ -178,7 +180,7 @@ def _posed(formula):
     if np.any((singular < 1e-3 * singular[0]) & (singular > 1e-13 * singular[0])):
         return None
     strength = formula.strength[kept] / largest[kept]
-    if np.any((strength > 0) & (strength < 1e-4)):
+    if np.any((strength > 0) & (strength < 1e-4)) or len(np.unique(columns, axis=0)) > MOST_ROWS:
         return None
     return X.astype(float), (y / size.max()).astype(float), size.max(), kept, middle
 
