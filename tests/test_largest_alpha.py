@@ -6,6 +6,9 @@ import scipy.sparse as sp
 from scipy.optimize import linprog
 
 from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor
+from ladreg._design import as_design
+from ladreg._problem import Absolute, ElasticNet, Problem
+from ladreg._solvers import largest_alpha_at
 from tests.campaign.largest import found
 
 
@@ -110,3 +113,12 @@ def test_entries_of_a_column_that_are_far_below_its_largest(part):
 def test_drawn_problems_that_once_were_wrong(seed):
     """Slopes of the linear program's tolerance, and rows whose duals are off the ends beside residuals of 1e-14."""
     assert not found(np.random.default_rng([seed, 7]))[2]
+
+
+@pytest.mark.parametrize("known", [None, np.zeros(5)])
+def test_free_columns_that_tied_rows_cannot_balance_have_slopes_that_are_rounding(known):
+    """Heavy rows at 0.1 + 0.2 and 0.3 balance to rounding; no tied row has that column, and the program fails."""
+    X = np.array([[0.1 + 0.2, 1.0], [0.3, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 1.0]])
+    y, w = np.array([1.0, -1.0, 0.0, 0.0, 0.0]), np.array([3e7, 3e7, 1e-4, 1e-4, 1e-4])
+    problem = Problem(as_design(X), y, w, Absolute(), ElasticNet(np.array([0.0, 1.0])), fit_intercept=True)
+    assert largest_alpha_at(problem, np.zeros(2), 0.0, known) == pytest.approx(3e7, rel=1e-9)
