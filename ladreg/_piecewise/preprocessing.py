@@ -219,7 +219,7 @@ def reduces(problem: Problem, tuning: PiecewiseTuning) -> bool:
     if is_cheaper and problem.design.blocks(problem.fit_intercept) is not None:
         return False
     least = RowProblem(problem, tuning).per_column(tuning.rows_per_column)
-    return problem.n_samples > max(tuning.pilot_rows, 2 * least)
+    return n_columns > 0 and problem.n_samples > max(tuning.pilot_rows, 2 * least)
 
 
 def _pilot(table: RowProblem, limit: int, stats: dict[str, float]) -> Array:
