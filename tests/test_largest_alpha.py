@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.optimize import linprog
 
-from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor
+from ladreg import ElasticNetCD, HuberLossRegressor, LADRegressor, QuantileRegressor
 from ladreg._design import as_design
 from ladreg._problem import Absolute, ElasticNet, Problem
 from ladreg._solvers import largest_alpha_at
@@ -109,7 +109,7 @@ def test_entries_of_a_column_that_are_far_below_its_largest(part):
     assert LADRegressor(fit_intercept=False).alpha_max(X, y) <= 1e-9 * part
 
 
-@pytest.mark.parametrize("seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8573, 9233, 31433])
+@pytest.mark.parametrize("seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8208, 8573, 9233, 31433, 10121285])
 def test_drawn_problems_that_once_were_wrong(seed):
     """Slopes of the linear program's tolerance, and rows whose duals are off the ends beside residuals of 1e-14."""
     assert not found(np.random.default_rng([seed, 7]))[2]
@@ -122,3 +122,16 @@ def test_free_columns_that_tied_rows_cannot_balance_have_slopes_that_are_roundin
     y, w = np.array([1.0, -1.0, 0.0, 0.0, 0.0]), np.array([3e7, 3e7, 1e-4, 1e-4, 1e-4])
     problem = Problem(as_design(X), y, w, Absolute(), ElasticNet(np.array([0.0, 1.0])), fit_intercept=True)
     assert largest_alpha_at(problem, np.zeros(2), 0.0, known) == pytest.approx(3e7, rel=1e-9)
+
+
+@pytest.mark.parametrize("model", [LADRegressor(alpha=0.01), ElasticNetCD(alpha=0.01, l1_ratio=0.0)])
+@pytest.mark.parametrize("seed", [1, 3, 6, 7])
+def test_columns_of_zeros_have_coefficients_of_zero(model, seed):
+    """Free ones come out of a solution of minimum norm as its rounding."""
+    rng = np.random.default_rng(seed)
+    X = 1.0 * (rng.integers(0, 12, 5)[:, None] == np.arange(12))
+    X[:, :4] *= rng.integers(0, 2, 4)
+    y, factors = rng.standard_normal(5), rng.integers(0, 2, 12)
+    coef = model.set_params(penalty_weights=factors).fit(X, y).coef_
+    assert coef.any()
+    assert not coef[~X.any(axis=0)].any()

@@ -131,12 +131,13 @@ class SquaredFolds:
     ) -> Solution:
         """The solution at the start itself if the data prove it, else by `solve` from there."""
         assert start is not None
-        columns = self.columns.with_penalty(self._unit_of(problem))
+        twin = self.twin.with_penalty(self._unit_of(problem))
+        columns = self.columns.with_penalty(twin.penalty)
         coef, _ = self.units.to_scaled(*start)
         dual, counts = columns.weight * columns.residual(coef), dict.fromkeys(COUNTS, 0)
         point = Uncertified(coef, columns.intercept(coef), dual, n_iter, stopped, NAME, counts, unique=True)
         with np.errstate(over="ignore", invalid="ignore"):  # NaN fails the proof
-            solution = certified(problem, self.units, point)
+            solution = certified(problem, twin, self.units, point)
         enough = min(PROVED_GAP, settings.tol) * self.columns.size * self.units.unit**2
         return solution if solution.gap <= enough else self.solve(problem, settings, start)
 

@@ -41,7 +41,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     twin, units = scaled(problem)
     near = units.to_scaled(*start) if start is not None else None
     if not twin.loss.has_kink:  # the kink is lost in rounding
-        return certified(problem, units, solve_lasso(twin, settings, near))
+        return certified(problem, twin, units, solve_lasso(twin, settings, near))
     # 0.
     solution = _from_vertex(problem, twin, units, settings)
     if solution is not None:
@@ -52,7 +52,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     rows = twin if fewer is None else fewer.problem
     fitted = interpolant(twin)
     if fitted is not None:
-        solution = certified(problem, units, fitted, rung=1)
+        solution = certified(problem, twin, units, fitted, rung=1)
         settled = _settled(solution, twin, fitted, units)
         if settled is not None:
             return settled
@@ -62,7 +62,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
             draft = replace(
                 draft, dual=fewer.spread(draft.dual), stats={**draft.stats, "rows_distinct": rows.n_samples}
             )
-        solution = certified(problem, units, draft, rung=number)
+        solution = certified(problem, twin, units, draft, rung=number)
         if best is None or solution.gap < best[0].gap:
             best = solution, draft
         settled = _settled(solution, twin, draft, units)
@@ -83,13 +83,13 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
         twin, draft.coef, draft.intercept, draft.dual, n_iter=draft.n_iter, stopped=draft.stopped, solver=draft.solver
     )
     refined = linprog.refine(twin, settings, first).uncertified()
-    solution = certified(problem, units, refined, rung=3)
+    solution = certified(problem, twin, units, refined, rung=3)
     settled = _settled(solution, twin, refined, units)
     if settled is not None:
         return settled
     # 4.
     last = linprog.solve_by_linprog(twin, settings, near)
-    final = certified(problem, units, last, rung=4)
+    final = certified(problem, twin, units, last, rung=4)
     return final if final.gap <= solution.gap else solution
 
 
@@ -98,14 +98,14 @@ def _from_vertex(problem: Problem, twin: Problem, units: Scaling, settings: Sett
     vertex = solve_vertex(twin, settings.tuned(PiecewiseTuning))
     if vertex is None:
         return None
-    solution = _settled(certified(problem, units, vertex, rung=0), twin, vertex, units)
+    solution = _settled(certified(problem, twin, units, vertex, rung=0), twin, vertex, units)
     if solution is None or solution.unique:
         return solution
     optimum = canonical_optimum(twin, vertex.dual)
     if optimum is None:
         return None
     vertex = replace(vertex, **optimum._asdict())
-    return _settled(certified(problem, units, vertex, rung=0), twin, vertex, units)
+    return _settled(certified(problem, twin, units, vertex, rung=0), twin, vertex, units)
 
 
 def _settled(solution: Solution, twin: Problem, draft: Uncertified, units: Scaling) -> Solution | None:

@@ -23,6 +23,7 @@ from ladreg._arrays import Array, unit_of
 from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
 from ladreg._piecewise.row_problem import Iterate
 from ladreg._piecewise.tuning import PiecewiseTuning
+from ladreg._presolve import without_rounding
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 from ladreg._tolerances import (
     AT_END,
@@ -304,8 +305,7 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
     assert answer.coef is not None
     counts: dict[str, Any] = {"n_iter": n_iter, "solver": name}
     raw = certify(problem, answer.coef, answer.intercept, answer.dual, stopped=answer.stopped, **counts)
-    rounding, unit = _rounding(problem, raw), 1.0 + raw.objective
-    faces = [(AT_END, rounding)]
+    faces, unit = [(AT_END, _rounding(problem, raw))], 1.0 + raw.objective
     # Slopes of nearly equal columns miss their strength by any number: a face that costs more than rounding has one too
     # many there, an empty one has one too few. Where the answer is proved, narrower faces are tried, then a wider one.
     if raw.gap <= PROVED_GAP * unit:
@@ -316,10 +316,9 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
             finished = certify(problem, *exact, stopped=StopReason.EXACT, **counts)
             if finished.gap <= raw.gap + room:
                 return finished
-    stopped = raw.stopped if raw.unique else StopReason.NOT_CANONICAL
-    bare = _without_rounding(problem, raw.coef)
-    other = certify(problem, bare, raw.intercept, raw.dual, stopped=stopped, **counts)
-    return other if other.gap <= raw.gap + rounding else replace(raw, stopped=stopped)
+    coef = without_rounding(problem, raw)
+    bare = raw if coef is raw.coef else certify(problem, coef, raw.intercept, raw.dual, stopped=raw.stopped, **counts)
+    return bare if raw.unique else replace(bare, stopped=StopReason.NOT_CANONICAL)
 
 
 def _rounding(problem: Problem, raw: Solution) -> float:
@@ -330,13 +329,6 @@ def _rounding(problem: Problem, raw: Solution) -> float:
     terms = problem.design.absolute_matvec(raw.coef) + (abs(raw.intercept) + np.abs(problem.y))
     digits = SUMMED * float(np.abs(raw.dual) @ terms)
     return max(ROUNDING_GAP * (1.0 + raw.objective), min(digits, FACE_GAP * raw.objective))
-
-
-def _without_rounding(problem: Problem, coef: Array) -> Array:
-    """Zero, or the limit nearest to it, for penalised coefficients that are rounding beside the largest and one."""
-    small = VERTEX * max(float(np.abs(coef).max(initial=0.0)), 1.0)
-    penalty = problem.penalty
-    return penalty.within(np.where((penalty.strength > 0) & (np.abs(coef) <= small), 0.0, coef))
 
 
 def _fallback(problem: Problem, origin: Coefficients, stopped: StopReason, name: str, n_iter: int) -> Solution:

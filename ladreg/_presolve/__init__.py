@@ -15,6 +15,7 @@ from ladreg._presolve.scaling import (
     scaled,
     solve_at_unit_scale,
     typical,
+    without_rounding,
 )
 from ladreg._presolve.tuning import PresolveTuning
 
@@ -44,4 +45,5 @@ __all__ = [
     "solve_by_other_columns",
     "solve_clipped",
     "typical",
+    "without_rounding",
 ]

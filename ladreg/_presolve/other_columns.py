@@ -147,7 +147,7 @@ def solve_by_other_columns(problem: Problem, settings: Settings, found: Solution
         if columns is None:
             return found
         there = _there(twin, columns, solve(columns.problem(twin), settings))
-        other = certified(problem, units, there, columns_replaced=columns.features.size)
+        other = certified(problem, twin, units, there, columns_replaced=columns.features.size)
     return other if other.gap < found.gap else found
 
 

@@ -12,7 +12,7 @@ from math import isfinite
 import numpy as np
 
 from ladreg._arrays import NONE, TINY, Array, Index, power_of_two, unit_of
-from ladreg._certificate import certify
+from ladreg._certificate import certify, prove
 from ladreg._problem import (
     TOO_LARGE,
     Coefficients,
@@ -24,7 +24,7 @@ from ladreg._problem import (
     StopReason,
     Uncertified,
 )
-from ladreg._tolerances import FACE_GAP, FAR_COLUMNS, ROUNDING_GAP, SUMMED
+from ladreg._tolerances import FACE_GAP, FAR_COLUMNS, PROVED_GAP, ROUNDING_GAP, SOLVED, SUMMED
 
 # Error message where squares of y underflow in float64, though y does not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
@@ -139,11 +139,11 @@ def solve_at_unit_scale(
     if start is not None:
         start = units.to_scaled(*start)
     with np.errstate(over="ignore", invalid="ignore"):  # NaN fails the proof
-        solution = certified(problem, units, engine(twin, settings, start))
+        solution = certified(problem, twin, units, engine(twin, settings, start))
         curved = _with_curve(problem, twin, units)
         if curved is not None and solution.relative_gap > ROUNDING_GAP:
             start = units.to_scaled(*solution.coefficients)
-            other = certified(problem, units, engine(curved, settings, start))
+            other = certified(problem, curved, units, engine(curved, settings, start))
             solution = other if other.gap < solution.gap else solution
     return with_stall(problem, solution, settings.tol)
 
@@ -174,10 +174,16 @@ def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     return bool(solution.gap > max(tol * size, min(FACE_GAP * size, FAR_COLUMNS * solution.objective)) + rounding)
 
 
-def certified(problem: Problem, units: Scaling, found: Solution | Uncertified, **counts: float) -> Solution:
-    """The answer for the scaled twin in the units of `problem`, certified there; `counts` are added to its stats."""
-    least = np.maximum(found.coef, 0.0) if problem.penalty.positive else found.coef  # below zero by rounding
-    coef, intercept = units.to_original(least, found.intercept)
+def certified(
+    problem: Problem, twin: Problem, units: Scaling, found: Solution | Uncertified, **counts: float
+) -> Solution:
+    """The answer for the scaled twin in the units of `problem`, certified there; `counts` are added to its stats.
+
+    Coefficients of the size of rounding are zero where that is proved as well: see `without_rounding`.
+    """
+    coef = without_rounding(twin, found)
+    coef = np.maximum(coef, 0.0) if problem.penalty.positive else coef  # below zero by rounding
+    coef, intercept = units.to_original(coef, found.intercept)
     coef = problem.penalty.within(coef) if problem.penalty.limited else coef
     return certify(
         problem,
@@ -190,3 +196,26 @@ def certified(problem: Problem, units: Scaling, found: Solution | Uncertified, *
         stats={**found.stats, **counts},
         unique=found.unique,
     )
+
+
+def without_rounding(problem: Problem, found: Solution | Uncertified) -> Array:
+    """The coefficients of an answer at unit scale, zero in place of rounding where the dual proves as much of zero.
+
+    Rounding is a coefficient of at most `SOLVED` times the larger of one and the largest; a gap of at most
+    `PROVED_GAP` is as good as the answer's own. Coefficients without a kink or a limit at zero stay, unless those of
+    the others are zero with them alone; those of columns of zeros, which move no prediction, are zero.
+    """
+    coef, penalty = found.coef, problem.penalty
+    size = np.abs(coef)
+    small = (size <= SOLVED * max(1.0, float(np.maximum.reduce(size, initial=0.0)))) & (size > 0)
+    if not small.any():
+        return coef
+    still = small & (problem.design.magnitudes(problem.weight) == 0)
+    penalised = small & penalty.kinked
+    choices = [penalised | still, small] if penalised.any() else [still] if still.any() else []
+    limit = max(prove(problem, coef, found.intercept, found.dual).relative_gap, PROVED_GAP) if choices else 0.0
+    for zero in choices:
+        bare = penalty.within(np.where(zero, 0.0, coef))
+        if prove(problem, bare, found.intercept, found.dual).relative_gap <= limit:
+            return bare
+    return coef
