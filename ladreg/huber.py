@@ -18,7 +18,10 @@ from ladreg._estimators import (
     scales_of_blocks,
 )
 from ladreg._from_blocks import PartFits
-from ladreg._problem import Coefficients, ElasticNet, Huber, Loss, Problem, Solution
+from ladreg._problem import Coefficients, ElasticNet, Huber, Loss, Problem, Solution, StopReason
+
+# What is warned of where less of it is proved than `tol`.
+_PILOT = "the fit by absolute values, from which the scale is estimated,"
 
 
 class HuberLossRegressor(L1Regressor):
@@ -201,9 +204,12 @@ class HuberLossRegressor(L1Regressor):
         return Huber(1.0)  # `_problems` sets the delta of each target
 
     def _problems(self, data: Data, penalty: ElasticNet) -> list[Problem]:
-        return [self._estimated(problem) for problem in super()._problems(data, penalty)]
+        problems = [self._estimated(problem) for problem in super()._problems(data, penalty)]
+        worst = max((problem.pilot_gap for problem in problems), default=0.0)
+        self._warn_of_pilot(_PILOT, worst, StopReason.STALLED)
+        return list(problems)
 
-    def _estimated(self, problem: Problem) -> Problem:
+    def _estimated(self, problem: Problem) -> ScaledProblem:
         if self.scale != "mad":
             return ScaledProblem.of(problem, self.epsilon, float(self.scale))
         return ScaledProblem.of(problem, self.epsilon, *estimated_scale(problem, self._settings()))
@@ -223,8 +229,8 @@ class HuberLossRegressor(L1Regressor):
         if self.scale != "mad":
             return [ScaledProblem.of(problem, self.epsilon, float(self.scale))] * len(fits.parts)
         scales = scales_of_blocks(fits, problem)
-        worst = max(one.relative_gap for one in scales)
-        self._warn_of_pilot("the fit by absolute values, from which the scale is estimated,", worst)
+        worst = max(scales, key=lambda one: one.relative_gap)
+        self._warn_of_pilot(_PILOT, worst.relative_gap, worst.stopped)
         return [ScaledProblem.of(problem, self.epsilon, one.scale) for one in scales]
 
     def _problems_again(self, data: Data, penalty: ElasticNet) -> list[Problem]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.stats import norm
+from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import HuberLossRegressor, LADRegressor
 
@@ -219,3 +220,13 @@ def test_several_targets_each_have_their_own():
     model = HuberLossRegressor().fit(X, np.column_stack([y, exact]))
     assert model.scale_.tolist() == [scale_of(X, y), scale_of(X, exact)]
     assert max(proof.relative_gap for proof in model.verify(X, np.column_stack([y, exact]))) < 1e-9
+
+
+def test_a_scale_that_rounding_moves_is_said():
+    """Columns that differ by 3e-12 have coefficients of 1e11, which round residuals."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(60)
+    X = np.column_stack([x, rng.standard_normal(60), x + 3e-12 * rng.standard_normal(60)])
+    y = rng.standard_normal(60)
+    with pytest.warns(ConvergenceWarning, match="from which the scale is estimated"):
+        HuberLossRegressor(alpha=0.1, fit_intercept=False).fit(X, y)

@@ -328,10 +328,10 @@ class CertifiedRegressor(
         """Whether a solution needs no warning."""
         return solution.stopped.good or solution.relative_gap <= min(self.tol, ROUNDING_GAP)
 
-    def _warn_of_pilot(self, what: str, relative_gap: float) -> None:
+    def _warn_of_pilot(self, what: str, relative_gap: float, stopped: StopReason) -> None:
         """Warn of a fit that comes before, and of whose optimum less is proved than `tol`."""
         if relative_gap > max(self.tol, ROUNDING_GAP):
-            reason = StopReason.TOO_MANY_ROWS.value
+            reason = stopped.value
             warnings.warn(
                 f"{type(self).__name__}: {what} is proved to be within {relative_gap:.3g} of the optimum (relative). "
                 f"{reason[0].upper()}{reason[1:]}.",

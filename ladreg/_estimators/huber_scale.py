@@ -18,7 +18,7 @@ from ladreg._presolve import median, scaled
 from ladreg._problem import Absolute, Coefficients, ElasticNet, Huber, Problem, Settings, Solution, Uncertified
 from ladreg._row_blocks import Rows
 from ladreg._solvers import solve
-from ladreg._tolerances import SOLVED, SUMMED
+from ladreg._tolerances import ROUNDING_GAP, SOLVED, SUMMED
 
 # The correction takes at most 1/3 of the distinct rows as fitted exactly: three distinct rows per column.
 _MOST_FITTED = 1 / 3
@@ -30,13 +30,19 @@ _LEAST = 1e-20
 
 @dataclass(frozen=True)
 class ScaledProblem(Problem):
-    """A problem with Huber's loss, the scale that its `delta` was computed from, and a start for its fit."""
+    """A problem with Huber's loss, the scale that its `delta` was computed from, and a start for its fit.
+
+    `pilot_gap` is the relative gap of the fit by absolute values that the scale comes from.
+    """
 
     scale: float = 1.0
     start: Coefficients | None = None
+    pilot_gap: float = 0.0
 
     @classmethod
-    def of(cls, problem: Problem, epsilon: float, scale: float, start: Coefficients | None = None) -> ScaledProblem:
+    def of(
+        cls, problem: Problem, epsilon: float, scale: float, start: Coefficients | None = None, pilot_gap: float = 0.0
+    ) -> ScaledProblem:
         """`problem` with ``delta = epsilon * scale``."""
         return cls(
             design=problem.design,
@@ -47,10 +53,11 @@ class ScaledProblem(Problem):
             fit_intercept=problem.fit_intercept,
             scale=scale,
             start=start,
+            pilot_gap=pilot_gap,
         )
 
 
-def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coefficients | None]:
+def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coefficients | None, float]:
     """A robust estimate of the errors' standard deviation, and the fit by absolute values that it comes from.
 
     Parameters
@@ -67,6 +74,8 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
         its middle.
     start : Coefficients or None
         The fit by absolute values; None if there are too few rows for it.
+    relative_gap : float
+        Of that fit, at unit scale where it misses `settings.tol`; zero where it is the only vertex.
 
     Notes
     -----
@@ -84,7 +93,7 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
     distinct = _n_distinct(problem, twin)
     if has_few_rows(twin, distinct):
         coef, intercept = twin.penalty.rest, replace(twin, y=twin.at_rest()).null_intercept()
-        start, n_fitted = None, 1
+        start, n_fitted, gap = None, 1, 0.0
     else:
         found: Uncertified | Solution | None = solve_only_vertex(twin, settings.tuned(PiecewiseTuning))
         if found is not None:
@@ -98,11 +107,15 @@ def estimated_scale(problem: Problem, settings: Settings) -> tuple[float, Coeffi
             # An intercept far from zero has too few digits for residuals.
             intercept = Absolute().location(twin.residual(coef, 0.0), twin.weight)
         n_fitted = n_fitted_rows(twin, coef, found.unique)
+        gap = found.relative_gap if isinstance(found, Solution) else 0.0
+        if gap > max(settings.tol, ROUNDING_GAP):
+            # Rounding of numbers far from zero is none of the residuals at unit scale.
+            gap = min(gap, solve(twin, replace(settings, max_iter=None)).relative_gap)
     size = np.abs(twin.residual(coef, intercept))
     middle = Absolute().location(size, twin.weight)
     if is_nothing(twin, coef, intercept, middle):
-        return units.unit * least_scale(twin), start
-    return units.unit * corrected(middle, n_fitted, distinct), start
+        return units.unit * least_scale(twin), start, gap
+    return units.unit * corrected(middle, n_fitted, distinct), start, gap
 
 
 def without_penalty(problem: Problem) -> Problem:

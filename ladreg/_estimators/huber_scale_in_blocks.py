@@ -29,15 +29,16 @@ from ladreg._from_blocks import (
     together,
 )
 from ladreg._presolve import scaled
-from ladreg._problem import Absolute, ElasticNet, Problem, Solution
+from ladreg._problem import Absolute, ElasticNet, Problem, Solution, StopReason
 from ladreg._tolerances import PROVED_GAP
 
 
 class BlockScale(NamedTuple):
-    """A scale, and the relative gap that was proved of the fit by absolute values that it comes from."""
+    """A scale, the relative gap of the fit by absolute values that it comes from, and what a larger one comes from."""
 
     scale: float
     relative_gap: float
+    stopped: StopReason = StopReason.TOO_MANY_ROWS
 
 
 class _Pilot(NamedTuple):
@@ -63,7 +64,8 @@ def scales_of_blocks(fits: PartFits, problem: Problem) -> list[BlockScale]:
     """
     parts = fits.parts
     if len(parts) == 1 and parts[0].seen.is_complete:
-        return [BlockScale(estimated_scale(problem, fits.settings)[0], 0.0)]
+        scale, _, gap = estimated_scale(problem, fits.settings)
+        return [BlockScale(scale, gap, StopReason.STALLED)]
     fits = replace(fits, settings=replace(fits.settings, max_iter=None))
     question = Question.like(without_penalty(problem))
     near = NearOrigin.of(question, parts[0].seen)
@@ -112,10 +114,11 @@ def _in_memory(fits: PartFits, questions: dict[int, Question]) -> dict[int, Bloc
     """The scales of some parts, each of few rows, from all their rows."""
     training = [fits.parts[part].training for part in questions]
     rows = together(fits.passes, [all_rows() for _ in questions], training)
-    return {
-        part: BlockScale(estimated_scale(question.of(some), fits.settings)[0], 0.0)
+    found = {
+        part: estimated_scale(question.of(some), fits.settings)
         for (part, question), some in zip(questions.items(), rows, strict=True)
     }
+    return {part: BlockScale(scale, gap, StopReason.STALLED) for part, (scale, _, gap) in found.items()}
 
 
 def _all_at_rest(penalty: ElasticNet) -> ElasticNet:
