@@ -11,7 +11,7 @@ import scipy.optimize
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
 from ladreg._presolve import REACH, clip_at, typical
-from ladreg._problem import TOO_LARGE, Problem, Settings, Solver
+from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Settings, Solver
 from ladreg._tolerances import (
     AT_END,
     EXACT_FIT,
@@ -49,8 +49,7 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
     where limits hold coefficients off zero. `largest_alpha_at` says what follows from that solution.
     """
     penalty = problem.penalty
-    penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
-    free = np.flatnonzero(penalty.strength == 0)
+    penalised, free = _kinds(penalty)
     if penalised.size == 0:
         return 0.0
     if problem.fit_intercept:
@@ -88,9 +87,7 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
        given, if that is at the ends of the intervals of all other rows. The part of the slopes that columns far from
        zero have in common is a variable of its own.
     """
-    penalty = problem.penalty
-    penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
-    free = np.flatnonzero(penalty.strength == 0)
+    penalised, free = _kinds(problem.penalty)
     residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
     lower, upper = problem.loss.kink()
     tied = _on_kink(problem, coef, intercept, known) if upper > lower else np.zeros(0, dtype=np.intp)
@@ -121,14 +118,18 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
     return _largest(problem, known, penalised)
 
 
+def _kinds(penalty: ElasticNet) -> tuple[Index, Index]:
+    """The penalised features that are not excluded, and the free ones."""
+    strength = penalty.strength
+    return np.flatnonzero((strength > 0) & np.isfinite(strength)), np.flatnonzero(strength == 0)
+
+
 def _by_program(problem: Problem, coef: Array, tied: Index, dual: Array, is_met: bool) -> float | None:
     """The largest slope, minimised over the dual of the tied rows; None where the linear program fails.
 
     `is_met` says whether the dual balances the free columns.
     """
-    penalty = problem.penalty
-    penalised = np.flatnonzero((penalty.strength > 0) & np.isfinite(penalty.strength))
-    free = np.flatnonzero(penalty.strength == 0)
+    penalised, free = _kinds(problem.penalty)
     origin, moved = np.zeros(problem.n_features) if free.size else _far_origin(problem), problem
     if origin.any():
         moved = replace(problem, design=problem.design.rescaled(origin, np.ones(problem.n_features)))
