@@ -15,7 +15,7 @@ import ladreg
 from ladreg._estimators import CertifiedRegressor
 from ladreg._paths import Path
 from tests.campaign.draws import Case
-from tests.campaign.formula import LONG, Formula, Loss
+from tests.campaign.formula import EPS, LONG, Formula, Loss
 from tests.campaign.judge import Answer
 
 # How often each is drawn. Those that choose alpha fit many times.
@@ -323,10 +323,13 @@ _ROUNDED |= {"leverage", "correlated", "nearly equal columns", "forced in: nearl
 def _at_largest(model, case, found, outcome):
     if not model.at_largest or _ROUNDED & set(case.ills):
         return
-    # Far from the origin the slopes of a fit are rounded: coefficients may move predictions by 1e-12 of y's deviation.
+    # Far from the origin the slopes of a fit are rounded: coefficients may move predictions by 1e-12 of y's deviation,
+    # and by the rounding of a residual, whose terms are far larger than y where there is no intercept.
     is_far = any(ill.startswith("columns at") for ill in case.ills)
     for formula, answer in found:
-        if formula.moved_without(answer.coef) > is_far * 1e-12 * np.sqrt(formula.variance):
+        _, terms = formula.sizes(answer.coef, answer.intercept)
+        least = max(1e-12 * np.sqrt(formula.variance), EPS * (formula.weight @ terms))
+        if formula.moved_without(answer.coef) > is_far * least:
             outcome.complaints.append(f"silent wrong: at alpha_max coefficients are {answer.coef}")
 
 
