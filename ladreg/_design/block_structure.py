@@ -23,8 +23,9 @@ from ladreg._tolerances import AT_END
 _CLASSES = 6
 # A column with values in more than a quarter of the rows is never in D.
 _MOST_ROWS = 0.25
-# At least 32 columns, and as many as half of the others, make D worth its bookkeeping.
+# D has at least 32 columns: with fewer it does not pay for its bookkeeping.
 _LEAST = 32
+# D has at least 0.5 times as many columns as S, for the same reason.
 _PART = 0.5
 # Mark pairs of columns in a table of D x S where that has at most 4 entries per stored value; sort the pairs otherwise.
 _TABLE = 4

@@ -38,7 +38,7 @@ class Sample:
     weight, square : ndarray of shape (n_samples,)
         Weights with the number of rows as their sum, and what a row counts in a sum of squared scores.
     size : float
-        The number of rows: as many as there are, or the sum of frequency weights.
+        The number of rows, or the sum of frequency weights.
     groups : ndarray of shape (n_samples,) or None
         The number of each row's group.
     n_groups : int

@@ -170,7 +170,8 @@ def _loss(residual: Array, weight: Array, quantile: float) -> float:
 def _multiples(A: Array, weight: Array, quantile: float, rest: Array, line: Array) -> tuple[float, float]:
     """The least and the largest k with ``rest + A'dual = k line``, each dual in its row's interval.
 
-    Where rows are as many as coefficients, duals are linear in k; else two linear programs. NaN where there is none.
+    With one row per coefficient the duals are linear in k; otherwise two linear programs are solved. NaN where no k
+    exists.
     """
     low, high = weight * (quantile - 1), weight * quantile
     inverse = inverted(A) if A.shape[0] == A.shape[1] else None

@@ -22,13 +22,13 @@ class LeastSquaresTuning:
     rounds: int = number(20, 1, 1000)
     # Exact steps per feature of the working set in a round, at most. More steps cycle.
     steps: int = number(10, 1, 1000)
-    # Take exact steps without epochs before if at most so many times as many features enter as the support has.
+    # Take exact steps without epochs before them if at most 0.1 times as many features enter as the support has.
     fresh: float = number(0.1, 0.0, 10.0)
-    # Largest working set that is solved by its Gram matrix, of largest_gram^2 numbers, and largest number of features
-    # with which folds are; larger ones are solved by products with the data. For sparse columns, whose products are
-    # cheaper, it is half of that along a path, and a quarter where alphas come one by one.
+    # Solve a working set, or folds, of at most 2,000 features by a Gram matrix (2000^2 numbers), a larger one by
+    # products with the data. For sparse columns, whose products are cheaper, the limit is 1,000 features along a path,
+    # and 500 where alphas come one by one.
     largest_gram: int = number(2000, 1, 20_000)
-    # Downdate the Cholesky factor if at most so many of its features left the support; refactorise otherwise.
+    # Downdate the Cholesky factor if at most 10 of its features left the support; refactorise otherwise.
     downdates: int = number(10, 0, 10_000)
     # Multiplications in one call of a kernel, about: Ctrl-C is handled between two calls.
     work: float = number(2e8, 1e3, 1e10)
@@ -39,20 +39,22 @@ class LeastSquaresTuning:
     # Differences of iterates that it combines. Without extrapolation elastic nets of 2,000 x 20,000 (sparse) took 1.6
     # times as long, lassos as long as with it.
     differences: int = number(5, 2, 50)
-    # Take a Newton step if at most so many times as many features enter as the support has.
+    # Take a Newton step if at most 0.5 times as many features enter as the support has.
     settled: float = number(0.5, 0.0, 10.0)
-    # No Newton step if the support has more than so many times as many features as there are rows: near the rank their
-    # signs contradict each other.
+    # Take no Newton step if the support has more than 0.9 features per row: near the rank the signs contradict each
+    # other.
     regular: float = number(0.9, 0.01, 1.0)
-    # Relative residual at which the conjugate gradients of a Newton step stop while features enter.
+    # Relative residual at which the conjugate gradients of a Newton step stop while features enter: the support of the
+    # next step differs, and a smaller residual is of no use to it.
     rough: float = number(0.1, 1e-3, 0.5)
-    # They go on as far as the goal asks for if at most so many times as many features enter as the support has.
+    # Let conjugate gradients go on to the goal if at most 0.01 times as many features enter as the support has.
     few_fresh: float = number(0.01, 0.0, 1.0)
-    # Least relative residual asked for: the support changes again, and they lose little by a restart.
+    # Smallest relative residual that conjugate gradients are asked for: the support changes again, and a restart costs
+    # little.
     finest: float = number(0.01, 1e-6, 0.5)
     # Products with the Hessian in one Newton step, at most.
     products: int = number(300, 10, 10_000)
-    # Solve a working set to no less than this part of the goal.
+    # Ask a working set for a gap of 0.3 times the goal at least: the proof of the whole problem needs no smaller one.
     last: float = number(0.3, 0.01, 1.0)
 
     # Small tables (small_lasso).
@@ -61,58 +63,56 @@ class LeastSquaresTuning:
     small_columns: int = number(40, 1, 2000)
 
     # Tables of many rows (tall_lasso).
-    # Numbers in X from which a table is tall, and rows for each column at least: the descent then costs little beside a
-    # read of X.
+    # A table is tall if X has at least 2^19 numbers: a read of X then costs more than all else.
     tall_numbers: int = number(1 << 19, 1, 1 << 40)
-    # See above.
+    # And at least 16 rows per column: descent on the Gram matrix then costs little beside a read of X.
     tall: int = number(16, 1, 1 << 20)
 
     # The loop around both (coordinate_descent).
-    # Least cap of the working set of p features, in units of sqrt(p): the Gram matrix of 4 sqrt(p) features costs about
-    # one pass over the data. Twice the support is the cap if that is more.
+    # The working set has at most max(4 sqrt(p), 2 * support) of p features: the Gram matrix of 4 sqrt(p) features costs
+    # about one pass over the data.
     working_share: float = number(4.0, 0.1, 100.0)
-    # Add at most so many times as many features per gradient check as violate their condition, or `new_features` if
-    # that is more. More features make a larger Gram matrix, fewer more gradient checks.
+    # Add at most max(2 * violators, `new_features`) features per gradient check, where violators are the features that
+    # violate their condition. More features make a larger Gram matrix, fewer features more gradient checks.
     violators_share: int = number(2, 1, 100)
-    # See above.
+    # Add at most 10 features per gradient check where at most 5 violate their condition.
     new_features: int = number(10, 1, 10_000)
-    # All features are in the working set if there are at most so many, and at most `few_rows` rows: one Gram matrix
-    # then costs less than a second gradient check.
+    # Put all features into the working set of a table of at most 100 features and `few_rows` rows: one Gram matrix then
+    # costs less than a second gradient check.
     few_features: int = number(100, 0, 2000)
-    # See above.
+    # Rows of such a table, at most: the cost of the Gram matrix grows with the rows.
     few_rows: int = number(10_000, 0, 1 << 30)
-    # Solve a working set until its gap is at most this part of the gap of the whole problem.
+    # Solve a working set until its gap is at most 0.03 times the gap of the whole problem.
     inner: float = number(0.03, 1e-6, 0.9)
     # Checks in a row after which a solver is taken to stall: it stops if they neither lower the objective nor halve the
     # gap, and tries a QR decomposition of the support if they do not halve the gap. Also rounds after the first in
     # which exact steps may fail to end.
     patience: int = number(3, 2, 100)
-    # Decompose the optimal face if at most so many features may be active: the time grows with the cube of their
-    # number. With more, an optimum that the Gram matrix does not prove to be unique is returned as it is.
+    # Decompose the optimal face if at most 1,500 features may be active: the time grows with the cube of their number.
+    # With more, an optimum that the Gram matrix does not prove to be unique is returned as it is.
     largest_face: int = number(1500, 100, 100_000)
 
     # Paths.
-    # Use the Gram matrix of all p features if p is at most this and the number of rows.
+    # Use the Gram matrix of all p features if p is at most 4,000 and at most the number of rows.
     all_in_gram: int = number(4000, 0, 20_000)
-    # Features are wanted in a step if the prediction of their slope reaches so many times their strength; where a Gram
-    # row is missing, those of features whose slopes do are computed.
+    # A step wants the features whose predicted slope is at least 0.9 times their strength; where Gram rows are missing,
+    # it computes those of the features whose slope is.
     wanted: float = number(0.9, 0.1, 1.0)
     # Features in the pool, those predicted to come nearest to their strength after the wanted, whose products with the
     # wanted are computed with theirs; and features that the homotopy watches beyond its largest support. Without a pool
     # paths of 500 x 5,000 took 1.25 times as long, and cross-validations 1.19 times.
     pool: int = number(300, 1, 100_000)
-    # Alpha falls to this part of itself in a step, and between two gradient checks of the homotopy, at most: slopes are
-    # not extrapolated farther.
+    # Alpha falls by a factor of 0.5 at most in a step, and between two gradient checks of the homotopy: slopes are not
+    # extrapolated farther.
     reach: float = number(0.5, 0.01, 0.99)
-    # So many features come in at once, or as many as the support has if that is more; and so many missing Gram rows are
-    # computed at once.
+    # At most max(50, support) features enter at once, and 50 missing Gram rows are computed at once.
     entering: int = number(50, 1, 10_000)
     # Largest number of rows for a path from knot to knot: a knot costs n^2 multiplications, and there are n and more.
     homotopy_rows: int = number(256, 0, 2000)
-    # Features whose slope stays below 1 - clear of its strength between two gradient checks need no other check. Checks
+    # Features whose slope stays below 0.99 times their strength between two gradient checks need no other check. Checks
     # of all features took 1.2 to 1.5 times as long on NCI60 and 200 x 20,000.
     clear: float = number(0.01, 1e-4, 0.5)
-    # Check a draft first at the features in doubt alone if these are at most this part of all.
+    # Check a draft first at the features in doubt alone if these are at most half of all.
     among_share: float = number(0.5, 0.0, 1.0)
     # Numbers in the arrays of one step or group of solutions, at most: 2^22 are 32 MB.
     entries: int = number(1 << 22, 1, 1 << 28)

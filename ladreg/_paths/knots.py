@@ -76,7 +76,7 @@ class Ranges:
 
 
 def _check_size(n_features: int, number: int) -> None:
-    """Raise a ValueError if the coefficients of so many solutions would not fit in memory."""
+    """Raise a ValueError if the coefficients of `number` solutions would not fit in memory."""
     if n_features * number > _NUMBERS:
         raise ValueError(
             f"the path has {number} or more ranges between knots, and their coefficients are more than {_NUMBERS} "

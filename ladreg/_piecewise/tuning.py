@@ -16,26 +16,26 @@ class PiecewiseTuning:
     # Rows per column of the pilot's sample, of the first reduced problem and of a guess at an exact fit. Fewer rows
     # give an interior point method less work, and more of its answers are wrong about the rows left out.
     rows_per_column: int = number(40, 2, 10_000)
-    # Columns from which half as many rows per column are enough: errors average over more columns.
+    # From 64 columns on half of those rows per column are enough: errors average over more columns.
     many_columns: int = number(64, 1, 1 << 30)
     # Part of the rows per column that is enough where there are fewer rows than the square of the columns: five more
     # passes over n rows then cost less than the Gram matrices of 14 more rows per column (16 n q against 14 q^3 ns).
     dear_part: float = number(0.15, 0.05, 1.0)
-    # Residuals that estimate the radius of the nearest rows, instead of a partition of all of them.
+    # Residuals, at most, whose quantile estimates the radius of the nearest rows: a partition of all rows costs more.
     sample: int = number(20_000, 100, 1 << 30)
-    # Rounds of adding rows held on the wrong side, Newton steps on all rows, attempts at a problem of a sequence: a
-    # limit that is met where tables are degenerate; the next rung costs about as much as eight rounds.
+    # Rounds of adding rows held on the wrong side, Newton steps on all rows, and attempts at a problem of a sequence,
+    # at most. Only degenerate tables need more; the next rung costs about as much as eight rounds.
     rounds: int = number(8, 1, 1000)
 
     # Preprocessing.
 
-    # Rows of the pilot's random sample, at least: below, all rows are solved at once.
+    # Rows of the pilot's random sample, at least; a table of fewer rows is solved as a whole.
     pilot_rows: int = number(2000, 50, 1 << 30)
     # Relative gap of the pilot: the optimum of a sample is no nearer to that of all rows than about this.
     pilot_gap: float = number(1e-2, 1e-12, 0.1)
     # Rows per column that estimate the density of residuals at zero: variance against bias of the Hessian.
     window_per_column: int = number(60, 2, 10_000)
-    # One in so many of all rows estimates that density, at least.
+    # At least one row in 64 estimates that density.
     window_part: int = number(64, 1, 1 << 20)
     # A pass over n rows costs as much as n / (6 q) more rows in the reduced problem (q columns).
     pass_worth: int = number(6, 1, 1000)
@@ -46,7 +46,7 @@ class PiecewiseTuning:
     group_rows: int = number(700, 1, 1 << 30)
     # Attempts at the reduced problem before all rows are solved.
     attempts: int = number(4, 1, 100)
-    # Each attempt has so many times the rows of the last.
+    # Each attempt has three times as many rows as the last.
     wider: int = number(3, 2, 100)
     # Tied rows per column from which an exact fit is tried: an ordinary vertex has one per column.
     tied_per_column: int = number(4, 2, 1000)
@@ -75,7 +75,8 @@ class PiecewiseTuning:
 
     # Rows of the sample that is solved first, whose Hessian serves the first steps on all rows.
     huber_sample: int = number(1 << 15, 100, 1 << 30)
-    # Times as many rows from which that pays.
+    # Solve the sample first where there are at least four times as many rows as it has: below, its steps cost more than
+    # the steps on all rows that it saves.
     huber_many: int = number(4, 1, 1000)
     # Columns of a small dense table, at most, whose steps are taken on the table itself.
     newton_columns: int = number(64, 1, 1000)
@@ -121,9 +122,9 @@ class PiecewiseTuning:
     # Windows of rows near the fit, at least and at most: a Newton step on all rows costs less than more of them.
     least_windows: int = number(2, 1, 100)
     most_windows: int = number(8, 2, 1000)
-    # Times as many rows as the last prediction missed that the next one is taken to miss.
+    # Assume that the next prediction misses at most 1.5 times as many rows as the last.
     worse: float = number(1.5, 1.0, 100.0)
-    # Part of all rows that a step may move over zero each way without a line search.
+    # A step may move at most 5 % of all rows over zero each way without a line search.
     long_step: float = number(0.05, 0.0, 0.5)
     # Consecutive failures after which the remaining problems are solved one by one.
     patience: int = number(3, 1, 1000)
