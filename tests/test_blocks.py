@@ -14,6 +14,7 @@ import ladreg
 from ladreg import blocks
 from ladreg._row_blocks import Passes, Place, Rows, Summary, picked, stacked
 from ladreg.blocks import BlockError
+from tests.recorder import Recorder
 
 N, P = 1000, 3
 
@@ -329,25 +330,6 @@ def test_what_is_no_source_is_refused():
         Passes(blocks.iterable(lambda: [(X[:0], y[:0])] * 2).source)
 
 
-class Recorder:
-    """A callback that writes down what it is told."""
-
-    def __init__(self):
-        self.begun, self.ended = [], []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):  # noqa: ARG002
-        self.begun.append((context.task_name, context.task_id, context.max_subtasks))
-
-    def on_fit_task_end(self, estimator, context):  # noqa: ARG002
-        self.ended.append((context.task_name, context.task_id, context.max_subtasks))
-
-
 def simple(n=5000):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n, 2))
@@ -359,16 +341,16 @@ def test_a_pass_is_a_task_of_callbacks(capsys):
     data = blocks.arrays(*simple(), rows=1000).holding(1000)
     recorder = Recorder()
     model = ladreg.LADRegressor().set_callbacks(recorder).fit(data)
-    names = [name for name, _, _ in recorder.begun]
+    names = [name for _, name, _, _ in recorder.begun]
     assert names[0] == "fit"
     assert names[1:] == ["survey", *names[2:-1], "certify"]
-    assert [one[1:] for one in recorder.begun[1:]] == [(-k, 0) for k in range(1, model.n_passes_ + 1)]
-    assert recorder.ended == [*recorder.begun[1:], ("fit", 0, None)]
+    assert [one[2:] for one in recorder.begun[1:]] == [(-k, 0) for k in range(1, model.n_passes_ + 1)]
+    assert recorder.ended == [*recorder.begun[1:], ("LADRegressor", "fit", 0, None)]
     plain = ladreg.LADRegressor().fit(data)
     assert model.coef_.tobytes() == plain.coef_.tobytes()
     recorder = Recorder()
     ladreg.LassoCDCV(cv=3).set_callbacks(recorder).fit(data)
-    assert [one[0] for one in recorder.begun] == ["fit", "moments", "fold", "fold", "fold", "certify"]
+    assert [one[1] for one in recorder.begun] == ["fit", "moments", "fold", "fold", "fold", "certify"]
     pytest.importorskip("rich")
     ladreg.LADRegressor().set_callbacks(callback.ProgressBar()).fit(data)
     assert "LADRegressor" in capsys.readouterr().out

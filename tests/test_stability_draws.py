@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ladreg import LADRegressor, LassoCD, LassoCDCV, QuantileRegressor, StabilitySelection
+from tests.recorder import Recorder
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((90, 8))
@@ -172,28 +173,13 @@ def test_a_weakness_needs_penalty_weights():
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_callbacks_are_told_of_pairs(n_jobs):
     pytest.importorskip("sklearn.callback")
-    told = []
-
-    class Recorder:
-        def setup(self, estimator, context):
-            told.append(("setup", context.task_name, type(estimator).__name__))
-
-        def teardown(self, estimator, context):
-            told.append(("teardown", context.task_name, type(estimator).__name__))
-
-        def on_fit_task_begin(self, estimator, context):
-            told.append(("begin", context.task_name, context.task_id, type(estimator).__name__))
-
-        def on_fit_task_end(self, estimator, context):
-            told.append(("end", context.task_name, context.task_id, type(estimator).__name__))
-
-    selector = StabilitySelection(n_jobs=n_jobs, **SMALL).set_callbacks(Recorder())
+    recorder, name = Recorder(), "StabilitySelection"
+    selector = StabilitySelection(n_jobs=n_jobs, **SMALL).set_callbacks(recorder)
     plain = clone(selector).set_callbacks().fit(X, Y)
-    told.clear()
     selector.fit(X, Y)
-    name = "StabilitySelection"
-    assert told[:2] == [("setup", "fit", name), ("begin", "fit", 0, name)]
-    assert told[-2:] == [("end", "fit", 0, name), ("teardown", "fit", name)]
-    for word in ("begin", "end"):
-        assert {one for one in told[2:-2] if one[0] == word} == {(word, "pair", k, name) for k in range(6)}
+    assert [word for word, _ in recorder.events[:2]] == ["setup", "begin"]
+    assert [word for word, _ in recorder.events[-2:]] == ["end", "teardown"]
+    assert recorder.begun[0][:3] == recorder.ended[-1][:3] == (name, "fit", 0)
+    for pairs in (recorder.begun[1:], recorder.ended[:-1]):
+        assert {one[:3] for one in pairs} == {(name, "pair", k) for k in range(6)}
     np.testing.assert_array_equal(selector.stability_paths_, plain.stability_paths_)

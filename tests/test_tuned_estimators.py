@@ -42,6 +42,7 @@ from ladreg import (
     lasso_path,
 )
 from tests.public import PLAIN, REGRESSORS, rescaled
+from tests.recorder import Recorder
 
 FEW = {"alphas": 5, "eps": 1e-2, "cv": 3}
 FEWER = {"alphas": 2, "eps": 0.1, "cv": 2}
@@ -244,25 +245,6 @@ def test_what_the_lasso_selects(diabetes):
     search = GridSearchCV(make_pipeline(LassoCD()), grid, cv=5, scoring="neg_mean_squared_error").fit(Z, y)
     assert search.best_params_["lassocd__alpha"] == pipe[-1].alpha_
     np.testing.assert_allclose(search.best_estimator_[-1].coef_, pipe[-1].coef_, rtol=1e-7, atol=1e-7)
-
-
-class Recorder:
-    """A callback that writes down what it is told."""
-
-    def __init__(self):
-        self.begun, self.ended, self.others = [], [], []
-
-    def setup(self, estimator, context):
-        self.others.append(("setup", type(estimator).__name__, context.task_name))
-
-    def teardown(self, estimator, context):
-        self.others.append(("teardown", type(estimator).__name__, context.task_name))
-
-    def on_fit_task_begin(self, estimator, context):
-        self.begun.append((type(estimator).__name__, context.task_name, context.task_id, context.max_subtasks))
-
-    def on_fit_task_end(self, estimator, context):
-        self.ended.append((type(estimator).__name__, context.task_name, context.task_id, context.max_subtasks))
 
 
 @models
