@@ -183,7 +183,7 @@ def _with_alpha(model, factor):
 
 
 def _with_shares(model, first, second, factor):
-    """The two terms, whose shares are `l1_ratio` and the rest, so many times as large, and the objective divided."""
+    """The model with the two terms, of shares `l1_ratio` and the rest, multiplied, and the objective divided."""
     if first > 1024 * second:
         return None
     ratio = np.asarray(model.l1_ratio, dtype=float)

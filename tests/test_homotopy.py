@@ -33,7 +33,7 @@ def walked(
     kernel, X, y, *, strength=None, positive=False, alphas=None, largest=None, reach=0.5, budget=10**4, room=None,
     most_knots=10**4, shift=None,
 ):  # fmt: skip
-    """Alphas, coefficients of those that were solved, the knots before each, and who is in doubt."""
+    """Alphas, coefficients of those that were solved, the knots before each, and the features in doubt."""
     n_samples, n_features = X.shape
     strength = np.ones(n_features) if strength is None else strength
     root = np.full(n_samples, n_samples**-0.5)
@@ -218,7 +218,7 @@ def test_few_are_in_doubt():
     X, y = table(np.random.default_rng(10), 40, 2000)
     _, _, _, in_doubt = walked(_homotopy, X, y, largest=340)
     assert np.count_nonzero(in_doubt) < 1000
-    # Before the first comes in it is those who are as near to their strength.
+    # Before the first feature enters, those in doubt are the ones whose slope is within `clear` of the largest.
     _, _, _, first = walked(_homotopy, X, y, alphas=np.array([1e9, 1e8]))
     slope = np.abs((X - X.mean(axis=0)).T @ (y - y.mean()))
     np.testing.assert_array_equal(first, slope >= (1 - TUNING.clear) * slope.max())
@@ -226,7 +226,7 @@ def test_few_are_in_doubt():
 
 @pytest.mark.parametrize("limit", [{"budget": 40}, {"room": 12}, {"most_knots": 3}])
 def test_where_the_walk_ends_is_looked_at_as_well(limit):
-    """What was solved since the last look is handed out with what that would have shown."""
+    """Points solved since the last gradient check come with the features that a check there would find in doubt."""
     X, y = table(np.random.default_rng(12), 30, 90)
     _, coef, _, in_doubt = walked(_homotopy, X, y, reach=0.01, **limit)
     _, there, _, expected = walked(reference, X, y, **limit)
@@ -237,7 +237,7 @@ def test_where_the_walk_ends_is_looked_at_as_well(limit):
 
 
 def test_many_knots_are_passed_in_parts():
-    """There is room for as many as there are rows; then follows a look, wherever alpha is."""
+    """The kernel has room for one knot per row; then the gradient is checked, wherever alpha is."""
     X, y = table(np.random.default_rng(13), 8, 400)
     _, expected, n_knots = solved(reference, X, y, alphas=np.geomspace(3.0, 1e-6, 30))
     assert n_knots.sum() > 3 * 8

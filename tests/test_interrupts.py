@@ -86,7 +86,7 @@ def surroundings():
 
 
 def moments(case, number):
-    """So many calls spread over a fit, its first and its last among them."""
+    """At most `number` calls spread over a fit, its first and its last among them."""
     model, data = CASES[case]
     with Interruption(0, KeyboardInterrupt) as counted:
         clone(model).fit(*data)
@@ -117,7 +117,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(case):
 
 
 def test_a_bootstrap_ends_at_once():
-    """At a real signal, in the middle of so many replicates that they would take ten minutes."""
+    """At a real signal, in the middle of replicates that would take ten minutes together."""
     run(
         """
         import os, signal, threading

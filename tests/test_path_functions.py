@@ -215,7 +215,7 @@ def test_verbose_says_a_line(path, options, capsys):
 
 
 class Recorder:
-    """A callback that writes down what it is told, and what the model predicts at that point."""
+    """A callback that records tasks and the coefficients of each point of a path."""
 
     def __init__(self):
         self.begun, self.ended, self.others, self.coefs = [], [], [], []

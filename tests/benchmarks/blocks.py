@@ -1,8 +1,8 @@
 """A fit to Parquet files larger than memory: passes, peak of memory, and time in units of one read of the files.
 
 ``python -m tests.benchmarks.blocks FOLDER --rows 20000000 --columns 20 --limit 1200`` makes the files where the folder
-has none, lets the process have so many megabytes of addresses more, and fits them. Run by hand: the files take 8 bytes
-a number.
+has none, limits the process to 1,200 MB of address space beyond its own, and fits them. Run by hand: the files take
+8 bytes per number.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from tests.problems import make
 TARGETS = (1e-6, 1e-10)
 # Tolerances mean something else with every peer, so that all are tried, from the loosest on.
 TOLERANCES = tuple(10.0**-k for k in range(2, 17))
-# A rival is given no tighter tolerance after a fit of so many times our own seconds, within these bounds in seconds.
+# A rival is given no tighter tolerance after a fit that took 30 times our seconds, but at least 0.5 s and at most 6 s.
 _PATIENCE, _SHORTEST, _LONGEST = 30.0, 0.5, 6.0
 _REPEATS = 3
 # Seconds after which a peer is stopped, beside what its fits may take.
@@ -127,7 +127,7 @@ PROBLEMS = {
 
 
 def fitted(make_estimator):
-    """A peer that speaks scikit-learn's language; it is told how many epochs it may take."""
+    """A peer with scikit-learn's API, and the number of epochs that it may take."""
     return lambda alpha, tol: lambda X, y: adapter(make_estimator(alpha, tol, epochs(X)))(X, y)
 
 

@@ -32,9 +32,9 @@ from tests.benchmarks.peers import adapter, installed
 from tests.problems import make
 
 TARGETS = (1e-3, 1e-6)
-# A path that takes longer than so many seconds is timed once, others so many times more.
+# A path that takes longer than 5 s is timed once, others three times more.
 _LONG, _REPEATS = 5.0, 3
-# Tolerances in a row that may bring no smaller gap, once there is a gap below so much.
+# A peer is given up after three tolerances in a row without a smaller gap, once its gap is below 0.1.
 _IDLE, _COARSE = 3, 0.1
 # Epochs for each alpha: the limit ends what takes too long.
 _EPOCHS = 100_000

@@ -103,7 +103,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="problems of other seeds are other problems")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="", metavar="PART", help="estimators whose name contains this")
-    parser.add_argument("--problems", type=int, help="so many, instead of minutes")
+    parser.add_argument("--problems", type=int, help="number of problems, instead of minutes")
     parser.add_argument("--replay", type=int, metavar="INTEGER", help="print data and verdict of one problem")
     parser.add_argument("--paths", type=int, metavar="N", help="paths of N random tables against single fits, instead")
     parser.add_argument(

@@ -18,7 +18,7 @@ SHARE = 0.0025
 NAMES = {"LADRegressorCV": 3, "QuantileRegressorCV": 3, "HuberLossRegressorCV": 2, "CombinedLossRegressorCV": 3}
 # Relative difference of two losses, or alphas, of fits that are proved; and of a residual that is rounding of targets.
 AGREE, ROUNDING = 1e-9, 64 * float(np.finfo(float).eps)
-# The linear program for duals of rows on a kink, in memory as well, balances slopes to this part of the steepest.
+# The linear program for duals of rows on a kink, in memory as well, balances slopes to 1e-6 times the steepest.
 PROGRAM = 1e-6
 # With such weights few rows decide: several fits are optimal at the largest alpha, which itself is rounding of sums.
 WILD = "weights of 1e-10 and 1e12"

@@ -136,7 +136,7 @@ def complaint(seed):
 
 
 def check_bounds(number, seed):
-    """Judge so many problems; 1 if anything is wrong."""
+    """Judge `number` problems; 1 if anything is wrong."""
     first = seed * 10**6
     wrong = [text for text in map(complaint, range(first, first + number)) if text]
     print("\n".join([*wrong, f"{number} problems with bounds and ridges, {len(wrong)} wrong"]), file=sys.stderr)

@@ -23,8 +23,8 @@ from tests.campaign.models import Model, deviations, formula_of, is_advice
 SHARE = 0.05
 KINDS = ("positive", "constant up to rounding", "far and sparse", "short list")
 TOL = 1e-13
-# Errors of held-out rows are compared where the training rows determine coefficients: this part of the largest
-# eigenvalue of their Gram matrix, with its ridge, is the smallest.
+# Errors of held-out rows are compared where the training rows determine coefficients: the smallest eigenvalue of their
+# Gram matrix, with its ridge, is at least 1e-5 times the largest.
 REGULAR = 1e-5
 
 

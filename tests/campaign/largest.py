@@ -18,10 +18,10 @@ SHARE = 0.02
 NAMES = ("LADRegressor", "QuantileRegressor", "HuberLossRegressor", "CombinedLossRegressor")
 # The largest alpha is known to a few digits where columns are far from the origin.
 BELOW, ABOVE = 0.9, 1.1
-# Slopes of this part of the largest that a column can have are rounding.
+# A slope of at most 1e-10 times the largest that its column can have is rounding.
 ROUNDING = 1e-10
-# A curved piece is narrow up to this part of y: where alpha falls by a tenth, to leave zero gains 0.005 of its width,
-# and answers may miss 1e-9 of the objective.
+# A curved piece is narrow if its width is below 1e-7 times the largest target: at 0.9 of the largest alpha, leaving
+# zero lowers the objective by 0.005 of the width, and answers may miss 1e-9 of the objective.
 NARROW = 1e-7
 # Slopes of light rows are rounding of those of heavy ones.
 FAR_APART = "weights of 1e-10 and 1e12"

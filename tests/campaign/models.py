@@ -178,7 +178,7 @@ def enlarge(model, case):
 
 
 def natural_alpha(model, case):
-    """The alpha that leaves no coefficient, or one near it where that depends on more than the data."""
+    """The smallest alpha without a nonzero coefficient, or one near it where that depends on more than the data."""
     formula = formula_of(model, case, 1.0, scale=1.0)
     constant = LONG(0)
     if formula.fit_intercept:
