@@ -11,15 +11,14 @@ from ladreg._problem import number
 class PresolveTuning:
     """Each comment has the unit, and what the number was measured on or trades off, as of 2026-11."""
 
-    # Column generation: penalised features to begin with, and to add in a round, at least. More of them are solved in
-    # one round less; each costs the engine its square.
+    # Column generation begins with at least 50 penalised features, and adds at most max(50, present features) in a
+    # round. More features save rounds, but the time of the engine grows with the square of their number.
     first_features: int = number(50, 1, 1 << 30)
-    # Part of the number of rows that is begun with, if that is more: a vertex has at most as many features as rows.
+    # It begins with 0.5 features per row, if that is more: a vertex has at most one feature per row.
     first_part: float = number(0.5, 0.01, 2.0)
-    # Rows of the sample that shows whether rows repeat; tables of less than twice as many are not merged.
+    # Rows of the sample that shows whether rows repeat; tables of fewer than 2 * 2048 rows are not merged.
     twin_sample: int = number(2048, 16, 1 << 30)
-    # Part of the sample's rows that repeat others from which all rows are compared, which costs a pass and a hash
-    # table.
+    # Compare all rows, which costs a pass and a hash table, if at least 2 % of the sample's rows repeat others.
     twins: float = number(0.02, 0.0, 0.9)
-    # Part of the rows that is distinct up to which they are merged: the merged rows are copied.
+    # Merge rows if at most half of them are distinct: the merged rows are copied.
     distinct: float = number(0.5, 0.0, 1.0)
