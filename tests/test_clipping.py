@@ -242,6 +242,23 @@ def test_heavy_rows_are_fitted_exactly_and_the_others_as_well_as_they_can_be(mod
         assert found.certificate_.relative_gap <= 1e-9
 
 
+@pytest.mark.parametrize("far", [0.0, 1e6])
+def test_a_heavy_row_keeps_its_digits_where_most_targets_are_far_from_it(far):
+    """A target moved by 1e8 has lost eight digits, which a weight of 1e12 makes the largest loss of all."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal([far, 0.0], size=(9, 2)), rng.standard_normal(9) + np.repeat([0.0, 1e8], [4, 5])
+        weight = np.where(np.arange(9) == 1, 1e12, rng.exponential(size=9))
+        found = QuantileRegressor(quantile=[0.1, 0.5, 0.8], alpha=1e-3).fit(X, y, weight)
+        paths = lad_path(X, y, alphas=[1e-3, 1e-6], sample_weight=weight)
+        residual = y[:, None] - np.column_stack([found.predict(X), X @ paths[1] + paths[2]])
+        loss = weight / weight.sum() @ (np.array([0.1, 0.5, 0.8, 0.5, 0.5]) * residual + np.maximum(-residual, 0.0))
+        np.testing.assert_allclose(found.objective_, loss[:3] + 1e-3 * np.abs(found.coef_).sum(axis=1), rtol=1e-8)
+        for alpha, value, coef in zip(paths[0], 2.0 * loss[3:], paths[1].T, strict=True):
+            alone = LADRegressor(alpha).fit(X, y, weight)
+            assert value + alpha * np.abs(coef).sum() == pytest.approx(alone.objective_, rel=1e-8)
+
+
 def test_ordinary_problems_are_left_alone():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((400, 2))

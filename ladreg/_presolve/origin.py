@@ -13,6 +13,7 @@ import numpy as np
 from ladreg._arrays import Array
 from ladreg._presolve.scaling import near_origin
 from ladreg._problem import Coefficients, Loss, Problem, Solution
+from ladreg._tolerances import EPS
 
 # Targets or a column are far if their origin is more than 128 times their typical distance from it: nearer ones cost
 # two of the sixteen digits.
@@ -71,10 +72,22 @@ def moved_to_origin(problem: Problem) -> Moved | None:
     if not problem.fit_intercept:
         return None
     column_shift, distance = problem.design.extent(True)
-    _, y_shift, unit = near_origin(problem.y[problem.weight > 0], True)
+    y = problem.y[problem.weight > 0]
+    _, y_shift, unit = near_origin(y, True)
     far = np.abs(column_shift) > _FAR * distance
     far &= distance > 0
-    if not (abs(y_shift) > _FAR * unit or far.any()):
+    if not (abs(y_shift) > _FAR * unit and _keeps_digits(y, y_shift)):
+        y_shift = 0.0
+    if not (y_shift or far.any()):
         return None
     design = problem.design.rescaled(column_shift, np.ones(problem.n_features))
     return Moved(replace(problem, design=design, y=problem.y - y_shift), column_shift, y_shift)
+
+
+def _keeps_digits(y: Array, shift: float) -> bool:
+    """Whether each target less the shift has its digits: rounded by at most EPS times the target.
+
+    A target far nearer to zero than the shift has more digits than the difference; where its weight dwarfs all others
+    the moved problem has another optimum.
+    """
+    return bool(np.all(np.abs(y - ((y - shift) + shift)) <= EPS * np.abs(y)))
