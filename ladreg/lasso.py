@@ -201,7 +201,7 @@ class ElasticNetCD(WeightedRegressor):
         return bool(self.standardize) or super()._depends_on_rows
 
     def _weighted(self, data: Data, alpha: float, weights: Array) -> ElasticNet:
-        unit: Array | float = data.design.deviations(data.weight) if self.standardize else 1.0
+        unit: Array | float = data.deviations() if self.standardize else 1.0
         ridge = None
         with np.errstate(over="ignore"):  # an infinite strength makes a coefficient zero
             penalised = multiples(self.l1_ratio, multiples(alpha, weights)) * unit

@@ -218,6 +218,19 @@ def test_sparse_columns_may_be_far_from_the_origin():
     np.testing.assert_allclose(found.coef_, wanted.coef_, rtol=1e-8)
 
 
+def test_standard_deviations_are_those_of_memory_where_means_dwarf_them():
+    """Without an intercept the few rows with the moments are where the columns are, with few digits of deviations."""
+    X, y = table(n=400, p=1)
+    weight = np.where(np.arange(400) == 7, 1e12, 1.0)
+    for columns, weights in ((np.round(X * 2.0**10) / 2.0**10 + 2.0**37, None), (X, weight)):
+        model = ElasticNetCD(alpha=0.1, standardize=True, fit_intercept=False)
+        wanted = model.fit(columns, y, weights).objective_
+        found = model.fit(blocks.arrays(columns, y, weights, rows=90))
+        assert found.objective_ == pytest.approx(wanted, rel=1e-13, abs=0)
+        given = found.verify(columns, y, weights)
+        assert given.objective == pytest.approx(found.objective_, rel=1e-13, abs=0)
+
+
 def test_what_gram_matrices_cannot_tell_is_proved_as_far_as_it_is():
     """Columns equal but for 1e-9 of their size differ less than their products' rounding: the gap is that of memory."""
     X, y = table()

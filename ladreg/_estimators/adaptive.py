@@ -98,7 +98,7 @@ class WeightedRegressor(CertifiedRegressor):
         if not self._is_adaptive:
             return feature_weights("penalty_weights", self.penalty_weights, data.design.n_features)
         data = present(data)
-        unit = data.design.deviations(data.weight)
+        unit = data.deviations()
         pilot = self._pilot(data, unit)
         if getattr(self, "standardize", False):
             pilot = pilot * unit

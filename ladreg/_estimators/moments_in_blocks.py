@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ladreg._arrays import Array, Index
-from ladreg._design import as_design
+from ladreg._design import Design, as_design
 from ladreg._estimators.in_blocks import check_features, name_features, names_of, opened, splits_of
 from ladreg._estimators.validation import Data
 from ladreg._estimators.verification import given_coefficients
@@ -31,6 +31,16 @@ _CORRECTIONS = 2
 
 
 @dataclass(frozen=True)
+class _RowData(Data):
+    """Equivalent rows as training data; `about` are the same rows, held as their differences from means."""
+
+    about: Design
+
+    def deviations(self) -> Array:
+        return self.about.deviations(self.weight)
+
+
+@dataclass(frozen=True)
 class MomentData:
     """Data in blocks after a pass: their moments, rows with the same ones, and these as `Data`."""
 
@@ -49,7 +59,8 @@ class MomentData:
         all_rows = RowFolds(np.array([0, passes.n_rows], dtype=np.intp))
         seen = moments(passes, all_rows if folds is None else folds, names, least)
         rows = EquivalentRows.of(seen, fit_intercept)
-        data = Data(as_design(rows.X), rows.y[:, None], rows.weight, seen.dtype, single=True)
+        about = as_design(rows.about).rescaled(-rows.near, np.ones_like(rows.near))
+        data = _RowData(as_design(rows.X), rows.y[:, None], rows.weight, seen.dtype, single=True, about=about)
         return cls(passes, names, seen, rows, data)
 
     @property

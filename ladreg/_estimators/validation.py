@@ -58,6 +58,10 @@ class Data:
     dtype: np.dtype[Any]
     single: bool
 
+    def deviations(self) -> Array:
+        """The weighted standard deviation of each column, 1 where it is constant up to rounding."""
+        return self.design.deviations(self.weight)
+
 
 def check_real(name: str, value: Any, low: float = -np.inf, high: float = np.inf, *, open_ends: bool = False) -> None:
     """Raise a ValueError that names the parameter unless `value` is a finite number from `low` to `high`."""

@@ -25,6 +25,9 @@ class EquivalentRows:
         The numbers of the rows of each fold.
     shift
         The rounded means of all rows, the target's last; zero without intercept.
+    near, about
+        The rounded means of the columns, and the rows' columns less these: where means dwarf deviations, `X` without
+        an intercept has too few digits of the deviations.
     """
 
     X: Array
@@ -32,6 +35,8 @@ class EquivalentRows:
     weight: Array
     folds: list[Index]
     shift: Array
+    near: Array
+    about: Array
 
     @classmethod
     def of(cls, given: Moments, fit_intercept: bool) -> EquivalentRows:
@@ -40,14 +45,15 @@ class EquivalentRows:
         shift = total.near if fit_intercept else np.zeros_like(total.near)
         constant = total.constant
         tables = [
-            rows_like(part, np.where(constant, total.about(shift), part.about(shift)), constant) for part in given.folds
+            rows_like(part, np.where(constant, total.rest, part.about(total.near)), constant) for part in given.folds
         ]
         size = shift.size + 1
         weight = np.repeat([part.mass / total.mass / size for part in given.folds], size)
-        rows = np.concatenate(tables)
+        about = np.concatenate(tables)
+        rows = about + (total.near - shift)
         folds = [np.arange(k * size, (k + 1) * size) for k in range(len(tables))]
         X, y = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].copy()
-        return cls(X, y, weight / weight.sum(), folds, shift)
+        return cls(X, y, weight / weight.sum(), folds, shift, total.near[:-1], about[:, :-1])
 
 
 def rows_like(
