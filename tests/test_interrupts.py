@@ -121,6 +121,7 @@ def test_a_bootstrap_ends_at_once():
     run(
         """
         import os, signal, threading
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         import numpy as np
         from ladreg import LADRegressor, infer
         rng = np.random.default_rng(0)
