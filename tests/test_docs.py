@@ -14,6 +14,7 @@ import ladreg
 import ladreg.blocks
 import ladreg.metrics
 import ladreg.onnx
+from tests.benchmarks.page import PAGE, replaced, tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -101,6 +102,16 @@ def test_inventory_of_scikit_learn_is_true():
         module, _, short = name.rpartition(".")
         assert inspect.isclass(getattr(import_module(module), short)) == (kind == "class"), name
         assert page == f"modules/generated/{name}.html"
+
+
+def test_a_table_of_the_benchmarks_is_replaced_by_its_name():
+    text = PAGE.read_text()
+    found = tables(text)
+    assert len(found) == text.count("<!-- table: ") == text.count("|---|\n")
+    assert replaced(text, found) == text
+    printed = "machine\n<!-- table: growth -->\n| rows |\n|---|\n| 1 |\nanother failed\n"
+    changed = tables(replaced(text, tables(printed)))
+    assert changed == {**found, "growth": "| rows |\n|---|\n| 1 |\n"}
 
 
 def test_versions_agree():

@@ -39,6 +39,7 @@ from ladreg import (
     lad_path,
     lasso_path,
 )
+from tests.benchmarks.harness import heading
 from tests.public import classes
 
 # Rows enough for blocks, which are of 8 MB, to be an eighth of X; and for blocks of residuals, which are of 32 MB.
@@ -239,7 +240,7 @@ def main():
     """The peak beyond X of every fit above."""
     X, y = noise(MANY, N_COLUMNS)
     F = np.asfortranarray(X)
-    print("| estimator | beyond X, rows in one piece | columns in one piece |\n|---|---|---|")
+    heading("estimators", "| estimator | beyond X, rows in one piece | columns in one piece |\n|---|---|---|")
     for model, _ in SINGLE + TUNED + OF_BLOCKS + GATHERING:
         print(f"| `{model!r}` | {beyond(model, X, y):.2f} | {beyond(model, F, y):.2f} |", flush=True)
 

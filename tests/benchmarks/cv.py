@@ -18,7 +18,7 @@ from sklearn.model_selection import KFold
 
 from ladreg import LassoCDCV
 from tests.benchmarks.family import LIMIT
-from tests.benchmarks.harness import Rival, alone, timed
+from tests.benchmarks.harness import Rival, alone, heading, timed
 from tests.benchmarks.lasso import correlated, nci60
 from tests.benchmarks.paths import _LONG, _REPEATS, Task, centred, first_columns, in_glmnet, options_of
 from tests.benchmarks.peers import installed
@@ -154,7 +154,7 @@ def _compare(name, task, limit):
 def cv(*only):
     """All problems, or those whose names contain one of `only`; "shrink=50" makes them smaller, "limit=10" hurries."""
     options, only = options_of(only)
-    print(HEAD)
+    heading("cv", HEAD)
     for name, read in problems(int(options.get("shrink", 1))):
         if not only or any(part in name for part in only):
             _compare(name, Task(*read()), options.get("limit", LIMIT))

@@ -20,7 +20,7 @@ from sklearn.linear_model import QuantileRegressor as LinprogRegressor
 
 from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, QuantileRegressor
 from ladreg._problem import Combined, Huber, Pinball
-from tests.benchmarks.harness import _SLOW, Rival, timed
+from tests.benchmarks.harness import _SLOW, Rival, heading, shown, timed
 from tests.benchmarks.peers import adapter, in_r, installed, one_by_one, plain, with_ones, with_rows
 from tests.problems import make
 
@@ -324,24 +324,20 @@ def _compare(name, task, limit):
             late = f" > {limit * peer.times / ours.seconds:.0f}" if found.failure == "not finished" else ""
             rest.append(f"{peer.name}{late} {found.failure}")
         elif peer is not best:
-            rest.append(f"{peer.name} {found.seconds / ours.seconds:.1f} ({_shown(found.excess)})")
+            rest.append(f"{peer.name} {found.seconds / ours.seconds:.1f} ({shown(found.excess)})")
     first, ratio, met = "none", "-", "-"
     if best:
-        first, ratio = f"{best.name} ({_shown(results[best].excess)})", f"{good[best] / ours.seconds:.2f}"
+        first, ratio = f"{best.name} ({shown(results[best].excess)})", f"{good[best] / ours.seconds:.2f}"
         met = f"{TARGET:g}, {'met' if good[best] >= TARGET * ours.seconds else 'missed'}"
-    shown = f"{ours.seconds:.4f} | {_shown(ours.excess)} | {first} | {ratio} | {met} | {', '.join(rest)}"
-    print(f"| {name} | {shown} |", flush=True)
-
-
-def _shown(excess):
-    return "0" if excess < 1e-14 else f"{excess:.0e}"
+    line = f"{ours.seconds:.4f} | {shown(ours.excess)} | {first} | {ratio} | {met} | {', '.join(rest)}"
+    print(f"| {name} | {line} |", flush=True)
 
 
 def family(*only):
     """All problems, or those whose names contain one of `only`; "shrink=50" makes them smaller, "limit=10" hurries."""
     options = {key: float(value) for key, _, value in (part.partition("=") for part in only) if value}
     only = [part for part in only if "=" not in part]
-    print(HEAD)
+    heading("family", HEAD)
     for name, read in tasks(int(options.get("shrink", 1))):
         if not only or any(part in name for part in only):
             _compare(name, read(), options.get("limit", LIMIT))

@@ -123,18 +123,53 @@ def _work(work, sender):
 
 
 HEAD = "| problem | solver | seconds | time / ours | objective above the best |\n|---|---|---|---|---|"
+SUMMARY = (
+    "| problem | ladreg, s | fastest exact peer | time / ours | other solvers, time / ours (excess) |\n"
+    "|---|---|---|---|---|"
+)
+# A solver is exact if its objective is at most this part of it above the best.
+EXACT = 1e-9
+
+
+def heading(name: str, head: str) -> None:
+    """Print the head of a table behind the comment by which `tests.benchmarks.page` knows it."""
+    print(f"\n<!-- table: {name} -->\n{head}", flush=True)
 
 
 def table(rows: list[Row], reference: str) -> str:
     """Lines of Markdown for one problem: times as ratios to `reference`, which ran beside the others."""
     ours = next(row.seconds for row in rows if row.rival == reference)
+    return "\n".join(
+        f"| {row.problem} | {row.rival} | {row.seconds:.4f} | {row.seconds / ours:.2f} | {shown(excess)} |"
+        for row, excess in zip(rows, excesses(rows), strict=True)
+    )
+
+
+def summary(rows: list[Row]) -> str:
+    """The line of `SUMMARY` for one problem, whose first row is ours: the fastest exact peer, then the others."""
+    return summarised(rows[0].problem, [row.rival for row in rows], [row.seconds for row in rows], excesses(rows))
+
+
+def summarised(problem: str, rivals: list[str], seconds: list[float], excess: list[float]) -> str:
+    """`summary` of names, seconds and excesses, ours first."""
+    ratio = [one / seconds[0] for one in seconds]
+    times = [f"{one:.2g}" if one < 10 else f"{one:,.0f}" for one in ratio]
+    order = sorted(range(1, len(rivals)), key=lambda k: ratio[k])
+    best = next((k for k in order if excess[k] <= EXACT), 0)
+    others = ", ".join(f"{rivals[k]} {times[k]} ({shown(excess[k])})" for k in order if k != best)
+    first = f"{rivals[best]} | {times[best]}" if best else "none | -"
+    return f"| {problem} | {seconds[0]:.3g} | {first} | {others} |"
+
+
+def excesses(rows: list[Row]) -> list[float]:
+    """The objective of each row above the best of them, as a part of that."""
     best = np.nanmin([row.objective for row in rows])
-    lines = []
-    for row in rows:
-        excess = (row.objective - best) / best
-        shown = "failed" if np.isnan(excess) else "0" if excess < 1e-14 else f"{excess:.0e}"
-        lines.append(f"| {row.problem} | {row.rival} | {row.seconds:.4f} | {row.seconds / ours:.2f} | {shown} |")
-    return "\n".join(lines)
+    return [(row.objective - best) / best for row in rows]
+
+
+def shown(excess: float) -> str:
+    """An excess for a table; 0 where it is rounding."""
+    return "failed" if np.isnan(excess) else "0" if excess < 1e-14 else f"{excess:.0e}"
 
 
 def machine() -> str:

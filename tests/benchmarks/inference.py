@@ -13,6 +13,7 @@ import numpy as np
 
 from ladreg import LADRegressor, infer
 from tests.benchmarks.family import t2_noise
+from tests.benchmarks.harness import heading
 
 SHAPES = ((1000, 5), (10_000, 10), (100_000, 20))
 # A rival's process is given up after 60 s, with a fit and one warm-up in it.
@@ -69,7 +70,7 @@ def least(work):
 def inference():
     """Robust errors, rank intervals and the bootstrap of the median."""
     warnings.simplefilter("ignore")
-    print(HEAD)
+    heading("inference", HEAD)
     for n_samples, n_features in SHAPES:
         X, y = t2_noise(n_samples, n_features)
         model = LADRegressor().fit(X, y)

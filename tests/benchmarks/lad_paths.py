@@ -15,6 +15,7 @@ from sklearn.linear_model import LassoCV, QuantileRegressor
 
 from ladreg import LADRegressor, LADRegressorCV, lad_path
 from tests.benchmarks.family import t2_noise
+from tests.benchmarks.harness import SUMMARY, heading, summarised
 from tests.benchmarks.peers import in_library_of_r, in_r, installed
 
 _ALPHAS = 20
@@ -22,8 +23,6 @@ _ALPHAS = 20
 _REPEATS, _LONG = 3, 2.0
 # conquer.cv.reg takes minutes for larger tables.
 _LARGEST_CV = 50_000
-
-HEAD = "| problem | solver | seconds | time / ours | worst objective above the best |\n|---|---|---|---|---|"
 
 
 def problems(parts, *more):
@@ -134,20 +133,19 @@ def lad_paths(*parts):
     """
     warnings.simplefilter("ignore")  # LassoCV does not converge to 1e-6 everywhere
     here = rivals()
-    print(HEAD)
+    heading("lad-paths", SUMMARY)
     for name, X, y in problems(parts):
         alphas = lad_path(X, y, alphas=_ALPHAS, eps=0.01)[0]
         seconds, answers = in_turn(*(partial(fit, X, y, alphas) for fit in here.values()))
         values = [objectives(X, y, alphas, found) for found in answers]
         best = np.min(values, axis=0)
-        for rival, spent, value in zip(here, seconds, values, strict=True):
-            excess = float(((value - best) / best).max())
-            shown = "0" if excess < 1e-14 else f"{excess:.0e}"
-            print(f"| {name} | {rival} | {spent:.4f} | {spent / seconds[0]:.1f} | {shown} |", flush=True)
-    print(
-        "\n| problem | LADRegressorCV | LassoCV(tol=1e-6) | ratio | one LADRegressor | CV in fits | R conquer.cv.reg |"
+        worst = [float(((value - best) / best).max()) for value in values]
+        print(summarised(name, list(here), seconds, worst), flush=True)
+    heading(
+        "lad-cv",
+        "| problem | LADRegressorCV | LassoCV(tol=1e-6) | ratio | one LADRegressor | CV in fits | R conquer.cv.reg |\n"
+        "|---|---|---|---|---|---|---|",
     )
-    print("|---|---|---|---|---|---|---|")
     for name, X, y in problems(parts, (100_000, 20)):
         models = LADRegressorCV(), LassoCV(tol=1e-6), LADRegressor()
         (one, other, fit), _ = in_turn(*(partial(model.fit, X, y) for model in models), clock=time.process_time)

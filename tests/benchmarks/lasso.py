@@ -24,7 +24,7 @@ from ladreg import LassoCD
 from ladreg._certificate import prove
 from ladreg._problem import HalfSquared
 from ladreg._solvers import largest_alpha
-from tests.benchmarks.harness import Rival, timed
+from tests.benchmarks.harness import Rival, heading, timed
 from tests.benchmarks.peers import adapter
 from tests.problems import make
 
@@ -314,7 +314,7 @@ class _Sweep:
 
 def lasso(*only):
     """All problems, or those whose names contain one of `only`."""
-    print(HEAD)
+    heading("lasso", HEAD)
     chosen = peers()
     for peer in chosen:
         if peer.name == "skglm":  # its compiler runs here, for dense and sparse X

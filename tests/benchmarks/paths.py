@@ -26,7 +26,7 @@ from ladreg._problem import ElasticNet, HalfSquared
 from ladreg._solvers import largest_alpha
 from tests.benchmarks import family
 from tests.benchmarks.family import LIMIT
-from tests.benchmarks.harness import Rival, alone, timed
+from tests.benchmarks.harness import Rival, alone, heading, timed
 from tests.benchmarks.lasso import TOLERANCES, bag_of_words, correlated, nci60, reached
 from tests.benchmarks.peers import adapter, installed
 from tests.problems import make
@@ -333,7 +333,7 @@ def paths(*only):
     shrink, limit = int(options.get("shrink", 1)), options.get("limit", LIMIT)
     chosen = [given for given in problems(shrink) if not only or any(part in given[0] for part in only)]
     if chosen:
-        print(HEAD)
+        heading("paths-excess" if options.get("excess") else "paths", HEAD)
     for name, read, step in chosen:
         task = Task(*read(), step, bool(options.get("excess", 0)))
         if task.against:
@@ -342,7 +342,7 @@ def paths(*only):
     n_samples = 100_000 // shrink
     name = f"LAD path of 50 alphas {n_samples:,} x 20"
     if not only or any(part in name for part in only):
-        print(f"\n{family.HEAD}")
+        heading("lad-path", family.HEAD)
         family._compare(name, lad_task(n_samples, 20), limit)
 
 

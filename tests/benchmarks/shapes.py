@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import QuantileRegressor
 
 from ladreg import LADRegressor
-from tests.benchmarks.harness import HEAD, Rival, run, table
+from tests.benchmarks.harness import SUMMARY, Rival, heading, run, summary
 from tests.benchmarks.peers import adapter
 from tests.benchmarks.small import small
 from tests.problems import make
@@ -75,9 +75,9 @@ def shapes(*names):
         rivals.append(Rival("R quantreg sfn", sparse_frisch_newton, 1e6))
     else:
         print("Without R and its package quantreg, `rq.fit.sfn` is left out.")
-    print(HEAD)
+    heading("groups", SUMMARY)
     for n_samples, one, other in GROUPS:
         X, y = groups(n_samples, one, *([other] if other else []))
         name = f"{n_samples:,} x {X.shape[1]:,}" + (" crossed" if other else "")
         if not names or any(part in name for part in names):
-            print(table(run(name, make(X, y), rivals, repeats=3), "ladreg"), flush=True)
+            print(summary(run(name, make(X, y), rivals, repeats=3)), flush=True)

@@ -11,6 +11,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, QuantileRegressor
 
 from ladreg import ElasticNetCD, LADRegressor, LassoCD, fit_many, infer
+from tests.benchmarks.harness import heading
 
 SIZES = ((30, 1), (235, 1), (1_000, 5), (2_000, 20))
 # Problems, rows and columns of each.
@@ -42,7 +43,7 @@ def milliseconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict[s
 
 def small() -> None:
     """Lines of Markdown: single fits, a fit among many, and a replicate of the bootstrap."""
-    print("| problem | solver | ms a fit | time / ours |\n|---|---|---|---|")
+    heading("small", "| problem | solver | ms a fit | time / ours |\n|---|---|---|---|")
     highs = QuantileRegressor(quantile=0.5, alpha=0.0)
     for n_samples, n_features in SIZES:
         X, y = data(n_samples, n_features)
