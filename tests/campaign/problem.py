@@ -85,8 +85,13 @@ def _ask_about(other, number, verdict):
     rng = np.random.default_rng(np.random.SeedSequence([verdict.seed, number]))
     if rng.random() >= other.SHARE:
         return
-    model, case, said = other.found(rng)
     verdict.compared += 1
+    try:
+        model, case, said = other.found(rng)
+    except Exception as error:  # every one is a finding; the model that was drawn is lost with it
+        verdict.name = other.__name__.rpartition(".")[2]
+        verdict.complaints = [f"{type(error).__name__}: {error}"]
+        return
     if said:
         verdict.name, verdict.ills, verdict.parameters, verdict.complaints = (
             model.name,
