@@ -17,6 +17,7 @@ from ladreg._from_blocks import (
     EquivalentRows,
     Moments,
     RowFolds,
+    TurnedColumns,
     certified_squares,
     corrected_target,
     moments,
@@ -28,6 +29,8 @@ from ladreg._tolerances import PROVED_GAP
 
 # Passes that correct a fit, at most: each leaves the square of what was wrong before, where digits are left.
 _CORRECTIONS = 2
+# The same where columns nearly depend on each other: each of all but the first may turn these, in one pass more.
+_CORRECTIONS_TURNED = 4
 
 
 @dataclass(frozen=True)
@@ -87,20 +90,48 @@ class MomentData:
         """The solution of a problem of these rows, in the user's units, proved from all rows, in one pass.
 
         Where all rows leave a gap that these rows do not have, digits were lost in the sums: the slopes that all rows
-        have there correct the target, and the problem is solved and proved again.
+        have there correct the target, and the problem is solved and proved again. Where that is not enough, columns
+        nearly depend on each other, and rows with the moments of turned columns take the place of these.
         """
         best, slope = self._proved(problem, solution, settings.tol)
-        for _ in range(_CORRECTIONS):
-            if best.relative_gap <= max(PROVED_GAP, 10.0 * solution.relative_gap):
+        if best.relative_gap <= PROVED_GAP:
+            return best
+        turned = TurnedColumns.of(self.moments.total)
+        for number in range(_CORRECTIONS if turned is None else _CORRECTIONS_TURNED):
+            is_lost = best.gap > 10.0 * solution.gap
+            if best.relative_gap <= PROVED_GAP or not (is_lost or turned is not None):
                 break
-            given, rows = solution.coefficients, self.rows
-            y = corrected_target(rows.X, problem.y, rows.weight, given, slope, problem.fit_intercept)
-            problem = replace(problem, y=y)
-            solution = solve(problem, settings, given)
+            given = solution.coefficients
+            if turned is not None and (number > 0 or not is_lost):
+                problem, turned = self._turned(problem, given, turned)
+            else:
+                X = problem.design.table()
+                y = corrected_target(X, problem.y, problem.weight, given, slope, problem.fit_intercept)
+                problem = replace(problem, y=y)
+            solution = solve(problem, replace(settings, tol=min(settings.tol, PROVED_GAP)), given)
             found, slope = self._proved(problem, solution, settings.tol)
+            if turned is None and number > 0 and found.gap >= best.gap:
+                break
             if found.gap < best.gap:
                 best = found
         return best
+
+    def _turned(
+        self, problem: Problem, given: Coefficients, columns: TurnedColumns
+    ) -> tuple[Problem, TurnedColumns | None]:
+        """The problem of rows with the moments of turned columns, in one pass; and columns that are turned further."""
+        centre, shift = self.moments.total.near, self.rows.shift
+        level = given.intercept
+        if not problem.fit_intercept:
+            level = float(centre[:-1].astype(np.longdouble) @ given.coef - centre[-1])
+        seen = columns.moments(self.passes, float(centre[-1]), Coefficients(given.coef, level))
+        if not np.isfinite(seen.products).all():
+            return problem, None
+        X, residual = columns.rows(seen)
+        X = X + (centre - shift)[:-1]
+        y = residual + X @ given.coef + given.intercept
+        weight = np.full(y.size, 1.0 / y.size)
+        return replace(problem, design=as_design(X), y=y, weight=weight), columns.turned(seen.columns)
 
     def _proved(self, problem: Problem, solution: Solution, tol: float) -> tuple[Solution, Array]:
         intercept = self.intercepts(problem, solution.coef[None], np.array([solution.intercept]))

@@ -14,6 +14,7 @@ from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds
 from ladreg._from_blocks.side_by_side import Request, together
 from ladreg._from_blocks.squares import certified_squares, corrected_target
 from ladreg._from_blocks.survey import SampledFold, Survey, Units, survey, survey_folds
+from ladreg._from_blocks.turned_columns import TurnedColumns
 
 __all__ = [
     "FEW",
@@ -32,6 +33,7 @@ __all__ = [
     "RowFolds",
     "SampledFold",
     "Survey",
+    "TurnedColumns",
     "Units",
     "all_rows",
     "certified_squares",

@@ -50,6 +50,11 @@ class CentredMoments:
         square = np.diag(self.products)
         return np.asarray(square <= CONSTANT * (square + self.mass * self.mean**2))
 
+    @property
+    def columns(self) -> CentredMoments:
+        """Those of the columns without the target."""
+        return CentredMoments(self.mass, self.near[:-1], self.rest[:-1], self.products[:-1, :-1])
+
     def about(self, centre: Array) -> Array:
         """The means less a centre near them."""
         return (self.near - centre) + self.rest

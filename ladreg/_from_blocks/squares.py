@@ -14,7 +14,7 @@ from ladreg._design import as_design
 from ladreg._from_blocks.moments import CentredMoments
 from ladreg._problem import Coefficients, ElasticNet, Solution, StopReason
 from ladreg._row_blocks import Passes, Place, Rows, Summary
-from ladreg._tolerances import EPS, FACE_GAP, PROVED_GAP
+from ladreg._tolerances import FACE_GAP, PROVED_GAP, SOLVED
 
 # Numbers in a slice of a tile.
 _SLICE = 1 << 20
@@ -118,9 +118,11 @@ def corrected_target(
     The rows have them up to the rounding of all products: where columns nearly depend on each other, too few digits.
     """
     columns = X - weight @ X if fit_intercept else X
+    root = np.sqrt(weight)
     apart = slope - columns.T @ (weight * (y - X @ given.coef - given.intercept))
-    gram = columns.T @ (weight[:, None] * columns)
-    length = np.sqrt(np.diag(gram))
+    columns = columns * root[:, None]
+    length = np.linalg.norm(columns, axis=0)
     length[length == 0] = 1.0
-    step = scipy.linalg.lstsq(gram / length / length[:, None], apart / length, cond=EPS, lapack_driver="gelsy")[0]
-    return np.asarray(y + columns @ (step / length))
+    # Not by products of columns, which have the square of their condition number.
+    step = scipy.linalg.lstsq((columns / length).T, apart / length, cond=SOLVED, check_finite=False)[0]
+    return np.asarray(y + step / root)
