@@ -144,9 +144,11 @@ class Polyhedron:
     def support(self, aims: Array, vertex: Index) -> Array:
         """The largest value of ``aim @ z`` for each of several vectors, by the simplex method.
 
-        All searches start at one vertex, and searches that leave a vertex along the same edge move together.
+        All searches start at one vertex, and searches that leave a vertex along the same edge move together. A search
+        that comes to a vertex again, by rounding, would go round without end: its value is that of this vertex.
         """
         value = np.full(aims.shape[0], np.inf)
+        left: dict[tuple[int, ...], Index] = {}  # the searches that have left each vertex
         waiting = {tuple(np.sort(vertex).tolist()): np.arange(aims.shape[0])}
         visits = 0
         while waiting:
@@ -158,7 +160,10 @@ class Polyhedron:
             visits += 1
             arrived = multiplier[np.arange(here.size), worst] >= -DIRECTION
             arrived |= visits > _VISITS * basis.size
+            if key in left:
+                arrived |= np.isin(here, left[key])
             value[here[arrived]] = multiplier[arrived] @ self.bound[basis]
+            left[key] = np.append(left[key], here) if key in left else here
             point = inverse @ self.relaxed[basis]
             for leaving in np.unique(worst[~arrived]):
                 entering, _ = self._met(point, -inverse[:, leaving], basis)
