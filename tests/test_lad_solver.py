@@ -179,6 +179,17 @@ def test_one_huge_weight_is_a_constraint():
         assert solution.unique or heavy == 1e12
 
 
+@both_solvers
+def test_weights_that_are_far_apart_do_not_stop_the_linear_program(solver):
+    """In units of a typical weight, sums of duals of 1e12 round by more than HiGHS's tolerance."""
+    for seed in (4, 5):
+        rng = np.random.default_rng(seed)
+        X = 1e4 + np.hstack([rng.integers(0, k, 150)[:, None] == np.arange(k) for k in (15, 4)])
+        y, weight = rng.integers(0, 4, 150), rng.choice([1e-10, 1.0, 1e12], 150, p=[0.3, 0.6, 0.1])
+        solution = solve(make(X, y, weight=weight, fit_intercept=False), solver=solver)
+        assert solution.relative_gap <= 1e-9
+
+
 def test_wild_targets_do_not_coarsen_the_others():
     """One target of 1e12 must not push the bulk, of size one, below the LP solver's tolerance."""
     rng = np.random.default_rng(3)

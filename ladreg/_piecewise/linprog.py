@@ -38,11 +38,13 @@ from ladreg._tolerances import (
     VERTEX,
 )
 
-# Iteration limit of HiGHS, far above its need: where weights differ by 1e22, or a round of refinement has only rounding
-# to remove, its simplex method, interior point method and crossover were seen to iterate forever.
-_ENDLESS = 100_000
-# Iterations that each row adds to that limit.
-_ENDLESS_ROW = 10
+# Iteration limit of HiGHS: 10,000, and 20 for each row and column. Tables of up to 400,000 numbers took at most one for
+# each; where weights differ by 1e22, or a round of refinement has only rounding to remove, its simplex method, interior
+# point method and crossover were seen to iterate forever.
+_ENDLESS, _ENDLESS_EACH = 10_000, 20
+# The largest weight is at most 2^8 in the units of the first LP: sums of duals round by EPS times that, and must be
+# known to HiGHS's tolerance of 1e-10. Where it was 1e12, an LP of 10 rows and 2,489 columns took 12 s and failed.
+_HEAVIEST = 2.0**8
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def solve_by_linprog(problem: Problem, settings: Settings, start: Coefficients |
     -----
     1. Solve the LP; take the dual to the canonical optimum and certify it.
     2. While the gap is more than rounding explains, solve the LP of the rows near the fit again, in residuals scaled up
-       (iterative refinement: Gleixner, Steffy and Wolter 2016, doi 10.1287/ijoc.2016.0692).
+       (iterative refinement: Gleixner, Steffy and Wolter 2016, doi 10.1287/ijoc.2016.0692), in each unit of weights
+       (`_masses`).
     3. The best certified answer is returned; without any, a least-squares fit is.
     """
     small = problem.n_samples * problem.n_features <= settings.tuned(PiecewiseTuning).simplex_entries
@@ -82,7 +85,8 @@ def solve_by_linprog(problem: Problem, settings: Settings, start: Coefficients |
     origin = start if start is not None else Coefficients(problem.penalty.rest, 0.0)
     name = f"linprog ({method})"
     # 1.
-    answer = _solve_rows(problem, origin, everything, method, options)
+    masses = _masses(problem)
+    answer = _solve_rows(problem, origin, everything, method, options, masses[0])
     n_iter = answer.n_iter
     if answer.coef is None:
         best = _fallback(problem, origin, answer.stopped, name, max(n_iter, 1))
@@ -91,8 +95,8 @@ def solve_by_linprog(problem: Problem, settings: Settings, start: Coefficients |
     # 2.
     stats = {"rows_solved": problem.n_samples, "n_rounds": 1, "n_lp_iter": n_iter}
     best = replace(best, n_iter=max(n_iter, 1), solver=name, stats=stats)
-    if answer.coef is not None:
-        best = refine(problem, settings, best)
+    for mass in masses if answer.coef is not None else ():
+        best = refine(problem, settings, best, mass)
     # 3.
     if best.stopped.good and best.relative_gap > settings.tol:
         best = replace(best, stopped=StopReason.STALLED)
@@ -141,7 +145,7 @@ def solve_near_rows(place: Iterate, size: int, settings: Settings, stats: dict[s
     return None
 
 
-def refine(problem: Problem, settings: Settings, best: Solution) -> Solution:
+def refine(problem: Problem, settings: Settings, best: Solution, mass: float | None = None) -> Solution:
     """Solve the LP of the rows near a fit again, in residuals scaled up, until the gap is rounding.
 
     Parameters
@@ -150,14 +154,17 @@ def refine(problem: Problem, settings: Settings, best: Solution) -> Solution:
         As in `solve_by_linprog`.
     best
         A certified solution; the rows near it must hold those whose side is in doubt.
+    mass
+        The unit of the weights in the LP; None for the first of `_masses`.
     """
     method, options = _options(problem, settings, "highs-ds")
+    mass = _masses(problem)[0] if mass is None else mass
     stats = {"rows_solved": 0, "n_rounds": 0, "n_lp_iter": 0, **best.stats}
     for _ in range(settings.tuned(PiecewiseTuning).refinements - 1):
         if best.relative_gap <= min(settings.tol, LEAST_GAP):
             break
         rows = _near(problem, best)
-        answer = _solve_rows(problem, best.coefficients, rows, method, options)
+        answer = _solve_rows(problem, best.coefficients, rows, method, options, mass)
         stats["n_lp_iter"] += answer.n_iter
         stats["n_rounds"] += 1
         if answer.coef is None:
@@ -170,13 +177,22 @@ def refine(problem: Problem, settings: Settings, best: Solution) -> Solution:
     return replace(best, stats=stats)
 
 
+def _masses(problem: Problem) -> list[float]:
+    """Units of the weights in the LP: that of a typical one; before it, if others are far heavier, one nearer to them.
+
+    In the first the LP is solved to the digits of the heaviest rows, in the second to those of a typical row.
+    """
+    typical, heavy = float(np.median(problem.weight)), float(problem.weight.max(initial=0.0)) / _HEAVIEST
+    return [unit_of(heavy), unit_of(typical)] if heavy > typical else [unit_of(typical)]
+
+
 def _options(problem: Problem, settings: Settings, default: str) -> tuple[str, dict[str, Any]]:
     """The method and the options of scipy.optimize.linprog."""
     options = dict(settings.options)
     method = options.pop("method", None) or default
     if settings.max_iter is not None:
         options.setdefault("maxiter", settings.max_iter)
-    options.setdefault("maxiter", _ENDLESS + _ENDLESS_ROW * problem.n_samples)
+    options.setdefault("maxiter", _ENDLESS + _ENDLESS_EACH * (problem.n_samples + problem.n_features))
     return method, options
 
 
@@ -208,9 +224,11 @@ def _solve_rows(
     rows: NDArray[np.intp],
     method: str,
     options: Mapping[str, Any],
+    mass: float | None = None,
 ) -> _Answer:
     """Solve the LP of the chosen rows for the change from `origin`; every other row keeps the side it has there.
 
+    `mass` is the unit of the weights; None for the unit of a typical one.
     Penalised coefficients more than about 16 times as large as the chosen residuals keep their sign, unless all rows
     are chosen.
     """
@@ -219,10 +237,10 @@ def _solve_rows(
     dual = problem.weight * np.where(residual > 0, upper, lower)
     dual[rows] = 0.0
     fixed_slope, fixed_sum = problem.design.rmatvec(dual), dual.sum()
-    # 1. Scaling: the chosen residuals, and a typical weight, become numbers near one.
+    # 1. Scaling: the chosen residuals, and weights in units of `mass`, become numbers near one.
     reach = float(np.abs(residual[rows]).max(initial=0.0))
     unit = unit_of(reach) if rows.size < problem.n_samples else 1.0
-    mass = unit_of(float(np.median(problem.weight)))
+    mass = _masses(problem)[-1] if mass is None else mass
     # 2. Penalised features: one bounded column each, or a fixed slope where the sign of the coefficient is settled.
     strength = problem.penalty.strength
     coef = origin.coef
