@@ -34,6 +34,7 @@ from ladreg._tolerances import (
     LEAST_GAP,
     PROVED_GAP,
     ROUNDING_GAP,
+    SOLVED,
     SUMMED,
     VERTEX,
 )
@@ -229,8 +230,8 @@ def _solve_rows(
     """Solve the LP of the chosen rows for the change from `origin`; every other row keeps the side it has there.
 
     `mass` is the unit of the weights; None for the unit of a typical one.
-    Penalised coefficients more than about 16 times as large as the chosen residuals keep their sign, unless all rows
-    are chosen.
+    Penalised coefficients that are no rounding, and more than about 16 times as large as the chosen residuals, keep
+    their sign, unless all rows are chosen.
     """
     residual = problem.residual(*origin)
     lower, upper = problem.loss.interval()
@@ -245,7 +246,7 @@ def _solve_rows(
     strength = problem.penalty.strength
     coef = origin.coef
     few = rows.size < problem.n_samples and not problem.penalty.limited
-    settled = (strength > 0) & (np.abs(coef) > 16 * unit) if few else np.zeros(coef.size, bool)
+    settled = (strength > 0) & (np.abs(coef) > max(16 * unit, SOLVED)) if few else np.zeros(coef.size, bool)
     bounded = np.flatnonzero(((strength > 0) | problem.penalty.positive) & ~settled)
     goal = -fixed_slope + np.where(settled, strength * np.sign(coef), 0.0)
     # 3. Assemble: one row per feature, one for the intercept.
