@@ -9,7 +9,7 @@ from ladreg import ElasticNetCD, HuberLossRegressor, LADRegressor, QuantileRegre
 from ladreg._design import as_design
 from ladreg._problem import Absolute, ElasticNet, Problem
 from ladreg._solvers import largest_alpha_at
-from tests.campaign.largest import found
+from tests.campaign.largest import found, posed
 
 
 def nearly_equal_free_columns(rng):
@@ -109,10 +109,29 @@ def test_entries_of_a_column_that_are_far_below_its_largest(part):
     assert LADRegressor(fit_intercept=False).alpha_max(X, y) <= 1e-9 * part
 
 
-@pytest.mark.parametrize("seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8208, 8573, 9233, 31433, 10121285])
+@pytest.mark.parametrize(
+    "seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8208, 8573, 9233, 31433, 10121285, 20123650]
+)
 def test_drawn_problems_that_once_were_wrong(seed):
     """Slopes of the linear program's tolerance, and rows whose duals are off the ends beside residuals of 1e-14."""
     assert not found(np.random.default_rng([seed, 7]))[2]
+
+
+@pytest.mark.parametrize(
+    ("seed", "largest"),
+    [
+        (22879, 0.0),
+        (20120037, 0.0),  # an entry of 2e-11 of its row's largest
+        (20122697, [1.79867873704e-6, 3.97417679734e-5, 4.56402059675e-4]),  # slopes of columns of 1e-14 of the largest
+        (20124657, 3.76680073424e-5),
+        (20120315, 0.160262379116),  # free columns that are nearly equal
+        (20124516, 0.0389573516012),
+    ],
+)
+def test_drawn_problems_with_answers_from_rational_arithmetic(seed, largest):
+    """Those of the fit in integers (`simplex.py`) that has the first penalised coefficient as alpha falls."""
+    model, case = posed(np.random.default_rng([seed, 7]))
+    assert model.made().alpha_max(case.X, case.y, case.weight) == pytest.approx(largest, rel=1e-4, abs=1e-12)
 
 
 @pytest.mark.parametrize("known", [None, np.zeros(5)])

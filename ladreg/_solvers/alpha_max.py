@@ -285,37 +285,38 @@ class _Tied:
         """What the sum of the dual adds to the slopes."""
         return self.X[-1] * float(change[-1]) if self.has_sum else 0.0
 
-    def balanced(self, free: Index) -> tuple[Array, Array, Array]:
-        """The columns, those that a change must balance, and the products with these that it must have.
+    def span(self, free: Index) -> tuple[Array, Array]:
+        """A basis of the columns that a change must balance, and the products with it that the change must have.
 
-        Where a change is orthogonal to the free columns, far columns are without their part in the span of these.
+        It is orthonormal under the weights: equations of columns that are nearly equal differ by entries of 1e-9, which
+        a linear program takes for zero.
         """
-        columns = np.column_stack([self.X[:, free], self.ones])
-        if not self.is_met:
-            return self.X, columns, -np.append(self.slope[free], np.full(self.ones.shape[1], self.total))
-        rows = self.X
-        if _are_far(rows):
-            root = np.sqrt(self.weight)[:, None]
-            basis = _span(root * columns)
-            for _ in range(2):  # the second time takes out the rounding of the first
-                rows = rows - basis / root @ (basis.T @ (root * rows))
-            columns = basis / root
-        return rows, columns, np.zeros(columns.shape[1])
+        columns = np.sqrt(self.weight)[:, None] * np.column_stack([self.X[:, free], self.ones])
+        goal = -np.append(self.slope[free], np.full(self.ones.shape[1], self.total))
+        return _span(columns, np.zeros_like(goal) if self.is_met else goal)
+
+    def beside(self, basis: Array, products: Array, features: Index) -> tuple[Array, Array]:
+        """Columns times weights, and slopes, without their part in the span of a basis."""
+        root = np.sqrt(self.weight)[:, None]
+        rows = root * self.X[:, features]
+        slope = self.slope[features] + rows.T @ (basis @ products)
+        for _ in range(2):  # the second time takes out the rounding of the first
+            rows = rows - basis @ (basis.T @ rows)
+        return root * rows, slope
 
 
-def _are_far(X: Array) -> bool:
-    """Whether the mean of some column dwarfs its spread."""
-    centre = X.mean(axis=0)
-    spread = np.abs(X - centre).max(axis=0, initial=0.0)
-    return bool(np.any((spread > 0) & (np.abs(centre) > REACH * spread)))
+def _span(columns: Array, goal: Array) -> tuple[Array, Array]:
+    """Orthonormal columns q of the same span, and products with them: where ``columns'v = goal``, ``q'v`` has these.
 
-
-def _span(columns: Array) -> Array:
-    """Orthonormal columns of the same span, without those that are dependent up to rounding."""
+    Columns that are dependent up to rounding are left out.
+    """
     length = np.linalg.norm(columns, axis=0)
-    q, r, _ = scipy.linalg.qr(columns[:, length > 0] / length[length > 0], mode="economic", pivoting=True)
+    kept = length > 0
+    q, r, order = scipy.linalg.qr(columns[:, kept] / length[kept], mode="economic", pivoting=True)
     size = np.abs(np.diag(r))
-    return np.asarray(q[:, : np.count_nonzero(size > SOLVED * size.max(initial=0.0))])
+    rank = np.count_nonzero(size > SOLVED * size.max(initial=0.0))
+    products = (goal[kept] / length[kept])[order[:rank]]
+    return q[:, :rank], scipy.linalg.solve_triangular(r[:rank, :rank], products, trans="T")
 
 
 def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | None:
@@ -326,25 +327,25 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
     that, the program for what is left is solved in units of the result (iterative refinement: Gleixner, Steffy and
     Wolter 2016, doi 10.1287/ijoc.2016.0692).
     """
-    problem, weight = given.problem, given.weight
-    strength, room = _strength(problem)[chosen], given.room()
-    at_end = [coef == end for end in problem.penalty.ends]
-    rows, columns, goal = given.balanced(free[~(at_end[0] | at_end[1])[free]])
-    size = np.maximum(np.abs(given.slope[chosen]), weight @ np.abs(rows[:, chosen])) / strength
+    problem, strength, room = given.problem, _strength(given.problem)[chosen], given.room()
+    at_end = [(coef == end)[free] for end in problem.penalty.ends]
+    basis, goal = given.span(free[~(at_end[0] | at_end[1])])
+    rows, slope = given.beside(basis, goal, chosen)
+    size = np.maximum(np.abs(slope), np.abs(rows).sum(axis=0)) / strength
     unit = float(size.max(initial=0.0)) or 1.0
     sides = [(sign, can[chosen]) for sign, can in zip((1.0, -1.0), problem.penalty.moves, strict=True)]
-    above, size = (weight[:, None] * rows[:, chosen] / strength).T, np.concatenate([size[can] for _, can in sides])
+    above, size = (rows / strength).T, np.concatenate([size[can] for _, can in sides])
     slopes = np.vstack([sign * above[can] for sign, can in sides])
-    limit = np.concatenate([-sign * (given.slope[chosen] / strength)[can] for sign, can in sides])
-    held, most = _held(given, rows, (free[at_end[0][free]], free[(at_end[1] & ~at_end[0])[free]]))
-    columns = columns * weight[:, None]
+    limit = np.concatenate([-sign * (slope / strength)[can] for sign, can in sides])
+    held, most = _held(given, (basis, goal), (free[at_end[0]], free[at_end[1] & ~at_end[0]]))
+    columns = basis * np.sqrt(given.weight)[:, None]
     large = np.abs(columns).max(axis=0, initial=0.0)
     large[large == 0] = 1.0
     # A feasible dual bounds the largest alpha from above, even if it is not optimal; one with NaN is not feasible.
     change: Array | None = None
-    base, zoom = np.zeros(weight.size), 1.0
+    base, zoom = np.zeros(given.weight.size), 1.0
     for _ in range(_ROUNDS):
-        own = np.maximum(size, HALF_DIGITS * unit * zoom)
+        own = np.maximum(np.abs(slopes).max(axis=1, initial=0.0), HALF_DIGITS * unit * zoom)
         matrix, share = np.vstack([slopes / own[:, None], held]), np.append(unit / own, np.zeros(most.size))
         left = (goal - columns.T @ base) / zoom
         balance = ((columns / large).T, left / large) if columns.size else None
@@ -354,27 +355,28 @@ def _least(given: _Tied, coef: Array, chosen: Index, free: Index) -> Array | Non
             break
         there = base + zoom * found[:-1]
         inside = np.all((there >= room[0] - HALF_DIGITS) & (there <= room[1] + HALF_DIGITS))
-        products = columns.T @ there - goal
-        if not (inside and np.all(np.abs(products) <= HALF_DIGITS * large * (1.0 + np.abs(there).sum()))):
+        left_over = float((np.abs(columns.T @ there - goal) / large).max(initial=0.0)) / (1.0 + np.abs(there).sum())
+        if not (inside and left_over <= HALF_DIGITS):
             break
         change = base = np.clip(there, *room)
-        if found[-1] >= _SMALL or np.all(slopes @ base - limit <= VERTEX * size):
+        if found[-1] >= _SMALL or (left_over <= VERTEX and np.all(slopes @ base - limit <= VERTEX * size)):
             break
         zoom *= max(float(found[-1]), _ZOOM)
     return change
 
 
-def _held(given: _Tied, rows: Array, held: tuple[Index, Index]) -> tuple[Array, Array]:
+def _held(given: _Tied, span: tuple[Array, Array], held: tuple[Index, Index]) -> tuple[Array, Array]:
     """What a change adds to the slopes of free features at their lower and upper limits, and the most that it may.
 
     These slopes are not positive at a lower limit, and not negative at an upper one.
     """
     matrix, most = np.empty((0, given.weight.size)), np.empty(0)
     for sign, features in zip((1.0, -1.0), held, strict=True):
-        unit = given.weight @ np.abs(rows[:, features])
+        rows, slope = given.beside(*span, features)
+        unit = given.weight @ np.abs(given.X[:, features])
         unit = sign * np.where(unit > 0, unit, 1.0)
-        matrix = np.vstack([matrix, (given.weight[:, None] * rows[:, features] / unit).T])
-        most = np.append(most, np.maximum(-given.slope[features] / unit, 0.0 if given.is_met else -np.inf))
+        matrix = np.vstack([matrix, (rows / unit).T])
+        most = np.append(most, np.maximum(-slope / unit, 0.0 if given.is_met else -np.inf))
     return matrix, most
 
 
@@ -383,17 +385,19 @@ def _solved(
 ) -> Array | None:
     """The change d and the least t with ``matrix @ d - share * t <= limit``; None where HiGHS fails.
 
-    HiGHS drops entries below 1e-9: a change of which all entries are small is in units of the largest, unless that
-    makes its room small.
+    HiGHS drops entries below 1e-9 and refuses those above 1e15: t is in units of the geometric mean of its least and
+    its largest entry, and a change with small entries only in units of the largest, unless that makes its room small.
     """
     entries = matrix if balance is None else np.vstack([matrix, balance[0]])
     unit = np.abs(entries).max(axis=0, initial=0.0)
     unit = np.where((unit < _ZOOM) & (unit * (room[1] - room[0]) >= _SMALL), unit, 1.0)
     matrix, room = matrix / unit, (room[0] * unit, room[1] * unit)
     balance = None if balance is None else (balance[0] / unit, balance[1])
+    some = share[share > 0] if share.any() else np.ones(1)
+    mean = float(np.sqrt(some.min() * some.max()))
     result = scipy.optimize.linprog(
         np.append(np.zeros(matrix.shape[1]), 1.0),
-        A_ub=np.column_stack([matrix, -share]),
+        A_ub=np.column_stack([matrix, -share / mean]),
         b_ub=limit,
         A_eq=None if balance is None else np.column_stack([balance[0], np.zeros(balance[1].size)]),
         b_eq=None if balance is None else balance[1],
@@ -401,4 +405,4 @@ def _solved(
         method="highs",
         options=HIGHS,
     )
-    return result.x / np.append(unit, 1.0) if result.status == 0 and result.x is not None else None
+    return result.x / np.append(unit, mean) if result.status == 0 and result.x is not None else None
