@@ -16,8 +16,9 @@ from ladreg import (
     lad_path,
 )
 from ladreg._certificate import certify
-from ladreg._presolve import clip
-from ladreg._problem import Huber, Pinball, StopReason
+from ladreg._presolve import clip, solve_clipped
+from ladreg._problem import Huber, Pinball, Settings, StopReason
+from ladreg._solvers import solve_near_targets
 from tests.problems import make, oracle, solve
 
 MODELS = {
@@ -205,6 +206,22 @@ def test_far_targets_of_rows_far_out_in_x_are_ends_of_the_optima_where_they_are(
     for low, high in ((-1e4, 5e3), (-5e3, 7500.0), (-2000.0, 9e3)):  # the optima: from low to high, divided by 1e4
         model = LADRegressor(fit_intercept=False, bounds=bounds).fit(X, [-1.0, 1.0, low, high])
         assert model.coef_[0] == pytest.approx((low + high) / 2e4, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", [3, 11, 16])
+def test_far_targets_that_the_fit_passes_one_by_one_take_few_problems(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((300, 1))
+    y = rng.standard_normal(300) + 1e8 * (rng.random(300) < 0.5) * rng.exponential(size=300)
+    solved = []
+
+    def counting(problem, *others):
+        solved.append(problem)
+        return solve_near_targets(problem, *others)
+
+    found = solve_clipped(make(X, y, weight=rng.exponential(size=300)), Settings(1e-12), solve=counting)
+    assert 4 < len(solved) <= 16
+    assert found.relative_gap <= 1e-14
 
 
 def test_what_a_far_target_hides_is_not_called_proved():

@@ -31,6 +31,9 @@ from ladreg._problem import (
 )
 from ladreg._tolerances import AT_END, HALF_DIGITS, INSIDE, ROUNDING_GAP
 
+# After four problems the 2, 4, 8, ... moved targets nearest to the fit are clipped less beside the broken ones:
+# broken a few at a time, hundreds would take hundreds of problems.
+_PATIENT = 4
 # A lowered weight is large enough if the row's dual is inside its interval by more than 1e-3 of the interval's length.
 _INSIDE = 1e-3
 
@@ -301,11 +304,15 @@ def kept_solution(clipped: Clipped | None, tol: float, solve: Callable[[Problem]
 
     None where no clipped problem has the optimum of the original. `solve` solves each that is tried.
     """
+    tried = 0
     while clipped is not None:
-        solution = solve(clipped.problem)
+        solution, tried = solve(clipped.problem), tried + 1
         rows, heavy = clipped.broken(solution)
         if not (rows.size or heavy.size):
             return clipped.restored(solution, tol)
+        if tried > _PATIENT and rows.size:
+            near = np.argsort(clipped.margin(*solution.coefficients) / clipped.reach, kind="stable")
+            rows = np.union1d(rows, clipped.rows[near[: 2 ** (tried - _PATIENT)]])
         clipped = clipped.less(rows, heavy)
     return None
 
