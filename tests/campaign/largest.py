@@ -54,7 +54,7 @@ def found(rng):
     penalised = np.ones(case.X.shape[1], bool) if factor is None else (factor > 0) & np.isfinite(factor)
     for share, moves in ((BELOW, True), (ABOVE, False)) if largest > 0 else ():
         coef = _coef(estimator.set_params(alpha=share * largest), case)
-        if coef is not None and coef[penalised].any() != moves and not (moves and _is_hidden(estimator, case)):
+        if coef is not None and coef[penalised].any() != moves and not _is_hidden(estimator, case):
             said.append(f"silent wrong: at {share} of alpha_max, {largest:.9g}, coefficients are {coef}")
     return model, case, said
 
@@ -65,15 +65,15 @@ def _is_rounding(largest, model, case):
 
 
 def _is_hidden(estimator, case):
-    """Whether coefficients of zero, just fitted, are an answer within the tolerance at any alpha.
+    """Whether features take no more from the loss than the tolerance: zero and what was just fitted are both answers.
 
-    No optimum is farther below their objective than the lower bound of the one at alpha = 0.
+    No optimum is farther below the objective than the lower bound of the one at alpha = 0.
     """
-    zero = estimator.objective_
+    objective = estimator.objective_
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.set_params(alpha=0.0).fit(case.contained(), case.y, sample_weight=case.weight)
-    return zero - (estimator.objective_ - estimator.dual_gap_) <= 1e-9 * zero
+    return objective - (estimator.objective_ - estimator.dual_gap_) <= 1e-9 * objective
 
 
 def _coef(estimator, case):
