@@ -92,21 +92,7 @@ class NullSlopes:
         """The smallest multiple of the penalty that balances the slopes of all penalised features."""
         side = self.problem.y
         # Two rows alone have no dual that rounding leaves orthogonal to three columns.
-        return self._largest_alpha(self._feasible() if np.any(side == 0) else None)
-
-    def _feasible(self) -> Array:
-        """A dual that balances the free columns; the sides alone if they do, up to the rounding of sums of all rows."""
-        problem, sums = self.problem, self.sums
-        found = _feasible(problem, self.coef, problem.y)
-        if found.any():
-            return found
-        free = problem.penalty.strength == 0
-        rounding, ends = SUMMED * float(sums["above"] + sums["below"]), self.loss.kink()
-        left = np.abs(sums["above x"] - sums["below x"]) * self.units.scale
-        total = abs(float(sums["above"] - sums["below"])) if problem.fit_intercept else 0.0
-        if max(total, float(left[free].max(initial=0.0))) > rounding:
-            return found
-        return np.asarray(problem.weight * np.select([problem.y < 0, problem.y > 0], ends, 0.0))
+        return self._largest_alpha(_feasible(self.problem, self.coef, side) if np.any(side == 0) else None)
 
     @cached_property
     def bound(self) -> float:

@@ -110,8 +110,7 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
         found = _by_program(problem, coef, tied, np.array(known), True)
     if found is not None:
         return found
-    if known is None:
-        known = dual if _is_balanced(problem, dual, free) else _at_ends(problem, dual, tied)
+    known = _at_ends(problem, dual, tied) if known is None else known
     if known is None:
         raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
     # This dual is feasible, but does not minimise the largest slope.
@@ -147,14 +146,6 @@ def _by_program(problem: Problem, coef: Array, tied: Index, dual: Array, is_met:
             return float(ratio.max(initial=0.0))
         worst = np.argsort(-ratio[np.searchsorted(penalised, beyond)])[: max(_FIRST, chosen.size)]
         chosen = np.union1d(chosen, beyond[worst])
-
-
-def _is_balanced(problem: Problem, dual: Array, free: Index) -> bool:
-    """Whether a dual is orthogonal to the free columns up to the rounding of its products with them."""
-    size = SUMMED * float(np.abs(dual).sum())
-    products = np.abs(problem.design.rmatvec(dual)[free])
-    total = abs(float(dual.sum())) if problem.fit_intercept else 0.0
-    return total <= size and bool(np.all(products <= size * problem.design.reach()[free]))
 
 
 def _at_ends(problem: Problem, dual: Array, tied: Index) -> Array | None:
