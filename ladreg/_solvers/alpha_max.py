@@ -303,6 +303,8 @@ def _span(columns: Array, goal: Array) -> tuple[Array, Array]:
     """
     length = np.linalg.norm(columns, axis=0)
     kept = length > 0
+    if not kept.any():  # decompositions of SciPy 1.13 refuse empty matrices
+        return np.empty((columns.shape[0], 0)), np.empty(0)
     q, r, order = scipy.linalg.qr(columns[:, kept] / length[kept], mode="economic", pivoting=True)
     size = np.abs(np.diag(r))
     rank = np.count_nonzero(size > SOLVED * size.max(initial=0.0))
