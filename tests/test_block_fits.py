@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 import ladreg
-from ladreg import HuberLossRegressor, LADRegressor, QuantileRegressor, blocks
+from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, QuantileRegressor, blocks
 from ladreg.blocks import BlockError
 
 N, P = 40_000, 4
@@ -514,3 +514,17 @@ def test_tables_of_few_rows_are_solved_as_a_whole_where_fewer_prove_less(model):
     there = clone(model).fit(blocks.arrays(X, y, rows=100).holding(60))
     assert there.certificate_.relative_gap <= 1e-12
     assert there.objective_ == pytest.approx(clone(model).fit(X, y).objective_, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("model", [LADRegressor(), CombinedLossRegressor()])
+def test_objectives_have_the_digits_of_residuals_where_predictions_have_none(model):
+    """Predictions of 1e16 round to whole numbers: of all such coefficients some would seem to fit targets exactly."""
+    X, y, _ = table(n=2100, p=2)
+    X = np.round(X * 2.0**8) / 2.0**8 + 2.0**41
+    data = blocks.arrays(X, y, rows=500).holding(300)
+    model.fit(X - 2.0**41, y)
+    model.coef_, model.intercept_ = np.array([3000.25, -3000.25]), np.float64(0.5)
+    residual = y - X.astype(np.longdouble) @ model.coef_ - model.intercept_
+    share = getattr(model, "l1_ratio", 1.0)
+    wanted = float((share * np.abs(residual) + (1.0 - share) * residual**2).mean() + model.alpha * 6000.5)
+    assert model.verify(data).objective == pytest.approx(wanted, rel=1e-12, abs=0)

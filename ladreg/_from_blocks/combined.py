@@ -98,7 +98,7 @@ def judged_combined(
     question: Question, seen: Survey, given: Coefficients, best: Solution
 ) -> Generator[Request, Summary, Solution]:
     """Given coefficients with the lower bound that was proved with the best ones, in one pass."""
-    units = Units.of(seen, None, 0.0, 1.0, False)
+    units = Units.of(seen, None, 0.0, 1.0, question.fit_intercept)
     n_features = seen.n_features
     nothing = Near(units, np.zeros(n_features + 1), np.append(np.zeros(n_features), 1.0), -1.0)
     found = (yield "verify", measure, (nothing, given, question.penalty.rest, 0)).sums

@@ -215,7 +215,7 @@ def _sums(
     units, intercept = state.units, state.question.fit_intercept
     design, weight = units.design(kept), units.weight(kept)
     own, rounding = units.own_design(kept), 0.0
-    residual = (kept.y - own.matvec(given.coef) - given.intercept) / units.unit
+    residual = units.residual(kept, given) / units.unit
     pull = weight * sides
     near = height * float(sums["near absolute"])
     if "near open" in sums:

@@ -62,7 +62,7 @@ def measure(
     """
     units = near.units
     design, own, weight = units.design(rows), units.own_design(rows), units.weight(rows)
-    residual = (rows.y - own.matvec(point.coef) - point.intercept) / units.unit
+    residual = units.residual(rows, point) / units.unit
     residual[weight == 0] = 0.0
     is_near, above, _ = near.of(rows, NO_MOVES)
     moved = moved_rows(units, rows, above, point)[0] & ~is_near & (weight > 0)

@@ -205,11 +205,14 @@ def _answer(state: FitState, *, is_last: bool) -> Generator[Request, Summary, So
             yield from prove_ties(state)
     best = state.best
     assert best is not None
-    gap = min(best.gap, max(best.objective - state.bound, 0.0))  # without what far targets add to both: it would round
+    gap = best.gap
+    if state.bound - best.objective <= HALF_DIGITS * state.bound:  # otherwise the objective has lost its digits
+        gap = min(gap, max(best.objective - state.bound, 0.0))  # without what far targets add to both: it would round
     best = replace(best, objective=best.objective + state.beyond, stats={**best.stats, **state.stats})
     if state.is_proved:
         return replace(best, stopped=StopReason.EXACT)
-    return replace(best, gap=gap, relative_gap=best.relative_gap * (gap / best.gap))
+    share = gap / best.gap if best.gap > 0 else 1.0
+    return replace(best, gap=gap, relative_gap=best.relative_gap * share)
 
 
 def _judged_last(state: FitState) -> Generator[Request, Summary, None]:
@@ -235,7 +238,7 @@ def judged_piecewise(
     """Given coefficients with the lower bound that was proved with the best ones, in one pass over both."""
     whole, other = question.of(seen.sample), Coefficients(best.coef, best.intercept)
     far = FarTargets.of(whole.y, whole.weight, whole.residual(*other), other)
-    units = replace(Units.of(seen, None, 0.0, 1.0, False), far=far)
+    units = replace(Units.of(seen, None, 0.0, 1.0, question.fit_intercept), far=far)
     answer = yield "verify", compare, (units, question.loss.kink(), given, other)
     penalty = question.penalty.value(given.coef)
     ordinary, null = float(answer.sums["loss"]) + penalty, float(answer.sums["null"])

@@ -82,8 +82,7 @@ def moved_rows(units: Units, rows: Rows, above: Mask, coefficients: Coefficients
 def residuals(units: Units, rows: Rows, coefficients: Coefficients) -> tuple[Array, Mask]:
     """The residuals in the user's units, and which are zero up to rounding."""
     coef, intercept = coefficients
-    design = units.own_design(rows)
-    residual = rows.y - design.matvec(coef) - intercept
+    design, residual = units.own_design(rows), units.residual(rows, coefficients)
     size = np.abs(rows.y) + (units.reach @ np.abs(coef) + abs(intercept))
     is_zero = np.abs(residual) <= PINNED * size
     doubtful = np.flatnonzero(is_zero)
@@ -270,9 +269,9 @@ def compare(
     other: Coefficients,
 ) -> Summary:
     """The loss of given coefficients, in the sums of `check`, and how much more it is than that of others."""
-    (lower, upper), weight, design = ends, units.weight(rows), units.own_design(rows)
+    (lower, upper), weight = ends, units.weight(rows)
     rows, far = units.with_near_targets(rows)
-    residuals = [rows.y - design.matvec(coef) - intercept for coef, intercept in (given, other)]
+    residuals = [units.residual(rows, one) for one in (given, other)]
     losses = [np.maximum(upper * residual, lower * residual) for residual in residuals]
     moves = []
     for residual, loss in zip(residuals, losses, strict=True):

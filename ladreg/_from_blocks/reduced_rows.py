@@ -256,12 +256,14 @@ def judge(state: FitState, candidate: Candidate, seen: Summary) -> Solution:
     state.bound = max(state.bound, reduced - unproved)
     # Nor are those whose loss is that of moved means.
     near = min(size, size + float(seen.sums["moved loss"]) - candidate.moved * units.unit)
-    is_proved = unproved + excess <= PROVED_GAP * near and rounding <= PROVED_GAP * size
+    # No coefficients are below a bound: of huge ones, the residuals have lost their digits.
+    lost = state.bound - objective if state.bound - objective > HALF_DIGITS * size else 0.0
+    is_proved = lost == 0 and unproved + excess <= PROVED_GAP * near and rounding <= PROVED_GAP * size
     state.has_crossed = seen.sums["far crossed"] > 0 and not is_proved
     state.beyond_bound = constant(state, seen) * units.unit
-    if is_proved or _is_better(state.best, objective, gap):
+    if is_proved or state.best is None or (lost == 0 and _is_better(state.best, objective, gap)):
         # No objective is below zero, and every bound is one for all coefficients.
-        gap = min(gap, objective + float(seen.sums["far"]))
+        gap = max(min(gap, objective + float(seen.sums["far"])), lost)
         state.beyond = float(seen.sums["far"])
         state.best_point = np.append(solution.coef, solution.intercept)
         state.best = Solution(

@@ -336,6 +336,18 @@ class Units:
         """The kept columns at unit scale."""
         return self.own_design(rows).rescaled(self.shift, self.scale)
 
+    def residual(self, rows: Rows, given: Coefficients) -> Array:
+        """Residuals in the user's units, of columns and targets near the origin where columns are shifted.
+
+        Predictions of columns far from it have no digits of the targets where coefficients are large.
+        """
+        design = self.own_design(rows)
+        if not self.shift.any():
+            return rows.y - design.matvec(given.coef) - given.intercept
+        moved = np.longdouble(given.intercept) - self.y_shift + self.shift.astype(np.longdouble) @ given.coef
+        near = design.rescaled(self.shift, np.ones_like(self.shift))
+        return (rows.y - self.y_shift) - near.matvec(given.coef) - float(moved)
+
     def with_near_targets(self, rows: Rows) -> tuple[Rows, Far]:
         """Rows with far targets moved near, and the moves."""
         if self.far is None:
