@@ -244,6 +244,13 @@ def test_what_gram_matrices_cannot_tell_is_told_by_what_columns_have_beside_othe
         assert model.n_passes_ <= 5
 
 
+def test_squares_that_underflow_are_an_error():
+    """Products of 1e-113 with themselves and a weight of 1e-140 are zero: the columns would seem to be constant."""
+    X, y = table(n=90, p=2)
+    with pytest.raises(OverflowError, match="underflow"):
+        LassoCD(alpha=0.1).fit(blocks.arrays(X * 1e-113, y, np.full(90, 1e-140), rows=40))
+
+
 def test_rows_of_little_weight_decide_what_rows_of_large_weight_leave_open():
     """Products of all rows have no digit of rows whose weights are 1e-12 of others'."""
     X, y = table(p=4)

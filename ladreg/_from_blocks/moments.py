@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array
+from ladreg._arrays import TINY, Array
 from ladreg._design import CONSTANT, as_design
 from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds, names_of_folds
 from ladreg._from_blocks.survey import check_numbers
@@ -106,8 +106,12 @@ def moments(passes: Passes, folds: RowFolds | ColumnFolds, names: list[str] | No
     wanted = names_of_folds(folds, found.folds, least)
     parts = [found.folds[fold] for fold in wanted]
     total = reduce(lambda before, part: before + part, parts)
-    if not (np.isfinite(total.mass) and np.isfinite(total.products).all()):
+    with np.errstate(over="ignore"):  # what is not finite is reported
+        square = np.diag(total.products) + total.mass * total.mean**2
+    if not (np.isfinite(total.mass) and np.isfinite(total.products).all() and np.isfinite(square).all()):
         raise OverflowError("squares of X or y, or the sum of the weights, overflow float64: scale them.")
+    if np.any((square < TINY) & ((np.diag(total.products) != 0) | (total.mean != 0))):
+        raise OverflowError("squares of X or y, times the weights, underflow float64: scale them.")
     return Moments(
         total=total,
         folds=parts,
