@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import signal
 import time
+from multiprocessing import parent_process
 
 from tests.campaign.problem import judged
 
@@ -21,7 +22,7 @@ def work(pieces, taken, deadline, only, current, lost, results):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if lost:
         results.put(_judged(_piece_of(max(lost), pieces), only, current, lost))
-    while time.time() < deadline:
+    while time.time() < deadline and parent_process().is_alive():
         with taken.get_lock():
             place, taken.value = taken.value, taken.value + 1
         if place >= len(pieces):
