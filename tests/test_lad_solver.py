@@ -11,7 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ladreg._design import as_design
-from ladreg._problem import Absolute, Pinball, StopReason
+from ladreg._piecewise import solve_by_linprog
+from ladreg._problem import Absolute, Coefficients, Pinball, Settings, StopReason
 from tests.problems import longley, make, oracle, rounding, solve, stackloss, with_y
 from tests.strategies import lad_problems, tables
 
@@ -188,6 +189,22 @@ def test_weights_that_are_far_apart_do_not_stop_the_linear_program(solver):
         y, weight = rng.integers(0, 4, 150), rng.choice([1e-10, 1.0, 1e12], 150, p=[0.3, 0.6, 0.1])
         solution = solve(make(X, y, weight=weight, fit_intercept=False), solver=solver)
         assert solution.relative_gap <= 1e-9
+
+
+def test_costs_of_linear_programs_are_no_larger_than_highs_bears(monkeypatch):
+    """Its presolve wrote beyond its arrays where a start far away made them 5e12, and the process ended."""
+    linprog, costs = scipy.optimize.linprog, []
+
+    def recorded(cost, *given, **options):
+        costs.append(np.abs(cost).max())
+        return linprog(cost, *given, **options)
+
+    monkeypatch.setattr(scipy.optimize, "linprog", recorded)
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    problem = make(X, X[:, 0])
+    found = solve_by_linprog(problem, Settings(1e-12), Coefficients(np.full(2, 1e14), 0.0))
+    assert 1.0 < max(costs) <= 2.0**32
+    assert problem.objective(found.coef, found.intercept) <= 1e-12
 
 
 def test_wild_targets_do_not_coarsen_the_others():

@@ -46,6 +46,9 @@ _ENDLESS, _ENDLESS_EACH = 10_000, 20
 # The largest weight is at most 2^8 in the units of the first LP: sums of duals round by EPS times that, and must be
 # known to HiGHS's tolerance of 1e-10. Where it was 1e12, an LP of 10 rows and 2,489 columns took 12 s and failed.
 _HEAVIEST = 2.0**8
+# Residuals of more than 2^32 are not typical ones, and their largest is the unit: beside costs of 5e12 the presolve of
+# HiGHS 1.12 wrote beyond its arrays.
+_LARGEST = 2.0**32
 
 
 @dataclass(frozen=True)
@@ -240,7 +243,7 @@ def _solve_rows(
     fixed_slope, fixed_sum = problem.design.rmatvec(dual), dual.sum()
     # 1. Scaling: the chosen residuals, and weights in units of `mass`, become numbers near one.
     reach = float(np.abs(residual[rows]).max(initial=0.0))
-    unit = unit_of(reach) if rows.size < problem.n_samples else 1.0
+    unit = unit_of(reach) if rows.size < problem.n_samples or reach > _LARGEST else 1.0
     mass = _masses(problem)[-1] if mass is None else mass
     # 2. Penalised features: one bounded column each, or a fixed slope where the sign of the coefficient is settled.
     strength = problem.penalty.strength
