@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from ladreg import ConformalQuantileRegressor, ElasticNetCD, LassoCD, LassoCDCV, LassoCDIC, StabilitySelection
+from ladreg._estimators import training_data
 from tests.public import (
     CRITERIA,
     CROSS_VALIDATED,
@@ -112,6 +113,18 @@ def test_the_answer_does_not_depend_on_the_order_of_rows(model):
         one.set_params(cv=folds)
         other.set_params(cv=[(np.sort(place[train]), np.sort(place[test])) for train, test in folds])
     same(other.fit(table[order], target[order]), one.fit(table, target))
+
+
+@pytest.mark.parametrize("seed", [0, 3, 4])
+def test_rows_of_weight_zero_change_no_bit_of_the_other_weights(seed):
+    """Sums of other lengths round otherwise, and a last bit decides between optima that are tied."""
+    rng = np.random.default_rng(seed)
+    present = rng.random(200) > 0.2
+    weight = np.where(present, rng.exponential(size=200), 0.0)
+    table, target = rng.standard_normal((200, 2)), rng.standard_normal(200)
+    found = training_data(LassoCD(), table, target, weight)
+    wanted = training_data(LassoCD(), table[present], target[present], weight[present])
+    assert found.weight.tobytes() == wanted.weight.tobytes()
 
 
 @every

@@ -273,7 +273,9 @@ def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, float(sample_weight))
     weight = relative_weights(sample_weight, n_samples)  # the sum of huge weights is not finite
-    normalised: Array = weight / weight.sum()
+    # Without zeros the sum has the bits of a table without these rows: a last bit decides between optima that are tied.
+    present = weight if weight.min(initial=np.inf) > 0 else weight[weight > 0]
+    normalised: Array = weight / present.sum()
     return normalised
 
 
