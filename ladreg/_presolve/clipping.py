@@ -326,7 +326,7 @@ def clip(problem: Problem) -> Clipped | None:
         at = steps(problem.weight, problem.n_features + problem.fit_intercept)
     if far is None and at.size == 0:
         return None
-    centre, reach, rows = far or (0.0, np.inf, np.zeros(0, dtype=np.intp))
+    centre, reach, rows = far or (0.0, 1.0, np.zeros(0, dtype=np.intp))
     return _Limits(centre, reach).applied(problem, rows, np.full(rows.size, reach), at)
 
 
