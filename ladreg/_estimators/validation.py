@@ -274,8 +274,8 @@ def _checked_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
         sample_weight = np.full(n_samples, float(sample_weight))
     weight = relative_weights(sample_weight, n_samples)  # the sum of huge weights is not finite
     # Without zeros the sum has the bits of a table without these rows: a last bit decides between optima that are tied.
-    present = weight if weight.min(initial=np.inf) > 0 else weight[weight > 0]
-    normalised: Array = weight / present.sum()
+    nonzero = weight if weight.min(initial=np.inf) > 0 else weight[weight > 0]
+    normalised: Array = weight / nonzero.sum()
     return normalised
 
 

@@ -162,11 +162,11 @@ def refine(problem: Problem, settings: Settings, best: Solution, mass: float | N
         The unit of the weights in the LP; None for the first of `_masses`.
     """
     method, options = _options(problem, settings, "highs-ds")
-    mass = _masses(problem)[0] if mass is None else mass
     stats = {"rows_solved": 0, "n_rounds": 0, "n_lp_iter": 0, **best.stats}
     for _ in range(settings.tuned(PiecewiseTuning).refinements - 1):
         if best.relative_gap <= min(settings.tol, LEAST_GAP):
             break
+        mass = _masses(problem)[0] if mass is None else mass
         rows = _near(problem, best)
         answer = _solve_rows(problem, best.coefficients, rows, method, options, mass)
         stats["n_lp_iter"] += answer.n_iter
