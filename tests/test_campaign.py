@@ -14,6 +14,7 @@ from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor, quantile_path
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
 from tests.campaign import block_folds, blocks, claims, folds, largest, models, problem, worker
+from tests.campaign.centre import _posed
 from tests.campaign.draws import ALL_OPTIONS, Case
 from tests.campaign.exact import long_of, optimal_point, optimum, optimum_near, rational
 from tests.campaign.formula import LONG, Formula, Loss
@@ -509,6 +510,16 @@ def test_the_judge_of_held_out_errors_refutes_wrong_ones():
     assert folds._held_out(model, case, train, test, alphas, errors) == []
     errors[0] *= 1.001
     assert "disagreement" in folds._held_out(model, case, train, test, alphas, errors)[0]
+
+
+@pytest.mark.parametrize("part", [1e-8, 0.5])
+@pytest.mark.parametrize("positive", [True, False])
+def test_centres_are_not_judged_where_limits_leave_a_column_and_nearly_the_same(part, positive):
+    """Where part is 1e-8, the objective of one of the oracle's optima was 6e-11 above the smallest, in fractions."""
+    X = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, part], [0.0, 1.0, 1.0]])[[0, 0, 0, 1, 1, 1, 2, 2]]
+    y = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 3.0, 1.0, 2.0])
+    formula = Formula.of(X, y, None, ABSOLUTE, np.zeros(3), positive=positive)
+    assert (_posed(formula) is None) == (positive and part == 1e-8)
 
 
 def test_dummies_that_depend_on_each_other_have_the_shortest_coefficients():

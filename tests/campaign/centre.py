@@ -10,6 +10,7 @@ import warnings
 
 import cvxpy as cp
 import numpy as np
+import scipy.linalg
 import scipy.optimize
 import scipy.sparse as sp
 
@@ -179,10 +180,26 @@ def _posed(formula):
     singular = np.linalg.svd(columns)[1]
     if np.any((singular < 1e-3 * singular[0]) & (singular > 1e-13 * singular[0])):
         return None
+    held = np.isfinite(formula.limits).any(axis=0)[kept] | (formula.strength[kept] > 0)
+    if held.any() and not _are_apart(columns):
+        return None
     strength = formula.strength[kept] / largest[kept]
     if np.any((strength > 0) & (strength < 1e-4)) or len(np.unique(columns, axis=0)) > MOST_ROWS:
         return None
     return X.astype(float), (y / size.max()).astype(float), size.max(), kept, middle
+
+
+def _are_apart(columns):
+    """Whether no columns are nearly dependent, whatever others can predict in their place.
+
+    Where coefficients have kinks or limits, an optimum has some of the columns, whose predictions rounding has to tell
+    apart: a combination of them that is nearly zero is zero with next to nothing of the others.
+    """
+    _, singular, right = np.linalg.svd(columns, full_matrices=columns.shape[0] < columns.shape[1])
+    null = right[np.count_nonzero(singular > 1e-13 * singular[0]) :]
+    triangle = scipy.linalg.qr(null, mode="r", pivoting=True)[0]
+    entries = np.abs(scipy.linalg.solve_triangular(triangle[:, : null.shape[0]], triangle))
+    return not np.any((entries < 1e-3) & (entries > 1e-12))
 
 
 def _are_told_apart(weight):
