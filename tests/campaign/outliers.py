@@ -60,7 +60,23 @@ def judge(formula, answer, case):
     if rival is None or answer.warned or not answer.unique or not _keeps_sides(formula, *rival[1:], rows):
         return []
     near = Answer(*rival[1:], None, 0.0, warned=False)
-    return [] if complaints(formula, near) else ["silent wrong: outliers drag the fit to their other side"]
+    if complaints(formula, near) or _falls_towards(formula, rival, answer, rows):
+        return []
+    return ["silent wrong: outliers drag the fit to their other side"]
+
+
+def _falls_towards(formula, rival, answer, rows):
+    """Whether the rival's objective falls on the way to the answer, until an outlier is met: then it is no optimum.
+
+    Its proof is relative to the heaviest rows, and may say nothing of rows whose weights are far below theirs.
+    """
+    objective, coef, intercept = rival
+    residual = formula.residual(coef, intercept)[rows]
+    change = formula.residual(answer.coef, answer.intercept)[rows] - residual
+    met = residual * change < 0
+    part = (residual[met] / -change[met]).min(initial=LONG(1))
+    met_at = coef + part * (answer.coef - coef), intercept + part * (answer.intercept - intercept)
+    return formula.objective(*met_at) < objective
 
 
 def _keeps_sides(formula, coef, intercept, rows):
