@@ -377,3 +377,10 @@ def test_dask_arrays_are_fitted_block_by_block():
     found = LassoCD(alpha=0.1).fit(*given, sample_weight=da.from_array(weight, chunks=150))
     assert_same(found, LassoCD(alpha=0.1).fit(X, y, weight))
     assert found.n_passes_ == 2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # slopes have no digits that small
+def test_a_strength_whose_square_leaves_float64():
+    X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30.0) % 4
+    there = LassoCD(1e-300).fit(blocks.arrays(X, y, rows=7))
+    assert there.objective_ == pytest.approx(LassoCD(1e-300).fit(X, y).objective_, rel=1e-12)

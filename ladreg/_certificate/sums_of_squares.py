@@ -229,7 +229,7 @@ def _gap(penalty: ElasticNet, coef: Array, sums: SquareSums, more: NDArray[np.bo
     part = 1.0 - 1.0 / shrink
     crossed = float(inner_slope @ lean) + constant * inner_total
     bent = float(lean @ (sums.gram @ lean)) + constant**2 * mass
-    rows = max(0.5 * (part**2 * sums.squares + 2.0 * part / shrink * crossed + bent / shrink**2), 0.0)
+    rows = max(0.5 * (part**2 * sums.squares + 2.0 * part / shrink * crossed + bent / shrink / shrink), 0.0)
     if kink is not None:
         rows += kink.open + part * (kink.loss - kink.open)
     if curved is not None:
