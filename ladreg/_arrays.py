@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import frexp, ldexp
+from math import frexp, fsum, ldexp
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -63,6 +63,27 @@ def power_of_two(size: Array) -> Array:
 def unit_of(size: float) -> float:
     """`power_of_two` of one number."""
     return ldexp(0.5, frexp(min(max(size, 2.0**-1000), 2.0**1000))[1]) if size > 0 else 1.0
+
+
+def exact_dot(values: Array, factors: Array, *terms: float) -> float:
+    """``values @ factors + sum(terms)``, rounded once: products of halves of numbers are exact, and so is their sum.
+
+    Far columns and their intercept cancel; long double has too few digits for that, on some systems those of float64.
+    """
+    used = np.flatnonzero((values != 0) & (factors != 0))
+    (high, low), (other_high, other_low) = halves(values[used]), halves(factors[used])
+    products = high * other_high, high * other_low, low * other_high, low * other_low
+    parts = np.concatenate([*products, terms])
+    with np.errstate(over="ignore"):
+        is_finite = np.isfinite(np.abs(parts).sum())
+    return fsum(parts.tolist()) if is_finite else float(values @ factors + sum(terms))
+
+
+def halves(values: Array | float) -> tuple[Array, Array]:
+    """Two numbers of at most 26 bits each, whose sum is the number of 53 bits; products of halves are exact."""
+    mantissa, exponent = np.frexp(values)
+    high = np.ldexp(np.rint(mantissa * 2.0**26), exponent - 26)
+    return high, values - high
 
 
 def constant(value: float, size: int) -> Array:

@@ -80,6 +80,9 @@ LEAST_GAP = 45 * EPS
 # An answer is proved at a gap of 4500 EPS (1e-12): ten roundings, so that no other engine is tried for the last
 # digit.
 PROVED_GAP = 4500 * EPS
+# Rounding of predictions may be 4.5e4 EPS (1e-11) of the mean residual: it changes the objective by a hundredth of the
+# gap that a user is warned of.
+HIDDEN = 4.5e4 * EPS
 # A dual shows the optimal face at a gap of 4.5e6 EPS (1e-9), and linprog's dual verifies given coefficients there:
 # `AT_END` tells its ends apart.
 FACE_GAP = 4.5e6 * EPS

@@ -98,7 +98,7 @@ def test_the_advice_for_far_columns_works(origin, width):
 @pytest.mark.parametrize("seed", [127, 150, 180])
 def test_a_lasso_of_far_columns_is_warned_of_with_an_excluded_feature_as_well(seed):
     rng = np.random.default_rng(seed)
-    far = np.round(100 * (rng.standard_normal((26, 1)) + 0.1 * rng.standard_normal((26, 6)))) + 1.7e14
+    far = np.round(100 * (rng.standard_normal((26, 1)) + 0.1 * rng.standard_normal((26, 6)))) + 1.7e16
     target = (rng.random(26) < 0.2) * 1.0
     bounds = ([-2e-4, -np.inf, 1e-4, -np.inf, -1e-4, 0], [-1e-4, np.inf, 2e-4, np.inf, 1e-3, np.inf])
     model = LassoCD(4e-4, bounds=bounds, penalty_weights=[1, 1, 1, 0, 1, np.inf], standardize=True)

@@ -49,4 +49,5 @@ def test_a_heavy_row_proves_a_small_objective_of_light_ones():
     y[4] *= 2
     _, model = fitted(y, weight=weight)
     assert model.objective_ == pytest.approx(20e-3 * 1e9 / 2e12, rel=1e-6)
-    assert model.dual_gap_ <= 1e-12 * model.objective_
+    assert model.dual_gap_ <= (4 * np.finfo(float).eps * 1e9) ** 2  # the heavy rows' rounding costs its square
+    assert model.certificate_.relative_gap <= 1e-9

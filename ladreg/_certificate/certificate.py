@@ -71,11 +71,13 @@ def prove(problem: Problem, coef: Array, intercept: float, dual: Array | None) -
     if not problem.is_feasible(coef, intercept):
         return _nothing_proved(problem)
     if dual is None:
-        residual, dual, products = problem.design.gradient(coef, problem.y, intercept, problem.weight)
-        if problem.at_origin is problem:
-            return _proved(problem, coef, residual, dual, products)
-    dual = problem.within_interval(dual)
-    residual, products = problem.audit(coef, intercept, dual)
+        near, y, level = problem.near_origin(coef, intercept)
+        residual, dual, products = near.design.gradient(coef, y, level, near.weight)
+    else:
+        dual = problem.within_interval(dual)
+        residual, products = problem.audit(coef, intercept, dual)
+    if problem.hides_digits(coef, residual):
+        residual = problem.accurate_residual(coef, intercept)
     return _proved(problem, coef, residual, dual, products)
 
 
@@ -190,7 +192,7 @@ def _proved_at_ends(problem: Problem, coef: Array, residual: Array, dual: Array,
     at_ends = loss - float((weight * np.where(some > 0, upper, lower)) @ some)
     gap = problem.row_gap(some, dual[rows] / shrink, weight)
     objective = loss + penalty.cost(coef)
-    if not facts.least_ordinary < objective < np.inf:
+    if not facts.least_ordinary(coef) < objective < np.inf:
         return None
     slope = products[:p] / shrink
     gap += (1.0 - 1.0 / shrink) * at_ends + _feature_gap(problem, coef, slope)
@@ -293,7 +295,7 @@ def relative_gap(problem: Problem, gap: float, objective: float, coef: Array) ->
     """
     if gap <= 0:
         return 0.0
-    if objective > problem.facts.least_ordinary:
+    if objective > problem.facts.least_ordinary(coef):
         return gap / objective
     y = problem.present(np.abs(problem.at_rest()))
     # If heavy rows are fitted exactly, the objective of light rows may be small without being rounding.

@@ -134,7 +134,9 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
         found.objective[part] += problem.loss.value(residual) @ problem.weight
         found.gap[part] += problem.loss.fenchel_young(residual, ratio) @ problem.weight
     found.relative_gap[:] = np.divide(found.gap, found.objective, out=np.zeros_like(shrink), where=found.gap > 0)
-    ordinary = np.isfinite(found.objective) & (found.objective > problem.facts.least_ordinary)
+    ordinary = np.isfinite(found.objective) & (
+        found.objective > problem.facts.least_ordinary(answers.coef, answers.features)
+    )
     feasible = ~(answers.coef < 0).any(axis=1) if unit.positive else True
     return known & ordinary & feasible & np.isfinite(found.gap) & unit.are_normal(alphas)
 

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from ladreg._arrays import NOTHING, Array, Index
 from ladreg._design.block_structure import BlockGram, BlockPattern
+from ladreg._design.doubled_sum import DoubledSum
 
 # Columns with a variance of at most 1e-28 times their mean square are constant up to rounding.
 CONSTANT = 1e-28
@@ -79,6 +80,18 @@ class Design(ABC):
     @abstractmethod
     def rmatvec(self, dual: Array) -> Array:
         """Product of the transpose with a vector (n_samples,) or a matrix (n_samples, k)."""
+
+    def accurate_residual(self, coef: Array, y: Array, offset: float) -> Array:
+        """``y - offset - X @ coef`` with the digits that are lost where terms cancel (`DoubledSum`)."""
+        residual = DoubledSum.of(y)
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual.subtract(slice(None), offset)
+            self._subtract_columns(np.flatnonzero(coef), coef, residual)
+            return residual.rounded()
+
+    @abstractmethod
+    def _subtract_columns(self, features: Index, coef: Array, residual: DoubledSum) -> None:
+        """Subtract the products of chosen columns with their coefficients."""
 
     def rmatvec_at(self, rows: Index, dual: Array) -> Array:
         """`rmatvec` of a dual that is zero in all but the chosen rows, in ascending order."""

@@ -16,9 +16,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, constant
+from ladreg._arrays import BLOCK, Array, Index, constant
 from ladreg._design.base import Design
 from ladreg._design.column_facts import ColumnFacts
+from ladreg._design.doubled_sum import DoubledSum
 from ladreg._design.row_passes import CHUNK_BYTES, WALK_BYTES
 from ladreg._design.sparse import SparseDesign
 from ladreg._kernels import _rows
@@ -170,6 +171,15 @@ class DenseDesign(ColumnFacts):
         for block, values in self._small_blocks():
             result[block] = np.abs(values) @ np.abs(coef)
         return result
+
+    def _subtract_columns(self, features: Index, coef: Array, residual: DoubledSum) -> None:
+        """Subtract the products of chosen columns with their coefficients, of one block of rows after the other."""
+        for begin in range(0, self.n_samples, BLOCK):
+            rows = slice(begin, begin + BLOCK)
+            for j in features:
+                column = np.empty((self.X[rows].shape[0], 1))
+                self._write(self.X[rows, j : j + 1], slice(j, j + 1), column)
+                residual.subtract(rows, column[:, 0], float(coef[j]))
 
     def rows(self, index: Index, features: Index | None = None, border: bool = False) -> Array:
         """The chosen rows, in all or in the chosen columns, as a dense array; a column of ones last if `border`."""

@@ -12,6 +12,7 @@ from ladreg._arrays import BLOCK, Array, Index
 from ladreg._cached import cached_property
 from ladreg._design.base import Design
 from ladreg._design.block_structure import BlockGram, BlockPattern
+from ladreg._design.doubled_sum import DoubledSum
 
 # Gathering a column costs as much as 4 products with it.
 _GATHERING = 4
@@ -111,6 +112,13 @@ class SparseDesign(Design):
         """Residual, product with a dual and its sum, and magnitudes."""
         residual = (y - offset) - self.matvec(coef)
         return residual, np.append(self.rmatvec(dual), dual.sum()), self.magnitudes(weight) if sizes else None
+
+    def _subtract_columns(self, features: Index, coef: Array, residual: DoubledSum) -> None:
+        """Subtract the products of chosen columns with their coefficients, where a value is stored."""
+        columns = self._columns(features)
+        for k, j in enumerate(features):
+            stored = slice(columns.indptr[k], columns.indptr[k + 1])
+            residual.subtract(columns.indices[stored], columns.data[stored], float(coef[j]))
 
     def _mapped(self, values: Array) -> Any:
         """The same pattern with other values, in float64."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ladreg._arrays import Array, Index
+from ladreg._arrays import Array, Index, exact_dot
 from ladreg._design import Design, as_design
 from ladreg._estimators.in_blocks import check_features, name_features, names_of, opened, splits_of
 from ladreg._estimators.validation import Data
@@ -123,7 +123,7 @@ class MomentData:
         centre, shift = self.moments.total.near, self.rows.shift
         level = given.intercept
         if not problem.fit_intercept:
-            level = float(centre[:-1].astype(np.longdouble) @ given.coef - centre[-1])
+            level = exact_dot(centre[:-1], given.coef, -float(centre[-1]))
         seen = columns.moments(self.passes, float(centre[-1]), Coefficients(given.coef, level))
         if not np.isfinite(seen.products).all():
             return problem, None
@@ -141,8 +141,8 @@ class MomentData:
         """Intercepts of fits to the rows, one per row of `coefs`, in the user's units."""
         if not problem.fit_intercept:
             return intercepts
-        moved = coefs.astype(np.longdouble) @ self.rows.shift[:-1].astype(np.longdouble)
-        return np.asarray(intercepts + (self.rows.shift[-1] - moved), dtype=np.float64)
+        *shift, y_shift = self.rows.shift
+        return np.array([exact_dot(-np.array(shift), *each, y_shift) for each in zip(coefs, intercepts, strict=True)])
 
     def proved(self, problem: Problem, solution: Solution, tol: float) -> tuple[Solution, Array]:
         """A solution in the user's units, proved from all rows, in one pass; and the slopes."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, exact_dot
 from ladreg._certificate import Curved, SquareSums, prove_from_sums
 from ladreg._from_blocks.far_targets import FarTargets
 from ladreg._from_blocks.question import Question
@@ -85,14 +85,14 @@ class PosedHuber:
     def scaled(self, point: Coefficients) -> Coefficients:
         """Coefficients at unit scale; the intercept is that of columns and targets near the origin, with its digits."""
         units = self.units
-        level = np.longdouble(point.intercept) - units.y_shift + units.shift.astype(np.longdouble) @ point.coef
-        return Coefficients(point.coef / (units.scale * units.unit), float(level / units.unit))
+        level = exact_dot(units.shift, point.coef, point.intercept, -units.y_shift)
+        return Coefficients(point.coef / (units.scale * units.unit), level / units.unit)
 
     def lean_of(self, change: Array) -> Array:
         """A change of kept coefficients, and of the intercept, at unit scale, where the intercept is another one."""
-        moved = change[:-1].astype(np.longdouble)
-        level = (change[-1] + self.units.shift @ moved) / self.units.unit
-        return np.append(moved / (self.units.scale * self.units.unit), level).astype(np.float64)
+        units = self.units
+        level = exact_dot(units.shift, change[:-1], change[-1]) / units.unit
+        return np.append(change[:-1] / (units.scale * units.unit), level)
 
     @property
     def reach(self) -> Array:

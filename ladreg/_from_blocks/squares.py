@@ -8,9 +8,9 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, exact_dot
 from ladreg._certificate import SquareSums, prove_from_sums
-from ladreg._design import as_design
+from ladreg._design import as_design, hides_digits
 from ladreg._from_blocks.moments import CentredMoments
 from ladreg._problem import Coefficients, ElasticNet, Solution, StopReason
 from ladreg._row_blocks import Passes, Place, Rows, Summary
@@ -32,8 +32,8 @@ def certified_squares(
     centre = moments.near if fit_intercept else np.zeros_like(moments.near)
     # The intercept, less the target's centre, and what centring dense columns takes from predictions.
     level = given.intercept - float(centre[-1])
-    shifted = float(np.longdouble(level) + centre[:-1].astype(np.longdouble) @ given.coef.astype(np.longdouble))
-    seen = passes.total("certify", _residuals, moments.mass, centre, given.coef, level, shifted)
+    shifted = exact_dot(centre[:-1], given.coef, given.intercept, -float(centre[-1]))
+    seen = passes.total("certify", _residuals, moments.mass, centre, given, level, shifted)
     sums = _sums(moments, fit_intercept, seen, penalty.rest)
     proof = prove_from_sums(penalty, given.coef, sums)
     size = float(moments.products[-1, -1]) / moments.mass
@@ -86,7 +86,7 @@ def _residuals(
     rows: Rows,
     mass: float,
     centre: Array,
-    coef: Array,
+    given: Coefficients,
     level: float,
     shifted: float,
 ) -> Summary:
@@ -96,12 +96,14 @@ def _residuals(
     step = rows.y.size if is_sparse else max(_SLICE // centre.size, 1)
     for a in range(0, rows.y.size, step):
         part = slice(a, a + step)
-        design, y = as_design(rows.X[part]), rows.y[part] - centre[-1]
-        if middle.any() and not is_sparse:
-            design = design.rescaled(middle, np.ones_like(middle))
-        residual = y - design.matvec(coef) - (level if is_sparse else shifted)
+        own, y = as_design(rows.X[part]), rows.y[part]
+        moves = middle.any() and not is_sparse
+        design = own.rescaled(middle, np.ones_like(middle)) if moves else own
+        residual = (y - centre[-1] - (level if is_sparse else shifted)) - design.matvec(given.coef)
         weight = np.full(y.size, 1.0 / mass) if rows.weight is None else rows.weight[part] / mass
         residual[weight == 0] = 0.0
+        if hides_digits(float(design.reach() @ np.abs(given.coef)), residual, weight):
+            residual = np.where(weight == 0, 0.0, own.accurate_residual(given.coef, y, given.intercept))
         dual = weight * residual
         slope, left = design.rmatvec(dual), float(dual.sum())
         if is_sparse:

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, power_of_two
-from ladreg._design import DenseDesign, Design, as_design
+from ladreg._arrays import Array, Index, constant, exact_dot, power_of_two
+from ladreg._design import DenseDesign, Design, as_design, hides_digits
 from ladreg._from_blocks.far_targets import NO_MOVES, Far, FarTargets
 from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds, Training, labels, names_of_folds
 from ladreg._problem import Coefficients, ElasticNet
@@ -341,12 +341,16 @@ class Units:
 
         Predictions of columns far from it have no digits of the targets where coefficients are large.
         """
-        design = self.own_design(rows)
-        if not self.shift.any():
-            return rows.y - design.matvec(given.coef) - given.intercept
-        moved = np.longdouble(given.intercept) - self.y_shift + self.shift.astype(np.longdouble) @ given.coef
-        near = design.rescaled(self.shift, np.ones_like(self.shift))
-        return (rows.y - self.y_shift) - near.matvec(given.coef) - float(moved)
+        own, weight = self.own_design(rows), constant(1.0, rows.y.size) if rows.weight is None else rows.weight
+        design, y, level, reach = own, rows.y, given.intercept, self.reach
+        if self.shift.any():
+            level = exact_dot(self.shift, given.coef, given.intercept, -self.y_shift)
+            design, y = own.rescaled(self.shift, np.ones_like(self.shift)), rows.y - self.y_shift
+            reach = np.where(self.shift == 0, reach, 2.0 / self.scale)
+        residual = (y - level) - design.matvec(given.coef)
+        if hides_digits(float(reach @ np.abs(given.coef)), residual, weight):
+            return own.accurate_residual(given.coef, rows.y, given.intercept)
+        return residual
 
     def with_near_targets(self, rows: Rows) -> tuple[Rows, Far]:
         """Rows with far targets moved near, and the moves."""
@@ -373,12 +377,12 @@ class Units:
     def to_original(self, coef: Array, intercept: float) -> tuple[Array, float]:
         """Coefficients of the kept features, and the intercept, in the user's units."""
         coef = coef * self.scale * self.unit
-        return coef, intercept * self.unit + self.y_shift - float(self.shift @ coef)
+        return coef, exact_dot(-self.shift, coef, intercept * self.unit, self.y_shift)
 
     def to_scaled(self, given: Coefficients) -> Coefficients:
         """Coefficients of all features, and the intercept, at unit scale."""
         coef = given.coef if self.kept is None else given.coef[self.kept]
-        intercept = (given.intercept - self.y_shift + float(self.shift @ coef)) / self.unit
+        intercept = exact_dot(self.shift, coef, given.intercept, -self.y_shift) / self.unit
         return Coefficients(coef / (self.scale * self.unit), intercept)
 
     def filled(self, coef: Array, n_features: int) -> Array:

@@ -253,17 +253,16 @@ class Clipped:
         return np.where(self.original.y[self.rows] > self.problem.y[self.rows], 1.0, -1.0)
 
     def _missed(self, problem: Problem, solution: Solution) -> Array:
-        """The residuals of the heavy rows."""
-        fitted = problem.design.take(self.heavy).matvec(solution.coef)
-        return np.asarray(problem.y[self.heavy] - fitted - solution.intercept)
+        """The residuals of the heavy rows, which are rounding: in twice the digits."""
+        heavy = problem.design.take(self.heavy)
+        return heavy.accurate_residual(solution.coef, problem.y[self.heavy], solution.intercept)
 
     def _lightened(self, solution: Solution) -> float:
         """How much more the heavy rows cost in the original than here: rounding, as these rows are fitted exactly."""
         if self.heavy.size == 0:
             return 0.0
-        fitted = self.problem.design.take(self.heavy).matvec(solution.coef) + solution.intercept
         less = self.original.weight[self.heavy] - self.total * self.problem.weight[self.heavy]
-        return float(less @ self.problem.loss.value(self.original.y[self.heavy] - fitted))
+        return float(less @ self.problem.loss.value(self._missed(self.original, solution)))
 
     def _off_end(self, solution: Solution) -> Array:
         """How far the dual of each moved target is from the end of its interval, if by more than rounding."""

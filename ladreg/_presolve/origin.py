@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, exact_dot
 from ladreg._presolve.scaling import near_origin
 from ladreg._problem import Coefficients, Loss, Problem, Solution
 from ladreg._tolerances import EPS
@@ -44,7 +44,7 @@ class Moved:
 
     def start(self, start: Coefficients) -> Coefficients:
         """Coefficients of the moved problem for those of the original."""
-        return Coefficients(start.coef, float((start.intercept - self.y_shift) + self._of_columns(start.coef)))
+        return Coefficients(start.coef, exact_dot(self.column_shift, start.coef, start.intercept, -self.y_shift))
 
     def restored(self, solution: Solution, loss: Loss) -> Solution:
         """The solution of the original with this loss; what the intercept's rounding costs is part of its gap."""
@@ -59,12 +59,8 @@ class Moved:
 
     def intercept(self, coef: Array, intercept: float) -> tuple[float, float]:
         """The intercept of the original, and how far it is below that without rounding."""
-        there = float(intercept + (self.y_shift - self._of_columns(coef)))
+        there = exact_dot(self.column_shift, -coef, intercept, self.y_shift)
         return there, intercept - self.start(Coefficients(coef, there)).intercept
-
-    def _of_columns(self, coef: Array) -> np.longdouble:
-        """What the shift of the columns adds to predictions."""
-        return np.longdouble(self.column_shift.astype(np.longdouble) @ coef)
 
 
 def moved_to_origin(problem: Problem) -> Moved | None:

@@ -11,7 +11,7 @@ from math import isfinite
 
 import numpy as np
 
-from ladreg._arrays import NONE, TINY, Array, Index, power_of_two, unit_of
+from ladreg._arrays import NONE, TINY, Array, Index, exact_dot, power_of_two, unit_of
 from ladreg._certificate import certify, prove
 from ladreg._problem import (
     TOO_LARGE,
@@ -51,14 +51,14 @@ class Scaling:
 
     def to_scaled(self, coef: Array, intercept: float) -> Coefficients:
         """Coefficients of the scaled problem for those of the original."""
-        intercept = (intercept - self.y_shift) + float(self.column_shift @ coef)
+        intercept = exact_dot(self.column_shift, coef, intercept, -self.y_shift)
         return Coefficients(coef / self.column_scale / self.unit, intercept / self.unit)
 
     def to_original(self, coef: Array, intercept: float) -> Coefficients:
         """Coefficients of the original problem for those of the scaled; coefficients that overflow fail the proof."""
         with np.errstate(over="ignore", invalid="ignore"):
             coef = coef * self.column_scale * self.unit
-            return Coefficients(coef, intercept * self.unit + self.y_shift - float(self.column_shift @ coef))
+            return Coefficients(coef, exact_dot(-self.column_shift, coef, intercept * self.unit, self.y_shift))
 
     def rows_to_scaled(self, values: Array) -> Array:
         """The values of the scaled problem's rows."""

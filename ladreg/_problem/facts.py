@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ladreg._arrays import BLOCK, Array, in_memory
+from ladreg._arrays import BLOCK, Array, Index, in_memory
 from ladreg._cached import cached_property
 from ladreg._design import Design
 from ladreg._problem.losses import Loss
@@ -30,10 +30,10 @@ class Facts:
         """Column sums of ``weight * |x|``."""
         return self.design.magnitudes(self.weight)
 
-    def audit(self, coef: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
+    def audit(self, coef: Array, y: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
         """The residual, and ``X'dual`` followed by the sum of the dual; sets `magnitudes` if they are not yet known."""
         is_first = "magnitudes" not in self.__dict__ and not self.design.knows_magnitudes(self.weight)
-        residual, products, sizes = self.design.audit(coef, self.y, intercept, self.weight, dual, is_first)
+        residual, products, sizes = self.design.audit(coef, y, intercept, self.weight, dual, is_first)
         if sizes is not None:
             self.__dict__["magnitudes"] = sizes
         return residual, products
@@ -76,8 +76,15 @@ class Facts:
         return float(self.weight.max(initial=0.0)) <= _ALIKE * least
 
     @cached_property
-    def least_ordinary(self) -> float:
-        """An objective above this value is not rounding, whatever the coefficients are."""
-        rounding = EXACT_FIT * max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))
-        with np.errstate(over="ignore"):
-            return float(self.loss.value(np.array([rounding, -rounding])).sum())
+    def _largest(self) -> float:
+        """The size of the largest target."""
+        return max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))
+
+    def least_ordinary(self, coef: Array, features: Index | slice = slice(None)) -> Array:
+        """An objective above this value is not rounding of the targets or of the predictions of coefficients.
+
+        One value for each fit: `coef` are those of the chosen features, of one fit or of several, one per row.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounding = EXACT_FIT * (self._largest + np.abs(coef) @ self.design.reach()[features])
+            return self.loss.value(rounding) + self.loss.value(-rounding)

@@ -12,9 +12,9 @@ from math import isfinite
 
 import numpy as np
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, exact_dot
 from ladreg._cached import cached_property
-from ladreg._design import Design
+from ladreg._design import Design, hides_digits
 from ladreg._problem.facts import Facts
 from ladreg._problem.losses import Loss
 from ladreg._problem.penalties import ElasticNet
@@ -86,15 +86,38 @@ class Problem:
         """Facts about the rows that do not depend on the penalty."""
         return Facts(self.design, self.y, self.weight, self.loss)
 
+    def near_origin(self, coef: Array, intercept: float) -> tuple[Facts, Array, float]:
+        """Facts of rows at the origin, targets less the intercept there, and what rounding took from that intercept.
+
+        Far columns and their intercept cancel, and then far targets and what is left of it: a kernel may add it to the
+        products first.
+        """
+        near, lost = self.facts.at_origin if self.fit_intercept else None, 0.0
+        if near is not None:
+            shift, given = self.design.extent(True)[0], intercept
+            intercept = exact_dot(shift, coef, given)
+            lost = exact_dot(shift, coef, given, -intercept) if isfinite(intercept) else 0.0
+        with np.errstate(over="ignore"):  # an objective that is not finite is an error where it is summed
+            return near or self.facts, self.y - intercept if intercept else self.y, lost
+
     def residual(self, coef: Array, intercept: float) -> Array:
-        """``y - X @ coef - intercept``."""
-        return self.y - self.design.matvec(coef) - intercept
+        """``y - intercept - X @ coef``, computed at the origin."""
+        near, y, level = self.near_origin(coef, intercept)
+        return (y - level) - near.design.matvec(coef)
+
+    def accurate_residual(self, coef: Array, intercept: float) -> Array:
+        """`residual` with the digits that are lost where predictions are sums of numbers far larger than they are."""
+        return self.design.accurate_residual(coef, self.y, intercept)
+
+    def hides_digits(self, coef: Array, residual: Array) -> bool:
+        """Whether a residual that was not computed by `accurate_residual` may change the objective."""
+        sizes = float(self.at_origin.design.reach() @ np.abs(coef))
+        return hides_digits(sizes, self.present(residual), self.weight)
 
     def audit(self, coef: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
         """The residual, and the dual's products with the columns of `at_origin`, followed by its sum."""
-        residual, products = self.facts.audit(coef, intercept, dual)
-        near = self.at_origin
-        return residual, products if near is self else np.append(near.design.rmatvec(dual), products[-1])
+        near, y, level = self.near_origin(coef, intercept)
+        return near.audit(coef, y, level, dual)
 
     def at_rest(self) -> Array:
         """The residuals where every coefficient is as near to zero as its limits allow, without intercept."""

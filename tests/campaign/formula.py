@@ -10,8 +10,11 @@ from scipy.optimize import lsq_linear
 
 LONG = np.longdouble
 EPS = LONG(2) ** -52
+LONG_EPS = np.finfo(LONG).eps
 # Numbers below this have lost digits in float64.
 FLOOR = LONG(np.finfo(float).tiny) * 64
+# Part of an objective by which a claim may be wrong, and of the largest target that a residual of an exact fit may be.
+CLAIMED, EXACT = 1e-10, 2e-12
 # How many roundings an answer may cost: one for the product, sum and subtraction of each of a row's terms, in the
 # coefficients, the residuals and the dual, with a factor for what an elimination of ten columns adds.
 ROUNDINGS = 64
@@ -169,9 +172,14 @@ class Formula:
         return 1e-8 * self.objective(coef, intercept) + self.share * self.variance + self.rounding(coef, intercept)
 
     def evaluation(self, coef, intercept):
-        """What rounding may change in the value of the objective at given coefficients."""
+        """How far a claimed objective may be from that of the coefficients: `CLAIMED` of it, and the judge's rounding.
+
+        Where the data are fitted exactly, up to `EXACT` of y, residuals are rounding, and so may be the objective.
+        """
         raw, _ = self.sizes(coef, intercept)
-        slope = np.abs(self.loss.slope(self.residual(coef, intercept)))
-        steep = np.maximum(slope, max(self.loss.up, self.loss.down))
-        lost = self.weight @ self.loss.value(ROUNDINGS * EPS * raw)
-        return ROUNDINGS * EPS * (self.weight @ (steep * raw) + self.objective(coef, intercept)) + lost + FLOOR
+        residual = self.residual(coef, intercept)
+        is_exact = self.weight @ np.abs(residual) <= EXACT * np.abs(self.y).max(initial=0)
+        digits = ROUNDINGS * (EPS if is_exact else LONG_EPS)
+        steep = np.maximum(np.abs(self.loss.slope(residual)), max(self.loss.up, self.loss.down))
+        lost = self.weight @ self.loss.value(digits * raw)
+        return CLAIMED * self.objective(coef, intercept) + digits * (self.weight @ (steep * raw)) + lost + FLOOR

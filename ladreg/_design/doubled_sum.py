@@ -1,0 +1,51 @@
+"""Sums of products in twice the digits of float64, for predictions whose terms cancel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ladreg._arrays import Array, halves
+from ladreg._tolerances import EPS, HIDDEN
+
+
+def hides_digits(sizes: float, residual: Array, weight: Array) -> bool:
+    """Whether rounding of predictions may be more than `HIDDEN` of the weighted mean of the residuals' sizes.
+
+    `sizes` is the sum of the columns' sizes times their coefficients'.
+    """
+    return EPS * sizes * float(weight.sum()) > HIDDEN * float(weight @ np.abs(residual))
+
+
+@dataclass(frozen=True)
+class DoubledSum:
+    """One sum per row: `total`, and `lost`, what rounding took from it.
+
+    Products and sums are split into their rounding and the rest without error (Ogita, Rump and Oishi 2005,
+    doi 10.1137/030601818).
+    """
+
+    total: Array
+    lost: Array
+
+    @classmethod
+    def of(cls, values: Array) -> DoubledSum:
+        """Sums that begin with `values`, which are copied."""
+        return cls(np.array(values, dtype=np.float64), np.zeros(values.size))
+
+    def subtract(self, rows: NDArray[np.integer] | slice, values: Array | float, factor: float = 1.0) -> None:
+        """Subtract ``values * factor`` from the chosen rows, each chosen once."""
+        term = -values * factor
+        (high, low), (other_high, other_low) = halves(-values), halves(factor)
+        rounded = ((high * other_high - term) + high * other_low + low * other_high) + low * other_low
+        before = self.total[rows]
+        after = before + term
+        part = after - before
+        self.lost[rows] += (before - (after - part)) + (term - part) + rounded
+        self.total[rows] = after
+
+    def rounded(self) -> Array:
+        """The sums, rounded once; those that overflow as float64 has them."""
+        return np.where(np.isfinite(self.lost), self.total + self.lost, self.total)
