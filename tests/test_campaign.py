@@ -596,6 +596,12 @@ def test_the_largest_alpha_of_targets_that_are_constant_is_zero(seed):
     assert model.made().set_params(alpha=1.0).alpha_max(case.contained(), case.y, case.weight) == 0.0
 
 
+@pytest.mark.parametrize("seed", [20125845, 20129664])
+def test_coefficients_that_cancel_to_rounding_are_zero_above_the_largest_alpha(seed):
+    """Of columns that differ by 1e-6 of their size they are 1e-10, and predictions move by 1e-16."""
+    assert largest.found(np.random.default_rng([seed, 7]))[2] == []
+
+
 def test_an_alpha_that_is_not_the_largest_is_found_out(monkeypatch):
     rng = np.random.default_rng([2, 77])
     assert largest.found(rng)[2] == []
