@@ -1,11 +1,13 @@
 """The largest alpha: above it no penalised coefficient is left, below it one is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.optimize import linprog
 
-from ladreg import ElasticNetCD, HuberLossRegressor, LADRegressor, QuantileRegressor
+from ladreg import ElasticNetCD, HuberLossRegressor, LADRegressor, QuantileRegressor, alpha_max
 from ladreg._design import as_design
 from ladreg._problem import Absolute, ElasticNet, Problem
 from ladreg._solvers import largest_alpha_at
@@ -110,7 +112,7 @@ def test_entries_of_a_column_that_are_far_below_its_largest(part):
 
 
 @pytest.mark.parametrize(
-    "seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8208, 8573, 9233, 31433, 10121285, 20123650]
+    "seed", [1314, 2776, 2866, 3445, 3569, 7593, 7748, 8208, 8573, 9233, 31433, 10121285, 20123650, 40002157]
 )
 def test_drawn_problems_that_once_were_wrong(seed):
     """Slopes of the linear program's tolerance, and rows whose duals are off the ends beside residuals of 1e-14."""
@@ -154,3 +156,40 @@ def test_columns_of_zeros_have_coefficients_of_zero(model, seed):
     coef = model.set_params(penalty_weights=factors).fit(X, y).coef_
     assert coef.any()
     assert not coef[~X.any(axis=0)].any()
+
+
+@pytest.mark.parametrize("seed", [103, 204, 1545])
+def test_it_is_zero_where_free_columns_fit_the_means_of_equal_rows(seed):
+    """Slopes are the rounding of computed coefficients, which is more than that of a sum: they were 2e-15."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((2, 4))[np.repeat([0, 1], [5, 3])]
+    y, weight = rng.integers(0, 4, 8), rng.integers(1, 4, 8)
+    assert alpha_max(X, y, sample_weight=weight, penalty_weights=[0, 0, 1, 1]) == 0.0
+
+
+def on_three_values(seed):
+    """Targets 0, 1 and -1, and the question at coefficients of zero; the last column is constant."""
+    rng = np.random.default_rng(seed)
+    X = np.c_[np.round(rng.standard_normal((30, 3))), np.full(30, 0.1 * (seed + 1))]
+    y, weight = np.repeat([0.0, 1.0, -1.0], [16, 8, 6]), (1 + rng.random(30)) / 30
+    return X, Problem(as_design(X), y, weight, Absolute(), ElasticNet(np.array([1.0, 1.0, 2.0, 0.0])), True)
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_a_constant_free_column_beside_an_intercept_changes_nothing(seed):
+    """Its rounding about its mean became an equation that no dual meets: .07 where 0 is right."""
+    X, problem = on_three_values(seed)
+    bare = replace(problem, design=as_design(X[:, :3]), penalty=ElasticNet(np.array([1.0, 1.0, 2.0])))
+    wanted = largest_alpha_at(bare, np.zeros(3), 0.0)
+    assert largest_alpha_at(problem, np.zeros(4), 0.0) == pytest.approx(wanted, rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize("known", [None, np.zeros(30)])
+def test_where_no_dual_balances_it_is_a_bound(known):
+    """Of a point that is no fit: each dual of these sides has slopes within it. A dual of no side is none of them."""
+    X, problem = on_three_values(3)
+    problem = replace(problem, y=np.where(problem.y == 0, 0.0, 1.0), weight=np.where(problem.y == 0, 1e-3, 1.0) / 30)
+    found, dual = largest_alpha_at(problem, np.zeros(4), 0.0, known), problem.weight * np.where(problem.y > 0, 1.0, 0.0)
+    for end in np.random.default_rng(0).uniform(-1, 1, (9, 30)):
+        slopes = np.abs(X.T @ (dual + np.where(problem.y == 0, problem.weight * end, 0.0)))
+        assert np.max(slopes[:3] / [1.0, 1.0, 2.0]) <= found < np.inf

@@ -10,7 +10,6 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._cached import cached_property
-from ladreg._certificate import prove
 from ladreg._design import Design, as_design
 from ladreg._from_blocks.piecewise_tasks import bring, means_of, residuals, sums_of_groups
 from ladreg._from_blocks.question import Question
@@ -19,7 +18,7 @@ from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units, uniform
 from ladreg._problem import Absolute, Coefficients, ElasticNet, Loss, Problem, Settings
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
-from ladreg._solvers import largest_alpha_at, solve
+from ladreg._solvers import largest_alpha_at, least_slope_at, solve
 from ladreg._tolerances import AT_END, EXACT_FIT, HALF_DIGITS, SUMMED
 
 # Rows at the kink that are too many are split by moves at most 12 times; 2 to 5 are usual.
@@ -90,23 +89,20 @@ class NullSlopes:
     @cached_property
     def largest_alpha(self) -> float:
         """The smallest multiple of the penalty that balances the slopes of all penalised features."""
-        side = self.problem.y
-        # Two rows alone have no dual that rounding leaves orthogonal to three columns.
-        return self._largest_alpha(_feasible(self.problem, self.coef, side) if np.any(side == 0) else None)
+        return largest_alpha_at(self.null_problem, self.coef, 0.0)
 
     @cached_property
     def bound(self) -> float:
         """The same, an upper bound where rows were left on sides; infinite where the others cannot balance these."""
-        try:
-            return self._largest_alpha(None)
-        except RuntimeError:
-            return np.inf
+        return least_slope_at(self.null_problem, self.coef, 0.0)
 
-    def _largest_alpha(self, known: Array | None) -> float:
+    @cached_property
+    def null_problem(self) -> Problem:
+        """The problem with targets that the fit leaves on their sides."""
         rows, side = self.problem.design, self.problem.y
         # Coefficients are those of the fit: a feature that is at a limit there may have a slope that is not zero.
         y = rows.matvec(self.coef) + side * (1.0 + rows.absolute_matvec(np.abs(self.coef)))
-        return largest_alpha_at(replace(self.problem, y=y), self.coef, 0.0, known)
+        return replace(self.problem, y=y)
 
     def move(self, settings: Settings) -> Array:
         """Where the coefficients, the intercept last, go below the largest alpha."""
@@ -133,19 +129,6 @@ class NullSlopes:
     def cost(self, move: Array) -> float:
         """The penalty of a move at alpha = 1."""
         return ElasticNet(self.question.penalty.strength).value(move[:-1])
-
-
-def _feasible(problem: Problem, coef: Array, side: Array) -> Array:
-    """A dual that balances the features without a penalty and the intercept, where other rows are on these sides."""
-    free = np.flatnonzero(problem.penalty.strength == 0)
-    # A coefficient that is not at a limit has a slope of zero, whatever the limit allows.
-    least, most = problem.penalty.ends
-    low, high = np.where(coef > least, -np.inf, least)[free], np.where(coef < most, np.inf, most)[free]
-    penalty = ElasticNet(np.zeros(free.size), False, np.zeros(0), low, high)
-    part = replace(problem, design=problem.design.select(free), penalty=penalty)
-    lower, upper = problem.loss.kink()
-    dual = problem.weight * np.select([side > 0, side < 0], [upper, lower], 0.0)
-    return prove(part, coef[free], 0.0, dual).dual
 
 
 def largest_alpha_by_slopes(

@@ -7,7 +7,7 @@ from ladreg._piecewise.families import Family, FamilySolver, are_small
 from ladreg._piecewise.fold_vertices import FoldSolutions, follow_folds, shares_rows, solve_folds
 from ladreg._piecewise.huber_newton import solve_huber
 from ladreg._piecewise.knot_path import follows_knots, is_worth_copying, on_face, solve_all_knots, solve_along_knots
-from ladreg._piecewise.linprog import dual_at, solve_by_linprog
+from ladreg._piecewise.linprog import dual_at, most_iterations, solve_by_linprog
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._piecewise.null_space import is_bulky
 from ladreg._piecewise.preprocessing import doubtful
@@ -31,6 +31,7 @@ __all__ = [
     "follows_quantiles",
     "is_bulky",
     "is_worth_copying",
+    "most_iterations",
     "newton_step",
     "on_face",
     "shares_rows",

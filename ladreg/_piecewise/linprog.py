@@ -190,13 +190,18 @@ def _masses(problem: Problem) -> list[float]:
     return [unit_of(heavy), unit_of(typical)] if heavy > typical else [unit_of(typical)]
 
 
+def most_iterations(n_rows: int, n_columns: int) -> int:
+    """An iteration limit of HiGHS that no program reaches which it solves."""
+    return _ENDLESS + _ENDLESS_EACH * (n_rows + n_columns)
+
+
 def _options(problem: Problem, settings: Settings, default: str) -> tuple[str, dict[str, Any]]:
     """The method and the options of scipy.optimize.linprog."""
     options = dict(settings.options)
     method = options.pop("method", None) or default
     if settings.max_iter is not None:
         options.setdefault("maxiter", settings.max_iter)
-    options.setdefault("maxiter", _ENDLESS + _ENDLESS_EACH * (problem.n_samples + problem.n_features))
+    options.setdefault("maxiter", most_iterations(problem.n_samples, problem.n_features))
     return method, options
 
 

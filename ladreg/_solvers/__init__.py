@@ -1,6 +1,6 @@
 """The choice of the engine for a problem, the largest useful alpha, and certificates of given fits."""
 
-from ladreg._solvers.alpha_max import largest_alpha_at
+from ladreg._solvers.alpha_max import largest_alpha_at, least_slope_at
 from ladreg._solvers.choose import (
     confirm,
     largest_alpha,
@@ -19,6 +19,7 @@ __all__ = [
     "confirm",
     "largest_alpha",
     "largest_alpha_at",
+    "least_slope_at",
     "recover_dual",
     "solve",
     "solve_alphas",

@@ -10,6 +10,7 @@ import scipy.optimize
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
+from ladreg._piecewise import most_iterations
 from ladreg._presolve import REACH, clip_at, typical
 from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Settings, Solver
 from ladreg._tolerances import (
@@ -19,7 +20,6 @@ from ladreg._tolerances import (
     HIGHS,
     INSIDE,
     PROVED_GAP,
-    ROUNDED,
     SOLVED,
     SUMMED,
     VERTEX,
@@ -78,6 +78,23 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
 def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Array | None = None) -> float:
     """`largest_alpha`, where the solution with all penalised coefficients at zero is known, and maybe its dual.
 
+    It is `least_slope_at`; where no dual was found, a bound: each row on the kink adds the most that it can.
+    """
+    found = least_slope_at(problem, coef, intercept, known)
+    if found < np.inf:
+        return found
+    penalised, dual, tied = _sides(problem, coef, intercept, known)
+    room = problem.design.reach() * float(problem.weight[tied].sum()) * max(map(abs, problem.loss.kink()))
+    slope, excess = problem.design.rmatvec(dual), problem.penalty.excess
+    most = np.maximum(excess(slope - room), excess(slope + room))[penalised]
+    return float(np.max(most / _strength(problem)[penalised], initial=0.0))
+
+
+def least_slope_at(problem: Problem, coef: Array, intercept: float, known: Array | None = None) -> float:
+    """The largest slope of penalised features, in units of their strength, of the dual for which it is least.
+
+    It is infinite where none is found that balances the free columns.
+
     Notes
     -----
     1. The slopes of a smooth loss there determine how strong the penalty must be. A dual that is given knows them
@@ -87,22 +104,18 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
        given, if that is at the ends of the intervals of all other rows. The part of the slopes that columns far from
        zero have in common is a variable of its own.
     """
-    penalised, free = _kinds(problem.penalty)
-    residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
-    lower, upper = problem.loss.kink()
-    tied = _on_kink(problem, coef, intercept, known) if upper > lower else np.zeros(0, dtype=np.intp)
-    tied = tied[problem.weight[tied] > 0]
-    dual = problem.weight * problem.loss.derivative(residual)
+    penalised, dual, tied = _sides(problem, coef, intercept, known)
     # 1.
     if tied.size == 0:
         return _largest(problem, dual if known is None else known, penalised)
     # 2.
-    dual[tied] = 0.0
     sided = np.delete(np.arange(dual.size), tied)
     if not dual[sided].any():
         return 0.0  # a dual of zero is feasible
-    known = known if known is not None and known.any() else None  # zero is not the dual of these sides
-    is_met = known is not None and bool(np.all(np.abs(known - dual)[sided] <= AT_END * problem.weight[sided]))
+    off = np.zeros(0) if known is None else np.abs(known - dual)[sided]
+    if known is not None and float(off.sum()) > INSIDE * float(np.abs(known).sum()):
+        known = None  # it is not the dual of these sides
+    is_met = known is not None and bool(np.all(off <= AT_END * problem.weight[sided]))
     start = known if known is not None and is_met else dual
     found = _by_program(problem, coef, tied, np.array(start), is_met)
     if found is None and known is not None and not is_met:
@@ -111,16 +124,26 @@ def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Arr
     if found is not None:
         return found
     known = _at_ends(problem, dual, tied) if known is None else known
-    if known is None:
-        raise RuntimeError("the linear program for the largest alpha failed: scale the columns of X.")
     # This dual is feasible, but does not minimise the largest slope.
-    return _largest(problem, known, penalised)
+    return np.inf if known is None else _largest(problem, known, penalised)
 
 
 def _kinds(penalty: ElasticNet) -> tuple[Index, Index]:
     """The penalised features that are not excluded, and the free ones."""
     strength = penalty.strength
     return np.flatnonzero((strength > 0) & np.isfinite(strength)), np.flatnonzero(strength == 0)
+
+
+def _sides(problem: Problem, coef: Array, intercept: float, known: Array | None) -> tuple[Index, Array, Index]:
+    """The penalised features, the dual of rows off the kink, and the rows on it."""
+    penalised, free = _kinds(problem.penalty)
+    residual = problem.residual(coef, intercept) if free.size else problem.y - intercept
+    lower, upper = problem.loss.kink()
+    tied = _on_kink(problem, coef, intercept, known) if upper > lower else np.zeros(0, dtype=np.intp)
+    tied = tied[problem.weight[tied] > 0]
+    dual = problem.weight * problem.loss.derivative(residual)
+    dual[tied] = 0.0
+    return penalised, dual, tied
 
 
 def _by_program(problem: Problem, coef: Array, tied: Index, dual: Array, is_met: bool) -> float | None:
@@ -177,7 +200,7 @@ def _on_kink(problem: Problem, coef: Array, intercept: float, known: Array | Non
 
 
 def _ratios(
-    problem: Problem, dual: Array, penalised: Index, nothing: float = ROUNDED, common: Array | float = 0.0
+    problem: Problem, dual: Array, penalised: Index, nothing: float = SUMMED, common: Array | float = 0.0
 ) -> Array:
     """The slopes of the penalised features as multiples of their strengths; zero where a slope is rounding.
 
@@ -249,6 +272,7 @@ class _Tied:
         if problem.fit_intercept:
             centre = weight @ X / weight.sum()
             X, slope = X - centre, slope - centre * total
+            X[:, np.abs(X).max(axis=0) <= SUMMED * np.abs(centre)] = 0.0  # a basis would hold their rounding
         farthest = float(np.abs(origin).max(initial=0.0))
         if farthest > 0:
             low, high = (total + float(weight @ (end - share)) for end in problem.loss.kink())
@@ -396,6 +420,6 @@ def _solved(
         b_eq=None if balance is None else balance[1],
         bounds=[*zip(*room, strict=True), (0.0, None)],
         method="highs",
-        options=HIGHS,
+        options=HIGHS | {"maxiter": most_iterations(*entries.shape)},
     )
     return result.x / np.append(unit, mean) if result.status == 0 and result.x is not None else None
