@@ -1,5 +1,7 @@
 """The canonical optimum where optima are many: its laws over random draws, and its definition by another way."""
 
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from ladreg import (
     lad_path,
 )
 from ladreg._certificate import face_centre
+from ladreg._certificate.polyhedron import Polyhedron
 from ladreg._problem import Absolute, ElasticNet, Pinball
 from tests.campaign.centre import CLOSE, Centre
 from tests.problems import AS_LARGE, make, solve
@@ -230,6 +233,44 @@ def test_the_ranges_of_a_polyhedron_are_those_of_linear_programs(monkeypatch):
             assert value == pytest.approx(-expected.fun, rel=1e-9, abs=1e-9)
             assert other == pytest.approx(-expected.fun, rel=1e-9, abs=1e-9)
     assert 0 < enumerated < len(blocks)
+
+
+def counted_inverses(monkeypatch):
+    """A list that grows by one for each vertex that is left: the inverse of its constraints is taken."""
+    inverse, taken = np.linalg.inv, []
+    monkeypatch.setattr(np.linalg, "inv", lambda matrix: taken.append(matrix) or inverse(matrix))
+    return taken
+
+
+def test_a_search_that_comes_to_a_vertex_again_ends_there(monkeypatch):
+    """Nearly parallel constraints, where rounding takes searches round: they went on for thousands of vertices."""
+    taken = counted_inverses(monkeypatch)
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        vector = rng.standard_normal((2, 3))[rng.integers(0, 2, 6)] + 1e-8 * rng.standard_normal((6, 3))
+        vector /= np.linalg.norm(vector, axis=1)[:, None]
+        low = -rng.integers(0, 3, 6).astype(float)
+        polyhedron = Polyhedron.of(vector, low, low + rng.integers(0, 4, 6))
+        vertex = polyhedron.vertex()
+        if vertex is None:
+            continue
+        taken.clear()
+        with suppress(np.linalg.LinAlgError):
+            polyhedron.support(np.vstack([vector, -vector]), vertex)
+        assert len(taken) <= 60
+
+
+def test_a_bounding_box_is_not_sought_where_it_costs_more_than_it_saves(monkeypatch):
+    taken = counted_inverses(monkeypatch)
+    for n_dimensions, n_vectors, is_sought in ((20, 30, False), (12, 30, True)):
+        rng = np.random.default_rng(0)
+        vector = rng.standard_normal((n_vectors, n_dimensions))
+        vector /= np.linalg.norm(vector, axis=1)[:, None]
+        polyhedron = Polyhedron.of(vector, np.full(n_vectors, -1.0), rng.uniform(0.5, 2.0, n_vectors))
+        vertex = polyhedron.vertex()
+        taken.clear()
+        polyhedron.without_far(vertex)
+        assert bool(taken) == is_sought
 
 
 @pytest.mark.parametrize("seed", range(12))
