@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ladreg._design import as_design
 from ladreg._piecewise import solve_by_linprog
 from ladreg._problem import Absolute, Coefficients, Pinball, Settings, StopReason
-from tests.problems import longley, make, oracle, rounding, solve, stackloss, with_y
+from tests.problems import AS_LARGE, longley, make, oracle, rounding, solve, stackloss, with_y
 from tests.strategies import lad_problems, tables
 
 
@@ -242,6 +242,24 @@ def test_iterative_refinement_reaches_rounding():
         assert solution.relative_gap < 1e-12
         rounds.append(solution.stats["n_rounds"])
     assert max(rounds) > 1
+
+
+@pytest.mark.parametrize("part", [1e-4, 1e-5, 1e-6, 1e-7])
+def test_no_other_lp_is_solved_for_a_gap_of_the_last_digits_of_residuals(part):
+    """Coefficients of 1 / part: the gap is that of their rounding, and was the same after two or three LPs."""
+    rungs = []
+    for seed in range(12):
+        X = np.random.default_rng(seed).standard_normal((60, 5))
+        X[:, 3] = X[:, 2] + part * X[:, 3]
+        problem = make(X[:, :4], X[:, 4])
+        solution = solve(problem, solver="linprog", tol=1e-9)
+        assert solution.stopped is StopReason.EXACT
+        assert solution.stats["n_rounds"] == 1
+        assert solution.gap <= 16 * rounding(problem, solution.coef, solution.intercept)
+        rungs.append(solve(problem, tuning=AS_LARGE, tol=1e-9).stats["rung"])
+        strict = solve(problem, solver="linprog", tol=0.0)
+        assert strict.stats["n_rounds"] > 1 or strict.relative_gap <= 1e-14
+    assert rungs.count(4) <= 1  # of twelve: six and eight for the two smallest parts
 
 
 def fake(**values):

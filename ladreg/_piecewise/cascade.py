@@ -53,7 +53,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     fitted = interpolant(twin)
     if fitted is not None:
         solution = certified(problem, twin, units, fitted, rung=1)
-        settled = _settled(solution, twin, fitted, units)
+        settled = _settled(solution, twin, fitted, units, settings.tol)
         if settled is not None:
             return settled
     for number in (1, 2) if preprocessing.reduces(rows, settings.tuned(PiecewiseTuning)) else (1,):
@@ -65,7 +65,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
         solution = certified(problem, twin, units, draft, rung=number)
         if best is None or solution.gap < best[0].gap:
             best = solution, draft
-        settled = _settled(solution, twin, draft, units)
+        settled = _settled(solution, twin, draft, units, settings.tol)
         if settled is not None:
             return settled
     assert best is not None
@@ -84,7 +84,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     )
     refined = linprog.refine(twin, settings, first).uncertified()
     solution = certified(problem, twin, units, refined, rung=3)
-    settled = _settled(solution, twin, refined, units)
+    settled = _settled(solution, twin, refined, units, settings.tol)
     if settled is not None:
         return settled
     # 4.
@@ -98,27 +98,28 @@ def _from_vertex(problem: Problem, twin: Problem, units: Scaling, settings: Sett
     vertex = solve_vertex(twin, settings.tuned(PiecewiseTuning))
     if vertex is None:
         return None
-    solution = _settled(certified(problem, twin, units, vertex, rung=0), twin, vertex, units)
+    solution = _settled(certified(problem, twin, units, vertex, rung=0), twin, vertex, units, settings.tol)
     if solution is None or solution.unique:
         return solution
     optimum = canonical_optimum(twin, vertex.dual)
     if optimum is None:
         return None
     vertex = replace(vertex, **optimum._asdict())
-    return _settled(certified(problem, twin, units, vertex, rung=0), twin, vertex, units)
+    return _settled(certified(problem, twin, units, vertex, rung=0), twin, vertex, units, settings.tol)
 
 
-def _settled(solution: Solution, twin: Problem, draft: Uncertified, units: Scaling) -> Solution | None:
+def _settled(solution: Solution, twin: Problem, draft: Uncertified, units: Scaling, tol: float) -> Solution | None:
     """The solution if no other rung can do better, or None: it is proved, or the draft is on the twin.
 
-    Then only the rounding of coefficients in the units of the data is left, as where y is far from zero.
+    Then only the rounding of coefficients in the units of the data is left, as where y is far from zero. On the twin a
+    canonical optimum may miss as much as the last digits of residuals explain, within `tol`.
     """
     if not draft.stopped.good:
         return None
     if solution.gap <= PROVED_GAP * max(units.factor, solution.objective):
         return solution
     proof = prove(twin, draft.coef, draft.intercept, draft.dual)
-    if proof.gap > PROVED_GAP * max(1.0, proof.objective):
+    if proof.gap > PROVED_GAP * max(1.0, proof.objective) and not linprog.is_exact(twin, draft, proof, tol):
         return None
     unique = is_unique(twin, draft.coef, draft.intercept, proof) if draft.unique is None else draft.unique
     return replace(solution, unique=unique)

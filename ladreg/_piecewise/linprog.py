@@ -20,7 +20,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, unit_of
-from ladreg._certificate import canonical_optimum, certify, prove, tied_rows
+from ladreg._certificate import Proof, canonical_optimum, certify, prove, tied_rows
 from ladreg._piecewise.row_problem import Iterate
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import without_rounding
@@ -164,7 +164,7 @@ def refine(problem: Problem, settings: Settings, best: Solution, mass: float | N
     method, options = _options(problem, settings, "highs-ds")
     stats = {"rows_solved": 0, "n_rounds": 0, "n_lp_iter": 0, **best.stats}
     for _ in range(settings.tuned(PiecewiseTuning).refinements - 1):
-        if best.relative_gap <= min(settings.tol, LEAST_GAP):
+        if best.relative_gap <= min(settings.tol, LEAST_GAP) or is_exact(problem, best, best, settings.tol):
             break
         mass = _masses(problem)[0] if mass is None else mass
         rows = _near(problem, best)
@@ -348,14 +348,28 @@ def _finish(problem: Problem, answer: _Answer, n_iter: int, name: str) -> Soluti
     return bare if raw.unique else replace(bare, stopped=StopReason.NOT_CANONICAL)
 
 
+def is_exact(problem: Problem, answer: Solution | Uncertified, proof: Solution | Proof, tol: float) -> bool:
+    """Whether a canonical optimum at unit scale has no larger gap than `tol` and the last digits of residuals explain.
+
+    Another LP has the same digits.
+    """
+    if answer.stopped is not StopReason.EXACT or proof.relative_gap > tol:
+        return False
+    return proof.gap <= _digits(problem, answer, proof.objective)
+
+
 def _rounding(problem: Problem, raw: Solution) -> float:
     """What rounding costs at unit scale, however small the objective: where coefficients are large, their last digits.
 
     It is too little to hide the optimal face.
     """
-    terms = problem.design.absolute_matvec(raw.coef) + (abs(raw.intercept) + np.abs(problem.y))
-    digits = SUMMED * float(np.abs(raw.dual) @ terms)
-    return max(ROUNDING_GAP * (1.0 + raw.objective), min(digits, FACE_GAP * raw.objective))
+    return max(ROUNDING_GAP * (1.0 + raw.objective), _digits(problem, raw, raw.objective))
+
+
+def _digits(problem: Problem, answer: Solution | Uncertified, objective: float) -> float:
+    """What the last digits of residuals cost, their terms' sizes given; at most what leaves the optimal face seen."""
+    terms = problem.design.absolute_matvec(answer.coef) + (abs(answer.intercept) + np.abs(problem.y))
+    return min(SUMMED * float(np.abs(answer.dual) @ terms), FACE_GAP * objective)
 
 
 def _fallback(problem: Problem, origin: Coefficients, stopped: StopReason, name: str, n_iter: int) -> Solution:
