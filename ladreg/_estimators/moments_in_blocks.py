@@ -141,8 +141,8 @@ class MomentData:
         """Intercepts of fits to the rows, one per row of `coefs`, in the user's units."""
         if not problem.fit_intercept:
             return intercepts
-        *shift, y_shift = self.rows.shift
-        return np.array([exact_dot(-np.array(shift), *each, y_shift) for each in zip(coefs, intercepts, strict=True)])
+        back, y_shift = -self.rows.shift[:-1], float(self.rows.shift[-1])
+        return np.array([exact_dot(back, *each, y_shift) for each in zip(coefs, intercepts, strict=True)])
 
     def proved(self, problem: Problem, solution: Solution, tol: float) -> tuple[Solution, Array]:
         """A solution in the user's units, proved from all rows, in one pass; and the slopes."""

@@ -156,9 +156,10 @@ def _miss(problem: Problem, solution: Solution) -> float:
 
     Coefficients that only the last digits of X ask for cost more by that rounding than they gain.
     """
-    predicted = problem.design.matvec(solution.coef) + solution.intercept
-    there = problem.value(problem.present(problem.y - predicted), solution.coef)
-    return solution.gap + abs(there - solution.objective)
+    with np.errstate(over="ignore", invalid="ignore"):
+        residual = problem.y - (problem.design.matvec(solution.coef) + solution.intercept)
+        loss = problem.facts.total(problem.loss, problem.present(residual))
+        return solution.gap + abs(loss + problem.penalty.cost(solution.coef) - solution.objective)
 
 
 def _there(twin: Problem, columns: OtherColumns, found: Solution) -> Uncertified:
