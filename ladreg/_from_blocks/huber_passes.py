@@ -106,7 +106,7 @@ class PosedHuber:
     def asks(self, point: Coefficients, lean: Array) -> Request:
         """The pass at coefficients in the user's units, and a dual at coefficients that differ by `lean`."""
         rest = self.penalty.rest * (self.units.scale * self.units.unit)
-        return "newton", _pieces, (self.units, (self.delta, self.far), self.scaled(point), lean, rest)
+        return "newton", _pieces, (self.units, (self.delta, self.far), point, lean, rest)
 
     def proved(self, point: Coefficients, lean: Array, found: Summary) -> HuberStep:
         """What a pass proves of coefficients in the user's units."""
@@ -223,12 +223,12 @@ def _pieces(
     lean: Array,
     rest: Array,
 ) -> Summary:
-    """At a point at unit scale: loss, gradient, and the products of the rows inside the curved piece.
+    """At a point in the user's units: loss, gradient, and the products of the rows inside the curved piece, all scaled.
 
-    All but the loss are those of a point that differs by `lean`, which the dual belongs to.
+    All but the loss are those of a point that differs by `lean` at unit scale, which the dual belongs to.
     """
     design, own, weight, (delta, far) = units.design(rows), units.own_design(rows), units.weight(rows), ends
-    residual = units.target(rows.y) - design.matvec(point.coef) - point.intercept
+    residual = units.residual(rows, point) / units.unit
     residual[weight == 0] = 0.0
     size = np.abs(residual)
     inner = np.minimum(size, delta)
