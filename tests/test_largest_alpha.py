@@ -167,6 +167,17 @@ def test_it_is_zero_where_free_columns_fit_the_means_of_equal_rows(seed):
     assert alpha_max(X, y, sample_weight=weight, penalty_weights=[0, 0, 1, 1]) == 0.0
 
 
+@pytest.mark.filterwarnings("ignore:.*did not reach tol")
+def test_it_has_the_digits_of_the_dual_that_the_fit_proves():
+    """Duals of residuals, rounded beside weights of 1e12, gave 1.1 times as much."""
+    model, case = posed(np.random.default_rng([40004610, 7]))
+    factors, model = model.parameters["penalty_weights"], model.made()
+    largest = model.alpha_max(case.contained(), case.y, case.weight)
+    for share, moves in ((0.98, True), (1.02, False)):
+        model.set_params(alpha=share * largest).fit(case.contained(), case.y, sample_weight=case.weight)
+        assert model.coef_[factors > 0].any() == moves
+
+
 def on_three_values(seed):
     """Targets 0, 1 and -1, and the question at coefficients of zero; the last column is constant."""
     rng = np.random.default_rng(seed)
