@@ -135,7 +135,8 @@ class L1Regressor(WeightedRegressor):
 
         A coefficient whose `bounds` do not allow zero is at the bound nearest to zero instead. Uses the estimator's
         other parameters; not available for ``alpha="pivotal"``. Use fractions of it as a grid. For a piecewise linear
-        loss other solutions are optimal too at exactly this value, but not above it.
+        loss other solutions are optimal too at exactly this value, but not above it; the value is an upper bound where
+        unpenalised columns so nearly depend on each other that no dual is found which balances them.
 
         Parameters
         ----------
