@@ -25,9 +25,9 @@ from ladreg._estimators import (
     relative_weights,
     sound,
     training_data,
-    warn_user,
 )
 from ladreg._problem import Certificate
+from ladreg._warn import warn_user
 from ladreg.metrics import d2_pinball_score
 from ladreg.quantile import QuantileRegressor
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from ladreg._arrays import Array, Index, MatrixLike
-from ladreg._estimators import LastStep, any_size, check_real, warn_user
+from ladreg._estimators import LastStep, any_size, check_real
 from ladreg._inference import (
     Block,
     LassoFit,
@@ -28,6 +28,7 @@ from ladreg._inference import (
     selective,
 )
 from ladreg._problem import Certificate
+from ladreg._warn import warn_user
 
 __all__ = ["LassoInference", "infer_lasso"]
 

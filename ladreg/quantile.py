@@ -21,11 +21,11 @@ from ladreg._estimators import (
     check_options,
     checked_quantiles,
     penalties_of,
-    warn_user,
 )
 from ladreg._problem import Coefficients, ElasticNet, Loss, Pinball, Problem, Settings, Solution
 from ladreg._row_blocks import is_dask
 from ladreg._solvers import largest_alpha, solve_quantiles
+from ladreg._warn import warn_user
 
 # Default of scikit-learn's QuantileRegressor; an alpha of 1 that was passed looks the same.
 _DEFAULT_ALPHA = 1.0

@@ -1,7 +1,6 @@
 """Linear programs that fail, and limits that come first: a warning tells how far the best answer is."""
 
 import warnings
-from contextlib import nullcontext
 from functools import cache
 
 import numpy as np
@@ -135,13 +134,15 @@ def test_the_last_rungs_fail_as_well(fault):
 
 
 @pytest.mark.parametrize("fault", [name for name in LP_FAULTS if " " in name])
-def test_alpha_max_is_an_error_where_its_linear_program_fails(fault):
-    """It has no certificate that could tell that it is wrong: what is not an error leaves no coefficient."""
+def test_alpha_max_is_a_bound_where_its_linear_program_fails(fault):
+    """It has no certificate that could tell that it is wrong: what has no warning is right."""
     X, y = TIED
     with always(scipy.optimize, "linprog", LP_FAULTS[fault]):
-        expected = nullcontext() if "marginals" in fault else pytest.raises(RuntimeError, match="linear program")
-        with expected:
+        if "marginals" in fault:
             assert LADRegressor().alpha_max(X, y) == LARGEST
+        else:
+            with pytest.warns(UserWarning, match="upper bound: its linear program failed"):
+                assert LADRegressor().alpha_max(X, y) >= LARGEST
 
 
 LARGEST = LADRegressor().alpha_max(*TIED)

@@ -17,7 +17,7 @@ PACKAGE = Path(ladreg.__file__).parent
 
 # From the bottom to the top: rooms of one floor do not import each other.
 TOWER = [
-    {"_version", "_kernels", "_tolerances", "_optional", "_cached", "_blas"},
+    {"_version", "_kernels", "_tolerances", "_optional", "_cached", "_warn", "_blas"},
     {"_arrays"},
     {"_design", "_row_blocks"},
     {"_problem"},

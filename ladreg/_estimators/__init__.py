@@ -37,7 +37,6 @@ from ladreg._estimators.validation import (
     relative_weights,
     sound,
     training_data,
-    warn_user,
 )
 from ladreg._estimators.verification import Verified, verified
 
@@ -93,6 +92,5 @@ __all__ = [
     "training_data",
     "verified",
     "verified_by_moments",
-    "warn_user",
     "with_callbacks",
 ]

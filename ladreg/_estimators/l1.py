@@ -156,6 +156,11 @@ class L1Regressor(WeightedRegressor):
         ------
         ValueError
             As in `fit`, for invalid data or parameters.
+
+        Warns
+        -----
+        UserWarning
+            If the value is an upper bound.
         """
         self._check_parameters()
         if self._penalty_ratio == 0:

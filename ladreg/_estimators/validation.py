@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, valid
 from ladreg._arrays import TINY, Array, MatrixLike, constant, in_memory
 from ladreg._design import Design, as_design
 from ladreg._row_blocks import is_source
+from ladreg._warn import warn_user
 
 # Float64 holds all integers up to 2^53 in size.
 _EXACT_INTEGERS = 2**53
@@ -30,8 +31,6 @@ NO_BLOCKS = (
     "CombinedLossRegressor, LassoCD or ElasticNetCD, the classes that choose their alpha by cross-validation, such as "
     "LADRegressorCV, or LassoCDIC."
 )
-# Warnings do not point at lines of these packages, but at the user's line that called them.
-_INSIDE = ("ladreg", "sklearn")
 
 
 @dataclass(frozen=True)
@@ -176,19 +175,6 @@ def training_data(
         single=single,
     )
     return data if keep else present(data)
-
-
-def warn_user(message: str, category: type[Warning]) -> None:
-    """A warning at the line of the user's code that called ladreg, directly or through scikit-learn."""
-    try:
-        raise RuntimeError
-    except RuntimeError as error:  # its traceback has the frames of the callers
-        traceback = error.__traceback__
-    frame, level = traceback.tb_frame if traceback else None, 0
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
-        frame, level = frame.f_back, level + 1
-    del frame, traceback  # a frame that refers to itself would keep the data of its callers
-    warnings.warn(message, category, stacklevel=level + 1)
 
 
 def _warn_of_rounding(y: ArrayLike) -> None:

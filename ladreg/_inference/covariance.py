@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._arrays import BLOCK, Array, Index
-from ladreg._estimators import warn_user
 from ladreg._inference.bandwidth import bandwidth
 from ladreg._inference.density import equal_density, kernel_density, least_difference, robust_density
 from ladreg._inference.fit import Fit, Sample
@@ -18,6 +17,7 @@ from ladreg._inference.regressors import inverted, spread
 from ladreg._problem import Coefficients, Pinball, Settings
 from ladreg._solvers import solve_quantiles
 from ladreg._tolerances import SUMMED
+from ladreg._warn import warn_user
 
 # Relative gap asked of the fits of neighbouring quantiles.
 NEIGHBOUR_TOL = 1e-9

@@ -12,10 +12,11 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from ladreg._arrays import Array, Index, MatrixLike
 from ladreg._cached import cached_property
 from ladreg._certificate import tied_rows
-from ladreg._estimators import LastStep, Verified, is_adaptive, verified, warn_user
+from ladreg._estimators import LastStep, Verified, is_adaptive, verified
 from ladreg._inference.regressors import Regressors, null_columns
 from ladreg._problem import Absolute, Certificate, ElasticNet, Huber, Problem, Solution
 from ladreg._tolerances import ROUNDED, SUMMED
+from ladreg._warn import warn_user
 from ladreg.huber import HuberLossRegressor
 from ladreg.lad import LADRegressor
 from ladreg.quantile import QuantileRegressor

@@ -19,7 +19,6 @@ from ladreg._arrays import Array, inverted, null_space
 from ladreg._cached import cached_property
 from ladreg._certificate import tied_rows
 from ladreg._design import as_design
-from ladreg._estimators import warn_user
 from ladreg._inference.bootstrap import NearRows
 from ladreg._inference.covariance import Breads, Inverted, check_gap, draft_covariance
 from ladreg._inference.fit import Fit, Sample
@@ -27,6 +26,7 @@ from ladreg._inference.regressors import spread
 from ladreg._problem import ElasticNet, Pinball, Problem, Settings
 from ladreg._solvers import solve
 from ladreg._tolerances import HIGHS, VERTEX
+from ladreg._warn import warn_user
 
 _TOL = 1e-9
 # The row that stands for a linear term has its target this many times beyond the loss of the fit, always on one side.

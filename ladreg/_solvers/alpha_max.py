@@ -24,6 +24,7 @@ from ladreg._tolerances import (
     SUMMED,
     VERTEX,
 )
+from ladreg._warn import warn_user
 
 # The linear program bounds the slopes of 100 features at first, and of at least 100 more in each round.
 _FIRST = 100
@@ -78,11 +79,13 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
 def largest_alpha_at(problem: Problem, coef: Array, intercept: float, known: Array | None = None) -> float:
     """`largest_alpha`, where the solution with all penalised coefficients at zero is known, and maybe its dual.
 
-    It is `least_slope_at`; where no dual was found, a bound: each row on the kink adds the most that it can.
+    It is `least_slope_at`; where no dual was found, a bound, with a warning: each row on the kink adds the most that it
+    can.
     """
     found = least_slope_at(problem, coef, intercept, known)
     if found < np.inf:
         return found
+    warn_user("alpha_max is an upper bound: its linear program failed. Scale the columns of X.", UserWarning)
     penalised, dual, tied = _sides(problem, coef, intercept, known)
     room = problem.design.reach() * float(problem.weight[tied].sum()) * max(map(abs, problem.loss.kink()))
     slope, excess = problem.design.rmatvec(dual), problem.penalty.excess

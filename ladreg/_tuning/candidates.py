@@ -10,11 +10,12 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ladreg._arrays import Array
-from ladreg._estimators import CertifiedRegressor, check_count, check_real, warn_user
+from ladreg._estimators import CertifiedRegressor, check_count, check_real
 from ladreg._paths import Path, Ranges, grid, solve_path
 from ladreg._problem import Coefficients, Problem, Settings, Solver
 from ladreg._solvers import largest_alpha
 from ladreg._tolerances import ROUNDING_GAP
+from ladreg._warn import warn_user
 
 # More than 100 000 alphas are rejected as a mistake.
 _MOST = 100_000

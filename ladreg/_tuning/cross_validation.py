@@ -24,7 +24,6 @@ from ladreg._estimators import (
     check_choice,
     names_of,
     task,
-    warn_user,
 )
 from ladreg._from_blocks import BlockFolds, ColumnFolds, RowFolds
 from ladreg._paths import Folds, Path, Ranges, Split, folds_of
@@ -36,6 +35,7 @@ from ladreg._tuning.curves import Curves
 from ladreg._tuning.scoring import Scores, checked_scorer
 from ladreg._tuning.search import Lot, Searched
 from ladreg._tuning.targets import Target
+from ladreg._warn import warn_user
 
 # alphas="auto" begins with the grid of the default, 100 alphas, and adds a decade of 33 at a time, as dense as the grid
 # of the default `eps`, three times at most: alphas of 1e-6 times the largest leave nothing of the penalty.
