@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import frexp, fsum, ldexp
+from math import frexp, fsum, isfinite, ldexp
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -66,17 +66,25 @@ def unit_of(size: float) -> float:
 
 
 def exact_dot(values: Array, factors: Array, *terms: float) -> float:
-    """``values @ factors + sum(terms)``, rounded once: products of halves of numbers are exact, and so is their sum.
+    """``values @ factors + sum(terms)``, rounded once.
 
     Far columns and their intercept cancel; long double has too few digits for that, on some systems those of float64.
     """
-    used = np.flatnonzero((values != 0) & (factors != 0))
-    (high, low), (other_high, other_low) = halves(values[used]), halves(factors[used])
-    products = high * other_high, high * other_low, low * other_high, low * other_low
-    parts = np.concatenate([*products, terms])
-    with np.errstate(over="ignore"):
-        is_finite = np.isfinite(np.abs(parts).sum())
-    return fsum(parts.tolist()) if is_finite else float(values @ factors + sum(terms))
+    return doubled_dot(values, factors, *terms)[0]
+
+
+def doubled_dot(values: Array, factors: Array, *terms: float) -> tuple[float, float]:
+    """`exact_dot`, and what its rounding took: products of halves of numbers are exact, and so is their sum."""
+    used, parts = np.flatnonzero(values), list(terms)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if used.size:
+            (high, low), (other_high, other_low) = halves(values[used]), halves(factors[used])
+            products = high * other_high, high * other_low, low * other_high, low * other_low
+            parts += np.concatenate(products).tolist()
+        if not isfinite(sum(map(abs, parts))):
+            return float(values @ factors + sum(terms)), 0.0
+    total = fsum(parts)
+    return total, fsum([*parts, -total])
 
 
 def halves(values: Array | float) -> tuple[Array, Array]:

@@ -140,11 +140,14 @@ class DenseDesign(ColumnFacts):
     def audit(
         self, coef: Array, y: Array, offset: float, weight: Array, dual: Array, sizes: bool
     ) -> tuple[Array, Array, Array | None]:
-        """Residual, product with a dual and its sum, and magnitudes, in one read of X."""
+        """Residual, product with a dual and its sum, and magnitudes, in one read of X.
+
+        The offset is subtracted here: the kernel may add it to the products first.
+        """
         residual, scaled, shift = np.empty(self.n_samples), self.scale * coef, self._shift
 
         def audit(block: slice, raw: NDArray[np.floating], part: Array) -> None:
-            given = shift, scaled, y[block], offset, weight[block], dual[block]
+            given = shift, scaled, y[block] - offset, 0.0, weight[block], dual[block]
             part[0, -1] = _rows.audit(raw, *given, residual[block], part[0, :-1], part[1, :-1] if sizes else None)
 
         sums = self._sum(audit, 2, self.n_features + 1)
@@ -152,12 +155,15 @@ class DenseDesign(ColumnFacts):
         return residual, sums[0], sums[1, :-1] if sizes else None
 
     def gradient(self, coef: Array, y: Array, offset: float, weight: Array) -> tuple[Array, Array, Array]:
-        """Residual, the dual that is the weight times it, and the product with the dual, in one read of X."""
+        """Residual, the dual that is the weight times it, and the product with the dual, in one read of X.
+
+        The offset is subtracted as in `audit`.
+        """
         residual, dual = np.empty((2, self.n_samples))
         scaled, shift = self.scale * coef, self._shift
 
         def descend(block: slice, raw: NDArray[np.floating], part: Array) -> None:
-            _rows.forward(raw, shift, scaled, y[block], offset, residual[block])
+            _rows.forward(raw, shift, scaled, y[block] - offset, 0.0, residual[block])
             np.multiply(weight[block], residual[block], out=dual[block])
             part[-1] = _rows.backward(raw, shift, dual[block], part[:-1])
 

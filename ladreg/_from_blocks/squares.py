@@ -102,7 +102,8 @@ def _residuals(
         residual = (y - centre[-1] - (level if is_sparse else shifted)) - design.matvec(given.coef)
         weight = np.full(y.size, 1.0 / mass) if rows.weight is None else rows.weight[part] / mass
         residual[weight == 0] = 0.0
-        if hides_digits(float(design.reach() @ np.abs(given.coef)), residual, weight):
+        sizes = float(design.reach() @ np.abs(given.coef))
+        if hides_digits(sizes, float(weight @ np.abs(residual)), float(weight.sum())):
             residual = np.where(weight == 0, 0.0, own.accurate_residual(given.coef, y, given.intercept))
         dual = weight * residual
         slope, left = design.rmatvec(dual), float(dual.sum())

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, constant, exact_dot, power_of_two
+from ladreg._arrays import Array, Index, exact_dot, power_of_two
 from ladreg._design import DenseDesign, Design, as_design, hides_digits
 from ladreg._from_blocks.far_targets import NO_MOVES, Far, FarTargets
 from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds, Training, labels, names_of_folds
@@ -341,14 +341,15 @@ class Units:
 
         Predictions of columns far from it have no digits of the targets where coefficients are large.
         """
-        own, weight = self.own_design(rows), constant(1.0, rows.y.size) if rows.weight is None else rows.weight
+        own, weight = self.own_design(rows), np.ones(rows.y.size) if rows.weight is None else rows.weight
         design, y, level, reach = own, rows.y, given.intercept, self.reach
         if self.shift.any():
             level = exact_dot(self.shift, given.coef, given.intercept, -self.y_shift)
             design, y = own.rescaled(self.shift, np.ones_like(self.shift)), rows.y - self.y_shift
             reach = np.where(self.shift == 0, reach, 2.0 / self.scale)
         residual = (y - level) - design.matvec(given.coef)
-        if hides_digits(float(reach @ np.abs(given.coef)), residual, weight):
+        sizes = float(reach @ np.abs(given.coef))
+        if hides_digits(sizes, float(weight @ np.abs(residual)), float(weight.sum())):
             return own.accurate_residual(given.coef, rows.y, given.intercept)
         return residual
 

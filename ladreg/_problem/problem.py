@@ -12,7 +12,7 @@ from math import isfinite
 
 import numpy as np
 
-from ladreg._arrays import Array, exact_dot
+from ladreg._arrays import Array, doubled_dot
 from ladreg._cached import cached_property
 from ladreg._design import Design, hides_digits
 from ladreg._problem.facts import Facts
@@ -78,8 +78,14 @@ class Problem:
         The intercept is ``intercept + shift @ coef`` there; coefficients, residuals and feasible duals are the same.
         Products of duals with the columns have the rounding of their spread, not of their distance from zero.
         """
-        facts = self.facts.at_origin if self.fit_intercept else None
-        return self if facts is None else replace(self, design=facts.design)._knowing(facts)
+        facts = self._near
+        return self if facts is self.facts else replace(self, design=facts.design)._knowing(facts)
+
+    @property
+    def _near(self) -> Facts:
+        """Facts of the rows at the origin."""
+        near = self.facts.at_origin if self.fit_intercept else None
+        return self.facts if near is None else near
 
     @cached_property
     def facts(self) -> Facts:
@@ -87,18 +93,15 @@ class Problem:
         return Facts(self.design, self.y, self.weight, self.loss)
 
     def near_origin(self, coef: Array, intercept: float) -> tuple[Facts, Array, float]:
-        """Facts of rows at the origin, targets less the intercept there, and what rounding took from that intercept.
+        """Facts of rows at the origin, and targets and an intercept whose difference has its digits there.
 
-        Far columns and their intercept cancel, and then far targets and what is left of it: a kernel may add it to the
-        products first.
+        Far columns and their intercept cancel, and then far targets and what is left of it.
         """
-        near, lost = self.facts.at_origin if self.fit_intercept else None, 0.0
-        if near is not None:
-            shift, given = self.design.extent(True)[0], intercept
-            intercept = exact_dot(shift, coef, given)
-            lost = exact_dot(shift, coef, given, -intercept) if isfinite(intercept) else 0.0
+        if self._near is self.facts:
+            return self.facts, self.y, intercept
+        level, lost = doubled_dot(self.design.extent(True)[0], coef, intercept)
         with np.errstate(over="ignore"):  # an objective that is not finite is an error where it is summed
-            return near or self.facts, self.y - intercept if intercept else self.y, lost
+            return self._near, self.y - level, lost
 
     def residual(self, coef: Array, intercept: float) -> Array:
         """``y - intercept - X @ coef``, computed at the origin."""
@@ -111,8 +114,8 @@ class Problem:
 
     def hides_digits(self, coef: Array, residual: Array) -> bool:
         """Whether a residual that was not computed by `accurate_residual` may change the objective."""
-        sizes = float(self.at_origin.design.reach() @ np.abs(coef))
-        return hides_digits(sizes, self.present(residual), self.weight)
+        residual, sizes = self.present(residual), float(self._near.design.reach() @ np.abs(coef))
+        return hides_digits(sizes, sum(float(w @ np.abs(residual[block])) for block, w in self.facts.blocks))
 
     def audit(self, coef: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
         """The residual, and the dual's products with the columns of `at_origin`, followed by its sum."""
