@@ -279,11 +279,13 @@ def witnesses():
 # The warning of `QuantileRegressor(alpha=1)`, which an alpha that is drawn may be by chance.
 DEFAULT = "alpha=1, the default as in scikit-learn, makes all coefficients zero"
 END_OF_GRID = "is the smallest that was tried"
+# That of a grid which begins above the largest alpha.
+BOUND = "alpha_max is an upper bound"
 
 
 def is_advice(message):
     """Whether a warning is about the parameters, and right as it is."""
-    return message.startswith(DEFAULT) or END_OF_GRID in message
+    return message.startswith((DEFAULT, BOUND)) or END_OF_GRID in message
 
 
 def run(model, case: Case):
