@@ -15,6 +15,7 @@ from ladreg import (
     LADRegressorCV,
     QuantileRegressor,
     combined_path,
+    enet_path,
     huber_path,
     lad_path,
     quantile_path,
@@ -168,3 +169,16 @@ def test_cross_validation_is_by_folds_of_single_fits():
             assert model.mae_path_[k, j] == pytest.approx(wanted, rel=1e-9)
     chosen = CombinedLossRegressorCV(alphas=4, eps=0.1, penalty_l1_ratio=0.5, cv=folds).fit(X, y)
     assert chosen.certificate_.relative_gap < 1e-12
+
+
+def test_paths_of_ridges_near_the_end_of_float64():
+    """Limits keep coefficients of 1e-149 off zero, whose squares times ridges of 1e306 are ordinary numbers."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 3))
+    y, given, grid = X @ [100.0, 200.0, 300.0], {"l1_ratio": 0.01, "standardize": True}, [1e2, 1e4]
+    _, coefs, _ = enet_path(X, y, alphas=grid, bounds=([0.5, -np.inf, -np.inf], np.inf), **given)
+    _, far, gaps = enet_path(1e150 * X, y, alphas=grid, bounds=([0.5e-150, -np.inf, -np.inf], np.inf), **given)
+    np.testing.assert_allclose(1e150 * far, coefs, rtol=1e-9, atol=1e-15)
+    assert gaps.max() < 1e-9
+    with pytest.raises(OverflowError, match="X, y or alpha is too large"):
+        enet_path(1e153 * X, y, alphas=grid, bounds=([0.5e-153, -np.inf, -np.inf], np.inf), **given)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import NONE, NOTHING, Array, Index
 from ladreg._cached import cached_property
-from ladreg._tolerances import FAR_LIMIT
+from ladreg._tolerances import EPS, FAR_LIMIT
 
-# Ridges are at most 1e300, so that products with them are finite.
-HUGE = 1e300
+# Ridges are at most 1e307, so that ten times one is finite: larger ones are taken for this.
+HUGE = 1e307
 
 
 @dataclass(frozen=True)
@@ -179,12 +179,16 @@ class ElasticNet:
         return np.inf if self.forbidden(coef).size else self.cost(coef)
 
     def cost(self, coef: Array) -> float:
-        """`value` of coefficients inside the domain."""
+        """`value` of coefficients inside the domain; infinite where ridges of `HUGE` cost more than rounding."""
         if self.is_zero:
             return 0.0
         used = coef.nonzero()[0]
         value = float((self.strength[used] * np.abs(coef[used])).sum())
-        return value + 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2)) if self.curved else value
+        if not self.curved:
+            return value
+        squares = 0.5 * (np.sqrt(self.ridge) * coef) ** 2
+        value += float(squares.sum())
+        return np.inf if float(squares[self.ridge >= HUGE].sum()) > EPS * value else value
 
     def prox(self, z: Array, step: float = 1.0) -> Array:
         """Minimiser over b of ``(b - z)^2 / 2 + step * value(b)``: soft-thresholding, shrinking, then the limits."""
