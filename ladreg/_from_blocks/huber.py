@@ -194,7 +194,7 @@ def _moved(posed: PosedHuber, step: HuberStep, move: Array, length: float) -> tu
     # The intercept belongs to shifted columns: theirs moves by what the change of coefficients takes along.
     level = whole[-1] * np.longdouble(units.unit) - units.shift @ change
     intercept = float(old.intercept + level) if posed.question.fit_intercept else 0.0
-    size = float(posed.reach @ np.abs(np.append(*posed.scaled(Coefficients(coef, intercept)))))
+    size = float(posed.reach @ np.abs(np.append(*units.kept_to_scaled(Coefficients(coef, intercept)))))
     little = max(SUMMED * size, min(PINNED * size, _STAYS * posed.delta))
     if posed.reach @ np.abs(whole) <= little and np.array_equal(coef == 0, old.coef == 0):
         return old, posed.visible(whole)

@@ -82,12 +82,6 @@ class PosedHuber:
         kept = self.units.kept
         return Coefficients(given.coef if kept is None else given.coef[kept], given.intercept)
 
-    def scaled(self, point: Coefficients) -> Coefficients:
-        """Coefficients at unit scale; the intercept is that of columns and targets near the origin, with its digits."""
-        units = self.units
-        level = exact_dot(units.shift, point.coef, point.intercept, -units.y_shift)
-        return Coefficients(point.coef / (units.scale * units.unit), level / units.unit)
-
     def lean_of(self, change: Array) -> Array:
         """A change of kept coefficients, and of the intercept, at unit scale, where the intercept is another one."""
         units = self.units
@@ -110,7 +104,7 @@ class PosedHuber:
 
     def proved(self, point: Coefficients, lean: Array, found: Summary) -> HuberStep:
         """What a pass proves of coefficients in the user's units."""
-        coef = self.scaled(point).coef
+        coef = self.units.kept_to_scaled(point).coef
         sums = self._sums(found)
         proof = prove_from_sums(self.penalty, coef, sums)
         size = float(found.sums["ordinary"])

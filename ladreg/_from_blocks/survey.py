@@ -344,7 +344,7 @@ class Units:
         own, weight = self.own_design(rows), np.ones(rows.y.size) if rows.weight is None else rows.weight
         design, y, level, reach = own, rows.y, given.intercept, self.reach
         if self.shift.any():
-            level = exact_dot(self.shift, given.coef, given.intercept, -self.y_shift)
+            level = self._level(given)
             design, y = own.rescaled(self.shift, np.ones_like(self.shift)), rows.y - self.y_shift
             reach = np.where(self.shift == 0, reach, 2.0 / self.scale)
         residual = (y - level) - design.matvec(given.coef)
@@ -382,9 +382,15 @@ class Units:
 
     def to_scaled(self, given: Coefficients) -> Coefficients:
         """Coefficients of all features, and the intercept, at unit scale."""
-        coef = given.coef if self.kept is None else given.coef[self.kept]
-        intercept = exact_dot(self.shift, coef, given.intercept, -self.y_shift) / self.unit
-        return Coefficients(coef / (self.scale * self.unit), intercept)
+        return self.kept_to_scaled(given if self.kept is None else given._replace(coef=given.coef[self.kept]))
+
+    def kept_to_scaled(self, given: Coefficients) -> Coefficients:
+        """Coefficients of the kept features, and the intercept, at unit scale."""
+        return Coefficients(given.coef / (self.scale * self.unit), self._level(given) / self.unit)
+
+    def _level(self, given: Coefficients) -> float:
+        """The intercept beside columns and targets near the origin, with its digits."""
+        return exact_dot(self.shift, given.coef, given.intercept, -self.y_shift)
 
     def filled(self, coef: Array, n_features: int) -> Array:
         """Coefficients of all features."""
