@@ -13,7 +13,7 @@ import scipy.optimize
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ladreg._tolerances import AT_END, CONDITION, ORTHOGONAL, PINNED
+from ladreg._tolerances import AT_END, CONDITION, HALF_DIGITS, ORTHOGONAL, PINNED
 
 if TYPE_CHECKING:  # what scipy.sparse.issparse leaves of a type, and so what transformers return
     from scipy._lib._sparse import SparseABC
@@ -204,17 +204,27 @@ def pivoted_triangle(matrix: Array) -> tuple[Array, Index]:
 def nonnegative_least_squares(matrix: Array, target: Array) -> tuple[Array, float] | None:
     """The ``x >= 0`` with the smallest ``|matrix @ x - target|``, and that distance; None if no method converges.
 
-    Lawson and Hanson's method or, where it cycles (SciPy before 1.15 does for nearly equal columns), bounded-variable
-    least squares (Stark and Parker 1995).
+    Lawson and Hanson's method or, where it fails, bounded-variable least squares (Stark and Parker 1995). For nearly
+    equal columns SciPy before 1.15 cycles; later versions may return a point that is not the nearest, with a distance
+    of zero (scipy issue 25389).
     """
     try:
-        found, distance = scipy.optimize.nnls(matrix, target)
-        return found, float(distance)
+        found = scipy.optimize.nnls(matrix, target)[0]
+        if _is_nearest(matrix, target, found):
+            return found, float(np.linalg.norm(matrix @ found - target))
     except ValueError:  # NaN in the input
         return None
     except RuntimeError:
-        result = scipy.optimize.lsq_linear(matrix, target, bounds=(0.0, np.inf), method="bvls", tol=1e-15)
-        return (result.x, float(np.sqrt(2.0 * result.cost))) if result.status > 0 else None
+        pass
+    result = scipy.optimize.lsq_linear(matrix, target, bounds=(0.0, np.inf), method="bvls", tol=1e-15)
+    return (result.x, float(np.linalg.norm(matrix @ result.x - target))) if result.status > 0 else None
+
+
+def _is_nearest(matrix: Array, target: Array, found: Array) -> bool:
+    """Whether no change of ``found >= 0`` comes nearer to the target, up to half of the digits."""
+    slope = matrix.T @ (matrix @ found - target)
+    size = np.linalg.norm(matrix, axis=0) * np.linalg.norm(target)
+    return bool(np.all(np.where(found > 0, np.abs(slope), -slope) <= HALF_DIGITS * size))
 
 
 def null_space(matrix: Array, *, scale_rows: bool = True) -> Array:

@@ -111,3 +111,17 @@ def test_the_sum_of_two_columns_that_are_nearly_equal_is_never_proved_unique_in_
     y = X @ [1.0, 1.0, 1.0] + rng.standard_t(2, 200)
     model = fitted(CombinedLossRegressor(0.01), blocks.arrays(X, y, rows=70).holding(100))
     assert not model.certificate_.unique
+
+
+@pytest.mark.parametrize("seed", [165, 173, 176, 182, 0, 1])
+def test_equal_columns_of_crossed_factors_are_never_proved_unique(seed):
+    """Two columns of two factors are there twice; integer targets leave several optima at each quantile."""
+    rng = np.random.default_rng(seed)
+    groups = np.hstack([np.eye(12)[rng.integers(0, 12, 65)], np.eye(8)[rng.integers(0, 8, 65)]])
+    twice = rng.integers(0, 20, 2)
+    y, weight = rng.integers(-3, 4, 65).astype(float), rng.exponential(size=65)
+    model = QuantileRegressor(quantile=[0.1, 0.5, 0.8], alpha=2e-4)
+    model.fit(sp.csr_array(np.hstack([groups, groups[:, twice]])), y, sample_weight=weight)
+    for coef, certificate in zip(model.coef_, model.certificates_, strict=True):
+        shared = (coef[twice] != 0) | (coef[20:] != 0)
+        assert not (certificate.unique and shared.any())

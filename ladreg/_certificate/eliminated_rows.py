@@ -15,7 +15,16 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._arrays import BLOCK, Array, Index, SquareSolver, least_squares, null_space, power_of_two, square_solver
+from ladreg._arrays import (
+    BLOCK,
+    Array,
+    Index,
+    SquareSolver,
+    least_squares,
+    null_space_and_rounding,
+    power_of_two,
+    square_solver,
+)
 from ladreg._cached import cached_property
 from ladreg._certificate.optimal_face import Face, edges, predictions, sides
 from ladreg._problem import Problem
@@ -123,13 +132,14 @@ class EliminatedRows:
         """Which groups have no pinned row."""
         return self.pivot < 0
 
-    def null_space(self) -> Array:
-        """A basis of the directions in S that no pinned row forbids."""
+    @cached_property
+    def null_space(self) -> tuple[Array, Array]:
+        """A basis of the directions in S that no pinned row forbids, and the rounding of each of its rows."""
         if self.solver is not None:
-            return np.zeros((self.others.size, 0))
+            return np.zeros((self.others.size, 0)), np.zeros(self.others.size)
         if not self._is_tall:
-            return null_space(self.reduced.toarray())
-        return null_space(self._triangle[0], scale_rows=False)
+            return null_space_and_rounding(self.reduced.toarray())
+        return null_space_and_rounding(self._triangle[0], scale_rows=False)
 
     @property
     def _is_tall(self) -> bool:
@@ -217,7 +227,7 @@ class EliminatedRows:
         point of the pinned rows beside `near`, which must be inside the face up to rounding, and nothing is open; None
         without `near`.
         """
-        problem, face, null = self.face.problem, self.face, self.null_space()
+        problem, face, null = self.face.problem, self.face, self.null_space[0]
         point = self.solution() if near is None or problem.loss.is_piecewise_linear else near.copy()
         if null.shape[1] == 0 and not self.open_groups.any():
             return OpenFace(point, np.zeros((self.n_columns, 0)), np.zeros(0, dtype=np.intp))
@@ -324,17 +334,18 @@ class EliminatedRows:
         down[own[(own >= 0) & (side < 0)]] = True
         return bool((up & down)[self.open_groups].all())
 
-    def directions(self) -> Array:
-        """A basis of all directions that no pinned row forbids."""
-        null = self.null_space()
+    def directions(self) -> tuple[Array, Array]:
+        """A basis of all directions that no pinned row forbids, and the rounding of each of its rows."""
+        null, lost = self.null_space
         closed = np.flatnonzero(self.pivot >= 0)
         first = self.pivot[closed]
-        basis = np.zeros((self.n_columns, null.shape[1]))
-        basis[self.others] = null
+        basis, rounding = np.zeros((self.n_columns, null.shape[1])), np.zeros(self.n_columns)
+        basis[self.others], rounding[self.others] = null, lost
         basis[self.separate[closed]] = -(self.rest[first] @ null) / self.value[first][:, None]
+        rounding[self.separate[closed]] = (abs(self.rest[first]) @ lost) / np.abs(self.value[first])
         units = np.zeros((self.n_columns, int(self.open_groups.sum())))
         units[self.separate[self.open_groups], np.arange(units.shape[1])] = 1.0
-        return np.hstack([basis, units])
+        return np.hstack([basis, units]), rounding
 
 
 def _less_multiples(rest: sp.csr_array, left: Index, multiples: sp.csr_array) -> sp.csr_array:

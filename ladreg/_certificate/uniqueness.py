@@ -104,23 +104,19 @@ def _is_point(problem: Problem, face: Face, coef: Array, intercept: float, optim
     basis, rounding = null_space_and_rounding(matrix)
     if basis.shape[1] == 0:
         return True
-    # A null vector of the pinned rows leads to other optima if tied rows and coefficients at a limit keep their sides.
-    cone = _cone(face, tied, at_lower, at_upper, basis)
-    # Beside nearly dependent columns a coefficient that a null vector does not move has rounding there.
-    lost = _rounding_of_cone(face, tied, at_lower, at_upper, rounding)
-    return optimal and _only_zero(cone[np.abs(cone).max(axis=1, initial=0.0) > lost])
+    return optimal and _holds(face, tied, at_lower, at_upper, basis, rounding)
 
 
 def _is_point_in_blocks(eliminated: EliminatedRows, coef: Array, intercept: float, optimal: bool) -> bool:
     """`_is_point` for a table of groups; groups without pinned rows are looked at one by one first."""
     face = eliminated.face
-    n_open = int(np.count_nonzero(eliminated.open_groups)) + eliminated.null_space().shape[1]
+    n_open = int(np.count_nonzero(eliminated.open_groups)) + eliminated.null_space[0].shape[1]
     if n_open == 0:
         return True
     tied, (at_lower, at_upper) = _tied(face, coef, intercept), _at_limits(face, coef)
     if not (optimal and n_open <= _MOST_OPEN and eliminated.is_blocked(tied, at_lower, at_upper)):
         return False
-    return _only_zero(_cone(face, tied, at_lower, at_upper, eliminated.directions()))
+    return _holds(face, tied, at_lower, at_upper, *eliminated.directions())
 
 
 def _tied(face: Face, coef: Array, intercept: float) -> Index:
@@ -133,6 +129,18 @@ def _tied(face: Face, coef: Array, intercept: float) -> Index:
 def _at_limits(face: Face, coef: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Features of the face whose coefficient is at its lower limit, and those at the upper one."""
     return coef[face.features] == face.lower, coef[face.features] == face.upper
+
+
+def _holds(
+    face: Face, tied: Index, at_lower: NDArray[np.bool_], at_upper: NDArray[np.bool_], basis: Array, rounding: Array
+) -> bool:
+    """Whether tied rows and coefficients at a limit, which keep their sides, hold every null vector of pinned rows.
+
+    A row of `basis` is rounding up to its entry in `rounding`: a tied row that no null vector moves has as much.
+    """
+    cone = _cone(face, tied, at_lower, at_upper, basis)
+    lost = _rounding_of_cone(face, tied, at_lower, at_upper, rounding)
+    return _only_zero(cone[np.abs(cone).max(axis=1, initial=0.0) > lost])
 
 
 def _cone(face: Face, tied: Index, at_lower: NDArray[np.bool_], at_upper: NDArray[np.bool_], basis: Array) -> Array:
