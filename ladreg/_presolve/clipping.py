@@ -29,7 +29,7 @@ from ladreg._problem import (
     Solver,
     StopReason,
 )
-from ladreg._tolerances import AT_END, HALF_DIGITS, INSIDE, ROUNDING_GAP
+from ladreg._tolerances import AT_END, FACE_GAP, HALF_DIGITS, INSIDE, ROUNDING_GAP
 
 # After four problems the 2, 4, 8, ... moved targets nearest to the fit are clipped less beside the broken ones:
 # broken a few at a time, hundreds would take hundreds of problems.
@@ -165,6 +165,7 @@ class Clipped:
             objective=objective + rounding,
             gap=self.total * gap + rounding,
             relative_gap=relative_gap,
+            unique=solution.unique and relative_gap <= FACE_GAP,
             stopped=_stopped(solution, relative_gap, tol),
             stats={**solution.stats, "rows_clipped": self.rows.size + self.heavy.size},
         )
@@ -172,7 +173,8 @@ class Clipped:
     def judged(self, solution: Solution, tol: float) -> Solution:
         """A solution of the original problem, its gap relative to the cost of rows whose targets are not far."""
         relative_gap = max(solution.relative_gap, self._relative(self.original, solution, solution.gap))
-        return replace(solution, relative_gap=relative_gap, stopped=_stopped(solution, relative_gap, tol))
+        unique, stopped = solution.unique and relative_gap <= FACE_GAP, _stopped(solution, relative_gap, tol)
+        return replace(solution, relative_gap=relative_gap, unique=unique, stopped=stopped)
 
     def _relative(self, problem: Problem, solution: Solution, gap: float) -> float:
         """The gap, relative to the objective without the losses of far targets.
