@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, LassoCD, QuantileRegressor, blocks
+from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, LassoCD, QuantileRegressor, blocks, fit_many
 from ladreg._arrays import exact_dot
 from ladreg._design import as_design
+from ladreg._paths import solve_path
+from ladreg._problem import Absolute, HalfSquared, Settings
 from ladreg._tolerances import HIDDEN
+from tests.problems import make
 
 QUARTER, HALF = Fraction(1, 4), Fraction(1, 2)
+
+
+KINDS = "far", "far without intercept", "nearly equal", "nearly equal far", "targets far"
 
 
 def huber(r):
@@ -36,12 +42,21 @@ def table(kind, seed, n_rows):
         X[:, 1] = X[:, 0] + 10.0 ** rng.uniform(-10, -4) * rng.normal(size=n_rows)
     else:
         y = y + X.sum(axis=1)
-    if "far" in kind:
+    if "far" in kind and "targets" not in kind:
         X = X + (1e3 if "nearly equal" in kind else distance * rng.choice([-1.0, 1.0], 3))
-    return X, y + 1e9 * (kind == "far" and seed % 2)
+    return X, y + 1e9 * (kind == "targets far" or (kind == "far" and seed % 2))
 
 
-@pytest.mark.parametrize("kind", ["far", "far without intercept", "nearly equal", "nearly equal far"])
+def exact_objective(X, y, loss, coef, intercept, alpha=0.0):
+    """The mean loss and an L1 penalty in fractions; the mean is over all rows."""
+    coef, intercept = [Fraction(b) for b in np.asarray(coef).tolist()], Fraction(float(intercept))
+    rows = [[Fraction(x) for x in row] for row in X.tolist()]
+    predicted = [intercept + sum(x * b for x, b in zip(row, coef, strict=True)) for row in rows]
+    losses = [loss(Fraction(t) - p) for t, p in zip(y.tolist(), predicted, strict=True)]
+    return sum(losses) / len(rows) + Fraction(alpha) * sum(map(abs, coef))
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("held", [0, 50])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -55,11 +70,42 @@ def test_claimed_objectives_have_their_digits(kind, name, held):
         X, y = table(kind, seed, 200 if held else 20)
         model.set_params(fit_intercept="without" not in kind)
         model = model.fit(blocks.arrays(X, y, rows=70).holding(held)) if held else model.fit(X, y)
-        coef, intercept = [Fraction(b) for b in model.coef_.tolist()], Fraction(float(model.intercept_))
-        rows = [[Fraction(x) for x in row] for row in X.tolist()]
-        predicted = [intercept + sum(x * b for x, b in zip(row, coef, strict=True)) for row in rows]
-        exact = sum(loss(Fraction(t) - p) for t, p in zip(y.tolist(), predicted, strict=True)) / len(rows)
+        exact = exact_objective(X, y, loss, model.coef_, model.intercept_)
         assert abs(Fraction(model.certificate_.objective) - exact) <= HIDDEN * exact
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_rows", [3, 8, 20])
+@pytest.mark.parametrize("loss", [Absolute(), HalfSquared()], ids=["lad", "squares"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_objectives_of_paths_have_their_digits(kind, loss, n_rows):
+    """Their answers are proved together."""
+    one, alphas = LOSSES["squares" if loss.is_square else "lad"][1], np.array([1e-3, 1e-6, 1e-9])
+    for seed in range(5):
+        X, y = table(kind, seed, n_rows)
+        problem = make(X, y, loss=loss, alpha=1.0, fit_intercept="without" not in kind)
+        path = solve_path(problem, alphas, Settings(1e-9))
+        for k, alpha in enumerate(alphas.tolist()):
+            exact = exact_objective(X, y, one, path.coef[:, k], path.intercept[k], alpha)
+            assert abs(Fraction(path.objective[k]) - exact) <= HIDDEN * exact
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_objectives_of_many_fits_have_their_digits(kind):
+    """Those of many targets, and of many quantiles."""
+    for seed in range(5):
+        X, y = table(kind, seed, 20)
+        y = np.column_stack([y, y[::-1]])
+        fits = fit_many(LADRegressor(fit_intercept="without" not in kind), X, y)
+        for k in range(2):
+            exact = exact_objective(X, y[:, k], abs, fits.coef[k], fits.intercept[k])
+            assert abs(Fraction(fits.objective[k]) - exact) <= HIDDEN * exact
+        quantiles = np.array([0.25, 0.5])
+        model = QuantileRegressor(quantile=quantiles, alpha=0.0, fit_intercept="without" not in kind).fit(X, y[:, 0])
+        for k, loss in enumerate((LOSSES["quantile"][1], lambda r: abs(r) / 2)):
+            exact = exact_objective(X, y[:, 0], loss, model.coef_[k], model.intercept_[k])
+            assert abs(Fraction(model.certificate_[k].objective) - exact) <= HIDDEN * exact
 
 
 def test_a_sum_of_products_is_rounded_once():

@@ -87,7 +87,14 @@ def test_the_proofs_of_a_path_know_it_too():
     residual = np.array([problem.residual(row, intercept) for row in both])
     duals = np.array([dual, dual])
     answers = Answers(
-        np.array([0.5, 0.5]), np.arange(3), both, residual, duals, duals @ problem.design.X, duals.sum(axis=1)
+        np.array([0.5, 0.5]),
+        np.arange(3),
+        both,
+        np.array([intercept, intercept]),
+        residual,
+        duals,
+        duals @ problem.design.X,
+        duals.sum(axis=1),
     )
     found = proofs(problem, answers)
     assert found.gap[0] == found.objective[0] == found.relative_gap[0] == np.inf

@@ -15,13 +15,14 @@ from tests.strategies import tables
 def answers_of(problem, alphas, coefs, centre=True):
     """Coefficients in rows, the best intercepts, and the duals that their residuals are."""
     features = np.flatnonzero(coefs.any(axis=0))
-    residual = problem.y - problem.design.matvec(coefs.T).T
-    if problem.fit_intercept and centre:
-        residual -= (residual @ problem.weight)[:, None]
-        residual -= (residual @ problem.weight)[:, None]
+    residual, intercept = problem.y - problem.design.matvec(coefs.T).T, np.zeros(alphas.size)
+    for _ in range(2 if problem.fit_intercept and centre else 0):
+        rest = residual @ problem.weight
+        residual -= rest[:, None]
+        intercept += rest
     dual = problem.weight * problem.loss.derivative(residual)
     slope = np.array([problem.at_origin.design.rmatvec(one) for one in dual])
-    return Answers(alphas, features, coefs[:, features], residual, dual, slope, dual.sum(axis=1))
+    return Answers(alphas, features, coefs[:, features], intercept, residual, dual, slope, dual.sum(axis=1))
 
 
 def one_by_one(problem, answers):

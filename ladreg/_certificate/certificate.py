@@ -70,15 +70,19 @@ def prove(problem: Problem, coef: Array, intercept: float, dual: Array | None) -
     """
     if not problem.is_feasible(coef, intercept):
         return _nothing_proved(problem)
+    near, y, level = problem.near_origin(coef, intercept)
     if dual is None:
-        near, y, level = problem.near_origin(coef, intercept)
         residual, dual, products = near.design.gradient(coef, y, level, near.weight)
     else:
         dual = problem.within_interval(dual)
-        residual, products = problem.audit(coef, intercept, dual)
-    if problem.hides_digits(coef, residual):
-        residual = problem.accurate_residual(coef, intercept)
-    return _proved(problem, coef, residual, dual, products)
+        residual, products = near.audit(coef, y, level, dual)
+    accurate = problem.with_digits(coef, intercept, residual)
+    proof = _proved(problem, coef, accurate, dual, products)
+    if accurate is residual or problem.loss.has_kink:
+        return proof
+    dual = problem.weight * problem.loss.derivative(problem.present(accurate))
+    other = _proved(problem, coef, accurate, dual, np.append(near.design.rmatvec(dual), dual.sum()))
+    return other if other.gap < proof.gap else proof
 
 
 def _nothing_proved(problem: Problem) -> Proof:

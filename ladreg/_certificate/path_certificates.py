@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, Index
 from ladreg._certificate.certificate import prove_from_products
 from ladreg._certificate.dual_projection import Projection
+from ladreg._design import hides_digits
 from ladreg._kernels import _dual_norms
 from ladreg._problem import ElasticNet, Problem, absolute_terms
 from ladreg._tolerances import PROVED_GAP, ROUNDED
@@ -38,6 +39,8 @@ class Answers:
         The features that are different from zero in any answer.
     coef : ndarray of shape (n_answers, n_used)
         Their coefficients.
+    intercept : ndarray of shape (n_answers,)
+        Their intercepts.
     residual, dual : ndarray of shape (n_answers, n_samples)
         Residuals, and duals inside the loss's interval.
     slope : ndarray of shape (n_answers, n_features)
@@ -49,6 +52,7 @@ class Answers:
     alphas: Array
     features: Index
     coef: Array
+    intercept: Array
     residual: Array
     dual: Array
     slope: Array
@@ -103,7 +107,8 @@ def proofs(problem: Problem, answers: Answers) -> Proofs:
         coef[answers.features] = answers.coef[k]
         products = np.append(answers.slope[k], answers.total[k])
         single = problem.with_penalty(problem.penalty.times(answers.alphas[k]))
-        proof = prove_from_products(single, coef, answers.residual[k], answers.dual[k], products)
+        residual = problem.with_digits(coef, float(answers.intercept[k]), answers.residual[k], problem.design)
+        proof = prove_from_products(single, coef, residual, answers.dual[k], products)
         found.objective[k], found.gap[k], found.relative_gap[k] = proof.objective, proof.gap, proof.relative_gap
     return found
 
@@ -113,17 +118,19 @@ def _together(problem: Problem, answers: Answers, found: Proofs) -> NDArray[np.b
     """Fill in the proofs that the matrix form covers, and return which answers these are.
 
     It does not cover answers with slopes that may be too large by their rounding alone, with a dual that is not
-    orthogonal to the intercept's column or is beyond the loss's interval by more than rounding, or with an objective
-    that is near zero or not finite.
+    orthogonal to the intercept's column or is beyond the loss's interval by more than rounding, with residuals whose
+    rounding may change the objective, or with an objective that is near zero or not finite.
     """
     unit, alphas = problem.penalty, answers.alphas
     overrun, known = _looked_at(problem, answers)
+    terms = np.abs(answers.coef) @ problem.design.reach()[answers.features]
     shrink = np.maximum(overrun, 1.0)
     found.objective[:], found.gap[:] = costs(
         unit.at(answers.features), alphas, answers.coef, answers.slope[:, answers.features] / shrink[:, None]
     )
     for part in _parts(answers, problem.n_samples):
         residual = answers.residual[part]
+        known[part] &= np.logical_not(hides_digits(terms[part], np.abs(residual) @ problem.weight))
         ratio = answers.dual[part] / problem.weight
         ratio /= shrink[part, None]
         if problem.loss.has_bounded_slopes:

@@ -8,8 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, power_of_two
+from ladreg._design import hides_digits
 from ladreg._problem import Loss
-from ladreg._tolerances import CONDITION, EXACT_FIT, FACE_GAP, INSIDE, ORTHOGONAL, ROUNDED
+from ladreg._tolerances import EXACT_FIT, FACE_GAP, INSIDE, ORTHOGONAL, ROUNDED
+
+# Columns whose basis has a condition number below 1e6 are independent: what rounding leaves of their products with the
+# dual (1e-16 of their terms) costs 1e-10 at most.
+_INDEPENDENT = 1e6
 
 
 @dataclass(frozen=True)
@@ -86,22 +91,23 @@ def prove_vertices(loss: Loss, rows: VertexRows, point: Array, dual: Array, basi
     gap += np.where(beyond > 0, beyond * width, 0.0).sum(axis=1)
     largest = np.maximum.reduceat(np.abs(rows.y), rows.starts)
     ordinary = objective > loss.value(EXACT_FIT * largest) + loss.value(-EXACT_FIT * largest)
-    known = ordinary & np.isfinite(gap) & (products <= ORTHOGONAL * sizes).all(axis=1)
+    largest = np.maximum.reduceat(size, rows.starts)
+    is_shown = np.logical_not(hides_digits((largest * np.abs(point)).sum(axis=1), sums(rows.weight * np.abs(residual))))
+    known = ordinary & is_shown & np.isfinite(gap) & (products <= ORTHOGONAL * sizes).all(axis=1)
+    known[known] = _conditions(rows.X[basis[known]]) < _INDEPENDENT
     relative = np.where(known, gap / objective, np.inf)
     inside = np.minimum(dual[basis] - low[basis], high[basis] - dual[basis]) > INSIDE * (high - low)[basis]
     # Rows whose dual is inside its interval are fitted by every optimum.
     unique = (relative <= FACE_GAP) & inside.all(axis=1)
-    unique[unique] = _are_regular(rows.X[basis[unique]])
     return VertexProofs(objective, np.where(known, gap, np.inf), relative, unique)
 
 
-def _are_regular(matrices: Array) -> NDArray[np.bool_]:
-    """Whether the condition number of each matrix, rows and columns brought to size one, is below 1e10."""
+def _conditions(matrices: Array) -> Array:
+    """Condition numbers of matrices, rows and columns brought to size one; infinite for all where one is singular."""
     scaled = matrices / power_of_two(np.abs(matrices).max(axis=2))[:, :, None]
     scaled = scaled / power_of_two(np.abs(scaled).max(axis=1))[:, None, :]
     try:
         inverse = np.linalg.inv(scaled)
     except np.linalg.LinAlgError:  # one of them is singular
-        return np.zeros(matrices.shape[0], dtype=bool)
-    norms = np.abs(scaled).sum(axis=2).max(axis=1) * np.abs(inverse).sum(axis=2).max(axis=1)
-    return np.asarray(norms < CONDITION)
+        return np.full(matrices.shape[0], np.inf)
+    return np.asarray(np.abs(scaled).sum(axis=2).max(axis=1) * np.abs(inverse).sum(axis=2).max(axis=1))

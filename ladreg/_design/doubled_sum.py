@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +11,16 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array, halves
 from ladreg._tolerances import EPS, HIDDEN
 
+_Sizes = TypeVar("_Sizes", float, Array)
 
-def hides_digits(sizes: float, residuals: float, mass: float = 1.0) -> bool:
+
+def hides_digits(sizes: _Sizes, residuals: _Sizes, mass: float = 1.0) -> bool | NDArray[np.bool_]:
     """Whether rounding of predictions may be more than `HIDDEN` of the weighted mean of the residuals' sizes.
 
     Parameters
     ----------
     sizes
-        The sum of the columns' sizes times their coefficients'.
+        The sum of the columns' sizes times their coefficients', of one fit or of several.
     residuals, mass
         The weighted sum of the residuals' sizes, and that of the weights.
     """
@@ -50,6 +53,17 @@ class DoubledSum:
         part = after - before
         self.lost[rows] += (before - (after - part)) + (term - part) + rounded
         self.total[rows] = after
+
+    @classmethod
+    def dots(cls, values: Array, factors: Array, *terms: Array | float) -> Array:
+        """``values @ factors + sum(terms)``, one per row of `values`, each rounded once."""
+        sums = cls.of(np.zeros(values.shape[0]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for term in terms:
+                sums.subtract(slice(None), -term)
+            for j in np.flatnonzero(factors).tolist():
+                sums.subtract(slice(None), values[:, j], -float(factors[j]))
+        return sums.rounded()
 
     def rounded(self) -> Array:
         """The sums, rounded once; those that overflow as float64 has them."""

@@ -324,7 +324,8 @@ def _certify(problem: Problem, path: Path, window: slice, units: Scaling, points
         path.intercept[window] += rest
     dual = residual * problem.weight
     slope = problem.at_origin.design.rmatvec(dual.T).T
-    found = proofs(problem, Answers(path.alphas[window], used, coefs.T, residual, dual, slope, dual.sum(axis=1)))
+    intercept, total = path.intercept[window], dual.sum(axis=1)
+    found = proofs(problem, Answers(path.alphas[window], used, coefs.T, intercept, residual, dual, slope, total))
     path.coef[used, window] = coefs
     if problem.penalty.limited:
         path.coef[:, window] = problem.penalty.within(path.coef[:, window].T).T

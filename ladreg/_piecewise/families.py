@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, power_of_two
 from ladreg._certificate import VertexRows, prove_vertices
-from ladreg._design import DenseDesign, Design
+from ladreg._design import DenseDesign, Design, DoubledSum
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._piecewise.vertices import Batch, Vertices, solve_vertices
 from ladreg._presolve import near_origin
@@ -135,7 +135,7 @@ class FamilySolver:
             coef = found.point[:, : self._scale.size] * self._scale * self._unit
             intercept = np.zeros(problems.size)
             if family.fit_intercept:
-                intercept = found.point[:, -1] * self._unit + self._y_shift - coef @ self._shift
+                intercept = DoubledSum.dots(coef, -self._shift, found.point[:, -1] * self._unit, self._y_shift)
         point = np.column_stack([coef, intercept])[:, :q]
         rows = self._rows(self._X, family.y, problems)
         proofs = prove_vertices(family.loss, rows, point, found.dual, found.basis + found.dual_at[:, None])
@@ -154,7 +154,7 @@ class FamilySolver:
         proofs = prove_vertices(family.loss, rows, found.point[missed], dual, basis)
         settled = proofs.unique & (proofs.relative_gap <= PROVED_GAP)
         coef = optima.coef[missed]
-        intercept = (optima.intercept[missed] - self._y_shift + coef @ self._shift) / self._unit
+        intercept = DoubledSum.dots(coef, self._shift, optima.intercept[missed], -self._y_shift) / self._unit
         point = np.column_stack([coef / self._scale / self._unit, intercept])
         rounded = prove_vertices(family.loss, rows, point, dual, basis)
         chosen = missed[settled]

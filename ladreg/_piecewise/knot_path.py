@@ -9,7 +9,7 @@ import numpy as np
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import Answers, canonical_optimum, certify, proofs
-from ladreg._design import Design
+from ladreg._design import Design, DoubledSum
 from ladreg._piecewise.parametric import Vertices, Walk
 from ladreg._piecewise.ranges import pieces, solved_alone
 from ladreg._piecewise.tuning import PiecewiseTuning
@@ -255,13 +255,13 @@ def _proved(
         np.maximum(coef, 0.0, out=coef)
     intercept = np.zeros(group.alphas.size)
     if unit.fit_intercept:
-        intercept = group.coef[:, -1] * units.unit + units.y_shift - coef @ units.column_shift
+        intercept = DoubledSum.dots(coef, -units.column_shift, group.coef[:, -1] * units.unit, units.y_shift)
     used = np.flatnonzero(coef.any(axis=0))
     residual = np.empty_like(dual)  # one contiguous row per alpha, as the dual
-    np.subtract(unit.y, unit.design.matvec_of(used, np.ascontiguousarray(coef[:, used].T)).T, out=residual)
-    residual -= intercept[:, None]
+    np.subtract(unit.y, intercept[:, None], out=residual)  # far targets and their intercept cancel
+    residual -= unit.design.matvec_of(used, np.ascontiguousarray(coef[:, used].T)).T
     slope = unit.at_origin.design.rmatvec(np.asfortranarray(dual.T)).T
-    given = Answers(group.alphas, used, coef[:, used], residual, dual, slope, dual.sum(axis=1))
+    given = Answers(group.alphas, used, coef[:, used], intercept, residual, dual, slope, dual.sum(axis=1))
     found = proofs(unit, given)
     size = unit.penalty.excess(slope) if unit.penalty.positive else np.abs(slope)
     excluded = np.isinf(unit.penalty.strength)

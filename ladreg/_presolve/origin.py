@@ -49,8 +49,8 @@ class Moved:
     def restored(self, solution: Solution, loss: Loss) -> Solution:
         """The solution of the original with this loss; what the intercept's rounding costs is part of its gap."""
         intercept, rounded = self.intercept(solution.coef, solution.intercept)
-        residual, present = self.problem.residual(solution.coef, solution.intercept), self.problem.present
-        total = self.problem.facts.total
+        moved, point = self.problem, solution.coefficients
+        residual, total, present = moved.with_digits(*point, moved.residual(*point)), moved.facts.total, moved.present
         more = total(loss, present(residual + rounded)) - total(loss, present(residual))
         gap, objective = solution.gap + max(more, 0.0), solution.objective + more
         unit = solution.gap / solution.relative_gap if solution.gap > 0 and solution.relative_gap > 0 else objective
@@ -60,7 +60,7 @@ class Moved:
     def intercept(self, coef: Array, intercept: float) -> tuple[float, float]:
         """The intercept of the original, and how far it is below that without rounding."""
         there = exact_dot(self.column_shift, -coef, intercept, self.y_shift)
-        return there, intercept - self.start(Coefficients(coef, there)).intercept
+        return there, -exact_dot(self.column_shift, coef, there, -self.y_shift, -intercept)
 
 
 def moved_to_origin(problem: Problem) -> Moved | None:

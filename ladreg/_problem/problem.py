@@ -112,15 +112,21 @@ class Problem:
         """`residual` with the digits that are lost where predictions are sums of numbers far larger than they are."""
         return self.design.accurate_residual(coef, self.y, intercept)
 
-    def hides_digits(self, coef: Array, residual: Array) -> bool:
-        """Whether a residual that was not computed by `accurate_residual` may change the objective."""
-        residual, sizes = self.present(residual), float(self._near.design.reach() @ np.abs(coef))
-        return hides_digits(sizes, sum(float(w @ np.abs(residual[block])) for block, w in self.facts.blocks))
+    def with_digits(self, coef: Array, intercept: float, residual: Array, design: Design | None = None) -> Array:
+        """`residual`, or `accurate_residual` where its rounding may change the objective.
+
+        It was computed from columns of `design`, those at the origin by default.
+        """
+        present, design = self.present(residual), self._near.design if design is None else design
+        sizes = float(design.reach() @ np.abs(coef))
+        is_hidden = hides_digits(sizes, sum(float(w @ np.abs(present[block])) for block, w in self.facts.blocks))
+        return self.accurate_residual(coef, intercept) if is_hidden else residual
 
     def audit(self, coef: Array, intercept: float, dual: Array) -> tuple[Array, Array]:
-        """The residual, and the dual's products with the columns of `at_origin`, followed by its sum."""
+        """The residual `with_digits`, and the dual's products with columns of `at_origin`, followed by its sum."""
         near, y, level = self.near_origin(coef, intercept)
-        return near.audit(coef, y, level, dual)
+        residual, products = near.audit(coef, y, level, dual)
+        return self.with_digits(coef, intercept, residual), products
 
     def at_rest(self) -> Array:
         """The residuals where every coefficient is as near to zero as its limits allow, without intercept."""
