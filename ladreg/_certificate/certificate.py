@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._certificate.dual_projection import Projection
+from ladreg._certificate.other_columns import OtherColumns, for_proofs
 from ladreg._certificate.uniqueness import is_single_point
 from ladreg._kernels import _line_search
 from ladreg._problem import Problem, Solution, StopReason
@@ -109,6 +110,9 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
     shrunk instead.
     """
     given, problem = problem, problem.at_origin
+    turned = for_proofs(problem)
+    if turned is not None:
+        return _proved_in_other_columns(given, *turned, coef, residual, dual)
     at_ends = _proved_at_ends(problem, coef, residual, dual, products)
     if at_ends is not None:
         return at_ends
@@ -123,6 +127,18 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
             best = (other[0] + less, *other[1:]) if other[0] + less < best[0] else best
     gap, inside, slope, shrink = best
     return Proof(objective, gap, relative_gap(given, gap, objective, coef), inside, slope, shrink)
+
+
+def _proved_in_other_columns(
+    problem: Problem, columns: OtherColumns, there: Problem, coef: Array, residual: Array, dual: Array
+) -> Proof:
+    """`_proved` by other columns of the same span, with the slopes of the columns that are there."""
+    free = there.penalty.free_features
+    moved = coef[columns.features]
+    moved[free] = there.design.rmatvec_of(free, there.weight * there.present(there.y - residual))
+    proof = _proved(there, moved, residual, dual, np.append(there.design.rmatvec(dual), dual.sum()))
+    slope = problem.at_origin.design.rmatvec(proof.dual)
+    return replace(proof, slope=slope, relative_gap=relative_gap(problem, proof.gap, proof.objective, coef))
 
 
 def _least_gap(

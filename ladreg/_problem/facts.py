@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,11 @@ class Facts:
         """Facts of the design `Design.at_origin`; None where no column is moved."""
         design = self.design.at_origin()
         return None if design is self.design else replace(self, design=design)
+
+    @cached_property
+    def by_free_columns(self) -> dict[tuple[bytes, bool], Any]:
+        """What a proof found about the free columns, by their numbers and whether there is an intercept."""
+        return {}
 
     @cached_property
     def one_weight(self) -> Array | None:

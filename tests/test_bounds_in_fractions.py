@@ -1,0 +1,44 @@
+"""No lower bound of a certificate is above the optimum, which is computed in fractions."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from ladreg import LADRegressor, LassoCD, QuantileRegressor
+from tests.campaign.exact import optimum
+from tests.campaign.formula import Formula, Loss
+
+# The rounding of the sums of a certificate.
+ROUNDING = Fraction(1, 10**11)
+LOSSES = {
+    "lad": (LADRegressor(), Loss(up=1.0, down=1.0)),
+    "quantile": (QuantileRegressor(quantile=0.25, alpha=0.0), Loss(up=0.25, down=0.75)),
+    "squares": (LassoCD(0.0), Loss(square=0.5)),
+}
+
+
+def nearly_equal(seed, centre):
+    """Two columns that differ by 1e-12 to 1e-3 of their spread, and a third."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(7, 3)), rng.normal(size=7)
+    X[:, 1] = X[:, 0] + 10.0 ** rng.uniform(-12, -3) * rng.normal(size=7)
+    return X + centre, y
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(("centre", "fit_intercept"), [(0.0, True), (0.0, False), (1e4, True)])
+@pytest.mark.parametrize("strength", [0.0, 0.1])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_nearly_equal_free_columns(name, centre, fit_intercept, strength):
+    """Products of a dual with columns are rounded, and the coefficients of the optimum may be 1e10.
+
+    The third column is penalised by `strength`.
+    """
+    model, loss = LOSSES[name]
+    weights = np.array([0.0, 0.0, 1.0])
+    model.set_params(alpha=strength, penalty_weights=weights, fit_intercept=fit_intercept)
+    for seed in range(10):
+        X, y = nearly_equal(seed, centre)
+        best = optimum(Formula.of(X, y, None, loss, strength * weights, fit_intercept=fit_intercept))
+        assert Fraction(model.fit(X, y).certificate_.bound) <= best * (1 + ROUNDING)
