@@ -7,6 +7,7 @@ from ladreg._presolve.duplicate_rows import merged_rows
 from ladreg._presolve.extremes import REACH, centre_and_reach
 from ladreg._presolve.origin import Moved, moved_to_origin
 from ladreg._presolve.other_columns import solve_by_other_columns
+from ladreg._presolve.predicted_targets import solve_predicted_targets
 from ladreg._presolve.scaling import (
     Scaling,
     certified,
@@ -43,6 +44,7 @@ __all__ = [
     "solve_by_columns",
     "solve_by_other_columns",
     "solve_clipped",
+    "solve_predicted_targets",
     "typical",
     "without_rounding",
 ]

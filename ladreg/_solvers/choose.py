@@ -40,6 +40,7 @@ from ladreg._presolve import (
     solve_by_columns,
     solve_by_other_columns,
     solve_clipped,
+    solve_predicted_targets,
 )
 from ladreg._problem import Coefficients, Pinball, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import alpha_max
@@ -95,6 +96,7 @@ def _solve_few_columns(problem: Problem, settings: Settings, start: Coefficients
 def _solve_all_columns(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
     """Solve for all features at once, for a loss that is not a square; for other columns where little is proved."""
     found = _solve_given_columns(problem, settings, start)
+    found = solve_predicted_targets(problem, settings, found, solve=_solve_given_columns)
     return solve_by_other_columns(problem, settings, found, solve=_solve_given_columns)
 
 
