@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.linalg
 
-from ladreg._arrays import Array, Index, exact_dot, is_definite, pivoted_triangle
+from ladreg._arrays import Array, Index, constant, exact_dot, pivoted_triangle
 from ladreg._design import DenseDesign, Design
 from ladreg._problem import Coefficients, ElasticNet, Problem
 from ladreg._tolerances import HALF_DIGITS, SOLVED
@@ -27,8 +27,10 @@ _BLOCK = 1 << 20
 # Multiplications of the decomposition, at most; a table that is replaced has at most 2^27 numbers (1 GB).
 _WORK, _ENTRIES = 1e12, 1 << 27
 # A proof asks whether columns are independent in 40 rows for each, at least 1,000, and then in all rows. More than 500
-# free columns, or 2^28 multiplications of all columns with those (a second), are taken as they are.
+# free columns, or 2^28 multiplications of free columns with each other (.1 s), are taken as they are.
 _PER_COLUMN, _LEAST, _MOST_FREE, _MOST_WORK = 40, 1000, 500, float(1 << 28)
+# The part of a column's length beside others that makes them independent there.
+_NEAREST = float(np.sqrt(_NEAR * HALF_DIGITS))
 
 
 @dataclass(frozen=True)
@@ -154,33 +156,91 @@ def for_proofs(problem: Problem) -> tuple[OtherColumns, Problem] | None:
 
 
 def _independent(problem: Problem, free: Index) -> OtherColumns | None:
-    """Other columns where free ones depend on each other, nearly; columns that are independent in some rows do not.
+    """Other columns where free ones depend on each other, nearly.
 
     None where weights differ widely: columns depend on each other in the heavy rows alone, and duals have their digits.
     """
-    n_samples, is_small = problem.n_samples, problem.n_samples <= free.size + problem.fit_intercept
-    if free.size < 2 - problem.fit_intercept or is_small or not problem.facts.weights_are_alike:
+    design, border, n_samples = problem.design, problem.fit_intercept, problem.n_samples
+    if free.size < 2 - border or n_samples <= free.size + border or not problem.facts.weights_are_alike:
         return None
-    if free.size > _MOST_FREE or float(n_samples) * problem.n_features * free.size > _MOST_WORK:
+    if free.size > _MOST_FREE or float(n_samples) * free.size**2 > _MOST_WORK:
         return None
-    step = max(n_samples // max(_PER_COLUMN * free.size, _LEAST), 1)
-    if _are_independent(problem, free, step) or (step > 1 and _are_independent(problem, free, 1)):
+    key = "nearly dependent", free.tobytes(), border
+    if not design.known(key, lambda: _are_nearly_dependent(design, free, border)):
         return None
-    return OtherColumns.of(problem.design, problem.weight, problem.penalty, problem.fit_intercept)
+    return OtherColumns.of(design, problem.weight, problem.penalty, border)
 
 
-def _are_independent(problem: Problem, free: Index, step: int) -> bool:
-    """Whether each free column has more than 1e-3 of its length beside the others, in every `step`-th row."""
-    rows, border = slice(None, None, step), problem.fit_intercept
-    design = problem.design if step == 1 else problem.design.take(rows)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # NaN is not definite
-        gram = design.gram(problem.weight[rows], free, border)
+def _are_nearly_dependent(design: Design, free: Index, border: bool) -> bool:
+    """Whether some column has between `SOLVED` and 1e-3 of its length beside the others.
+
+    Columns that are independent in some rows are so in all. A Gram matrix tells columns that may depend on others; what
+    they have beside these is computed from the rows, twice, for a Gram matrix has half of the digits.
+    """
+    step = max(design.n_samples // max(_PER_COLUMN * free.size, _LEAST), 1)
+    if step > 1 and _gram(design.take(slice(None, None, step)), free, border).is_independent:
+        return False
+    found = _gram(design, free, border)
+    if found.is_independent:
+        return False
+    chosen, others = found.chosen, np.setdiff1d(np.arange(free.size), found.chosen)
+    coef = np.zeros((design.n_features, others.size))
+    coef[free[others], np.arange(others.size)] = 1.0
+
+    def left() -> Array:
+        rest = design.matvec(coef)
+        for _ in range(2 if border else 0):  # the second mean is the rounding of the first
+            rest -= rest.mean(axis=0)
+        return rest
+
+    for _ in range(2):
+        coef[free[chosen]] -= found.solved(design.rmatvec(left())[free[chosen]])
+    rest = left()
+    return bool(np.any(np.linalg.norm(rest, axis=0) > SOLVED * found.length[others]))
+
+
+@dataclass(frozen=True)
+class _Gram:
+    """The products of columns, centred beside an intercept, and those columns that are independent of each other.
+
+    Attributes
+    ----------
+    length : ndarray of shape (k,)
+        The columns' lengths, not centred.
+    chosen : ndarray of shape (rank,)
+        Columns each of which has more than 1e-3 of its length beside those before it.
+    factor : ndarray of shape (rank, rank)
+        The Cholesky factor (upper) of their products.
+    """
+
+    length: Array
+    chosen: Index
+    factor: Array
+
+    @property
+    def is_independent(self) -> bool:
+        """Whether all columns are chosen."""
+        return self.chosen.size == self.length.size
+
+    def solved(self, products: Array) -> Array:
+        """The coefficients of the chosen columns for products with them."""
+        return np.asarray(scipy.linalg.cho_solve((self.factor, False), products, check_finite=False))
+
+
+def _gram(design: Design, free: Index, border: bool) -> _Gram:
+    """The Gram matrix of free columns, decomposed with pivoting; no column is chosen where it is not finite."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        gram = design.gram(constant(1.0, design.n_samples), free, border)
+        length = np.sqrt(gram.diagonal()[: free.size])
         if border:
             gram = gram[:-1, :-1] - np.outer(gram[-1, :-1], gram[-1, :-1] / gram[-1, -1])
-        size = np.sqrt(gram.diagonal())
-        gram = gram / size / size[:, None]
-    gram.ravel(order="K")[:: size.size + 1] -= _NEAR * HALF_DIGITS
-    return is_definite(gram)
+        spread = np.sqrt(np.maximum(gram.diagonal(), 0.0))
+        known = np.flatnonzero((spread > _NEAREST * length) & np.isfinite(length))
+        size = spread[known]
+        scaled = gram[known[:, None], known] / size / size[:, None]
+    upper, order, rank, _ = scipy.linalg.lapack.dpstrf(scaled, tol=_NEAREST**2)
+    chosen = order[:rank] - 1
+    return _Gram(length, known[chosen], np.triu(upper[:rank, :rank]) * size[chosen])
 
 
 def _triangle(design: Design, weight: Array, centre: Array) -> Array:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +13,8 @@ import scipy.sparse as sp
 from ladreg._arrays import NOTHING, Array, Index
 from ladreg._design.block_structure import BlockGram, BlockPattern
 from ladreg._design.doubled_sum import DoubledSum
+
+_Fact = TypeVar("_Fact")
 
 # Columns with a variance of at most 1e-28 times their mean square are constant up to rounding.
 CONSTANT = 1e-28
@@ -29,7 +32,7 @@ class Design(ABC):
     shift: Array = field(default_factory=lambda: NOTHING)
     scale: Array = field(default_factory=lambda: NOTHING)
     # Cached facts about X, which every design with the same X shares.
-    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.scale.size != self.n_features:
@@ -50,6 +53,13 @@ class Design(ABC):
     def n_stored(self) -> int:
         """Number of values that X stores: of a sparse one, those that need not be zero."""
         return int(self.X.size)
+
+    def known(self, key: Hashable, found: Callable[[], _Fact]) -> _Fact:
+        """A fact about X, whatever shift and scale, which every design with the same X shares."""
+        if key not in self._known:
+            self._known[key] = found()
+        fact: _Fact = self._known[key]
+        return fact
 
     def rescaled(self, shift: Array, scale: Array) -> Self:
         """The columns of this design, `shift` subtracted and `scale` multiplied; X is shared, not copied."""
