@@ -1,5 +1,6 @@
 """No lower bound of a certificate is above the optimum, which is computed in fractions."""
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -42,3 +43,16 @@ def test_nearly_equal_free_columns(name, centre, fit_intercept, strength):
         X, y = nearly_equal(seed, centre)
         best = optimum(Formula.of(X, y, None, loss, strength * weights, fit_intercept=fit_intercept))
         assert Fraction(model.fit(X, y).certificate_.bound) <= best * (1 + ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("centre", "fit_intercept", "seeds"),
+    [(0.0, True, [3, 14, 35, 36]), (0.0, False, [2, 3, 13, 19]), (1e4, True, [2, 13, 14, 15, 16, 24])],
+)
+def test_squares_of_nearly_equal_free_columns_are_proved(centre, fit_intercept, seeds):
+    """By other columns of the same span: the slopes of coefficients of 1e8 left gaps of 1e-9 to 1e-6, a warning."""
+    model = LassoCD(0.1, penalty_weights=[0, 0, 1], fit_intercept=fit_intercept)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed in seeds:
+            model.fit(*nearly_equal(seed, centre))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ladreg._certificate import OtherColumns, canonical_optimum
-from ladreg._presolve.scaling import certified, scaled
+from ladreg._presolve.scaling import certified, scaled, with_stall
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, Uncertified
 from ladreg._tolerances import ROUNDING_GAP
 
@@ -18,7 +18,7 @@ def solve_by_other_columns(problem: Problem, settings: Settings, found: Solution
     Parameters
     ----------
     problem
-        Any loss but a square.
+        Any problem.
     settings
         Nothing is done where the relative gap is at most `tol`.
     found
@@ -35,6 +35,7 @@ def solve_by_other_columns(problem: Problem, settings: Settings, found: Solution
             return found
         there = _there(twin, columns, solve(columns.problem(twin), settings))
         other = certified(problem, twin, units, there, columns_replaced=columns.features.size)
+        other = with_stall(problem, other, settings.tol)
     return other if _miss(problem, other) < _miss(problem, found) else found
 
 

@@ -56,7 +56,9 @@ def solve(problem: Problem, settings: Settings, start: Coefficients | None = Non
     if problem.loss.is_square:
         if problem.penalty.limited:
             return _solve_few_at_once(problem, settings, start)
-        return solve_tall_lasso(problem, settings, start)
+        found = solve_tall_lasso(problem, settings, start)
+        is_open = found.stopped is StopReason.STALLED
+        return solve_by_other_columns(problem, settings, found, solve=solve_tall_lasso) if is_open else found
     return solve_clipped(_by_groups(problem), settings, start, solve=solve_near_targets)
 
 
