@@ -262,15 +262,7 @@ def test_folds_that_are_not_proved_are_said():
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always", ConvergenceWarning)
         LADRegressorCV(alphas=[0.0], cv=2).fit(blocks.arrays(X, y, rows=750).holding(60))
-    assert any("fits to the training rows of folds did not reach tol" in str(one.message) for one in seen)
-
-
-def test_folds_in_memory_that_are_not_proved_are_said():
-    """Refits to a constant column, without an intercept: beside targets of 1e9 little is left of residuals near one."""
-    X, y = np.ones((30, 1)), 1e9 + (np.arange(30) % 5 == 0)
-    model = CombinedLossRegressorCV(alphas=[1.0], cv=2, fit_intercept=False, post_selection=0.0)
-    with pytest.warns(ConvergenceWarning, match="fits to the training rows of folds did not reach tol"):
-        model.fit(X, y)
+    assert any("of 2 fits to the training rows of folds did not reach tol" in str(one.message) for one in seen)
 
 
 def test_rows_at_the_kink_may_weigh_less_than_what_the_others_round():

@@ -17,11 +17,11 @@ from ladreg._arrays import Array, Index
 from ladreg._least_squares import works_in_gram
 from ladreg._paths.fold_moments import Split
 from ladreg._paths.knots import path_of_knots
-from ladreg._paths.path import Path, as_proved, losses_of, solve_path
+from ladreg._paths.path import Path, losses_of, solve_path
 from ladreg._paths.squared_folds import SquaredFolds
 from ladreg._piecewise import FoldSolutions, follow_folds, shares_rows, solve_folds
 from ladreg._presolve import clip_targets
-from ladreg._problem import Coefficients, ElasticNet, Problem, Settings, Solution, Solver, StopReason
+from ladreg._problem import Coefficients, ElasticNet, Problem, Settings, Solver
 from ladreg._solvers import confirm, solve
 
 
@@ -91,16 +91,6 @@ class Folds:
         self._clipped = clip_targets(problem)
         self.settings = settings
         self._known: KnownFits | None = None
-        self._gaps: list[float] = []
-
-    @property
-    def unproved(self) -> Array:
-        """The relative gaps of the fits to training rows, and of refits to their features, that miss the tolerance."""
-        return np.array(self._gaps)
-
-    def _note(self, gaps: Array, stopped: Sequence[StopReason]) -> None:
-        """Remember the gaps of fits that miss the tolerance; threads may extend a list at the same time."""
-        self._gaps.extend(gaps[[not reason.good for reason in stopped]].tolist())
 
     def shares_rows(self, problem: Problem) -> bool:
         """Whether `know` makes folds faster; `problem` has the rows of weight above zero."""
@@ -170,8 +160,7 @@ class Folds:
         if not isinstance(alphas, np.ndarray):
             part = self._training(fold, unit)
             path = path_of_knots(part, alphas, self.settings)
-            self._note(path.relative_gap, path.stopped)
-            return path.alphas, *self._relaxed(part, path.coef, path.intercept)
+            return path.alphas, *relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
         coef, intercept = np.zeros((self.problem.n_features, alphas.size), order="F"), np.zeros(alphas.size)
         is_open = np.ones(alphas.size, dtype=bool)
         if self._known is not None:
@@ -182,19 +171,7 @@ class Folds:
         if is_open.any():
             path = self.path(part, alphas[is_open])
             coef[:, is_open], intercept[is_open] = path.coef, path.intercept
-            self._note(path.relative_gap, path.stopped)
-        return alphas, *self._relaxed(part, coef, intercept)
-
-    def _relaxed(self, part: Problem, coef: Array, intercept: Array) -> tuple[Array, Array]:
-        """`relaxed` fits to training rows."""
-
-        def judged(problem: Problem, settings: Settings, start: Coefficients | None = None) -> Solution:
-            solution = solve(problem, settings, start)
-            told = solution if problem.loss.is_square else as_proved(solution, settings.tol)
-            self._note(np.array([told.relative_gap]), [told.stopped])
-            return solution
-
-        return relaxed(part, coef, intercept, self.mixing, self.settings, judged)
+        return alphas, *relaxed(part, coef, intercept, self.mixing, self.settings)
 
     def _training(self, fold: int, unit: ElasticNet) -> Problem:
         """The problem of the training rows."""
@@ -259,7 +236,6 @@ def relaxed(
     intercept: Array,
     mixing: float,
     settings: Settings,
-    solve: Solver = solve,
 ) -> tuple[Array, Array]:
     """The columns of `coef` and intercepts, mixed with those of fits without penalty to the same features."""
     if mixing == 1.0:

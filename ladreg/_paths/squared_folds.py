@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import NOTHING, Array, Index, is_regular
+from ladreg._arrays import Array, Index, is_regular
 from ladreg._least_squares import (
     COUNTS,
     NAME,
@@ -99,11 +99,6 @@ class SquaredFolds:
         if not np.isfinite(losses).all():
             raise OverflowError(TOO_LARGE)
         return losses
-
-    @property
-    def unproved(self) -> Array:
-        """Gaps that miss the tolerance: none is computed, fits that stop early are solved again by the data."""
-        return NOTHING
 
     def constant(self, fold: int) -> float:  # noqa: ARG002
         """The part of the loss that `losses` leaves out, the same for all alphas: zero."""

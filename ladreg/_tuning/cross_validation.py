@@ -188,7 +188,8 @@ class CrossValidatedRegressor(TunedRegressor):
         self._say(f"{name}alpha={alphas[k]:.6g}, {self._told(found.mean.means[best, k])}; fitting the path")
         if found.is_open and k == lowest:
             self._advise_smaller(float(alphas[k]), name)
-        self._warn_of_folds(np.concatenate([lot.folds.unproved for lot in found.lots]), given.fits is not None)
+        if given.fits is not None:
+            self._warn_of_folds(given.fits.unproved, len(given.splits) * alphas.size)
         choices = []
         for lot, curves in zip(found.lots, found.curves, strict=True):
             fit, path = lot.target.fit, self._path(lot, best, k)
@@ -198,15 +199,13 @@ class CrossValidatedRegressor(TunedRegressor):
             choices.append(Choice(lot.candidates, best, k, path, lot.folds.solver_at(path, k), final))
         return choices
 
-    def _warn_of_folds(self, gaps: Array, in_blocks: bool) -> None:
-        """Warn of fits to the training rows of folds that are not proved."""
+    def _warn_of_folds(self, gaps: Array, number: int) -> None:
+        """Warn of fits to the training rows of folds in blocks that are not proved."""
         if gaps.size:
-            reason = (StopReason.TOO_MANY_ROWS if in_blocks else StopReason.STALLED).value
-            within = f"the worst is proved to be within {gaps.max():.3g} of its optimum (relative)"
-            worst = within if np.isfinite(gaps.max()) else "nothing is proved of the worst"
+            reason = StopReason.TOO_MANY_ROWS.value
             warn_user(
-                f"{gaps.size} fits to the training rows of folds did not reach tol={self.tol:g}; {worst}. "
-                f"{reason[0].upper()}{reason[1:]}.",
+                f"{gaps.size} of {number} fits to the training rows of folds did not reach tol={self.tol:g}; the worst "
+                f"is proved to be within {gaps.max():.3g} of its optimum (relative). {reason[0].upper()}{reason[1:]}.",
                 ConvergenceWarning,
             )
 
