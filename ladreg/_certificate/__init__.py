@@ -12,7 +12,6 @@ from ladreg._certificate.certificate import (
 )
 from ladreg._certificate.open_face import OpenFace, Spread
 from ladreg._certificate.optimal_face import column_rank, tied_rows
-from ladreg._certificate.other_columns import OtherColumns
 from ladreg._certificate.path_certificates import Answers, costs, largest_parts, proofs, reaching
 from ladreg._certificate.sums_of_squares import Curved, Kink, SquareSums, SumProof, prove_from_sums
 from ladreg._certificate.uniqueness import is_determined, missed_slopes
@@ -23,7 +22,6 @@ __all__ = [
     "Curved",
     "Kink",
     "OpenFace",
-    "OtherColumns",
     "Proof",
     "Spread",
     "SquareSums",

@@ -9,7 +9,7 @@ import numpy as np
 
 from ladreg._arrays import Array
 from ladreg._certificate.dual_projection import Projection
-from ladreg._certificate.other_columns import OtherColumns, for_proofs
+from ladreg._certificate.independent_columns import IndependentColumns, independent_columns
 from ladreg._certificate.uniqueness import is_single_point
 from ladreg._kernels import _line_search
 from ladreg._problem import Problem, Solution, StopReason
@@ -110,9 +110,9 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
     shrunk instead.
     """
     given, problem = problem, problem.at_origin
-    turned = for_proofs(problem)
-    if turned is not None:
-        return _proved_in_other_columns(given, *turned, coef, residual, dual)
+    columns = independent_columns(problem)
+    if columns is not None:
+        return _proved_in(columns, given, coef, residual, dual)
     at_ends = _proved_at_ends(problem, coef, residual, dual, products)
     if at_ends is not None:
         return at_ends
@@ -129,14 +129,11 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
     return Proof(objective, gap, relative_gap(given, gap, objective, coef), inside, slope, shrink)
 
 
-def _proved_in_other_columns(
-    problem: Problem, columns: OtherColumns, there: Problem, coef: Array, residual: Array, dual: Array
-) -> Proof:
-    """`_proved` by other columns of the same span, with the slopes of the columns that are there."""
-    free = there.penalty.free_features
-    moved = coef[columns.features]
-    moved[free] = there.design.rmatvec_of(free, there.weight * there.present(there.y - residual))
-    proof = _proved(there, moved, residual, dual, np.append(there.design.rmatvec(dual), dual.sum()))
+def _proved_in(columns: IndependentColumns, problem: Problem, coef: Array, residual: Array, dual: Array) -> Proof:
+    """`_proved` by independent columns of the same span, with the slopes of the columns that are there."""
+    there = columns.problem
+    products = np.append(there.design.rmatvec(dual), dual.sum())
+    proof = _proved(there, columns.coefficients(coef), residual, dual, products)
     slope = problem.at_origin.design.rmatvec(proof.dual)
     return replace(proof, slope=slope, relative_gap=relative_gap(problem, proof.gap, proof.objective, coef))
 

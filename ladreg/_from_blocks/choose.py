@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ladreg._certificate import OtherColumns
 from ladreg._from_blocks.combined import judged_combined, solve_combined_blocks
 from ladreg._from_blocks.huber import judged_huber, solve_huber_blocks
 from ladreg._from_blocks.huber_passes import HuberSolution
@@ -19,7 +18,7 @@ from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.sample_problem import Start
 from ladreg._from_blocks.side_by_side import Request, of_changed_rows
 from ladreg._from_blocks.survey import Survey
-from ladreg._presolve import scaled
+from ladreg._presolve import OtherColumns, scaled
 from ladreg._problem import Absolute, Coefficients, Huber, Settings, Solution, StopReason
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
 from ladreg._solvers import largest_alpha, solve

@@ -1,6 +1,6 @@
 """Fits to other columns of the same span, where the columns of rows in blocks depend on each other, nearly.
 
-The columns are those of `_certificate/other_columns`, orthogonal in rows of the sample.
+The columns are those of `_presolve/other_columns`, orthogonal in rows of the sample.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TypeVar
 import numpy as np
 import scipy.sparse as sp
 
-from ladreg._certificate import OtherColumns
 from ladreg._design import DenseDesign, as_design
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.side_by_side import Request, changed, of_changed_rows
 from ladreg._from_blocks.survey import Survey
+from ladreg._presolve import OtherColumns
 from ladreg._row_blocks import Place, Rows, Summary
 
 _Found = TypeVar("_Found")

@@ -6,7 +6,7 @@ from ladreg._presolve.duplicate_columns import Repeats, repeats
 from ladreg._presolve.duplicate_rows import merged_rows
 from ladreg._presolve.extremes import REACH, centre_and_reach
 from ladreg._presolve.origin import Moved, moved_to_origin
-from ladreg._presolve.other_columns import solve_by_other_columns
+from ladreg._presolve.other_columns import OtherColumns, solve_by_other_columns
 from ladreg._presolve.predicted_targets import solve_predicted_targets
 from ladreg._presolve.scaling import (
     Scaling,
@@ -23,6 +23,7 @@ from ladreg._presolve.tuning import PresolveTuning
 __all__ = [
     "REACH",
     "Moved",
+    "OtherColumns",
     "PresolveTuning",
     "Repeats",
     "Scaling",
