@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from ladreg import LADRegressor, LassoCD, QuantileRegressor
 from tests.campaign.exact import optimum
@@ -38,10 +39,24 @@ def test_nearly_equal_free_columns(name, centre, fit_intercept, strength):
     """
     model, loss = LOSSES[name]
     weights = np.array([0.0, 0.0, 1.0])
-    model.set_params(alpha=strength, penalty_weights=weights, fit_intercept=fit_intercept)
+    model = clone(model).set_params(alpha=strength, penalty_weights=weights, fit_intercept=fit_intercept)
     for seed in range(10):
         X, y = nearly_equal(seed, centre)
         best = optimum(Formula.of(X, y, None, loss, strength * weights, fit_intercept=fit_intercept))
+        assert Fraction(model.fit(X, y).certificate_.bound) <= best * (1 + ROUNDING)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_limits_that_are_far_from_the_coefficients(name, fit_intercept):
+    """The rounding of a slope times a limit of 1e9 is 1e-7; no coefficient is at that limit."""
+    model, loss = LOSSES[name]
+    limits = -1e9, 1e9
+    model = clone(model).set_params(bounds=limits, fit_intercept=fit_intercept)
+    for seed in range(4):
+        X, y = nearly_equal(seed, 0.0)
+        best = optimum(Formula.of(X, y, None, loss, np.zeros(3), fit_intercept=fit_intercept, bounds=limits))
         assert Fraction(model.fit(X, y).certificate_.bound) <= best * (1 + ROUNDING)
 
 

@@ -13,7 +13,7 @@ from ladreg._certificate.independent_columns import IndependentColumns, independ
 from ladreg._certificate.uniqueness import is_single_point
 from ladreg._kernels import _line_search
 from ladreg._problem import Problem, Solution, StopReason
-from ladreg._tolerances import EXACT_FIT, FACE_GAP, LEAST_GAP, PROVED_GAP, ROUNDED, SUMMED
+from ladreg._tolerances import EXACT_FIT, FACE_GAP, HIDDEN, LEAST_GAP, PROVED_GAP, ROUNDED, SUMMED
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,9 @@ def _proved(problem: Problem, coef: Array, residual: Array, dual: Array, product
     best = _least_gap(problem, coef, residual, dual, products, objective)
     for penalty, less in () if problem.penalty.is_plain else problem.penalty.relaxed(coef):
         if best[0] > LEAST_GAP * objective and best[0] > less:
-            other = _least_gap(problem.with_penalty(penalty), coef, residual, dual, products, objective)
-            best = (other[0] + less, *other[1:]) if other[0] + less < best[0] else best
+            other = _proved(given.with_penalty(penalty), coef, residual, dual, products)
+            if other.gap + less < best[0]:
+                best = other.gap + less, other.dual, other.slope, other.shrink
     gap, inside, slope, shrink = best
     return Proof(objective, gap, relative_gap(given, gap, objective, coef), inside, slope, shrink)
 
@@ -268,7 +269,7 @@ def _readings(
     The rounding of a slope may exceed its strength, if the column is constant and the slope zero, or if the strength
     is tiny. A slope whose rounding is removed is charged the rounding times the coefficient's entry in `_widths`.
     """
-    left = _left(problem, coef, residual, dual, slope)
+    left = _left(problem, coef, residual, dual, slope) + _at_far_limits(problem, coef, dual, slope, objective)
     overrun = problem.penalty.overrun(slope)
     yield slope, overrun, left
     if overrun <= 1.0 + PROVED_GAP and not (problem.penalty.curved or problem.penalty.limited):
@@ -296,6 +297,24 @@ def _left(problem: Problem, coef: Array, residual: Array, dual: Array, slope: Ar
         return 0.0
     beyond = projection.beyond_rounding(dual, products)
     return float(beyond @ _widths(problem, coef, residual)) if beyond.any() else 0.0
+
+
+def _at_far_limits(problem: Problem, coef: Array, dual: Array, slope: Array, objective: float) -> float:
+    """What the rounding of slopes may cost where limits are far from the coefficients; 0 where it is in no digit.
+
+    A slope that is above its strength by rounding alone costs that rounding times the distance of the limit.
+    """
+    penalty = problem.penalty
+    if not penalty.limited:
+        return 0.0
+    rounding = ROUNDED * Projection(problem).sizes(dual)[:-1]
+    cost = np.zeros(coef.size)
+    for side, limit in ((1.0, penalty.upper), (-1.0, penalty.lower)):
+        beyond = side * slope - penalty.strength
+        distance = np.where(np.isfinite(limit) & (penalty.ridge == 0), side * (limit - coef), 0.0)
+        cost += (np.maximum(beyond + rounding, 0.0) - np.maximum(beyond, 0.0)) * distance
+    total = float(cost.sum())
+    return total if total > HIDDEN * objective else 0.0
 
 
 def _widths(problem: Problem, coef: Array, residual: Array) -> Array:

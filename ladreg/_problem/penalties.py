@@ -358,8 +358,10 @@ class ElasticNet:
         one = self
         if self.limited:
             lower = np.where(coef > self.lower, -np.inf, self.lower)
-            one = replace(self, lower=lower, upper=np.where(coef < self.upper, np.inf, self.upper))
-            yield one, 0.0
+            upper = np.where(coef < self.upper, np.inf, self.upper)
+            one = replace(self, lower=lower, upper=upper)
+            if not (np.array_equal(lower, self.lower) and np.array_equal(upper, self.upper)):
+                yield one, 0.0
         if self.curved:
             yield replace(one, ridge=np.zeros(coef.size)), 0.5 * float(np.sum((np.sqrt(self.ridge) * coef) ** 2))
 
