@@ -290,17 +290,13 @@ class TunedRegressor(CertifiedRegressor):
 
         If the rows of `data` stand for those of `blocks`, these prove the fit, and intercepts are in their units.
         """
-        self._choice, k, path = choice.candidate, choice.alpha, choice.path
-        candidate = choice.candidates[self._choice]
+        self._choice, path = choice.candidate, choice.path
         self.alphas_ = self._all_alphas(choice.candidates, path)
-        self.alpha_ = float(path.alphas[k])
         if path.ends is not None:
             self.knots_ = path.ends
         elif hasattr(self, "knots_"):  # of an earlier fit
             del self.knots_
-        problem = candidate.problem.with_penalty(self._penalty_of_choice(present(data)))
-        solution = choice.solver(problem, self._settings(), path.at(k))
-        solution = with_zeros_of(problem, solution, path.at(k), self.tol, self.max_features)
+        problem, solution = self._solved(data, choice, choice.alpha)
         coefs, intercepts = path.coef.T, path.intercept
         mixed = solution.coef[:, None], np.array([solution.intercept])
         if choice.final is not None:
@@ -321,6 +317,21 @@ class TunedRegressor(CertifiedRegressor):
             self.coef_, self.intercept_ = coefs[0], intercepts[0]
         self._warn([solution], stacklevel=7)
         warn_of(path, self.tol)
+
+    def _solved(self, data: Data, choice: Choice, k: int) -> tuple[Problem, Solution]:
+        """The problem at the k-th alpha, which becomes `alpha_`, and its solution.
+
+        A path whose points are not proved may have fewer features than the solution: where these are more than
+        `max_features`, the alpha before is taken.
+        """
+        path, candidate = choice.path, choice.candidates[choice.candidate]
+        self.alpha_ = float(path.alphas[k])
+        problem = candidate.problem.with_penalty(self._penalty_of_choice(present(data)))
+        solution = choice.solver(problem, self._settings(), path.at(k))
+        solution = with_zeros_of(problem, solution, path.at(k), self.tol, self.max_features)
+        is_over = self.max_features is not None and bool(np.count_nonzero(solution.coef) > self.max_features)
+        is_over &= k > 0 and choice.final is None
+        return self._solved(data, choice, k - 1) if is_over else (problem, solution)
 
     def _all_alphas(self, candidates: list[Candidate], path: Path) -> Array:
         """The alphas of the path, or a row for each of several candidates, where they differ; short rows end in NaN."""
