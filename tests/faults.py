@@ -42,6 +42,8 @@ TWINS = np.column_stack([SMALL[0], SMALL[0][:, :2]]), SMALL[1]
 SUMS = np.column_stack([SMALL[0], SMALL[0].sum(axis=1)]), SMALL[1]
 # Rows in pairs far apart: every fit between them is optimal.
 PAIRS = np.vstack([SMALL[0], SMALL[0]]), np.repeat([6.0, -5.0], 40) + np.tile(SMALL[0] @ [3.0, -2.0, 1.0], 2)
+# Two columns that differ by 1e-8.
+NEAR = np.column_stack([SMALL[0], SMALL[0][:, 0] + 1e-8 * SMALL[0][:, 1] ** 2]), SMALL[1]
 SPARSE = sp.csr_array(np.where(np.abs(SMALL[0]) > 0.7, SMALL[0], 0.0)), SMALL[1]
 
 # A fit of every kind, through every solver.
@@ -57,6 +59,7 @@ CASES = {
     "quantiles": (QuantileRegressor(quantile=[0.2, 0.5, 0.8], alpha=0.01), MANY),
     "combined": (CombinedLossRegressor(alpha=0.05), TIED),
     "combined, repeated columns": (CombinedLossRegressor(), TWINS),
+    "combined, nearly equal columns": (CombinedLossRegressor(), NEAR),
     "huber": (HuberLossRegressor(scale=1.0), SPARSE),
     "huber, repeated columns": (HuberLossRegressor(alpha=0.01), TWINS),
     "lasso": (LassoCD(alpha=0.01), WIDE),

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, LassoCD, QuantileRegressor
 from ladreg._problem import Combined
+from tests.faults import faulty, gives_up
 from tests.problems import make, solve
 
 MODELS = [
@@ -35,3 +37,10 @@ def test_only_what_is_not_proved_is_solved_again():
     for level, times in ((1e3, 0), (1e9, 1)):
         problem = make(X, level + e, loss=Combined(0.5, 0.5), fit_intercept=False)
         assert solve(problem).stats.get("targets_predicted", 0) == 60 * times
+
+
+def test_without_least_squares_the_first_solution_stays():
+    X, y = np.ones((60, 1)), 1e9 + np.random.default_rng(0).normal(size=60)
+    with faulty(np.linalg, "lstsq", 1, gives_up) as calls, pytest.warns(ConvergenceWarning, match="did not reach tol"):
+        CombinedLossRegressor(0.5, fit_intercept=False).fit(X, y)
+    assert calls

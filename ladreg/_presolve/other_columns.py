@@ -62,7 +62,15 @@ class OtherColumns:
 
     @classmethod
     def of(cls, design: Design, weight: Array, penalty: ElasticNet, centred: bool) -> OtherColumns | None:
-        """Columns of which the free ones are orthogonal; None where those that are there need no others.
+        """Columns of which the free ones are orthogonal; None where those that are there need no others."""
+        try:
+            return cls._decomposed(design, weight, penalty, centred)
+        except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
+            return None
+
+    @classmethod
+    def _decomposed(cls, design: Design, weight: Array, penalty: ElasticNet, centred: bool) -> OtherColumns | None:
+        """`of`, where LAPACK does not give up.
 
         Notes
         -----

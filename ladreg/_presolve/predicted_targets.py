@@ -53,11 +53,14 @@ def solve_predicted_targets(problem: Problem, settings: Settings, found: Solutio
 
 
 def _predicting(problem: Problem) -> Array | None:
-    """Coefficients of the free columns, by least squares; None where there are none, or too many numbers."""
+    """Coefficients of the free columns, by least squares; None where there are none, or too many."""
     free = problem.penalty.free_features
     if free.size == 0 or free.size * problem.n_samples > _ENTRIES or not np.isfinite(problem.y).all():
         return None
     root, coef = np.sqrt(problem.weight), np.zeros(problem.n_features)
     table = problem.design.rows(np.arange(problem.n_samples), free) * root[:, None]
-    coef[free] = least_squares(table, problem.y * root)
+    try:
+        coef[free] = least_squares(table, problem.y * root)
+    except np.linalg.LinAlgError:  # LAPACK gave up on a decomposition
+        return None
     return coef
