@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ladreg._arrays import Array, Index, is_regular
+from ladreg._arrays import Array, Index
 from ladreg._certificate import canonical_optimum, certify, prove
 from ladreg._least_squares import qr_steps
 from ladreg._least_squares.centred import (
@@ -254,4 +254,4 @@ def possibly_active(columns: Centred, state: State) -> Index:
 
 def are_independent(columns: Centred, features: Index) -> bool:
     """Whether the Gram matrix of features is safely regular; False where rounding leaves a doubt."""
-    return features.size <= columns.problem.n_samples and is_regular(columns.gram.of(features))
+    return features.size <= columns.problem.n_samples and columns.gram.are_independent(features)

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, is_regular, pivoted_triangle
+from ladreg._arrays import Array, Index, pivoted_triangle
 from ladreg._design import CONSTANT
 from ladreg._least_squares.centred import Centred
 from ladreg._presolve import Repeats, repeats
@@ -161,8 +161,9 @@ def _analysed(columns: Centred, free: Index) -> Dependent | None:
     n_rows = int(np.count_nonzero(columns.weight)) - columns.problem.fit_intercept
     if free.size * min(free.size, n_rows) * float(columns.problem.n_samples) > _WORK:
         return None
-    with np.errstate(over="ignore", invalid="ignore"):  # `is_regular` is False for inf and NaN
-        if free.size <= n_rows and is_regular(columns.gram.of(columns.gram.work_on(free))):
+    with np.errstate(over="ignore", invalid="ignore"):  # inf and NaN are not independent
+        columns.gram.work_on(free)
+        if free.size <= n_rows and columns.gram.are_independent(free):
             return None
         triangle = columns.triangle(free, _BLOCK)
     length = np.linalg.norm(triangle, axis=0)

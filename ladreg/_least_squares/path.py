@@ -71,14 +71,22 @@ def _points(columns: Centred, alphas: Array, settings: Settings, stats: dict[str
         return
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
     unit, gram, size = columns.penalty.at(features), columns.gram.matrix, columns.size
-    yield from in_gram(gram, columns.slope[features], size, unit, alphas, settings, features)
+    rounding = columns.gram.rounding(gram, features)
+    yield from in_gram(gram, columns.slope[features], size, unit, alphas, settings, features, rounding)
 
 
 def in_gram(
-    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, settings: Settings, names: Index
+    gram: Array,
+    slope: Array,
+    size: float,
+    unit: ElasticNet,
+    alphas: Array,
+    settings: Settings,
+    names: Index,
+    rounding: float = 0.0,
 ) -> Iterator[PathPoint]:
     """The solutions of `rows_in_gram` as points, with features numbered by `names`."""
-    for found, unique in rows_in_gram(gram, slope, size, unit, alphas, settings):
+    for found, unique in rows_in_gram(gram, slope, size, unit, alphas, settings, rounding):
         n_iter = np.maximum(found.n_steps, 1).tolist()
         for k, (features, values) in enumerate(nonzeros(found.coef, names)):
             is_single = bool(unique[k])
@@ -87,7 +95,13 @@ def in_gram(
 
 
 def rows_in_gram(
-    gram: Array, slope: Array, size: float, unit: ElasticNet, alphas: Array, settings: Settings
+    gram: Array,
+    slope: Array,
+    size: float,
+    unit: ElasticNet,
+    alphas: Array,
+    settings: Settings,
+    rounding: float = 0.0,
 ) -> Iterator[tuple[Stretch, NDArray[np.bool_]]]:
     """Solutions for each alpha from the Gram matrix of all features alone, in groups of alphas.
 
@@ -102,6 +116,8 @@ def rows_in_gram(
     settings
         `tol` is the largest gap by the Gram matrix, relative to `size`, and `max_iter` (None for 10,000) the largest
         number of epochs and steps for each alpha.
+    rounding
+        What the eigenvalues of the Gram matrix of columns scaled to length one may be off.
 
     Yields
     ------
@@ -119,7 +135,7 @@ def rows_in_gram(
         edge = group[:, None] * (unit.strength * (1 - AT_END))
         # Features that may be active in an optimum, but for those with a ridge, which makes them unique.
         active = ((unit.excess(found.slope) >= edge) | (found.coef != 0)) & (unit.ridge == 0)
-        unique = are_regular(gram, active, slope.size)
+        unique = are_regular(gram, active, slope.size, rounding)
         for k in np.flatnonzero(unique & (found.done == 0)).tolist():
             coef = found.coef[k]
             loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)

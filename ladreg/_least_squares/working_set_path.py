@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array, Index, are_regular, is_regular
+from ladreg._arrays import Array, Index, are_regular
 from ladreg._certificate import costs, largest_parts, reaching, slope_margin
 from ladreg._design import SparseDesign
 from ladreg._least_squares import coordinate_descent, homotopy
@@ -204,7 +204,8 @@ class WorkingSetPath:
             slope, bound = design.rmatvec_of(among, (weight * residual).T).T, self.bound[among]
         part, _ = largest_parts(bound, self.unit.positive, slope)
         gram = self.columns.gram.of(features)
-        regular = are_regular(gram, (coef != 0) & (unit.ridge == 0), self.rank)
+        rounding = self.columns.gram.rounding(gram, features)
+        regular = are_regular(gram, (coef != 0) & (unit.ridge == 0), self.rank, rounding)
         return _Look(features, unit, coef, residual, slope, part, np.maximum(n_steps, 1), regular, among)
 
     def _solved(self, wanted: Index, pool: Index, alphas: Array) -> tuple[Index, Stretch]:
@@ -247,7 +248,7 @@ class WorkingSetPath:
         number = support.size + others.size
         if number > min(self.rank, self.tuning.largest_gram):
             return False
-        return is_regular(self.columns.gram.of(np.append(support, others)))
+        return self.columns.gram.are_independent(np.append(support, others))
 
     def _gaps(self, look: _Look, alphas: Array) -> tuple[Array, Array, Array]:
         """For each alpha the gap, the factor by which its dual is too large, and the objective."""
