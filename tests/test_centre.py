@@ -242,6 +242,18 @@ def counted_inverses(monkeypatch):
     return taken
 
 
+@pytest.mark.parametrize("short", [1e-3, 1e-7, 1e-10])
+def test_rounding_of_short_rows_is_no_direction(short):
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    plane = np.array([[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [-1, -1], [0, short], [0, -short]])
+    ends = np.array([1, 0, 2, 0, 9, 9, 9 * short, 9 * short])  # plane @ z <= ends: 0 <= z0 <= 1, 0 <= z1 <= 2
+    noise = np.where(np.abs(plane).max(axis=1) == short, 1e-15, 0.0)[:, None] * rng.standard_normal((8, 3))
+    fit, goal = face_centre.equations(plane @ basis[:2] + noise, ends.astype(float), np.ones(8), np.ones(8))
+    np.testing.assert_allclose(fit @ (basis[:2].T @ [0.5, 1.0]), goal, atol=1e-7)
+    assert not (np.abs(fit @ basis[2]) > 1e-7).any()
+
+
 def test_a_search_that_comes_to_a_vertex_again_ends_there(monkeypatch):
     """Nearly parallel constraints, where rounding takes searches round: they went on for thousands of vertices."""
     taken = counted_inverses(monkeypatch)

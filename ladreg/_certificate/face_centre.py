@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from ladreg._arrays import BLOCK, Array, Index
 from ladreg._certificate.polyhedron import Polyhedron
 from ladreg._kernels import _hash_groups
-from ladreg._tolerances import AT_END, DIRECTION
+from ladreg._tolerances import AT_END, DIRECTION, SUMMED
 
 # Unit vectors whose entries agree after rounding to multiples of 2^-40 are one direction.
 _GRID = 2.0**-40
@@ -36,12 +36,16 @@ _NEAREST = 4096
 
 @dataclass(frozen=True)
 class _Directions:
-    """Unit vectors (rows of `vector`) with ``low <= vector @ z <= high`` and the sum of costs along each."""
+    """Unit vectors (rows of `vector`) with ``low <= vector @ z <= high`` and the sum of costs along each.
+
+    Entries of a vector are rounded by up to `doubt`: those of a short row of `move` are rounding of long ones.
+    """
 
     vector: Array
     low: Array
     high: Array
     cost: Array
+    doubt: Array
 
     @classmethod
     def of(cls, move: Array, slack: Array, side: Array, cost: Array) -> _Directions:
@@ -54,16 +58,17 @@ class _Directions:
         length = np.copysign(length, first, out=first)
         vector = move / length[:, None]
         limit, above = slack / length, side * length > 0
-        total = cost * np.abs(length, out=length)
+        np.abs(length, out=length)
+        total, doubt = cost * length, np.maximum(DIRECTION, SUMMED * length.max(initial=0.0) / length)
         if np.unique(_keys(vector[:: 1 + length.size // _SAMPLE])).size > _DISTINCT * min(length.size, _SAMPLE):
-            return cls(vector, np.where(above, -np.inf, limit), np.where(above, limit, np.inf), total)
+            return cls(vector, np.where(above, -np.inf, limit), np.where(above, limit, np.inf), total, doubt)
         groups, chosen = np.empty((2, length.size), dtype=np.intp)
         count = _hash_groups.group(_keys(vector), groups, chosen)
         low, high = np.full(count, -np.inf), np.full(count, np.inf)
         np.minimum.at(high, groups[above], limit[above])
         np.maximum.at(low, groups[~above], limit[~above])
         total = np.asarray(np.bincount(groups, total, minlength=count), dtype=np.float64)
-        return cls(vector[chosen[:count]], low, high, total)
+        return cls(vector[chosen[:count]], low, high, total, doubt[chosen[:count]])
 
     def nearest(self) -> _Directions:
         """The directions whose interval may bound the polyhedron: others hold in the whole box of the nearest ones."""
@@ -87,13 +92,13 @@ class _Directions:
         return Polyhedron.of(self.vector, self.low, self.high)
 
     def _some(self, rows: Index) -> _Directions:
-        return _Directions(self.vector[rows], self.low[rows], self.high[rows], self.cost[rows])
+        return _Directions(self.vector[rows], self.low[rows], self.high[rows], self.cost[rows], self.doubt[rows])
 
     def at(self, rows: Index, vector: Array) -> _Directions:
         """Some directions in other coordinates, as unit vectors."""
         length = np.sqrt(np.einsum("ij,ij->i", vector, vector))
         low, high, cost = self.low[rows] / length, self.high[rows] / length, self.cost[rows] * length
-        return _Directions(vector / length[:, None], low, high, cost)
+        return _Directions(vector / length[:, None], low, high, cost, self.doubt[rows])
 
 
 def _keys(vector: Array) -> Array:
@@ -136,9 +141,9 @@ def equations(move: Array, slack: Array, side: Array, cost: Array) -> tuple[Arra
     if move.shape[1] == 1:
         return _one_interval(move[:, 0], slack, side, cost)
     directions = _Directions.of(move, slack, side, cost)
-    if _is_one_block(directions.vector):
+    if _is_one_block(directions):
         return _block(directions)
-    spanning, vector = _coordinates(directions.vector)
+    spanning, vector = _coordinates(directions.vector, directions.doubt)
     label = _blocks(vector)
     block = label[_largest(vector)]
     middle, paid = _intervals(directions, vector, label, block)
@@ -175,23 +180,24 @@ def _one_interval(move: Array, slack: Array, side: Array, cost: Array) -> tuple[
     return np.ones((number, 1)), np.full(number, low / 2 + high / 2)
 
 
-def _is_one_block(vector: Array) -> bool:
+def _is_one_block(directions: _Directions) -> bool:
     """Whether a sample of many rows connects all coordinates: the other rows can only connect more of them."""
-    n_rows, n_dimensions = vector.shape
+    n_rows, n_dimensions = directions.vector.shape
     if n_dimensions == 1 or n_rows < 4 * _SAMPLE:
         return False
-    spanning, sample = _coordinates(vector[:: n_rows // _SAMPLE].copy())
+    some = slice(None, None, n_rows // _SAMPLE)
+    spanning, sample = _coordinates(directions.vector[some].copy(), directions.doubt[some])
     return spanning.shape[0] == n_dimensions and not _blocks(sample).any()
 
 
-def _coordinates(vector: Array) -> tuple[Array, Array]:
+def _coordinates(vector: Array, doubt: Array) -> tuple[Array, Array]:
     """A basis chosen from the vectors, and all vectors in its coordinates; in place if they span the space."""
-    spanning = vector[_basis(vector)]
+    spanning = vector[_basis(vector, doubt)]
     inverse = np.linalg.pinv(spanning)
     found = vector if inverse.shape[0] == inverse.shape[1] else np.empty((vector.shape[0], inverse.shape[1]))
     for begin in range(0, found.shape[0], BLOCK):
         part = vector[begin : begin + BLOCK] @ inverse
-        part[np.abs(part) <= DIRECTION] = 0.0
+        part[np.abs(part) <= doubt[begin : begin + BLOCK, None]] = 0.0
         found[begin : begin + BLOCK] = part
     return spanning, found
 
@@ -207,22 +213,27 @@ def _blocks(vector: Array) -> Index:
     return np.asarray(connected_components(together, directed=False)[1], dtype=np.intp)
 
 
-def _basis(vector: Array) -> Index:
+def _basis(vector: Array, doubt: Array) -> Index:
     """Linearly independent rows that span all others: each is the row farthest from the span of those before.
+
+    Of two that are as far, it is the one with less doubt, which the distances of later rows inherit.
 
     If there are many rows, each block of rows is first reduced to such rows.
     """
     step = max(BLOCK, 2 * vector.shape[1])
     if vector.shape[0] > step:
         blocks = range(0, vector.shape[0], step)
-        some = np.concatenate([begin + _basis(vector[begin : begin + step]) for begin in blocks])
-        return some[_basis(vector[some])]
+        parts = [(begin, slice(begin, begin + step)) for begin in blocks]
+        some = np.concatenate([begin + _basis(vector[part], doubt[part]) for begin, part in parts])
+        return some[_basis(vector[some], doubt[some])]
     rest, chosen = vector.copy(), []
     for _ in range(vector.shape[1]):
         size = np.einsum("ij,ij->i", rest, rest)
-        farthest = int(np.argmax(size))
-        if size[farthest] <= DIRECTION**2:
+        size[size <= doubt**2] = 0.0
+        farthest = int(np.argmax(size / doubt))
+        if size[farthest] == 0:
             break
+        doubt = np.maximum(doubt, doubt[farthest])
         chosen.append(farthest)
         normal = rest[farthest] / np.sqrt(size[farthest])
         # Twice: the second time removes the rounding of the first.
