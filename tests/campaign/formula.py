@@ -148,6 +148,12 @@ class Formula:
             change[free] += found.x / unit
         return self.weight @ np.abs(self.columns @ change)
 
+    def distance(self):
+        """The largest mean of a column in units of its deviation, at least 1."""
+        mean = self.weight @ self.columns
+        deviation = np.sqrt(self.weight @ (self.columns - mean) ** 2)
+        return max(1, *(np.abs(mean) / np.where(deviation > 0, deviation, np.inf)))
+
     def sizes(self, coef, intercept):
         """What the rounding of each residual is relative to, and the same where an intercept takes up all means."""
         coef = np.abs(np.asarray(coef, LONG))

@@ -325,12 +325,13 @@ _ROUNDED |= {"leverage", "correlated", "nearly equal columns", "forced in: nearl
 def _at_largest(model, case, found, outcome):
     if not model.at_largest or _ROUNDED & set(case.ills):
         return
-    # Far from the origin the slopes of a fit are rounded: coefficients may move predictions by 1e-12 of y's deviation,
-    # and by the rounding of a residual, whose terms are far larger than y where there is no intercept.
+    # Far from the origin the slopes of a fit are rounded: coefficients may move predictions by 1e-11 of y's deviation,
+    # and by the rounding of a residual, which columns multiply by their distance from the origin over their deviation
+    # where there is no intercept.
     is_far = any(ill.startswith("columns at") for ill in case.ills)
     for formula, answer in found:
         _, terms = formula.sizes(answer.coef, answer.intercept)
-        least = max(1e-12 * np.sqrt(formula.variance), EPS * (formula.weight @ terms))
+        least = max(1e-11 * np.sqrt(formula.variance), EPS * (formula.weight @ terms) * formula.distance())
         if formula.moved_without(answer.coef) > is_far * least:
             outcome.complaints.append(f"silent wrong: at alpha_max coefficients are {answer.coef}")
 
