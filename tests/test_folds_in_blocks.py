@@ -11,7 +11,15 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, PredefinedSplit
 
-from ladreg import CombinedLossRegressorCV, HuberLossRegressorCV, LADRegressorCV, QuantileRegressorCV, blocks
+from ladreg import (
+    CombinedLossRegressorCV,
+    HuberLossRegressor,
+    HuberLossRegressorCV,
+    LADRegressor,
+    LADRegressorCV,
+    QuantileRegressorCV,
+    blocks,
+)
 from ladreg._from_blocks import BlockFolds, PartFits, Question, RowFolds, survey_folds
 from ladreg._problem import Absolute, Combined, ElasticNet, Huber, Pinball, Settings
 from ladreg._row_blocks import Passes, Rows
@@ -291,3 +299,21 @@ def test_the_largest_alpha_has_its_digits_where_free_columns_are_nearly_equal(se
         here = clone(model).fit(X, y).alphas_
         there = clone(model).fit(blocks.arrays(X, y, rows=100).holding(200)).alphas_
     np.testing.assert_allclose(there, here, rtol=1e-9)
+
+
+@pytest.mark.parametrize("few_values", [True, False])
+def test_the_largest_alpha_where_residuals_do_not_tell_hubers_curve_from_a_kink(few_values):
+    """It is that of the absolute loss: rows on the curve have the duals that balance the others best."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        group, Z = rng.integers(0, 2, 400), rng.standard_normal((400, 3))
+        y = np.where(rng.random(400) < 0.2, 1.0, 2.0 * group) if few_values else Z[:, 0] + rng.standard_t(2, 400)
+        X, weights = np.column_stack([group, Z]), {"penalty_weights": [0, 1, 1, 1]}
+        model = HuberLossRegressor(scale=1e-18, epsilon=2.0, **weights)
+        least = 2e-18 * LADRegressor(**weights).alpha_max(X, y)
+        assert (least == 0) == few_values
+        assert model.alpha_max(X, y) == pytest.approx(least, rel=1e-9)
+        tuned = HuberLossRegressorCV(scale=1e-18, epsilon=2.0, cv=2, alphas=3, **weights)
+        there = clone(tuned).fit(blocks.arrays(X, y, rows=100).holding(200))
+        np.testing.assert_allclose(there.alphas_, clone(tuned).fit(X, y).alphas_, rtol=1e-9)
+        assert few_values or there.alphas_[0] == pytest.approx(least, rel=1e-9)

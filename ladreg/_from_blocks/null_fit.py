@@ -18,7 +18,7 @@ from ladreg._from_blocks.side_by_side import Request
 from ladreg._from_blocks.survey import Survey, Units, uniform
 from ladreg._problem import Absolute, Coefficients, ElasticNet, Loss, Problem, Settings
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
-from ladreg._solvers import largest_alpha_at, least_slope_at, solve
+from ladreg._solvers import largest_alpha_at, least_slope_at, solve, without_narrow_curve
 from ladreg._tolerances import AT_END, EXACT_FIT, HALF_DIGITS, SUMMED
 
 # Rows at the kink that are too many are split by moves at most 12 times; 2 to 5 are usual.
@@ -163,6 +163,10 @@ def largest_alpha_by_slopes(
     if not (np.isfinite(penalty.strength) & (penalty.strength > 0)).any():
         return 0.0
     units = Units.of(seen, None, 0.0, 1.0, question.fit_intercept)
+    loss, steepness = without_narrow_curve(question.loss, seen.sample.y)
+    if loss != question.loss:
+        lines = replace(question, loss=loss)
+        return steepness * (yield from largest_alpha_by_slopes(lines, null, settings, seen, n_held))
     size = np.abs(seen.sample.y)
     rounding = SUMMED * float(np.median(size[size > 0])) if size.any() else 0.0
     common = units, question.loss, null, rounding

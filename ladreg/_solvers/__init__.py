@@ -1,6 +1,6 @@
 """The choice of the engine for a problem, the largest useful alpha, and certificates of given fits."""
 
-from ladreg._solvers.alpha_max import largest_alpha_at, least_slope_at
+from ladreg._solvers.alpha_max import largest_alpha_at, least_slope_at, without_narrow_curve
 from ladreg._solvers.choose import (
     confirm,
     largest_alpha,
@@ -29,4 +29,5 @@ __all__ = [
     "solve_quantiles",
     "verify",
     "with_zeros_of",
+    "without_narrow_curve",
 ]

@@ -12,7 +12,7 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
 from ladreg._piecewise import most_iterations
 from ladreg._presolve import REACH, clip_at, typical
-from ladreg._problem import TOO_LARGE, ElasticNet, Problem, Settings, Solver
+from ladreg._problem import TOO_LARGE, Absolute, ElasticNet, Huber, Loss, Problem, Settings, Solver
 from ladreg._tolerances import (
     AT_END,
     EXACT_FIT,
@@ -31,6 +31,14 @@ _FIRST = 100
 # A largest slope below 1e-3 of the unit is minimised again in units of itself, or of 1e-6, five times at most: HiGHS's
 # tolerances are absolute, and a column of 1e6 makes the slopes of all others 1e-6.
 _SMALL, _ROUNDS, _ZOOM = 1e-3, 6, 1e-6
+
+
+def without_narrow_curve(loss: Loss, y: Array) -> tuple[Loss, float]:
+    """Huber's loss as a multiple of the absolute one where residuals do not tell its curved piece from a kink."""
+    size = np.abs(y[y != 0])
+    if isinstance(loss, Huber) and size.size and loss.delta <= SUMMED * float(np.median(size)):
+        return Absolute(), loss.interval()[1]
+    return loss, 1.0
 
 
 def largest_alpha(problem: Problem, solve: Solver) -> float:
@@ -53,6 +61,9 @@ def largest_alpha(problem: Problem, solve: Solver) -> float:
     penalised, free = _kinds(penalty)
     if penalised.size == 0:
         return 0.0
+    loss, steepness = without_narrow_curve(problem.loss, problem.present(problem.y))
+    if loss != problem.loss:
+        return steepness * largest_alpha(replace(problem, loss=loss), solve)
     if problem.fit_intercept:
         shift, _ = problem.design.extent(True)
         problem = replace(problem, design=problem.design.rescaled(shift, np.ones(problem.n_features)))
