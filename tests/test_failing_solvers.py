@@ -237,3 +237,14 @@ def test_no_time_at_all_keeps_the_best_and_tells_how_far_it_is(solver, alpha):
     with pytest.warns(ConvergenceWarning, match="raise time_limit in solver_options") as caught:
         model.fit(X, y)
     judged(model, X, y, caught)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seed", [4, 12, 28])
+def test_alpha_max_beside_columns_that_differ_by_less_than_the_linear_program_sees(seed):
+    """Of nearly 1,500 rows on the kink some duals balance both columns."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-2, 3, (1480, 2)).astype(float)
+    X = np.column_stack([X, X[:, 0] + 1e-9 * rng.integers(-1, 2, 1480)])
+    y, weight = (rng.random(1480) < 0.12).astype(float), rng.integers(0, 5, 1480)
+    assert LADRegressor(fit_intercept=False).alpha_max(X, y, weight) < 1e-8
