@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -423,7 +424,8 @@ def _solved(
     balance = None if balance is None else (balance[0] / unit, balance[1])
     some = share[share > 0] if share.any() else np.ones(1)
     mean = float(np.sqrt(some.min() * some.max()))
-    for tolerances in (HIGHS, dict.fromkeys(HIGHS, _HALF)):
+    choices: tuple[Any, ...] = (HIGHS, dict.fromkeys(HIGHS, _HALF))
+    for tolerances in choices:
         result = scipy.optimize.linprog(
             np.append(np.zeros(matrix.shape[1]), 1.0),
             A_ub=np.column_stack([matrix, -share / mean]),
