@@ -187,11 +187,12 @@ class Clipped:
         far = distance >= self.limits.reach * (1 - AT_END)
         y, weight = np.where(far, self.limits.centre, problem.y), np.where(far, 0.0, problem.weight)
         near = replace(problem, y=y, weight=weight)
-        cost = near.objective(solution.coef, solution.intercept)
         if float(distance.max()) > self.limits.reach * (1 + AT_END):
-            cost -= near.penalty.value(solution.coef)
+            cost = float(weight @ near.loss.value(near.present(near.residual(solution.coef, solution.intercept))))
+        else:
+            cost = near.objective(solution.coef, solution.intercept)
         whole = relative_gap(problem, gap, solution.objective, solution.coef)
-        return max(relative_gap(near, gap, max(cost, 0.0), solution.coef), whole)
+        return max(relative_gap(near, gap, cost, solution.coef), whole)
 
     def _polished(self, solution: Solution) -> Solution:
         """The solution with the least change that takes the rounding out of the residuals of heavy rows."""
