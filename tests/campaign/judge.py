@@ -277,8 +277,9 @@ def complaints(formula, answer):
 def shared_by(formula, coef):
     """Two columns, one an exact multiple of the other, between which a part of a coefficient moves at no cost.
 
-    None if there are none. A part of 1e-6 of the coefficient counts, if it moves predictions by more than rounding: of
-    a smaller coefficient it is not known that it differs from zero in the optimum.
+    None if there are none. A part of 1e-6 of the coefficient counts, if it moves predictions by more than rounding,
+    beside others that take up the mean of its column: of a smaller coefficient it is not known that it differs from
+    zero in the optimum.
     """
     lower, upper = formula.limits
     rounding = ROUNDINGS * EPS * formula.sizes(coef, 0.0)[1].max()
@@ -294,7 +295,8 @@ def shared_by(formula, coef):
             total = coef[j] + ratio[k] * coef[k]
             least, most = sorted((total - ratio[k] * lower[k], total - ratio[k] * upper[k]))
             least, most = max(least, lower[j], min(total, 0)), min(most, upper[j], max(total, 0))
-            size = np.abs(formula.columns[:, j]).max()
+            column = formula.columns[:, j]
+            size = np.abs(column - formula.weight @ column).max()
             seen = size == 0 or (most - least) * size > rounding
             if seen and most - least > 1e-6 * abs(total):
                 return int(j), int(k)
