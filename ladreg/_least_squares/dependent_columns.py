@@ -162,8 +162,7 @@ def _analysed(columns: Centred, free: Index) -> Dependent | None:
     if free.size * min(free.size, n_rows) * float(columns.problem.n_samples) > _WORK:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # inf and NaN are not independent
-        columns.gram.work_on(free)
-        if free.size <= n_rows and columns.gram.are_independent(free):
+        if free.size <= n_rows and columns.gram.are_independent(columns.gram.work_on(free)):
             return None
         triangle = columns.triangle(free, _BLOCK)
     length = np.linalg.norm(triangle, axis=0)
