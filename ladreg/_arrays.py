@@ -254,16 +254,16 @@ def null_space_and_rounding(matrix: Array, *, scale_rows: bool = True) -> tuple[
     return (basis / column).T, ORTHOGONAL * (singular[0] / singular[rank - 1] if rank else 1.0) / column
 
 
-def is_regular(gram: Array, rounding: float = 0.0) -> bool:
+def is_regular(gram: Array, rounding: Array | float = 0.0) -> bool:
     """Whether a Gram matrix, scaled to a unit diagonal, stays definite if AT_END times its length is taken off it.
 
-    `rounding` is what its eigenvalues may be off beside that.
+    Beside that, an entry may be off by the geometric mean of what `rounding` has for its row and for its column.
     """
     return is_definite(_nearer_to_singular(gram, gram.shape[0], rounding))
 
 
-def _nearer_to_singular(gram: Array, number: int, rounding: float) -> Array:
-    """The Gram matrix of columns scaled to length one, less ``AT_END * number + rounding`` on its diagonal.
+def _nearer_to_singular(gram: Array, number: int, rounding: Array | float) -> Array:
+    """The Gram matrix of columns scaled to length one, less ``(AT_END + rounding) * number`` on its diagonal.
 
     Columns whose length is zero or not finite become NaN.
     """
@@ -271,7 +271,7 @@ def _nearer_to_singular(gram: Array, number: int, rounding: float) -> Array:
     if not (size.min(initial=1.0) > 0 and size.max(initial=1.0) < np.inf):
         size = np.where((size > 0) & (size < np.inf), size, np.nan)
     gram = gram / size / size[:, None]
-    gram.ravel(order="K")[:: size.size + 1] -= AT_END * number + rounding
+    gram.ravel(order="K")[:: size.size + 1] -= (AT_END + rounding) * number
     return gram
 
 
@@ -285,12 +285,15 @@ def is_definite(gram: Array) -> bool:
     return factor.size == 0 or bool(factor[-1, -1] > 0)
 
 
-def are_regular(gram: Array, supports: NDArray[np.bool_], most: int, rounding: float = 0.0) -> NDArray[np.bool_]:
+def are_regular(
+    gram: Array, supports: NDArray[np.bool_], most: int, rounding: Array | float = 0.0
+) -> NDArray[np.bool_]:
     """`is_regular` for each of several sets of features, with one factorisation for sets whose union is regular.
 
     Each row of `supports` is a set; a set of more than `most` features does not count as regular.
     """
     used = np.flatnonzero(supports.any(axis=0))
+    rounding = rounding[used] if isinstance(rounding, np.ndarray) else rounding
     gram, supports = _nearer_to_singular(_part(gram, used), min(most, used.size), rounding), supports[:, used]
     regular = np.zeros(supports.shape[0], dtype=bool)
     parts = _parts_of_few(supports, most)

@@ -122,16 +122,12 @@ class Gram:
         gram = self.of(features)
         return is_regular(gram, self.rounding(gram, features))
 
-    def rounding(self, gram: Array, features: Index) -> float:
-        """What the eigenvalues of the Gram matrix of columns scaled to length one may be off.
-
-        Means that are subtracted from products leave the rounding of their squares.
-        """
+    def rounding(self, gram: Array, features: Index) -> Array | float:
+        """What squared lengths of columns may be off, relative to these: means that are subtracted leave rounding."""
         if not self.offset.any():
             return 0.0
-        square = gram.diagonal()
-        moved = square > 0
-        return SUMMED * float((self.offset[features][moved] ** 2 / square[moved]).sum())
+        square, lost = gram.diagonal(), SUMMED * self.offset[features] ** 2
+        return np.divide(lost, square, out=np.zeros_like(lost), where=square > 0)
 
     def places(self, features: Index) -> Index:
         """Places of features in the working set, -1 for those outside."""

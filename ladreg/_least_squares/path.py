@@ -83,7 +83,7 @@ def in_gram(
     alphas: Array,
     settings: Settings,
     names: Index,
-    rounding: float = 0.0,
+    rounding: Array | float = 0.0,
 ) -> Iterator[PathPoint]:
     """The solutions of `rows_in_gram` as points, with features numbered by `names`."""
     for found, unique in rows_in_gram(gram, slope, size, unit, alphas, settings, rounding):
@@ -101,7 +101,7 @@ def rows_in_gram(
     unit: ElasticNet,
     alphas: Array,
     settings: Settings,
-    rounding: float = 0.0,
+    rounding: Array | float = 0.0,
 ) -> Iterator[tuple[Stretch, NDArray[np.bool_]]]:
     """Solutions for each alpha from the Gram matrix of all features alone, in groups of alphas.
 
@@ -117,7 +117,7 @@ def rows_in_gram(
         `tol` is the largest gap by the Gram matrix, relative to `size`, and `max_iter` (None for 10,000) the largest
         number of epochs and steps for each alpha.
     rounding
-        What the eigenvalues of the Gram matrix of columns scaled to length one may be off.
+        What its diagonal may be off, relative to it.
 
     Yields
     ------
