@@ -302,6 +302,27 @@ def test_alpha_max_is_zero_where_free_columns_fit_exactly(far):
     assert alpha_max(X, y, penalty_weights=np.r_[0.0, 0.0, 0.0, np.ones(6)]) == 0.0
 
 
+def test_alpha_max_is_zero_where_free_columns_explain_the_others():
+    """Of four different rows: all columns are in the span of three free ones and the intercept."""
+    weights = np.array([1.0, 0, 1, 1, 1, 1, 0, 1, 0])
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        X, y = rng.standard_normal((4, 9))[rng.integers(0, 4, 14)], rng.integers(0, 4, 14).astype(float)
+        assert alpha_max(X, y, penalty_weights=weights) == 0.0
+        assert alpha_max(X, y, penalty_weights=weights, standardize=True) == 0.0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("alpha", [1e60, 1e200, 1e300])
+@pytest.mark.parametrize("model", [CombinedLossRegressor(), HuberLossRegressor(scale=0.3), LADRegressor(), LassoCD()])
+def test_strengths_that_dwarf_all_slopes(model, alpha):
+    X, y, _ = drawn("two factors", 1)
+    model = clone(model).set_params(penalty_weights=np.r_[0.0, np.ones(X.shape[1] - 1)], alpha=alpha).fit(X, y)
+    alone = clone(model).set_params(penalty_weights=None, alpha=0.0).fit(X[:, :1], y)
+    assert not model.coef_[1:].any()
+    assert model.coef_[0] == pytest.approx(alone.coef_[0], rel=1e-6)
+
+
 def test_at_the_knots_of_the_path_coefficients_are_zero():
     for seed in range(50):
         rng = np.random.default_rng(seed)

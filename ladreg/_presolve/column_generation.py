@@ -20,10 +20,20 @@ from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver
 from ladreg._tolerances import AT_END
 
 
+# A feature whose slope at zero is at most 1e-8 of its strength stays out at first.
+_FAR = 1e-8
+
+
 def generates_columns(problem: Problem, settings: Settings) -> bool:
     """Whether the problem is worth solving in few of its columns, or must leave some out."""
     penalty = problem.penalty
-    return penalty.excluded or int(np.count_nonzero(penalty.strength)) > _first(problem, settings.tuned(PresolveTuning))
+    if penalty.excluded or int(np.count_nonzero(penalty.strength)) > _first(problem, settings.tuned(PresolveTuning)):
+        return True
+    loss = problem.loss
+    if loss.is_piecewise_linear or loss.is_square or not penalty.strength.any():
+        return False
+    slope = float(np.abs(_null_dual(problem)).sum()) * problem.design.reach()
+    return bool(np.any(penalty.strength * _FAR > slope))
 
 
 def _first(problem: Problem, tuning: PresolveTuning) -> int:
@@ -49,7 +59,8 @@ def solve_by_columns(
 
     Notes
     -----
-    1. Begin with the features that cost nothing, those of `start`, and those with the largest slopes at zero.
+    1. Begin with the features that cost nothing, those of `start`, and those with the largest slopes at zero. Strengths
+       that dwarf the slopes stay out: steps of losses with a curve and lines are lost beside them.
     2. Solve the problem of these features.
     3. Add features whose slope exceeds their strength, at most as many as the problem has, the largest ratios first;
        solve again. Ties are added as well, so that the canonical optimum is that of all features.
@@ -60,8 +71,8 @@ def solve_by_columns(
     # 1.
     free = (penalty.strength == 0) | (penalty.rest != 0)
     inside = allowed & (free | (start is not None and start.coef != 0))
-    null = problem.weight * problem.loss.derivative(problem.y - problem.null_intercept())
-    inside |= _worst(_ratio(problem, null), allowed & ~inside, _first(problem, tuning))
+    ratio = _ratio(problem, _null_dual(problem))
+    inside |= _worst(ratio, allowed & ~inside & (ratio > _FAR), _first(problem, tuning))
     rounds, n_iter = 0, 0
     near = start
     while True:
@@ -91,6 +102,11 @@ def solve_by_columns(
         unique=found.unique,
     )
     return with_stall(problem, solution, settings.tol)
+
+
+def _null_dual(problem: Problem) -> Array:
+    """The dual of the fit with all coefficients at zero."""
+    return problem.weight * problem.loss.derivative(problem.present(problem.y - problem.null_intercept()))
 
 
 def _ratio(problem: Problem, dual: Array) -> Array:
