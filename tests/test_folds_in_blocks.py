@@ -317,3 +317,11 @@ def test_the_largest_alpha_where_residuals_do_not_tell_hubers_curve_from_a_kink(
         there = clone(tuned).fit(blocks.arrays(X, y, rows=100).holding(200))
         np.testing.assert_allclose(there.alphas_, clone(tuned).fit(X, y).alphas_, rtol=1e-9)
         assert few_values or there.alphas_[0] == pytest.approx(least, rel=1e-9)
+
+
+def test_losses_and_weights_whose_product_overflows():
+    X, y = table()
+    model = CombinedLossRegressorCV(alphas=3, cv=2)
+    here = clone(model).fit(X, y * 1e118, np.full(N, 1e111))
+    there = clone(model).fit(blocks.arrays(X, y * 1e118, np.full(N, 1e111), rows=100).holding(200))
+    np.testing.assert_allclose(losses(there), losses(here), rtol=1e-9)

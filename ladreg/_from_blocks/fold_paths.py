@@ -156,8 +156,9 @@ class BlockFolds:
             )
             for fold, final in zip(self.folds, finals, strict=True)
         }
-        seen = self.fits.passes.total("score", _losses, self.questions[0], self.folds[0].training.folds, fitted)
-        return np.array([seen.sums[f"{fold.training.fold}"] / fold.mass for fold in self.folds])
+        mass = {fold.training.fold: fold.mass for fold in self.folds}
+        seen = self.fits.passes.total("score", _losses, self.questions[0], self.folds[0].training.folds, fitted, mass)
+        return np.array([seen.sums[f"{fold.training.fold}"] for fold in self.folds])
 
 
 def _known(
@@ -177,11 +178,12 @@ def _losses(
     question: Question,
     folds: RowFolds | ColumnFolds,
     fitted: dict[float, tuple[Array, Array]],
+    mass: dict[float, float],
 ) -> Summary:
-    """Weighted sums of the losses of a tile, for several fits to the training rows of each fold."""
+    """What the rows of a tile add to the mean losses of folds with these weights, for several fits to each."""
     sums = {}
     for fold, chosen in folds.split(place, rows):
         held = picked(rows, np.arange(rows.y.size)[chosen])
         if held.weight is not None and held.weight.any():
-            sums[f"{fold}"] = losses_of(question.of(held), *fitted[fold]) * held.weight.sum()
+            sums[f"{fold}"] = losses_of(question.of(held), *fitted[fold]) * (held.weight.sum() / mass[fold])
     return Summary(sums=sums)
