@@ -581,12 +581,12 @@ def test_refits_of_folds_that_are_not_proved_are_warned_of():
 def test_losses_of_folds_that_differ_are_caught():
     model, case, *_ = block_folds.drawn(12)
     here, there = (model.made().fit(case.X, case.y, case.weight) for _ in range(2))
-    assert block_folds._judged(case, here, there) == []
+    assert block_folds._judged(model, case, here, there) == []
     losses = getattr(there, there._losses_name)
     losses[0, 0] *= 1 + 1e-7
-    assert any("losses" in text for text in block_folds._judged(case, here, there))
+    assert any("losses" in text for text in block_folds._judged(model, case, here, there))
     there.alphas_ = there.alphas_ * 1.01
-    assert any("alphas" in text for text in block_folds._judged(case, here, there))
+    assert any("alphas" in text for text in block_folds._judged(model, case, here, there))
 
 
 @pytest.mark.parametrize("seed", [160, 197, 366, 1048])

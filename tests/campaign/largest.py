@@ -58,7 +58,7 @@ def found(rng):
         coef = _coef(estimator.set_params(alpha=share * largest), case)
         if coef is None or coef[penalised].any() == moves or (not moves and _is_zero(estimator, model, case)):
             continue
-        if not _is_hidden(estimator, case):
+        if not _is_hidden(estimator, model, case):
             said.append(f"silent wrong: at {share} of alpha_max, {largest:.9g}, coefficients are {coef}")
     return model, case, said
 
@@ -78,16 +78,20 @@ def _is_zero(estimator, model, case):
     return formula.moved_without(coef) <= SUMMED * np.median(terms)
 
 
-def _is_hidden(estimator, case):
-    """Whether features take no more from the loss than the tolerance: zero and what was just fitted are both answers.
+def _is_hidden(estimator, model, case):
+    """Whether features take no more from the loss than the tolerance, or the rounding of what the free ones predict.
+
+    Zero and what was just fitted are both answers then.
 
     The optimum grows with alpha: it is no farther below the objective than the lower bound at a hundredth of the alpha.
     """
     objective = estimator.objective_
+    formula = formula_of(model, case, estimator.alpha, scale=getattr(estimator, "scale_", None))
+    rounding = formula.rounding(estimator.coef_, estimator.intercept_)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.set_params(alpha=estimator.alpha / 100).fit(case.contained(), case.y, sample_weight=case.weight)
-    return objective - (estimator.objective_ - estimator.dual_gap_) <= 1e-9 * objective
+    return objective - (estimator.objective_ - estimator.dual_gap_) <= 1e-9 * objective + rounding
 
 
 def _coef(estimator, case):
