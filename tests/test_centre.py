@@ -19,6 +19,7 @@ from ladreg import (
 from ladreg._certificate import face_centre
 from ladreg._certificate.polyhedron import Polyhedron
 from ladreg._problem import Absolute, ElasticNet, Pinball
+from tests.campaign import block_folds
 from tests.campaign.centre import CLOSE, Centre
 from tests.problems import AS_LARGE, make, solve
 
@@ -391,3 +392,12 @@ def test_paths_quantiles_and_choices_take_the_same_optimum():
         loss = {"quantile": 0.25} if isinstance(chosen, QuantileRegressorCV) else {}
         alone = (QuantileRegressor if loss else LADRegressor)(alpha=chosen.alpha_, **loss).fit(X, y)
         np.testing.assert_allclose(chosen.coef_, alone.coef_, rtol=1e-11, atol=1e-11)
+
+
+def test_a_free_column_of_zeros_has_no_coefficient_where_optima_are_many():
+    """It is one of the directions of the face, and the shortest coefficients were rounding."""
+    model, case, *_ = block_folds.drawn(1000373)
+    X, y = case.X[372:], case.y[372:]
+    assert not X[:, 5].any()
+    coef = LADRegressor(0.006384408602150659, penalty_weights=model.parameters["penalty_weights"]).fit(X, y).coef_
+    assert coef[5] == 0

@@ -97,12 +97,14 @@ def _on_face(
 def coefficients_at(problem: Problem, face: Face, point: Array) -> Coefficients:
     """The coefficients of all features, and the intercept, at a point of a face.
 
-    A coefficient that is zero, or at a limit, in exact arithmetic comes out as rounding of that, perhaps beyond it.
+    A coefficient that is zero, or at a limit, in exact arithmetic comes out as rounding of that, perhaps beyond it. That
+    of a column of zeros is the shortest.
     """
     values = point[: face.features.size] + face.origin
     small = SOLVED * np.abs(point).max(initial=1.0)
     values = np.where(values <= face.lower + small, face.lower, values)
     values = np.where(values >= face.upper - small, face.upper, values)
+    values = np.where(problem.design.reach()[face.features] > 0, values, np.clip(0.0, face.lower, face.upper))
     coef = np.zeros(problem.n_features) if face.rest is None else face.rest.copy()
     coef[face.features] = values
     return Coefficients(coef, float(point[-1]) if problem.fit_intercept else 0.0)
