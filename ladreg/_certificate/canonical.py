@@ -97,8 +97,8 @@ def _on_face(
 def coefficients_at(problem: Problem, face: Face, point: Array) -> Coefficients:
     """The coefficients of all features, and the intercept, at a point of a face.
 
-    A coefficient that is zero, or at a limit, in exact arithmetic comes out as rounding of that, perhaps beyond it. That
-    of a column of zeros is the shortest.
+    A coefficient that is zero, or at a limit, in exact arithmetic comes out as rounding of that, perhaps beyond it.
+    That of a column of zeros is the shortest.
     """
     values = point[: face.features.size] + face.origin
     small = SOLVED * np.abs(point).max(initial=1.0)

@@ -19,7 +19,6 @@ from ladreg._presolve.tuning import PresolveTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver
 from ladreg._tolerances import AT_END
 
-
 # A feature whose slope at zero is at most 1e-8 of its strength stays out at first.
 _FAR = 1e-8
 
@@ -32,8 +31,10 @@ def generates_columns(problem: Problem, settings: Settings) -> bool:
     loss = problem.loss
     if loss.is_piecewise_linear or loss.is_square or not penalty.strength.any():
         return False
-    slope = float(np.abs(_null_dual(problem)).sum()) * problem.design.reach()
-    return bool(np.any(penalty.strength * _FAR > slope))
+    residual, reach = 2.0 * problem.facts.largest_target, problem.design.reach()
+    steepest = float(np.abs(loss.derivative(np.array([-residual, residual]))).max()) * float(problem.weight.sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.any((penalty.strength * _FAR > steepest * reach) & (reach > 0)))
 
 
 def _first(problem: Problem, tuning: PresolveTuning) -> int:
@@ -71,7 +72,8 @@ def solve_by_columns(
     # 1.
     free = (penalty.strength == 0) | (penalty.rest != 0)
     inside = allowed & (free | (start is not None and start.coef != 0))
-    ratio = _ratio(problem, _null_dual(problem))
+    null = problem.weight * problem.loss.derivative(problem.y - problem.null_intercept())
+    ratio = _ratio(problem, null)
     inside |= _worst(ratio, allowed & ~inside & (ratio > _FAR), _first(problem, tuning))
     rounds, n_iter = 0, 0
     near = start
@@ -102,11 +104,6 @@ def solve_by_columns(
         unique=found.unique,
     )
     return with_stall(problem, solution, settings.tol)
-
-
-def _null_dual(problem: Problem) -> Array:
-    """The dual of the fit with all coefficients at zero."""
-    return problem.weight * problem.loss.derivative(problem.present(problem.y - problem.null_intercept()))
 
 
 def _ratio(problem: Problem, dual: Array) -> Array:

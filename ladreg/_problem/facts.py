@@ -82,7 +82,7 @@ class Facts:
         return float(self.weight.max(initial=0.0)) <= _ALIKE * least
 
     @cached_property
-    def _largest(self) -> float:
+    def largest_target(self) -> float:
         """The size of the largest target."""
         return max(float(self.y.max(initial=0.0)), -float(self.y.min(initial=0.0)))
 
@@ -92,5 +92,5 @@ class Facts:
         One value for each fit: `coef` are those of the chosen features, of one fit or of several, one per row.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            rounding = EXACT_FIT * (self._largest + np.abs(coef) @ self.design.reach()[features])
+            rounding = EXACT_FIT * (self.largest_target + np.abs(coef) @ self.design.reach()[features])
             return self.loss.value(rounding) + self.loss.value(-rounding)
