@@ -312,6 +312,26 @@ def test_alpha_max_is_zero_where_free_columns_explain_the_others():
         assert alpha_max(X, y, penalty_weights=weights, standardize=True) == 0.0
 
 
+@pytest.mark.filterwarnings("ignore:alpha=.* is the smallest that was tried", "ignore:.*did not reach tol")
+@pytest.mark.parametrize("l1_ratio", [0.1, 1.0])
+@pytest.mark.parametrize("far", [1e6, 1e8, 1e9])
+def test_cross_validation_is_that_of_single_fits_far_from_the_origin(far, l1_ratio):
+    """Without an intercept columns are as good as equal, and their products keep nothing of what they differ by."""
+    own = {"l1_ratio": l1_ratio, "fit_intercept": False, "penalty_weights": np.r_[np.ones(4), 0.0]}
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X, y = far + np.round(100 * rng.standard_normal((23, 5))), rng.integers(0, 2, 23).astype(float)
+        tuned = ElasticNetCDCV(alphas=5, cv=3, **own).fit(X, y)
+        for k, alpha in enumerate(tuned.alphas_):
+            single = ElasticNetCD(alpha, **own)
+            best = single.fit(X, y).objective_
+            single.coef_ = tuned.coef_path_[:, k]
+            assert single.verify(X, y).objective == pytest.approx(best, rel=1e-6)
+            for fold, (train, test) in enumerate(KFold(3).split(X)):
+                loss = np.mean((y[test] - single.fit(X[train], y[train]).predict(X[test])) ** 2)
+                assert tuned.mse_path_[k, fold] == pytest.approx(loss, rel=1e-5)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("alpha", [1e60, 1e200, 1e300])
 @pytest.mark.parametrize("model", [CombinedLossRegressor(), HuberLossRegressor(scale=0.3), LADRegressor(), LassoCD()])

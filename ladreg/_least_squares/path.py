@@ -19,7 +19,7 @@ from ladreg._least_squares.path_point import PathPoint, nonzeros, shared
 from ladreg._least_squares.tuning import LeastSquaresTuning
 from ladreg._least_squares.working_set_path import WorkingSetPath
 from ladreg._problem import ElasticNet, Problem, Settings, StopReason
-from ladreg._tolerances import AT_END, SQUARES_GAP
+from ladreg._tolerances import AT_END, BALANCED, SQUARES_GAP
 
 
 def solve_lasso_path(
@@ -132,11 +132,13 @@ def rows_in_gram(
         group = alphas[first : first + width]
         found = trail.follow(unit, group, limit)
         found = replace(found, coef=without_rounding(unit, found.coef, gram.diagonal(), size))
-        edge = group[:, None] * (unit.strength * (1 - AT_END))
+        edge, excess = group[:, None] * unit.strength, unit.excess(found.slope)
         # Features that may be active in an optimum, but for those with a ridge, which makes them unique.
-        active = ((unit.excess(found.slope) >= edge) | (found.coef != 0)) & (unit.ridge == 0)
+        active = ((excess >= edge * (1 - AT_END)) | (found.coef != 0)) & (unit.ridge == 0)
         unique = are_regular(gram, active, slope.size, rounding)
-        for k in np.flatnonzero(unique & (found.done == 0)).tolist():
+        # A column that nearly depends on the support stays out, whatever its slope.
+        left_out = (excess > edge * (1 + AT_END) + BALANCED * np.abs(slope).max(initial=0.0)) & (found.coef == 0)
+        for k in np.flatnonzero(unique & ((found.done == 0) | left_out.any(axis=1))).tolist():
             coef = found.coef[k]
             loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)
             gap, _ = duality_gap(unit.times(float(group[k])), coef, found.slope[k], loss)

@@ -41,8 +41,8 @@ from ladreg._problem import (
 from ladreg._solvers import solve
 from ladreg._tolerances import PROVED_GAP
 
-# Gram matrices of sparse columns are used if each squared mean is at most 1e3 times the variance: the columns are
-# centred in their products.
+# Gram matrices of columns that are not centred before they are multiplied (sparse ones, and all without an intercept)
+# are used if each squared mean is at most 1e3 times the variance: the rest of the products has so many digits less.
 _FAR = 1e3
 
 
@@ -169,8 +169,13 @@ class SquaredFolds:
         shortest = min(train.size for train, _ in self.splits)
         if not self.twin.n_features <= min(shortest, self.settings.tuned(LeastSquaresTuning).largest_gram):
             return False
-        offset = self.columns.offset
-        return not offset.any() or bool(np.all(offset**2 <= _FAR * self.columns.curvature))
+        columns, border = self.columns, self.twin.fit_intercept
+        if border and not columns.offset.any():
+            return True
+        if border:
+            return bool(np.all(columns.offset**2 <= _FAR * columns.curvature))
+        shift, distance = self.twin.design.extent(True)
+        return bool(np.all((shift**2 <= _FAR * distance**2) | (distance == 0)))
 
     def _by_gram(self, fold: int, mean: Array, products: Array, unit: ElasticNet, alphas: Array) -> Iterator[Array]:
         """Weighted sums of squared errors, one array for each group of consecutive alphas.

@@ -16,6 +16,7 @@ from ladreg._presolve.scaling import (
     scaled,
     solve_at_unit_scale,
     typical,
+    with_stall,
     without_rounding,
 )
 from ladreg._presolve.tuning import PresolveTuning
@@ -47,5 +48,6 @@ __all__ = [
     "solve_clipped",
     "solve_predicted_targets",
     "typical",
+    "with_stall",
     "without_rounding",
 ]

@@ -41,6 +41,7 @@ from ladreg._presolve import (
     solve_by_other_columns,
     solve_clipped,
     solve_predicted_targets,
+    with_stall,
 )
 from ladreg._problem import Coefficients, Pinball, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import alpha_max
@@ -151,6 +152,7 @@ def with_zeros_of(
     )
     if clipped is not None:
         found = clipped.restored(found, tol) if clipped.keeps(found) else solution
+    found = with_stall(problem, found, tol)
     is_over = most is not None and np.count_nonzero(solution.coef) > most
     return found if is_over or found.relative_gap <= max(solution.relative_gap, ROUNDING_GAP) else solution
 

@@ -328,10 +328,10 @@ class TunedRegressor(CertifiedRegressor):
         self.alpha_ = float(path.alphas[k])
         problem = candidate.problem.with_penalty(self._penalty_of_choice(present(data)))
         solution = choice.solver(problem, self._settings(), path.at(k))
-        solution = with_zeros_of(problem, solution, path.at(k), self.tol, self.max_features)
+        is_last = k == 0 or choice.final is not None
+        solution = with_zeros_of(problem, solution, path.at(k), self.tol, self.max_features if is_last else None)
         is_over = self.max_features is not None and bool(np.count_nonzero(solution.coef) > self.max_features)
-        is_over &= k > 0 and choice.final is None
-        return self._solved(data, choice, k - 1) if is_over else (problem, solution)
+        return (problem, solution) if is_last or not is_over else self._solved(data, choice, k - 1)
 
     def _all_alphas(self, candidates: list[Candidate], path: Path) -> Array:
         """The alphas of the path, or a row for each of several candidates, where they differ; short rows end in NaN."""
