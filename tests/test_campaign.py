@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ladreg import HuberLossRegressor, LassoCD, QuantileRegressor, quantile_path
 from ladreg._piecewise.newton_step import newton_step
 from ladreg._problem import ElasticNet
-from tests.campaign import block_folds, blocks, claims, folds, largest, models, problem, worker
+from tests.campaign import block_folds, blocks, claims, far_folds, folds, largest, models, problem, worker
 from tests.campaign.centre import _posed
 from tests.campaign.draws import ALL_OPTIONS, Case
 from tests.campaign.exact import long_of, optimal_point, optimum, optimum_near, rational
@@ -609,3 +609,8 @@ def test_an_alpha_that_is_not_the_largest_is_found_out(monkeypatch):
     monkeypatch.setattr(largest, "ABOVE", 0.5)
     said = largest.found(np.random.default_rng([2, 77]))[2]
     assert len(said) == 2
+
+
+@pytest.mark.parametrize("seed", [3412, 3863, 89, 99, 142])
+def test_cross_validations_far_from_the_origin_are_single_fits(seed):
+    assert far_folds.found(np.random.default_rng([5, seed]))[2] == []

@@ -133,8 +133,10 @@ def rows_in_gram(
         found = trail.follow(unit, group, limit)
         found = replace(found, coef=without_rounding(unit, found.coef, gram.diagonal(), size))
         edge, excess = group[:, None] * unit.strength, unit.excess(found.slope)
-        # Features that may be active in an optimum, but for those with a ridge, which makes them unique.
-        active = ((excess >= edge * (1 - AT_END)) | (found.coef != 0)) & (unit.ridge == 0)
+        # Features that may be active in an optimum, but for those with a ridge that makes them unique. Beside products
+        # whose rounding is larger a ridge is none.
+        active = (excess >= edge * (1 - AT_END)) | (found.coef != 0)
+        active &= group[:, None] * unit.ridge <= AT_END * gram.diagonal()
         unique = are_regular(gram, active, slope.size, rounding)
         # A column that nearly depends on the support stays out, whatever its slope.
         left_out = (excess > edge * (1 + AT_END) + BALANCED * np.abs(slope).max(initial=0.0)) & (found.coef == 0)

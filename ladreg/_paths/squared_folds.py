@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, is_regular
+from ladreg._cached import cached_property
 from ladreg._least_squares import (
     COUNTS,
     NAME,
@@ -169,13 +170,18 @@ class SquaredFolds:
         shortest = min(train.size for train, _ in self.splits)
         if not self.twin.n_features <= min(shortest, self.settings.tuned(LeastSquaresTuning).largest_gram):
             return False
-        columns, border = self.columns, self.twin.fit_intercept
-        if border and not columns.offset.any():
-            return True
-        if border:
-            return bool(np.all(columns.offset**2 <= _FAR * columns.curvature))
+        offset = self.columns.offset
+        return not self._are_far and (not offset.any() or bool(np.all(offset**2 <= _FAR * self.columns.curvature)))
+
+    @cached_property
+    def _are_far(self) -> bool:
+        """Whether columns that no intercept centres are far from the origin."""
         shift, distance = self.twin.design.extent(True)
-        return bool(np.all((shift**2 <= _FAR * distance**2) | (distance == 0)))
+        return not self.twin.fit_intercept and bool(np.any((shift**2 > _FAR * distance**2) & (distance > 0)))
+
+    def _needs_proof(self, penalty: ElasticNet) -> bool:
+        """Whether fits go by `solve`: limits, or slopes of free columns far from the origin, which paths do not see."""
+        return penalty.limited or (self._are_far and bool((penalty.strength == 0).any()))
 
     def _by_gram(self, fold: int, mean: Array, products: Array, unit: ElasticNet, alphas: Array) -> Iterator[Array]:
         """Weighted sums of squared errors, one array for each group of consecutive alphas.
@@ -227,7 +233,7 @@ class SquaredFolds:
 
     def _by_data(self, fold: int, unit: ElasticNet, alphas: Array) -> Iterator[float]:
         """The weighted sum of squared errors for each alpha."""
-        if unit.limited:
+        if self._needs_proof(unit):
             yield from (self._again(fold, unit.times(alpha), unit.rest) for alpha in alphas.tolist())
             return
         problem = self._fold(fold, unit)
@@ -251,11 +257,11 @@ class SquaredFolds:
         """The weighted sum of squared errors for one alpha, from the data."""
         problem = self._fold(fold, penalty)
         columns = Centred(problem)
-        if penalty.limited:
+        if self._needs_proof(penalty):
             coef = solve(problem, self.settings, Coefficients(start, columns.intercept(start))).coef
-            return self._squares(fold, columns.residual(coef))
-        draft = solve_lasso(problem, self.settings, Coefficients(start, 0.0), columns=columns)
-        return self._squares(fold, columns.residual(self._relaxed_by_data(columns, draft.coef, {})))
+        else:
+            coef = solve_lasso(problem, self.settings, Coefficients(start, 0.0), columns=columns).coef
+        return self._squares(fold, columns.residual(self._relaxed_by_data(columns, coef, {})))
 
     def _relaxed_by_data(self, columns: Centred, coef: Array, known: dict[bytes, Array]) -> Array:
         """The solution mixed with the fit without penalty to its features; `known` holds the last such fit."""

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tests.campaign import block_folds, blocks, folds, largest, options, outliers
+from tests.campaign import block_folds, blocks, far_folds, folds, largest, options, outliers
 from tests.campaign.centre import off_centre
 from tests.campaign.claims import broken_claims
 from tests.campaign.draws import ALL_KINDS, ALL_OPTIONS, draw
@@ -71,7 +71,7 @@ def judged(seed, only=""):
     verdict.complaints += broken_claims(seed, model, case, outcome.fitted)
     if case.outliers is None and not verdict.complaints:
         _ask_others(rng, verdict, model, case, outcome, chances)
-    for number, other in ((1, folds), (3, blocks), (5, block_folds), (7, largest)):
+    for number, other in ((1, folds), (3, blocks), (5, block_folds), (7, largest), (9, far_folds)):
         if not verdict.complaints:
             _ask_about(other, number, verdict)
     return verdict
@@ -80,7 +80,8 @@ def judged(seed, only=""):
 def _ask_about(other, number, verdict):
     """A share of the integers stand for a problem of another kind as well, drawn by a generator of its own.
 
-    These are held-out rows of cross-validations, tables in blocks, and cross-validations of these.
+    These are held-out rows of cross-validations, near the origin and far from it, tables in blocks, cross-validations
+    of these, and largest alphas.
     """
     rng = np.random.default_rng(np.random.SeedSequence([verdict.seed, number]))
     if rng.random() >= other.SHARE:
