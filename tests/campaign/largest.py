@@ -71,10 +71,11 @@ def _is_rounding(largest, model, case):
 def _is_zero(estimator, model, case):
     """Whether penalised coefficients move predictions, beside free ones, by no more than an ordinary row's rounding.
 
-    Of columns that differ by 1e-6 of their size, coefficients of 1e-10 are the rounding of a fit.
+    Of columns that differ by 1e-6 of their size, coefficients of 1e-10 are the rounding of a fit, and so is what an
+    intercept's last digit hides.
     """
     formula, coef = formula_of(model, case, 1.0, scale=1.0), estimator.coef_
-    _, terms = formula.sizes(coef, estimator.intercept_)
+    terms, _ = formula.sizes(coef, estimator.intercept_)
     return formula.moved_without(coef) <= SUMMED * np.median(terms)
 
 
