@@ -72,21 +72,13 @@ def _points(columns: Centred, alphas: Array, settings: Settings, stats: dict[str
     features = columns.gram.work_on(np.flatnonzero(np.isfinite(columns.penalty.strength)))
     unit, gram, size = columns.penalty.at(features), columns.gram.matrix, columns.size
     rounding = columns.gram.rounding(gram, features)
-    yield from in_gram(gram, columns.slope[features], size, unit, alphas, settings, features, rounding)
+    groups = rows_in_gram(gram, columns.slope[features], size, unit, alphas, settings, rounding)
+    yield from _as_points(groups, features)
 
 
-def in_gram(
-    gram: Array,
-    slope: Array,
-    size: float,
-    unit: ElasticNet,
-    alphas: Array,
-    settings: Settings,
-    names: Index,
-    rounding: Array | float = 0.0,
-) -> Iterator[PathPoint]:
+def _as_points(groups: Iterator[tuple[Stretch, NDArray[np.bool_]]], names: Index) -> Iterator[PathPoint]:
     """The solutions of `rows_in_gram` as points, with features numbered by `names`."""
-    for found, unique in rows_in_gram(gram, slope, size, unit, alphas, settings, rounding):
+    for found, unique in groups:
         n_iter = np.maximum(found.n_steps, 1).tolist()
         for k, (features, values) in enumerate(nonzeros(found.coef, names)):
             is_single = bool(unique[k])

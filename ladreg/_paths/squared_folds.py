@@ -43,7 +43,8 @@ from ladreg._solvers import solve
 from ladreg._tolerances import PROVED_GAP
 
 # Gram matrices of columns that are not centred before they are multiplied (sparse ones, and all without an intercept)
-# are used if each squared mean is at most 1e3 times the variance: the rest of the products has so many digits less.
+# are used if each squared mean is at most 1e3 times the variance: rounding of the products is then at most 1e-12 of the
+# variances.
 _FAR = 1e3
 
 

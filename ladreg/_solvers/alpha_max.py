@@ -10,7 +10,7 @@ from ladreg._arrays import Array, Index
 from ladreg._certificate import tied_rows
 from ladreg._presolve import REACH, clip_at, typical
 from ladreg._problem import TOO_LARGE, Absolute, ElasticNet, Huber, Loss, Problem, Settings, Solver
-from ladreg._solvers.slope_program import TiedRows, least_change, spanned, strengths
+from ladreg._solvers.slope_program import TiedRows, least_change, spanned, strengths, without_span
 from ladreg._tolerances import (
     AT_END,
     EXACT_FIT,
@@ -251,9 +251,7 @@ def _largest(problem: Problem, coef: Array, dual: Array, penalised: Index) -> fl
 def _beside(problem: Problem, dual: Array, features: Index, basis: Array) -> Array:
     """Slopes of what columns have beside an orthonormal basis; zero where that is rounding, or they are."""
     rows, ratio = _rows(problem, features, False), problem.ratio(dual, np.sqrt(problem.weight))
-    left = rows
-    for _ in range(2):  # the second time takes out the rounding of the first
-        left = left - basis @ (basis.T @ left)
+    left = without_span(rows, basis)
     products = np.zeros(problem.n_features)
     products[features] = left.T @ ratio
     slope, terms = problem.penalty.excess(products)[features], np.abs(left).T @ np.abs(ratio)

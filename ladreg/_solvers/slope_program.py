@@ -108,9 +108,14 @@ class TiedRows:
         root = np.sqrt(self.weight)[:, None]
         rows = root * self.X[:, features]
         slope = self.slope[features] + rows.T @ (basis @ products)
-        for _ in range(2):  # the second time takes out the rounding of the first
-            rows = rows - basis @ (basis.T @ rows)
-        return root * rows, slope
+        return root * without_span(rows, basis), slope
+
+
+def without_span(rows: Array, basis: Array) -> Array:
+    """Columns without their part in the span of an orthonormal basis."""
+    for _ in range(2):  # the second time takes out the rounding of the first
+        rows = rows - basis @ (basis.T @ rows)
+    return rows
 
 
 def spanned(columns: Array, goal: Array) -> tuple[Array, Array]:
