@@ -7,10 +7,11 @@ from dataclasses import replace
 from ladreg._certificate import canonical_optimum, certify, is_unique, prove
 from ladreg._least_squares import solve_lasso
 from ladreg._piecewise import linprog, preprocessing
+from ladreg._piecewise.any_penalty import solve_any_penalty
 from ladreg._piecewise.interpolation import interpolant
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._piecewise.vertices import solve_vertex
-from ladreg._presolve import Scaling, certified, merged_rows, scaled
+from ladreg._presolve import Scaling, certified, merged_rows, scaled, solve_at_unit_scale
 from ladreg._problem import Coefficients, Problem, Settings, Solution, StopReason, Uncertified
 from ladreg._tolerances import PROVED_GAP
 
@@ -32,8 +33,9 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     0. A simplex method in one compiled call, for few rows and columns, and from its vertex to the canonical optimum.
     1. Interior point on reduced rows.
     2. Interior point on all rows.
-    3. linprog on the rows near the best answer so far, for a piecewise linear loss.
-    4. linprog on everything, likewise.
+    3. linprog on the rows near the best answer so far, for a piecewise linear loss; for the combined loss the interior
+       point method of `any_penalty`, to which narrow kinks beside a large curvature are no obstacle.
+    4. linprog on everything, for a piecewise linear loss.
 
     All work on the problem at unit scale, 1. and 2. with identical rows merged; the answer of each is certified on
     `problem` itself. The number of the rung that gave the answer is `stats["rung"]`.
@@ -70,13 +72,7 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
             return settled
     assert best is not None
     if not twin.loss.is_piecewise_linear:
-        solution = best[0]
-        if solution.relative_gap <= settings.tol:
-            return solution
-        draft = best[1]
-        most = settings.max_iter
-        limited = most is not None and (draft.stats["n_ip_iter"] >= most or not draft.stopped.good)
-        return replace(solution, stopped=StopReason.ITERATION_LIMIT if limited else StopReason.STALLED)
+        return _of_curved_loss(problem, settings, *best)
     # 3.
     draft = best[1]
     first = certify(
@@ -91,6 +87,19 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
     last = linprog.solve_by_linprog(twin, settings, near)
     final = certified(problem, twin, units, last, rung=4)
     return final if final.gap <= solution.gap else solution
+
+
+def _of_curved_loss(problem: Problem, settings: Settings, solution: Solution, draft: Uncertified) -> Solution:
+    """The solution of rungs 1 and 2, made from `draft`, or that of rung 3 where that one is not proved."""
+    most = settings.max_iter
+    limited = most is not None and draft.stats["n_ip_iter"] >= most
+    if not limited and solution.relative_gap > settings.tol:
+        other = solve_at_unit_scale(problem, settings, engine=solve_any_penalty)
+        limited = other.stopped is StopReason.ITERATION_LIMIT
+        solution = replace(other, stats={**other.stats, "rung": 3}) if other.gap < solution.gap else solution
+    if solution.relative_gap <= settings.tol:
+        return solution
+    return replace(solution, stopped=StopReason.ITERATION_LIMIT if limited else StopReason.STALLED)
 
 
 def _from_vertex(problem: Problem, twin: Problem, units: Scaling, settings: Settings) -> Solution | None:

@@ -16,7 +16,9 @@ from ladreg._certificate import certify, prove
 from ladreg._problem import (
     TOO_LARGE,
     Coefficients,
+    Combined,
     Engine,
+    HalfSquared,
     Huber,
     Problem,
     Settings,
@@ -24,7 +26,7 @@ from ladreg._problem import (
     StopReason,
     Uncertified,
 )
-from ladreg._tolerances import FACE_GAP, FAR_COLUMNS, PROVED_GAP, ROUNDING_GAP, SOLVED, SUMMED
+from ladreg._tolerances import FACE_GAP, FAR_COLUMNS, PROVED_GAP, ROUNDING_GAP, SOLVED, SUMMED, VERTEX
 
 # Error message where squares of y underflow in float64, though y does not.
 TOO_SMALL = "the objective underflows float64: y is too small for its squares. Scale y to ordinary sizes."
@@ -140,24 +142,32 @@ def solve_at_unit_scale(
         start = units.to_scaled(*start)
     with np.errstate(over="ignore", invalid="ignore"):  # NaN fails the proof
         solution = certified(problem, twin, units, engine(twin, settings, start))
-        curved = _with_curve(problem, twin, units)
-        if curved is not None and solution.relative_gap > ROUNDING_GAP:
+        smooth = _without_lost_kink(problem, twin, units)
+        if smooth is not None and solution.relative_gap > ROUNDING_GAP:
             start = units.to_scaled(*solution.coefficients)
-            other = certified(problem, curved, units, engine(curved, settings, start))
+            other = certified(problem, *smooth, engine(smooth[0], settings, start))
             solution = other if other.gap < solution.gap else solution
     return with_stall(problem, solution, settings.tol)
 
 
-def _with_curve(problem: Problem, twin: Problem, units: Scaling) -> Problem | None:
-    """The twin of Huber's loss with its curved piece, where scaling made a kink of that; None where it did not.
+def _without_lost_kink(problem: Problem, twin: Problem, units: Scaling) -> tuple[Problem, Scaling] | None:
+    """The twin without a kink that is as good as lost at unit scale; None where it has none.
 
-    At the kink the dual of a row is any in the interval, on the curved piece it is the weight times the residual: where
-    rows are fitted exactly up to rounding, the kink proves a gap of ``delta^2 / 2``, whatever the objective.
+    Huber's loss has its curved piece, where scaling made a kink of that: at the kink the dual of a row is any in the
+    interval, on the curved piece it is the weight times the residual. Where rows are fitted exactly up to rounding, the
+    kink proves a gap of ``delta^2 / 2``, whatever the objective.
+
+    The combined loss is its square, where the line is rounding beside the square's slope at a residual of one unit:
+    intervals that narrow are lost in rounding beside the duals of far targets.
     """
-    if not (isinstance(problem.loss, Huber) and twin.loss.has_kink):
-        return None
-    loss = problem.loss.with_curve(units.unit)
-    return None if loss is None else replace(twin, loss=loss)
+    loss = twin.loss
+    if isinstance(problem.loss, Huber) and loss.has_kink:
+        curved = problem.loss.with_curve(units.unit)
+        return None if curved is None else (replace(twin, loss=curved), units)
+    if isinstance(loss, Combined) and loss.absolute <= VERTEX * loss.curvature:
+        penalty = twin.penalty.rescaled(np.ones(twin.n_features), loss.curvature)
+        return replace(twin, loss=HalfSquared(), penalty=penalty), replace(units, factor=units.factor * loss.curvature)
+    return None
 
 
 def with_stall(problem: Problem, solution: Solution, tol: float) -> Solution:
