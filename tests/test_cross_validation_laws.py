@@ -5,9 +5,10 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.datasets import load_diabetes
 from sklearn.model_selection import KFold
 
-from ladreg import ElasticNetCD, ElasticNetCDCV, alpha_max
+from ladreg import CombinedLossRegressorCV, ElasticNetCD, ElasticNetCDCV, HuberLossRegressorCV, LassoCDCV, alpha_max
 
 ORDERS = {
     "jumps": 10.0 ** -np.arange(4.0),
@@ -76,3 +77,16 @@ def test_folds_and_paths_are_single_fits(order, shape, positive, l1_ratio, stand
         assert not positive or np.all(coef >= 0)
         ours = objective(X, y, mass, coef, intercept, alpha, l1_ratio, units)
         np.testing.assert_allclose(ours, single.objective_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", [HuberLossRegressorCV(), CombinedLossRegressorCV(), LassoCDCV()], ids=repr)
+def test_folds_far_from_their_optimum_are_told(model):
+    """One step of Newton's method, of the interior point method or of coordinate descent is not enough."""
+    X, y = load_diabetes(return_X_y=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.set_params(alphas=2, cv=2, max_iter=1).fit(X, y)
+    told = [str(one.message) for one in caught if "fits to the training rows of folds" in str(one.message)]
+    assert len(told) == 1
+    assert "of 4 fits" in told[0]
+    assert "raise max_iter" in told[0]

@@ -16,8 +16,8 @@ from ladreg._from_blocks.row_folds import ColumnFolds, RowFolds
 from ladreg._from_blocks.sample_problem import SampleProblem, Start
 from ladreg._from_blocks.side_by_side import together
 from ladreg._from_blocks.survey import SampledFold
-from ladreg._paths import Path, losses_of, solve_path
-from ladreg._problem import Coefficients, ElasticNet, Problem, Settings, Solution, Solver
+from ladreg._paths import Miss, Path, losses_of, solve_path
+from ladreg._problem import Coefficients, ElasticNet, Problem, Settings, Solution, Solver, StopReason
 from ladreg._row_blocks import Place, Rows, Summary, picked
 
 
@@ -101,11 +101,11 @@ class BlockFolds:
         return 0.0
 
     @property
-    def unproved(self) -> Array:
-        """The relative gaps of the fits to training rows, and of refits to their features, that miss the tolerance."""
+    def missed(self) -> list[Miss]:
+        """The fits to training rows, and refits to their features, whose relative gap misses the tolerance."""
         fitted = [one for fits in self._fits[1:] for one in fits.solutions]
-        gaps = np.array([one.relative_gap for one in [*fitted, *self._refits]])
-        return gaps[~(gaps <= self.fits.goal)]
+        missed = [one for one in [*fitted, *self._refits] if not one.relative_gap <= self.fits.goal]
+        return [Miss(one.relative_gap, StopReason.TOO_MANY_ROWS) for one in missed]
 
     def solver_at(self, path: Path, k: int) -> Solver:  # noqa: ARG002 - that of all rows
         """The solver of the k-th problem of the path of all rows, whose solution is proved."""

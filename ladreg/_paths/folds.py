@@ -17,7 +17,7 @@ from ladreg._arrays import Array, Index
 from ladreg._least_squares import works_in_gram
 from ladreg._paths.fold_moments import Split
 from ladreg._paths.knots import path_of_knots
-from ladreg._paths.path import Path, losses_of, solve_path
+from ladreg._paths.path import Miss, Path, losses_of, solve_path
 from ladreg._paths.squared_folds import SquaredFolds
 from ladreg._piecewise import FoldSolutions, follow_folds, shares_rows, solve_folds
 from ladreg._presolve import clip_targets
@@ -75,6 +75,11 @@ class Folds:
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
     estimate
         The problem of some rows with what is estimated from these rows before the fit.
+
+    Attributes
+    ----------
+    missed
+        The fits to training rows, so far, that are far from proved.
     """
 
     def __init__(
@@ -91,6 +96,7 @@ class Folds:
         self._clipped = clip_targets(problem)
         self.settings = settings
         self._known: KnownFits | None = None
+        self.missed: list[Miss] = []
 
     def shares_rows(self, problem: Problem) -> bool:
         """Whether `know` makes folds faster; `problem` has the rows of weight above zero."""
@@ -160,6 +166,7 @@ class Folds:
         if not isinstance(alphas, np.ndarray):
             part = self._training(fold, unit)
             path = path_of_knots(part, alphas, self.settings)
+            self.missed += path.misses(part)
             return path.alphas, *relaxed(part, path.coef, path.intercept, self.mixing, self.settings)
         coef, intercept = np.zeros((self.problem.n_features, alphas.size), order="F"), np.zeros(alphas.size)
         is_open = np.ones(alphas.size, dtype=bool)
@@ -170,6 +177,7 @@ class Folds:
         part = self._training(fold, unit)
         if is_open.any():
             path = self.path(part, alphas[is_open])
+            self.missed += path.misses(part)
             coef[:, is_open], intercept[is_open] = path.coef, path.intercept
         return alphas, *relaxed(part, coef, intercept, self.mixing, self.settings)
 

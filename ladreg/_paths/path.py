@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,34 @@ from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path
 from ladreg._presolve import Moved, Scaling, moved_to_origin, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import largest_alpha, solve, solve_alphas
-from ladreg._tolerances import ROUNDING_GAP, SUMMED
+from ladreg._tolerances import PROVED_GAP, ROUNDING_GAP, SUMMED
 
 # Numbers in the residuals and slopes that are certified together, at most.
 _ENTRIES = 1 << 22
 # Numbers in the residuals of held-out rows that are computed together (2 MB): they stay in the cache.
 _CACHED = 1 << 18
+# A fit that misses its tolerance is far from proved above a relative gap of 1e-6: where the loss is curved, predictions
+# are off by the square root of that times the typical residual.
+_FAR = 1e-6
+
+
+class Miss(NamedTuple):
+    """A fit that is not proved: its relative gap, and why its solver stopped."""
+
+    relative_gap: float
+    stopped: StopReason
+
+
+def far_from_proved(problem: Problem, fits: Iterable[tuple[float, float, StopReason]]) -> list[Miss]:
+    """The fits, each a gap, a relative gap and a reason, whose solver did not stop well far from the optimum.
+
+    A gap that is rounding beside the loss at rest, as where alpha is tiny and rows are fitted exactly, is not far.
+    """
+    bad = [one for one in fits if not (one[2].good or one[1] <= _FAR)]
+    if not bad:
+        return []
+    at_rest = float(problem.weight @ problem.loss.value(problem.null_residual()))
+    return [Miss(relative, stopped) for gap, relative, stopped in bad if not gap <= PROVED_GAP * at_rest]
 
 
 @dataclass(frozen=True)
@@ -114,6 +137,10 @@ class Path:
     def is_over(self, number: int, most: int | None) -> bool:
         """Whether one of the first `number` solutions has more than `most` coefficients that are not zero."""
         return most is not None and bool(np.any(np.count_nonzero(self.coef[:, :number], axis=0) > most))
+
+    def misses(self, problem: Problem) -> list[Miss]:
+        """The solutions that are far from proved."""
+        return far_from_proved(problem, zip(self.gap.tolist(), self.relative_gap.tolist(), self.stopped, strict=True))
 
     def at(self, k: int) -> Coefficients:
         """The solution for one alpha."""

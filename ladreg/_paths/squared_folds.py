@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ladreg._arrays import Array, Index, is_regular
 from ladreg._cached import cached_property
+from ladreg._certificate import Proof, prove
 from ladreg._least_squares import (
     COUNTS,
     NAME,
@@ -26,7 +27,7 @@ from ladreg._least_squares import (
     solve_lasso_path,
 )
 from ladreg._paths.fold_moments import FoldMoments, Split, blocks
-from ladreg._paths.path import Path, drafted_path
+from ladreg._paths.path import Miss, Path, drafted_path, far_from_proved
 from ladreg._presolve import certified, scaled, solve_at_unit_scale
 from ladreg._problem import (
     TOO_LARGE,
@@ -61,6 +62,11 @@ class SquaredFolds:
         As for `solve_path`.
     mixing
         Share of the penalised fit in a relaxed one; the rest is the fit without penalty to its features.
+
+    Attributes
+    ----------
+    missed
+        The fits to training rows, so far, that are far from proved.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class SquaredFolds:
             place[self.units.rows] = np.arange(self.units.rows.size)
             splits = [(_present(place[train]), _present(place[test])) for train, test in splits]
         self.splits = splits
+        self.missed: list[Miss] = []
         self.columns = Centred(self.twin)
         self._moments = FoldMoments(self.columns, splits) if self._shares_gram() else None
         if self._moments is not None:
@@ -258,11 +265,16 @@ class SquaredFolds:
         """The weighted sum of squared errors for one alpha, from the data."""
         problem = self._fold(fold, penalty)
         columns = Centred(problem)
+        found: Solution | Uncertified
+        proof: Solution | Proof | None
         if self._needs_proof(penalty):
-            coef = solve(problem, self.settings, Coefficients(start, columns.intercept(start))).coef
+            found = proof = solve(problem, self.settings, Coefficients(start, columns.intercept(start)))
         else:
-            coef = solve_lasso(problem, self.settings, Coefficients(start, 0.0), columns=columns).coef
-        return self._squares(fold, columns.residual(self._relaxed_by_data(columns, coef, {})))
+            found = solve_lasso(problem, self.settings, Coefficients(start, 0.0), columns=columns)
+            proof = None if found.stopped.good else prove(problem, found.coef, found.intercept, found.dual)
+        if proof is not None:
+            self.missed += far_from_proved(problem, [(proof.gap, proof.relative_gap, found.stopped)])
+        return self._squares(fold, columns.residual(self._relaxed_by_data(columns, found.coef, {})))
 
     def _relaxed_by_data(self, columns: Centred, coef: Array, known: dict[bytes, Array]) -> Array:
         """The solution mixed with the fit without penalty to its features; `known` holds the last such fit."""

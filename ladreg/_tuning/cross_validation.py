@@ -26,8 +26,8 @@ from ladreg._estimators import (
     task,
 )
 from ladreg._from_blocks import BlockFolds, ColumnFolds, RowFolds
-from ladreg._paths import Folds, Path, Ranges, Split, folds_of
-from ladreg._problem import ElasticNet, StopReason
+from ladreg._paths import Folds, Miss, Path, Ranges, Split, folds_of
+from ladreg._problem import ElasticNet
 from ladreg._row_blocks import Passes
 from ladreg._tuning.base import TunedRegressor
 from ladreg._tuning.candidates import Candidate, Choice, together
@@ -188,8 +188,10 @@ class CrossValidatedRegressor(TunedRegressor):
         self._say(f"{name}alpha={alphas[k]:.6g}, {self._told(found.mean.means[best, k])}; fitting the path")
         if found.is_open and k == lowest:
             self._advise_smaller(float(alphas[k]), name)
-        if given.fits is not None:
-            self._warn_of_folds(given.fits.unproved, len(given.splits) * alphas.size)
+        missed = [miss for lot in found.lots for miss in lot.folds.missed]
+        if missed:
+            tried = sum(one.alphas.size for lot in found.lots for one in lot.candidates)
+            self._warn_of_folds(missed, len(given.splits) * tried, name)
         choices = []
         for lot, curves in zip(found.lots, found.curves, strict=True):
             fit, path = lot.target.fit, self._path(lot, best, k)
@@ -199,15 +201,16 @@ class CrossValidatedRegressor(TunedRegressor):
             choices.append(Choice(lot.candidates, best, k, path, lot.folds.solver_at(path, k), final))
         return choices
 
-    def _warn_of_folds(self, gaps: Array, number: int) -> None:
-        """Warn of fits to the training rows of folds in blocks that are not proved."""
-        if gaps.size:
-            reason = StopReason.TOO_MANY_ROWS.value
-            warn_user(
-                f"{gaps.size} of {number} fits to the training rows of folds did not reach tol={self.tol:g}; the worst "
-                f"is proved to be within {gaps.max():.3g} of its optimum (relative). {reason[0].upper()}{reason[1:]}.",
-                ConvergenceWarning,
-            )
+    def _warn_of_folds(self, missed: Sequence[Miss], number: int, name: str) -> None:
+        """Warn of fits to the training rows of folds that are not proved."""
+        worst = max(missed, key=lambda miss: miss.relative_gap)
+        reason = worst.stopped.value
+        warn_user(
+            f"{name}{len(missed)} of {number} fits to the training rows of folds did not reach tol={self.tol:g}; the "
+            f"worst is proved to be within {worst.relative_gap:.3g} of its optimum (relative). "
+            f"{reason[0].upper()}{reason[1:]}.",
+            ConvergenceWarning,
+        )
 
     def _named(self, targets: Sequence[Target]) -> str:
         """What messages call these targets: nothing for all that there are."""
