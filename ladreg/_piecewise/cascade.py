@@ -91,8 +91,8 @@ def solve_by_cascade(problem: Problem, settings: Settings, start: Coefficients |
 
 def _of_curved_loss(problem: Problem, settings: Settings, solution: Solution, draft: Uncertified) -> Solution:
     """The solution of rungs 1 and 2, made from `draft`, or that of rung 3 where that one is not proved."""
-    most = settings.max_iter
-    limited = most is not None and draft.stats["n_ip_iter"] >= most
+    most, is_fewer = settings.max_iter, settings.limit(preprocessing.LIMIT) < preprocessing.LIMIT
+    limited = most is not None and (draft.stats["n_ip_iter"] >= most or (is_fewer and not draft.stopped.good))
     if not limited and solution.relative_gap > settings.tol:
         other = solve_at_unit_scale(problem, settings, engine=solve_any_penalty)
         limited = other.stopped is StopReason.ITERATION_LIMIT
