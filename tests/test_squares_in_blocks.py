@@ -89,7 +89,8 @@ def test_random_tables_have_the_fits_of_memory():
         try:
             assert_same(found, wanted, float(y @ y))
             assert found.intercept_ == pytest.approx(wanted.intercept_, rel=1e-6, abs=1e-6)
-            assert found.n_passes_ == 2
+            # Columns may depend on each other where they are free; what they have beside others is asked in a pass.
+            assert found.n_passes_ in ((2, 3) if alpha == 0.0 else (2,))
             is_rounded = found.coef_.dtype == np.float32
             assert found.verify(data).relative_gap <= (1e-6 if is_rounded else 1e-12)
         except AssertionError as error:

@@ -157,7 +157,9 @@ class SumProof:
     relative_gap: float
 
 
-def prove_from_sums(penalty: ElasticNet, coef: Array, sums: SquareSums) -> SumProof:
+def prove_from_sums(
+    penalty: ElasticNet, coef: Array, sums: SquareSums, beside: tuple[Index, SquareSums] | None = None
+) -> SumProof:
     """What `certificate.prove` finds for coefficients of a squared, Huber's or the combined loss, from sums over rows.
 
     Duals are ``weight * (residual - columns @ lean - constant) / shrink`` for any lean: the sums give their slopes, and
@@ -170,15 +172,21 @@ def prove_from_sums(penalty: ElasticNet, coef: Array, sums: SquareSums) -> SumPr
     2. A second dual has the slopes of nonzero coefficients, and those above their strengths, at their strengths: the
        rounding of slopes then costs its square.
     3. A bound under a smaller penalty is a bound: the problems without limits, and without ridges, are tried as well.
+
+    Where free columns nearly depend on each other, `beside` are the features that there are other columns of the same
+    span for, and the sums for these: see `independent_columns`.
     """
     objective = sums.loss + penalty.value(coef)
     if penalty.forbidden(coef).size:
         return SumProof(np.inf, np.inf, np.inf)
     if not np.isfinite(objective):
         raise OverflowError(TOO_LARGE)
-    tried = [(penalty, 0.0), *penalty.relaxed(coef)]
+    there, point, asked = sums, coef, [(penalty, 0.0), *penalty.relaxed(coef)]
+    if beside is not None:
+        features, there = beside
+        point, asked = coef[features], [(one.at(features), less) for one, less in asked]
     # The zero dual proves that no objective is below zero.
-    gap = min([objective, *(less + _least_gap(one, coef, sums) for one, less in tried)])
+    gap = min([objective, *(less + _least_gap(one, point, there) for one, less in asked)])
     return SumProof(objective, gap, _relative(coef, sums, objective, gap))
 
 

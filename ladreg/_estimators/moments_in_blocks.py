@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ladreg._estimators.verification import given_coefficients
 from ladreg._from_blocks import (
     ColumnFolds,
     EquivalentRows,
+    IndependentColumns,
     Moments,
     RowFolds,
     TurnedColumns,
@@ -45,13 +46,17 @@ class _RowData(Data):
 
 @dataclass(frozen=True)
 class MomentData:
-    """Data in blocks after a pass: their moments, rows with the same ones, and these as `Data`."""
+    """Data in blocks after a pass: their moments, rows with the same ones, and these as `Data`.
+
+    `known` are independent columns for the free features that were asked about.
+    """
 
     passes: Passes
     names: list[str] | None
     moments: Moments
     rows: EquivalentRows
     data: Data
+    known: dict[tuple[bytes, bool], IndependentColumns | None] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -146,7 +151,18 @@ class MomentData:
 
     def proved(self, problem: Problem, solution: Solution, tol: float) -> tuple[Solution, Array]:
         """A solution in the user's units, proved from all rows, in one pass; and the slopes."""
-        return certified_squares(self.passes, self.moments.total, problem.penalty, solution, tol, problem.fit_intercept)
+        columns = self._independent_columns(problem)
+        return certified_squares(
+            self.passes, self.moments.total, problem.penalty, solution, tol, problem.fit_intercept, columns
+        )
+
+    def _independent_columns(self, problem: Problem) -> IndependentColumns | None:
+        """What is proved in place of the columns where free ones nearly depend on each other; asked for once."""
+        key = problem.penalty.free_features.tobytes(), problem.fit_intercept
+        if key not in self.known:
+            total, penalty = self.moments.total, problem.penalty
+            self.known[key] = IndependentColumns.of(self.passes, total, penalty, problem.fit_intercept)
+        return self.known[key]
 
     def judged(self, problem: Problem, given: Coefficients) -> Solution:
         """Given coefficients, in the user's units, proved from all rows, in one pass."""

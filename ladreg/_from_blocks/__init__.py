@@ -4,6 +4,7 @@ from ladreg._from_blocks.choose import FEW, all_rows, judged, solve_blocks
 from ladreg._from_blocks.distinct_rows import LeastKeys, n_distinct_rows, row_keys
 from ladreg._from_blocks.equivalent_rows import EquivalentRows, turned
 from ladreg._from_blocks.fold_paths import BlockFolds
+from ladreg._from_blocks.independent_columns import IndependentColumns
 from ladreg._from_blocks.moments import Moments, moments
 from ladreg._from_blocks.near_origin import NearOrigin
 from ladreg._from_blocks.noise import Noise, noise
@@ -23,6 +24,7 @@ __all__ = [
     "ColumnFolds",
     "Distance",
     "EquivalentRows",
+    "IndependentColumns",
     "LeastKeys",
     "Moments",
     "NearOrigin",

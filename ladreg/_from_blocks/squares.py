@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from ladreg._arrays import Array, exact_dot
 from ladreg._certificate import SquareSums, prove_from_sums
 from ladreg._design import as_design, hides_digits
+from ladreg._from_blocks.independent_columns import IndependentColumns
 from ladreg._from_blocks.moments import CentredMoments
 from ladreg._problem import Coefficients, ElasticNet, Solution, StopReason
 from ladreg._row_blocks import Passes, Place, Rows, Summary
@@ -21,11 +22,18 @@ _SLICE = 1 << 20
 
 
 def certified_squares(
-    passes: Passes, moments: CentredMoments, penalty: ElasticNet, solution: Solution, tol: float, fit_intercept: bool
+    passes: Passes,
+    moments: CentredMoments,
+    penalty: ElasticNet,
+    solution: Solution,
+    tol: float,
+    fit_intercept: bool,
+    columns: IndependentColumns | None,
 ) -> tuple[Solution, Array]:
     """A solution with the proof of its coefficients from the rows, and the slopes of the columns there.
 
-    The intercept is the user's. `moments` are those of all rows. The gap that is asked for is `tol` times the mean
+    The intercept is the user's. `moments` are those of all rows, `columns` what is proved in place of columns of which
+    free ones nearly depend on each other. The gap that is asked for is `tol` times the mean
     square of the centred target.
     """
     given = Coefficients(solution.coef, solution.intercept)
@@ -33,9 +41,10 @@ def certified_squares(
     # The intercept, less the target's centre, and what centring dense columns takes from predictions.
     level = given.intercept - float(centre[-1])
     shifted = exact_dot(centre[:-1], given.coef, given.intercept, -float(centre[-1]))
-    seen = passes.total("certify", _residuals, moments.mass, centre, given, level, shifted)
+    seen = passes.total("certify", _residuals, moments.mass, centre, given, level, shifted, columns)
     sums = _sums(moments, fit_intercept, seen, penalty.rest)
-    proof = prove_from_sums(penalty, given.coef, sums)
+    beside = None if columns is None else (columns.features, columns.sums(sums, seen.sums["turned"]))
+    proof = prove_from_sums(penalty, given.coef, sums, beside)
     size = float(moments.products[-1, -1]) / moments.mass
     if not fit_intercept:
         size += float(moments.mean[-1]) ** 2
@@ -89,8 +98,9 @@ def _residuals(
     given: Coefficients,
     level: float,
     shifted: float,
+    columns: IndependentColumns | None,
 ) -> Summary:
-    """Squares of residuals, and slopes of columns about their centre, of a tile."""
+    """Squares of residuals, slopes of columns about their centre, and products with turned columns, of a tile."""
     middle, total = centre[:-1], Summary()
     is_sparse: bool = sp.issparse(rows.X)
     step = rows.y.size if is_sparse else max(_SLICE // centre.size, 1)
@@ -109,7 +119,8 @@ def _residuals(
         slope, left = design.rmatvec(dual), float(dual.sum())
         if is_sparse:
             slope = slope - middle * left
-        total.add(Summary(sums={"squares": float(dual @ residual), "slope": slope, "total": left}))
+        turned = np.zeros(0) if columns is None else columns.table(rows.X[part]).T @ dual
+        total.add(Summary(sums={"squares": float(dual @ residual), "slope": slope, "total": left, "turned": turned}))
     return total
 
 
