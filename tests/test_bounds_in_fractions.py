@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from ladreg import LADRegressor, LassoCD, QuantileRegressor
+from ladreg import CombinedLossRegressor, HuberLossRegressor, LADRegressor, LassoCD, QuantileRegressor, blocks
 from tests.campaign.exact import optimum
 from tests.campaign.formula import Formula, Loss
 
@@ -20,11 +20,11 @@ LOSSES = {
 }
 
 
-def nearly_equal(seed, centre):
+def nearly_equal(seed, centre, n=7):
     """Two columns that differ by 1e-12 to 1e-3 of their spread, and a third."""
     rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(7, 3)), rng.normal(size=7)
-    X[:, 1] = X[:, 0] + 10.0 ** rng.uniform(-12, -3) * rng.normal(size=7)
+    X, y = rng.normal(size=(n, 3)), rng.normal(size=n)
+    X[:, 1] = X[:, 0] + 10.0 ** rng.uniform(-12, -3) * rng.normal(size=n)
     return X + centre, y
 
 
@@ -44,6 +44,33 @@ def test_nearly_equal_free_columns(name, centre, fit_intercept, strength):
         X, y = nearly_equal(seed, centre)
         best = optimum(Formula.of(X, y, None, loss, strength * weights, fit_intercept=fit_intercept))
         assert Fraction(model.fit(X, y).certificate_.bound) <= best * (1 + ROUNDING)
+        assert Fraction(model.fit(blocks.arrays(X, y, rows=3)).certificate_.bound) <= best * (1 + ROUNDING)
+
+
+IN_BLOCKS = {
+    "lad": LADRegressor(),
+    "quantile": QuantileRegressor(quantile=0.25, alpha=0.0),
+    "squares": LassoCD(0.0),
+    "huber": HuberLossRegressor(alpha=0.0, scale=1.0),
+    "combined": CombinedLossRegressor(alpha=0.0),
+}
+
+
+@pytest.mark.parametrize("name", IN_BLOCKS)
+@pytest.mark.parametrize(("centre", "fit_intercept"), [(0.0, True), (0.0, False), (1e4, True)])
+@pytest.mark.parametrize("seed", [2, 5, 14, 17])
+def test_nearly_equal_free_columns_of_rows_that_are_not_held(name, centre, fit_intercept, seed):
+    """No bound is above the objective that memory reaches, and a larger objective is told."""
+    X, y = nearly_equal(seed, centre, n=3000)
+    model = clone(IN_BLOCKS[name]).set_params(fit_intercept=fit_intercept)
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        reached = model.fit(X, y).objective_
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = model.fit(blocks.arrays(X, y, rows=1000).holding(600))
+    assert found.certificate_.bound <= reached * (1 + 1e-11)
+    assert told or found.objective_ <= reached * (1 + 2e-9)
 
 
 @pytest.mark.parametrize("name", LOSSES)

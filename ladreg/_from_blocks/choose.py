@@ -12,13 +12,13 @@ from ladreg._from_blocks.huber import judged_huber, solve_huber_blocks
 from ladreg._from_blocks.huber_passes import HuberSolution
 from ladreg._from_blocks.near_origin import NearOrigin
 from ladreg._from_blocks.null_fit import largest_alpha_by_slopes
-from ladreg._from_blocks.other_columns import asked_of, asking, other_columns, survey
+from ladreg._from_blocks.other_columns import ColumnsInBlocks
 from ladreg._from_blocks.piecewise import judged_piecewise, largest_alpha_of_piecewise, solve_piecewise_blocks
 from ladreg._from_blocks.question import Question
 from ladreg._from_blocks.sample_problem import Start
 from ladreg._from_blocks.side_by_side import Request, of_changed_rows
 from ladreg._from_blocks.survey import Survey
-from ladreg._presolve import OtherColumns, scaled
+from ladreg._presolve import scaled
 from ladreg._problem import Absolute, Coefficients, Huber, Settings, Solution, StopReason
 from ladreg._row_blocks import Place, Rows, Summary, picked, stacked
 from ladreg._solvers import largest_alpha, solve
@@ -99,9 +99,11 @@ def _by_loss(
     question: Question, settings: Settings, seen: Survey, n_held: int, start: Start | None, is_first: bool
 ) -> Generator[Request, Summary, Solution]:
     """The method for the loss."""
-    others = other_columns(question, seen) if question.loss.curvature > 0 or isinstance(question.loss, Huber) else None
+    others = ColumnsInBlocks.of(question, seen)
     if others is not None:
-        return (yield from _by_other_columns(question, settings, seen, n_held, others))
+        found = yield from _by_other_columns(question, settings, seen, n_held, others)
+        if found is not None:
+            return found
     if question.loss.curvature > 0:
         if scaled(question.of(seen.sample))[0].loss.is_piecewise_linear:
             return (yield from _without_square(question, settings, seen, n_held))
@@ -121,17 +123,26 @@ def _by_loss(
 
 
 def _by_other_columns(
-    question: Question, settings: Settings, seen: Survey, n_held: int, others: OtherColumns
-) -> Generator[Request, Summary, Solution]:
-    """The fit to other columns of the same span, whose bound is that of the columns that are there."""
-    seen_there = yield from survey(others, seen)
-    found = yield from asking(others, solve_blocks(asked_of(question, others), settings, seen_there, n_held))
-    there = others.coefficients(found.coef, found.intercept)
-    unique = found.unique and others.are_independent
+    question: Question, settings: Settings, seen: Survey, n_held: int, others: ColumnsInBlocks
+) -> Generator[Request, Summary, Solution | None]:
+    """The fit to other columns of the same span, whose bound is that of the columns that are there.
+
+    None for a piecewise linear loss with several optima: the canonical one is that of the columns that are there.
+    """
+    seen_there = yield from others.survey(seen)
+    found = yield from others.asking(solve_blocks(others.question(question), settings, seen_there, n_held))
+    there = others.coefficients(found.coefficients)
+    unique = found.unique and others.columns.are_independent
+    if question.loss.is_piecewise_linear and not unique:
+        return None
     best = replace(found, coef=there.coef, intercept=there.intercept, unique=unique)
     if isinstance(best, HuberSolution):
-        best = replace(best, lean=np.append(*others.coefficients(best.lean[:-1], float(best.lean[-1]))))
-    proved = yield from judged(question, seen, there, best)
+        lean = others.coefficients(Coefficients(best.lean[:-1], float(best.lean[-1])))
+        best = replace(best, lean=np.append(*lean))
+    if question.loss.is_piecewise_linear:
+        proved = yield from judged_piecewise(question, seen, there, best, is_elsewhere=True)
+    else:
+        proved = yield from judged(question, seen, there, best)
     return replace(proved, n_iter=found.n_iter, stopped=found.stopped, solver=found.solver, stats=found.stats)
 
 
@@ -189,11 +200,11 @@ def _largest_alpha_by_slopes(
     Where columns without a penalty depend on others, nearly, it is that of other columns of the same span: slopes of
     all rows balance those, and coefficients of the columns that are there have too few digits for it.
     """
-    others = other_columns(null, seen)
+    others = ColumnsInBlocks.of(null, seen)
     if others is not None:
-        seen_there = yield from survey(others, seen)
-        fit = _by_slopes_at_null(asked_of(question, others), asked_of(null, others), settings, seen_there, n_held)
-        return (yield from asking(others, fit))
+        seen_there = yield from others.survey(seen)
+        fit = _by_slopes_at_null(others.question(question), others.question(null), settings, seen_there, n_held)
+        return (yield from others.asking(fit))
     return (yield from _by_slopes_at_null(question, null, settings, seen, n_held))
 
 
@@ -212,9 +223,13 @@ def _by_slopes_at_null(
 def judged(
     question: Question, seen: Survey, given: Coefficients, best: Solution
 ) -> Generator[Request, Summary, Solution]:
-    """Given coefficients with their proof, or the lower bound that was proved with the best ones, in one pass."""
+    """Given coefficients with their proof, or the lower bound that was proved with the best ones, in one pass.
+
+    Where columns nearly depend on each other the bound is that of the best ones, which is proved by other columns.
+    """
     if isinstance(question.loss, Huber):
-        return (yield from judged_huber(question, seen, given, best))
+        is_proof = ColumnsInBlocks.of(question, seen) is None
+        return (yield from judged_huber(question, seen, given, best, is_proof=is_proof))
     if question.loss.curvature > 0:
         return (yield from judged_combined(question, seen, given, best))
     return (yield from judged_piecewise(question, seen, given, best))

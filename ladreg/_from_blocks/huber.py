@@ -109,9 +109,11 @@ def _descended(
 
 
 def judged_huber(
-    question: Question, seen: Survey, given: Coefficients, best: Solution
+    question: Question, seen: Survey, given: Coefficients, best: Solution, *, is_proof: bool
 ) -> Generator[Request, Summary, Solution]:
-    """Given coefficients, proved in one pass by the dual of the best ones, or by the bound that is known of these."""
+    """Given coefficients, proved in one pass by the bound that is known of the best ones or, if that `is_proof`, by the
+    dual of these.
+    """
     unit = float(np.ldexp(1.0, int(np.frexp(question.loss.delta)[1]))) if isinstance(question.loss, Huber) else 1.0
     posed = PosedHuber.of(question, seen, unit, best.coefficients)
     point, other = posed.of_kept(given), posed.of_kept(best.coefficients)
@@ -121,7 +123,7 @@ def judged_huber(
         change += best.lean if kept is None else best.lean[np.append(kept, -1)]
     lean = posed.lean_of(change)
     step = posed.proved(point, lean, (yield posed.asks(point, lean)))
-    step = posed.bounded(step, best)
+    step = posed.bounded(step if is_proof else posed.unproved(step), best)
     is_near = step.relative_gap <= PROVED_GAP
     return posed.solution(step, StopReason.GIVEN, {}, best.unique and is_near)
 

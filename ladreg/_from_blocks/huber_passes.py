@@ -148,6 +148,12 @@ class PosedHuber:
             curved=curved,
         )
 
+    @staticmethod
+    def unproved(step: HuberStep) -> HuberStep:
+        """A step of which nothing is proved but that no objective is below zero."""
+        relative = step.relative_gap * (step.objective / step.gap) if step.gap > 0 else 1.0
+        return replace(step, gap=step.objective, relative_gap=relative)
+
     def bounded(self, step: HuberStep, other: Solution) -> HuberStep:
         """A step with the bound that is proved by another solution of the question, if that is larger.
 

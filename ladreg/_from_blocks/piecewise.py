@@ -233,9 +233,13 @@ def _without_proof(state: FitState) -> Solution:
 
 
 def judged_piecewise(
-    question: Question, seen: Survey, given: Coefficients, best: Solution
+    question: Question, seen: Survey, given: Coefficients, best: Solution, *, is_elsewhere: bool = False
 ) -> Generator[Request, Summary, Solution]:
-    """Given coefficients with the lower bound that was proved with the best ones, in one pass over both."""
+    """Given coefficients with the lower bound that was proved with the best ones, in one pass over both.
+
+    Where the best ones were proved `is_elsewhere`, with other columns, their objective there is what the bound is
+    known from.
+    """
     whole, other = question.of(seen.sample), Coefficients(best.coef, best.intercept)
     far = FarTargets.of(whole.y, whole.weight, whole.residual(*other), other)
     units = replace(Units.of(seen, None, 0.0, 1.0, question.fit_intercept), far=far)
@@ -244,7 +248,9 @@ def judged_piecewise(
     ordinary, null = float(answer.sums["loss"]) + penalty, float(answer.sums["null"])
     size = ordinary if ordinary > EXACT_FIT * null else null
     objective = ordinary + float(answer.sums["moved loss"]) + float(answer.sums["far"])
-    gap = max(float(answer.sums["more"]) + penalty - question.penalty.value(best.coef), 0.0) + best.gap
+    more = float(answer.sums["more"]) + penalty - question.penalty.value(best.coef)
+    more = max(more, objective - best.objective) if is_elsewhere else more
+    gap = max(more, 0.0) + best.gap
     relative = gap / size if size > 0 else 0.0
     return replace(
         best,

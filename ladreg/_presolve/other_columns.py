@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.linalg
 
-from ladreg._arrays import Array, Index, pivoted_triangle
+from ladreg._arrays import Array, Index, exact_dot, pivoted_triangle
 from ladreg._certificate import canonical_optimum
 from ladreg._design import DenseDesign, Design
 from ladreg._presolve.scaling import certified, scaled, with_stall
@@ -130,7 +130,7 @@ class OtherColumns:
     def coefficients(self, coef: Array, intercept: float) -> Coefficients:
         """Coefficients of the columns that are there, from those of these columns."""
         there = self.turn @ coef
-        return Coefficients(there, intercept - float(self.centre @ there))
+        return Coefficients(there, exact_dot(-self.centre, there, intercept))
 
 
 def solve_by_other_columns(problem: Problem, settings: Settings, found: Solution, *, solve: Solver) -> Solution:
