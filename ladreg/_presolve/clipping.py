@@ -195,10 +195,13 @@ class Clipped:
         return max(relative_gap(near, gap, cost, solution.coef), whole)
 
     def _polished(self, solution: Solution) -> Solution:
-        """The solution with the least change that takes the rounding out of the residuals of heavy rows."""
+        """The solution with the least change that takes the rounding out of the residuals of heavy rows.
+
+        Coefficients at zero or at a limit stay.
+        """
         if self.heavy.size == 0:
             return solution
-        used = np.flatnonzero(solution.coef)
+        used = np.flatnonzero((solution.coef != 0) & ~self.original.penalty.at_kink(solution.coef))
         rows = self.original.design.rows(self.heavy, used, self.original.fit_intercept)
         change = np.linalg.lstsq(rows, self._missed(self.original, solution), rcond=None)[0]
         coef = solution.coef.copy()
