@@ -15,7 +15,7 @@ from ladreg._piecewise.ranges import pieces, solved_alone
 from ladreg._piecewise.tuning import PiecewiseTuning
 from ladreg._presolve import Scaling, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
-from ladreg._tolerances import AT_END, PROVED_GAP, SAME_KNOT
+from ladreg._tolerances import AT_END, PROVED_GAP, SAME_KNOT, SUMMED
 
 # Walk where a table has at most 2^23 entries, of which two dense copies are made (64 MB each).
 _TABLE = 1 << 23
@@ -222,11 +222,13 @@ def on_face(problem: Problem, solution: Solution) -> Solution | None:
 
 
 def _proved_vertices(unit: Problem, alphas: Array, settings: Settings) -> Iterator[Solution]:
-    """Steps 1 and 2, for multiples of the penalty of `unit` above zero."""
+    """Steps 1 and 2, for multiples of the penalty of `unit` above zero, to a vertex that is singular up to rounding."""
     twin, units = scaled(unit)
     walk = Walk(twin, settings.tuned(PiecewiseTuning))
     before = 0, 0
     for group in walk.at(alphas[alphas > 0]):
+        if not np.isfinite(group.coef).all():
+            return
         yield from _proved(unit, twin, units, walk, group, before)
         before = walk.n_exchanges, walk.rows_read
 
@@ -265,7 +267,9 @@ def _proved(
     found = proofs(unit, given)
     size = unit.penalty.excess(slope) if unit.penalty.positive else np.abs(slope)
     excluded = np.isinf(unit.penalty.strength)
-    active = size >= np.multiply.outer((1 - AT_END) * group.alphas, np.where(excluded, 0.0, unit.penalty.strength))
+    rounding = np.multiply.outer(SUMMED * np.abs(dual).sum(axis=1), unit.at_origin.design.reach())
+    least = np.multiply.outer((1 - AT_END) * group.alphas, np.where(excluded, 0.0, unit.penalty.strength))
+    active = size + rounding >= least  # equal columns have equal slopes up to rounding
     n_active = np.count_nonzero(active & ~excluded, axis=1) + unit.fit_intercept
     unique = (np.count_nonzero(inside, axis=1) == group.size) & (n_active == group.size)
     exchanges, read = np.diff(group.exchanges, prepend=before[0]), np.diff(group.read, prepend=before[1])

@@ -17,7 +17,7 @@ from ladreg._certificate import certify
 from ladreg._presolve.scaling import with_stall
 from ladreg._presolve.tuning import PresolveTuning
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver
-from ladreg._tolerances import AT_END
+from ladreg._tolerances import AT_END, SUMMED
 
 # A feature whose slope at zero is at most 1e-8 of its strength stays out at first.
 _FAR = 1e-8
@@ -64,7 +64,7 @@ def solve_by_columns(
        that dwarf the slopes stay out: steps of losses with a curve and lines are lost beside them.
     2. Solve the problem of these features.
     3. Add features whose slope exceeds their strength, at most as many as the problem has, the largest ratios first;
-       solve again. Ties are added as well, so that the canonical optimum is that of all features.
+       solve again. Ties up to rounding are added as well, so that the canonical optimum is that of all features.
     4. Certify the answer on all features, where products with the dual have another rounding.
     """
     penalty, tuning = problem.penalty, settings.tuned(PresolveTuning)
@@ -75,7 +75,7 @@ def solve_by_columns(
     null = problem.weight * problem.loss.derivative(problem.y - problem.null_intercept())
     ratio = _ratio(problem, null)
     inside |= _worst(ratio, allowed & ~inside & (ratio > _FAR), _first(problem, tuning))
-    rounds, n_iter = 0, 0
+    rounds, n_iter, reach = 0, 0, problem.design.reach()
     near = start
     while True:
         # 2.
@@ -86,7 +86,7 @@ def solve_by_columns(
         near = Coefficients(np.zeros(problem.n_features), found.intercept)
         near.coef[features] = found.coef
         # 3.
-        ratio = _ratio(problem, found.dual)
+        ratio = _ratio(problem, found.dual, SUMMED * float(np.abs(found.dual).sum()) * reach)
         matters = allowed & (ratio >= 1 - AT_END)
         new = _worst(ratio, matters & ~inside, max(features.size, tuning.first_features))
         if not new.any():
@@ -106,9 +106,9 @@ def solve_by_columns(
     return with_stall(problem, solution, settings.tol)
 
 
-def _ratio(problem: Problem, dual: Array) -> Array:
-    """Each feature's slope, as a multiple of its strength."""
-    slope = problem.penalty.excess(problem.design.rmatvec(dual))
+def _ratio(problem: Problem, dual: Array, rounding: Array | float = 0.0) -> Array:
+    """Each feature's slope and its rounding, as a multiple of its strength."""
+    slope = problem.penalty.excess(problem.design.rmatvec(dual)) + rounding
     strength = problem.penalty.strength
     return np.divide(slope, strength, out=np.zeros_like(slope), where=(strength > 0) & np.isfinite(strength))
 
