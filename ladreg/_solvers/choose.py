@@ -138,23 +138,26 @@ def with_zeros_of(
     """
     if not np.any((solution.coef != 0) & (point.coef == 0)):
         return solution
-    clipped = clip_at(problem, *point)
-    posed, total = (problem, 1.0) if clipped is None else (clipped.problem, clipped.total)
-    found = certify(
-        posed,
-        *point,
-        solution.dual / total,
+    prove_point = partial(
+        certify,
+        coef=point.coef,
+        intercept=point.intercept,
         n_iter=solution.n_iter,
         stopped=solution.stopped,
         solver=solution.solver,
         stats=solution.stats,
         unique=solution.unique,
     )
+    clipped, found = clip_at(problem, *point), None
     if clipped is not None:
-        found = clipped.restored(found, tol) if clipped.keeps(found) else solution
-    found = with_stall(problem, found, tol)
+        there = prove_point(clipped.problem, dual=solution.dual / clipped.total)
+        found = clipped.restored(there, tol) if clipped.keeps(there) else None
+    found = with_stall(problem, found or prove_point(problem, dual=solution.dual), tol)
     is_over = most is not None and np.count_nonzero(solution.coef) > most
-    return found if is_over or found.relative_gap <= max(solution.relative_gap, ROUNDING_GAP) else solution
+    if not (is_over or found.relative_gap <= max(solution.relative_gap, ROUNDING_GAP)):
+        return solution
+    is_missed = not problem.loss.is_square and found.stopped.good and not found.relative_gap <= max(tol, ROUNDING_GAP)
+    return replace(found, stopped=StopReason.STALLED) if is_missed else found
 
 
 def confirm(problem: Problem, settings: Settings, start: Coefficients | None = None, *, found: Solution) -> Solution:
