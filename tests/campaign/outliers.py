@@ -59,6 +59,10 @@ def judge(formula, answer, case):
     # The face of several optima may reach as far as an outlier, and its centre half of the way.
     if rival is None or answer.warned or not answer.unique or not _keeps_sides(formula, *rival[1:], rows):
         return []
+    # Heavy rows whose predictions are sums of large terms cost their rounding, wherever the fit is.
+    hidden = formula.rounding(answer.coef, answer.intercept) + formula.rounding(*rival[1:])
+    if formula.objective(answer.coef, answer.intercept) <= rival[0] + hidden:
+        return []
     near = Answer(*rival[1:], None, 0.0, warned=False)
     if complaints(formula, near) or _falls_towards(formula, rival, answer, rows):
         return []
