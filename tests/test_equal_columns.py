@@ -13,6 +13,7 @@ from ladreg import (
     HuberLossRegressor,
     LADRegressor,
     LassoCD,
+    LassoCDCV,
     QuantileRegressor,
     blocks,
 )
@@ -170,3 +171,24 @@ def test_equal_columns_are_never_proved_unique_beside_an_excluded_column(model):
         proofs = fitted.certificate_ if isinstance(fitted.certificate_, list) else [fitted.certificate_]
         for proof, coef in zip(proofs, np.atleast_2d(fitted.coef_), strict=True):
             assert not (proof.unique and coef[[one, other]].any()), seed
+
+
+@pytest.mark.parametrize("params", [{}, {"bounds": (-50.0, 50.0)}, {"positive": True}], ids=repr)
+@pytest.mark.filterwarnings("ignore:alpha=.* is the smallest that was tried", "ignore:.*did not reach tol")
+@pytest.mark.filterwarnings("ignore:.*rounding errors hide the canonical one")
+def test_multiples_are_never_proved_unique_by_the_gram_matrix_of_folds(params):
+    """Slopes from a Gram matrix have the rounding of the largest one, which may be more than 1e-9 of alpha."""
+    for seed in range(40):
+        rng = np.random.default_rng([5, seed])
+        n, p = int(rng.integers(12, 150)), int(rng.integers(3, 9))
+        X = np.round(rng.normal(size=(n, p)) * 2.0 ** rng.integers(-3, 8, p) * 1024) / 1024
+        one, other = rng.choice(p, 2, replace=False)
+        factor = float(rng.choice([1, 2]))
+        X[:, other] = factor * X[:, one]
+        y = X @ rng.normal(size=p) + rng.normal(size=n)
+        weights = np.where(np.arange(p) == other, factor, 1.0)
+        alphas = np.sort(10.0 ** rng.uniform(-12, 0, 3))[::-1]
+        fitted = LassoCDCV(alphas=alphas, cv=2, penalty_weights=weights, **params).fit(X, y)
+        shared = fitted.coef_[[one, other]]
+        at_limit = np.abs(shared).max() > 50.0 * (1.0 - 1e-9)
+        assert not (fitted.certificate_.unique and shared.any()) or at_limit, seed

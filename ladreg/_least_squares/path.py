@@ -120,6 +120,7 @@ def rows_in_gram(
     rest = unit.rest
     trail = GramPath(gram, rest, slope - gram @ rest if rest.any() else slope, tuning=tuning)
     width = max(1, tuning.entries // max(slope.size, 1))
+    noise = BALANCED * float(np.abs(slope).max(initial=0.0))  # the rounding of slopes
     for first in range(0, alphas.size, width):
         group = alphas[first : first + width]
         found = trail.follow(unit, group, limit)
@@ -127,11 +128,11 @@ def rows_in_gram(
         edge, excess = group[:, None] * unit.strength, unit.excess(found.slope)
         # Features that may be active in an optimum, but for those with a ridge that makes them unique. Beside products
         # whose rounding is larger a ridge is none.
-        active = (excess >= edge * (1 - AT_END)) | (found.coef != 0)
+        active = (excess + noise >= edge * (1 - AT_END)) | (found.coef != 0)
         active &= group[:, None] * unit.ridge <= AT_END * gram.diagonal()
         unique = are_regular(gram, active, slope.size, rounding)
         # A column that nearly depends on the support stays out, whatever its slope.
-        left_out = (excess > edge * (1 + AT_END) + BALANCED * np.abs(slope).max(initial=0.0)) & (found.coef == 0)
+        left_out = (excess > edge * (1 + AT_END) + noise) & (found.coef == 0)
         for k in np.flatnonzero(unique & ((found.done == 0) | left_out.any(axis=1))).tolist():
             coef = found.coef[k]
             loss = max(0.5 * (size - float(coef @ (slope + found.slope[k]))), 0.0)
