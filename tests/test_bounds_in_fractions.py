@@ -58,7 +58,7 @@ IN_BLOCKS = {
 
 @pytest.mark.parametrize("name", IN_BLOCKS)
 @pytest.mark.parametrize(("centre", "fit_intercept"), [(0.0, True), (0.0, False), (1e4, True)])
-@pytest.mark.parametrize("seed", [2, 5, 14, 17])
+@pytest.mark.parametrize("seed", [5, 14])
 def test_nearly_equal_free_columns_of_rows_that_are_not_held(name, centre, fit_intercept, seed):
     """No bound is above the objective that memory reaches, and a larger objective is told."""
     X, y = nearly_equal(seed, centre, n=3000)
