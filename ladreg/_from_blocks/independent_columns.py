@@ -21,7 +21,7 @@ from ladreg._problem import ElasticNet
 from ladreg._row_blocks import Passes, Place, Rows, Summary
 from ladreg._tolerances import HALF_DIGITS, SOLVED
 
-# What a free column has beside others takes its place if that is at most 1e-3 of its length (squared: 64 * HALF_DIGITS).
+# What a free column has beside others takes its place if it is at most 1e-3 of its length (squared: 64 * HALF_DIGITS).
 _NEAR = 64.0 * HALF_DIGITS
 # What columns have beside others may depend on each other again: that is asked three times, each time in one pass.
 _MOST_LEVELS = 3
