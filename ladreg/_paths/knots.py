@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ladreg._arrays import Array, Index
-from ladreg._paths.path import Path, as_proved
+from ladreg._paths.path import Path
 from ladreg._piecewise import is_worth_copying
+from ladreg._presolve import as_proved
 from ladreg._problem import Problem, Settings, Solution
 from ladreg._solvers import largest_alpha, solve_knots, solve_quantile_knots
 from ladreg._tolerances import SAME_KNOT

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ladreg._arrays import Array
 from ladreg._certificate import Answers, proofs
 from ladreg._least_squares import Centred, PathPoint, gathered, solve_lasso_path, works_in_gram
-from ladreg._presolve import Moved, Scaling, moved_to_origin, scaled
+from ladreg._presolve import Moved, Scaling, as_proved, moved_to_origin, scaled
 from ladreg._problem import Coefficients, Problem, Settings, Solution, Solver, StopReason
 from ladreg._solvers import largest_alpha, solve, solve_alphas
 from ladreg._tolerances import PROVED_GAP, ROUNDING_GAP, SUMMED
@@ -330,12 +330,6 @@ def _alone(
     single = problem.with_penalty(problem.penalty.times(path.alphas[k]))
     solution = solve(single, settings, start)
     path.put(k, solution if problem.loss.is_square else as_proved(solution, settings.tol))
-
-
-def as_proved(solution: Solution, tol: float) -> Solution:
-    """The solution, marked as stalled if its gap misses the tolerance, even if its solver met that at unit scale."""
-    missed = solution.stopped.good and not solution.relative_gap <= max(tol, ROUNDING_GAP)
-    return replace(solution, stopped=StopReason.STALLED) if missed else solution
 
 
 def _certify(problem: Problem, path: Path, window: slice, units: Scaling, points: Sequence[PathPoint]) -> None:

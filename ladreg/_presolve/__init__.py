@@ -10,6 +10,7 @@ from ladreg._presolve.other_columns import OtherColumns, solve_by_other_columns
 from ladreg._presolve.predicted_targets import solve_predicted_targets
 from ladreg._presolve.scaling import (
     Scaling,
+    as_proved,
     certified,
     median,
     near_origin,
@@ -28,6 +29,7 @@ __all__ = [
     "PresolveTuning",
     "Repeats",
     "Scaling",
+    "as_proved",
     "centre_and_reach",
     "certified",
     "clip",

@@ -175,6 +175,12 @@ def with_stall(problem: Problem, solution: Solution, tol: float) -> Solution:
     return replace(solution, stopped=StopReason.STALLED) if _is_unproved(problem, solution, tol) else solution
 
 
+def as_proved(solution: Solution, tol: float) -> Solution:
+    """The solution, marked as stalled if its gap misses the tolerance, even if its solver met that at unit scale."""
+    missed = solution.stopped.good and not solution.relative_gap <= max(tol, ROUNDING_GAP)
+    return replace(solution, stopped=StopReason.STALLED) if missed else solution
+
+
 def _is_unproved(problem: Problem, solution: Solution, tol: float) -> bool:
     if not (solution.stopped.good and problem.loss.is_square) or solution.gap <= ROUNDING_GAP * solution.objective:
         return False

@@ -30,6 +30,7 @@ from ladreg._piecewise import (
 )
 from ladreg._presolve import (
     Scaling,
+    as_proved,
     clip,
     clip_at,
     generates_columns,
@@ -156,8 +157,7 @@ def with_zeros_of(
     is_over = most is not None and np.count_nonzero(solution.coef) > most
     if not (is_over or found.relative_gap <= max(solution.relative_gap, ROUNDING_GAP)):
         return solution
-    is_missed = not problem.loss.is_square and found.stopped.good and not found.relative_gap <= max(tol, ROUNDING_GAP)
-    return replace(found, stopped=StopReason.STALLED) if is_missed else found
+    return found if problem.loss.is_square else as_proved(found, tol)
 
 
 def confirm(problem: Problem, settings: Settings, start: Coefficients | None = None, *, found: Solution) -> Solution:
