@@ -139,10 +139,7 @@ def _by_other_columns(
     if isinstance(best, HuberSolution):
         lean = others.coefficients(Coefficients(best.lean[:-1], float(best.lean[-1])))
         best = replace(best, lean=np.append(*lean))
-    if question.loss.is_piecewise_linear:
-        proved = yield from judged_piecewise(question, seen, there, best, is_elsewhere=True)
-    else:
-        proved = yield from judged(question, seen, there, best)
+    proved = yield from _judged(question, seen, there, best, is_proof=False, is_elsewhere=True)
     return replace(proved, n_iter=found.n_iter, stopped=found.stopped, solver=found.solver, stats=found.stats)
 
 
@@ -227,9 +224,16 @@ def judged(
 
     Where columns nearly depend on each other the bound is that of the best ones, which is proved by other columns.
     """
+    is_proof = not isinstance(question.loss, Huber) or ColumnsInBlocks.of(question, seen) is None
+    return (yield from _judged(question, seen, given, best, is_proof=is_proof, is_elsewhere=False))
+
+
+def _judged(
+    question: Question, seen: Survey, given: Coefficients, best: Solution, *, is_proof: bool, is_elsewhere: bool
+) -> Generator[Request, Summary, Solution]:
+    """`judged`, with what is known of the proof: see `judged_huber` and `judged_piecewise`."""
     if isinstance(question.loss, Huber):
-        is_proof = ColumnsInBlocks.of(question, seen) is None
         return (yield from judged_huber(question, seen, given, best, is_proof=is_proof))
     if question.loss.curvature > 0:
         return (yield from judged_combined(question, seen, given, best))
-    return (yield from judged_piecewise(question, seen, given, best))
+    return (yield from judged_piecewise(question, seen, given, best, is_elsewhere=is_elsewhere))

@@ -10,23 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 
 from ladreg._arrays import Array, Index
 from ladreg._certificate import SquareSums
 from ladreg._design import as_design
 from ladreg._from_blocks.moments import CentredMoments, moments_of
+from ladreg._from_blocks.turned_columns import MOST, dependences
 from ladreg._problem import ElasticNet
 from ladreg._row_blocks import Passes, Place, Rows, Summary
-from ladreg._tolerances import HALF_DIGITS, SOLVED
+from ladreg._tolerances import SOLVED
 
-# What a free column has beside others takes its place if it is at most 1e-3 of its length (squared: 64 * HALF_DIGITS).
-_NEAR = 64.0 * HALF_DIGITS
 # What columns have beside others may depend on each other again: that is asked three times, each time in one pass.
 _MOST_LEVELS = 3
-# Columns, at most: a tile of sparse rows is made dense, 64 MB.
-_MOST = 512
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class IndependentColumns:
     ) -> IndependentColumns | None:
         """Those of rows with the given moments; None where their free columns are independent, or are too many."""
         n_features, free = penalty.strength.size, penalty.free_features
-        if n_features > _MOST or free.size < 2:
+        if n_features > MOST or free.size < 2:
             return None
         turn, moments, found = np.eye(n_features), given, None
         least = SOLVED * _lengths(_squares(given, fit_intercept))
@@ -113,15 +109,12 @@ def _step(products: Array, among: Index) -> Array | None:
     """What is subtracted from columns that nearly depend on others `among` them; None where none does."""
     if among.size == 0:
         return None
-    length = _lengths(products)[among]
-    cosines = products[np.ix_(among, among)] / length / length[:, None]
-    upper, order, rank, _ = scipy.linalg.lapack.dpstrf(cosines, tol=_NEAR)
-    kept, others = order[:rank] - 1, order[rank:] - 1
-    if others.size == 0:
+    found = dependences(products[np.ix_(among, among)])
+    if found is None:
         return None
-    share = scipy.linalg.solve_triangular(upper[:rank, :rank], upper[:rank, rank:])
+    kept, others, share = found
     step = np.zeros_like(products)
-    step[np.ix_(among[kept], among[others])] = share * length[others] / length[kept, None]
+    step[np.ix_(among[kept], among[others])] = share
     return step
 
 

@@ -16,7 +16,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ladreg._arrays import Array
+from ladreg._arrays import Array, Index
 from ladreg._design import as_design
 from ladreg._from_blocks.equivalent_rows import rows_like
 from ladreg._from_blocks.moments import CentredMoments, moments_of
@@ -27,7 +27,7 @@ from ladreg._tolerances import HALF_DIGITS, SUMMED
 # A column is turned where at most 1e-3 of its length is left beside the others (squared: 64 * HALF_DIGITS).
 _NEAR = 64.0 * HALF_DIGITS
 # Columns, at most: a tile of sparse rows with these is made dense, 64 MB.
-_MOST = 512
+MOST = 512
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TurnedColumns:
         """Columns for the moments of those that are there; None where none nearly depends on others, or of too many."""
         columns = total.columns
         n_features = columns.near.size
-        if n_features > _MOST:
+        if n_features > MOST:
             return None
         size = np.sqrt(np.where(columns.constant, 0.0, np.diag(columns.products) / columns.mass))
         none = np.eye(n_features)
@@ -68,14 +68,10 @@ class TurnedColumns:
         varying = np.flatnonzero(~self.rounding(moments))
         if varying.size == 0:
             return None
-        products = moments.products[np.ix_(varying, varying)]
-        length = np.sqrt(np.diag(products))
-        upper, order, rank, _ = scipy.linalg.lapack.dpstrf(products / length / length[:, None], tol=_NEAR)
-        kept, others = order[:rank] - 1, order[rank:] - 1
-        if others.size == 0:
+        found = dependences(moments.products[np.ix_(varying, varying)])
+        if found is None:
             return None
-        share = scipy.linalg.solve_triangular(upper[:rank, :rank], upper[:rank, rank:])
-        share = share * length[others] / length[kept, None]
+        kept, others, share = found
         whole = np.round(share)
         share = np.where(np.abs(share - whole) <= SUMMED * np.abs(whole), whole, share)
         step = np.zeros_like(self.turn)
@@ -99,6 +95,20 @@ class TurnedColumns:
         constant = np.append(self.rounding(moments), False)
         table = rows_like(moments, np.where(constant, 0.0, moments.mean), constant)
         return table[:, :-1] @ self.back, table[:, -1]
+
+
+def dependences(products: Array) -> tuple[Index, Index, Array] | None:
+    """Columns that stay, those that nearly depend on them, and the coefficients of the former that predict the latter.
+
+    None where no column depends on others. `products` are those of the columns, none of which is zero.
+    """
+    length = np.sqrt(np.diag(products))
+    upper, order, rank, _ = scipy.linalg.lapack.dpstrf(products / length / length[:, None], tol=_NEAR)
+    kept, others = order[:rank] - 1, order[rank:] - 1
+    if others.size == 0:
+        return None
+    share = scipy.linalg.solve_triangular(upper[:rank, :rank], upper[:rank, rank:])
+    return kept, others, share * length[others] / length[kept, None]
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite is not proved
